@@ -1,0 +1,119 @@
+//! What stands between the contract and the traits. For the macros only.
+
+use std::cell::RefCell;
+
+use image::RgbImage;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+
+use crate::bindings::imports::mattebox::filter::{host, types};
+use crate::{Drawing, Overlay, Transform};
+
+pub use std::string::String;
+
+/// Where the one filter of a module lives; empty until it has its settings.
+pub type Slot<T> = RefCell<Option<T>>;
+
+/// The settings' JSON Schema.
+pub fn schema<C: JsonSchema>() -> String {
+    schemars::schema_for!(C).as_value().to_string()
+}
+
+/// Reads the settings and makes the filter.
+///
+/// # Errors
+/// The settings don't fit, or the filter refuses them.
+pub fn configure<T, C: DeserializeOwned>(
+    slot: &Slot<T>,
+    json: &str,
+    new: impl FnOnce(C) -> Result<T, String>,
+) -> Result<(), String> {
+    // A panic's message would go to a standard error that nobody has.
+    std::panic::set_hook(Box::new(|panic| {
+        host::log(host::Level::Error, &panic.to_string());
+    }));
+    let config = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    *slot.borrow_mut() = Some(new(config)?);
+    Ok(())
+}
+
+const NOT_CONFIGURED: &str = "called before `configure`";
+
+/// Passes a frame to an overlay.
+///
+/// # Errors
+/// The overlay's own.
+pub fn draw<T: Overlay>(
+    slot: &Slot<T>,
+    frame: types::FrameInfo,
+) -> Result<types::Drawing, String> {
+    let mut slot = slot.borrow_mut();
+    let filter = slot.as_mut().ok_or(NOT_CONFIGURED)?;
+    Ok(match filter.draw(&frame.into())? {
+        Drawing::Unchanged => types::Drawing::Unchanged,
+        Drawing::Layers(layers) => types::Drawing::Layers(
+            layers
+                .into_iter()
+                .map(|layer| types::Layer {
+                    x: layer.x,
+                    y: layer.y,
+                    width: layer.image.width(),
+                    height: layer.image.height(),
+                    rgba: layer.image.into_raw(),
+                })
+                .collect(),
+        ),
+    })
+}
+
+/// Passes a picture to a transform. The pixels are moved, not copied.
+///
+/// # Errors
+/// The transform's own.
+pub fn apply<T: Transform>(
+    slot: &Slot<T>,
+    frame: types::FrameInfo,
+    picture: types::Image,
+) -> Result<types::Image, String> {
+    let mut slot = slot.borrow_mut();
+    let filter = slot.as_mut().ok_or(NOT_CONFIGURED)?;
+    let picture = RgbImage::from_raw(picture.width, picture.height, picture.rgb)
+        .ok_or("the picture's bytes don't fit its size")?;
+    let picture = filter.apply(&frame.into(), picture)?;
+    Ok(types::Image {
+        width: picture.width(),
+        height: picture.height(),
+        rgb: picture.into_raw(),
+    })
+}
+
+/// The half of the contract that both kinds share. For the other macros only.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! implement_lifecycle {
+    ($component:ident, $filter:ty, $lifecycle:path) => {
+        ::std::thread_local! {
+            static FILTER: $crate::glue::Slot<$filter> =
+                const { ::std::cell::RefCell::new(::std::option::Option::None) };
+        }
+
+        const _: () = {
+            use $lifecycle as lifecycle;
+
+            impl lifecycle::Guest for $component {
+                fn describe() -> lifecycle::Description {
+                    lifecycle::Description {
+                        name: ::core::env!("CARGO_PKG_NAME").into(),
+                        version: ::core::env!("CARGO_PKG_VERSION").into(),
+                        summary: ::core::env!("CARGO_PKG_DESCRIPTION").into(),
+                        config_schema: $crate::glue::schema::<<$filter>::Config>(),
+                    }
+                }
+
+                fn configure(json: $crate::glue::String) -> ::core::result::Result<(), $crate::glue::String> {
+                    FILTER.with(|slot| $crate::glue::configure(slot, &json, <$filter>::new))
+                }
+            }
+        };
+    };
+}

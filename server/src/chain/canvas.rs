@@ -1,0 +1,126 @@
+//! One frame while it goes through the chain: still a JPEG, or already pixels.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::codec;
+use super::drawing::Drawing;
+use super::plan::{Demand, Path};
+use crate::filter::contract::{Image, ImageRef};
+use crate::jpeg::Header;
+
+/// A picture with drawings that are not on it yet.
+pub struct Canvas<'a> {
+    source: &'a Bytes,
+    header: Result<Header, String>,
+    quality: u8,
+    /// Width × height × 3 bytes of RGB, once somebody needed them.
+    pixels: Option<(u32, u32)>,
+    rgb: Vec<u8>,
+    waiting: Vec<Arc<Drawing>>,
+    /// Whether `rgb` differs from what the JPEG holds.
+    drawn_on: bool,
+    transformed_by: Option<String>,
+}
+
+impl<'a> Canvas<'a> {
+    /// Starts with the camera's JPEG; `spare` is memory for the pixels.
+    pub fn new(source: &'a Bytes, spare: Vec<u8>, quality: u8) -> Self {
+        Self {
+            source,
+            header: Header::parse(source).map_err(|why| format!("the camera's picture {why}")),
+            quality,
+            pixels: None,
+            rgb: spare,
+            waiting: Vec::new(),
+            drawn_on: false,
+            transformed_by: None,
+        }
+    }
+
+    /// Width and height at this point of the chain.
+    pub fn size(&self) -> Option<(u32, u32)> {
+        self.known_size().ok()
+    }
+
+    /// The same, for those who can't do without.
+    ///
+    /// # Errors
+    /// The JPEG has no readable header.
+    pub fn known_size(&self) -> Result<(u32, u32), String> {
+        match self.pixels {
+            Some(size) => Ok(size),
+            None => self.header.clone().map(|header| (header.width, header.height)),
+        }
+    }
+
+    /// Puts a drawing on top.
+    pub fn draw(&mut self, drawing: Arc<Drawing>) {
+        let (width, height) = self.size().unwrap_or_default();
+        if !drawing.is_empty_on(width, height) {
+            self.waiting.push(drawing);
+        }
+    }
+
+    /// The picture as pixels, with everything drawn so far.
+    ///
+    /// # Errors
+    /// The JPEG can't be decoded.
+    pub fn image(&mut self) -> Result<ImageRef<'_>, String> {
+        let (width, height) = self.known_size()?;
+        if self.pixels.is_none() {
+            let header = self.header.as_ref().map_err(Clone::clone)?;
+            codec::decode(self.source, header, &mut self.rgb)
+                .map_err(|why| format!("the camera's picture {why}"))?;
+            self.pixels = Some((width, height));
+        }
+        self.drawn_on |= !self.waiting.is_empty();
+        for drawing in self.waiting.drain(..) {
+            drawing.blend_over(&mut self.rgb, width, height);
+        }
+        Ok(ImageRef {
+            width,
+            height,
+            rgb: &self.rgb,
+        })
+    }
+
+    /// Takes a transform's picture instead.
+    pub fn replace(&mut self, image: Image, transform: &str) {
+        self.pixels = Some((image.width, image.height));
+        self.rgb = image.rgb;
+        self.transformed_by = Some(transform.to_owned());
+    }
+
+    /// What the chain asked for.
+    pub fn demand(&self, chain_is_empty: bool) -> Demand<'_> {
+        match &self.transformed_by {
+            _ if chain_is_empty => Demand::EmptyChain,
+            Some(transform) => Demand::Pixels(transform),
+            None if self.drawn_on || !self.waiting.is_empty() => Demand::Drawing,
+            None => Demand::Nothing,
+        }
+    }
+
+    /// The JPEG that `path` makes of it.
+    ///
+    /// # Errors
+    /// The picture can't be decoded or encoded.
+    pub fn finish(&mut self, path: Path) -> Result<Bytes, String> {
+        match path {
+            Path::Passthrough => Ok(self.source.clone()),
+            Path::Recode => {
+                self.image()?;
+                let header = self.header.as_ref().map_err(Clone::clone)?;
+                let size = self.known_size()?;
+                codec::encode(&self.rgb, size, self.quality, header, self.source)
+            }
+        }
+    }
+
+    /// Gives the memory back.
+    pub fn into_spare(self) -> Vec<u8> {
+        self.rgb
+    }
+}

@@ -1,0 +1,141 @@
+//! An overlay's layers, and how they are drawn on pixels.
+
+use crate::filter::contract::Layer;
+
+/// What an overlay last drew.
+#[derive(Debug, Default)]
+pub struct Drawing {
+    layers: Vec<Layer>,
+}
+
+impl Drawing {
+    /// Keeps the layers that have anything to show. They must have passed the filter host's checks.
+    pub fn new(mut layers: Vec<Layer>) -> Self {
+        layers.retain(|layer| layer.rgba.iter().skip(3).step_by(4).any(|&alpha| alpha > 0));
+        Self { layers }
+    }
+
+    /// Whether it leaves a picture of `width` × `height` as it is.
+    pub fn is_empty_on(&self, width: u32, height: u32) -> bool {
+        let visible = |layer| Part::of(layer, width, height).is_some();
+        !self.layers.iter().any(visible)
+    }
+
+    /// Draws the layers over 8-bit RGB of `width` × `height` × 3 bytes, rows from top to bottom.
+    pub fn blend_over(&self, rgb: &mut [u8], width: u32, height: u32) {
+        for layer in &self.layers {
+            if let Some(part) = Part::of(layer, width, height) {
+                blend(layer, &part, rgb, width);
+            }
+        }
+    }
+}
+
+/// The part of a layer that lies inside the picture, in the layer's pixels.
+struct Part {
+    columns: std::ops::Range<u32>,
+    rows: std::ops::Range<u32>,
+}
+
+impl Part {
+    fn of(layer: &Layer, width: u32, height: u32) -> Option<Self> {
+        let columns = inside(layer.x, layer.width, width);
+        let rows = inside(layer.y, layer.height, height);
+        (!columns.is_empty() && !rows.is_empty()).then_some(Self { columns, rows })
+    }
+}
+
+/// Which of the `length` pixels from `start` on lie in 0 to `end`, counted from `start`.
+fn inside(start: i32, length: u32, end: u32) -> std::ops::Range<u32> {
+    let start = i64::from(start);
+    let clip = |position: i64| (position - start).clamp(0, i64::from(length)) as u32;
+    clip(0)..clip(i64::from(end))
+}
+
+fn blend(layer: &Layer, part: &Part, rgb: &mut [u8], width: u32) {
+    let columns = part.columns.start as usize..part.columns.end as usize;
+    let left = (i64::from(layer.x) + i64::from(part.columns.start)) as usize;
+    for row in part.rows.clone() {
+        let y = (i64::from(layer.y) + i64::from(row)) as usize;
+        let from = row as usize * layer.width as usize;
+        let over = &layer.rgba[(from + columns.start) * 4..(from + columns.end) * 4];
+        let to = (y * width as usize + left) * 3;
+        let under = &mut rgb[to..to + columns.len() * 3];
+        for (under, over) in under.chunks_exact_mut(3).zip(over.chunks_exact(4)) {
+            blend_pixel(under, over);
+        }
+    }
+}
+
+/// Source-over with straight alpha (Porter and Duff, "Compositing Digital Images", 1984).
+fn blend_pixel(under: &mut [u8], over: &[u8]) {
+    let alpha = u32::from(over[3]);
+    for (under, &over) in under.iter_mut().zip(over) {
+        let sum = u32::from(over) * alpha + u32::from(*under) * (255 - alpha);
+        *under = ((sum + 127) / 255) as u8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(x: i32, y: i32, width: u32, height: u32, pixel: [u8; 4]) -> Layer {
+        Layer {
+            x,
+            y,
+            width,
+            height,
+            rgba: pixel.repeat((width * height) as usize),
+        }
+    }
+
+    #[test]
+    fn every_alpha_over_every_value_is_right_to_half_a_step() {
+        for alpha in 0..=255u8 {
+            for under in 0..=255u8 {
+                for over in [0, 1, 100, 254, 255] {
+                    let mut pixel = [under; 3];
+                    blend_pixel(&mut pixel, &[over, over, over, alpha]);
+                    let a = f64::from(alpha) / 255.0;
+                    let exact = f64::from(over) * a + f64::from(under) * (1.0 - a);
+                    assert!((f64::from(pixel[0]) - exact).abs() <= 0.5 + 1e-9);
+                }
+            }
+        }
+    }
+
+    /// The picture as text: `#` where it was drawn on.
+    fn drawn(layers: Vec<Layer>) -> String {
+        let mut rgb = vec![0; 4 * 3 * 3];
+        Drawing::new(layers).blend_over(&mut rgb, 4, 3);
+        let mark = |pixel: &[u8]| if pixel == [0; 3] { '.' } else { '#' };
+        let rows: Vec<String> = rgb.chunks(12).map(|row| row.chunks(3).map(mark).collect()).collect();
+        rows.join("\n")
+    }
+
+    #[test]
+    fn layers_are_clipped_at_every_edge() {
+        const RED: [u8; 4] = [255, 0, 0, 255];
+        assert_eq!(drawn(vec![layer(-1, -1, 2, 2, RED)]), "#...\n....\n....");
+        assert_eq!(drawn(vec![layer(3, 2, 9, 9, RED)]), "....\n....\n...#");
+        assert_eq!(drawn(vec![layer(-5, 1, 20, 1, RED)]), "....\n####\n....");
+        for (x, y) in [(4, 0), (0, 3), (-2, 0), (0, -2), (i32::MIN, i32::MAX)] {
+            let outside = || layer(x, y, 2, 2, RED);
+            assert_eq!(drawn(vec![outside()]), "....\n....\n....");
+            assert!(Drawing::new(vec![outside()]).is_empty_on(4, 3));
+        }
+    }
+
+    #[test]
+    fn later_layers_lie_on_top_and_transparent_ones_are_nothing() {
+        let mut rgb = vec![10, 20, 30];
+        let layers = vec![
+            layer(0, 0, 1, 1, [255, 255, 255, 255]),
+            layer(0, 0, 1, 1, [0, 0, 0, 128]),
+        ];
+        Drawing::new(layers).blend_over(&mut rgb, 1, 1);
+        assert_eq!(rgb, [127; 3]);
+        assert!(Drawing::new(vec![layer(0, 0, 9, 9, [255, 255, 255, 0])]).is_empty_on(9, 9));
+    }
+}

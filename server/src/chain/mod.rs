@@ -1,0 +1,189 @@
+//! A stream's chain of filters, and the way of one frame through it.
+//!
+//! The steps are asked in order. Nothing is decoded before some step needs pixels: overlays are told the
+//! picture's size and answer with layers, which are kept aside. At the end of the chain the plan says
+//! which path the frame takes.
+
+mod build;
+mod canvas;
+pub mod codec;
+mod drawing;
+mod plan;
+mod stats;
+mod step;
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+pub use build::{Loader, build};
+pub use plan::Path;
+pub use stats::{StepReport, StepState};
+pub use step::{Step, StepStatus};
+
+use crate::clock::Clock;
+use crate::filter::contract::FrameInfo;
+use crate::filter::{Active, Engine, Kind};
+use canvas::Canvas;
+use plan::plan;
+use step::Outcome;
+
+/// A frame on its way into a chain.
+#[derive(Clone, Debug)]
+pub struct RawFrame {
+    /// The camera's JPEG.
+    pub jpeg: Bytes,
+    /// Counted since the camera was opened.
+    pub sequence: u64,
+    /// When it was taken.
+    pub captured_at: SystemTime,
+}
+
+/// A frame that came out of a chain.
+#[derive(Clone, Debug)]
+pub struct FilteredFrame {
+    /// The JPEG to be served; the camera's own bytes on the path [`Path::Passthrough`].
+    pub jpeg: Bytes,
+    /// Its width and height in pixels; `None` when an empty chain passed on what has no JPEG header.
+    pub size: Option<(u32, u32)>,
+    /// The path that it took.
+    pub path: Path,
+    /// Why that path.
+    pub reason: String,
+}
+
+/// The filters of one stream, started and configured.
+pub struct Chain {
+    steps: Vec<Step>,
+    quality: u8,
+    clock: Arc<dyn Clock>,
+    time_zone: TimeZone,
+    engine: Engine,
+    /// The picture's memory, used again for the next.
+    spare: Vec<u8>,
+}
+
+impl Chain {
+    /// A chain of `steps`, whose recoded frames get `quality` (1 to 100). `time_zone` is what filters
+    /// are told as the local time.
+    pub fn new(
+        engine: &Engine,
+        steps: Vec<Step>,
+        quality: u8,
+        clock: Arc<dyn Clock>,
+        time_zone: TimeZone,
+    ) -> Self {
+        Self {
+            steps,
+            quality,
+            clock,
+            time_zone,
+            engine: engine.clone(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// For whoever reports on the steps.
+    pub fn status(&self) -> Vec<StepStatus> {
+        self.steps.iter().map(Step::status).collect()
+    }
+
+    /// To be held while frames come in: filters' time limits then cost no waking up per call.
+    pub fn activate(&self) -> Active {
+        self.engine.activate()
+    }
+
+    /// Passes one frame through. Blocks; must not be called from async code.
+    ///
+    /// # Errors
+    /// The frame is to be dropped; a text that says why.
+    pub fn process(&mut self, frame: &RawFrame) -> Result<FilteredFrame, String> {
+        let spare = std::mem::take(&mut self.spare);
+        let mut canvas = Canvas::new(&frame.jpeg, spare, self.quality);
+        let result = self.run_steps(frame, &mut canvas).and_then(|()| {
+            let (path, reason) = plan(canvas.demand(self.steps.is_empty()));
+            let jpeg = canvas.finish(path)?;
+            Ok(FilteredFrame {
+                jpeg,
+                size: canvas.size(),
+                path,
+                reason,
+            })
+        });
+        self.spare = canvas.into_spare();
+        result
+    }
+
+    fn run_steps(&mut self, frame: &RawFrame, canvas: &mut Canvas<'_>) -> Result<(), String> {
+        let now = self.clock.now();
+        let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
+        for step in &mut self.steps {
+            let (width, height) = canvas.known_size()?;
+            let info = FrameInfo {
+                sequence: frame.sequence,
+                captured_at_ms,
+                utc_offset_minutes,
+                width,
+                height,
+                variables: &[],
+            };
+            let outcome = if !step.is_ready(now) {
+                step.failure()
+            } else {
+                match step.kind() {
+                    Kind::Overlay => draw(step, &info, canvas, now),
+                    Kind::Transform => apply(step, &info, canvas, now)?,
+                }
+            };
+            if matches!(outcome, Outcome::Dropped) {
+                return Err(format!("`{}` fails and is set to `drop`", step.name()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Milliseconds since 1970 UTC, and the local offset in minutes.
+    fn times(&self, captured_at: SystemTime) -> (u64, i32) {
+        // A clock set before 1970 shows 1970.
+        let since = captured_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+        let offset = Timestamp::try_from(captured_at)
+            .map_or(0, |at| self.time_zone.to_offset(at).seconds() / 60);
+        (millis, offset)
+    }
+}
+
+fn draw(
+    step: &mut Step,
+    info: &FrameInfo<'_>,
+    canvas: &mut Canvas<'_>,
+    now: std::time::Instant,
+) -> Outcome<()> {
+    match step.draw(info, now) {
+        Outcome::Done(drawing) => {
+            canvas.draw(drawing);
+            Outcome::Done(())
+        }
+        Outcome::Bypassed => Outcome::Bypassed,
+        Outcome::Dropped => Outcome::Dropped,
+    }
+}
+
+fn apply(
+    step: &mut Step,
+    info: &FrameInfo<'_>,
+    canvas: &mut Canvas<'_>,
+    now: std::time::Instant,
+) -> Result<Outcome<()>, String> {
+    Ok(match step.apply(info, canvas.image()?, now) {
+        Outcome::Done(image) => {
+            canvas.replace(image, step.name());
+            Outcome::Done(())
+        }
+        Outcome::Bypassed => Outcome::Bypassed,
+        Outcome::Dropped => Outcome::Dropped,
+    })
+}

@@ -1,0 +1,234 @@
+//! One step of a chain: a running filter, and what becomes of a frame when it fails.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+
+use super::drawing::Drawing;
+use super::stats::{StepReport, StepStats};
+use crate::config::OnError;
+use crate::filter::contract::{FrameInfo, Image, ImageRef};
+use crate::filter::{
+    CallError, Engine, Kind, RunningFilter, SharedFilter, StartError, StepSettings,
+};
+
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// A filter at its place in a chain.
+pub struct Step {
+    use_: String,
+    filter: SharedFilter,
+    settings: StepSettings,
+    on_error: OnError,
+    engine: Engine,
+    state: State,
+    pause: Duration,
+    drawing: Arc<Drawing>,
+    stats: StepStats,
+}
+
+enum State {
+    Running {
+        filter: RunningFilter,
+        since: Instant,
+    },
+    /// Broken; to be started again then.
+    Resting { until: Instant },
+    /// Being started on another thread, so that the frames need not wait for it.
+    Starting(JoinHandle<Result<RunningFilter, StartError>>),
+}
+
+/// What a step did to a frame.
+pub enum Outcome<T> {
+    /// Its work.
+    Done(T),
+    /// Nothing; the frame goes on without it.
+    Bypassed,
+    /// The frame must not be served.
+    Dropped,
+}
+
+/// What a chain can say about a step while others run it.
+#[derive(Clone)]
+pub struct StepStatus {
+    use_: String,
+    kind: Kind,
+    on_error: OnError,
+    stats: StepStats,
+}
+
+impl StepStatus {
+    /// How the step is doing.
+    pub fn report(&self) -> StepReport {
+        self.stats.report(&self.use_, self.kind, self.on_error)
+    }
+}
+
+impl Step {
+    /// Starts `filter` with `settings`. Blocks; must not be called from async code.
+    ///
+    /// # Errors
+    /// The filter can't be started with them.
+    pub fn start(
+        engine: &Engine,
+        use_: String,
+        filter: SharedFilter,
+        settings: StepSettings,
+        on_error: OnError,
+        now: Instant,
+    ) -> Result<Self, StartError> {
+        let running = RunningFilter::start(&filter, &settings)?;
+        Ok(Self {
+            use_,
+            filter,
+            settings,
+            on_error,
+            engine: engine.clone(),
+            state: State::Running {
+                filter: running,
+                since: now,
+            },
+            pause: FIRST_PAUSE,
+            drawing: Arc::default(),
+            stats: StepStats::default(),
+        })
+    }
+
+    /// What the step works on.
+    pub fn kind(&self) -> Kind {
+        self.filter.kind()
+    }
+
+    /// What pipeline.yaml calls its filter.
+    pub fn name(&self) -> &str {
+        &self.use_
+    }
+
+    /// For whoever reports on it.
+    pub fn status(&self) -> StepStatus {
+        StepStatus {
+            use_: self.use_.clone(),
+            kind: self.kind(),
+            on_error: self.on_error,
+            stats: self.stats.clone(),
+        }
+    }
+
+    /// Whether the filter can be called now; starts it again when it is time to.
+    pub fn is_ready(&mut self, now: Instant) -> bool {
+        if let State::Resting { until } = self.state
+            && until <= now
+        {
+            let (filter, settings) = (self.filter.clone(), self.settings.clone());
+            let start = move || RunningFilter::start(&filter, &settings);
+            self.state = State::Starting(self.engine.runtime().spawn_blocking(start));
+        }
+        if let State::Starting(task) = &mut self.state
+            && task.is_finished()
+        {
+            match self.engine.runtime().block_on(task) {
+                Ok(Ok(filter)) => {
+                    self.stats.restarted();
+                    self.state = State::Running { filter, since: now };
+                }
+                Ok(Err(error)) => self.broke(&format!("can't be restarted: {error}"), now),
+                Err(panic) => self.broke(&format!("can't be restarted: {panic}"), now),
+            }
+        }
+        matches!(self.state, State::Running { .. })
+    }
+
+    /// What becomes of a frame that the step can't do.
+    pub fn failure<T>(&self) -> Outcome<T> {
+        match self.on_error {
+            OnError::Bypass => Outcome::Bypassed,
+            OnError::Drop => Outcome::Dropped,
+        }
+    }
+
+    /// Asks an overlay what to draw. The step must be ready.
+    pub fn draw(&mut self, frame: &FrameInfo<'_>, now: Instant) -> Outcome<Arc<Drawing>> {
+        match self.call(now, |filter| filter.draw(frame)) {
+            Some(new) => {
+                if let Some(layers) = new {
+                    self.drawing = Arc::new(Drawing::new(layers));
+                }
+                Outcome::Done(self.drawing.clone())
+            }
+            None => self.failure(),
+        }
+    }
+
+    /// Hands a picture to a transform. The step must be ready.
+    pub fn apply(
+        &mut self,
+        frame: &FrameInfo<'_>,
+        image: ImageRef<'_>,
+        now: Instant,
+    ) -> Outcome<Image> {
+        match self.call(now, |filter| filter.apply(frame, image)) {
+            Some(image) => Outcome::Done(image),
+            None => self.failure(),
+        }
+    }
+
+    fn call<T>(
+        &mut self,
+        now: Instant,
+        call: impl FnOnce(&mut RunningFilter) -> Result<T, CallError>,
+    ) -> Option<T> {
+        let State::Running { filter, since } = &mut self.state else {
+            return None;
+        };
+        let since = *since;
+        let start = Instant::now();
+        let result = call(filter);
+        self.stats.called(start.elapsed());
+        match result {
+            Ok(result) => {
+                self.went_well(since, now);
+                Some(result)
+            }
+            Err(CallError::Refused(why)) => {
+                self.tell(&why);
+                None
+            }
+            Err(CallError::Broken(why)) => {
+                self.broke(&why, now);
+                None
+            }
+        }
+    }
+
+    fn went_well(&mut self, since: Instant, now: Instant) {
+        if self.stats.recovered() {
+            tracing::info!(filter = self.settings.label, "works again");
+        }
+        // Short pauses again only after it has worked for as long as the longest one.
+        if self.pause > FIRST_PAUSE && now.duration_since(since) >= LONGEST_PAUSE {
+            self.pause = FIRST_PAUSE;
+        }
+    }
+
+    fn tell(&self, why: &str) {
+        if self.stats.failed(why) {
+            let fate = match self.on_error {
+                OnError::Bypass => "frames go on without it",
+                OnError::Drop => "frames are dropped",
+            };
+            tracing::warn!(filter = self.settings.label, "{why}; {fate}");
+        }
+    }
+
+    fn broke(&mut self, why: &str, now: Instant) {
+        self.tell(why);
+        // A new instance has drawn nothing yet.
+        self.drawing = Arc::default();
+        self.state = State::Resting {
+            until: now + self.pause,
+        };
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+    }
+}

@@ -1,0 +1,177 @@
+//! `mattebox apply`: a chain over files, for trying it out and for measuring it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use cpu_time::ProcessTime;
+
+use super::{ApplyArgs, Failure, build_chain, start_engine};
+use crate::chain::{self, Chain, Loader, RawFrame};
+use crate::config::{Pipeline, StreamConfig, hint};
+use crate::source::files;
+
+pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
+    let pipeline = Pipeline::load(&args.config)?;
+    let stream = pick(&pipeline, args.stream.as_deref())?;
+    let outputs = outputs(&args.inputs, args.output.as_deref())?;
+    let (_runtime, engine) = start_engine(&args.common)?;
+    let mut chain = build_chain(&mut Loader::new(engine), &pipeline, stream)
+        .map_err(|wrong| pipeline.error(wrong))?;
+    let inputs = read_all(&args.inputs)?;
+    let mut totals = Totals::default();
+    let _active = chain.activate();
+    for _ in 0..args.repeat {
+        for (input, output) in inputs.iter().zip(&outputs) {
+            one(&mut chain, input, output.as_deref(), &mut totals)?;
+        }
+    }
+    totals.print(args.json);
+    for failure in &totals.failures {
+        eprintln!("{failure}");
+    }
+    match totals.failures.len() {
+        0 => Ok(()),
+        count => Err(Failure::Run(format!(
+            "{count} of {} pictures gave no result",
+            totals.frames + count as u64
+        ))),
+    }
+}
+
+fn pick<'a>(pipeline: &'a Pipeline, name: Option<&str>) -> Result<&'a StreamConfig, Failure> {
+    let Some(name) = name else {
+        return Ok(&pipeline.streams[0]);
+    };
+    pipeline.stream(name).ok_or_else(|| {
+        let names = pipeline.streams.iter().map(|stream| stream.name.as_str());
+        Failure::Usage(format!("no stream is called `{name}`{}", hint(name, names)))
+    })
+}
+
+/// Where each input's result goes; nowhere without a folder.
+fn outputs(inputs: &[PathBuf], folder: Option<&Path>) -> Result<Vec<Option<PathBuf>>, Failure> {
+    let Some(folder) = folder else {
+        return Ok(vec![None; inputs.len()]);
+    };
+    fs::create_dir_all(folder)
+        .map_err(|error| Failure::Run(format!("{}: {error}", folder.display())))?;
+    let mut taken: HashMap<OsString, &Path> = HashMap::new();
+    let mut outputs = Vec::new();
+    for input in inputs {
+        let name = input
+            .file_name()
+            .ok_or_else(|| Failure::Usage(format!("{} is not a file", input.display())))?;
+        if let Some(other) = taken.insert(name.to_owned(), input) {
+            return Err(Failure::Usage(format!(
+                "{} and {} would both be written to {}",
+                other.display(),
+                input.display(),
+                folder.join(name).display()
+            )));
+        }
+        let output = folder.join(name);
+        if fs::canonicalize(input).ok() == fs::canonicalize(&output).ok() && output.exists() {
+            return Err(Failure::Usage(format!(
+                "{} would be overwritten by its own result",
+                input.display()
+            )));
+        }
+        outputs.push(Some(output));
+    }
+    Ok(outputs)
+}
+
+struct Input {
+    path: PathBuf,
+    jpeg: Bytes,
+    modified: SystemTime,
+}
+
+/// All at once, so that reading takes no part in the measured time.
+fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
+    let read = |path: &PathBuf| {
+        let jpeg = files::read_jpeg(path)?;
+        // A file's time is the best guess at when its picture was taken.
+        let modified = fs::metadata(path).and_then(|meta| meta.modified());
+        Ok::<_, String>(Input {
+            path: path.clone(),
+            jpeg: jpeg.into(),
+            modified: modified.map_err(|error| error.to_string())?,
+        })
+    };
+    paths
+        .iter()
+        .map(|path| read(path).map_err(|why| Failure::Run(format!("{} {why}", path.display()))))
+        .collect()
+}
+
+fn one(
+    chain: &mut Chain,
+    input: &Input,
+    output: Option<&Path>,
+    totals: &mut Totals,
+) -> Result<(), Failure> {
+    let frame = RawFrame {
+        jpeg: input.jpeg.clone(),
+        sequence: totals.frames,
+        captured_at: input.modified,
+    };
+    let start = ProcessTime::try_now().map_err(|error| Failure::Run(error.to_string()))?;
+    let result = chain.process(&frame);
+    let spent = start.try_elapsed().map_err(|error| Failure::Run(error.to_string()))?;
+    match result {
+        Ok(frame) => {
+            totals.cpu += spent;
+            totals.frames += 1;
+            *totals.paths.entry(frame.path).or_default() += 1;
+            if let Some(output) = output {
+                fs::write(output, &frame.jpeg)
+                    .map_err(|error| Failure::Run(format!("{}: {error}", output.display())))?;
+            }
+        }
+        Err(why) => totals
+            .failures
+            .push(format!("{}: {why}", input.path.display())),
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Totals {
+    frames: u64,
+    paths: BTreeMap<chain::Path, u64>,
+    cpu: Duration,
+    failures: Vec<String>,
+}
+
+impl Totals {
+    fn print(&self, json: bool) {
+        let per_frame = self.cpu.as_secs_f64() * 1000.0 / self.frames.max(1) as f64;
+        let paths: BTreeMap<_, _> = chain::Path::ALL
+            .iter()
+            .map(|path| (path.name(), self.paths.get(path).copied().unwrap_or(0)))
+            .collect();
+        if json {
+            let numbers = serde_json::json!({
+                "frames": self.frames,
+                "paths": paths,
+                "cpu_ms_per_frame": (per_frame * 1000.0).round() / 1000.0,
+            });
+            println!("{numbers}");
+            return;
+        }
+        let paths: Vec<_> = paths
+            .iter()
+            .map(|(path, count)| format!("{count} {path}"))
+            .collect();
+        println!(
+            "{} frames ({}), {per_frame:.3} ms of CPU time per frame",
+            self.frames,
+            paths.join(", ")
+        );
+    }
+}

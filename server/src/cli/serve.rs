@@ -1,0 +1,136 @@
+//! `mattebox serve`: the server.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, build_all, start_engine};
+use crate::chain::Chain;
+use crate::clock::SystemClock;
+use crate::config::Pipeline;
+use crate::source;
+use crate::stream::{Equipment, Stream};
+use crate::web::{self, App};
+
+/// How long cameras have to close once everybody has been told to stop.
+const CLOSING: Duration = Duration::from_millis(500);
+
+pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+    let pipeline = load(args.config.as_deref())?;
+    let (runtime, engine) = start_engine(&args.common)?;
+    let chains = build_all(&pipeline, engine)?;
+    let address = args.listen.unwrap_or(pipeline.listen);
+    let result = runtime.block_on(serve(pipeline, chains, address));
+    // A driver that hangs in its device must not keep the process.
+    runtime.shutdown_background();
+    result
+}
+
+fn load(config: Option<&Path>) -> Result<Pipeline, Failure> {
+    let default = Path::new(DEFAULT_FILE);
+    if config.is_none() && !default.exists() {
+        tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera");
+        return Ok(Pipeline::parse(BUILT_IN_FILE, "built-in", Path::new("."))?);
+    }
+    Ok(Pipeline::load(config.unwrap_or(default))?)
+}
+
+async fn serve(
+    pipeline: Pipeline,
+    chains: Vec<Chain>,
+    address: SocketAddr,
+) -> Result<(), Failure> {
+    // Asked for before anybody can know the address, so that no early signal kills the process.
+    let signal = stop_signal().map_err(|error| Failure::Run(format!("signals: {error}")))?;
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::Run(format!(
+            "can't listen on {address}: {error}; choose another address with --listen"
+        ))
+    })?;
+    let bound = listener
+        .local_addr()
+        .map_err(|error| Failure::Run(error.to_string()))?;
+    let shutdown = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let streams = start_streams(&pipeline, chains, &shutdown, &tasks);
+    announce(bound, &pipeline)?;
+
+    let router = web::router(App::new(streams, shutdown.clone()));
+    let server = tokio::spawn(web::serve(listener, router, shutdown.clone()));
+    signal.await;
+    tracing::info!("stopping");
+    shutdown.cancel();
+    tasks.close();
+    server
+        .await
+        .map_err(|error| Failure::Run(format!("the server broke down: {error}")))?;
+    if tokio::time::timeout(CLOSING, tasks.wait()).await.is_err() {
+        tracing::warn!("a camera did not close in time");
+    }
+    Ok(())
+}
+
+fn start_streams(
+    pipeline: &Pipeline,
+    chains: Vec<Chain>,
+    shutdown: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Vec<Arc<Stream>> {
+    let start = |(config, chain): (&crate::config::StreamConfig, Chain)| {
+        let equipment = Equipment {
+            source: source::from_config(&config.source, &pipeline.folder),
+            chain,
+        };
+        let (stream, life) = Stream::new(
+            config.name.clone(),
+            equipment,
+            config.idle_timeout,
+            Arc::new(SystemClock),
+            shutdown.clone(),
+        );
+        tasks.spawn(life);
+        stream
+    };
+    pipeline.streams.iter().zip(chains).map(start).collect()
+}
+
+/// The one line on standard output: scripts read the address from it.
+fn announce(bound: SocketAddr, pipeline: &Pipeline) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let result = writeln!(out, "Mattebox listens on http://{bound}/").and_then(|()| out.flush());
+    for stream in &pipeline.streams {
+        tracing::info!("serving http://{bound}/{}.mjpeg", stream.name);
+    }
+    // Nobody reading it is no reason not to serve.
+    result.or_else(|error| match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Failure::Run(format!("standard output: {error}"))),
+    })
+}
+
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupt.recv().await;
+    })
+}

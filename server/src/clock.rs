@@ -1,0 +1,148 @@
+//! Time, behind a trait, so that everything that waits can be tested without waiting.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use futures_util::future::BoxFuture;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+/// Where the server gets the time from, and what it waits with.
+pub trait Clock: Send + Sync + 'static {
+    /// The monotonic time, for intervals.
+    fn now(&self) -> Instant;
+    /// The calendar's time (UTC), for what people read.
+    fn unix(&self) -> SystemTime;
+    /// Resolves once [`Clock::now`] has reached `deadline`.
+    fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()>;
+}
+
+/// The machine's own clock. Sleeping needs a tokio runtime with its time driver on.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn unix(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
+        Box::pin(tokio::time::sleep_until(deadline.into()))
+    }
+}
+
+/// The order to stop, as a blocking thread sees it, and the only way in which such a thread waits.
+#[derive(Clone)]
+pub struct Stop {
+    clock: Arc<dyn Clock>,
+    runtime: Handle,
+    token: CancellationToken,
+}
+
+impl Stop {
+    /// `token` gives the order; `runtime` drives the clock's sleeps.
+    pub fn new(clock: Arc<dyn Clock>, runtime: Handle, token: CancellationToken) -> Self {
+        Self {
+            clock,
+            runtime,
+            token,
+        }
+    }
+
+    /// The clock that this thread waits by.
+    pub fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    /// Whether the order to stop was given.
+    pub fn is_requested(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Blocks until `deadline`, or until the order to stop: then it returns `false` at once.
+    pub fn sleep_until(&self, deadline: Instant) -> bool {
+        self.wait_for(self.clock.sleep_until(deadline)).is_some()
+    }
+
+    /// Blocks for `pause` in the same way.
+    pub fn sleep(&self, pause: Duration) -> bool {
+        self.sleep_until(self.clock.now() + pause)
+    }
+
+    /// Blocks until `future` is ready and gives its result; `None` after the order to stop.
+    pub fn wait_for<F: Future>(&self, future: F) -> Option<F::Output> {
+        self.runtime
+            .block_on(self.token.run_until_cancelled(future))
+    }
+}
+
+#[cfg(test)]
+pub mod fake {
+    //! A clock that moves only when a test moves it.
+
+    use super::*;
+    use std::sync::Mutex;
+    use tokio::sync::watch;
+
+    pub struct FakeClock {
+        start: Instant,
+        elapsed: watch::Sender<Duration>,
+        sleepers: Mutex<Vec<Instant>>,
+    }
+
+    impl FakeClock {
+        pub fn new() -> Arc<Self> {
+            Arc::new(Self {
+                start: Instant::now(),
+                elapsed: watch::Sender::new(Duration::ZERO),
+                sleepers: Mutex::new(Vec::new()),
+            })
+        }
+
+        pub fn advance(&self, by: Duration) {
+            self.elapsed.send_modify(|elapsed| *elapsed += by);
+        }
+
+        /// Resolves once somebody sleeps until `after` from now or later, so that a test advances the
+        /// clock only when the sleeper is there.
+        pub async fn sleeper(&self, after: Duration) {
+            let wanted = self.now() + after;
+            loop {
+                if self.sleepers.lock().unwrap().contains(&wanted) {
+                    return;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    impl Clock for FakeClock {
+        fn now(&self) -> Instant {
+            self.start + *self.elapsed.borrow()
+        }
+
+        fn unix(&self) -> SystemTime {
+            SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000) + *self.elapsed.borrow()
+        }
+
+        fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
+            self.sleepers.lock().unwrap().push(deadline);
+            let mut elapsed = self.elapsed.subscribe();
+            let start = self.start;
+            Box::pin(async move {
+                // The sender lives as long as the test; were it gone, nobody would wait any more.
+                if elapsed
+                    .wait_for(|elapsed| start + *elapsed >= deadline)
+                    .await
+                    .is_err()
+                {
+                    std::future::pending::<()>().await;
+                }
+            })
+        }
+    }
+}

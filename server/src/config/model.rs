@@ -1,0 +1,190 @@
+//! What a pipeline file says, checked and with its defaults filled in.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::error::{ConfigError, Diagnostic, SourceFile, Span};
+use super::yaml::{Content, Node};
+
+/// A whole pipeline file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pipeline {
+    /// The address to serve on; port 0 takes a free one. Default 127.0.0.1:8080.
+    pub listen: SocketAddr,
+    /// At least one, in the file's order.
+    pub streams: Vec<StreamConfig>,
+    /// The file's folder: relative paths start here, and assets lie below it.
+    pub folder: PathBuf,
+    /// The file itself, for showing errors in it.
+    pub file: SourceFile,
+}
+
+/// One stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamConfig {
+    /// 1 to 64 of `A-Z a-z 0-9 _ -`, a letter or digit first.
+    pub name: String,
+    /// Where its frames come from. Default: the demo camera.
+    pub source: SourceConfig,
+    /// How long the camera stays on after the last viewer: 0 to 24 h. Default 10 s.
+    pub idle_timeout: Duration,
+    /// JPEG quality of recoded frames, 1 to 100. Default 85.
+    pub quality: u8,
+    /// Its chain, in order. Default: none.
+    pub filters: Vec<StepConfig>,
+}
+
+/// A camera driver and its settings.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SourceConfig {
+    /// The built-in drawn scene.
+    Demo,
+    /// JPEG files as a camera.
+    Files {
+        /// A glob of JPEG files, or one `.mjpeg` file; relative to the pipeline file's folder.
+        path: String,
+        /// Where the path stands in the file.
+        path_span: Span,
+        /// Frames per second, 0.01 to 240. Default 10.
+        fps: f64,
+        /// Whether it starts again at its end. Default true.
+        repeat: bool,
+    },
+}
+
+/// One step of a chain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepConfig {
+    /// The filter.
+    pub filter: FilterRef,
+    /// Files below the folder that the filter may read, beside those that `with` names.
+    pub assets: Vec<String>,
+    /// What becomes of a frame when the filter fails. Default: bypass.
+    pub on_error: OnError,
+    /// The most that one call may take: 10 ms to 60 s. Default 1 s.
+    pub time_limit: Duration,
+    /// The most memory that the filter may have, in bytes: 1 MiB to 4 GiB. Default 256 MiB.
+    pub memory_limit: u64,
+    pub(super) use_span: Span,
+    pub(super) with: Option<Node>,
+}
+
+/// A filter, as `use` names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FilterRef {
+    /// One that the server brings.
+    BuiltIn(String),
+    /// A `.wasm` file, as written: relative to the pipeline file's folder.
+    Path(String),
+}
+
+/// What becomes of a frame when a step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// It goes on without that step.
+    #[default]
+    Bypass,
+    /// It is not served.
+    Drop,
+}
+
+impl Pipeline {
+    /// Errors that others found, shown as this file's.
+    pub fn error(&self, diagnostics: Vec<Diagnostic>) -> ConfigError {
+        ConfigError::new(self.file.clone(), diagnostics)
+    }
+
+    /// The stream called `name`.
+    pub fn stream(&self, name: &str) -> Option<&StreamConfig> {
+        self.streams.iter().find(|stream| stream.name == name)
+    }
+}
+
+impl FilterRef {
+    /// As written in the file.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::BuiltIn(name) => name,
+            Self::Path(path) => path,
+        }
+    }
+}
+
+impl StepConfig {
+    /// The filter's settings, a JSON object.
+    pub fn settings(&self) -> Value {
+        match &self.with {
+            Some(node) => node.to_json(),
+            None => Value::Object(Map::new()),
+        }
+    }
+
+    /// The files that the filter may read: every text in its settings is taken as a grant, and `assets`.
+    pub fn granted_assets(&self) -> Vec<String> {
+        let mut names = self.assets.clone();
+        if let Some(with) = &self.with {
+            collect_texts(with, &mut names);
+        }
+        names
+    }
+
+    /// An error at the filter's name.
+    pub fn error_at_use(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(self.use_span, message)
+    }
+
+    /// An error at the text `text` in the settings, or at the filter's name if it isn't there.
+    pub fn error_at_text(&self, text: &str, message: impl Into<String>) -> Diagnostic {
+        let span = self.with.as_ref().and_then(|with| find_text(with, text));
+        Diagnostic::new(span.unwrap_or(self.use_span), message)
+    }
+
+    /// An error about the settings as a whole: at the first of them.
+    pub fn error_at_settings(&self, message: impl Into<String>) -> Diagnostic {
+        let first = self.entries().first().map(|(key, _)| key.span);
+        Diagnostic::new(first.unwrap_or(self.use_span), message)
+    }
+
+    /// An error that the filter worded itself: at the setting that `words` name in backticks, if any.
+    pub fn error_from_filter(&self, words: &str, message: impl Into<String>) -> Diagnostic {
+        let is_named = |(key, _): &&(Node, Node)| {
+            key.text()
+                .is_some_and(|key| words.contains(&format!("`{key}`")))
+        };
+        match self.entries().iter().find(is_named) {
+            Some((_, value)) => Diagnostic::new(value.span, message),
+            None => self.error_at_settings(message),
+        }
+    }
+
+    fn entries(&self) -> &[(Node, Node)] {
+        match self.with.as_ref().map(|with| &with.content) {
+            Some(Content::Mapping(entries)) => entries,
+            _ => &[],
+        }
+    }
+}
+
+fn collect_texts(node: &Node, into: &mut Vec<String>) {
+    match &node.content {
+        Content::Scalar { text, .. } => into.push(text.clone()),
+        Content::List(items) => items.iter().for_each(|item| collect_texts(item, into)),
+        Content::Mapping(entries) => {
+            entries.iter().for_each(|(_, value)| collect_texts(value, into));
+        }
+    }
+}
+
+fn find_text(node: &Node, wanted: &str) -> Option<Span> {
+    match &node.content {
+        Content::Scalar { text, .. } => (text == wanted).then_some(node.span),
+        Content::List(items) => items.iter().find_map(|item| find_text(item, wanted)),
+        Content::Mapping(entries) => entries
+            .iter()
+            .find_map(|(_, value)| find_text(value, wanted)),
+    }
+}

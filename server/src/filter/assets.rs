@@ -1,0 +1,182 @@
+//! The files that a filter may read: those its step names, below the pipeline file's folder.
+//!
+//! `cap-std` opens every path relative to a handle of the folder and refuses to leave it, also by way of
+//! symbolic links, so that a check and the opening can't be raced against each other.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Mutex;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, OpenOptions};
+
+use super::limits::ASSET_BYTES;
+
+/// The assets of one step.
+#[derive(Debug)]
+pub struct Assets {
+    folder: PathBuf,
+    granted: BTreeSet<String>,
+    failures: Mutex<Vec<AssetFailure>>,
+}
+
+/// An asset that a filter asked for and did not get.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetFailure {
+    /// The name that the filter used.
+    pub name: String,
+    /// Why, for people.
+    pub reason: String,
+}
+
+impl Assets {
+    /// Grants the files called `granted`, relative to `folder`.
+    pub fn new(folder: &Path, granted: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            granted: granted.into_iter().collect(),
+            failures: Mutex::default(),
+        }
+    }
+
+    /// The whole file `name`.
+    ///
+    /// # Errors
+    /// A text for the filter, and for whoever reads the log: the name isn't granted or leaves the folder,
+    /// or the file is missing, not a plain file, or larger than [`ASSET_BYTES`].
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        self.try_read(name).inspect_err(|reason| {
+            let mut failures = self.failures.lock().expect("no panic while it is held");
+            // A filter that asks in a loop must not fill the server's memory.
+            if failures.len() < 16 {
+                failures.push(AssetFailure {
+                    name: name.chars().take(256).collect(),
+                    reason: reason.clone(),
+                });
+            }
+        })
+    }
+
+    /// What could not be read so far; forgets it.
+    pub fn take_failures(&self) -> Vec<AssetFailure> {
+        std::mem::take(&mut self.failures.lock().expect("no panic while it is held"))
+    }
+
+    fn try_read(&self, name: &str) -> Result<Vec<u8>, String> {
+        confined(name)?;
+        if !self.granted.contains(name) {
+            return Err(format!(
+                "`{name}` is not granted to this step: name it in the step's `with` or list it in its `assets`"
+            ));
+        }
+        let folder = Dir::open_ambient_dir(&self.folder, ambient_authority())
+            .map_err(|error| format!("{}: {error}", self.folder.display()))?;
+        // Asked before opening: a pipe or a device would block or answer for ever.
+        let is_file = |meta: cap_std::fs::Metadata| meta.is_file();
+        if !folder
+            .metadata(name)
+            .map(is_file)
+            .map_err(|e| self.why(name, &e))?
+        {
+            return Err(format!("`{name}` is not a plain file"));
+        }
+        let file = folder
+            .open_with(name, OpenOptions::new().read(true))
+            .map_err(|e| self.why(name, &e))?;
+        let mut bytes = Vec::new();
+        file.take(ASSET_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| self.why(name, &e))?;
+        if bytes.len() as u64 > ASSET_BYTES {
+            return Err(format!(
+                "`{name}` is larger than {} MiB, the most that an asset may have",
+                ASSET_BYTES >> 20
+            ));
+        }
+        Ok(bytes)
+    }
+
+    fn why(&self, name: &str, error: &std::io::Error) -> String {
+        use std::io::ErrorKind::{NotFound, PermissionDenied};
+        let folder = self.folder.display();
+        match error.kind() {
+            NotFound => format!("`{name}`: no such file in the pipeline file's folder ({folder})"),
+            // What cap-std says when a symbolic link points outside, and the system for a locked file.
+            PermissionDenied => {
+                format!("`{name}` can't be read, or leads out of the pipeline file's folder ({folder})")
+            }
+            _ => format!("`{name}`: {error}"),
+        }
+    }
+}
+
+/// Refuses what could only mean a file outside, with a plainer message than the file system's.
+fn confined(name: &str) -> Result<(), String> {
+    let stays = Path::new(name)
+        .components()
+        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if name.is_empty() || !stays {
+        return Err(format!(
+            "`{name}` is not a path below the pipeline file's folder (relative, without `..`)"
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assets(folder: &Path, names: &[&str]) -> Assets {
+        Assets::new(folder, names.iter().map(ToString::to_string))
+    }
+
+    #[test]
+    fn only_granted_files_below_the_folder() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("pipeline");
+        std::fs::create_dir_all(folder.join("sub")).unwrap();
+        std::fs::write(root.path().join("secret"), "s").unwrap();
+        std::fs::write(folder.join("sub/logo.png"), "logo").unwrap();
+        std::fs::write(folder.join("other"), "o").unwrap();
+        let absolute = root.path().join("secret").display().to_string();
+        let names = ["sub/logo.png", "../secret", &absolute, "sub", "gone", "sub/../../secret"];
+        let assets = assets(&folder, &names);
+
+        assert_eq!(assets.read("sub/logo.png").unwrap(), b"logo");
+        for (name, why) in [
+            ("../secret", "without `..`"),
+            ("sub/../../secret", "without `..`"),
+            (absolute.as_str(), "relative"),
+            ("other", "not granted"),
+            ("sub", "not a plain file"),
+            ("gone", "no such file"),
+        ] {
+            let error = assets.read(name).unwrap_err();
+            assert!(error.contains(why), "{name}: {error}");
+        }
+        assert_eq!(assets.take_failures().len(), 6);
+        assert!(assets.take_failures().is_empty());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_may_stay_inside_but_not_lead_out() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("pipeline");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(root.path().join("secret"), "s").unwrap();
+        std::fs::write(folder.join("real"), "r").unwrap();
+        std::os::unix::fs::symlink("real", folder.join("inside")).unwrap();
+        std::os::unix::fs::symlink("../secret", folder.join("outside")).unwrap();
+        std::os::unix::fs::symlink(root.path(), folder.join("up")).unwrap();
+        let assets = assets(&folder, &["inside", "outside", "up/secret"]);
+
+        assert_eq!(assets.read("inside").unwrap(), b"r");
+        for name in ["outside", "up/secret"] {
+            let error = assets.read(name).unwrap_err();
+            assert!(error.contains("leads out"), "{error}");
+        }
+    }
+}

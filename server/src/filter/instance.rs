@@ -1,0 +1,235 @@
+//! One running filter: its memory, its calls, and what happens when it oversteps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Func, Instance, Lift, Lower};
+use wasmtime::{Store, Trap};
+
+use super::assets::{AssetFailure, Assets};
+use super::check;
+use super::contract::{self, Description, Drawing, FrameInfo, Image, ImageRef, Layer};
+use super::host::HostState;
+use super::limits::{self, MemoryLimit};
+use super::log::{StepLog, shorten};
+use super::ticker::{EPOCH, epochs};
+use super::{Engine, Filter, Kind};
+
+/// How one step wants its filter run.
+#[derive(Clone, Debug)]
+pub struct StepSettings {
+    /// `stream/filter`, for the log.
+    pub label: String,
+    /// The settings, a JSON object that fits the filter's schema.
+    pub config_json: String,
+    /// The pipeline file's folder, and the files below it that the filter may read.
+    pub folder: std::path::PathBuf,
+    pub assets: Vec<String>,
+    /// The most that one call may take.
+    pub time_limit: Duration,
+    /// The most memory that the filter may have, in bytes.
+    pub memory_limit: u64,
+}
+
+/// Why a filter could not be started with its settings.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StartError {
+    /// What the filter, or the server about it, says.
+    pub message: String,
+    /// The assets that it asked for and did not get.
+    pub assets: Vec<AssetFailure>,
+}
+
+/// Why a call gave no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The filter itself says that it can't do this frame. It goes on with the next.
+    #[error("{0}")]
+    Refused(String),
+    /// The filter broke the contract or a limit. This instance can't be used any more.
+    #[error("{0}")]
+    Broken(String),
+}
+
+/// A filter with memory of its own, configured and ready for frames.
+pub struct RunningFilter {
+    guest: Guest,
+    function: Func,
+    time_limit: Duration,
+}
+
+impl RunningFilter {
+    /// Instantiates `filter` and hands it its settings. Blocks for up to twice
+    /// [`limits::START_TIME`]; must not be called from async code.
+    ///
+    /// # Errors
+    /// The filter refuses the settings, fails, or takes too long.
+    pub fn start(filter: &Filter, settings: &StepSettings) -> Result<Self, StartError> {
+        let assets = Assets::new(&settings.folder, settings.assets.iter().cloned());
+        let log = StepLog::new(&settings.label);
+        let memory = MemoryLimit::new(settings.memory_limit);
+        let state = HostState::new(memory, assets, log);
+        let mut guest = Guest::instantiate(filter, state).map_err(|message| StartError {
+            message,
+            assets: Vec::new(),
+        })?;
+        let started = guest.configure(&settings.config_json).and_then(|()| {
+            let (interface, function) = match filter.kind() {
+                Kind::Overlay => (contract::OVERLAY, "draw"),
+                Kind::Transform => (contract::TRANSFORM, "apply"),
+            };
+            guest.function(interface, function)
+        });
+        match started {
+            Ok(function) => Ok(Self {
+                guest,
+                function,
+                time_limit: settings.time_limit,
+            }),
+            Err(message) => Err(StartError {
+                message,
+                assets: guest.store.data().assets.take_failures(),
+            }),
+        }
+    }
+
+    /// Asks an overlay for its drawing; `None` when it is the same as before.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn draw(&mut self, frame: &FrameInfo<'_>) -> Result<Option<Vec<Layer>>, CallError> {
+        let (answer,) = self
+            .guest
+            .call::<_, (Result<Drawing, String>,)>(self.function, (*frame,), self.time_limit)
+            .map_err(CallError::Broken)?;
+        match answer.map_err(|message| CallError::Refused(shorten(&message)))? {
+            Drawing::Unchanged => Ok(None),
+            Drawing::Layers(layers) => {
+                check::layers(&layers, frame.width, frame.height).map_err(CallError::Broken)?;
+                Ok(Some(layers))
+            }
+        }
+    }
+
+    /// Hands a picture to a transform and takes the new one.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn apply(
+        &mut self,
+        frame: &FrameInfo<'_>,
+        image: ImageRef<'_>,
+    ) -> Result<Image, CallError> {
+        let (answer,) = self
+            .guest
+            .call::<_, (Result<Image, String>,)>(self.function, (*frame, image), self.time_limit)
+            .map_err(CallError::Broken)?;
+        let image = answer.map_err(|message| CallError::Refused(shorten(&message)))?;
+        check::image(&image).map_err(CallError::Broken)?;
+        Ok(image)
+    }
+}
+
+/// An instance and its store, before it is known what it is used for.
+pub(super) struct Guest {
+    engine: Engine,
+    store: Store<HostState>,
+    instance: Instance,
+}
+
+impl Guest {
+    pub(super) fn instantiate(filter: &Filter, state: HostState) -> Result<Self, String> {
+        let engine = filter.engine().clone();
+        let mut store = Store::new(engine.raw(), state);
+        store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(limits::TRANSFER_BYTES);
+        store.set_epoch_deadline(epochs(limits::START_TIME));
+        let _active = engine.activate();
+        let timed = within(
+            limits::START_TIME,
+            filter.pre().instantiate_async(&mut store),
+        );
+        let instance = engine.runtime().block_on(timed);
+        match instance {
+            Some(Ok(instance)) => Ok(Self {
+                engine,
+                store,
+                instance,
+            }),
+            Some(Err(error)) => Err(explain(&error, &store, limits::START_TIME)),
+            None => Err(too_slow(limits::START_TIME)),
+        }
+    }
+
+    pub(super) fn describe(&mut self) -> Result<Description, String> {
+        let describe = self.function(contract::LIFECYCLE, "describe")?;
+        let (description,) =
+            self.call::<_, (Description,)>(describe, (), limits::START_TIME)?;
+        Ok(description)
+    }
+
+    fn configure(&mut self, json: &str) -> Result<(), String> {
+        let configure = self.function(contract::LIFECYCLE, "configure")?;
+        let (answer,) =
+            self.call::<_, (Result<(), String>,)>(configure, (json,), limits::START_TIME)?;
+        answer.map_err(|message| shorten(&message))
+    }
+
+    fn function(&mut self, interface: &str, name: &str) -> Result<Func, String> {
+        let store = &mut self.store;
+        let find = |store: &mut Store<_>, parent: Option<&ComponentExportIndex>, name: &str| {
+            self.instance.get_export_index(store, parent, name)
+        };
+        find(store, None, interface)
+            .and_then(|interface| find(store, Some(&interface), name))
+            .and_then(|index| self.instance.get_func(store, index))
+            .ok_or_else(|| format!("does not export `{name}` in `{interface}`"))
+    }
+
+    /// Calls with a limit on compute time (by epochs) and on waiting inside WASI (by the clock).
+    fn call<P, R>(&mut self, function: Func, params: P, limit: Duration) -> Result<R, String>
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
+        let function = function
+            .typed::<P, R>(&self.store)
+            .map_err(|error| format!("does not fit the filter contract: {error:#}"))?;
+        let _active = self.engine.activate();
+        self.store.set_epoch_deadline(epochs(limit));
+        let timed = within(limit, function.call_async(&mut self.store, params));
+        match self.engine.runtime().block_on(timed) {
+            Some(Ok(result)) => Ok(result),
+            Some(Err(error)) => Err(explain(&error, &self.store, limit)),
+            None => Err(too_slow(limit)),
+        }
+    }
+}
+
+/// `None` when `call` waits for longer than `limit`. The epochs come first when it computes.
+async fn within<F: Future>(limit: Duration, call: F) -> Option<F::Output> {
+    tokio::time::timeout(limit + 3 * EPOCH, call).await.ok()
+}
+
+fn too_slow(limit: Duration) -> String {
+    format!("ran into its time limit of {limit:?} for one call")
+}
+
+/// What went wrong, in the words of the pipeline file.
+fn explain(error: &wasmtime::Error, store: &Store<HostState>, limit: Duration) -> String {
+    tracing::debug!("filter failed: {error:?}");
+    if matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt)) {
+        return too_slow(limit);
+    }
+    let cause = shorten(&error.root_cause().to_string());
+    let memory = &store.data().memory;
+    if memory.was_hit() {
+        let mib = memory.limit() as f64 / f64::from(1 << 20);
+        return format!("ran into its memory limit of {mib} MiB, then failed: {cause}");
+    }
+    format!("failed: {cause}")
+}
+
+/// Shared by steps that use the same filter.
+pub type SharedFilter = Arc<Filter>;

@@ -1,0 +1,87 @@
+//! Bytes of a `.wasm` file, checked and made into a component.
+//!
+//! Most compilers write core modules. One that carries its WIT world, as those made with `wit-bindgen`
+//! do, is wrapped into a component here, so that its author needs no further tool.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+};
+use wit_component::ComponentEncoder;
+
+use super::limits::MODULE_BYTES;
+
+const MAGIC: &[u8] = b"\0asm";
+// Bytes 4 to 8: version and layer (component model, binary format).
+const CORE_LAYER: &[u8] = &[1, 0, 0, 0];
+
+/// Reads a `.wasm` file.
+///
+/// # Errors
+/// A text without the file's name: it is missing, can't be read, or is larger than [`MODULE_BYTES`].
+pub fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let why = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => "no such file".to_owned(),
+        _ => error.to_string(),
+    };
+    if path.is_dir() {
+        return Err("is a folder, not a .wasm file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .map_err(why)?
+        .take(MODULE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(why)?;
+    if bytes.len() as u64 > MODULE_BYTES {
+        return Err(format!("is larger than {} MiB", MODULE_BYTES >> 20));
+    }
+    Ok(bytes)
+}
+
+/// The component in `bytes`, which hold a component or a core module with its WIT world.
+///
+/// # Errors
+/// A text that says what the bytes are instead, and what to do.
+pub fn into_component(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
+    let Some(rest) = bytes.strip_prefix(MAGIC) else {
+        let hint = if bytes.starts_with(b"(module") || bytes.starts_with(b"(component") {
+            " but WebAssembly text; translate it with `wasm-tools parse`"
+        } else {
+            ""
+        };
+        return Err(format!("is not a WebAssembly file{hint}"));
+    };
+    if rest.starts_with(CORE_LAYER) {
+        wrap(&bytes)
+    } else {
+        Ok(bytes)
+    }
+}
+
+fn wrap(core: &[u8]) -> Result<Vec<u8>, String> {
+    let (without_world, _) = wit_component::metadata::decode(core)
+        .map_err(|error| format!("is a damaged WebAssembly module: {error:#}"))?;
+    // Without a world the encoder would make an empty component of any module.
+    if without_world.is_none() {
+        return Err(
+            "is a core WebAssembly module without a WIT world, so it is no filter; build it with \
+             `mattebox-filter` or `wit-bindgen`, or make it a component"
+                .to_owned(),
+        );
+    }
+    let encode = || {
+        ComponentEncoder::default()
+            .module(core)?
+            .adapter(
+                WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME,
+                WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
+            )?
+            .validate(true)
+            .encode()
+    };
+    encode().map_err(|error| format!("can't be made into a component: {error:#}"))
+}

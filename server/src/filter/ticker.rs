@@ -1,0 +1,91 @@
+//! The clock hand that time limits are measured by.
+//!
+//! wasmtime stops a filter when the engine's epoch passes the filter's deadline. Somebody has to count
+//! the epochs up, but a server that nobody watches must not wake up for that: the thread ticks only
+//! while somebody holds an [`Active`].
+
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use wasmtime::Engine;
+
+/// How long an epoch lasts; time limits are rounded up to it.
+pub const EPOCH: Duration = Duration::from_millis(10);
+
+/// Owns the ticking thread, which ends with it.
+pub struct Ticker(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    active: usize,
+    closed: bool,
+}
+
+/// While one is held, epochs are counted.
+pub struct Active(Arc<Shared>);
+
+impl Ticker {
+    /// Starts the thread, at rest.
+    ///
+    /// # Errors
+    /// The system refuses the thread.
+    pub fn start(engine: Engine) -> std::io::Result<Self> {
+        let shared = Arc::<Shared>::default();
+        let ticker = Self(shared.clone());
+        thread::Builder::new()
+            .name("mattebox-epochs".into())
+            .spawn(move || {
+                while shared.wait_until_active() {
+                    engine.increment_epoch();
+                    thread::sleep(EPOCH);
+                }
+            })?;
+        Ok(ticker)
+    }
+
+    /// Keeps the epochs counted for as long as the result lives.
+    pub fn activate(&self) -> Active {
+        self.0.change(|state| state.active += 1);
+        Active(self.0.clone())
+    }
+}
+
+impl Drop for Ticker {
+    fn drop(&mut self) {
+        self.0.change(|state| state.closed = true);
+    }
+}
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        self.0.change(|state| state.active -= 1);
+    }
+}
+
+impl Shared {
+    fn change(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.lock().expect("no panic while it is held"));
+        self.changed.notify_one();
+    }
+
+    /// `false` once the ticker is gone.
+    fn wait_until_active(&self) -> bool {
+        let state = self.state.lock().expect("no panic while it is held");
+        let idle = |state: &mut State| state.active == 0 && !state.closed;
+        let state = self.changed.wait_while(state, idle);
+        !state.expect("no panic while it is held").closed
+    }
+}
+
+/// The number of epochs that surely last `limit`.
+pub fn epochs(limit: Duration) -> u64 {
+    // One more, since the epoch that is running may be nearly over.
+    u64::try_from(limit.as_nanos().div_ceil(EPOCH.as_nanos())).unwrap_or(u64::MAX - 1) + 1
+}

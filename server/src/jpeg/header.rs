@@ -1,0 +1,214 @@
+//! A JPEG's segments and its frame header (ITU-T T.81, B.1 and B.2.2).
+
+/// The second byte of the markers that matter here (T.81, table B.1).
+pub mod marker {
+    /// Start of image.
+    pub const SOI: u8 = 0xd8;
+    /// End of image.
+    pub const EOI: u8 = 0xd9;
+    /// Start of scan: coded data follows its header.
+    pub const SOS: u8 = 0xda;
+    /// Application segment 0 (JFIF).
+    pub const APP0: u8 = 0xe0;
+    /// Application segment 2 (ICC profile).
+    pub const APP2: u8 = 0xe2;
+    /// Application segment 14 (Adobe's colour transform).
+    pub const APP14: u8 = 0xee;
+    /// Application segment 15.
+    pub const APP15: u8 = 0xef;
+    /// Comment.
+    pub const COM: u8 = 0xfe;
+
+    /// Whether a frame header follows.
+    pub fn is_sof(marker: u8) -> bool {
+        matches!(marker, 0xc0..=0xcf) && !matches!(marker, 0xc4 | 0xc8 | 0xcc)
+    }
+
+    /// Whether no length follows: TEM, RST0 to RST7, SOI and EOI.
+    pub fn stands_alone(marker: u8) -> bool {
+        matches!(marker, 0x01 | 0xd0..=0xd9)
+    }
+}
+
+/// One marker segment before the first scan.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// The marker's second byte.
+    pub marker: u8,
+    /// From the marker's first byte to the segment's last.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> Segment<'a> {
+    /// What follows the length.
+    pub fn payload(&self) -> &'a [u8] {
+        &self.bytes[4..]
+    }
+}
+
+/// The segments of a JPEG up to and without its first scan.
+pub struct Segments<'a> {
+    rest: &'a [u8],
+    done: bool,
+}
+
+impl<'a> Segments<'a> {
+    /// Starts after SOI.
+    ///
+    /// # Errors
+    /// `jpeg` doesn't start with SOI.
+    pub fn new(jpeg: &'a [u8]) -> Result<Self, String> {
+        match jpeg {
+            [0xff, marker::SOI, rest @ ..] => Ok(Self { rest, done: false }),
+            [] => Err("is empty".to_owned()),
+            _ => Err("is not a JPEG: it doesn't start with FF D8".to_owned()),
+        }
+    }
+
+    fn step(&mut self) -> Result<Option<Segment<'a>>, String> {
+        loop {
+            let [0xff, rest @ ..] = self.rest else {
+                return Err("is damaged: no marker where one should be".to_owned());
+            };
+            match rest {
+                // A marker may be preceded by any number of fill bytes.
+                [0xff, ..] => self.rest = rest,
+                [marker::SOS | marker::EOI, ..] => return Ok(None),
+                [marker, after @ ..] if marker::stands_alone(*marker) => self.rest = after,
+                [marker, high, low, ..] => {
+                    let length = usize::from(u16::from_be_bytes([*high, *low]));
+                    let end = 2 + length;
+                    if length < 2 || self.rest.len() < end {
+                        return Err(format!("is damaged: segment FF {marker:02X} is cut off"));
+                    }
+                    let (bytes, rest) = self.rest.split_at(end);
+                    self.rest = rest;
+                    return Ok(Some(Segment {
+                        marker: *marker,
+                        bytes,
+                    }));
+                }
+                _ => return Err("is cut off in its header".to_owned()),
+            }
+        }
+    }
+}
+
+impl<'a> Iterator for Segments<'a> {
+    type Item = Result<Segment<'a>, String>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let item = self.step().transpose();
+        self.done = !matches!(item, Some(Ok(_)));
+        item
+    }
+}
+
+/// What the frame header says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Width in pixels, 1 to 65535.
+    pub width: u32,
+    /// Height in pixels, 1 to 65535.
+    pub height: u32,
+    /// The number of components: 1 grey, 3 colour, 4 CMYK.
+    pub components: u8,
+    /// How many luma samples there are for each chroma sample, across and down; 1 × 1 for grey.
+    pub sampling: (u8, u8),
+}
+
+impl Header {
+    /// Reads the first frame header.
+    ///
+    /// # Errors
+    /// A text that says how `jpeg` is not a complete JPEG header.
+    pub fn parse(jpeg: &[u8]) -> Result<Self, String> {
+        for segment in Segments::new(jpeg)? {
+            let segment = segment?;
+            if marker::is_sof(segment.marker) {
+                return Self::from_sof(segment.payload());
+            }
+        }
+        Err("has no frame header (SOF) before its picture data".to_owned())
+    }
+
+    fn from_sof(payload: &[u8]) -> Result<Self, String> {
+        let [_, h1, h0, w1, w0, components, rest @ ..] = payload else {
+            return Err("is damaged: its frame header is cut off".to_owned());
+        };
+        let (width, height) = (
+            u16::from_be_bytes([*w1, *w0]),
+            u16::from_be_bytes([*h1, *h0]),
+        );
+        if width == 0 || height == 0 {
+            return Err(format!("has a size of {width}×{height}"));
+        }
+        let factors = |component: &[u8]| (component[1] >> 4, component[1] & 15);
+        let mut components_read = rest.chunks_exact(3).map(factors);
+        let sampling = match (components_read.next(), components_read.next()) {
+            (Some((y_h, y_v)), Some((c_h, c_v))) => (ratio(y_h, c_h), ratio(y_v, c_v)),
+            _ => (1, 1),
+        };
+        Ok(Self {
+            width: width.into(),
+            height: height.into(),
+            components: *components,
+            sampling,
+        })
+    }
+}
+
+fn ratio(luma: u8, chroma: u8) -> u8 {
+    luma.checked_div(chroma).unwrap_or(1).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SOI, an APP segment, fill bytes, and a baseline frame header of 4:2:2.
+    const HEAD: &[u8] = &[
+        0xff, 0xd8, 0xff, 0xe1, 0, 4, 0xaa, 0xbb, 0xff, 0xff, 0xff, 0xc0, 0, 17, 8, 0, 48, 0, 64, 3, 1,
+        0x21, 0, 2, 0x11, 1, 3, 0x11, 1, 0xff, 0xda,
+    ];
+
+    #[test]
+    fn reads_size_and_sampling_past_other_segments() {
+        assert_eq!(
+            Header::parse(HEAD),
+            Ok(Header {
+                width: 64,
+                height: 48,
+                components: 3,
+                sampling: (2, 1)
+            })
+        );
+        let segments = Segments::new(HEAD).unwrap();
+        let payloads: Vec<_> = segments.map(|s| s.unwrap().payload().len()).collect();
+        assert_eq!(payloads, [2, 15]);
+    }
+
+    #[test]
+    fn every_cut_is_an_error() {
+        for length in 0..HEAD.len() - 2 {
+            assert!(Header::parse(&HEAD[..length]).is_err(), "{length}");
+        }
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        for (bytes, why) in [
+            (&b"GIF89a"[..], "is not a JPEG"),
+            (b"", "is empty"),
+            (b"\xff\xd8\xff\xda", "no frame header"),
+            (b"\xff\xd8\xff\xe0\x00\x01", "cut off"),
+            (b"\xff\xd8zz", "damaged"),
+        ] {
+            let error = Header::parse(bytes).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! What can be read off a JPEG without decoding it: its header, its segments, and where it ends.
+
+mod header;
+mod scan;
+
+pub use header::{Header, Segments, marker};
+pub use scan::{Scanned, next_jpeg};

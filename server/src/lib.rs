@@ -1,0 +1,17 @@
+//! Mattebox takes frames from a camera, passes them through a chain of WebAssembly filters named in
+//! `pipeline.yaml`, and serves them as Motion JPEG.
+//!
+//! Imports run one way: `web` → `stream` → `chain` → `filter`, and `stream` → `source`; `config` is read
+//! by all and knows none of them.
+
+#![deny(unsafe_code)]
+
+pub mod chain;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod filter;
+pub mod jpeg;
+pub mod source;
+pub mod stream;
+pub mod web;

@@ -1,0 +1,88 @@
+//! The driver `demo`: a drawn scene, so that everything can be seen to work without a camera.
+//!
+//! Each picture of the loop is drawn and encoded when it is first due, then kept: the first frame is
+//! there at once, and after the first round the camera costs next to nothing.
+
+mod scene;
+
+use std::sync::{LazyLock, Mutex};
+
+use bytes::Bytes;
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+
+use super::pace::Pace;
+use super::{Camera, Capture, Source, SourceError};
+use crate::clock::Stop;
+use scene::{FPS, FRAMES, HEIGHT, Scene, WIDTH};
+
+const QUALITY: u8 = 85;
+
+/// Shared by all streams that show the demo.
+static LOOP: LazyLock<Mutex<DemoLoop>> = LazyLock::new(Mutex::default);
+
+/// The demo camera: 1280 × 720, 15 frames per second.
+#[derive(Debug, Default)]
+pub struct Demo;
+
+impl Source for Demo {
+    fn driver(&self) -> &'static str {
+        "demo"
+    }
+
+    fn open(&mut self, _stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+        Ok(Box::new(DemoCamera {
+            pace: Pace::new(f64::from(FPS)),
+            next: 0,
+        }))
+    }
+}
+
+struct DemoCamera {
+    pace: Pace,
+    next: u32,
+}
+
+impl Camera for DemoCamera {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+        let jpeg = LOOP
+            .lock()
+            .map_err(|_| SourceError("the demo scene could not be drawn".to_owned()))?
+            .frame(self.next)?;
+        self.next = (self.next + 1) % FRAMES;
+        Ok(self.pace.wait(stop).then(|| Capture {
+            jpeg,
+            captured_at: stop.clock().unix(),
+        }))
+    }
+}
+
+#[derive(Default)]
+struct DemoLoop {
+    /// Gone once every picture is there.
+    scene: Option<Scene>,
+    pictures: Vec<Bytes>,
+}
+
+impl DemoLoop {
+    /// The pictures are asked for in order, at first.
+    fn frame(&mut self, index: u32) -> Result<Bytes, SourceError> {
+        while self.pictures.len() <= index as usize {
+            let scene = self.scene.get_or_insert_with(Scene::new);
+            let rgb = scene.frame(self.pictures.len() as u32);
+            self.pictures.push(encode(&rgb)?);
+            if self.pictures.len() == FRAMES as usize {
+                self.scene = None;
+            }
+        }
+        Ok(self.pictures[index as usize].clone())
+    }
+}
+
+fn encode(rgb: &[u8]) -> Result<Bytes, SourceError> {
+    Encoder::new(rgb, WIDTH as usize, HEIGHT as usize, PixelFormat::Rgb)
+        .quality(QUALITY)
+        .subsampling(Subsampling::S422)
+        .encode()
+        .map(Bytes::from)
+        .map_err(|error| SourceError(format!("the demo scene could not be encoded: {error}")))
+}

@@ -1,0 +1,278 @@
+//! The driver `files`: a recording that is played as if it were a camera.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{BufReader, Read, Seek};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::pace::Pace;
+use super::{Camera, Capture, FRAME_BYTES, Source, SourceError};
+use crate::clock::Stop;
+use crate::jpeg::{Header, Scanned, next_jpeg};
+
+/// A glob of JPEG files, or one `.mjpeg` file of JPEGs back to back.
+pub struct Files {
+    path: PathBuf,
+    fps: f64,
+    repeat: bool,
+    // Kept over openings, so that each bad file is told of once.
+    told: HashSet<String>,
+}
+
+impl Files {
+    /// Plays what `path` names, relative to `folder`, at `fps` frames per second, from the start again if `repeat`.
+    pub fn new(folder: &Path, path: &str, fps: f64, repeat: bool) -> Self {
+        Self {
+            path: in_folder(folder, path),
+            fps,
+            repeat,
+            told: HashSet::new(),
+        }
+    }
+}
+
+/// Checks that `path` names at least one file below `folder`.
+///
+/// # Errors
+/// A text that says what is missing.
+pub fn check(folder: &Path, path: &str) -> Result<(), String> {
+    let path = in_folder(folder, path);
+    if is_mjpeg(&path) {
+        return match path.is_file() {
+            true => Ok(()),
+            false => Err(format!("{}: no such file", path.display())),
+        };
+    }
+    FileList::find(&path).map(drop).map_err(|error| error.0)
+}
+
+/// A literal path as it is, or a pattern in which the folder's own name stands for itself.
+fn in_folder(folder: &Path, path: &str) -> PathBuf {
+    let literal = folder.join(path);
+    if literal.exists() || Path::new(path).is_absolute() {
+        return literal;
+    }
+    match folder.to_str() {
+        Some(folder) => Path::new(&glob::Pattern::escape(folder)).join(path),
+        None => literal,
+    }
+}
+
+impl Source for Files {
+    fn driver(&self) -> &'static str {
+        "files"
+    }
+
+    fn open(&mut self, _stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+        let frames: Box<dyn Recording> = if is_mjpeg(&self.path) {
+            Box::new(MjpegFile::open(&self.path)?)
+        } else {
+            Box::new(FileList::find(&self.path)?)
+        };
+        Ok(Box::new(Player {
+            frames,
+            pace: Pace::new(self.fps),
+            repeat: self.repeat,
+            played: 0,
+            path: &self.path,
+            told: &mut self.told,
+        }))
+    }
+}
+
+fn is_mjpeg(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("mjpeg") || e.eq_ignore_ascii_case("mjpg"))
+}
+
+/// What comes next in a recording.
+enum Item {
+    Frame(Bytes),
+    /// The key tells each bad place once.
+    Bad {
+        key: String,
+        why: String,
+    },
+    End,
+}
+
+trait Recording {
+    fn next(&mut self) -> Result<Item, SourceError>;
+    fn rewind(&mut self) -> Result<(), SourceError>;
+}
+
+struct Player<'a> {
+    frames: Box<dyn Recording>,
+    pace: Pace,
+    repeat: bool,
+    /// Good frames since the start of the recording.
+    played: u64,
+    path: &'a Path,
+    told: &'a mut HashSet<String>,
+}
+
+impl Camera for Player<'_> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+        let Some(jpeg) = self.next_good(stop)? else {
+            return Ok(None);
+        };
+        if !self.pace.wait(stop) {
+            return Ok(None);
+        }
+        Ok(Some(Capture {
+            jpeg,
+            captured_at: stop.clock().unix(),
+        }))
+    }
+}
+
+impl Player<'_> {
+    fn next_good(&mut self, stop: &Stop) -> Result<Option<Bytes>, SourceError> {
+        while !stop.is_requested() {
+            match self.frames.next()? {
+                Item::Frame(jpeg) => {
+                    self.played += 1;
+                    return Ok(Some(jpeg));
+                }
+                Item::Bad { key, why } => {
+                    if self.told.insert(key) {
+                        tracing::warn!("{why}; it is left out");
+                    }
+                }
+                Item::End if self.played == 0 => {
+                    return Err(SourceError(format!(
+                        "{}: there is no JPEG in it",
+                        self.path.display()
+                    )));
+                }
+                Item::End if !self.repeat => return Ok(None),
+                Item::End => {
+                    self.played = 0;
+                    self.frames.rewind()?;
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+struct FileList {
+    paths: Vec<PathBuf>,
+    next: usize,
+}
+
+impl FileList {
+    fn find(pattern: &Path) -> Result<Self, SourceError> {
+        let error = |why: String| SourceError(format!("{}: {why}", pattern.display()));
+        let text = pattern
+            .to_str()
+            .ok_or_else(|| error("is not UTF-8".to_owned()))?;
+        if pattern.is_file() {
+            let paths = vec![pattern.to_owned()];
+            return Ok(Self { paths, next: 0 });
+        }
+        let found = glob::glob(text).map_err(|e| error(format!("is not a pattern: {e}")))?;
+        let mut paths = Vec::new();
+        for path in found {
+            match path {
+                Ok(path) if path.is_dir() => {}
+                Ok(path) => paths.push(path),
+                Err(unreadable) => tracing::warn!("{unreadable}; it is left out"),
+            }
+        }
+        if paths.is_empty() {
+            return Err(error("no such file".to_owned()));
+        }
+        alphanumeric_sort::sort_path_slice(&mut paths);
+        Ok(Self { paths, next: 0 })
+    }
+}
+
+impl Recording for FileList {
+    fn next(&mut self) -> Result<Item, SourceError> {
+        let Some(path) = self.paths.get(self.next) else {
+            return Ok(Item::End);
+        };
+        self.next += 1;
+        Ok(match read_jpeg(path) {
+            Ok(jpeg) => Item::Frame(jpeg.into()),
+            Err(why) => Item::Bad {
+                key: path.to_string_lossy().into_owned(),
+                why: format!("{} {why}", path.display()),
+            },
+        })
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.next = 0;
+        Ok(())
+    }
+}
+
+/// Reads a file that must be one JPEG of at most [`FRAME_BYTES`].
+///
+/// # Errors
+/// A text to stand behind the file's name.
+pub fn read_jpeg(path: &Path) -> Result<Vec<u8>, String> {
+    let why = |error: std::io::Error| format!("can't be read: {error}");
+    let mut jpeg = Vec::new();
+    File::open(path)
+        .map_err(why)?
+        .take(FRAME_BYTES as u64 + 1)
+        .read_to_end(&mut jpeg)
+        .map_err(why)?;
+    if jpeg.len() > FRAME_BYTES {
+        return Err(format!("is larger than {} MiB", FRAME_BYTES >> 20));
+    }
+    Header::parse(&jpeg)?;
+    Ok(jpeg)
+}
+
+struct MjpegFile {
+    file: BufReader<File>,
+    path: PathBuf,
+    /// Counts pictures, whole or broken, from 1.
+    number: u64,
+}
+
+impl MjpegFile {
+    fn open(path: &Path) -> Result<Self, SourceError> {
+        let why = |error| SourceError(format!("{}: {error}", path.display()));
+        let file = File::open(path).map_err(why)?;
+        Ok(Self {
+            file: BufReader::with_capacity(256 << 10, file),
+            path: path.to_owned(),
+            number: 0,
+        })
+    }
+
+    fn error(&self, error: &std::io::Error) -> SourceError {
+        SourceError(format!("{}: {error}", self.path.display()))
+    }
+}
+
+impl Recording for MjpegFile {
+    fn next(&mut self) -> Result<Item, SourceError> {
+        let scanned = next_jpeg(&mut self.file, FRAME_BYTES).map_err(|e| self.error(&e))?;
+        self.number += 1;
+        let bad = |why: &str| Item::Bad {
+            key: format!("{}#{}", self.path.display(), self.number),
+            why: format!("{}: picture {} {why}", self.path.display(), self.number),
+        };
+        Ok(match scanned {
+            Scanned::End => Item::End,
+            Scanned::Broken(why) => bad(&format!("is no JPEG: {why}")),
+            Scanned::Jpeg(jpeg) => match Header::parse(&jpeg) {
+                Ok(_) => Item::Frame(jpeg.into()),
+                Err(why) => bad(&why),
+            },
+        })
+    }
+
+    fn rewind(&mut self) -> Result<(), SourceError> {
+        self.number = 0;
+        self.file.rewind().map_err(|e| self.error(&e))
+    }
+}

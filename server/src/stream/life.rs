@@ -1,0 +1,136 @@
+//! When a stream's threads run: from the first viewer until `idle-timeout` after the last.
+
+use std::io;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::demand::Demand;
+use super::status::{State, Status};
+use super::{capture, filtering};
+use crate::chain::Chain;
+use crate::clock::{Clock, Stop};
+use crate::source::Source;
+
+/// What governs a stream's running.
+pub struct Life {
+    pub name: String,
+    pub idle_timeout: Duration,
+    pub clock: Arc<dyn Clock>,
+    pub demand: Demand,
+    pub status: Status,
+    pub served: filtering::Newest,
+    /// Ends the stream for good.
+    pub shutdown: CancellationToken,
+}
+
+/// What the threads work with, lent to them while they run.
+pub struct Equipment {
+    pub source: Box<dyn Source>,
+    pub chain: Chain,
+}
+
+impl Life {
+    /// Lives until `shutdown`; the camera is closed then.
+    pub async fn run(self, mut equipment: Equipment) {
+        let shutdown = self.shutdown.clone();
+        while shutdown
+            .run_until_cancelled(self.demand.some())
+            .await
+            .is_some()
+        {
+            equipment = match self.session(equipment).await {
+                Ok(equipment) => equipment,
+                Err(error) => {
+                    self.status.fail(&error);
+                    tracing::error!(stream = self.name, "{error}");
+                    return;
+                }
+            };
+        }
+    }
+
+    /// From the first viewer to the rest after the last.
+    async fn session(&self, equipment: Equipment) -> Result<Equipment, String> {
+        tracing::info!(stream = self.name, "starts: somebody watches");
+        self.status.set(State::Starting);
+        let token = self.shutdown.child_token();
+        // However this ends, no thread is left running.
+        let stop = token.clone().drop_guard();
+        let work = self
+            .start_threads(equipment, token)
+            .map_err(|error| format!("can't start a thread: {error}"))?;
+        let mut work = std::pin::pin!(work);
+        let broke = |_| "a thread of this stream broke down; the stream stays off".to_owned();
+        tokio::select! {
+            _ = self.shutdown.run_until_cancelled(self.until_idle()) => {}
+            // Told nothing, they end only by breaking down.
+            ended = &mut work => return ended.map_err(broke),
+        }
+        drop(stop);
+        let equipment = work.await.map_err(broke)?;
+        self.served.send_replace(None);
+        self.status.set(State::Resting);
+        tracing::info!(stream = self.name, "rests: nobody watches");
+        Ok(equipment)
+    }
+
+    /// Resolves once nobody has watched for the whole idle time-out.
+    async fn until_idle(&self) {
+        loop {
+            self.demand.none().await;
+            let deadline = self.clock.now() + self.idle_timeout;
+            tokio::select! {
+                () = self.clock.sleep_until(deadline) => return,
+                () = self.demand.some() => {}
+            }
+        }
+    }
+
+    /// Starts both threads. The result resolves to the equipment when they have ended.
+    fn start_threads(
+        &self,
+        equipment: Equipment,
+        token: CancellationToken,
+    ) -> io::Result<impl Future<Output = Result<Equipment, oneshot::error::RecvError>> + use<>>
+    {
+        let Equipment {
+            mut source,
+            mut chain,
+        } = equipment;
+        let stop = Stop::new(self.clock.clone(), Handle::current(), token);
+        let (newest, raw) = watch::channel(None);
+
+        let (name, status, until) = (self.name.clone(), self.status.clone(), stop.clone());
+        let capture = thread(format!("{name} capture"), move || {
+            capture::run(&name, &mut *source, &newest, &status, &until);
+            source
+        })?;
+        let (name, status, served) = (self.name.clone(), self.status.clone(), self.served.clone());
+        let filtering = thread(format!("{name} chain"), move || {
+            filtering::run(&name, &mut chain, raw, &served, &status, &stop);
+            chain
+        })?;
+        Ok(async move {
+            let (source, chain) = tokio::try_join!(capture, filtering)?;
+            Ok(Equipment { source, chain })
+        })
+    }
+}
+
+/// Runs `work` on a thread called `name`. The result never comes if it panics.
+fn thread<T: Send + 'static>(
+    name: String,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<oneshot::Receiver<T>> {
+    let (result, receiver) = oneshot::channel();
+    thread::Builder::new().name(name).spawn(move || {
+        // Nobody waits for it any more when the server is shutting down.
+        result.send(work()).ok();
+    })?;
+    Ok(receiver)
+}

@@ -1,0 +1,219 @@
+//! What a stream tells about itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use super::rate::Rate;
+use crate::chain::{FilteredFrame, Path, StepReport, StepStatus};
+use crate::clock::Clock;
+
+/// What a stream is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Nobody watches; the camera is closed.
+    Resting,
+    /// The camera is being opened, or has given no frame yet.
+    Starting,
+    /// Frames come.
+    Running,
+    /// The camera, or every frame, fails; it is tried again.
+    Failing,
+    /// The recording is over; viewers keep its last picture.
+    Ended,
+}
+
+/// All of it, at one moment. Serialized, it is an entry of `/api/streams`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Report {
+    /// The stream's name.
+    pub name: String,
+    /// What it is doing.
+    pub state: State,
+    /// Why it fails, while it does.
+    pub error: Option<String>,
+    /// The camera's driver.
+    pub driver: &'static str,
+    /// How many watch.
+    pub viewers: usize,
+    /// The served picture's width in pixels.
+    pub width: Option<u32>,
+    /// The served picture's height in pixels.
+    pub height: Option<u32>,
+    /// Frames per second from the camera.
+    pub fps_in: f64,
+    /// Frames per second out of the chain.
+    pub fps_out: f64,
+    /// Frames that the camera gave since the server started.
+    pub frames_in: u64,
+    /// Frames that failed in the chain and were not served.
+    pub frames_dropped: u64,
+    /// Frames that were skipped since newer ones were there.
+    pub frames_skipped: u64,
+    /// Frames served, for each path.
+    pub paths: BTreeMap<Path, u64>,
+    /// The newest frame's path.
+    pub path: Option<Path>,
+    /// Why it took that path.
+    pub path_reason: Option<String>,
+    /// The chain, in order.
+    pub filters: Vec<StepReport>,
+    /// Where the stream is served.
+    pub stream_url: String,
+    /// Where single pictures are served.
+    pub snapshot_url: String,
+}
+
+/// Written by a stream's threads, read by anybody.
+#[derive(Clone)]
+pub struct Status {
+    counters: Arc<Mutex<Counters>>,
+    clock: Arc<dyn Clock>,
+}
+
+struct Counters {
+    state: State,
+    error: Option<String>,
+    rate_in: Rate,
+    rate_out: Rate,
+    frames_in: u64,
+    frames_dropped: u64,
+    frames_skipped: u64,
+    paths: BTreeMap<Path, u64>,
+    newest: Option<Newest>,
+}
+
+struct Newest {
+    size: Option<(u32, u32)>,
+    path: Path,
+    reason: String,
+}
+
+/// What does not change about a stream.
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// Its camera's driver.
+    pub driver: &'static str,
+    /// Its steps.
+    pub steps: Vec<StepStatus>,
+}
+
+impl Status {
+    /// A stream at rest.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            counters: Arc::new(Mutex::new(Counters {
+                state: State::Resting,
+                error: None,
+                rate_in: Rate::default(),
+                rate_out: Rate::default(),
+                frames_in: 0,
+                frames_dropped: 0,
+                frames_skipped: 0,
+                paths: Path::ALL.map(|path| (path, 0)).into(),
+                newest: None,
+            })),
+            clock,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().expect("no panic while it is held")
+    }
+
+    /// The stream does something else now.
+    pub fn set(&self, state: State) {
+        let mut counters = self.lock();
+        counters.state = state;
+        counters.error = None;
+        if state == State::Resting {
+            counters.newest = None;
+        }
+    }
+
+    /// The stream fails; `true` if that is news.
+    pub fn fail(&self, error: &str) -> bool {
+        let mut counters = self.lock();
+        let is_news = counters.error.as_deref() != Some(error);
+        counters.state = State::Failing;
+        counters.error = Some(error.to_owned());
+        is_news
+    }
+
+    /// The camera gave a frame.
+    pub fn frame_in(&self) {
+        let now = self.clock.now();
+        let mut counters = self.lock();
+        counters.frames_in += 1;
+        counters.rate_in.count(now);
+    }
+
+    /// `count` frames were passed over for newer ones.
+    pub fn frames_skipped(&self, count: u64) {
+        self.lock().frames_skipped += count;
+    }
+
+    /// A frame came out of the chain.
+    pub fn frame_out(&self, frame: &FilteredFrame) {
+        let now = self.clock.now();
+        let mut counters = self.lock();
+        counters.state = State::Running;
+        counters.error = None;
+        counters.rate_out.count(now);
+        *counters.paths.entry(frame.path).or_default() += 1;
+        counters.newest = Some(Newest {
+            size: frame.size,
+            path: frame.path,
+            reason: frame.reason.clone(),
+        });
+    }
+
+    /// A frame was dropped; `true` if the reason is news.
+    pub fn frame_dropped(&self, why: &str) -> bool {
+        self.lock().frames_dropped += 1;
+        self.fail(why)
+    }
+
+    /// The state.
+    pub fn state(&self) -> State {
+        self.lock().state
+    }
+
+    /// Why it fails, while it does.
+    pub fn error(&self) -> Option<String> {
+        self.lock().error.clone()
+    }
+
+    /// Everything.
+    pub fn report(&self, identity: &Identity, viewers: usize) -> Report {
+        let now = self.clock.now();
+        let mut counters = self.lock();
+        let newest = counters.newest.as_ref();
+        let size = newest.and_then(|newest| newest.size);
+        Report {
+            name: identity.name.clone(),
+            state: counters.state,
+            error: counters.error.clone(),
+            driver: identity.driver,
+            viewers,
+            width: size.map(|(width, _)| width),
+            height: size.map(|(_, height)| height),
+            path: newest.map(|newest| newest.path),
+            path_reason: newest.map(|newest| newest.reason.clone()),
+            fps_in: tenths(counters.rate_in.per_second(now)),
+            fps_out: tenths(counters.rate_out.per_second(now)),
+            frames_in: counters.frames_in,
+            frames_dropped: counters.frames_dropped,
+            frames_skipped: counters.frames_skipped,
+            paths: counters.paths.clone(),
+            filters: identity.steps.iter().map(StepStatus::report).collect(),
+            stream_url: format!("/{}.mjpeg", identity.name),
+            snapshot_url: format!("/{}.jpg", identity.name),
+        }
+    }
+}
+
+fn tenths(rate: f64) -> f64 {
+    (rate * 10.0).round() / 10.0
+}

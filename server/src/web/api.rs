@@ -1,0 +1,21 @@
+//! The API: what the streams are doing, as JSON.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::{App, NO_CACHE};
+use crate::stream::Report;
+
+#[derive(Serialize)]
+struct Streams {
+    streams: Vec<Report>,
+}
+
+/// `GET /api/streams`. Asking starts no camera.
+pub async fn streams(State(app): State<App>) -> Response {
+    let streams = app.streams.iter().map(|stream| stream.report()).collect();
+    ([(header::CACHE_CONTROL, NO_CACHE)], Json(Streams { streams })).into_response()
+}

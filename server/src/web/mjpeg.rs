@@ -1,0 +1,86 @@
+//! Motion JPEG: `multipart/x-mixed-replace`, one part per frame (the multipart syntax is RFC 2046, 5.1.1).
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::http::{Method, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio_util::sync::CancellationToken;
+
+use super::{NO_CACHE, timestamp};
+use crate::stream::{ServedFrame, Stream, Viewer};
+
+const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=mattebox-frame";
+const FIRST_BOUNDARY: &[u8] = b"--mattebox-frame\r\n";
+/// Sent right behind each frame, since browsers show a part only when they see where it ends.
+const NEXT_BOUNDARY: &[u8] = b"\r\n--mattebox-frame\r\n";
+const LAST_BOUNDARY: &[u8] = b"\r\n--mattebox-frame--\r\n";
+
+/// The stream's frames until the client goes or `shutdown`. A `HEAD` request starts nothing.
+pub fn answer(stream: &Stream, method: &Method, shutdown: &CancellationToken) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, CONTENT_TYPE),
+        (header::CACHE_CONTROL, NO_CACHE),
+        (header::PRAGMA, "no-cache"),
+    ];
+    let body = if method == Method::HEAD {
+        Body::empty()
+    } else {
+        parts(stream.watch(), shutdown.clone())
+    };
+    (headers, body).into_response()
+}
+
+struct Parts {
+    viewer: Viewer,
+    shutdown: CancellationToken,
+    /// What is still to be sent. Frames wait in the stream, not here: the next one is asked for only
+    /// when the socket has taken this one.
+    queue: VecDeque<Bytes>,
+    is_over: bool,
+}
+
+fn parts(viewer: Viewer, shutdown: CancellationToken) -> Body {
+    let parts = Parts {
+        viewer,
+        shutdown,
+        queue: VecDeque::from([Bytes::from_static(FIRST_BOUNDARY)]),
+        is_over: false,
+    };
+    Body::from_stream(stream::unfold(parts, |mut parts| async {
+        let bytes = parts.next().await?;
+        Some((Ok::<_, Infallible>(bytes), parts))
+    }))
+}
+
+impl Parts {
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.queue.is_empty() && !self.is_over {
+            let frame = self.shutdown.run_until_cancelled(self.viewer.next()).await;
+            match frame.flatten() {
+                Some(frame) => self.queue.extend(part(&frame)),
+                None => {
+                    self.is_over = true;
+                    self.queue.push_back(Bytes::from_static(LAST_BOUNDARY));
+                }
+            }
+        }
+        self.queue.pop_front()
+    }
+}
+
+fn part(frame: &ServedFrame) -> [Bytes; 3] {
+    let head = format!(
+        "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
+        frame.jpeg.len(),
+        timestamp(frame.captured_at)
+    );
+    [
+        head.into(),
+        frame.jpeg.clone(),
+        Bytes::from_static(NEXT_BOUNDARY),
+    ]
+}

@@ -1,0 +1,121 @@
+//! HTTP: Motion JPEG, snapshots, the API, and the page.
+
+mod api;
+mod mjpeg;
+mod page;
+mod server;
+mod snapshot;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Query, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde::Deserialize;
+use tokio_util::sync::CancellationToken;
+
+pub use server::serve;
+
+use crate::stream::Stream;
+
+/// What every handler knows.
+#[derive(Clone)]
+pub struct App {
+    streams: Arc<[Arc<Stream>]>,
+    /// Ends the never-ending answers.
+    shutdown: CancellationToken,
+}
+
+impl App {
+    /// Serves `streams`, in the pipeline file's order, until `shutdown`.
+    pub fn new(streams: Vec<Arc<Stream>>, shutdown: CancellationToken) -> Self {
+        Self {
+            streams: streams.into(),
+            shutdown,
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Arc<Stream>> {
+        self.streams.iter().find(|stream| stream.name() == name)
+    }
+}
+
+/// Every address that the server answers.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(root))
+        .route("/{file}", get(by_name))
+        .route("/static/{file}", get(page::file))
+        .route("/api/streams", get(api::streams))
+        .route("/healthz", get(|| async { "ok\n" }))
+        // What clients of mjpg-streamer, µStreamer and many a Flask example ask for.
+        .route("/stream", get(first_stream))
+        .route("/video_feed", get(first_stream))
+        .route("/snapshot", get(first_snapshot))
+        .fallback(not_found)
+        .with_state(app)
+}
+
+#[derive(Deserialize)]
+struct RootQuery {
+    action: Option<String>,
+}
+
+async fn root(State(app): State<App>, method: Method, Query(query): Query<RootQuery>) -> Response {
+    match query.action.as_deref() {
+        None => page::index(),
+        Some("stream") => first_stream(State(app), method).await,
+        Some("snapshot") => first_snapshot(State(app), method).await,
+        Some(action) => {
+            let message = format!("no action is called `{action}`; there is `stream` and `snapshot`\n");
+            (StatusCode::BAD_REQUEST, message).into_response()
+        }
+    }
+}
+
+async fn first_stream(State(app): State<App>, method: Method) -> Response {
+    match app.streams.first() {
+        Some(stream) => mjpeg::answer(stream, &method, &app.shutdown),
+        None => not_found(State(app)).await,
+    }
+}
+
+async fn first_snapshot(State(app): State<App>, method: Method) -> Response {
+    match app.streams.first() {
+        Some(stream) => snapshot::answer(stream, &method, &app.shutdown).await,
+        None => not_found(State(app)).await,
+    }
+}
+
+/// `/NAME.mjpeg` and `/NAME.jpg`.
+async fn by_name(State(app): State<App>, method: Method, Path(file): Path<String>) -> Response {
+    let stream = |extension| app.find(file.strip_suffix(extension)?);
+    if let Some(stream) = stream(".mjpeg") {
+        mjpeg::answer(stream, &method, &app.shutdown)
+    } else if let Some(stream) = stream(".jpg") {
+        snapshot::answer(stream, &method, &app.shutdown).await
+    } else {
+        not_found(State(app)).await
+    }
+}
+
+async fn not_found(State(app): State<App>) -> Response {
+    let mut text = "There is nothing at this address. The streams are:\n".to_owned();
+    for stream in app.streams.iter() {
+        let name = stream.name();
+        text += &format!("  {name}: /{name}.mjpeg, one picture at /{name}.jpg\n");
+    }
+    let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (StatusCode::NOT_FOUND, plain, text).into_response()
+}
+
+/// Seconds since 1970 with microseconds, as `X-Timestamp` has it in mjpg-streamer and its kin.
+fn timestamp(at: std::time::SystemTime) -> String {
+    let since = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:06}", since.as_secs(), since.subsec_micros())
+}
+
+/// Pictures of now must not come out of a cache.
+const NO_CACHE: &str = "no-store, no-cache, must-revalidate, max-age=0";

@@ -1,0 +1,59 @@
+//! The page and its files, embedded in the binary.
+
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::{App, not_found};
+
+/// The page loads nothing from elsewhere, and nobody may put it in a frame.
+const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+struct File {
+    name: &'static str,
+    content_type: &'static str,
+    bytes: &'static [u8],
+}
+
+macro_rules! file {
+    ($name:literal, $content_type:literal) => {
+        File {
+            name: $name,
+            content_type: $content_type,
+            bytes: include_bytes!(concat!("../../../static/", $name)),
+        }
+    };
+}
+
+const INDEX: File = file!("index.html", "text/html; charset=utf-8");
+const FILES: &[File] = &[
+    file!("style.css", "text/css; charset=utf-8"),
+    file!("app.js", "text/javascript; charset=utf-8"),
+    file!("card.js", "text/javascript; charset=utf-8"),
+    file!("favicon.svg", "image/svg+xml"),
+];
+
+/// `GET /`.
+pub fn index() -> Response {
+    answer(&INDEX)
+}
+
+/// `GET /static/NAME`.
+pub async fn file(State(app): State<App>, Path(name): Path<String>) -> Response {
+    match FILES.iter().find(|file| file.name == name) {
+        Some(file) => answer(file),
+        None => not_found(State(app)).await,
+    }
+}
+
+fn answer(file: &'static File) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, file.content_type),
+        // Asked for again at each visit, so that a new server shows its own page.
+        (header::CACHE_CONTROL, "no-cache"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, file.bytes).into_response()
+}

@@ -1,0 +1,41 @@
+//! One picture. Starts the pipeline if it rests.
+
+use std::time::Duration;
+
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio_util::sync::CancellationToken;
+
+use super::{NO_CACHE, timestamp};
+use crate::stream::Stream;
+
+/// How long a camera may take to start before the client is told that there is no picture.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The newest frame, or the first one of a stream that rests. A `HEAD` request starts nothing.
+pub async fn answer(stream: &Stream, method: &Method, shutdown: &CancellationToken) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, NO_CACHE),
+    ];
+    if method == Method::HEAD {
+        return headers.into_response();
+    }
+    let mut viewer = stream.watch();
+    let next = tokio::time::timeout(PATIENCE, viewer.next());
+    match shutdown.run_until_cancelled(next).await {
+        Some(Ok(Some(frame))) => {
+            let taken = [("x-timestamp", timestamp(frame.captured_at))];
+            (headers, taken, frame.jpeg.clone()).into_response()
+        }
+        Some(Err(_)) => unavailable(&stream.error().map_or_else(
+            || format!("the camera gave no picture within {PATIENCE:?}"),
+            |error| format!("there is no picture: {error}"),
+        )),
+        None | Some(Ok(None)) => unavailable("the server is shutting down"),
+    }
+}
+
+fn unavailable(why: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+}
