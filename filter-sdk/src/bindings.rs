@@ -1,6 +1,7 @@
 //! The contract as Rust, generated from `wit/filter.wit`.
 //!
-//! What both worlds import is generated once, so that a filter carries no world but its own.
+//! Each interface is generated once, as a world of its own, so that a filter carries those that it
+//! exports and no others; the worlds that a module carries add up to one of the contract's.
 
 // Calling conventions across the module's border can't be written without.
 #![allow(unsafe_code, missing_docs, clippy::all)]
@@ -19,16 +20,38 @@ pub mod imports {
     });
 }
 
+pub mod lifecycle {
+    wit_bindgen::generate!({
+        path: "wit",
+        inline: "
+            package mattebox:sdk;
+            world lifecycle {
+                export mattebox:filter/lifecycle@0.1.0;
+            }
+        ",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_lifecycle_interface",
+        default_bindings_module: "mattebox_filter::bindings::lifecycle",
+        runtime_path: "::mattebox_filter::wit_bindgen::rt",
+    });
+}
+
 pub mod overlay {
     wit_bindgen::generate!({
         path: "wit",
-        world: "mattebox:filter/overlay-filter",
+        inline: "
+            package mattebox:sdk;
+            world overlay {
+                export mattebox:filter/overlay@0.1.0;
+            }
+        ",
         with: {
             "mattebox:filter/types@0.1.0": crate::bindings::imports::mattebox::filter::types,
-            "mattebox:filter/host@0.1.0": crate::bindings::imports::mattebox::filter::host,
         },
+        generate_all,
         pub_export_macro: true,
-        export_macro_name: "export_overlay_world",
+        export_macro_name: "export_overlay_interface",
         default_bindings_module: "mattebox_filter::bindings::overlay",
         runtime_path: "::mattebox_filter::wit_bindgen::rt",
     });
@@ -37,13 +60,18 @@ pub mod overlay {
 pub mod transform {
     wit_bindgen::generate!({
         path: "wit",
-        world: "mattebox:filter/transform-filter",
+        inline: "
+            package mattebox:sdk;
+            world transform {
+                export mattebox:filter/transform@0.1.0;
+            }
+        ",
         with: {
             "mattebox:filter/types@0.1.0": crate::bindings::imports::mattebox::filter::types,
-            "mattebox:filter/host@0.1.0": crate::bindings::imports::mattebox::filter::host,
         },
+        generate_all,
         pub_export_macro: true,
-        export_macro_name: "export_transform_world",
+        export_macro_name: "export_transform_interface",
         default_bindings_module: "mattebox_filter::bindings::transform",
         runtime_path: "::mattebox_filter::wit_bindgen::rt",
     });

@@ -91,14 +91,14 @@ pub fn apply<T: Transform>(
 #[doc(hidden)]
 #[macro_export]
 macro_rules! implement_lifecycle {
-    ($component:ident, $filter:ty, $lifecycle:path) => {
+    ($component:ident, $filter:ty, $kind:path) => {
         ::std::thread_local! {
             static FILTER: $crate::glue::Slot<$filter> =
                 const { ::std::cell::RefCell::new(::std::option::Option::None) };
         }
 
         const _: () = {
-            use $lifecycle as lifecycle;
+            use $crate::bindings::lifecycle::exports::mattebox::filter::lifecycle;
 
             impl lifecycle::Guest for $component {
                 fn describe() -> lifecycle::Description {
@@ -106,14 +106,20 @@ macro_rules! implement_lifecycle {
                         name: ::core::env!("CARGO_PKG_NAME").into(),
                         version: ::core::env!("CARGO_PKG_VERSION").into(),
                         summary: ::core::env!("CARGO_PKG_DESCRIPTION").into(),
-                        config_schema: $crate::glue::schema::<<$filter>::Config>(),
+                        config_schema: $crate::glue::schema::<<$filter as $kind>::Config>(),
                     }
                 }
 
-                fn configure(json: $crate::glue::String) -> ::core::result::Result<(), $crate::glue::String> {
-                    FILTER.with(|slot| $crate::glue::configure(slot, &json, <$filter>::new))
+                fn configure(
+                    json: $crate::glue::String,
+                ) -> ::core::result::Result<(), $crate::glue::String> {
+                    FILTER.with(|slot| $crate::glue::configure(slot, &json, <$filter as $kind>::new))
                 }
             }
+
+            $crate::bindings::lifecycle::export_lifecycle_interface!(
+                $component with_types_in $crate::bindings::lifecycle
+            );
         };
     };
 }

@@ -75,7 +75,7 @@ macro_rules! export_overlay {
 
             struct Component;
 
-            $crate::implement_lifecycle!(Component, $filter, exports::lifecycle);
+            $crate::implement_lifecycle!(Component, $filter, $crate::Overlay);
 
             impl exports::overlay::Guest for Component {
                 fn draw(
@@ -85,7 +85,7 @@ macro_rules! export_overlay {
                 }
             }
 
-            $crate::bindings::overlay::export_overlay_world!(
+            $crate::bindings::overlay::export_overlay_interface!(
                 Component with_types_in $crate::bindings::overlay
             );
         };

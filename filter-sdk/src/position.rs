@@ -7,14 +7,23 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Position {
+    /// The upper left corner.
     TopLeft,
+    /// The middle of the upper edge.
     Top,
+    /// The upper right corner.
     TopRight,
+    /// The middle of the left edge.
     Left,
+    /// The middle of the picture.
     Center,
+    /// The middle of the right edge.
     Right,
+    /// The lower left corner.
     BottomLeft,
+    /// The middle of the lower edge.
     Bottom,
+    /// The lower right corner.
     BottomRight,
 }
 

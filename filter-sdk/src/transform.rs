@@ -43,7 +43,7 @@ macro_rules! export_transform {
 
             struct Component;
 
-            $crate::implement_lifecycle!(Component, $filter, exports::lifecycle);
+            $crate::implement_lifecycle!(Component, $filter, $crate::Transform);
 
             impl exports::transform::Guest for Component {
                 fn apply(
@@ -54,7 +54,7 @@ macro_rules! export_transform {
                 }
             }
 
-            $crate::bindings::transform::export_transform_world!(
+            $crate::bindings::transform::export_transform_interface!(
                 Component with_types_in $crate::bindings::transform
             );
         };

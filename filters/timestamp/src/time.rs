@@ -2,7 +2,7 @@
 
 use jiff::fmt::strtime;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
-use jiff::{Timestamp, Zoned};
+use jiff::{Timestamp, ZonedDateTime};
 use mattebox_filter::FrameInfo;
 
 /// Lines longer than this show nothing that a picture has room for.
@@ -59,7 +59,7 @@ impl Formatter {
     /// # Errors
     /// The format or the frame's time is out of range.
     pub fn format(&self, frame: &FrameInfo) -> Result<String, String> {
-        let at = self.zoned(frame)?;
+        let at = self.local_time(frame)?;
         let text = strtime::format(&self.format, &at)
             .map_err(|error| format!("`format`: {error}"))?;
         if text.chars().count() > TEXT_CHARS {
@@ -70,7 +70,7 @@ impl Formatter {
         Ok(text)
     }
 
-    fn zoned(&self, frame: &FrameInfo) -> Result<Zoned, String> {
+    fn local_time(&self, frame: &FrameInfo) -> Result<ZonedDateTime, String> {
         let time = i64::try_from(frame.captured_at_ms)
             .ok()
             .and_then(|ms| Timestamp::from_millisecond(ms).ok())
@@ -81,6 +81,6 @@ impl Formatter {
                 .map(TimeZone::fixed)
                 .map_err(|error| error.to_string())?,
         };
-        Ok(time.to_zoned(zone))
+        Ok(time.to_zoned_datetime(zone))
     }
 }
