@@ -31,7 +31,8 @@ impl Clock for SystemClock {
     }
 
     fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
-        Box::pin(tokio::time::sleep_until(deadline.into()))
+        // Made when it is first polled, on the runtime: the caller may be a thread outside.
+        Box::pin(async move { tokio::time::sleep_until(deadline.into()).await })
     }
 }
 

@@ -27,11 +27,16 @@ pub fn answer(stream: &Stream, method: &Method, shutdown: &CancellationToken) ->
         (header::PRAGMA, "no-cache"),
     ];
     let body = if method == Method::HEAD {
-        Body::empty()
+        no_body()
     } else {
         parts(stream.watch(), shutdown.clone())
     };
     (headers, body).into_response()
+}
+
+/// For `HEAD`: nothing, without claiming that the answer to `GET` is empty.
+pub fn no_body() -> Body {
+    Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())
 }
 
 struct Parts {

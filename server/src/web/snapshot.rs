@@ -6,6 +6,7 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio_util::sync::CancellationToken;
 
+use super::mjpeg::no_body;
 use super::{NO_CACHE, timestamp};
 use crate::stream::Stream;
 
@@ -19,7 +20,7 @@ pub async fn answer(stream: &Stream, method: &Method, shutdown: &CancellationTok
         (header::CACHE_CONTROL, NO_CACHE),
     ];
     if method == Method::HEAD {
-        return headers.into_response();
+        return (headers, no_body()).into_response();
     }
     let mut viewer = stream.watch();
     let next = tokio::time::timeout(PATIENCE, viewer.next());

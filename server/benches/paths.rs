@@ -1,0 +1,229 @@
+//! What the parts of a frame's way cost. `cargo bench -p mattebox` prints medians over alternating rounds,
+//! so that what is compared was measured at the same time on the same machine.
+//!
+//! `FRAMES=a.jpg,b.jpg` measures on these pictures; without it a 1920 × 1080 picture is drawn. With
+//! `--features bench-turbojpeg` libjpeg-turbo's C library is measured beside the server's own codecs.
+
+use std::hint::black_box;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use mattebox::chain::codec;
+use mattebox::filter::contract::{FrameInfo, ImageRef};
+use mattebox::filter::{CompileCache, Engine, Filter, RunningFilter, StepSettings};
+use mattebox::jpeg::Header;
+
+const ROUNDS: usize = 60;
+const QUALITY: u8 = 85;
+
+struct Picture {
+    jpeg: Vec<u8>,
+    header: Header,
+    rgb: Vec<u8>,
+}
+
+fn main() {
+    let pictures = pictures();
+    let first = &pictures[0];
+    println!(
+        "{} pictures, the first {}×{}, {} KB, sampling {:?}",
+        pictures.len(),
+        first.header.width,
+        first.header.height,
+        first.jpeg.len() / 1000,
+        first.header.sampling
+    );
+    codecs(&pictures);
+    filters(first);
+}
+
+fn pictures() -> Vec<Picture> {
+    let jpegs: Vec<Vec<u8>> = match std::env::var("FRAMES") {
+        Ok(names) => names
+            .split(',')
+            .map(|name| std::fs::read(name).unwrap_or_else(|error| panic!("{name}: {error}")))
+            .collect(),
+        Err(_) => vec![drawn(1920, 1080)],
+    };
+    jpegs
+        .into_iter()
+        .map(|jpeg| {
+            let header = Header::parse(&jpeg).expect("a JPEG");
+            let mut rgb = Vec::new();
+            codec::decode(&jpeg, &header, &mut rgb).expect("a JPEG");
+            Picture { jpeg, header, rgb }
+        })
+        .collect()
+}
+
+/// Smooth areas, edges and grain, about as much as a camera's picture has.
+fn drawn(width: u32, height: u32) -> Vec<u8> {
+    let mut noise = 1u32;
+    let mut rgb = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            noise ^= noise << 13;
+            noise ^= noise >> 17;
+            noise ^= noise << 5;
+            let grain = (noise % 13) as f32;
+            let wave = ((x as f32 / 60.0).sin() + (y as f32 / 45.0).cos()) * 40.0;
+            let edge = if (x / 97 + y / 61) % 5 == 0 { 50.0 } else { 0.0 };
+            let value = |offset: f32| (110.0 + wave + edge + grain + offset) as u8;
+            rgb.extend([value(0.0), value(8.0), value(-14.0)]);
+        }
+    }
+    Encoder::new(&rgb, width as usize, height as usize, PixelFormat::Rgb)
+        .quality(QUALITY)
+        .subsampling(Subsampling::S422)
+        .encode()
+        .expect("an encodable picture")
+}
+
+/// The medians of some works, done in turns.
+fn alternate(works: &mut [(&str, &mut dyn FnMut(usize))]) -> Vec<Duration> {
+    let mut times = vec![Vec::new(); works.len()];
+    for round in 0..ROUNDS {
+        for ((_, work), times) in works.iter_mut().zip(&mut times) {
+            let start = Instant::now();
+            work(round);
+            times.push(start.elapsed());
+        }
+    }
+    let medians: Vec<Duration> = times.into_iter().map(median).collect();
+    for ((name, _), median) in works.iter().zip(&medians) {
+        println!("  {name:<48} {:>9.1} µs", median.as_secs_f64() * 1e6);
+    }
+    medians
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn codecs(pictures: &[Picture]) {
+    println!("recode, no pixels changed:");
+    let picture = |round: usize| &pictures[round % pictures.len()];
+    let mut rgb = Vec::new();
+    let mut decode = |round: usize| {
+        let picture = picture(round);
+        codec::decode(&picture.jpeg, &picture.header, &mut rgb).expect("a JPEG");
+        black_box(&rgb);
+    };
+    let mut encode = |round: usize| {
+        let Picture { jpeg, header, rgb } = picture(round);
+        let size = (header.width, header.height);
+        black_box(codec::encode(rgb, size, QUALITY, header, jpeg).expect("pixels"));
+    };
+    #[cfg(not(feature = "bench-turbojpeg"))]
+    alternate(&mut [("decode", &mut decode), ("encode", &mut encode)]);
+    #[cfg(feature = "bench-turbojpeg")]
+    {
+        let mut c_rgb = vec![0; 3 << 26];
+        let mut decompressor = turbojpeg::Decompressor::new().expect("libjpeg-turbo");
+        let mut c_decode = |round: usize| {
+            let Picture { jpeg, header, .. } = picture(round);
+            let (width, height) = (header.width as usize, header.height as usize);
+            let image = turbojpeg::Image {
+                pixels: &mut c_rgb[..width * height * 3],
+                width,
+                pitch: width * 3,
+                height,
+                format: turbojpeg::PixelFormat::RGB,
+            };
+            decompressor.decompress(jpeg, image).expect("a JPEG");
+        };
+        let mut compressor = turbojpeg::Compressor::new().expect("libjpeg-turbo");
+        compressor.set_quality(QUALITY.into()).expect("a quality");
+        let mut c_encode = |round: usize| {
+            let Picture { header, rgb, .. } = picture(round);
+            let subsampling = match header.sampling {
+                (1, 1) => turbojpeg::Subsamp::None,
+                (2, 1) => turbojpeg::Subsamp::Sub2x1,
+                _ => turbojpeg::Subsamp::Sub2x2,
+            };
+            compressor.set_subsamp(subsampling).expect("a sampling");
+            let (width, height) = (header.width as usize, header.height as usize);
+            let image = turbojpeg::Image {
+                pixels: &rgb[..],
+                width,
+                pitch: width * 3,
+                height,
+                format: turbojpeg::PixelFormat::RGB,
+            };
+            black_box(compressor.compress_to_vec(image).expect("pixels"));
+        };
+        let times = alternate(&mut [
+            ("decode", &mut decode),
+            ("encode", &mut encode),
+            ("decode, libjpeg-turbo in C", &mut c_decode),
+            ("encode, libjpeg-turbo in C", &mut c_encode),
+        ]);
+        let ratio = (times[0] + times[1]).as_secs_f64() / (times[2] + times[3]).as_secs_f64();
+        println!("  decode + encode: {ratio:.2} × libjpeg-turbo in C");
+    }
+}
+
+fn filters(picture: &Picture) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    let engine = Engine::new(runtime.handle().clone(), &CompileCache::Off).expect("an engine");
+    let _active = engine.activate();
+    let (width, height) = (picture.header.width, picture.header.height);
+    let frame = FrameInfo {
+        sequence: 0,
+        captured_at_ms: 1_795_437_296_000,
+        utc_offset_minutes: 60,
+        width,
+        height,
+        variables: &[],
+    };
+    println!("filters:");
+    let mut timestamp = start(&engine, "timestamp", "{}");
+    // As large as the picture is already: the filter returns it as it came.
+    let mut resize = start(&engine, "resize", &format!("{{\"width\":{width}}}"));
+    let mut small = start(&engine, "resize", "{\"width\":640}");
+    let image = ImageRef {
+        width,
+        height,
+        rgb: &picture.rgb,
+    };
+    alternate(&mut [
+        ("timestamp, text changed", &mut |round| {
+            let frame = FrameInfo {
+                captured_at_ms: frame.captured_at_ms + 1000 * round as u64,
+                ..frame
+            };
+            black_box(timestamp.draw(&frame).expect("a drawing"));
+        }),
+        ("picture into WebAssembly and back", &mut |_| {
+            black_box(resize.apply(&frame, image).expect("a picture"));
+        }),
+        ("resize to 640 wide, bilinear", &mut |_| {
+            black_box(small.apply(&frame, image).expect("a picture"));
+        }),
+    ]);
+    timestamp.draw(&frame).expect("a drawing");
+    alternate(&mut [("timestamp, unchanged: 1000 calls", &mut |_| {
+        for _ in 0..1000 {
+            assert!(timestamp.draw(&frame).expect("a drawing").is_none());
+        }
+    })]);
+}
+
+fn start(engine: &Engine, name: &str, config_json: &str) -> RunningFilter {
+    let filter = Filter::built_in(engine, name).expect("a built-in filter");
+    let settings = StepSettings {
+        label: name.to_owned(),
+        config_json: config_json.to_owned(),
+        folder: PathBuf::from("."),
+        assets: Vec::new(),
+        time_limit: Duration::from_secs(1),
+        memory_limit: 256 << 20,
+    };
+    RunningFilter::start(&filter, &settings).expect("a running filter")
+}
