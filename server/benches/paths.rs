@@ -180,7 +180,7 @@ fn filters(picture: &Picture) {
         utc_offset_minutes: 60,
         width,
         height,
-        variables: &[],
+        variables: [].into(),
     };
     println!("filters:");
     let mut timestamp = start(&engine, "timestamp", "{}");
@@ -196,7 +196,7 @@ fn filters(picture: &Picture) {
         ("timestamp, text changed", &mut |round| {
             let frame = FrameInfo {
                 captured_at_ms: frame.captured_at_ms + 1000 * round as u64,
-                ..frame
+                ..frame.clone()
             };
             black_box(timestamp.draw(&frame).expect("a drawing"));
         }),

@@ -62,6 +62,8 @@ pub struct Chain {
     clock: Arc<dyn Clock>,
     time_zone: TimeZone,
     engine: Engine,
+    /// Texts that filters may show; there is no way yet to set any.
+    variables: Arc<[(String, String)]>,
     /// The picture's memory, used again for the next.
     spare: Vec<u8>,
 }
@@ -82,6 +84,7 @@ impl Chain {
             clock,
             time_zone,
             engine: engine.clone(),
+            variables: [].into(),
             spare: Vec::new(),
         }
     }
@@ -128,7 +131,7 @@ impl Chain {
                 utc_offset_minutes,
                 width,
                 height,
-                variables: &[],
+                variables: self.variables.clone(),
             };
             let outcome = if !step.is_ready(now) {
                 step.failure()
@@ -158,7 +161,7 @@ impl Chain {
 
 fn draw(
     step: &mut Step,
-    info: &FrameInfo<'_>,
+    info: &FrameInfo,
     canvas: &mut Canvas<'_>,
     now: std::time::Instant,
 ) -> Outcome<()> {
@@ -174,7 +177,7 @@ fn draw(
 
 fn apply(
     step: &mut Step,
-    info: &FrameInfo<'_>,
+    info: &FrameInfo,
     canvas: &mut Canvas<'_>,
     now: std::time::Instant,
 ) -> Result<Outcome<()>, String> {

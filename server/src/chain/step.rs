@@ -149,7 +149,7 @@ impl Step {
     }
 
     /// Asks an overlay what to draw. The step must be ready.
-    pub fn draw(&mut self, frame: &FrameInfo<'_>, now: Instant) -> Outcome<Arc<Drawing>> {
+    pub fn draw(&mut self, frame: &FrameInfo, now: Instant) -> Outcome<Arc<Drawing>> {
         match self.call(now, |filter| filter.draw(frame)) {
             Some(new) => {
                 if let Some(layers) = new {
@@ -164,7 +164,7 @@ impl Step {
     /// Hands a picture to a transform. The step must be ready.
     pub fn apply(
         &mut self,
-        frame: &FrameInfo<'_>,
+        frame: &FrameInfo,
         image: ImageRef<'_>,
         now: Instant,
     ) -> Outcome<Image> {

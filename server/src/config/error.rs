@@ -3,14 +3,21 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A place in the file. It takes no part in comparing two files' contents.
+use super::excerpt;
+
+/// The most diagnostics that are printed; a file that is wrong throughout needs no more to begin with.
+const SHOWN: usize = 50;
+/// The most characters of a message that are printed. Filters and schemas word theirs themselves.
+const MESSAGE_CHARS: usize = 1_000;
+
+/// A place in the file. It takes no part in comparing two files' contents: all spans are equal.
 #[derive(Clone, Copy, Debug, Eq)]
 pub struct Span {
     /// From 1.
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// In characters, at least 1.
+    /// In characters, at least 1; what goes over several lines ends with its first.
     pub length: usize,
 }
 
@@ -48,7 +55,8 @@ impl Diagnostic {
     }
 }
 
-/// A file's name and text, for showing what is wrong in it.
+/// A file's name and text, for showing what is wrong in it. It takes no part in comparing two files'
+/// contents either.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
     /// As the user gave it.
@@ -100,39 +108,40 @@ impl ConfigError {
         &self.diagnostics
     }
 
-    fn show(&self, diagnostic: &Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Diagnostic { span, message } = diagnostic;
-        let name = &self.file.name;
+    fn show(
+        &self,
+        diagnostic: &Diagnostic,
+        lines: &[&str],
+        f: &mut fmt::Formatter<'_>,
+    ) -> fmt::Result {
+        let span = diagnostic.span;
+        let name = excerpt::printable(&self.file.name);
+        let message: String = diagnostic.message.chars().take(MESSAGE_CHARS).collect();
+        let message = excerpt::printable(&message);
         if self.unreadable {
             return write!(f, "{name}: {message}");
         }
         write!(f, "{name}:{}:{}: {message}", span.line, span.column)?;
-        let Some(line) = self.file.text.lines().nth(span.line - 1) else {
-            return Ok(());
-        };
-        let number = span.line.to_string();
-        let margin = " ".repeat(number.len());
-        // Tabs stay tabs, so that the caret stands below what it means.
-        let indent: String = line
-            .chars()
-            .take(span.column - 1)
-            .map(|c| if c == '\t' { '\t' } else { ' ' })
-            .collect();
-        let rest = line.chars().count().saturating_sub(span.column - 1);
-        let carets = "^".repeat(span.length.min(rest).max(1));
-        write!(f, "\n  {number} | {line}\n  {margin} | {indent}{carets}")
+        match lines.get(span.line - 1) {
+            Some(line) => excerpt::write(f, line, span),
+            None => Ok(()),
+        }
     }
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, diagnostic) in self.diagnostics.iter().enumerate() {
+        let lines: Vec<_> = excerpt::lines(&self.file.text).collect();
+        for (index, diagnostic) in self.diagnostics.iter().take(SHOWN).enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
-            self.show(diagnostic, f)?;
+            self.show(diagnostic, &lines, f)?;
         }
-        Ok(())
+        match self.diagnostics.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "\n… and {more} more"),
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! Reads a mapping's known keys, and tells of every key and value that is not as it should be.
 
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::error::{Diagnostic, Span};
-use super::suggest::hint;
+use super::suggest::{enumerate, hint, one_of, quote};
 use super::units;
 use super::yaml::{Content, Node};
+
+type Parse<T> = fn(&str) -> Result<T, String>;
+type Show<T> = fn(&T) -> String;
 
 /// What is wrong so far. A file is read to its end, so that all of it is told at once.
 #[derive(Debug, Default)]
@@ -30,8 +32,7 @@ impl Errors {
 
 /// A mapping whose keys are known.
 pub struct Fields<'a> {
-    span: Span,
-    entries: &'a [(Node, Node)],
+    node: &'a Node,
 }
 
 impl<'a> Fields<'a> {
@@ -39,11 +40,11 @@ impl<'a> Fields<'a> {
     /// isn't among them is told of.
     pub fn new(node: &'a Node, owner: &str, keys: &[&str], errors: &mut Errors) -> Option<Self> {
         let Content::Mapping(entries) = &node.content else {
-            let keys = super::suggest::list(keys.iter().copied());
+            let keys = enumerate(keys.iter().copied(), "and");
             let found = node.describe();
             errors.add(
                 node.span,
-                format!("expected {owner} with the keys {keys}, found {found}"),
+                format!("expected {owner} with keys such as {keys}, found {found}"),
             );
             return None;
         };
@@ -51,40 +52,34 @@ impl<'a> Fields<'a> {
             let name = key.text().unwrap_or_default();
             if !keys.contains(&name) {
                 let hint = hint(name, keys.iter().copied());
-                errors.add(key.span, format!("`{name}` is not a key of {owner}{hint}"));
+                let name = quote(name);
+                errors.add(key.span, format!("{name} is not a key of {owner}{hint}"));
             }
         }
-        Some(Self {
-            span: node.span,
-            entries,
-        })
+        Some(Self { node })
     }
 
     /// Where the mapping starts.
     pub fn span(&self) -> Span {
-        self.span
+        self.node.span
     }
 
     /// The value of `key`, if one is written.
     pub fn get(&self, key: &str) -> Option<&'a Node> {
-        self.entries
-            .iter()
-            .find(|(name, value)| name.text() == Some(key) && !value.is_null())
-            .map(|(_, value)| value)
+        let (_, value) = self.node.entry(key)?;
+        (!value.is_null()).then_some(value)
     }
 
     /// Where `key` stands, with or without a value.
     pub fn key_span(&self, key: &str) -> Option<Span> {
-        let entry = self.entries.iter().find(|(name, _)| name.text() == Some(key));
-        entry.map(|(name, _)| name.span)
+        self.node.entry(key).map(|(name, _)| name.span)
     }
 
     /// A text.
     pub fn text(&self, key: &str, errors: &mut Errors) -> Option<&'a str> {
         let node = self.get(key)?;
-        let text = node
-            .text()
-            .ok_or_else(|| format!("expected a text, found {}", node.describe()));
+        let text = node.text().filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| format!("expected a text, found {}", node.describe()));
         errors.keep(node.span, key, text)
     }
 
@@ -92,11 +87,13 @@ impl<'a> Fields<'a> {
     pub fn whole(&self, key: &str, range: RangeInclusive<u64>, errors: &mut Errors) -> Option<u64> {
         let node = self.get(key)?;
         let found = node.scalar().and_then(|value| value.as_u64());
-        let number = found.filter(|number| range.contains(number)).ok_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            let found = node.describe();
-            format!("expected a whole number from {least} to {most}, found {found}")
-        });
+        let number = found
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                let (least, most) = (range.start(), range.end());
+                let found = node.describe();
+                format!("expected a whole number from {least} to {most}, found {found}")
+            });
         errors.keep(node.span, key, number)
     }
 
@@ -109,11 +106,13 @@ impl<'a> Fields<'a> {
     ) -> Option<f64> {
         let node = self.get(key)?;
         let found = node.scalar().and_then(|value| value.as_f64());
-        let number = found.filter(|number| range.contains(number)).ok_or_else(|| {
-            let (least, most) = (range.start(), range.end());
-            let found = node.describe();
-            format!("expected a number from {least} to {most}, found {found}")
-        });
+        let number = found
+            .filter(|number| range.contains(number))
+            .ok_or_else(|| {
+                let (least, most) = (range.start(), range.end());
+                let found = node.describe();
+                format!("expected a number from {least} to {most}, found {found}")
+            });
         errors.keep(node.span, key, number)
     }
 
@@ -137,33 +136,38 @@ impl<'a> Fields<'a> {
         range: RangeInclusive<Duration>,
         errors: &mut Errors,
     ) -> Option<Duration> {
-        self.unit(key, range, units::duration, |d| format!("{d:?}"), errors)
+        let unit = (units::duration as Parse<_>, units::show_duration as Show<_>);
+        self.unit(key, range, unit, errors)
     }
 
     /// A size in bytes in a range.
     pub fn bytes(&self, key: &str, range: RangeInclusive<u64>, errors: &mut Errors) -> Option<u64> {
-        let show = |bytes: &u64| format!("{}MiB", bytes >> 20);
-        self.unit(key, range, units::bytes, show, errors)
+        let unit = (units::bytes as Parse<_>, units::show_bytes as Show<_>);
+        self.unit(key, range, unit, errors)
     }
 
-    fn unit<T: PartialOrd, S: Display>(
+    fn unit<T: PartialOrd>(
         &self,
         key: &str,
         range: RangeInclusive<T>,
-        parse: impl Fn(&str) -> Result<T, String>,
-        show: impl Fn(&T) -> S,
+        (parse, show): (Parse<T>, Show<T>),
         errors: &mut Errors,
     ) -> Option<T> {
         let node = self.get(key)?;
-        let parsed = parse(node.text().unwrap_or(&node.describe())).and_then(|value| {
-            if range.contains(&value) {
-                return Ok(value);
-            }
-            let (least, most) = (show(range.start()), show(range.end()));
+        let (least, most) = (show(range.start()), show(range.end()));
+        let refused = || {
             let found = node.describe();
-            Err(format!("expected {least} to {most}, found {found}"))
+            format!("expected {least} to {most}, found {found}")
+        };
+        let parsed = match node.text() {
+            Some(text) => parse(text),
+            None => Err(refused()),
+        };
+        let fitting = parsed.and_then(|value| match range.contains(&value) {
+            true => Ok(value),
+            false => Err(refused()),
         });
-        errors.keep(node.span, key, parsed)
+        errors.keep(node.span, key, fitting)
     }
 
     /// One of some words.
@@ -178,7 +182,7 @@ impl<'a> Fields<'a> {
         let chosen = choices.iter().find(|(name, _)| *name == word);
         let chosen = chosen.map(|(_, value)| *value).ok_or_else(|| {
             let words = choices.iter().map(|(name, _)| *name);
-            format!("found {}{}", node.describe(), hint(word, words))
+            one_of(word, &node.describe(), words)
         });
         errors.keep(node.span, key, chosen)
     }

@@ -4,10 +4,19 @@
 //! their settings may be) they check with what this module offers: places in the file, and the way to
 //! show an error there.
 
+mod alternatives;
+mod check;
 mod error;
+mod excerpt;
 mod fields;
+mod help;
+mod load;
 mod model;
+mod parse;
 mod read;
+mod scan_error;
+mod schema_cost;
+mod schema_words;
 mod settings;
 mod suggest;
 mod units;
@@ -16,8 +25,9 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub use check::check_settings;
 pub use error::{ConfigError, Diagnostic, SourceFile, Span};
+pub use help::{SettingHelp, settings_help};
 pub use model::{FilterRef, OnError, Pipeline, SourceConfig, StepConfig, StreamConfig};
 pub use read::parse_listen;
-pub use settings::{SettingHelp, check_settings, settings_help};
 pub use suggest::{hint, list, suggest};

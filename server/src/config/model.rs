@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
-use super::yaml::{Content, Node};
+use super::settings::Settings;
 
 /// A whole pipeline file.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +69,7 @@ pub struct StepConfig {
     /// The most memory that the filter may have, in bytes: 1 MiB to 4 GiB. Default 256 MiB.
     pub memory_limit: u64,
     pub(super) use_span: Span,
-    pub(super) with: Option<Node>,
+    pub(super) with: Settings,
 }
 
 /// A filter, as `use` names it.
@@ -116,19 +116,14 @@ impl FilterRef {
 
 impl StepConfig {
     /// The filter's settings, a JSON object.
-    pub fn settings(&self) -> Value {
-        match &self.with {
-            Some(node) => node.to_json(),
-            None => Value::Object(Map::new()),
-        }
+    pub fn settings(&self) -> &Value {
+        self.with.json()
     }
 
     /// The files that the filter may read: every text in its settings is taken as a grant, and `assets`.
     pub fn granted_assets(&self) -> Vec<String> {
         let mut names = self.assets.clone();
-        if let Some(with) = &self.with {
-            collect_texts(with, &mut names);
-        }
+        names.extend(self.with.texts().map(|(text, _)| text.to_owned()));
         names
     }
 
@@ -137,54 +132,29 @@ impl StepConfig {
         Diagnostic::new(self.use_span, message)
     }
 
-    /// An error at the text `text` in the settings, or at the filter's name if it isn't there.
+    /// An error at the text `text` in the settings, or about them as a whole if it isn't there.
     pub fn error_at_text(&self, text: &str, message: impl Into<String>) -> Diagnostic {
-        let span = self.with.as_ref().and_then(|with| find_text(with, text));
-        Diagnostic::new(span.unwrap_or(self.use_span), message)
-    }
-
-    /// An error about the settings as a whole: at the first of them.
-    pub fn error_at_settings(&self, message: impl Into<String>) -> Diagnostic {
-        let first = self.entries().first().map(|(key, _)| key.span);
-        Diagnostic::new(first.unwrap_or(self.use_span), message)
-    }
-
-    /// An error that the filter worded itself: at the setting that `words` name in backticks, if any.
-    pub fn error_from_filter(&self, words: &str, message: impl Into<String>) -> Diagnostic {
-        let is_named = |(key, _): &&(Node, Node)| {
-            key.text()
-                .is_some_and(|key| words.contains(&format!("`{key}`")))
-        };
-        match self.entries().iter().find(is_named) {
-            Some((_, value)) => Diagnostic::new(value.span, message),
+        match self.with.texts().find(|(found, _)| *found == text) {
+            Some((_, span)) => Diagnostic::new(span, message),
             None => self.error_at_settings(message),
         }
     }
 
-    fn entries(&self) -> &[(Node, Node)] {
-        match self.with.as_ref().map(|with| &with.content) {
-            Some(Content::Mapping(entries)) => entries,
-            _ => &[],
-        }
+    /// An error about the settings as a whole: at `with`, or at the filter's name if there are none.
+    pub fn error_at_settings(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(self.with.key_span().unwrap_or(self.use_span), message)
     }
-}
 
-fn collect_texts(node: &Node, into: &mut Vec<String>) {
-    match &node.content {
-        Content::Scalar { text, .. } => into.push(text.clone()),
-        Content::List(items) => items.iter().for_each(|item| collect_texts(item, into)),
-        Content::Mapping(entries) => {
-            entries.iter().for_each(|(_, value)| collect_texts(value, into));
+    /// An error that the filter worded itself: at the setting that `words` name in backticks, if any.
+    pub fn error_from_filter(&self, words: &str, message: impl Into<String>) -> Diagnostic {
+        let mut entries = self.with.entries().iter();
+        let named = entries.find(|(key, _)| {
+            let key = key.text().unwrap_or_default();
+            words.contains(&format!("`{key}`"))
+        });
+        match named {
+            Some((_, value)) => Diagnostic::new(value.span, message),
+            None => self.error_at_settings(message),
         }
-    }
-}
-
-fn find_text(node: &Node, wanted: &str) -> Option<Span> {
-    match &node.content {
-        Content::Scalar { text, .. } => (text == wanted).then_some(node.span),
-        Content::List(items) => items.iter().find_map(|item| find_text(item, wanted)),
-        Content::Mapping(entries) => entries
-            .iter()
-            .find_map(|(_, value)| find_text(value, wanted)),
     }
 }

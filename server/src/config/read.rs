@@ -1,99 +1,32 @@
 //! From the tree to the model.
 
-use std::fs;
-use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Component, Path};
 use std::time::Duration;
 
-use super::error::{ConfigError, Diagnostic, SourceFile, Span};
+use super::error::Span;
 use super::fields::{Errors, Fields};
-use super::model::{FilterRef, OnError, Pipeline, SourceConfig, StepConfig, StreamConfig};
-use super::yaml::{self, Content, Node};
+use super::model::{FilterRef, OnError, SourceConfig, StepConfig, StreamConfig};
+use super::settings::Settings;
+use super::suggest::{hint, quote};
+use super::yaml::{Content, Node};
 
-const FILE_BYTES: u64 = 1 << 20;
+/// The shortest pipeline, for messages.
+pub const LEAST: &str = "`streams:` and, indented below it, a name such as `demo:`";
+/// The most characters of a stream's name.
 const NAME_CHARS: usize = 64;
+/// The most filters of a chain.
 const STEPS: usize = 64;
 
-impl Pipeline {
-    /// Reads and checks the file at `path`.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let name = path.display().to_string();
-        let text = read_text(path).map_err(|why| ConfigError::unreadable(&name, why))?;
-        let folder = match path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        Self::parse(&text, &name, folder)
-    }
-
-    /// Checks the text of a file called `name` in `folder`.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, ConfigError> {
-        let file = SourceFile {
-            name: name.into(),
-            text: text.into(),
-        };
-        let mut errors = Errors::default();
-        let pipeline = match yaml::parse(text) {
-            Ok(Some(root)) if !root.is_null() => read_pipeline(&root, &mut errors),
-            Ok(_) => {
-                errors.add(Span::START, "the file is empty; it needs `streams`");
-                None
-            }
-            Err(diagnostic) => {
-                errors.0.push(diagnostic);
-                None
-            }
-        };
-        match pipeline {
-            Some((listen, streams)) if errors.0.is_empty() => Ok(Self {
-                listen,
-                streams,
-                folder: folder.to_owned(),
-                file,
-            }),
-            _ => Err(ConfigError::new(file, errors.0)),
-        }
-    }
-}
-
-fn read_text(path: &Path) -> Result<String, String> {
-    let why = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            "no such file; name one with --config, or write it (README.md shows how)".to_owned()
-        }
-        _ => error.to_string(),
-    };
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .map_err(why)?
-        .take(FILE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(why)?;
-    if bytes.len() as u64 > FILE_BYTES {
-        return Err("is larger than 1 MiB, which no pipeline file is".to_owned());
-    }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + valid.iter().filter(|&&byte| byte == b'\n').count();
-        format!("line {line} is not UTF-8 text")
-    })
-}
-
-fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<(SocketAddr, Vec<StreamConfig>)> {
+/// Reads what the file's root says: the address, and the streams.
+pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<(SocketAddr, Vec<StreamConfig>)> {
     let fields = Fields::new(root, "a pipeline file", &["listen", "streams"], errors)?;
     let listen = read_listen(&fields, errors);
     let Some(streams) = fields.get("streams") else {
         let span = fields.key_span("streams").unwrap_or(fields.span());
         errors.add(
             span,
-            "`streams` is missing: name at least one stream, for instance `demo: {}` below `streams:`",
+            format!("the file names no streams; it needs at least {LEAST}"),
         );
         return None;
     };
@@ -101,12 +34,14 @@ fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<(SocketAddr, Vec<St
         let found = streams.describe();
         errors.add(
             streams.span,
-            format!("`streams`: expected names with what they stream, found {found}"),
+            format!("`streams`: expected a mapping with a name for each stream, found {found}"),
         );
         return None;
     };
-    if entries.is_empty() {
-        errors.add(streams.span, "`streams`: name at least one stream");
+    // A key that is none has been told of.
+    if entries.is_empty() && errors.0.is_empty() {
+        let message = "`streams`: name at least one stream, for instance `demo:`";
+        errors.add(streams.span, message);
     }
     let read = |(name, node): &(Node, Node)| read_stream(name, node, errors);
     let streams = entries.iter().filter_map(read).collect();
@@ -136,7 +71,8 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     };
     address.parse().map_err(|_| {
         format!(
-            "expected an IP address and a port, such as `127.0.0.1:8080` or `0.0.0.0:8080`, found `{text}`"
+            "expected an IP address and a port, such as `127.0.0.1:8080` or `0.0.0.0:8080`, found {}",
+            quote(text)
         )
     })
 }
@@ -160,7 +96,7 @@ fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamCon
     }
     let fields = Fields::new(node, "a stream", KEYS, errors)?;
     if let Some(source) = fields.get("source") {
-        stream.source = read_source(source, errors)?;
+        stream.source = read_source(source, errors).unwrap_or(SourceConfig::Demo);
     }
     let day = Duration::from_secs(24 * 60 * 60);
     if let Some(timeout) = fields.duration("idle-timeout", Duration::ZERO..=day, errors) {
@@ -180,7 +116,8 @@ fn check_name(name: &str) -> Result<(), String> {
     let starts_well = chars.next().is_some_and(|c| c.is_ascii_alphanumeric());
     if !starts_well || !chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
         return Err(format!(
-            "`{name}` can't be a stream's name: it becomes part of an address, so use letters, digits, `-` and `_`"
+            "{} can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first",
+            quote(name)
         ));
     }
     if name.len() > NAME_CHARS {
@@ -197,16 +134,16 @@ fn read_source(node: &Node, errors: &mut Errors) -> Option<SourceConfig> {
         ("demo", &["driver"]),
         ("files", &["driver", "path", "fps", "loop"]),
     ];
-    let Content::Mapping(entries) = &node.content else {
+    if !matches!(node.content, Content::Mapping(_)) {
         let found = node.describe();
         errors.add(
             node.span,
             format!("`source`: expected a mapping such as `driver: demo`, found {found}"),
         );
         return None;
-    };
-    let driver = entries.iter().find(|(key, _)| key.text() == Some("driver"));
-    let Some((_, driver)) = driver else {
+    }
+    let driver = node.entry("driver");
+    let Some((_, driver)) = driver.filter(|(_, driver)| !driver.is_null()) else {
         errors.add(
             node.span,
             "`source` needs a `driver`; there is `demo` and `files`",
@@ -215,8 +152,15 @@ fn read_source(node: &Node, errors: &mut Errors) -> Option<SourceConfig> {
     };
     let name = driver.text().unwrap_or_default();
     let Some((_, keys)) = DRIVERS.iter().find(|(known, _)| *known == name) else {
-        let hint = super::hint(name, DRIVERS.iter().map(|(name, _)| *name));
-        errors.add(driver.span, format!("no driver is called `{name}`{hint}"));
+        let hint = hint(name, DRIVERS.iter().map(|(name, _)| *name));
+        let message = match driver.text() {
+            Some(name) => format!("no driver is called {}{hint}", quote(name)),
+            None => format!(
+                "`driver`: expected a name, found {}{hint}",
+                driver.describe()
+            ),
+        };
+        errors.add(driver.span, message);
         return None;
     };
     let fields = Fields::new(node, &format!("the driver `{name}`"), keys, errors)?;
@@ -256,7 +200,7 @@ fn read_filters(node: &Node, errors: &mut Errors) -> Vec<StepConfig> {
     if items.len() > STEPS {
         errors.add(
             items[STEPS].span,
-            format!("a chain may have {STEPS} filters"),
+            format!("a chain may have {STEPS} filters; this is one more"),
         );
     }
     let read = |item| read_step(item, errors);
@@ -308,17 +252,18 @@ fn filter_ref(name: &str) -> FilterRef {
     }
 }
 
-fn read_with(fields: &Fields<'_>, errors: &mut Errors) -> Option<Node> {
-    let node = fields.get("with")?;
-    if matches!(node.content, Content::Mapping(_)) {
-        return Some(node.clone());
+fn read_with(fields: &Fields<'_>, errors: &mut Errors) -> Settings {
+    let node = fields.get("with");
+    match node.map(|node| (node, &node.content)) {
+        None | Some((_, Content::Mapping(_))) => {}
+        Some((node, _)) => {
+            let found = node.describe();
+            let message =
+                format!("`with`: expected the filter's settings as `name: value`, found {found}");
+            errors.add(node.span, message);
+        }
     }
-    let found = node.describe();
-    errors.0.push(Diagnostic::new(
-        node.span,
-        format!("`with`: expected the filter's settings as `name: value`, found {found}"),
-    ));
-    None
+    Settings::new(fields.key_span("with"), node.cloned())
 }
 
 fn read_assets(fields: &Fields<'_>, errors: &mut Errors) -> Vec<String> {
@@ -329,16 +274,30 @@ fn read_assets(fields: &Fields<'_>, errors: &mut Errors) -> Vec<String> {
         let found = node.describe();
         errors.add(
             node.span,
-            format!("`assets`: expected a list of files, found {found}"),
+            format!("`assets`: expected a list of files, such as `[logo.png]`, found {found}"),
         );
         return Vec::new();
     };
     let mut names = Vec::new();
     for item in items {
-        match item.text() {
-            Some(name) => names.push(name.to_owned()),
-            None => errors.add(item.span, "`assets`: expected the name of a file"),
+        match read_asset(item) {
+            Ok(name) => names.push(name),
+            Err(why) => errors.add(item.span, format!("`assets`: {why}")),
         }
     }
     names
+}
+
+fn read_asset(item: &Node) -> Result<String, String> {
+    let name = item.text().filter(|name| !name.is_empty());
+    let name =
+        name.ok_or_else(|| format!("expected the name of a file, found {}", item.describe()))?;
+    let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !Path::new(name).components().all(is_below) {
+        return Err(format!(
+            "{} does not lie below the pipeline file's folder: write a relative path without `..`",
+            quote(name)
+        ));
+    }
+    Ok(name.to_owned())
 }

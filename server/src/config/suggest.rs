@@ -1,12 +1,23 @@
-//! "Did you mean": the nearest of the words that would have been right.
+//! "Did you mean": the nearest of the words that would have been right; and words in backticks.
 
-/// The candidate that `word` was probably meant to be.
+/// Longer words are no slips of a shorter one, and comparing them is slow.
+const WORD_CHARS: usize = 64;
+/// The most words that are listed.
+const LISTED: usize = 24;
+/// The most characters of a quoted text that are shown.
+const QUOTED_CHARS: usize = 60;
+
+/// The candidate that `word` was probably meant to be: the one with the fewest letters wrong (added, left
+/// out, replaced or swapped), of which there may be a third of its length.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let word = word.to_lowercase();
+    if word.is_empty() || word.chars().nth(WORD_CHARS).is_some() {
+        return None;
+    }
     candidates
         .into_iter()
-        .map(|candidate| (distance(&word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count().div_ceil(3))
+        .filter(|candidate| candidate.chars().nth(WORD_CHARS).is_none())
+        .map(|candidate| (distance(word, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.chars().count() / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -19,22 +30,52 @@ pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clon
     }
 }
 
+/// What was expected where `word` stands, as the start of a sentence about it.
+pub fn one_of<'a>(
+    word: &str,
+    found: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> String {
+    let choice = enumerate(candidates.clone(), "or");
+    let question = suggest(word, candidates)
+        .map(|candidate| format!("; did you mean `{candidate}`?"))
+        .unwrap_or_default();
+    format!("expected {choice}, found {found}{question}")
+}
+
 /// `a`, `b` and `c`.
 pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
-    let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    enumerate(words, "and")
+}
+
+/// `a`, `b` and `c`, or whatever stands for "and".
+pub fn enumerate<'a>(words: impl IntoIterator<Item = &'a str>, and: &str) -> String {
+    let mut words: Vec<_> = words.into_iter().map(quote).collect();
+    if words.len() > LISTED {
+        let more = words.len() - LISTED;
+        words.truncate(LISTED);
+        words.push(format!("{more} more"));
+    }
     match words.as_slice() {
         [] => "none".to_owned(),
         [one] => one.clone(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+        [rest @ .., last] => format!("{} {and} {last}", rest.join(", ")),
     }
+}
+
+/// A text in backticks, shortened if it is long.
+pub fn quote(text: &str) -> String {
+    if text.chars().nth(QUOTED_CHARS).is_none() {
+        return format!("`{}`", text.trim_end_matches('\n'));
+    }
+    let start: String = text.chars().take(QUOTED_CHARS).collect();
+    format!("`{start}…`")
 }
 
 fn distance(a: &str, b: &str) -> usize {
     // `idle_timeout` for `idle-timeout` is the commonest slip of all.
-    if a.replace('_', "-") == b {
-        return 0;
-    }
-    strsim::damerau_levenshtein(a, b)
+    let plain = |word: &str| word.to_lowercase().replace('_', "-");
+    strsim::damerau_levenshtein(&plain(a), &plain(b))
 }
 
 #[cfg(test)]
@@ -43,13 +84,32 @@ mod tests {
 
     #[test]
     fn near_misses_only() {
-        let keys = ["opacity", "position", "idle-timeout"];
+        let keys = ["opacity", "position", "idle-timeout", "fps"];
         assert_eq!(suggest("opacty", keys), Some("opacity"));
+        assert_eq!(suggest("poistion", keys), Some("position"));
         assert_eq!(suggest("Idle_Timeout", keys), Some("idle-timeout"));
+        assert_eq!(suggest("fsp", keys), Some("fps"));
         assert_eq!(suggest("colour", keys), None);
+        assert_eq!(suggest("ok", keys), None);
+        assert_eq!(suggest("", keys), None);
+        assert_eq!(suggest(&"opacity".repeat(1_000_000), keys), None);
+    }
+
+    #[test]
+    fn a_hint_asks_or_lists() {
+        let keys = ["opacity", "position", "idle-timeout"];
+        assert_eq!(hint("opacty", keys), "; did you mean `opacity`?");
         assert_eq!(
             hint("colour", keys),
             "; there is `opacity`, `position` and `idle-timeout`"
         );
+    }
+
+    #[test]
+    fn long_texts_and_lists_are_cut() {
+        assert_eq!(quote(&"x".repeat(90)), format!("`{}…`", "x".repeat(60)));
+        let words: Vec<_> = (0..30).map(|n| n.to_string()).collect();
+        let listed = list(words.iter().map(String::as_str));
+        assert!(listed.ends_with("`23` and 6 more"), "{listed}");
     }
 }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::suggest::quote;
+
 /// `10s`, `200ms`, `1m 30s`.
 ///
 /// # Errors
 /// A text that says what was expected.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
+    if !text.is_empty() && text.parse::<f64>().is_ok_and(f64::is_finite) {
         return Err(format!(
             "a duration needs a unit; write `{text}s` for {text} seconds"
         ));
@@ -18,8 +20,20 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         .ok()
         .and_then(|duration| Duration::try_from(duration).ok())
         .ok_or_else(|| {
-            format!("expected a duration such as `10s`, `200ms` or `1m 30s`, found `{text}`")
+            let found = quote(text);
+            format!("expected a duration such as `10s`, `200ms` or `1m 30s`, found {found}")
         })
+}
+
+/// A duration in the largest unit that leaves no fraction.
+pub fn show_duration(duration: &Duration) -> String {
+    let ms = duration.as_millis();
+    match ms {
+        0 => "0s".to_owned(),
+        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        _ if ms.is_multiple_of(1_000) => format!("{}s", ms / 1_000),
+        _ => format!("{ms}ms"),
+    }
 }
 
 const UNITS: [(&str, u64); 7] = [
@@ -45,7 +59,20 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         .parse::<u64>()
         .ok()
         .and_then(|number| number.checked_mul(factor))
-        .ok_or_else(|| format!("expected a size such as `256MiB` or `1GiB`, found `{text}`"))
+        .ok_or_else(|| {
+            let found = quote(text);
+            format!("expected a size such as `256MiB` or `1GiB`, found {found}")
+        })
+}
+
+/// A size in the largest binary unit that leaves no fraction.
+pub fn show_bytes(bytes: &u64) -> String {
+    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let fits = |(shift, _): &&(u32, &str)| *bytes > 0 && bytes.trailing_zeros() >= *shift;
+    match units.iter().find(fits) {
+        Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
+        None => format!("{bytes}B"),
+    }
 }
 
 #[cfg(test)]
@@ -55,19 +82,36 @@ mod tests {
     #[test]
     fn durations() {
         assert_eq!(duration("200ms"), Ok(Duration::from_millis(200)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
-        assert!(duration("10").unwrap_err().contains("write `10s`"));
-        assert!(duration("-1s").is_err());
-        assert!(duration("soon").is_err());
+        let error = duration("10").unwrap_err();
+        assert!(error.contains("write `10s` for 10 seconds"), "{error}");
+        assert!(duration("2.5").unwrap_err().contains("`2.5s`"));
+        for text in ["-1s", "soon", "", "10s ago", "99999999999999999999h", "inf"] {
+            assert!(duration(text).unwrap_err().contains("such as"), "{text}");
+        }
     }
 
     #[test]
     fn sizes() {
         assert_eq!(bytes("256MiB"), Ok(256 << 20));
         assert_eq!(bytes("2 GB"), Ok(2_000_000_000));
+        assert_eq!(bytes("3kB"), Ok(3_000));
         assert_eq!(bytes("4096"), Ok(4096));
-        assert!(bytes("much").is_err());
-        assert!(bytes("99999999999GiB").is_err());
+        for text in ["much", "", "MiB", "-1MiB", "99999999999GiB"] {
+            assert!(bytes(text).unwrap_err().contains("such as"), "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_read_as_people_write_them() {
+        assert_eq!(show_duration(&Duration::ZERO), "0s");
+        assert_eq!(show_duration(&Duration::from_millis(10)), "10ms");
+        assert_eq!(show_duration(&Duration::from_secs(60)), "60s");
+        assert_eq!(show_duration(&Duration::from_secs(86_400)), "24h");
+        assert_eq!(show_bytes(&(1 << 20)), "1MiB");
+        assert_eq!(show_bytes(&(4 << 30)), "4GiB");
     }
 }

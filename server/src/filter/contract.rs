@@ -7,6 +7,8 @@
 // The derives implement `unsafe` traits of wasmtime; nothing here is unsafe by hand.
 #![allow(unsafe_code)]
 
+use std::sync::Arc;
+
 use wasmtime::component::{ComponentType, Lift, Lower};
 
 /// The interface that every filter exports.
@@ -19,9 +21,9 @@ pub const TRANSFORM: &str = "mattebox:filter/transform@0.1.0";
 pub const HOST: &str = "mattebox:filter/host@0.1.0";
 
 /// What a filter is told about a frame; the WIT file tells what each field means.
-#[derive(Clone, Copy, Debug, ComponentType, Lower)]
+#[derive(Clone, Debug, ComponentType, Lower)]
 #[component(record)]
-pub struct FrameInfo<'a> {
+pub struct FrameInfo {
     pub sequence: u64,
     #[component(name = "captured-at-ms")]
     pub captured_at_ms: u64,
@@ -29,7 +31,7 @@ pub struct FrameInfo<'a> {
     pub utc_offset_minutes: i32,
     pub width: u32,
     pub height: u32,
-    pub variables: &'a [(String, String)],
+    pub variables: Arc<[(String, String)]>,
 }
 
 /// A rectangle of colour: `width` × `height` × 4 bytes, straight alpha, rows from top to bottom.

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Func, Instance, Lift, Lower};
+use futures_util::FutureExt;
+use tokio::runtime::Handle;
+use wasmtime::component::{
+    ComponentExportIndex, ComponentNamedList, Func, Instance, Lift, Lower, TypedFunc,
+};
 use wasmtime::{Store, Trap};
 
 use super::assets::{AssetFailure, Assets};
@@ -55,8 +59,18 @@ pub enum CallError {
 /// A filter with memory of its own, configured and ready for frames.
 pub struct RunningFilter {
     guest: Guest,
-    function: Func,
+    function: Function,
     time_limit: Duration,
+}
+
+type Draw = TypedFunc<(FrameInfo,), (Result<Drawing, String>,)>;
+
+/// What is called for each frame.
+enum Function {
+    /// Checked against the contract once: an overlay's call is so short that checking would show.
+    Draw(Draw),
+    /// Checked at each call, since a reference to a picture can't be part of a kept type.
+    Apply(Func),
 }
 
 impl RunningFilter {
@@ -74,13 +88,9 @@ impl RunningFilter {
             message,
             assets: Vec::new(),
         })?;
-        let started = guest.configure(&settings.config_json).and_then(|()| {
-            let (interface, function) = match filter.kind() {
-                Kind::Overlay => (contract::OVERLAY, "draw"),
-                Kind::Transform => (contract::TRANSFORM, "apply"),
-            };
-            guest.function(interface, function)
-        });
+        let started = guest
+            .configure(&settings.config_json)
+            .and_then(|()| guest.frame_function(filter.kind()));
         match started {
             Ok(function) => Ok(Self {
                 guest,
@@ -98,10 +108,13 @@ impl RunningFilter {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub fn draw(&mut self, frame: &FrameInfo<'_>) -> Result<Option<Vec<Layer>>, CallError> {
+    pub fn draw(&mut self, frame: &FrameInfo) -> Result<Option<Vec<Layer>>, CallError> {
+        let Function::Draw(draw) = &self.function else {
+            return Err(CallError::Broken("is no overlay".to_owned()));
+        };
         let (answer,) = self
             .guest
-            .call::<_, (Result<Drawing, String>,)>(self.function, (*frame,), self.time_limit)
+            .call_typed(draw, (frame.clone(),), self.time_limit)
             .map_err(CallError::Broken)?;
         match answer.map_err(|message| CallError::Refused(shorten(&message)))? {
             Drawing::Unchanged => Ok(None),
@@ -118,12 +131,16 @@ impl RunningFilter {
     /// See [`CallError`].
     pub fn apply(
         &mut self,
-        frame: &FrameInfo<'_>,
+        frame: &FrameInfo,
         image: ImageRef<'_>,
     ) -> Result<Image, CallError> {
+        let Function::Apply(apply) = self.function else {
+            return Err(CallError::Broken("is no transform".to_owned()));
+        };
+        let params = (frame.clone(), image);
         let (answer,) = self
             .guest
-            .call::<_, (Result<Image, String>,)>(self.function, (*frame, image), self.time_limit)
+            .call::<_, (Result<Image, String>,)>(apply, params, self.time_limit)
             .map_err(CallError::Broken)?;
         let image = answer.map_err(|message| CallError::Refused(shorten(&message)))?;
         check::image(&image).map_err(CallError::Broken)?;
@@ -146,12 +163,8 @@ impl Guest {
         store.set_hostcall_fuel(limits::TRANSFER_BYTES);
         store.set_epoch_deadline(epochs(limits::START_TIME));
         let _active = engine.activate();
-        let timed = within(
-            limits::START_TIME,
-            filter.pre().instantiate_async(&mut store),
-        );
-        let instance = engine.runtime().block_on(timed);
-        match instance {
+        let instantiate = filter.pre().instantiate_async(&mut store);
+        match run(engine.runtime(), limits::START_TIME, instantiate) {
             Some(Ok(instance)) => Ok(Self {
                 engine,
                 store,
@@ -187,7 +200,20 @@ impl Guest {
             .ok_or_else(|| format!("does not export `{name}` in `{interface}`"))
     }
 
-    /// Calls with a limit on compute time (by epochs) and on waiting inside WASI (by the clock).
+    fn frame_function(&mut self, kind: Kind) -> Result<Function, String> {
+        match kind {
+            Kind::Overlay => {
+                let draw = self.function(contract::OVERLAY, "draw")?;
+                draw.typed(&self.store)
+                    .map(Function::Draw)
+                    .map_err(|error| misfit(&error))
+            }
+            Kind::Transform => self
+                .function(contract::TRANSFORM, "apply")
+                .map(Function::Apply),
+        }
+    }
+
     fn call<P, R>(&mut self, function: Func, params: P, limit: Duration) -> Result<R, String>
     where
         P: ComponentNamedList + Lower + Send + Sync,
@@ -195,11 +221,25 @@ impl Guest {
     {
         let function = function
             .typed::<P, R>(&self.store)
-            .map_err(|error| format!("does not fit the filter contract: {error:#}"))?;
+            .map_err(|error| misfit(&error))?;
+        self.call_typed(&function, params, limit)
+    }
+
+    /// Calls with a limit on compute time (by epochs) and on waiting inside WASI (by the clock).
+    fn call_typed<P, R>(
+        &mut self,
+        function: &TypedFunc<P, R>,
+        params: P,
+        limit: Duration,
+    ) -> Result<R, String>
+    where
+        P: ComponentNamedList + Lower + Send + Sync,
+        R: ComponentNamedList + Lift + Send + Sync + 'static,
+    {
         let _active = self.engine.activate();
         self.store.set_epoch_deadline(epochs(limit));
-        let timed = within(limit, function.call_async(&mut self.store, params));
-        match self.engine.runtime().block_on(timed) {
+        let call = function.call_async(&mut self.store, params);
+        match run(self.engine.runtime(), limit, call) {
             Some(Ok(result)) => Ok(result),
             Some(Err(error)) => Err(explain(&error, &self.store, limit)),
             None => Err(too_slow(limit)),
@@ -207,9 +247,20 @@ impl Guest {
     }
 }
 
+fn misfit(error: &wasmtime::Error) -> String {
+    format!("does not fit the filter contract: {error:#}")
+}
+
 /// `None` when `call` waits for longer than `limit`. The epochs come first when it computes.
-async fn within<F: Future>(limit: Duration, call: F) -> Option<F::Output> {
-    tokio::time::timeout(limit + 3 * EPOCH, call).await.ok()
+fn run<F: Future>(runtime: &Handle, limit: Duration, call: F) -> Option<F::Output> {
+    let mut call = std::pin::pin!(call);
+    let _context = runtime.enter();
+    // Nearly no call waits for anything, and setting up the waiting costs as much as a short call.
+    if let Some(result) = call.as_mut().now_or_never() {
+        return Some(result);
+    }
+    let timed = async { tokio::time::timeout(limit + 3 * EPOCH, call).await };
+    runtime.block_on(timed).ok()
 }
 
 fn too_slow(limit: Duration) -> String {

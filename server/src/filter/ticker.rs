@@ -4,7 +4,7 @@
 //! the epochs up, but a server that nobody watches must not wake up for that: the thread ticks only
 //! while somebody holds an [`Active`].
 
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -52,32 +52,38 @@ impl Ticker {
 
     /// Keeps the epochs counted for as long as the result lives.
     pub fn activate(&self) -> Active {
-        self.0.change(|state| state.active += 1);
+        let mut state = self.0.lock();
+        state.active += 1;
+        // Waking a thread is a system call; it is spared while the thread is awake.
+        if state.active == 1 {
+            self.0.changed.notify_one();
+        }
+        drop(state);
         Active(self.0.clone())
     }
 }
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        self.0.change(|state| state.closed = true);
+        self.0.lock().closed = true;
+        self.0.changed.notify_one();
     }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        self.0.change(|state| state.active -= 1);
+        self.0.lock().active -= 1;
     }
 }
 
 impl Shared {
-    fn change(&self, change: impl FnOnce(&mut State)) {
-        change(&mut self.state.lock().expect("no panic while it is held"));
-        self.changed.notify_one();
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while it is held")
     }
 
     /// `false` once the ticker is gone.
     fn wait_until_active(&self) -> bool {
-        let state = self.state.lock().expect("no panic while it is held");
+        let state = self.lock();
         let idle = |state: &mut State| state.active == 0 && !state.closed;
         let state = self.changed.wait_while(state, idle);
         !state.expect("no panic while it is held").closed

@@ -1,0 +1,110 @@
+//! From a file on disk, or its text, to a checked pipeline.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use super::error::{ConfigError, Diagnostic, SourceFile, Span};
+use super::excerpt;
+use super::fields::Errors;
+use super::model::Pipeline;
+use super::parse::{FILE_BYTES, parse};
+use super::read::{LEAST, read_pipeline};
+
+impl Pipeline {
+    /// Reads and checks the file at `path`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let name = path.display().to_string();
+        let bytes = read_bytes(path).map_err(|why| ConfigError::unreadable(&name, why))?;
+        let text = decode(bytes, &name)?;
+        let folder = match path.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        Self::parse(&text, &name, folder)
+    }
+
+    /// Checks the text of a file called `name` in `folder`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, ConfigError> {
+        // Some editors on Windows begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let file = SourceFile {
+            name: name.into(),
+            text: text.into(),
+        };
+        let mut errors = Errors::default();
+        let pipeline = match parse(text, &mut errors) {
+            Some(root) if !root.is_null() => read_pipeline(&root, &mut errors),
+            // What is no YAML has been told of.
+            _ if !errors.0.is_empty() => None,
+            _ => {
+                errors.add(
+                    Span::START,
+                    format!("the file is empty; it needs at least {LEAST}"),
+                );
+                None
+            }
+        };
+        match pipeline {
+            Some((listen, streams)) if errors.0.is_empty() => Ok(Self {
+                listen,
+                streams,
+                folder: folder.to_owned(),
+                file,
+            }),
+            _ => Err(ConfigError::new(file, errors.0)),
+        }
+    }
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
+    let why = |error: std::io::Error| match error.kind() {
+        ErrorKind::NotFound => {
+            "no such file; name one with --config, or write it (README.md shows how)".to_owned()
+        }
+        _ => format!("can't be read: {error}"),
+    };
+    if path.is_dir() {
+        return Err("is a folder; name the pipeline file in it".to_owned());
+    }
+    let mut bytes = Vec::new();
+    fs::File::open(path)
+        .map_err(why)?
+        .take(FILE_BYTES as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(why)?;
+    if bytes.len() > FILE_BYTES {
+        return Err("is larger than 1 MiB, which no pipeline file is".to_owned());
+    }
+    Ok(bytes)
+}
+
+fn decode(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
+    let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    if is_utf16 {
+        let message = "is UTF-16 text; save it as UTF-8".to_owned();
+        return Err(ConfigError::unreadable(name, message));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let end = error.utf8_error().valid_up_to();
+        let before = String::from_utf8_lossy(&error.as_bytes()[..end]);
+        let lines: Vec<_> = excerpt::lines(&before).collect();
+        let span = Span {
+            line: lines.len(),
+            column: lines.last().map_or(0, |line| line.chars().count()) + 1,
+            length: 1,
+        };
+        let file = SourceFile {
+            name: name.into(),
+            text: String::from_utf8_lossy(error.as_bytes()).into(),
+        };
+        let message = "this byte is not UTF-8 text; save the file as UTF-8";
+        ConfigError::new(file, vec![Diagnostic::new(span, message)])
+    })
+}

@@ -1,0 +1,336 @@
+//! From a file's text to the tree, within limits: a pipeline file may come from a stranger.
+
+use std::collections::{HashMap, HashSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, Tag};
+
+use super::error::{Diagnostic, Span};
+use super::excerpt;
+use super::fields::Errors;
+use super::scan_error;
+use super::suggest::quote;
+use super::yaml::{Content, Node, Style};
+
+/// The most that a file may have, in bytes.
+pub const FILE_BYTES: usize = 1 << 20;
+/// The most values that a file may hold, counting the copies that aliases make.
+const NODES: usize = 20_000;
+/// The most text that aliases may copy, in bytes.
+const COPIED_BYTES: usize = FILE_BYTES;
+/// How deep lists and mappings may lie in each other.
+const DEPTH: usize = 32;
+/// Lines longer than this are not searched for values that a `#` has turned into comments.
+const COMMENT_LINE_BYTES: usize = 500;
+
+/// Reads a text of one document; `None` if it holds nothing, or is no YAML. All that is wrong is added to
+/// `errors`; what can be read nevertheless is returned.
+pub fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
+    if text.len() > FILE_BYTES {
+        errors.add(Span::START, "the file is larger than 1 MiB");
+        return None;
+    }
+    let lines: Vec<_> = excerpt::lines(text).collect();
+    if let Some(diagnostic) = find_unprintable(&lines) {
+        errors.0.push(diagnostic);
+        return None;
+    }
+    let mut builder = Builder {
+        events: Parser::new_from_str(text),
+        lines,
+        anchors: HashMap::new(),
+        nodes: 0,
+        copied: 0,
+        errors,
+    };
+    match builder.document() {
+        Ok(root) => root,
+        Err(diagnostic) => {
+            errors.0.push(diagnostic);
+            None
+        }
+    }
+}
+
+/// The first character that YAML does not allow (YAML 1.2, section 5.1). The parser would take some of them
+/// for the end of the file.
+fn find_unprintable(lines: &[&str]) -> Option<Diagnostic> {
+    let is_wrong = |c: char| {
+        (c.is_control() && !matches!(c, '\t' | '\u{85}'))
+            || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    };
+    let find = |(line, text): (usize, &&str)| {
+        let (column, wrong) = text.chars().enumerate().find(|(_, c)| is_wrong(*c))?;
+        let span = Span {
+            line: line + 1,
+            column: column + 1,
+            length: 1,
+        };
+        let code = u32::from(wrong);
+        Some(Diagnostic::new(
+            span,
+            format!(
+                "the character U+{code:04X} can't stand in a YAML file; remove it, or write `\"\\u{code:04X}\"`"
+            ),
+        ))
+    };
+    lines.iter().enumerate().find_map(find)
+}
+
+struct Builder<'a, 'e> {
+    events: Parser<'a, StrInput<'a>>,
+    lines: Vec<&'a str>,
+    anchors: HashMap<usize, Node>,
+    nodes: usize,
+    copied: usize,
+    errors: &'e mut Errors,
+}
+
+impl<'a> Builder<'a, '_> {
+    fn next(&mut self) -> Result<(Event<'a>, Span), Diagnostic> {
+        match self.events.next_event() {
+            Some(Ok((event, span))) => Ok((event, self.to_span(span))),
+            Some(Err(error)) => Err(scan_error::explain(&error, &self.lines)),
+            None => Ok((Event::StreamEnd, Span::START)),
+        }
+    }
+
+    fn document(&mut self) -> Result<Option<Node>, Diagnostic> {
+        let mut root = None;
+        loop {
+            let (event, span) = self.next()?;
+            match event {
+                Event::StreamEnd => return Ok(root),
+                Event::DocumentStart(_) if root.is_some() => {
+                    let message = "a second document starts here; a pipeline file has one";
+                    return Err(Diagnostic::new(span, message));
+                }
+                Event::StreamStart
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd
+                | Event::Nothing => {}
+                event => root = Some(self.node(event, span, 0)?),
+            }
+        }
+    }
+
+    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Diagnostic> {
+        self.check_depth(depth, span)?;
+        self.count(1, span)?;
+        let (anchor, node) = match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let style = self.style(style, tag.as_deref(), span);
+                (anchor, self.scalar(text.into_owned(), style, span))
+            }
+            Event::SequenceStart(anchor, tag) => {
+                self.refuse(tag.as_deref(), span);
+                let content = self.list(depth)?;
+                (anchor, Node { span, content })
+            }
+            Event::MappingStart(anchor, tag) => {
+                self.refuse(tag.as_deref(), span);
+                let content = self.mapping(depth)?;
+                (anchor, Node { span, content })
+            }
+            Event::Alias(id) => {
+                let content = self.alias(id, span, depth)?;
+                (0, Node { span, content })
+            }
+            _ => return Err(Diagnostic::new(span, "something is missing here")),
+        };
+        if anchor > 0 {
+            self.copy(Size::of(&node).bytes, span)?;
+            self.anchors.insert(anchor, node.clone());
+        }
+        Ok(node)
+    }
+
+    fn style(&mut self, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Style {
+        let is_text_tag = |tag: &Tag| {
+            (tag.is_yaml_core_schema() && tag.suffix == "str")
+                || (tag.handle.is_empty() && tag.suffix == "!")
+        };
+        if tag.is_some_and(is_text_tag) {
+            return Style::Text;
+        }
+        self.refuse(tag, span);
+        match style {
+            ScalarStyle::Plain => Style::Plain,
+            _ => Style::Text,
+        }
+    }
+
+    fn refuse(&mut self, tag: Option<&Tag>, span: Span) {
+        if tag.is_some() {
+            let message = "tags (`!name`) mean nothing in a pipeline file; put quotes around a text that starts with `!`";
+            self.errors.add(span, message);
+        }
+    }
+
+    fn scalar(&self, text: String, style: Style, span: Span) -> Node {
+        let is_empty = style == Style::Plain && text.is_empty();
+        let (span, style) = match is_empty.then(|| self.comment_at(span)).flatten() {
+            Some(comment) => (comment, Style::Commented),
+            None => (span, style),
+        };
+        let content = Content::Scalar { text, style };
+        Node { span, content }
+    }
+
+    /// Where something like `#fff` stands instead of the empty value at `span`: a comment that looks like
+    /// none.
+    fn comment_at(&self, span: Span) -> Option<Span> {
+        let line = self.lines.get(span.line - 1)?;
+        if line.len() > COMMENT_LINE_BYTES {
+            return None;
+        }
+        // The parser places an empty value at the `:` before it.
+        let rest: Vec<char> = line.chars().skip(span.column - 1).collect();
+        let start = rest.iter().position(|c| !matches!(c, ':' | ' ' | '\t'))?;
+        let comment = rest[start..].strip_prefix(&['#'])?;
+        comment.first().filter(|c| c.is_alphanumeric())?;
+        let word = comment.iter().position(|c| c.is_whitespace());
+        Some(Span {
+            column: span.column + start,
+            length: 1 + word.unwrap_or(comment.len()),
+            ..span
+        })
+    }
+
+    fn list(&mut self, depth: usize) -> Result<Content, Diagnostic> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd | Event::StreamEnd, _) => return Ok(Content::List(items)),
+                (event, span) => items.push(self.node(event, span, depth + 1)?),
+            }
+        }
+    }
+
+    fn mapping(&mut self, depth: usize) -> Result<Content, Diagnostic> {
+        let mut entries = Vec::new();
+        let mut names = HashSet::new();
+        loop {
+            let key = match self.next()? {
+                (Event::MappingEnd | Event::StreamEnd, _) => return Ok(Content::Mapping(entries)),
+                (event, span) => self.node(event, span, depth + 1)?,
+            };
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, depth + 1)?;
+            match check_key(&key, &mut names) {
+                Ok(()) => entries.push((key, value)),
+                Err(message) => self.errors.add(key.span, message),
+            }
+        }
+    }
+
+    fn alias(&mut self, id: usize, span: Span, depth: usize) -> Result<Content, Diagnostic> {
+        let Some(size) = self.anchors.get(&id).map(Size::of) else {
+            let message = "this alias stands inside its own anchor";
+            return Err(Diagnostic::new(span, message));
+        };
+        self.check_depth(depth + size.depth, span)?;
+        self.count(size.nodes, span)?;
+        self.copy(size.bytes, span)?;
+        Ok(self.anchors[&id].content.clone())
+    }
+
+    fn check_depth(&self, depth: usize, span: Span) -> Result<(), Diagnostic> {
+        if depth <= DEPTH {
+            return Ok(());
+        }
+        let message = format!("lists and mappings lie more than {DEPTH} deep in each other here");
+        Err(Diagnostic::new(span, message))
+    }
+
+    /// Keeps a few lines of aliases from growing into gigabytes.
+    fn count(&mut self, nodes: usize, span: Span) -> Result<(), Diagnostic> {
+        self.nodes += nodes;
+        if self.nodes <= NODES {
+            return Ok(());
+        }
+        let message = format!("the file holds more than {NODES} values up to here");
+        Err(Diagnostic::new(span, message))
+    }
+
+    /// The same for the texts in them.
+    fn copy(&mut self, bytes: usize, span: Span) -> Result<(), Diagnostic> {
+        self.copied += bytes;
+        if self.copied <= COPIED_BYTES {
+            return Ok(());
+        }
+        let message = "anchors and aliases copy more than 1 MiB of text up to here";
+        Err(Diagnostic::new(span, message))
+    }
+
+    fn to_span(&self, span: ParserSpan) -> Span {
+        let (start, end) = (span.start, span.end);
+        let Some(line) = self.lines.get(start.line().saturating_sub(1)) else {
+            return scan_error::end(&self.lines);
+        };
+        let length = if end.line() == start.line() {
+            end.col().saturating_sub(start.col())
+        } else {
+            line.trim_end().chars().skip(start.col()).count()
+        };
+        Span {
+            line: start.line().max(1),
+            column: start.col() + 1,
+            length: length.max(1),
+        }
+    }
+}
+
+/// Whether `key` can be one beside the others, whose `names` these are.
+fn check_key(key: &Node, names: &mut HashSet<String>) -> Result<(), String> {
+    let Content::Scalar { text, style } = &key.content else {
+        let found = key.describe();
+        return Err(format!("a key must be a text, found {found}"));
+    };
+    if text.is_empty() {
+        return Err("a key is missing here".to_owned());
+    }
+    if text == "<<" && *style == Style::Plain {
+        return Err("`<<` is no longer part of YAML; write the keys out here".to_owned());
+    }
+    if !names.insert(text.clone()) {
+        return Err(format!("{} stands here a second time", quote(text)));
+    }
+    Ok(())
+}
+
+/// What a copy of a node costs.
+#[derive(Default)]
+struct Size {
+    nodes: usize,
+    bytes: usize,
+    depth: usize,
+}
+
+impl Size {
+    fn of(node: &Node) -> Self {
+        let parts: Vec<&Node> = match &node.content {
+            Content::Scalar { text, .. } => {
+                return Self {
+                    nodes: 1,
+                    bytes: text.len(),
+                    depth: 0,
+                };
+            }
+            Content::List(items) => items.iter().collect(),
+            Content::Mapping(entries) => entries
+                .iter()
+                .flat_map(|(key, value)| [key, value])
+                .collect(),
+        };
+        let mut size = Self {
+            nodes: 1,
+            ..Self::default()
+        };
+        for part in parts.into_iter().map(Self::of) {
+            size.nodes += part.nodes;
+            size.bytes += part.bytes;
+            size.depth = size.depth.max(part.depth + 1);
+        }
+        size
+    }
+}

@@ -1,0 +1,212 @@
+//! Whether checking settings against a filter's schema comes to an end in good time.
+//!
+//! A schema is a stranger's, and a dozen lines of it, each asking for the next one twice, are worth
+//! years of checking and terabytes of errors. So the steps that a validator will take are counted first.
+
+use serde_json::Value;
+
+/// The most work, in values looked at. A usual filter's settings take a few hundred.
+const WORK: usize = 1_000_000;
+/// How deep schemas may lie in each other, references followed.
+const DEPTH: usize = 128;
+/// So many bytes of text count as one value.
+const TEXT: usize = 64;
+
+/// Checks that it takes bounded work to validate `settings` against `schema`.
+///
+/// # Errors
+/// A text that says what is wrong with the schema.
+pub fn check(schema: &Value, settings: &Value) -> Result<(), String> {
+    let mut walk = Walk {
+        root: schema,
+        left: WORK,
+    };
+    walk.visit(schema, settings, DEPTH)
+}
+
+struct Walk<'s> {
+    root: &'s Value,
+    left: usize,
+}
+
+impl<'s> Walk<'s> {
+    /// Takes every branch that a validator might take for `value`.
+    fn visit(&mut self, schema: &'s Value, value: &Value, depth: usize) -> Result<(), String> {
+        let Value::Object(keywords) = schema else {
+            return Ok(());
+        };
+        let below = depth
+            .checked_sub(1)
+            .ok_or("its schemas lie too deep in each other, or refer to themselves")?;
+        // Each failure keeps a copy of the value.
+        self.left = self
+            .left
+            .checked_sub(1 + size(value))
+            .ok_or("it takes too much work to check")?;
+        for (keyword, parts) in keywords {
+            match keyword.as_str() {
+                "$ref" | "$dynamicRef" | "$recursiveRef" => {
+                    let target = self.target(parts)?;
+                    self.visit(target, value, below)?;
+                }
+                "$id" | "id" if parts.is_string() && !std::ptr::eq(schema, self.root) => {
+                    return Err("it has an `$id` inside, which is not supported".to_owned());
+                }
+                "allOf" | "anyOf" | "oneOf" | "not" | "if" | "then" | "else" => {
+                    self.visit_all(parts, value, below)?;
+                }
+                "dependentSchemas" | "dependencies" => {
+                    for part in parts
+                        .as_object()
+                        .into_iter()
+                        .flat_map(|parts| parts.values())
+                    {
+                        self.visit(part, value, below)?;
+                    }
+                }
+                "properties" => {
+                    for (key, part) in parts.as_object().into_iter().flatten() {
+                        if let Some(value) = value.get(key) {
+                            self.visit(part, value, below)?;
+                        }
+                    }
+                }
+                "patternProperties" => {
+                    for part in parts
+                        .as_object()
+                        .into_iter()
+                        .flat_map(|parts| parts.values())
+                    {
+                        self.visit_children(part, value, below)?;
+                    }
+                }
+                "items"
+                | "prefixItems"
+                | "additionalItems"
+                | "unevaluatedItems"
+                | "contains"
+                | "additionalProperties"
+                | "unevaluatedProperties"
+                | "propertyNames" => {
+                    self.visit_children(parts, value, below)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn visit_all(&mut self, parts: &'s Value, value: &Value, depth: usize) -> Result<(), String> {
+        match parts {
+            Value::Array(parts) => parts
+                .iter()
+                .try_for_each(|part| self.visit(part, value, depth)),
+            part => self.visit(part, value, depth),
+        }
+    }
+
+    fn visit_children(
+        &mut self,
+        parts: &'s Value,
+        value: &Value,
+        depth: usize,
+    ) -> Result<(), String> {
+        match value {
+            Value::Array(items) => items
+                .iter()
+                .try_for_each(|item| self.visit_all(parts, item, depth)),
+            Value::Object(entries) => entries
+                .values()
+                .try_for_each(|value| self.visit_all(parts, value, depth)),
+            _ => Ok(()),
+        }
+    }
+
+    fn target(&self, reference: &Value) -> Result<&'s Value, String> {
+        let reference = reference.as_str().unwrap_or_default();
+        reference
+            .strip_prefix('#')
+            .filter(|pointer| pointer.is_empty() || pointer.starts_with('/'))
+            .and_then(|pointer| self.root.pointer(pointer))
+            .ok_or_else(|| {
+                let reference = super::suggest::quote(reference);
+                format!(
+                    "it refers to {reference}; only references into itself (`#/…`) are supported"
+                )
+            })
+    }
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => 1 + text.len() / TEXT,
+        Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
+        Value::Object(entries) => {
+            let entry = |(key, value): (&String, &Value)| 1 + key.len() / TEXT + size(value);
+            1 + entries.iter().map(entry).sum::<usize>()
+        }
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Definitions that each ask for the next one twice.
+    fn doubling(levels: usize) -> Value {
+        let definition = |level: usize| {
+            let next = json!({"$ref": format!("#/$defs/d{}", level + 1)});
+            (format!("d{level}"), json!({"allOf": [next, next]}))
+        };
+        let mut definitions: serde_json::Map<_, _> = (0..levels).map(definition).collect();
+        definitions.insert(format!("d{levels}"), json!({"type": "object"}));
+        json!({"$ref": "#/$defs/d0", "$defs": definitions})
+    }
+
+    #[test]
+    fn usual_schemas_pass() {
+        let schema = json!({
+            "$id": "https://example.com/a",
+            "properties": {"tree": {"$ref": "#/$defs/tree"}, "id": {"type": "string"}},
+            "additionalProperties": false,
+            "$defs": {"tree": {"properties": {"below": {"items": {"$ref": "#/$defs/tree"}}}}},
+        });
+        let settings = json!({"tree": {"below": [{"below": [{}, {}]}]}, "id": "x"});
+        assert_eq!(check(&schema, &settings), Ok(()));
+        assert_eq!(check(&json!(true), &settings), Ok(()));
+        assert_eq!(check(&doubling(4), &settings), Ok(()));
+    }
+
+    #[test]
+    fn endless_schemas_are_refused() {
+        let mut nested = json!({});
+        for _ in 0..30 {
+            nested = json!({"x": nested});
+        }
+        for (schema, why) in [
+            (json!({"$ref": "#"}), "refer to themselves"),
+            (json!({"anyOf": [{"$ref": "#"}]}), "refer to themselves"),
+            (doubling(40), "too much work"),
+            (
+                json!({"properties": {"x": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}),
+                "too much work",
+            ),
+            (
+                json!({"additionalProperties": {"oneOf": [{"$ref": "#"}, {"$ref": "#"}]}}),
+                "too much work",
+            ),
+            (json!({"$ref": "other.json"}), "`other.json`"),
+            (json!({"$ref": "#name"}), "`#name`"),
+            (
+                json!({"allOf": [{"$id": "https://example.com/b"}]}),
+                "`$id`",
+            ),
+        ] {
+            let error = check(&schema, &nested).unwrap_err();
+            assert!(error.contains(why), "{schema}: {error}");
+        }
+    }
+}

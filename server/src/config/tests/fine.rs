@@ -1,0 +1,177 @@
+//! Files that are as they should be.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::{FilterRef, OnError, Pipeline, SourceConfig};
+use super::{parse, step};
+
+const DESIGN: &str = r#"
+listen: 127.0.0.1:8080
+streams:
+  front:                      # served at /front.mjpeg, one picture at /front.jpg
+    source:
+      driver: files           # demo, files, camera, http, exec, …
+      path: frames/*.jpg
+      fps: 10
+    idle-timeout: 10s
+    quality: 85               # of the recode path only
+    filters:
+      - use: timestamp        # a filter that the server brings, or a path: ./label.wasm
+        with: { format: "%Y-%m-%d %H:%M:%S", position: top-left }
+      - use: watermark
+        with: { image: logo.png, opacity: 0.6, position: bottom-right }
+        on-error: bypass
+        time-limit: 1s
+        memory-limit: 256MiB
+"#;
+
+#[test]
+fn the_sample_of_the_design() {
+    let pipeline = parse(DESIGN).unwrap();
+    assert_eq!(pipeline.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(pipeline.folder.to_str(), Some("folder"));
+    let [front] = pipeline.streams.as_slice() else {
+        panic!("{:?}", pipeline.streams);
+    };
+    assert_eq!(front.name, "front");
+    assert!(matches!(
+        &front.source,
+        SourceConfig::Files { path, fps, repeat: true, .. } if path == "frames/*.jpg" && *fps == 10.0
+    ));
+    let [timestamp, watermark] = front.filters.as_slice() else {
+        panic!("{:?}", front.filters);
+    };
+    assert_eq!(timestamp.filter, FilterRef::BuiltIn("timestamp".into()));
+    assert_eq!(
+        timestamp.settings(),
+        &json!({"format": "%Y-%m-%d %H:%M:%S", "position": "top-left"})
+    );
+    assert_eq!(
+        watermark.settings(),
+        &json!({"image": "logo.png", "opacity": 0.6, "position": "bottom-right"})
+    );
+    assert_eq!(
+        watermark.granted_assets(),
+        ["logo.png", "0.6", "bottom-right"]
+    );
+}
+
+#[test]
+fn what_is_left_out_has_defaults() {
+    let pipeline = parse("streams: {a: , b: {filters: [use: x]}}").unwrap();
+    assert_eq!(pipeline.listen.to_string(), "127.0.0.1:8080");
+    let names: Vec<_> = pipeline.streams.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    let stream = pipeline.stream("b").unwrap();
+    assert_eq!(stream.source, SourceConfig::Demo);
+    assert_eq!(stream.idle_timeout, Duration::from_secs(10));
+    assert_eq!(stream.quality, 85);
+    assert!(pipeline.streams[0].filters.is_empty());
+    let step = &stream.filters[0];
+    assert_eq!(step.settings(), &json!({}));
+    assert_eq!(step.on_error, OnError::Bypass);
+    assert_eq!(step.time_limit, Duration::from_secs(1));
+    assert_eq!(step.memory_limit, 256 << 20);
+    assert!(step.granted_assets().is_empty());
+    assert_eq!(pipeline.stream("c"), None);
+}
+
+#[test]
+fn everything_can_be_set() {
+    let pipeline = parse(
+        "
+listen: '[::1]:0'
+streams:
+  z9_-:
+    source: {driver: files, path: a.mjpeg, fps: 0.5, loop: false}
+    idle-timeout: 0s
+    quality: 1
+    filters:
+      - use: ./label.wasm
+        with: {text: 'no', size: 0x10, deep: [1, {a: ~}]}
+        assets: [fonts/a.ttf, ./b]
+        on-error: drop
+        time-limit: 1m
+        memory-limit: 4GiB
+",
+    )
+    .unwrap();
+    assert_eq!(pipeline.listen.to_string(), "[::1]:0");
+    let stream = &pipeline.streams[0];
+    assert!(matches!(
+        &stream.source,
+        SourceConfig::Files { path, fps, repeat: false, .. } if path == "a.mjpeg" && *fps == 0.5
+    ));
+    assert_eq!(stream.idle_timeout, Duration::ZERO);
+    assert_eq!(stream.quality, 1);
+    let step = &stream.filters[0];
+    assert_eq!(step.filter, FilterRef::Path("./label.wasm".into()));
+    assert_eq!(
+        step.settings(),
+        &json!({"text": "no", "size": 16, "deep": [1, {"a": null}]})
+    );
+    assert_eq!(step.assets, ["fonts/a.ttf", "./b"]);
+    assert_eq!(step.on_error, OnError::Drop);
+    assert_eq!(step.time_limit, Duration::from_secs(60));
+    assert_eq!(step.memory_limit, 4 << 30);
+}
+
+#[test]
+fn a_path_is_told_from_a_name() {
+    for (name, is_path) in [
+        ("timestamp", false),
+        ("label.wasm", true),
+        ("./label", true),
+        (r"filters\label", true),
+    ] {
+        let (_, step) = step(&format!("streams: {{a: {{filters: [use: '{name}']}}}}"));
+        let expected = match is_path {
+            true => FilterRef::Path(name.into()),
+            false => FilterRef::BuiltIn(name.into()),
+        };
+        assert_eq!(step.filter, expected);
+        assert_eq!(step.filter.as_str(), name);
+    }
+}
+
+#[test]
+fn listens_on_addresses_and_localhost() {
+    for (text, address) in [
+        ("0.0.0.0:80", "0.0.0.0:80"),
+        ("localhost:0", "127.0.0.1:0"),
+        ("'[::]:8080'", "[::]:8080"),
+    ] {
+        let pipeline = parse(&format!("listen: {text}\nstreams: {{a: }}")).unwrap();
+        assert_eq!(pipeline.listen.to_string(), address);
+    }
+}
+
+#[test]
+fn only_what_a_file_says_counts_when_compared() {
+    let one = "streams:\n  a:\n    source: {driver: files, path: x.mjpeg}\n    filters:\n      - use: t\n        with: {a: 1, b: x}\n";
+    let same = "# moved\n\nstreams: {a: {filters: [{with: {b: 'x', a: 1}, use: t}],\n  source: {path: \"x.mjpeg\", driver: files}}}";
+    let load = |text: &str| Pipeline::parse(text, "any", "folder".as_ref()).unwrap();
+    assert_eq!(load(one), load(same));
+    assert_ne!(load(one), load(&one.replace("b: x", "b: y")));
+    assert_ne!(load(one), load(&one.replace("x.mjpeg", "y.mjpeg")));
+    assert_ne!(load(one), load(&one.replace("use: t", "use: s")));
+}
+
+#[test]
+fn aliases_repeat_what_an_anchor_names() {
+    let pipeline = parse("streams:\n  a: &same\n    quality: 5\n  b: *same\n").unwrap();
+    assert_eq!(pipeline.streams[1].quality, 5);
+}
+
+#[test]
+fn files_from_other_systems() {
+    for text in [
+        "\u{feff}streams:\r\n  a:\r\n    quality: 5\r\n",
+        "%YAML 1.2\n---\nstreams:\n  a:\n    quality: 5\n...\n",
+        "streams:\r  a:\r    quality: 5\r",
+    ] {
+        assert_eq!(parse(text).unwrap().streams[0].quality, 5, "{text:?}");
+    }
+}

@@ -1,0 +1,113 @@
+//! The built-in filters in the real server's chain, seen on what comes out.
+
+use crate::support::picture::{decode, is_near, jpeg, mean, png, psnr};
+use crate::support::{Folder, stderr, stdout};
+
+/// Applies the filters to `picture`, and gives the result's bytes and the printed numbers.
+fn apply(filters: &str, picture: &str, assets: &[(&str, &[u8])]) -> (Vec<u8>, serde_json::Value) {
+    let folder = Folder::with(&format!("streams:\n  s:\n    quality: 95\n    filters: [{filters}]\n"));
+    for (name, bytes) in assets {
+        folder.write(name, bytes);
+    }
+    folder.write("in.jpg", jpeg(picture));
+    let output = folder.run(&["apply", "--json", "-o", "out", "in.jpg"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let numbers = serde_json::from_str(&stdout(&output)).unwrap();
+    (folder.read("out/in.jpg"), numbers)
+}
+
+const EVERY_KIND: &[&str] = &[
+    "420.jpg", "422.jpg", "444.jpg", "440.jpg", "411.jpg", "grey.jpg", "progressive.jpg", "restart.jpg",
+    "optimized.jpg", "ffmpeg.jpg", "comment.jpg",
+];
+
+#[test]
+fn a_watermark_lies_where_it_should_and_nowhere_else() {
+    let red = png(40, 30, [255, 0, 0, 255]);
+    for picture in EVERY_KIND {
+        let step = "{use: watermark, with: {image: a.png, position: top-left, margin: 16}}";
+        let (result, numbers) = apply(step, picture, &[("a.png", &red)]);
+        assert_eq!(numbers["paths"]["recode"], 1, "{numbers}");
+        let (result, source) = (decode(&result), decode(&jpeg(picture)));
+        assert_eq!(result.dimensions(), source.dimensions());
+        assert!(is_near(mean(&result, 24, 24, 24, 16), [254.0, 0.0, 0.0]), "{picture}");
+        let far = |image: &image::RgbImage| image::imageops::crop_imm(image, 80, 64, 120, 80).to_image();
+        let psnr = psnr(&far(&result), &far(&source));
+        assert!(psnr > 33.0, "{picture}: {psnr} dB");
+    }
+}
+
+#[test]
+fn a_half_transparent_watermark_mixes() {
+    let white = png(32, 32, [255; 4]);
+    let step = "{use: watermark, with: {image: a.png, position: top-left, margin: 16, opacity: 0.5}}";
+    let (result, _) = apply(step, "444.jpg", &[("a.png", &white)]);
+    let under = mean(&decode(&jpeg("444.jpg")), 16, 16, 32, 32);
+    let expected = under.map(|value| (value + 255.0) / 2.0);
+    let found = mean(&decode(&result), 16, 16, 32, 32);
+    assert!(is_near(found, expected), "{found:?} is not {expected:?}");
+}
+
+#[test]
+fn sizes_are_handed_on_after_a_resize() {
+    let red = png(10, 10, [255, 0, 0, 255]);
+    let steps = "{use: watermark, with: {image: a.png, position: bottom-right, margin: 0}},
+        {use: resize, with: {width: 406}},
+        {use: watermark, with: {image: a.png, position: bottom-left, margin: 0}},
+        {use: resize, with: {width: 203, height: 100, fit: stretch}},
+        {use: watermark, with: {image: a.png, position: top-right, margin: 0}}";
+    let (result, _) = apply(steps, "444.jpg", &[("a.png", &red)]);
+    let result = decode(&result);
+    assert_eq!(result.dimensions(), (203, 100));
+    let red = |x, y, width, height| {
+        let found = mean(&result, x, y, width, height);
+        assert!(found[0] > 180.0 && found[1] < 70.0, "at {x}, {y}: {found:?}");
+    };
+    red(195, 95, 7, 4);
+    red(0, 98, 4, 2);
+    red(194, 1, 8, 8);
+}
+
+#[test]
+fn a_filter_that_draws_nothing_leaves_the_bytes() {
+    let invisible = png(32, 32, [255, 0, 0, 0]);
+    let step = "{use: watermark, with: {image: a.png}}";
+    let (result, numbers) = apply(step, "420.jpg", &[("a.png", &invisible)]);
+    assert_eq!(result, jpeg("420.jpg"));
+    assert_eq!(numbers["paths"]["passthrough"], 1);
+}
+
+#[test]
+fn layers_outside_the_picture_are_cut_off() {
+    let large = png(500, 400, [0, 0, 255, 255]);
+    let step = "{use: watermark, with: {image: a.png, position: center}}";
+    let (result, _) = apply(step, "420.jpg", &[("a.png", &large)]);
+    let found = mean(&decode(&result), 0, 0, 203, 149);
+    assert!(is_near(found, [0.0, 0.0, 254.0]), "{found:?}");
+}
+
+#[test]
+fn the_timestamp_is_there() {
+    let step = "{use: timestamp, with: {format: '########', color: lime, background: black, size: 40}}";
+    let (result, _) = apply(step, "420.jpg", &[]);
+    let found = mean(&decode(&result), 20, 24, 150, 24);
+    assert!(found[1] > found[0] + 50.0 && found[1] > found[2] + 50.0, "{found:?}");
+}
+
+#[test]
+fn metadata_that_still_holds_is_kept() {
+    let (result, _) = apply("{use: timestamp}", "comment.jpg", &[]);
+    let text = b"left as it is";
+    assert!(result.windows(text.len()).any(|window| window == text));
+}
+
+#[test]
+fn a_picture_that_cant_be_decoded_is_told_of() {
+    let folder = Folder::with("streams:\n  s:\n    filters: [{use: resize, with: {width: 50}}]\n");
+    folder.write("good.jpg", jpeg("420.jpg"));
+    folder.write("arithmetic.jpg", jpeg("arithmetic.jpg"));
+    let output = folder.run(&["apply", "-o", "out", "good.jpg", "arithmetic.jpg"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("arithmetic.jpg: the camera's picture can't be decoded"));
+    assert_eq!(decode(&folder.read("out/good.jpg")).width(), 50);
+}

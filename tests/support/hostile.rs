@@ -1,0 +1,104 @@
+//! Filters that do what no filter should, written by hand against the contract's binary interface
+//! (the component model's canonical ABI), so that no well-meaning SDK stands in between.
+
+use wit_component::StringEncoding;
+use wit_parser::Resolve;
+
+use super::repository;
+
+/// Where the functions put what they return.
+const RESULT: u32 = 1024;
+/// Where a function of a test may put layers.
+pub const SPACE: u32 = 2048;
+
+/// An overlay whose `draw` has this body, in WebAssembly text. It gets the frame as `$sequence`, `$time`,
+/// `$offset`, `$width`, `$height`, `$variables`, `$count`, and leaves the address of its result.
+pub fn overlay(draw: &str) -> Vec<u8> {
+    module("overlay-filter", "", &format!(
+        "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
+            (param $sequence i64) (param $time i64) (param $offset i32) (param $width i32)
+            (param $height i32) (param $variables i32) (param $count i32) (result i32) {draw})"
+    ))
+}
+
+/// A transform whose `apply` has this body; its picture is `$w`, `$h`, `$rgb`, `$length`.
+pub fn transform(apply: &str) -> Vec<u8> {
+    module("transform-filter", "", &format!(
+        "(func (export \"mattebox:filter/transform@0.1.0#apply\")
+            (param $sequence i64) (param $time i64) (param $offset i32) (param $width i32)
+            (param $height i32) (param $variables i32) (param $count i32)
+            (param $w i32) (param $h i32) (param $rgb i32) (param $length i32) (result i32) {apply})"
+    ))
+}
+
+/// An overlay whose `configure` has this body.
+pub fn configure(body: &str) -> Vec<u8> {
+    module("overlay-filter", body, &format!(
+        "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
+            (param i64 i64 i32 i32 i32 i32 i32) (result i32) {UNCHANGED})"
+    ))
+}
+
+/// Leaves `ok(unchanged)`.
+pub const UNCHANGED: &str = "(i64.store (i32.const 1024) (i64.const 0)) (i32.const 1024)";
+
+/// Leaves `ok(layers([one layer]))` with this position, size, and place and length of its bytes.
+pub fn one_layer(x: i32, y: i32, width: u32, height: u32, bytes: u32, length: u32) -> String {
+    let mut code = format!(
+        "(i32.store (i32.const {RESULT}) (i32.const 0))
+         (i32.store offset=4 (i32.const {RESULT}) (i32.const 1))
+         (i32.store offset=8 (i32.const {RESULT}) (i32.const {SPACE}))
+         (i32.store offset=12 (i32.const {RESULT}) (i32.const 1))"
+    );
+    let fields = [x as u32, y as u32, width, height, bytes, length];
+    for (index, field) in fields.iter().enumerate() {
+        let offset = index * 4;
+        code += &format!("(i32.store offset={offset} (i32.const {SPACE}) (i32.const {field}))");
+    }
+    code + &format!("(i32.const {RESULT})")
+}
+
+/// Leaves `ok(image)` of this size and place and length of its bytes.
+pub fn image(width: u32, height: u32, bytes: u32, length: u32) -> String {
+    let mut code = format!("(i32.store (i32.const {RESULT}) (i32.const 0))");
+    for (index, field) in [width, height, bytes, length].iter().enumerate() {
+        let offset = 4 + index * 4;
+        code += &format!("(i32.store offset={offset} (i32.const {RESULT}) (i32.const {field}))");
+    }
+    code + &format!("(i32.const {RESULT})")
+}
+
+fn module(world: &str, configure: &str, function: &str) -> Vec<u8> {
+    let configure = if configure.is_empty() {
+        "(i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024)"
+    } else {
+        configure
+    };
+    let text = format!(
+        r#"(module
+            (memory (export "memory") 4)
+            (global $next (mut i32) (i32.const 65536))
+            ;; name, version, summary, schema: pairs of address and length
+            (data (i32.const 0) "\40\00\00\00\07\00\00\00\47\00\00\00\01\00\00\00\48\00\00\00\00\00\00\00\48\00\00\00\02\00\00\00")
+            (data (i32.const 64) "hostile1{{}}")
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+                (local $at i32)
+                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+                (global.set $next (i32.add (local.get $at) (local.get 3)))
+                (block $enough (loop $more
+                    (br_if $enough (i32.le_u (global.get $next) (i32.mul (memory.size) (i32.const 65536))))
+                    (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))
+                    unreachable))
+                (local.get $at))
+            (func (export "mattebox:filter/lifecycle@0.1.0#describe") (result i32) (i32.const 0))
+            (func (export "mattebox:filter/lifecycle@0.1.0#configure") (param i32 i32) (result i32) {configure})
+            {function})"#
+    );
+    let mut module = wat::parse_str(&text).unwrap();
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(repository("filter-sdk/wit")).unwrap();
+    let world = resolve.select_world(&[package], Some(world)).unwrap();
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
+        .unwrap();
+    module
+}

@@ -1,0 +1,121 @@
+//! HTTP as a client sees it, with the raw socket at hand, since tests read slowly or not at all.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// Long enough for a busy machine, short enough to fail.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+pub struct Response {
+    pub status: u16,
+    headers: Vec<(String, String)>,
+    pub body: BufReader<TcpStream>,
+}
+
+impl Response {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let header = self.headers.iter().find(|(known, _)| known == name);
+        header.map(|(_, value)| value.as_str())
+    }
+
+    pub fn bytes(mut self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.body.read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    pub fn text(self) -> String {
+        String::from_utf8(self.bytes()).unwrap()
+    }
+
+    pub fn json(self) -> Value {
+        serde_json::from_slice(&self.bytes()).unwrap()
+    }
+}
+
+/// Sends a request as HTTP/1.0, so that the answer comes without chunks and ends with the connection.
+pub fn request(address: SocketAddr, method: &str, target: &str) -> Response {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    write!(socket, "{method} {target} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    let mut body = BufReader::new(socket);
+    let status = line(&mut body);
+    let status = status.split(' ').nth(1).unwrap().parse().unwrap();
+    Response {
+        status,
+        headers: headers(&mut body),
+        body,
+    }
+}
+
+pub fn get(address: SocketAddr, target: &str) -> Response {
+    request(address, "GET", target)
+}
+
+fn line(body: &mut impl BufRead) -> String {
+    let mut line = String::new();
+    body.read_line(&mut line).unwrap();
+    line.trim_end().to_owned()
+}
+
+fn headers(body: &mut impl BufRead) -> Vec<(String, String)> {
+    let mut headers = Vec::new();
+    loop {
+        let line = line(body);
+        let Some((name, value)) = line.split_once(':') else {
+            return headers;
+        };
+        headers.push((name.to_lowercase(), value.trim().to_owned()));
+    }
+}
+
+/// One part of a Motion JPEG stream.
+pub struct Part {
+    pub headers: Vec<(String, String)>,
+    pub jpeg: Vec<u8>,
+}
+
+impl Part {
+    pub fn header(&self, name: &str) -> &str {
+        let header = self.headers.iter().find(|(known, _)| known == name);
+        &header.unwrap().1
+    }
+}
+
+/// A viewer of a Motion JPEG stream.
+pub struct Mjpeg {
+    pub response: Response,
+    boundary: String,
+}
+
+impl Mjpeg {
+    pub fn open(address: SocketAddr, target: &str) -> Self {
+        let response = get(address, target);
+        assert_eq!(response.status, 200);
+        let content_type = response.header("content-type").unwrap();
+        let (kind, boundary) = content_type.split_once("; boundary=").unwrap();
+        assert_eq!(kind, "multipart/x-mixed-replace");
+        let boundary = format!("--{boundary}");
+        Self { response, boundary }
+    }
+
+    /// `None` after the closing boundary.
+    pub fn next(&mut self) -> Option<Part> {
+        let body = &mut self.response.body;
+        let mut boundary = line(body);
+        while boundary.is_empty() {
+            boundary = line(body);
+        }
+        assert!(boundary.starts_with(&self.boundary), "{boundary}");
+        let headers = headers(body);
+        // The last part is an empty one, closed at once.
+        let length = headers.iter().find(|(name, _)| name == "content-length")?;
+        let mut jpeg = vec![0; length.1.parse().unwrap()];
+        body.read_exact(&mut jpeg).unwrap();
+        assert_eq!(line(body), "");
+        Some(Part { headers, jpeg })
+    }
+}

@@ -1,0 +1,70 @@
+//! What the tests share: folders with pipeline files, running servers, HTTP, pictures, hostile filters.
+
+pub mod hostile;
+pub mod http;
+pub mod picture;
+pub mod server;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A folder with a pipeline file and what it names.
+pub struct Folder(TempDir);
+
+impl Folder {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn with(pipeline: &str) -> Self {
+        let folder = Self::new();
+        folder.write("pipeline.yaml", pipeline);
+        folder
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        std::fs::read(self.path().join(name)).unwrap()
+    }
+
+    /// Runs `mattebox` here.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        mattebox().current_dir(self.path()).args(arguments).output().unwrap()
+    }
+}
+
+/// The binary, with a compile cache that all tests share.
+pub fn mattebox() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mattebox"));
+    command.env(
+        "MATTEBOX_CACHE",
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
+    );
+    command.env_remove("MATTEBOX_LOG");
+    command
+}
+
+/// A file of the repository.
+pub fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}

@@ -1,0 +1,51 @@
+//! Pictures: the committed JPEGs made by other software, and what is seen on a served one.
+
+use image::RgbImage;
+
+use super::repository;
+
+/// One of `tests/jpegs`.
+pub fn jpeg(name: &str) -> Vec<u8> {
+    std::fs::read(repository("tests/jpegs").join(name)).unwrap()
+}
+
+pub fn decode(jpeg: &[u8]) -> RgbImage {
+    image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg)
+        .unwrap()
+        .into_rgb8()
+}
+
+/// A PNG of one colour.
+pub fn png(width: u32, height: u32, rgba: [u8; 4]) -> Vec<u8> {
+    let image = image::RgbaImage::from_pixel(width, height, image::Rgba(rgba));
+    let mut png = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    png.into_inner()
+}
+
+/// The mean colour of a rectangle.
+pub fn mean(image: &RgbImage, x: u32, y: u32, width: u32, height: u32) -> [f64; 3] {
+    let mut sum = [0.0; 3];
+    for row in y..y + height {
+        for column in x..x + width {
+            let pixel = image.get_pixel(column, row);
+            for (sum, value) in sum.iter_mut().zip(pixel.0) {
+                *sum += f64::from(value);
+            }
+        }
+    }
+    sum.map(|sum| sum / f64::from(width * height))
+}
+
+/// Whether two colours are the same but for what coding loses.
+pub fn is_near(a: [f64; 3], b: [f64; 3]) -> bool {
+    a.iter().zip(b).all(|(a, b)| (a - b).abs() < 6.0)
+}
+
+/// The peak signal-to-noise ratio of two pictures of one size, in dB.
+pub fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    let square = |(a, b): (&u8, &u8)| (f64::from(*a) - f64::from(*b)).powi(2);
+    let sum: f64 = a.as_raw().iter().zip(b.as_raw()).map(square).sum();
+    10.0 * (255.0f64.powi(2) * a.as_raw().len() as f64 / sum).log10()
+}

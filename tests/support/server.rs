@@ -1,0 +1,119 @@
+//! A running server.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::process::{Child, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::http::{Mjpeg, Response, get};
+use super::{Folder, mattebox};
+
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    log: Option<JoinHandle<String>>,
+    pub folder: Folder,
+}
+
+impl Server {
+    /// Serves `pipeline.yaml` of `folder` on a free port.
+    pub fn start(folder: Folder) -> Self {
+        let mut child = mattebox()
+            .current_dir(folder.path())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut errors = child.stderr.take().unwrap();
+        let log = std::thread::spawn(move || {
+            let mut log = String::new();
+            errors.read_to_string(&mut log).unwrap();
+            log
+        });
+        let mut line = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        let Some(address) = line.trim().strip_prefix("Mattebox listens on http://") else {
+            panic!("no address in {line:?}; the log: {}", log.join().unwrap());
+        };
+        let address = address.trim_end_matches('/').parse().unwrap();
+        Self {
+            child,
+            address,
+            log: Some(log),
+            folder,
+        }
+    }
+
+    /// Serves this text as the pipeline file.
+    pub fn with(pipeline: &str) -> Self {
+        Self::start(Folder::with(pipeline))
+    }
+
+    pub fn get(&self, target: &str) -> Response {
+        get(self.address, target)
+    }
+
+    pub fn watch(&self, name: &str) -> Mjpeg {
+        Mjpeg::open(self.address, &format!("/{name}.mjpeg"))
+    }
+
+    /// What the API says of the stream `name`.
+    pub fn report(&self, name: &str) -> Value {
+        let all = self.get("/api/streams").json();
+        let streams = all["streams"].as_array().unwrap();
+        let stream = streams.iter().find(|stream| stream["name"] == name);
+        stream.unwrap().clone()
+    }
+
+    /// Asks the API until `condition` holds, and gives what it said then.
+    pub fn until(&self, name: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let report = self.report(name);
+            if condition(&report) {
+                return report;
+            }
+            assert!(Instant::now() < deadline, "it never happened: {report:#}");
+            std::thread::yield_now();
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let kill = std::process::Command::new("kill")
+            .args(["-TERM", &self.pid().to_string()])
+            .status()
+            .unwrap();
+        assert!(kill.success());
+    }
+
+    /// Waits for the end: how it ended, and the log.
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let status = self.child.wait().unwrap();
+        let log = self.log.take().unwrap().join().unwrap();
+        (status, log)
+    }
+
+    /// Ends it and gives its log.
+    pub fn log(self) -> String {
+        self.terminate();
+        self.wait().1
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}

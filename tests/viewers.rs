@@ -1,0 +1,114 @@
+//! Many viewers, and slow ones.
+
+use std::thread;
+
+use crate::support::Folder;
+use crate::support::picture::jpeg;
+use crate::support::server::Server;
+
+/// A JPEG that carries its number in a comment, and `padding` bytes.
+fn numbered(number: u32, padding: usize) -> Vec<u8> {
+    let mut picture = jpeg("420.jpg");
+    let mut comments = Vec::new();
+    let mut texts = vec![format!("frame {number:06}").into_bytes()];
+    texts.extend(vec![vec![b'x'; 60_000]; padding / 60_000]);
+    for text in texts {
+        comments.extend([0xff, 0xfe]);
+        comments.extend((text.len() as u16 + 2).to_be_bytes());
+        comments.extend(text);
+    }
+    picture.splice(2..2, comments);
+    picture
+}
+
+fn number(jpeg: &[u8]) -> u32 {
+    let text = std::str::from_utf8(&jpeg[6..18]).unwrap();
+    text.strip_prefix("frame ").unwrap().parse().unwrap()
+}
+
+/// 300 different frames of about 250 KB.
+fn server() -> Server {
+    let folder = Folder::with(
+        "streams:
+  s:
+    source: { driver: files, path: 'f*.jpg', fps: 15 }
+    idle-timeout: 100ms
+",
+    );
+    for index in 0..300 {
+        folder.write(&format!("f{index}.jpg"), numbered(index, 240_000));
+    }
+    Server::start(folder)
+}
+
+#[test]
+fn forty_five_viewers_get_every_frame_while_five_crawl() {
+    let server = server();
+    let crawling: Vec<_> = (0..5).map(|_| server.watch("s")).collect();
+    let viewers: Vec<_> = (0..45)
+        .map(|_| {
+            let mut viewer = server.watch("s");
+            thread::spawn(move || -> Vec<u32> {
+                (0..75).map(|_| number(&viewer.next().unwrap().jpeg)).collect()
+            })
+        })
+        .collect();
+    for viewer in viewers {
+        let numbers = viewer.join().unwrap();
+        for pair in numbers.windows(2) {
+            assert_eq!(pair[1], (pair[0] + 1) % 300, "{numbers:?}");
+        }
+    }
+    let report = server.report("s");
+    assert_eq!(report["viewers"], 5);
+    assert_eq!(report["frames_skipped"], 0);
+    // They were at it all the time, and are still served.
+    for mut viewer in crawling {
+        viewer.next().unwrap();
+    }
+}
+
+#[test]
+fn a_slow_viewer_skips_to_the_newest_frame() {
+    let server = server();
+    let mut slow = server.watch("s");
+    let first = number(&slow.next().unwrap().jpeg);
+    // Another viewer tells how far the stream has come, without a sleep.
+    let mut fast = server.watch("s");
+    let mut newest = first;
+    while newest < first + 60 {
+        newest = number(&fast.next().unwrap().jpeg);
+    }
+    // What lay in the sockets is old; behind it there is nothing but the newest.
+    let mut numbers = vec![first];
+    while *numbers.last().unwrap() < newest {
+        numbers.push(number(&slow.next().unwrap().jpeg));
+    }
+    let jumps: Vec<_> = numbers.windows(2).filter(|pair| pair[1] > pair[0] + 1).collect();
+    assert_eq!(jumps.len(), 1, "{numbers:?}");
+    let is_sorted = numbers.windows(2).all(|pair| pair[0] < pair[1]);
+    assert!(is_sorted, "one came twice: {numbers:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn stalled_viewers_hold_no_memory() {
+    let server = server();
+    let resident = || {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<i64>().unwrap()
+    };
+    let mut fast = server.watch("s");
+    for _ in 0..10 {
+        fast.next().unwrap();
+    }
+    let before = resident();
+    let _stalled: Vec<_> = (0..40).map(|_| server.watch("s")).collect();
+    for _ in 0..60 {
+        fast.next().unwrap();
+    }
+    // 60 frames for 40 viewers would be 600 MB.
+    let grown = resident() - before;
+    assert!(grown < 40_000, "{grown} KB");
+}
