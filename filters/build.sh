@@ -13,7 +13,10 @@ target=wasm32-unknown-unknown
 cd "$root"
 export CARGO_TARGET_DIR="$root/target/filters"
 # No path of the machine that builds belongs in a module that everybody gets.
-flags="-C target-feature=+simd128 --remap-path-prefix=$root=mattebox --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
+flags=(-C target-feature=+simd128 --remap-path-prefix="$root=mattebox"
+    --remap-path-prefix="${CARGO_HOME:-$HOME/.cargo}=cargo")
+# Unlike RUSTFLAGS, this allows for spaces in paths.
+encode() { local IFS=$'\x1f'; echo "$*"; }
 command=(cargo build --profile filter --locked --target "$target")
 packages=()
 for filter in "${filters[@]}"; do
@@ -21,7 +24,8 @@ for filter in "${filters[@]}"; do
 done
 
 if [ -e "$(rustc --print target-libdir --target "$target" 2>/dev/null)" ]; then
-    RUSTFLAGS="$flags" "${command[@]}" "${packages[@]}"
+    flags+=(--remap-path-prefix="$(rustc --print sysroot)=rust")
+    CARGO_ENCODED_RUSTFLAGS=$(encode "${flags[@]}") "${command[@]}" "${packages[@]}"
 else
     debian=/usr/bin/rustc
     linker=$(compgen -c wasm-ld- | sort -V | tail -n 1 || true)
@@ -37,7 +41,7 @@ HELP
     command[0]=/usr/bin/cargo
     RUSTC_BOOTSTRAP=1 RUSTC=$debian \
         CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker \
-        RUSTFLAGS="$flags --remap-path-prefix=$sysroot=rust" \
+        CARGO_ENCODED_RUSTFLAGS=$(encode "${flags[@]}" --remap-path-prefix="$sysroot=rust") \
         "${command[@]}" "${packages[@]}" -Zbuild-std=std,panic_abort
 fi
 

@@ -6,7 +6,11 @@ use crate::support::{Folder, mattebox, repository, stderr, stdout};
 
 #[test]
 fn the_repositorys_own_pipeline_is_fine() {
-    let output = mattebox().arg("check").arg(repository("pipeline.yaml")).output().unwrap();
+    let output = mattebox()
+        .arg("check")
+        .arg(repository("pipeline.yaml"))
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stdout(&output).contains("is fine"));
 }
@@ -32,7 +36,11 @@ fn filters_describes_a_file() {
     let folder = Folder::new();
     folder.write("mine.wasm", overlay(UNCHANGED));
     let output = folder.run(&["filters", "mine.wasm"]);
-    assert!(stdout(&output).starts_with("hostile 1 (overlay"), "{}", stderr(&output));
+    assert!(
+        stdout(&output).starts_with("hostile 1 (overlay"),
+        "{}",
+        stderr(&output)
+    );
     let output = folder.run(&["filters", "gone.wasm"]);
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(stderr(&output), "gone.wasm: no such file\n");
@@ -40,10 +48,13 @@ fn filters_describes_a_file() {
 
 #[test]
 fn apply_counts_and_measures() {
-    let folder = Folder::with("streams:\n  a: {}\n  b:\n    filters: [{use: resize, with: {width: 9}}]\n");
+    let folder =
+        Folder::with("streams:\n  a: {}\n  b:\n    filters: [{use: resize, with: {width: 9}}]\n");
     folder.write("1.jpg", jpeg("420.jpg"));
     folder.write("2.jpg", jpeg("444.jpg"));
-    let output = folder.run(&["apply", "--json", "--stream", "b", "--repeat", "3", "1.jpg", "2.jpg"]);
+    let output = folder.run(&[
+        "apply", "--json", "--stream", "b", "--repeat", "3", "1.jpg", "2.jpg",
+    ]);
     let numbers: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!(numbers["frames"], 6);
     assert_eq!(numbers["paths"]["recode"], 6);
@@ -59,7 +70,10 @@ fn apply_never_overwrites_an_input() {
     let folder = Folder::with("streams:\n  a: {}\n");
     folder.write("1.jpg", jpeg("420.jpg"));
     folder.write("sub/1.jpg", jpeg("444.jpg"));
-    for arguments in [["-o", ".", "1.jpg", "1.jpg"], ["-o", "out", "1.jpg", "sub/1.jpg"]] {
+    for arguments in [
+        ["-o", ".", "1.jpg", "1.jpg"],
+        ["-o", "out", "1.jpg", "sub/1.jpg"],
+    ] {
         let output = folder.run(&[&["apply"], &arguments[..]].concat());
         assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
     }
@@ -73,15 +87,27 @@ fn wrong_usage_ends_with_2_and_a_failed_run_with_1() {
         (&["--nonsense"], 2, "--nonsense"),
         (&["serve", "--listen", "here"], 2, "IP address and a port"),
         (&["check", "gone.yaml"], 2, "gone.yaml: no such file"),
-        (&["apply", "--stream", "b", "x.jpg"], 2, "no stream is called `b`"),
+        (
+            &["apply", "--stream", "b", "x.jpg"],
+            2,
+            "no stream is called `b`",
+        ),
         (&["apply"], 2, "INPUT.jpg"),
         (&["apply", "gone.jpg"], 1, "gone.jpg"),
-        (&["serve", "--listen", "192.0.2.1:80"], 1, "can't listen on 192.0.2.1:80"),
+        (
+            &["serve", "--listen", "192.0.2.1:80"],
+            1,
+            "can't listen on 192.0.2.1:80",
+        ),
     ];
     for (arguments, code, why) in cases {
         let output = folder.run(arguments);
         assert_eq!(output.status.code(), Some(*code), "{arguments:?}");
-        assert!(stderr(&output).contains(why), "{arguments:?}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains(why),
+            "{arguments:?}: {}",
+            stderr(&output)
+        );
     }
 }
 

@@ -5,7 +5,9 @@ use crate::support::{Folder, stderr, stdout};
 
 /// Applies the filters to `picture`, and gives the result's bytes and the printed numbers.
 fn apply(filters: &str, picture: &str, assets: &[(&str, &[u8])]) -> (Vec<u8>, serde_json::Value) {
-    let folder = Folder::with(&format!("streams:\n  s:\n    quality: 95\n    filters: [{filters}]\n"));
+    let folder = Folder::with(&format!(
+        "streams:\n  s:\n    quality: 95\n    filters: [{filters}]\n"
+    ));
     for (name, bytes) in assets {
         folder.write(name, bytes);
     }
@@ -17,8 +19,17 @@ fn apply(filters: &str, picture: &str, assets: &[(&str, &[u8])]) -> (Vec<u8>, se
 }
 
 const EVERY_KIND: &[&str] = &[
-    "420.jpg", "422.jpg", "444.jpg", "440.jpg", "411.jpg", "grey.jpg", "progressive.jpg", "restart.jpg",
-    "optimized.jpg", "ffmpeg.jpg", "comment.jpg",
+    "420.jpg",
+    "422.jpg",
+    "444.jpg",
+    "440.jpg",
+    "411.jpg",
+    "grey.jpg",
+    "progressive.jpg",
+    "restart.jpg",
+    "optimized.jpg",
+    "ffmpeg.jpg",
+    "comment.jpg",
 ];
 
 #[test]
@@ -30,8 +41,12 @@ fn a_watermark_lies_where_it_should_and_nowhere_else() {
         assert_eq!(numbers["paths"]["recode"], 1, "{numbers}");
         let (result, source) = (decode(&result), decode(&jpeg(picture)));
         assert_eq!(result.dimensions(), source.dimensions());
-        assert!(is_near(mean(&result, 24, 24, 24, 16), [254.0, 0.0, 0.0]), "{picture}");
-        let far = |image: &image::RgbImage| image::imageops::crop_imm(image, 80, 64, 120, 80).to_image();
+        assert!(
+            is_near(mean(&result, 24, 24, 24, 16), [254.0, 0.0, 0.0]),
+            "{picture}"
+        );
+        let far =
+            |image: &image::RgbImage| image::imageops::crop_imm(image, 80, 64, 120, 80).to_image();
         let psnr = psnr(&far(&result), &far(&source));
         assert!(psnr > 33.0, "{picture}: {psnr} dB");
     }
@@ -40,7 +55,8 @@ fn a_watermark_lies_where_it_should_and_nowhere_else() {
 #[test]
 fn a_half_transparent_watermark_mixes() {
     let white = png(32, 32, [255; 4]);
-    let step = "{use: watermark, with: {image: a.png, position: top-left, margin: 16, opacity: 0.5}}";
+    let step =
+        "{use: watermark, with: {image: a.png, position: top-left, margin: 16, opacity: 0.5}}";
     let (result, _) = apply(step, "444.jpg", &[("a.png", &white)]);
     let under = mean(&decode(&jpeg("444.jpg")), 16, 16, 32, 32);
     let expected = under.map(|value| (value + 255.0) / 2.0);
@@ -61,7 +77,10 @@ fn sizes_are_handed_on_after_a_resize() {
     assert_eq!(result.dimensions(), (203, 100));
     let red = |x, y, width, height| {
         let found = mean(&result, x, y, width, height);
-        assert!(found[0] > 180.0 && found[1] < 70.0, "at {x}, {y}: {found:?}");
+        assert!(
+            found[0] > 180.0 && found[1] < 70.0,
+            "at {x}, {y}: {found:?}"
+        );
     };
     red(195, 95, 7, 4);
     red(0, 98, 4, 2);
@@ -88,10 +107,14 @@ fn layers_outside_the_picture_are_cut_off() {
 
 #[test]
 fn the_timestamp_is_there() {
-    let step = "{use: timestamp, with: {format: '########', color: lime, background: black, size: 40}}";
+    let step =
+        "{use: timestamp, with: {format: '########', color: lime, background: black, size: 40}}";
     let (result, _) = apply(step, "420.jpg", &[]);
     let found = mean(&decode(&result), 20, 24, 150, 24);
-    assert!(found[1] > found[0] + 50.0 && found[1] > found[2] + 50.0, "{found:?}");
+    assert!(
+        found[1] > found[0] + 50.0 && found[1] > found[2] + 50.0,
+        "{found:?}"
+    );
 }
 
 #[test]

@@ -43,7 +43,10 @@ fn is_contained(wasm: &[u8], why: &str) {
 
 #[test]
 fn one_that_loops_for_ever() {
-    is_contained(&overlay("(loop $l (br $l)) unreachable"), "time limit of 50ms");
+    is_contained(
+        &overlay("(loop $l (br $l)) unreachable"),
+        "time limit of 50ms",
+    );
 }
 
 #[test]
@@ -54,7 +57,8 @@ fn one_that_traps() {
 
 #[test]
 fn one_that_allocates_without_end() {
-    let grow = "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
+    let grow =
+        "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
     is_contained(&overlay(grow), "memory limit of 8 MiB");
 }
 
@@ -62,7 +66,10 @@ fn one_that_allocates_without_end() {
 fn one_that_recurses_without_end() {
     let draw = "(call $draw (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5) (local.get 6))";
     // The function is the module's fourth.
-    is_contained(&overlay(&draw.replace("$draw", "3")), "call stack exhausted");
+    is_contained(
+        &overlay(&draw.replace("$draw", "3")),
+        "call stack exhausted",
+    );
 }
 
 #[test]
@@ -70,12 +77,18 @@ fn one_that_returns_garbage_for_layers() {
     for (draw, why) in [
         (one_layer(0, 0, 2, 2, 0, 15), "needs 16 bytes, it has 15"),
         (one_layer(0, 0, 0, 5, 0, 0), "its size is 0×5"),
-        (one_layer(0, 0, u32::MAX, u32::MAX, 0, 4), "each side must be 1 to 16384"),
+        (
+            one_layer(0, 0, u32::MAX, u32::MAX, 0, 4),
+            "each side must be 1 to 16384",
+        ),
         (one_layer(0, 0, 16384, 16384, 0, 4), "is more than"),
         (one_layer(0, 0, 2, 2, 0xffff_fff0, 16), "out of bounds"),
         ("(i32.const 0x7ffffff0)".to_owned(), "out of bounds"),
         // A result that is neither `ok` nor `err`.
-        ("(i32.store (i32.const 1024) (i32.const 9)) (i32.const 1024)".to_owned(), "discriminant"),
+        (
+            "(i32.store (i32.const 1024) (i32.const 9)) (i32.const 1024)".to_owned(),
+            "discriminant",
+        ),
     ] {
         is_contained(&overlay(&draw), why);
     }
@@ -131,7 +144,10 @@ fn one_that_refuses_a_frame_goes_on_with_the_next() {
     let step = &server.report("s")["filters"][0];
     assert_eq!(step["last_error"], "no");
     assert_eq!(step["restarts"], 0);
-    let (calls, errors) = (step["calls"].as_u64().unwrap(), step["errors"].as_u64().unwrap());
+    let (calls, errors) = (
+        step["calls"].as_u64().unwrap(),
+        step["errors"].as_u64().unwrap(),
+    );
     assert!(errors.abs_diff(calls / 2) <= 1, "{step:#}");
 }
 
@@ -174,7 +190,10 @@ fn one_that_never_finishes_its_settings_is_refused() {
     let output = folder.run(&["check"]);
     assert_eq!(output.status.code(), Some(2));
     let error = crate::support::stderr(&output);
-    assert!(error.contains("pipeline.yaml:4:14") && error.contains("unreachable"), "{error}");
+    assert!(
+        error.contains("pipeline.yaml:4:14") && error.contains("unreachable"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -35,7 +35,10 @@ fn an_empty_chain_passes_the_cameras_bytes() {
     let report = server.report("front");
     assert_eq!(report["path"], "passthrough");
     assert_eq!(report["path_reason"], "the chain is empty");
-    assert_eq!((&report["width"], &report["height"]), (&203.into(), &149.into()));
+    assert_eq!(
+        (&report["width"], &report["height"]),
+        (&203.into(), &149.into())
+    );
 }
 
 #[test]
@@ -59,12 +62,24 @@ fn addresses_that_clients_know_serve_the_first_stream() {
     let server = recording("");
     for target in ["/stream", "/?action=stream", "/video_feed", "/front.mjpeg"] {
         let mut viewer = Mjpeg::open(server.address, target);
-        assert_eq!(decode(&viewer.next().unwrap().jpeg).dimensions(), (203, 149), "{target}");
+        assert_eq!(
+            decode(&viewer.next().unwrap().jpeg).dimensions(),
+            (203, 149),
+            "{target}"
+        );
     }
     for target in ["/snapshot", "/?action=snapshot", "/front.jpg"] {
         let response = server.get(target);
-        assert_eq!(response.header("content-type"), Some("image/jpeg"), "{target}");
-        assert_eq!(decode(&response.bytes()).dimensions(), (203, 149), "{target}");
+        assert_eq!(
+            response.header("content-type"),
+            Some("image/jpeg"),
+            "{target}"
+        );
+        assert_eq!(
+            decode(&response.bytes()).dimensions(),
+            (203, 149),
+            "{target}"
+        );
     }
 }
 
@@ -75,7 +90,10 @@ fn unknown_names_get_the_list() {
         let response = server.get(target);
         assert_eq!(response.status, 404, "{target}");
         let text = response.text();
-        assert!(text.contains("/front.mjpeg") && text.contains("/back.jpg"), "{text}");
+        assert!(
+            text.contains("/front.mjpeg") && text.contains("/back.jpg"),
+            "{text}"
+        );
     }
     let response = server.get("/?action=dance");
     assert_eq!(response.status, 400);
@@ -87,7 +105,10 @@ fn unknown_names_get_the_list() {
 fn head_tells_and_starts_nothing() {
     let server = recording("");
     for (target, content_type) in [
-        ("/front.mjpeg", "multipart/x-mixed-replace; boundary=mattebox-frame"),
+        (
+            "/front.mjpeg",
+            "multipart/x-mixed-replace; boundary=mattebox-frame",
+        ),
         ("/front.jpg", "image/jpeg"),
         ("/", "text/html; charset=utf-8"),
         ("/api/streams", "application/json"),
@@ -98,7 +119,10 @@ fn head_tells_and_starts_nothing() {
         assert_eq!(response.bytes(), b"");
     }
     let report = server.report("front");
-    assert_eq!((&report["state"], &report["frames_in"]), (&"resting".into(), &0.into()));
+    assert_eq!(
+        (&report["state"], &report["frames_in"]),
+        (&"resting".into(), &0.into())
+    );
 }
 
 #[test]
@@ -109,7 +133,10 @@ fn nobody_watching_stops_the_camera_and_the_next_viewer_starts_it() {
         let mut viewer = server.watch("front");
         viewer.next().unwrap();
         let report = server.report("front");
-        assert_eq!((&report["state"], &report["viewers"]), (&"running".into(), &1.into()));
+        assert_eq!(
+            (&report["state"], &report["viewers"]),
+            (&"running".into(), &1.into())
+        );
         drop(viewer);
         let report = server.until("front", |report| report["state"] == "resting");
         assert_eq!(report["viewers"], 0);
@@ -152,7 +179,11 @@ fn sigterm_ends_streams_cleanly_and_soon() {
     }
     let (status, log) = server.wait();
     assert!(status.success(), "{log}");
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[test]
@@ -163,7 +194,13 @@ fn a_recording_that_ends_keeps_its_last_picture() {
     source: { driver: files, path: all.mjpeg, fps: 50, loop: false }
 ",
     );
-    let all = [jpeg("420.jpg"), b"noise".to_vec(), jpeg("cut.jpg"), jpeg("422.jpg"), jpeg("444.jpg")];
+    let all = [
+        jpeg("420.jpg"),
+        b"noise".to_vec(),
+        jpeg("cut.jpg"),
+        jpeg("422.jpg"),
+        jpeg("444.jpg"),
+    ];
     folder.write("all.mjpeg", all.concat());
     let server = Server::start(folder);
     let mut viewer = server.watch("s");
@@ -180,7 +217,11 @@ fn files_come_in_natural_order_and_a_bad_one_is_told_of_once() {
     source: { driver: files, path: '*.jpg', fps: 100 }
 ",
     );
-    for (name, picture) in [("f2.jpg", "420.jpg"), ("f10.jpg", "422.jpg"), ("f11.jpg", "444.jpg")] {
+    for (name, picture) in [
+        ("f2.jpg", "420.jpg"),
+        ("f10.jpg", "422.jpg"),
+        ("f11.jpg", "444.jpg"),
+    ] {
         folder.write(name, jpeg(picture));
     }
     folder.write("f3.jpg", "GIF89a");
@@ -198,14 +239,18 @@ fn files_come_in_natural_order_and_a_bad_one_is_told_of_once() {
 
 #[test]
 fn a_camera_that_fails_is_tried_again() {
-    let folder = Folder::with("streams:\n  s:\n    source: { driver: files, path: f.jpg, fps: 50 }\n");
+    let folder =
+        Folder::with("streams:\n  s:\n    source: { driver: files, path: f.jpg, fps: 50 }\n");
     let path = folder.write("f.jpg", jpeg("420.jpg"));
     let server = Server::start(folder);
     let mut viewer = server.watch("s");
     viewer.next().unwrap();
     std::fs::write(&path, "gone").unwrap();
     let report = server.until("s", |report| report["state"] == "failing");
-    assert!(report["error"].as_str().unwrap().contains("no JPEG"), "{report:#}");
+    assert!(
+        report["error"].as_str().unwrap().contains("no JPEG"),
+        "{report:#}"
+    );
     std::fs::write(&path, jpeg("422.jpg")).unwrap();
     while viewer.next().unwrap().jpeg != jpeg("422.jpg") {}
     assert_eq!(server.report("s")["state"], "running");

@@ -49,7 +49,9 @@ fn forty_five_viewers_get_every_frame_while_five_crawl() {
         .map(|_| {
             let mut viewer = server.watch("s");
             thread::spawn(move || -> Vec<u32> {
-                (0..75).map(|_| number(&viewer.next().unwrap().jpeg)).collect()
+                (0..75)
+                    .map(|_| number(&viewer.next().unwrap().jpeg))
+                    .collect()
             })
         })
         .collect();
@@ -84,7 +86,10 @@ fn a_slow_viewer_skips_to_the_newest_frame() {
     while *numbers.last().unwrap() < newest {
         numbers.push(number(&slow.next().unwrap().jpeg));
     }
-    let jumps: Vec<_> = numbers.windows(2).filter(|pair| pair[1] > pair[0] + 1).collect();
+    let jumps: Vec<_> = numbers
+        .windows(2)
+        .filter(|pair| pair[1] > pair[0] + 1)
+        .collect();
     assert_eq!(jumps.len(), 1, "{numbers:?}");
     let is_sorted = numbers.windows(2).all(|pair| pair[0] < pair[1]);
     assert!(is_sorted, "one came twice: {numbers:?}");
@@ -96,8 +101,15 @@ fn stalled_viewers_hold_no_memory() {
     let server = server();
     let resident = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<i64>().unwrap()
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS"))
+            .unwrap();
+        line.split_whitespace()
+            .nth(1)
+            .unwrap()
+            .parse::<i64>()
+            .unwrap()
     };
     let mut fast = server.watch("s");
     for _ in 0..10 {

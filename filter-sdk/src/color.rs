@@ -4,7 +4,8 @@ use image::Rgba;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A colour with straight alpha, written as in CSS: `white`, `#fff`, `#ffffff`, `#ffffff80`.
+/// A colour with straight alpha, written as in CSS: a common name such as `white` (in small letters) or
+/// `transparent`, or hexadecimal digits: `#fff`, `#ffff`, `#ffffff`, `#ffffffff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color {
     /// Red, green, blue, alpha.
@@ -14,14 +15,22 @@ pub struct Color {
 const NAMES: &[(&str, [u8; 4])] = &[
     ("black", [0, 0, 0, 255]),
     ("blue", [0, 0, 255, 255]),
+    ("brown", [165, 42, 42, 255]),
     ("cyan", [0, 255, 255, 255]),
     ("gray", [128, 128, 128, 255]),
     ("green", [0, 128, 0, 255]),
+    ("grey", [128, 128, 128, 255]),
     ("lime", [0, 255, 0, 255]),
     ("magenta", [255, 0, 255, 255]),
+    ("maroon", [128, 0, 0, 255]),
+    ("navy", [0, 0, 128, 255]),
+    ("olive", [128, 128, 0, 255]),
     ("orange", [255, 165, 0, 255]),
+    ("pink", [255, 192, 203, 255]),
+    ("purple", [128, 0, 128, 255]),
     ("red", [255, 0, 0, 255]),
     ("silver", [192, 192, 192, 255]),
+    ("teal", [0, 128, 128, 255]),
     ("transparent", [0, 0, 0, 0]),
     ("white", [255, 255, 255, 255]),
     ("yellow", [255, 255, 0, 255]),
@@ -39,7 +48,7 @@ impl Color {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let named = NAMES.iter().find(|(name, _)| name.eq_ignore_ascii_case(text));
+        let named = NAMES.iter().find(|(name, _)| *name == text);
         if let Some((_, rgba)) = named {
             return Some(Self::new(*rgba));
         }
@@ -75,8 +84,11 @@ impl Serialize for Color {
 impl<'de> Deserialize<'de> for Color {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a colour")))
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!(
+                "`{text}` is not a colour: write a name such as `white`, or `#rrggbb` or `#rrggbbaa`"
+            ))
+        })
     }
 }
 
@@ -90,7 +102,7 @@ impl JsonSchema for Color {
         let hex = "#([0-9a-fA-F]{3}|[0-9a-fA-F]{4}|[0-9a-fA-F]{6}|[0-9a-fA-F]{8})";
         json_schema!({
             "type": "string",
-            "pattern": format!("^(?:{hex}|(?i:{}))$", names.join("|")),
+            "pattern": format!("^(?:{hex}|{})$", names.join("|")),
             "examples": ["white", "#ff8800", "#00000080"],
         })
     }
@@ -104,7 +116,8 @@ mod tests {
     fn css_notations() {
         for (text, rgba) in [
             ("white", [255; 4]),
-            ("Red", [255, 0, 0, 255]),
+            ("red", [255, 0, 0, 255]),
+            ("transparent", [0; 4]),
             ("#f80", [255, 136, 0, 255]),
             ("#f808", [255, 136, 0, 136]),
             ("#102030", [16, 32, 48, 255]),
@@ -115,6 +128,17 @@ mod tests {
         for text in ["", "#", "#12", "#12345", "whitish", "#ggg"] {
             assert_eq!(Color::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn an_error_says_what_was_expected() {
+        let error = serde_json::from_str::<Color>("\"whitish\"")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`whitish`") && error.contains("#rrggbb"),
+            "{error}"
+        );
     }
 
     #[test]

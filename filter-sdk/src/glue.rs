@@ -43,10 +43,7 @@ const NOT_CONFIGURED: &str = "called before `configure`";
 ///
 /// # Errors
 /// The overlay's own.
-pub fn draw<T: Overlay>(
-    slot: &Slot<T>,
-    frame: types::FrameInfo,
-) -> Result<types::Drawing, String> {
+pub fn draw<T: Overlay>(slot: &Slot<T>, frame: types::FrameInfo) -> Result<types::Drawing, String> {
     let mut slot = slot.borrow_mut();
     let filter = slot.as_mut().ok_or(NOT_CONFIGURED)?;
     Ok(match filter.draw(&frame.into())? {
@@ -113,7 +110,8 @@ macro_rules! implement_lifecycle {
                 fn configure(
                     json: $crate::glue::String,
                 ) -> ::core::result::Result<(), $crate::glue::String> {
-                    FILTER.with(|slot| $crate::glue::configure(slot, &json, <$filter as $kind>::new))
+                    FILTER
+                        .with(|slot| $crate::glue::configure(slot, &json, <$filter as $kind>::new))
                 }
             }
 

@@ -101,9 +101,10 @@ mod transform;
 pub use color::Color;
 pub use frame::FrameInfo;
 pub use host::{Level, log, read_asset};
-pub use image;
 pub use overlay::{Drawing, Layer, Overlay};
 pub use position::Position;
 pub use transform::Transform;
+// The crates whose types are in the traits, of the versions that fit.
 #[doc(hidden)]
 pub use wit_bindgen;
+pub use {image, schemars, serde, serde_json};

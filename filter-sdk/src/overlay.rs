@@ -80,7 +80,8 @@ macro_rules! export_overlay {
             impl exports::overlay::Guest for Component {
                 fn draw(
                     frame: exports::overlay::FrameInfo,
-                ) -> ::core::result::Result<exports::overlay::Drawing, $crate::glue::String> {
+                ) -> ::core::result::Result<exports::overlay::Drawing, $crate::glue::String>
+                {
                     FILTER.with(|filter| $crate::glue::draw(filter, frame))
                 }
             }

@@ -85,7 +85,11 @@ mod tests {
             (Bottom, (40, 35)),
             (BottomRight, (75, 35)),
         ] {
-            assert_eq!(position.place((20, 10), (100, 50), 5), place, "{position:?}");
+            assert_eq!(
+                position.place((20, 10), (100, 50), 5),
+                place,
+                "{position:?}"
+            );
         }
         assert_eq!(Center.place((21, 10), (20, 10), 5), (-1, 0));
         assert_eq!(BottomRight.place((200, 10), (100, 50), 5), (-105, 35));

@@ -49,7 +49,8 @@ macro_rules! export_transform {
                 fn apply(
                     frame: exports::transform::FrameInfo,
                     picture: exports::transform::Image,
-                ) -> ::core::result::Result<exports::transform::Image, $crate::glue::String> {
+                ) -> ::core::result::Result<exports::transform::Image, $crate::glue::String>
+                {
                     FILTER.with(|filter| $crate::glue::apply(filter, frame, picture))
                 }
             }

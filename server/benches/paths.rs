@@ -68,7 +68,11 @@ fn drawn(width: u32, height: u32) -> Vec<u8> {
             noise ^= noise << 5;
             let grain = (noise % 13) as f32;
             let wave = ((x as f32 / 60.0).sin() + (y as f32 / 45.0).cos()) * 40.0;
-            let edge = if (x / 97 + y / 61) % 5 == 0 { 50.0 } else { 0.0 };
+            let edge = if (x / 97 + y / 61) % 5 == 0 {
+                50.0
+            } else {
+                0.0
+            };
             let value = |offset: f32| (110.0 + wave + edge + grain + offset) as u8;
             rgb.extend([value(0.0), value(8.0), value(-14.0)]);
         }

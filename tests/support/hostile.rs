@@ -14,11 +14,15 @@ pub const SPACE: u32 = 2048;
 /// An overlay whose `draw` has this body, in WebAssembly text. It gets the frame as `$sequence`, `$time`,
 /// `$offset`, `$width`, `$height`, `$variables`, `$count`, and leaves the address of its result.
 pub fn overlay(draw: &str) -> Vec<u8> {
-    module("overlay-filter", "", &format!(
-        "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
+    module(
+        "overlay-filter",
+        "",
+        &format!(
+            "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
             (param $sequence i64) (param $time i64) (param $offset i32) (param $width i32)
             (param $height i32) (param $variables i32) (param $count i32) (result i32) {draw})"
-    ))
+        ),
+    )
 }
 
 /// A transform whose `apply` has this body; its picture is `$w`, `$h`, `$rgb`, `$length`.
@@ -33,10 +37,14 @@ pub fn transform(apply: &str) -> Vec<u8> {
 
 /// An overlay whose `configure` has this body.
 pub fn configure(body: &str) -> Vec<u8> {
-    module("overlay-filter", body, &format!(
-        "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
+    module(
+        "overlay-filter",
+        body,
+        &format!(
+            "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
             (param i64 i64 i32 i32 i32 i32 i32) (result i32) {UNCHANGED})"
-    ))
+        ),
+    )
 }
 
 /// Leaves `ok(unchanged)`.
@@ -98,7 +106,13 @@ fn module(world: &str, configure: &str, function: &str) -> Vec<u8> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(repository("filter-sdk/wit")).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
-    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)
-        .unwrap();
+    wit_component::embed_component_metadata(
+        &mut module,
+        &resolve,
+        world,
+        StringEncoding::UTF8,
+        false,
+    )
+    .unwrap();
     module
 }

@@ -40,7 +40,11 @@ impl Response {
 pub fn request(address: SocketAddr, method: &str, target: &str) -> Response {
     let mut socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(TIMEOUT)).unwrap();
-    write!(socket, "{method} {target} HTTP/1.0\r\nHost: {address}\r\n\r\n").unwrap();
+    write!(
+        socket,
+        "{method} {target} HTTP/1.0\r\nHost: {address}\r\n\r\n"
+    )
+    .unwrap();
     let mut body = BufReader::new(socket);
     let status = line(&mut body);
     let status = status.split(' ').nth(1).unwrap().parse().unwrap();

@@ -41,7 +41,11 @@ impl Folder {
 
     /// Runs `mattebox` here.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        mattebox().current_dir(self.path()).args(arguments).output().unwrap()
+        mattebox()
+            .current_dir(self.path())
+            .args(arguments)
+            .output()
+            .unwrap()
     }
 }
 

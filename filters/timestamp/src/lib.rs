@@ -97,10 +97,12 @@ impl Overlay for Timestamp {
             drawn.moment = moment;
             return Ok(Drawing::Unchanged);
         }
-        let image = self.text_box.render(&text, size);
-        let (x, y) = self.position.place(image.dimensions(), size, self.margin);
+        let layer = self.text_box.render(&text, size).map(|image| {
+            let (x, y) = self.position.place(image.dimensions(), size, self.margin);
+            Layer::new(x, y, image)
+        });
         self.drawn = Some(Drawn { moment, size, text });
-        Ok(Layer::new(x, y, image).into())
+        Ok(Drawing::Layers(layer.into_iter().collect()))
     }
 }
 

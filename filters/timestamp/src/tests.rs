@@ -102,10 +102,79 @@ fn size_position_and_margin_are_kept() {
 #[test]
 fn lines_stack_and_the_box_keeps_its_width_as_digits_change() {
     let one = draw(r#"{"format":"11:11:11"}"#).image;
-    assert_eq!(one.dimensions(), draw(r#"{"format":"08:08:08"}"#).image.dimensions());
+    assert_eq!(
+        one.dimensions(),
+        draw(r#"{"format":"08:08:08"}"#).image.dimensions()
+    );
     let two = draw(r#"{"format":"11:11:11\n08:08:08"}"#).image;
     assert_eq!(two.width(), one.width());
     assert!(two.height() > one.height() * 3 / 2);
+}
+
+#[test]
+fn no_text_has_no_box() {
+    for format in ["", " ", "\\n"] {
+        let mut filter = filter(&format!(r#"{{"format":"{format}"}}"#)).unwrap();
+        assert_eq!(filter.draw(&frame(NOW_MS)), Ok(Drawing::Layers(vec![])));
+    }
+}
+
+#[test]
+fn the_local_time_follows_a_change_of_the_clocks() {
+    let mut filter = filter(r#"{"format":"%H:%M"}"#).unwrap();
+    layer(filter.draw(&frame(NOW_MS)).unwrap());
+    let summer = FrameInfo {
+        utc_offset_minutes: 120,
+        ..frame(NOW_MS)
+    };
+    layer(filter.draw(&summer).unwrap());
+    assert_eq!(filter.drawn.unwrap().text, "14:34");
+}
+
+#[test]
+fn zones_have_their_summer_time() {
+    let settings = r#"{"timezone":"Europe/Berlin","format":"%F %T %Z"}"#;
+    let filter = filter(settings).unwrap();
+    let at = |ms| filter.formatter.format(&frame(ms)).unwrap();
+    assert_eq!(at(NOW_MS), "2026-11-23 13:34:56 CET");
+    // The night the clocks go forward, 2026-03-29 01:00 UTC, and the second before.
+    assert_eq!(at(1_774_745_999_000), "2026-03-29 01:59:59 CET");
+    assert_eq!(at(1_774_746_000_000), "2026-03-29 03:00:00 CEST");
+}
+
+#[test]
+fn every_position_is_inside_the_margin() {
+    for (position, x, y) in [
+        ("top-left", 0.0, 0.0),
+        ("top", 0.5, 0.0),
+        ("top-right", 1.0, 0.0),
+        ("left", 0.0, 0.5),
+        ("center", 0.5, 0.5),
+        ("right", 1.0, 0.5),
+        ("bottom-left", 0.0, 1.0),
+        ("bottom", 0.5, 1.0),
+        ("bottom-right", 1.0, 1.0),
+    ] {
+        let layer = draw(&format!(r#"{{"position":"{position}","margin":20}}"#));
+        let (width, height) = layer.image.dimensions();
+        let expected =
+            |picture: u32, side: u32, share: f64| 20.0 + f64::from(picture - 40 - side) * share;
+        assert!(
+            (f64::from(layer.x) - expected(1280, width, x)).abs() <= 1.0,
+            "{position}"
+        );
+        assert!(
+            (f64::from(layer.y) - expected(720, height, y)).abs() <= 1.0,
+            "{position}"
+        );
+    }
+}
+
+#[test]
+fn a_frame_of_no_possible_time_is_an_error() {
+    let mut filter = filter("{}").unwrap();
+    let error = filter.draw(&frame(u64::MAX)).unwrap_err();
+    assert!(error.contains("out of range"), "{error}");
 }
 
 #[test]
@@ -116,13 +185,19 @@ fn never_larger_than_the_picture() {
         ..frame(NOW_MS)
     };
     let mut filter = filter(r#"{"size":512}"#).unwrap();
-    assert_eq!(layer(filter.draw(&tiny).unwrap()).image.dimensions(), (10, 5));
+    assert_eq!(
+        layer(filter.draw(&tiny).unwrap()).image.dimensions(),
+        (10, 5)
+    );
 }
 
 #[test]
 fn wrong_settings_are_named() {
     for (settings, why) in [
         (r#"{"format":"%J"}"#, "`format`"),
+        (r#"{"format":"%J"}"#, "directive `J`"),
+        (r#"{"format":"100%"}"#, "`format`"),
+        (r#"{"format":"%500Y%500Y"}"#, "`format`"),
         (r#"{"timezone":"Mars/Olympus"}"#, "`timezone`"),
         (r#"{"colour":"red"}"#, "colour"),
     ] {

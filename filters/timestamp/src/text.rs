@@ -44,8 +44,11 @@ impl TextBox {
         })
     }
 
-    /// The box with `text`, cut to at most `limit` (width, height) pixels.
-    pub fn render(&mut self, text: &str, limit: (u32, u32)) -> RgbaImage {
+    /// The box with `text`, cut to at most `limit` (width, height) pixels. No text has no box.
+    pub fn render(&mut self, text: &str, limit: (u32, u32)) -> Option<RgbaImage> {
+        if text.trim().is_empty() {
+            return None;
+        }
         let scaled = self.font.as_scaled(self.scale);
         let advance = scaled.h_advance(scaled.glyph_id('0'));
         let (ascent, line_height) = (scaled.ascent(), scaled.height() + scaled.line_gap());
@@ -68,7 +71,7 @@ impl TextBox {
                 stamp(&mut image, self.glyph(c), (x, baseline), color);
             }
         }
-        image
+        Some(image)
     }
 
     fn glyph(&mut self, c: char) -> &Glyph {
@@ -76,7 +79,9 @@ impl TextBox {
             self.glyphs.clear();
         }
         let (font, scale) = (&self.font, self.scale);
-        self.glyphs.entry(c).or_insert_with(|| outline(font, scale, c))
+        self.glyphs
+            .entry(c)
+            .or_insert_with(|| outline(font, scale, c))
     }
 }
 

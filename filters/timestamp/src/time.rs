@@ -60,8 +60,8 @@ impl Formatter {
     /// The format or the frame's time is out of range.
     pub fn format(&self, frame: &FrameInfo) -> Result<String, String> {
         let at = self.local_time(frame)?;
-        let text = strtime::format(&self.format, &at)
-            .map_err(|error| format!("`format`: {error}"))?;
+        let text =
+            strtime::format(&self.format, &at).map_err(|error| format!("`format`: {error}"))?;
         if text.chars().count() > TEXT_CHARS {
             return Err(format!(
                 "`format`: the text is longer than {TEXT_CHARS} characters"

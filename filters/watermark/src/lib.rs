@@ -1,23 +1,17 @@
 //! The built-in filter `watermark`: a logo over the picture.
 
-use std::io::Cursor;
+mod logo;
 
-use image::imageops::{self, FilterType};
-use image::{ImageFormat, ImageReader, Limits, Rgba, Rgba32FImage, RgbaImage};
+use mattebox_filter::image::{RgbaImage, imageops};
 use mattebox_filter::{Drawing, FrameInfo, Layer, Overlay, Position, read_asset};
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-/// The longest side that is read or made, in pixels.
-const SIDE: u32 = 8192;
-/// The most that is made, in pixels.
-const PIXELS: f64 = 16e6;
 
 /// The settings of `watermark`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
-    /// A PNG file below the pipeline file's folder.
+    /// A PNG file below the pipeline file's folder, of at most 8 megapixels.
     image: String,
     /// Where on the picture.
     #[serde(default = "bottom_right")]
@@ -26,11 +20,11 @@ pub struct Config {
     #[serde(default = "sixteen")]
     #[schemars(range(max = 4096))]
     margin: u32,
-    /// From 0, invisible, to 1, as the image is.
+    /// From 0, invisible, to 1, as opaque as the image is.
     #[serde(default = "one")]
     #[schemars(range(min = 0.0, max = 1.0))]
     opacity: f32,
-    /// The factor by which the image is enlarged.
+    /// The factor by which the image is enlarged, or below 1 made smaller.
     #[serde(default = "one")]
     #[schemars(range(min = 0.01, max = 100.0))]
     scale: f32,
@@ -60,11 +54,11 @@ impl Overlay for Watermark {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
-        let bytes = read_asset(&config.image).map_err(|error| format!("`image`: {error}"))?;
-        let image = decode(&bytes)
-            .map_err(|error| format!("`image`: {} is not a PNG that can be read: {error}", config.image))?;
-        let mut image = scale(image, config.scale)?;
-        fade(&mut image, config.opacity);
+        let png = read_asset(&config.image).map_err(|error| format!("`image`: {error}"))?;
+        let image =
+            logo::decode(&png).map_err(|error| format!("`image`: {} {error}", config.image))?;
+        let mut image = logo::scale(image, config.scale)?;
+        logo::fade(&mut image, config.opacity);
         Ok(Self {
             image,
             position: config.position,
@@ -78,61 +72,12 @@ impl Overlay for Watermark {
         if self.drawn_for.replace(size) == Some(size) {
             return Ok(Drawing::Unchanged);
         }
-        let place = self.position.place(self.image.dimensions(), size, self.margin);
+        let place = self
+            .position
+            .place(self.image.dimensions(), size, self.margin);
         Ok(Drawing::Layers(
             visible(&self.image, place, size).into_iter().collect(),
         ))
-    }
-}
-
-fn decode(png: &[u8]) -> Result<RgbaImage, image::ImageError> {
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(SIDE);
-    limits.max_image_height = Some(SIDE);
-    let mut reader = ImageReader::with_format(Cursor::new(png), ImageFormat::Png);
-    reader.limits(limits);
-    Ok(reader.decode()?.into_rgba8())
-}
-
-fn scale(image: RgbaImage, factor: f32) -> Result<RgbaImage, String> {
-    if factor == 1.0 {
-        return Ok(image);
-    }
-    let scaled = |side: u32| (f64::from(side) * f64::from(factor)).round().max(1.0);
-    let (width, height) = (scaled(image.width()), scaled(image.height()));
-    if width.max(height) > f64::from(SIDE) || width * height > PIXELS {
-        return Err(format!(
-            "`scale`: the image would be {width}×{height} pixels, more than {SIDE} a side or {PIXELS} in all"
-        ));
-    }
-    let premultiplied = premultiply(&image);
-    let (width, height) = (width as u32, height as u32);
-    let resized = imageops::resize(&premultiplied, width, height, FilterType::CatmullRom);
-    Ok(unpremultiply(&resized))
-}
-
-/// Colours weighted by their alpha: the colour of transparent pixels must not bleed into an edge.
-fn premultiply(image: &RgbaImage) -> Rgba32FImage {
-    Rgba32FImage::from_fn(image.width(), image.height(), |x, y| {
-        let [r, g, b, a] = image.get_pixel(x, y).0.map(|value| f32::from(value) / 255.0);
-        Rgba([r * a, g * a, b * a, a])
-    })
-}
-
-fn unpremultiply(image: &Rgba32FImage) -> RgbaImage {
-    let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-    RgbaImage::from_fn(image.width(), image.height(), |x, y| {
-        let [r, g, b, a] = image.get_pixel(x, y).0;
-        if a <= 0.0 {
-            return Rgba([0; 4]);
-        }
-        Rgba([byte(r / a), byte(g / a), byte(b / a), byte(a)])
-    })
-}
-
-fn fade(image: &mut RgbaImage, opacity: f32) {
-    for pixel in image.pixels_mut() {
-        pixel[3] = (f32::from(pixel[3]) * opacity).round() as u8;
     }
 }
 

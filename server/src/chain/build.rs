@@ -84,7 +84,13 @@ pub fn build(
         return Err(errors);
     }
     let engine = loader.engine();
-    Ok(Chain::new(engine, steps, stream.quality, clock, TimeZone::system()))
+    Ok(Chain::new(
+        engine,
+        steps,
+        stream.quality,
+        clock,
+        TimeZone::system(),
+    ))
 }
 
 fn build_step(

@@ -51,7 +51,10 @@ impl<'a> Canvas<'a> {
     pub fn known_size(&self) -> Result<(u32, u32), String> {
         match self.pixels {
             Some(size) => Ok(size),
-            None => self.header.clone().map(|header| (header.width, header.height)),
+            None => self
+                .header
+                .clone()
+                .map(|header| (header.width, header.height)),
         }
     }
 

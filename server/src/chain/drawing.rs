@@ -110,7 +110,10 @@ mod tests {
         let mut rgb = vec![0; 4 * 3 * 3];
         Drawing::new(layers).blend_over(&mut rgb, 4, 3);
         let mark = |pixel: &[u8]| if pixel == [0; 3] { '.' } else { '#' };
-        let rows: Vec<String> = rgb.chunks(12).map(|row| row.chunks(3).map(mark).collect()).collect();
+        let rows: Vec<String> = rgb
+            .chunks(12)
+            .map(|row| row.chunks(3).map(mark).collect())
+            .collect();
         rows.join("\n")
     }
 

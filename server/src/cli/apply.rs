@@ -122,7 +122,9 @@ fn one(
     };
     let start = ProcessTime::try_now().map_err(|error| Failure::Run(error.to_string()))?;
     let result = chain.process(&frame);
-    let spent = start.try_elapsed().map_err(|error| Failure::Run(error.to_string()))?;
+    let spent = start
+        .try_elapsed()
+        .map_err(|error| Failure::Run(error.to_string()))?;
     match result {
         Ok(frame) => {
             totals.cpu += spent;

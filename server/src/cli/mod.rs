@@ -143,7 +143,11 @@ fn start_log() {
     let filter = EnvFilter::try_from_env("MATTEBOX_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info"))
         // The runtime's own chatter about compiling is nobody's business.
-        .add_directive("wasmtime_internal_cache=error".parse().expect("a directive"));
+        .add_directive(
+            "wasmtime_internal_cache=error"
+                .parse()
+                .expect("a directive"),
+        );
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -156,9 +160,9 @@ fn parse_cache(text: &str) -> Result<CompileCache, String> {
     Ok(match text {
         "" => CompileCache::User,
         "off" => CompileCache::Off,
-        folder => CompileCache::Folder(
-            std::path::absolute(folder).map_err(|error| error.to_string())?,
-        ),
+        folder => {
+            CompileCache::Folder(std::path::absolute(folder).map_err(|error| error.to_string())?)
+        }
     })
 }
 

@@ -41,11 +41,7 @@ fn load(config: Option<&Path>) -> Result<Pipeline, Failure> {
     Ok(Pipeline::load(config.unwrap_or(default))?)
 }
 
-async fn serve(
-    pipeline: Pipeline,
-    chains: Vec<Chain>,
-    address: SocketAddr,
-) -> Result<(), Failure> {
+async fn serve(pipeline: Pipeline, chains: Vec<Chain>, address: SocketAddr) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
     let signal = stop_signal().map_err(|error| Failure::Run(format!("signals: {error}")))?;
     let listener = TcpListener::bind(address).await.map_err(|error| {

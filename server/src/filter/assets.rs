@@ -104,7 +104,9 @@ impl Assets {
             NotFound => format!("`{name}`: no such file in the pipeline file's folder ({folder})"),
             // What cap-std says when a symbolic link points outside, and the system for a locked file.
             PermissionDenied => {
-                format!("`{name}` can't be read, or leads out of the pipeline file's folder ({folder})")
+                format!(
+                    "`{name}` can't be read, or leads out of the pipeline file's folder ({folder})"
+                )
             }
             _ => format!("`{name}`: {error}"),
         }
@@ -141,7 +143,14 @@ mod tests {
         std::fs::write(folder.join("sub/logo.png"), "logo").unwrap();
         std::fs::write(folder.join("other"), "o").unwrap();
         let absolute = root.path().join("secret").display().to_string();
-        let names = ["sub/logo.png", "../secret", &absolute, "sub", "gone", "sub/../../secret"];
+        let names = [
+            "sub/logo.png",
+            "../secret",
+            &absolute,
+            "sub",
+            "gone",
+            "sub/../../secret",
+        ];
         let assets = assets(&folder, &names);
 
         assert_eq!(assets.read("sub/logo.png").unwrap(), b"logo");

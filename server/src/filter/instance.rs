@@ -129,11 +129,7 @@ impl RunningFilter {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub fn apply(
-        &mut self,
-        frame: &FrameInfo,
-        image: ImageRef<'_>,
-    ) -> Result<Image, CallError> {
+    pub fn apply(&mut self, frame: &FrameInfo, image: ImageRef<'_>) -> Result<Image, CallError> {
         let Function::Apply(apply) = self.function else {
             return Err(CallError::Broken("is no transform".to_owned()));
         };
@@ -177,8 +173,7 @@ impl Guest {
 
     pub(super) fn describe(&mut self) -> Result<Description, String> {
         let describe = self.function(contract::LIFECYCLE, "describe")?;
-        let (description,) =
-            self.call::<_, (Description,)>(describe, (), limits::START_TIME)?;
+        let (description,) = self.call::<_, (Description,)>(describe, (), limits::START_TIME)?;
         Ok(description)
     }
 

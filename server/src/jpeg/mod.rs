@@ -4,4 +4,4 @@ mod header;
 mod scan;
 
 pub use header::{Header, Segments, marker};
-pub use scan::{Scanned, next_jpeg};
+pub use scan::{Scanned, Scanner};

@@ -3,7 +3,7 @@
 //! Looking for FF D9 alone would cut at the end of a thumbnail inside a segment; so segments are stepped
 //! over by their length, and only coded data is searched (ITU-T T.81, B.1.1).
 
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead, Read, Seek};
 
 use super::marker;
 
@@ -18,51 +18,87 @@ pub enum Scanned {
     End,
 }
 
-/// Reads the next JPEG of at most `limit` bytes; bytes before its SOI are passed over.
-///
-/// # Errors
-/// Only what reading the file gives.
-pub fn next_jpeg(reader: &mut impl BufRead, limit: usize) -> io::Result<Scanned> {
-    if !skip_to_soi(reader)? {
-        return Ok(Scanned::End);
-    }
-    let mut scan = Scan {
-        reader,
-        jpeg: vec![0xff, marker::SOI],
-        limit,
-    };
-    match scan.rest() {
-        Ok(()) => Ok(Scanned::Jpeg(scan.jpeg)),
-        Err(Fault::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Ok(Scanned::Broken("it is cut off"))
+/// Reads JPEGs from a file, one after the other.
+pub struct Scanner<R> {
+    reader: R,
+    limit: usize,
+    /// The last one broke off at another one's SOI, which is read already.
+    is_inside: bool,
+}
+
+impl<R: BufRead> Scanner<R> {
+    /// Reads from `reader` JPEGs of at most `limit` bytes.
+    pub fn new(reader: R, limit: usize) -> Self {
+        Self {
+            reader,
+            limit,
+            is_inside: false,
         }
-        Err(Fault::Io(error)) => Err(error),
-        Err(Fault::Broken(why)) => Ok(Scanned::Broken(why)),
+    }
+
+    /// Reads the next JPEG; bytes before its SOI are passed over.
+    ///
+    /// # Errors
+    /// Only what reading the file gives.
+    pub fn next_jpeg(&mut self) -> io::Result<Scanned> {
+        if !std::mem::take(&mut self.is_inside) && !self.skip_to_soi()? {
+            return Ok(Scanned::End);
+        }
+        let mut scan = Scan {
+            reader: &mut self.reader,
+            jpeg: vec![0xff, marker::SOI],
+            limit: self.limit,
+        };
+        match scan.rest() {
+            Ok(()) => Ok(Scanned::Jpeg(scan.jpeg)),
+            Err(Fault::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                Ok(Scanned::Broken("it is cut off"))
+            }
+            Err(Fault::Io(error)) => Err(error),
+            Err(Fault::Broken(why)) => Ok(Scanned::Broken(why)),
+            Err(Fault::NextSoi) => {
+                self.is_inside = true;
+                Ok(Scanned::Broken("it is cut off"))
+            }
+        }
+    }
+
+    fn skip_to_soi(&mut self) -> io::Result<bool> {
+        let mut before = 0;
+        loop {
+            let buffer = self.reader.fill_buf()?;
+            if buffer.is_empty() {
+                return Ok(false);
+            }
+            for (index, &byte) in buffer.iter().enumerate() {
+                if before == 0xff && byte == marker::SOI {
+                    self.reader.consume(index + 1);
+                    return Ok(true);
+                }
+                before = byte;
+            }
+            let length = buffer.len();
+            self.reader.consume(length);
+        }
     }
 }
 
-fn skip_to_soi(reader: &mut impl BufRead) -> io::Result<bool> {
-    let mut before = 0;
-    loop {
-        let buffer = reader.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(false);
-        }
-        for (index, &byte) in buffer.iter().enumerate() {
-            if before == 0xff && byte == marker::SOI {
-                reader.consume(index + 1);
-                return Ok(true);
-            }
-            before = byte;
-        }
-        let length = buffer.len();
-        reader.consume(length);
+impl<R: BufRead + Seek> Scanner<R> {
+    /// Goes back to the start of the file.
+    ///
+    /// # Errors
+    /// What seeking gives.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        self.is_inside = false;
+        self.reader.rewind()
     }
 }
 
 enum Fault {
     Io(io::Error),
     Broken(&'static str),
+    /// The next JPEG starts before this one ended.
+    NextSoi,
 }
 
 impl From<io::Error> for Fault {
@@ -88,7 +124,7 @@ impl<R: BufRead> Scan<'_, R> {
                     self.segment()?;
                     self.coded_data()?
                 }
-                marker::SOI => return Err(Fault::Broken("another one starts inside it")),
+                marker::SOI => return Err(Fault::NextSoi),
                 alone if marker::stands_alone(alone) => self.marker()?,
                 _ => {
                     self.segment()?;
@@ -174,10 +210,11 @@ mod tests {
     /// Has an EOI inside a segment, a stuffed FF, a restart marker and fill bytes.
     const JPEG: &[u8] = b"\xff\xd8\xff\xe1\x00\x06\xff\xd8\xff\xd9\xff\xda\x00\x03x\x12\xff\x00\x34\xff\xd0\x56\xff\xff\xd9";
 
-    fn all(mut bytes: &[u8], limit: usize) -> Vec<Scanned> {
+    fn all(bytes: &[u8], limit: usize) -> Vec<Scanned> {
+        let mut scanner = Scanner::new(bytes, limit);
         let mut found = Vec::new();
         loop {
-            match next_jpeg(&mut bytes, limit).unwrap() {
+            match scanner.next_jpeg().unwrap() {
                 Scanned::End => return found,
                 scanned => found.push(scanned),
             }
@@ -193,24 +230,21 @@ mod tests {
 
     #[test]
     fn a_broken_one_does_not_take_the_next_along() {
-        let file = [&JPEG[..15], JPEG].concat();
-        // The cut one runs into the next one's SOI; what is left of that one is passed over.
-        assert_eq!(
-            all(&file, 1000),
-            [Scanned::Broken("another one starts inside it")]
-        );
+        let cut_off = || Scanned::Broken("it is cut off");
+        let jpeg = || Scanned::Jpeg(JPEG.to_vec());
+        for length in [2, 10, 16, 19, 22] {
+            let file = [&JPEG[..length], JPEG].concat();
+            assert_eq!(all(&file, 1000), [cut_off(), jpeg()], "{length}");
+        }
         let file = [b"\xff\xd8zz", JPEG].concat();
         assert_eq!(
             all(&file, 1000),
             [
                 Scanned::Broken("no marker stands where one should be"),
-                Scanned::Jpeg(JPEG.to_vec())
+                jpeg()
             ]
         );
-        assert_eq!(
-            all(&JPEG[..JPEG.len() - 1], 1000),
-            [Scanned::Broken("it is cut off")]
-        );
+        assert_eq!(all(&JPEG[..JPEG.len() - 1], 1000), [cut_off()]);
     }
 
     #[test]

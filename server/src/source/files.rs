@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::pace::Pace;
 use super::{Camera, Capture, FRAME_BYTES, Source, SourceError};
 use crate::clock::Stop;
-use crate::jpeg::{Header, Scanned, next_jpeg};
+use crate::jpeg::{Header, Scanned, Scanner};
 
 /// A glob of JPEG files, or one `.mjpeg` file of JPEGs back to back.
 pub struct Files {
@@ -177,7 +177,8 @@ impl FileList {
         let mut paths = Vec::new();
         for path in found {
             match path {
-                Ok(path) if path.is_dir() => {}
+                // Folders; and pipes and devices, which may never answer.
+                Ok(path) if path.exists() && !path.is_file() => {}
                 Ok(path) => paths.push(path),
                 Err(unreadable) => tracing::warn!("{unreadable}; it is left out"),
             }
@@ -231,7 +232,7 @@ pub fn read_jpeg(path: &Path) -> Result<Vec<u8>, String> {
 }
 
 struct MjpegFile {
-    file: BufReader<File>,
+    scanner: Scanner<BufReader<File>>,
     path: PathBuf,
     /// Counts pictures, whole or broken, from 1.
     number: u64,
@@ -242,7 +243,7 @@ impl MjpegFile {
         let why = |error| SourceError(format!("{}: {error}", path.display()));
         let file = File::open(path).map_err(why)?;
         Ok(Self {
-            file: BufReader::with_capacity(256 << 10, file),
+            scanner: Scanner::new(BufReader::with_capacity(256 << 10, file), FRAME_BYTES),
             path: path.to_owned(),
             number: 0,
         })
@@ -255,7 +256,7 @@ impl MjpegFile {
 
 impl Recording for MjpegFile {
     fn next(&mut self) -> Result<Item, SourceError> {
-        let scanned = next_jpeg(&mut self.file, FRAME_BYTES).map_err(|e| self.error(&e))?;
+        let scanned = self.scanner.next_jpeg().map_err(|e| self.error(&e))?;
         self.number += 1;
         let bad = |why: &str| Item::Bad {
             key: format!("{}#{}", self.path.display(), self.number),
@@ -273,6 +274,6 @@ impl Recording for MjpegFile {
 
     fn rewind(&mut self) -> Result<(), SourceError> {
         self.number = 0;
-        self.file.rewind().map_err(|e| self.error(&e))
+        self.scanner.rewind().map_err(|e| self.error(&e))
     }
 }

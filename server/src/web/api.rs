@@ -17,5 +17,9 @@ struct Streams {
 /// `GET /api/streams`. Asking starts no camera.
 pub async fn streams(State(app): State<App>) -> Response {
     let streams = app.streams.iter().map(|stream| stream.report()).collect();
-    ([(header::CACHE_CONTROL, NO_CACHE)], Json(Streams { streams })).into_response()
+    (
+        [(header::CACHE_CONTROL, NO_CACHE)],
+        Json(Streams { streams }),
+    )
+        .into_response()
 }

@@ -69,7 +69,8 @@ async fn root(State(app): State<App>, method: Method, Query(query): Query<RootQu
         Some("stream") => first_stream(State(app), method).await,
         Some("snapshot") => first_snapshot(State(app), method).await,
         Some(action) => {
-            let message = format!("no action is called `{action}`; there is `stream` and `snapshot`\n");
+            let message =
+                format!("no action is called `{action}`; there is `stream` and `snapshot`\n");
             (StatusCode::BAD_REQUEST, message).into_response()
         }
     }

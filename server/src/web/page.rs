@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Response};
 use super::{App, not_found};
 
 /// The page loads nothing from elsewhere, and nobody may put it in a frame.
-const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 struct File {
     name: &'static str,

@@ -310,6 +310,17 @@ fn a_wrong_schema_is_the_filters_fault() {
 }
 
 #[test]
+fn a_schema_that_breaks_the_validator_is_only_refused() {
+    let schema = json!({
+        "oneOf": [{"unevaluatedProperties": {}, "$ref": "#/$defs/b"}],
+        "$defs": {"b": {"patternProperties": {"^a": {"$ref": "#"}}}},
+    });
+    let (_, step) = step("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
+    let error = check_settings(&step, "x", &schema).unwrap_err();
+    assert!(error.contains("checking it failed"), "{error}");
+}
+
+#[test]
 fn others_can_point_into_the_file() {
     let (pipeline, step) = step(
         "streams:\n  a:\n    filters:\n    - use: wm\n      with: {image: logo.png, list: [x, 5]}\n",
