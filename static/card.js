@@ -1,0 +1,142 @@
+// One stream on the page. Texts from the server are only ever set as text, never as HTML.
+
+const STATES = {
+  resting: "Resting: nobody watches",
+  starting: "Starting",
+  running: "Running",
+  failing: "Failing",
+  ended: "The recording is over",
+};
+
+export class Card {
+  /** What the user wants: a running picture, or a still one. */
+  isWanted = true;
+  isVisible = false;
+  #live = null;
+
+  /** `changed` is called when the user starts or stops the picture. */
+  constructor(name, changed) {
+    this.name = name;
+    const template = document.getElementById("card");
+    this.element = template.content.firstElementChild.cloneNode(true);
+    this.element.dataset.name = name;
+    this.#part("name").textContent = name;
+    this.#part("play").addEventListener("click", () => {
+      this.isWanted = !this.isWanted;
+      changed();
+    });
+    this.#part("full").addEventListener("click", () => this.#part("picture").requestFullscreen());
+  }
+
+  #part(name) {
+    return this.element.querySelector(`.${name}`);
+  }
+
+  /** Runs the picture or holds it; `isCrowded` if others have all the connections. */
+  run(runs, isCrowded) {
+    if (runs && !this.#live) {
+      this.#start();
+    } else if (!runs && this.#live) {
+      this.#hold();
+    }
+    const notice = this.#part("notice");
+    notice.hidden = !isCrowded;
+    notice.textContent = isCrowded ? "Browsers show four streams at once: pause another one." : "";
+    const play = this.#part("play");
+    play.textContent = this.isWanted ? "Pause" : "Play";
+    play.setAttribute("aria-label", `${play.textContent} ${this.name}`);
+  }
+
+  #start() {
+    const live = new Image();
+    live.alt = `The live picture of ${this.name}`;
+    live.src = `/${encodeURIComponent(this.name)}.mjpeg`;
+    this.#live = live;
+    this.#part("still").before(live);
+    // The old picture stays until the new one has come.
+    live.addEventListener("load", () => (this.#part("still").hidden = true), { once: true });
+  }
+
+  /** Ends the connection, so that the camera can rest, and keeps the last picture. */
+  #hold() {
+    const live = this.#live;
+    this.#live = null;
+    if (live.naturalWidth > 0) {
+      const still = this.#part("still");
+      still.width = live.naturalWidth;
+      still.height = live.naturalHeight;
+      still.getContext("2d").drawImage(live, 0, 0);
+      still.hidden = false;
+    }
+    live.removeAttribute("src");
+    live.remove();
+  }
+
+  remove() {
+    this.run(false, false);
+    this.element.remove();
+  }
+
+  /** Shows what the API says of the stream. */
+  show(report) {
+    this.element.dataset.state = report.state;
+    this.#text("state-text", STATES[report.state] ?? report.state);
+    this.#text("error", report.error ?? "");
+    this.#part("error").hidden = !report.error;
+    this.#text("viewers", report.viewers);
+    this.#text("rate", rate(report));
+    this.#text("size", report.width ? `${report.width} × ${report.height}` : "–");
+    if (report.width) {
+      this.#part("picture").style.setProperty("--shape", `${report.width} / ${report.height}`);
+    }
+    this.#part("chain").replaceChildren(...chain(report));
+    this.#text("reason", report.path ? `${report.path}, since ${report.path_reason}` : "");
+    this.#failures(report.filters);
+    this.#link("stream-link", report.stream_url);
+    this.#link("snapshot-link", report.snapshot_url);
+  }
+
+  #text(part, text) {
+    this.#part(part).textContent = text;
+  }
+
+  #link(part, url) {
+    this.#part(part).href = url;
+    this.#text(part, url);
+  }
+
+  #failures(filters) {
+    const failing = filters.filter((filter) => filter.state === "failing");
+    const items = failing.map((filter) => element("li", `${filter.use}: ${filter.last_error}`));
+    this.#part("failures").replaceChildren(...items);
+    this.#part("failures").hidden = items.length === 0;
+  }
+}
+
+function element(tag, text) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}
+
+function rate(report) {
+  const [out, into] = [report.fps_out, report.fps_in];
+  return Math.abs(out - into) < 0.6 ? `${out} fps` : `${out} of ${into} fps`;
+}
+
+/** The way of a frame: camera, filters, path. */
+function chain(report) {
+  const path = element("li", report.path ?? "no frame yet");
+  path.classList.toggle("path", report.path !== null);
+  return [element("li", report.driver), ...report.filters.map(step), path];
+}
+
+function step(filter) {
+  const item = element("li", filter.use);
+  item.classList.toggle("failing", filter.state === "failing");
+  if (filter.p50_us !== null) {
+    item.append(element("small", `${(filter.p50_us / 1000).toFixed(2)} ms`));
+    item.title = `${filter.kind}; half of its calls take at most ${filter.p50_us} µs`;
+  }
+  return item;
+}

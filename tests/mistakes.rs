@@ -57,7 +57,12 @@ fn keys_and_values() {
     );
     says(
         "    filters:\n      - use: timestamp\n        on-error: ignore",
-        &["5:19:", "`on-error`", "expected `bypass` or `drop`", "`ignore`"],
+        &[
+            "5:19:",
+            "`on-error`",
+            "expected `bypass` or `drop`",
+            "`ignore`",
+        ],
     );
     says("    filters: timestamp", &["3:14:", "expected a list"]);
     says("    quality: [", &["not valid YAML"]);

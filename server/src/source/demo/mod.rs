@@ -3,6 +3,8 @@
 //! Each picture of the loop is drawn and encoded when it is first due, then kept: the first frame is
 //! there at once, and after the first round the camera costs next to nothing.
 
+mod backdrop;
+mod brush;
 mod scene;
 
 use std::sync::{LazyLock, Mutex};
