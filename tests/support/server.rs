@@ -15,7 +15,8 @@ pub struct Server {
     child: Child,
     pub address: SocketAddr,
     log: Option<JoinHandle<String>>,
-    pub folder: Folder,
+    /// Kept for as long as it is served.
+    _folder: Folder,
 }
 
 impl Server {
@@ -45,13 +46,8 @@ impl Server {
             child,
             address,
             log: Some(log),
-            folder,
+            _folder: folder,
         }
-    }
-
-    /// Serves this text as the pipeline file.
-    pub fn with(pipeline: &str) -> Self {
-        Self::start(Folder::with(pipeline))
     }
 
     pub fn get(&self, target: &str) -> Response {

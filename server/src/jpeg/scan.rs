@@ -180,7 +180,7 @@ impl<R: BufRead> Scan<'_, R> {
     /// data.
     fn coded_data(&mut self) -> Result<u8, Fault> {
         loop {
-            self.to_ff()?;
+            self.read_to_ff()?;
             match self.marker_code()? {
                 0x00 | 0xd0..=0xd7 => {}
                 code => return Ok(code),
@@ -188,7 +188,7 @@ impl<R: BufRead> Scan<'_, R> {
         }
     }
 
-    fn to_ff(&mut self) -> Result<(), Fault> {
+    fn read_to_ff(&mut self) -> Result<(), Fault> {
         let room = (self.limit - self.jpeg.len()) as u64;
         let read = self
             .reader

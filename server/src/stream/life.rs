@@ -85,8 +85,10 @@ impl Life {
             self.demand.none().await;
             let deadline = self.clock.now() + self.idle_timeout;
             tokio::select! {
-                () = self.clock.sleep_until(deadline) => return,
+                // Whoever comes at the last moment finds the camera on.
+                biased;
                 () = self.demand.some() => {}
+                () = self.clock.sleep_until(deadline) => return,
             }
         }
     }
