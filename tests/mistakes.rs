@@ -103,7 +103,7 @@ fn settings_are_checked_against_the_filters_schema() {
     );
     says(
         "    filters:\n      - use: resize\n        with: { fit: cover }",
-        &["5:17:", "`resize` needs `width` or `height`"],
+        &["5:9:", "`resize` needs `width` or `height`"],
     );
 }
 
@@ -155,7 +155,10 @@ fn a_file_that_cant_be_read() {
         "{error}"
     );
     folder.write("pipeline.yaml", "");
-    assert!(stderr(&folder.run(&["check"])).contains("the file is empty; it needs `streams`"));
+    assert!(
+        stderr(&folder.run(&["check"]))
+            .contains("1:1: the file is empty; it needs at least `streams:`")
+    );
     let bombs: String = (1..30)
         .map(|i| format!("a{i}: &a{i} [*a{0}, *a{0}, *a{0}, *a{0}]\n", i - 1))
         .collect();
