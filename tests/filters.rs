@@ -1,7 +1,7 @@
 //! The built-in filters in the real server's chain, seen on what comes out.
 
 use crate::support::picture::{decode, is_near, jpeg, mean, png, psnr};
-use crate::support::{Folder, stderr, stdout};
+use crate::support::{Folder, repository, stderr, stdout};
 
 /// Applies the filters to `picture`, and gives the result's bytes and the printed numbers.
 fn apply(filters: &str, picture: &str, assets: &[(&str, &[u8])]) -> (Vec<u8>, serde_json::Value) {
@@ -133,4 +133,19 @@ fn a_picture_that_cant_be_decoded_is_told_of() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("arithmetic.jpg: the camera's picture can't be decoded"));
     assert_eq!(decode(&folder.read("out/good.jpg")).width(), 50);
+}
+
+#[test]
+fn a_filter_in_c_is_loaded_by_its_path() {
+    let module = std::fs::read(repository("filters/examples/crosshair-c/crosshair.wasm")).unwrap();
+    let step = "{use: ./crosshair.wasm, with: {size: 60}}";
+    let (result, _) = apply(step, "444.jpg", &[("crosshair.wasm", &module)]);
+    let (result, source) = (decode(&result), decode(&jpeg("444.jpg")));
+    let (x, y) = (source.width() / 2, source.height() / 2);
+    for (x, y) in [(x, y - 25), (x, y + 25), (x - 25, y), (x + 25, y)] {
+        let found = mean(&result, x, y, 1, 1);
+        assert!(found[0] > 180.0 && found[2] < 120.0, "{found:?}");
+    }
+    let corner = |image: &image::RgbImage| mean(image, 0, 0, 40, 40);
+    assert!(is_near(corner(&result), corner(&source)));
 }

@@ -31,7 +31,7 @@ fn server() -> Server {
     let folder = Folder::with(
         "streams:
   s:
-    source: { driver: files, path: 'f*.jpg', fps: 15 }
+    source: { driver: files, path: 'f*.jpg', fps: 10 }
     idle-timeout: 100ms
 ",
     );
