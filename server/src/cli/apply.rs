@@ -171,7 +171,7 @@ impl Totals {
             .map(|(path, count)| format!("{count} {path}"))
             .collect();
         println!(
-            "{} frames ({}), {per_frame:.3} ms of CPU time per frame",
+            "frames: {} ({}); CPU time per frame: {per_frame:.3} ms",
             self.frames,
             paths.join(", ")
         );

@@ -80,7 +80,7 @@ struct ServeArgs {
 
 #[derive(Args)]
 struct ApplyArgs {
-    /// The pipeline file [default: pipeline.yaml]
+    /// The pipeline file
     #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
     config: PathBuf,
     /// Whose chain [default: the first stream's]
