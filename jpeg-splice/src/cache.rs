@@ -1,0 +1,193 @@
+//! What is kept from frame to frame: tables, and drawings prepared for the stream's pictures.
+
+use crate::block::{self, Quantized};
+use crate::dct::Multipliers;
+use crate::drawing::{Drawing, NONE, Paint, Prepared};
+use crate::error::Result;
+use crate::frame::{Frame, HuffmanSpec};
+use crate::huffman::Tables;
+use crate::layout::Layout;
+
+/// More tables than this are forgotten: a stream has a few, unless it makes new ones for each frame.
+const MOST: usize = 12;
+
+/// Everything kept, and which of it the frame at hand uses.
+#[derive(Default)]
+pub(crate) struct Cache {
+    tables: Vec<KeptTables>,
+    multipliers: Vec<([u16; 64], Multipliers)>,
+    drawings: Vec<KeptDrawing>,
+    /// For each component, the index of its tables.
+    tables_of: [usize; 3],
+    multipliers_of: [usize; 3],
+}
+
+struct KeptTables {
+    dc: KeptSpec,
+    ac: KeptSpec,
+    tables: Tables,
+}
+
+struct KeptSpec {
+    counts: [u8; 16],
+    values: Vec<u8>,
+}
+
+impl KeptSpec {
+    fn new(spec: HuffmanSpec<'_>) -> Self {
+        Self {
+            counts: *spec.counts,
+            values: spec.values.to_vec(),
+        }
+    }
+
+    fn is(&self, spec: HuffmanSpec<'_>) -> bool {
+        self.counts == *spec.counts && self.values == spec.values
+    }
+}
+
+/// A drawing, prepared for a layout and quantization tables.
+pub(crate) struct KeptDrawing {
+    id: u64,
+    layout: Layout,
+    prepared: Prepared,
+    quantization: [[u16; 64]; 3],
+    /// For each paint, the block's coefficients if it is opaque.
+    opaque: Vec<Option<Quantized>>,
+}
+
+impl Cache {
+    /// Makes sure that all is there for a frame.
+    pub fn prepare(
+        &mut self,
+        frame: &Frame<'_>,
+        layout: &Layout,
+        drawings: &[&Drawing],
+    ) -> Result<()> {
+        if self.tables.len() > MOST {
+            self.tables.clear();
+        }
+        if self.multipliers.len() > MOST {
+            self.multipliers.clear();
+        }
+        let mut quantization = [[0; 64]; 3];
+        for (index, component) in frame.components().iter().enumerate() {
+            let (dc, ac) = frame.huffman(component)?;
+            self.tables_of[index] = self.find_tables(dc, ac)?;
+            quantization[index] = *frame.quantization(component)?;
+            self.multipliers_of[index] = self.find_multipliers(&quantization[index]);
+        }
+        self.prepare_drawings(layout, drawings);
+        for index in 0..self.drawings.len() {
+            self.quantize(index, quantization);
+        }
+        Ok(())
+    }
+
+    fn find_tables(&mut self, dc: HuffmanSpec<'_>, ac: HuffmanSpec<'_>) -> Result<usize> {
+        let is_same = |kept: &KeptTables| kept.dc.is(dc) && kept.ac.is(ac);
+        if let Some(index) = self.tables.iter().position(is_same) {
+            return Ok(index);
+        }
+        self.tables.push(KeptTables {
+            dc: KeptSpec::new(dc),
+            ac: KeptSpec::new(ac),
+            tables: Tables::new(dc, ac)?,
+        });
+        Ok(self.tables.len() - 1)
+    }
+
+    fn find_multipliers(&mut self, table: &[u16; 64]) -> usize {
+        let found = self.multipliers.iter().position(|(kept, _)| kept == table);
+        found.unwrap_or_else(|| {
+            self.multipliers.push((*table, Multipliers::new(table)));
+            self.multipliers.len() - 1
+        })
+    }
+
+    /// Brings the kept drawings into the order of `drawings`, and drops those that are over.
+    fn prepare_drawings(&mut self, layout: &Layout, drawings: &[&Drawing]) {
+        for (index, drawing) in drawings.iter().enumerate() {
+            let fits = |kept: &KeptDrawing| kept.id == drawing.id && kept.layout == *layout;
+            match self.drawings[index..].iter().position(fits) {
+                Some(ahead) => self.drawings.swap(index, index + ahead),
+                None => {
+                    self.drawings.push(KeptDrawing::new(drawing, layout));
+                    let last = self.drawings.len() - 1;
+                    self.drawings.swap(index, last);
+                }
+            }
+        }
+        self.drawings.truncate(drawings.len());
+    }
+
+    fn quantize(&mut self, index: usize, quantization: [[u16; 64]; 3]) {
+        if self.drawings[index].quantization == quantization {
+            return;
+        }
+        let multipliers = |component: usize| &self.multipliers[self.multipliers_of[component]].1;
+        let kept = &self.drawings[index];
+        let opaque = kept.prepared.paints.iter().map(|(component, paint)| match paint {
+            Paint::Opaque(_) => {
+                let block = block::paint([0.0; 64], paint, multipliers(*component));
+                Some(Quantized::round(&block))
+            }
+            _ => None,
+        });
+        let opaque = opaque.collect();
+        let kept = &mut self.drawings[index];
+        kept.opaque = opaque;
+        kept.quantization = quantization;
+    }
+
+    /// The frame's tables for a component.
+    pub fn tables(&self, component: usize) -> &Tables {
+        &self.tables[self.tables_of[component]].tables
+    }
+
+    /// The frame's quantization of a component.
+    pub fn multipliers(&self, component: usize) -> &Multipliers {
+        &self.multipliers[self.multipliers_of[component]].1
+    }
+
+    /// One of the frame's drawings.
+    pub fn drawing(&self, index: usize) -> &KeptDrawing {
+        &self.drawings[index]
+    }
+}
+
+impl KeptDrawing {
+    fn new(drawing: &Drawing, layout: &Layout) -> Self {
+        Self {
+            id: drawing.id,
+            layout: layout.clone(),
+            prepared: Prepared::new(drawing, layout),
+            // No table has a zero.
+            quantization: [[0; 64]; 3],
+            opaque: Vec::new(),
+        }
+    }
+
+    /// The MCUs that it touches, in order.
+    pub fn mcus(&self) -> impl Iterator<Item = u32> {
+        self.prepared.touched.iter().map(|touched| touched.mcu)
+    }
+
+    fn index(&self, touched: usize, block: usize) -> Option<usize> {
+        match self.prepared.touched[touched].paints[block] {
+            NONE => None,
+            index => Some(index as usize),
+        }
+    }
+
+    /// What happens to a block of the touched MCU with this index.
+    pub fn paint(&self, touched: usize, block: usize) -> Option<&Paint> {
+        let index = self.index(touched, block)?;
+        Some(&self.prepared.paints[index].1)
+    }
+
+    /// What that block becomes if the drawing covers all of it.
+    pub fn opaque(&self, touched: usize, block: usize) -> Option<&Quantized> {
+        self.opaque[self.index(touched, block)?].as_ref()
+    }
+}

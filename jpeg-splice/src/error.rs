@@ -1,0 +1,61 @@
+//! Why a JPEG could not be drawn on.
+
+/// The result of an attempt to draw.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a JPEG could not be drawn on. What has been written of it by then is to be thrown away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A good JPEG of a kind that has to be decoded for it.
+    #[error("{0}")]
+    Unsupported(#[from] Unsupported),
+    /// Not a good JPEG.
+    #[error("{what}, at byte {at}")]
+    Damaged {
+        /// What is wrong.
+        what: &'static str,
+        /// About where, in bytes from the start of the JPEG.
+        at: usize,
+    },
+}
+
+/// What this crate can't draw on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// A progressive JPEG (T.81, annex G).
+    #[error("the JPEG is progressive")]
+    Progressive,
+    /// A lossless or hierarchical JPEG (T.81, annexes H and J).
+    #[error("the JPEG is lossless or hierarchical")]
+    Lossless,
+    /// Arithmetic coding (T.81, annex D).
+    #[error("the JPEG is arithmetically coded")]
+    Arithmetic,
+    /// Samples of this many bits, not 8.
+    #[error("the JPEG has samples of {0} bits")]
+    Precision(u8),
+    /// This many components, neither 1 nor 3.
+    #[error("the JPEG has {0} components")]
+    Components(u8),
+    /// Colours that are not Y′CbCr.
+    #[error("the JPEG's colours are not YCbCr")]
+    ColorSpace,
+    /// Sampling factors other than 1, 2 and 4, or that don't divide the largest.
+    #[error("the JPEG's sampling factors are unusual")]
+    Sampling,
+    /// Components in scans of their own.
+    #[error("the JPEG has several scans")]
+    Scans,
+    /// The height comes only behind the picture (T.81, B.2.5).
+    #[error("the JPEG tells its height only at its end")]
+    Height,
+    /// The JPEG's Huffman tables, made for what it holds, lack a code that the drawing needs.
+    #[error("the JPEG's Huffman tables lack a code that the drawing needs")]
+    MissingCode,
+}
+
+/// `Damaged`, in a word.
+pub(crate) fn damaged<T>(what: &'static str, at: usize) -> Result<T> {
+    Err(Error::Damaged { what, at })
+}

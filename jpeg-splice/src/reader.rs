@@ -1,0 +1,223 @@
+//! Reads coded data bit by bit, and knows where in the file each bit lies (ITU-T T.81, B.1.1.5 and F.2.2.5).
+
+use crate::error::{Result, damaged};
+
+/// Every read may take this many bits after a [`BitReader::refill`].
+const LEAST: u32 = 32;
+
+/// A bit's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The byte in the file.
+    pub byte: usize,
+    /// How many of its bits come before, 0 to 7, the highest first.
+    pub bit: u32,
+    /// Bits of data since the start of the interval, stuffed bytes not counted.
+    pub bits: u64,
+}
+
+/// The bits of one restart interval. Behind its end come zeros; [`BitReader::check`] tells.
+#[derive(Clone)]
+pub(crate) struct BitReader<'a> {
+    jpeg: &'a [u8],
+    /// The next byte to be loaded.
+    next: usize,
+    /// The next bits, the first at the top. Behind the counted ones stand zeros or the right bits.
+    window: u64,
+    count: u32,
+    /// Of the counted bits, those that the interval doesn't have.
+    missing: u32,
+    start: usize,
+    /// Zero bytes stuffed behind FF so far.
+    stuffed: usize,
+}
+
+impl<'a> BitReader<'a> {
+    /// Starts at the byte `start`.
+    pub fn new(jpeg: &'a [u8], start: usize) -> Self {
+        Self {
+            jpeg,
+            next: start,
+            window: 0,
+            count: 0,
+            missing: 0,
+            start,
+            stuffed: 0,
+        }
+    }
+
+    /// Starts again at `place`, which a reader of the same interval gave.
+    pub fn at(jpeg: &'a [u8], place: Place) -> Self {
+        let mut reader = Self::new(jpeg, place.byte);
+        if place.bit > 0 {
+            reader.refill();
+            reader.take(place.bit);
+        }
+        reader
+    }
+
+    /// Makes sure that [`LEAST`] bits are there.
+    #[inline(always)]
+    pub fn refill(&mut self) {
+        if self.count < LEAST {
+            self.load();
+        }
+    }
+
+    #[inline(always)]
+    fn load(&mut self) {
+        if let Some(bytes) = self.jpeg.get(self.next..)
+            && let Some(bytes) = bytes.first_chunk::<8>()
+        {
+            let bytes = u64::from_be_bytes(*bytes);
+            if !has_ff(bytes) {
+                self.window |= bytes >> self.count;
+                let loaded = (63 - self.count) >> 3;
+                self.next += loaded as usize;
+                self.count += loaded * 8;
+                return;
+            }
+        }
+        self.load_bytes();
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn load_bytes(&mut self) {
+        while self.count <= 56 {
+            let byte = match self.jpeg.get(self.next..) {
+                Some([0xff, 0x00, ..]) => {
+                    self.next += 2;
+                    self.stuffed += 1;
+                    0xff
+                }
+                // A marker, or fill bytes before one.
+                Some([0xff, ..] | []) | None => {
+                    self.missing += 8;
+                    0
+                }
+                Some([byte, ..]) => {
+                    self.next += 1;
+                    *byte
+                }
+            };
+            self.window |= u64::from(byte) << (56 - self.count);
+            self.count += 8;
+        }
+    }
+
+    /// The next bits, as an index into a table of 2^`bits` entries.
+    #[inline(always)]
+    pub fn peek(&self, bits: u32) -> usize {
+        (self.window >> (64 - bits)) as usize
+    }
+
+    /// Passes over `bits`, which [`BitReader::refill`] has made sure of.
+    #[inline(always)]
+    pub fn skip(&mut self, bits: u32) {
+        self.window <<= bits;
+        self.count -= bits;
+    }
+
+    /// Takes 1 to 32 bits.
+    #[inline(always)]
+    pub fn take(&mut self, bits: u32) -> u32 {
+        let value = (self.window >> (64 - bits)) as u32;
+        self.skip(bits);
+        value
+    }
+
+    /// Where the next bit is.
+    pub fn place(&self) -> Place {
+        let ahead = self.count.saturating_sub(self.missing);
+        let mut byte = self.next;
+        for _ in 0..ahead.div_ceil(8) {
+            byte -= 1;
+            // In coded data, zero behind FF is always a stuffed one.
+            if self.jpeg[byte] == 0 && byte > self.start && self.jpeg[byte - 1] == 0xff {
+                byte -= 1;
+            }
+        }
+        let loaded = (self.next - self.start - self.stuffed) as u64 * 8;
+        Place {
+            byte,
+            bit: (8 - ahead % 8) % 8,
+            bits: loaded - u64::from(ahead),
+        }
+    }
+
+    /// Fails if more was read than the interval has.
+    pub fn check(&self) -> Result<()> {
+        if self.count < self.missing {
+            return damaged("the coded data is cut off", self.next);
+        }
+        Ok(())
+    }
+
+    /// About where it is, for errors.
+    pub fn byte(&self) -> usize {
+        self.next
+    }
+}
+
+/// Whether one of the eight bytes is FF: then its complement has a zero byte.
+#[inline(always)]
+pub(crate) fn has_ff(bytes: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let inverse = !bytes;
+    inverse.wrapping_sub(ONES) & bytes & (ONES << 7) != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_ff() {
+        assert!(!has_ff(0xfefe_0001_7f80_fe00));
+        for byte in 0..8 {
+            assert!(has_ff(0xfe00_0180_fe7f_0011 | 0xff << (byte * 8)));
+        }
+    }
+
+    /// Data with stuffed bytes in every position, and a marker behind it.
+    fn data() -> (Vec<u8>, Vec<bool>) {
+        let bytes: Vec<u8> = (0..200u32)
+            .map(|i| if i % 7 == 3 || i % 31 < 2 { 0xff } else { (i * 37) as u8 & 0x7f })
+            .collect();
+        let bits = bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte << bit & 0x80 != 0));
+        let stuffed = bytes.iter().flat_map(|&byte| {
+            std::iter::once(byte).chain((byte == 0xff).then_some(0))
+        });
+        (stuffed.chain([0xff, 0xd9]).collect(), bits.collect())
+    }
+
+    #[test]
+    fn reads_and_finds_every_bit_again() {
+        let (jpeg, bits) = data();
+        let mut reader = BitReader::new(&jpeg, 0);
+        let mut at = 0;
+        for step in (1..=17).cycle() {
+            if at + step > bits.len() {
+                break;
+            }
+            let place = reader.place();
+            assert_eq!(place.bits, at as u64);
+            let mut again = BitReader::at(&jpeg, place);
+            reader.refill();
+            again.refill();
+            let expected = bits[at..at + step].iter().fold(0, |n, &bit| n << 1 | u32::from(bit));
+            assert_eq!(reader.take(step as u32), expected);
+            assert_eq!(again.take(step as u32), expected);
+            at += step;
+        }
+        reader.check().unwrap();
+        reader.refill();
+        reader.skip((bits.len() - at) as u32);
+        assert_eq!(reader.place().byte, jpeg.len() - 2);
+        reader.check().unwrap();
+        reader.refill();
+        reader.skip(1);
+        reader.check().unwrap_err();
+    }
+}
