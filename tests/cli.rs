@@ -60,7 +60,7 @@ fn apply_counts_and_measures() {
     assert_eq!(numbers["paths"]["recode"], 6);
     assert!(numbers["cpu_ms_per_frame"].as_f64().unwrap() > 0.0);
     let output = folder.run(&["apply", "-o", "out", "1.jpg", "2.jpg"]);
-    assert!(stdout(&output).starts_with("frames: 2 (2 passthrough, 0 recode); "));
+    assert!(stdout(&output).starts_with("frames: 2 (2 passthrough, 0 splice, 0 recode); "));
     assert_eq!(folder.read("out/2.jpg"), jpeg("444.jpg"));
     assert!(!folder.path().join("out/out").exists());
 }

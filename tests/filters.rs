@@ -32,13 +32,28 @@ const EVERY_KIND: &[&str] = &[
     "comment.jpg",
 ];
 
+/// One is grey, and the watermark is not; one is progressive; the others' Huffman tables are made for what they
+/// hold.
+const CANT_BE_SPLICED: &[&str] = &[
+    "grey.jpg",
+    "progressive.jpg",
+    "optimized.jpg",
+    "ffmpeg.jpg",
+    "comment.jpg",
+];
+
 #[test]
 fn a_watermark_lies_where_it_should_and_nowhere_else() {
     let red = png(40, 30, [255, 0, 0, 255]);
     for picture in EVERY_KIND {
         let step = "{use: watermark, with: {image: a.png, position: top-left, margin: 16}}";
         let (result, numbers) = apply(step, picture, &[("a.png", &red)]);
-        assert_eq!(numbers["paths"]["recode"], 1, "{numbers}");
+        let path = if CANT_BE_SPLICED.contains(picture) {
+            "recode"
+        } else {
+            "splice"
+        };
+        assert_eq!(numbers["paths"][path], 1, "{picture}: {numbers}");
         let (result, source) = (decode(&result), decode(&jpeg(picture)));
         assert_eq!(result.dimensions(), source.dimensions());
         assert!(

@@ -61,8 +61,7 @@ fn forty_five_viewers_get_every_frame_while_five_crawl() {
             assert_eq!(pair[1], (pair[0] + 1) % 300, "{numbers:?}");
         }
     }
-    let report = server.report("s");
-    assert_eq!(report["viewers"], 5);
+    let report = server.until("s", |report| report["viewers"] == 5);
     assert_eq!(report["frames_skipped"], 0);
     // They were at it all the time, and are still served.
     for mut viewer in crawling {

@@ -7,6 +7,7 @@ use crate::error::Result;
 use crate::frame::{Frame, HuffmanSpec};
 use crate::huffman::Tables;
 use crate::layout::Layout;
+use crate::walk::Walker;
 
 /// More tables than this are forgotten: a stream has a few, unless it makes new ones for each frame.
 const MOST: usize = 12;
@@ -20,6 +21,15 @@ pub(crate) struct Cache {
     /// For each component, the index of its tables.
     tables_of: [usize; 3],
     multipliers_of: [usize; 3],
+    walkers: Vec<KeptWalker>,
+    walker: usize,
+}
+
+struct KeptWalker {
+    /// The indices of its tables.
+    tables: [usize; 3],
+    layout: Layout,
+    walker: Walker,
 }
 
 struct KeptTables {
@@ -64,8 +74,9 @@ impl Cache {
         layout: &Layout,
         drawings: &[&Drawing],
     ) -> Result<()> {
-        if self.tables.len() > MOST {
+        if self.tables.len() > MOST || self.walkers.len() > MOST {
             self.tables.clear();
+            self.walkers.clear();
         }
         if self.multipliers.len() > MOST {
             self.multipliers.clear();
@@ -77,6 +88,7 @@ impl Cache {
             quantization[index] = *frame.quantization(component)?;
             self.multipliers_of[index] = self.find_multipliers(&quantization[index]);
         }
+        self.walker = self.find_walker(layout, frame.components().len());
         self.prepare_drawings(layout, drawings);
         for index in 0..self.drawings.len() {
             self.quantize(index, quantization);
@@ -105,6 +117,25 @@ impl Cache {
         })
     }
 
+    fn find_walker(&mut self, layout: &Layout, components: usize) -> usize {
+        // Grey pictures have but one component's.
+        let first = self.tables_of[0];
+        self.tables_of[components..].fill(first);
+        let key = self.tables_of;
+        let is_same = |kept: &KeptWalker| kept.tables == key && kept.layout.has_mcus_of(layout);
+        if let Some(index) = self.walkers.iter().position(is_same) {
+            return index;
+        }
+        let tables = key.map(|index| &self.tables[index].tables);
+        let (places, blocks) = layout.blocks();
+        self.walkers.push(KeptWalker {
+            tables: key,
+            layout: layout.clone(),
+            walker: Walker::new(&tables, places, blocks),
+        });
+        self.walkers.len() - 1
+    }
+
     /// Brings the kept drawings into the order of `drawings`, and drops those that are over.
     fn prepare_drawings(&mut self, layout: &Layout, drawings: &[&Drawing]) {
         for (index, drawing) in drawings.iter().enumerate() {
@@ -127,13 +158,17 @@ impl Cache {
         }
         let multipliers = |component: usize| &self.multipliers[self.multipliers_of[component]].1;
         let kept = &self.drawings[index];
-        let opaque = kept.prepared.paints.iter().map(|(component, paint)| match paint {
-            Paint::Opaque(_) => {
-                let block = block::paint([0.0; 64], paint, multipliers(*component));
-                Some(Quantized::round(&block))
-            }
-            _ => None,
-        });
+        let opaque = kept
+            .prepared
+            .paints
+            .iter()
+            .map(|(component, paint)| match paint {
+                Paint::Opaque(_) => {
+                    let block = block::paint([0.0; 64], paint, multipliers(*component));
+                    Some(Quantized::round(&block))
+                }
+                _ => None,
+            });
         let opaque = opaque.collect();
         let kept = &mut self.drawings[index];
         kept.opaque = opaque;
@@ -148,6 +183,11 @@ impl Cache {
     /// The frame's quantization of a component.
     pub fn multipliers(&self, component: usize) -> &Multipliers {
         &self.multipliers[self.multipliers_of[component]].1
+    }
+
+    /// What passes over the frame's blocks.
+    pub fn walker(&self) -> &Walker {
+        &self.walkers[self.walker].walker
     }
 
     /// One of the frame's drawings.

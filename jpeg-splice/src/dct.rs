@@ -126,7 +126,12 @@ fn inverse_columns(rows: &mut Rows) {
         let (even, even_less) = (c[0] + c[4], c[0] - c[4]);
         let sum = c[2] + c[6];
         let turned = (c[2] - c[6]) * 1.414_213_5 - sum;
-        let e = [even + sum, even_less + turned, even_less - turned, even - sum];
+        let e = [
+            even + sum,
+            even_less + turned,
+            even_less - turned,
+            even - sum,
+        ];
 
         let (p, q) = (c[5] + c[3], c[5] - c[3]);
         let (r, s) = (c[1] + c[7], c[1] - c[7]);
@@ -179,7 +184,11 @@ mod tests {
             forward(&mut block);
             for at in 0..64 {
                 let found = f64::from(block[at] * multipliers.forward[at]);
-                assert!((found - exact[at]).abs() < 1e-3, "{at}: {found} {}", exact[at]);
+                assert!(
+                    (found - exact[at]).abs() < 1e-3,
+                    "{at}: {found} {}",
+                    exact[at]
+                );
                 block[at] = exact[at] as f32 * multipliers.inverse[at];
             }
             inverse(&mut block);

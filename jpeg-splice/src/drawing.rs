@@ -179,7 +179,10 @@ impl Tile {
 
     fn start(&mut self, mcu: u32) {
         self.pixels.fill(UNTOUCHED);
-        self.origin = (mcu % self.across * self.size.0, mcu / self.across * self.size.1);
+        self.origin = (
+            mcu % self.across * self.size.0,
+            mcu / self.across * self.size.1,
+        );
     }
 
     fn draw(&mut self, layer: &Layer) {

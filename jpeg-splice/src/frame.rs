@@ -214,7 +214,10 @@ impl<'a> Parser<'a> {
 
     fn check_sampling(&mut self, at: usize) -> Result<()> {
         let components = &mut self.components[..self.count];
-        if components.iter().any(|c| !(1..=4).contains(&c.h) || !(1..=4).contains(&c.v)) {
+        if components
+            .iter()
+            .any(|c| !(1..=4).contains(&c.h) || !(1..=4).contains(&c.v))
+        {
             return damaged("a sampling factor is none", at);
         }
         if let [grey] = components {
@@ -242,7 +245,9 @@ impl<'a> Parser<'a> {
             };
             let mut values = [0; 64];
             for (value, bytes) in values.iter_mut().zip(table.chunks_exact(bytes)) {
-                *value = bytes.iter().fold(0, |value, &byte| value << 8 | u16::from(byte));
+                *value = bytes
+                    .iter()
+                    .fold(0, |value, &byte| value << 8 | u16::from(byte));
             }
             if values.contains(&0) {
                 return damaged("a quantization table has a zero", at);

@@ -1,23 +1,17 @@
-//! Huffman tables, laid out for what is done with them: passing over blocks, decoding and coding them.
+//! Huffman tables (ITU-T T.81, annex C): codes to values, and values to codes.
 
 use crate::error::{Result, Unsupported, damaged};
 use crate::frame::HuffmanSpec;
 use crate::reader::BitReader;
 
-/// Bits that the first look-up of a block takes.
-const FIRST_BITS: u32 = 11;
-/// Bits that the further look-ups take.
-const MORE_BITS: u32 = 12;
-/// An entry of several symbols covers at most this many coefficients, so that sums fit their fields.
-const MOST_COEFFICIENTS: u32 = 40;
-/// In an entry's count of coefficients: the block ends here.
-const LAST: u32 = 0x80;
+/// Codes up to this long are found by a look-up.
+const SHORT_BITS: u32 = 12;
 
 /// The codes of one table, for decoding symbol by symbol and for coding.
 pub(crate) struct Codes {
     /// By value: the code and its length in bits; 0 if there is none.
     by_value: [(u16, u8); 256],
-    /// By the next [`MORE_BITS`]: the length, 0 if it is longer than that; and the value.
+    /// By the next [`SHORT_BITS`]: the code's length, 0 if it is longer than that; and the value.
     short: Vec<(u8, u8)>,
     /// By length in bits: the first code that is too large for it, at the top of 16 bits.
     ends: [u32; 17],
@@ -31,7 +25,7 @@ impl Codes {
     pub fn new(spec: HuffmanSpec<'_>) -> Result<Self> {
         let mut codes = Self {
             by_value: [(0, 0); 256],
-            short: vec![(0, 0); 1 << MORE_BITS],
+            short: vec![(0, 0); 1 << SHORT_BITS],
             ends: [0; 17],
             offsets: [0; 17],
             values: spec.values.to_vec(),
@@ -56,8 +50,8 @@ impl Codes {
 
     fn add(&mut self, value: u8, code: u32, length: u32) {
         self.by_value[usize::from(value)] = (code as u16, length as u8);
-        if length <= MORE_BITS {
-            let spread = MORE_BITS - length;
+        if length <= SHORT_BITS {
+            let spread = SHORT_BITS - length;
             let from = (code << spread) as usize;
             self.short[from..from + (1 << spread)].fill((length as u8, value));
         }
@@ -66,7 +60,7 @@ impl Codes {
     /// Decodes one value (T.81, F.2.2.3).
     #[inline]
     pub fn decode(&self, reader: &mut BitReader<'_>) -> Result<u8> {
-        let (length, value) = self.short[reader.peek(MORE_BITS)];
+        let (length, value) = self.short[reader.peek(SHORT_BITS)];
         if length > 0 {
             reader.skip(length.into());
             return Ok(value);
@@ -77,7 +71,7 @@ impl Codes {
     #[cold]
     fn decode_long(&self, reader: &mut BitReader<'_>) -> Result<u8> {
         let bits = reader.peek(16) as u32;
-        for length in MORE_BITS + 1..=16 {
+        for length in SHORT_BITS + 1..=16 {
             if bits < self.ends[length as usize] {
                 let index = (bits >> (16 - length)) as i32 + self.offsets[length as usize];
                 reader.skip(length);
@@ -88,6 +82,13 @@ impl Codes {
             }
         }
         damaged("a code stands for nothing", reader.byte())
+    }
+
+    /// The code at the start of `window`, which has `bits` bits, if it is short: its length, and the value.
+    /// The length may be more than `bits`, if zeros follow.
+    pub fn peek(&self, window: u32, bits: u32) -> Option<(u32, u8)> {
+        let (length, value) = self.short[(window << (SHORT_BITS - bits)) as usize];
+        (length > 0).then_some((length.into(), value))
     }
 
     /// The code of `value` and its length in bits.
@@ -125,81 +126,15 @@ pub(crate) fn extend(bits: u32, size: u32) -> i32 {
 pub(crate) struct Tables {
     pub dc: Codes,
     pub ac: Codes,
-    /// By the next [`FIRST_BITS`] at a block's start: bits, coefficients, and the DC difference; all zero if the
-    /// difference isn't within those bits.
-    first: Box<[u32; 1 << FIRST_BITS]>,
-    /// By the next [`MORE_BITS`] further on: bits and coefficients; zero if there is no whole code in them.
-    more: Box<[u16; 1 << MORE_BITS]>,
 }
 
 impl Tables {
     /// Prepares the tables `dc` and `ac`.
     pub fn new(dc: HuffmanSpec<'_>, ac: HuffmanSpec<'_>) -> Result<Self> {
-        let (dc, ac) = (Codes::new(dc)?, Codes::new(ac)?);
-        let mut more = Box::new([0; 1 << MORE_BITS]);
-        for (window, entry) in more.iter_mut().enumerate() {
-            let (bits, coefficients) = several(&ac, window as u32, MORE_BITS, 0);
-            *entry = (bits | coefficients << 8) as u16;
-        }
-        let mut first = Box::new([0; 1 << FIRST_BITS]);
-        for (window, entry) in first.iter_mut().enumerate() {
-            *entry = first_entry(&dc, &ac, window as u32);
-        }
         Ok(Self {
-            dc,
-            ac,
-            first,
-            more,
+            dc: Codes::new(dc)?,
+            ac: Codes::new(ac)?,
         })
-    }
-
-    /// Passes over one block and gives its DC difference.
-    #[inline(always)]
-    pub fn pass_block(&self, reader: &mut BitReader<'_>) -> Result<i32> {
-        reader.refill();
-        let entry = self.first[reader.peek(FIRST_BITS)];
-        if entry == 0 {
-            let difference = self.dc_difference(reader)?;
-            self.pass_ac(reader, 63)?;
-            return Ok(difference);
-        }
-        reader.skip(entry & 0xff);
-        let coefficients = entry >> 8 & 0xff;
-        if coefficients & LAST == 0 {
-            self.pass_ac(reader, 63 - coefficients)?;
-        }
-        Ok(entry as i32 >> 16)
-    }
-
-    /// Passes over the AC coefficients of a block of which `left` are to come.
-    #[inline(always)]
-    pub fn pass_ac(&self, reader: &mut BitReader<'_>, mut left: u32) -> Result<()> {
-        loop {
-            reader.refill();
-            let entry = u32::from(self.more[reader.peek(MORE_BITS)]);
-            let coefficients = entry >> 8;
-            if coefficients & !LAST < left && entry != 0 {
-                reader.skip(entry & 0xff);
-                if coefficients & LAST != 0 {
-                    return Ok(());
-                }
-                left -= coefficients;
-            } else {
-                // A long code, or the last coefficients: one by one.
-                let (run, size) = self.ac_symbol(reader)?;
-                if run == 0 && size == 0 {
-                    return Ok(());
-                }
-                reader.skip(size);
-                if run + 1 > left {
-                    return damaged("a block has too many coefficients", reader.byte());
-                }
-                left -= run + 1;
-                if left == 0 {
-                    return Ok(());
-                }
-            }
-        }
     }
 
     /// Reads a DC difference (T.81, F.2.2.1).
@@ -226,39 +161,27 @@ impl Tables {
         }
         Ok((run, size))
     }
-}
 
-/// How many bits and coefficients the symbols take that start within `window`, of `width` bits, from bit `at`
-/// on: as many as have their whole code there.
-fn several(ac: &Codes, window: u32, width: u32, mut at: u32) -> (u32, u32) {
-    let mut coefficients = 0;
-    while at < width && coefficients < MOST_COEFFICIENTS {
-        let rest = (window << at & ((1 << width) - 1)) << (MORE_BITS - width);
-        let (length, symbol) = ac.short[rest as usize];
-        let (length, run, size) = (u32::from(length), symbol >> 4, symbol & 15);
-        if length == 0 || length > width - at || size > 10 {
-            break;
+    /// Passes over the next AC coefficient of a block of which `left` are to come. Gives how many are to come
+    /// then.
+    pub fn pass_coefficient(&self, reader: &mut BitReader<'_>, left: u32) -> Result<u32> {
+        let (run, size) = self.ac_symbol(reader)?;
+        if run == 0 && size == 0 {
+            return Ok(0);
         }
-        if symbol == 0 {
-            return (at + length, coefficients | LAST);
+        reader.skip(size);
+        match left.checked_sub(run + 1) {
+            Some(left) => Ok(left),
+            None => damaged("a block has too many coefficients", reader.byte()),
         }
-        if size == 0 && run != 15 {
-            break;
-        }
-        at += length + u32::from(size);
-        coefficients += u32::from(run) + 1;
     }
-    (at, coefficients)
-}
 
-fn first_entry(dc: &Codes, ac: &Codes, window: u32) -> u32 {
-    let (length, size) = dc.short[(window << (MORE_BITS - FIRST_BITS)) as usize];
-    let (length, size) = (u32::from(length), u32::from(size));
-    let bits = length + size;
-    if length == 0 || size > 11 || bits > FIRST_BITS {
-        return 0;
+    /// Passes over the AC coefficients of a block.
+    pub fn pass_ac(&self, reader: &mut BitReader<'_>) -> Result<()> {
+        let mut left = 63;
+        while left > 0 {
+            left = self.pass_coefficient(reader, left)?;
+        }
+        Ok(())
     }
-    let extra = window >> (FIRST_BITS - bits) & ((1 << size) - 1);
-    let (bits, coefficients) = several(ac, window, FIRST_BITS, bits);
-    (extend(extra, size) as u32) << 16 | coefficients << 8 | bits
 }

@@ -38,8 +38,9 @@ impl Layout {
         }
     }
 
-    pub fn components(&self) -> usize {
-        self.count
+    /// Whether MCUs are made up as in `other`.
+    pub fn has_mcus_of(&self, other: &Self) -> bool {
+        (self.factors, self.count) == (other.factors, other.count)
     }
 
     fn largest(&self) -> (u32, u32) {

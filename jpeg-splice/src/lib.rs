@@ -57,6 +57,7 @@ mod layout;
 mod reader;
 mod splicer;
 mod standard;
+mod walk;
 mod writer;
 
 pub use drawing::{Drawing, Layer};

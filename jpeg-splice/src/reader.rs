@@ -64,6 +64,12 @@ impl<'a> BitReader<'a> {
         }
     }
 
+    /// Loads as much as there is room for: at least 56 bits.
+    #[inline(always)]
+    pub fn refill_all(&mut self) {
+        self.load();
+    }
+
     #[inline(always)]
     fn load(&mut self) {
         if let Some(bytes) = self.jpeg.get(self.next..)
@@ -78,25 +84,34 @@ impl<'a> BitReader<'a> {
                 return;
             }
         }
-        self.load_bytes();
+        // A copy goes out of line, so that this one can stay in registers.
+        *self = self.clone().load_bytes();
     }
 
     #[cold]
     #[inline(never)]
-    fn load_bytes(&mut self) {
+    fn load_bytes(mut self) -> Self {
         while self.count <= 56 {
-            let byte = match self.jpeg.get(self.next..) {
-                Some([0xff, 0x00, ..]) => {
+            let rest = self.jpeg.get(self.next..).unwrap_or_default();
+            let clean = rest
+                .first_chunk()
+                .map_or(0, |bytes| before_ff(u64::from_be_bytes(*bytes)));
+            if clean > 0 {
+                self.load_clean(rest, clean);
+                continue;
+            }
+            let byte = match rest {
+                [0xff, 0x00, ..] => {
                     self.next += 2;
                     self.stuffed += 1;
                     0xff
                 }
                 // A marker, or fill bytes before one.
-                Some([0xff, ..] | []) | None => {
+                [0xff, ..] | [] => {
                     self.missing += 8;
                     0
                 }
-                Some([byte, ..]) => {
+                [byte, ..] => {
                     self.next += 1;
                     *byte
                 }
@@ -104,6 +119,19 @@ impl<'a> BitReader<'a> {
             self.window |= u64::from(byte) << (56 - self.count);
             self.count += 8;
         }
+        self
+    }
+
+    /// Loads from eight bytes of which the first `clean` are no FF, above 0.
+    fn load_clean(&mut self, rest: &[u8], clean: u32) {
+        let loaded = clean.min((64 - self.count) / 8);
+        let bytes = rest
+            .first_chunk()
+            .map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        let wanted = bytes >> (64 - loaded * 8) << (64 - loaded * 8);
+        self.window |= wanted >> self.count;
+        self.count += loaded * 8;
+        self.next += loaded as usize;
     }
 
     /// The next bits, as an index into a table of 2^`bits` entries.
@@ -160,12 +188,23 @@ impl<'a> BitReader<'a> {
     }
 }
 
-/// Whether one of the eight bytes is FF: then its complement has a zero byte.
+/// The highest bit of each byte that is FF.
+#[inline(always)]
+fn ff_bits(bytes: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // Seven ones and one make a carry into the eighth bit, and none beyond.
+    ((bytes & (ONES * 0x7f)) + ONES) & bytes & (ONES * 0x80)
+}
+
+/// Whether one of the eight bytes is FF.
 #[inline(always)]
 pub(crate) fn has_ff(bytes: u64) -> bool {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let inverse = !bytes;
-    inverse.wrapping_sub(ONES) & bytes & (ONES << 7) != 0
+    ff_bits(bytes) != 0
+}
+
+/// How many of the eight bytes come before the first FF.
+fn before_ff(bytes: u64) -> u32 {
+    ff_bits(bytes).leading_zeros() / 8
 }
 
 #[cfg(test)]
@@ -175,20 +214,31 @@ mod tests {
     #[test]
     fn finds_ff() {
         assert!(!has_ff(0xfefe_0001_7f80_fe00));
+        assert_eq!(before_ff(0), 8);
         for byte in 0..8 {
-            assert!(has_ff(0xfe00_0180_fe7f_0011 | 0xff << (byte * 8)));
+            let bytes = 0xfe00_0180_fe7f_0011 | 0xff << (byte * 8);
+            assert!(has_ff(bytes));
+            assert_eq!(before_ff(bytes), 7 - byte);
         }
     }
 
     /// Data with stuffed bytes in every position, and a marker behind it.
     fn data() -> (Vec<u8>, Vec<bool>) {
         let bytes: Vec<u8> = (0..200u32)
-            .map(|i| if i % 7 == 3 || i % 31 < 2 { 0xff } else { (i * 37) as u8 & 0x7f })
+            .map(|i| {
+                if i % 7 == 3 || i % 31 < 2 {
+                    0xff
+                } else {
+                    (i * 37) as u8 & 0x7f
+                }
+            })
             .collect();
-        let bits = bytes.iter().flat_map(|byte| (0..8).map(move |bit| byte << bit & 0x80 != 0));
-        let stuffed = bytes.iter().flat_map(|&byte| {
-            std::iter::once(byte).chain((byte == 0xff).then_some(0))
-        });
+        let bits = bytes
+            .iter()
+            .flat_map(|byte| (0..8).map(move |bit| byte << bit & 0x80 != 0));
+        let stuffed = bytes
+            .iter()
+            .flat_map(|&byte| std::iter::once(byte).chain((byte == 0xff).then_some(0)));
         (stuffed.chain([0xff, 0xd9]).collect(), bits.collect())
     }
 
@@ -206,7 +256,9 @@ mod tests {
             let mut again = BitReader::at(&jpeg, place);
             reader.refill();
             again.refill();
-            let expected = bits[at..at + step].iter().fold(0, |n, &bit| n << 1 | u32::from(bit));
+            let expected = bits[at..at + step]
+                .iter()
+                .fold(0, |n, &bit| n << 1 | u32::from(bit));
             assert_eq!(reader.take(step as u32), expected);
             assert_eq!(again.take(step as u32), expected);
             at += step;

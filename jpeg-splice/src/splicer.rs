@@ -5,13 +5,17 @@ use std::ops::Range;
 use crate::block::{self, Quantized, SIXTEEN_ZEROS};
 use crate::cache::Cache;
 use crate::drawing::{Drawing, Paint};
-use crate::error::{Result, damaged};
+use crate::error::Result;
 use crate::frame::Frame;
+use crate::huffman::Tables;
 use crate::intervals::{self, next_marker};
 use crate::layout::{self, Layout};
 use crate::reader::{BitReader, Place};
 use crate::standard;
 use crate::writer::BitWriter;
+
+/// How many untouched MCUs make it worth while to bring them to their old bits of the bytes.
+const LONG_WAY: u32 = 256;
 
 /// Draws on JPEGs, and keeps between them what can be kept: tables, prepared drawings and memory. Meant to be used
 /// for all frames of one stream.
@@ -98,7 +102,8 @@ impl Splicer {
             }));
         }
         if drawings > 1 {
-            self.touched.sort_unstable_by_key(|touched| (touched.mcu, touched.drawing));
+            self.touched
+                .sort_unstable_by_key(|touched| (touched.mcu, touched.drawing));
         }
     }
 }
@@ -107,6 +112,8 @@ impl Splicer {
 struct Pass<'a> {
     jpeg: &'a [u8],
     cache: &'a Cache,
+    /// Of each component.
+    tables: [&'a Tables; 3],
     work: &'a mut Work,
     writer: BitWriter<'a>,
     /// Up to where the JPEG has been written, or need not be.
@@ -143,6 +150,7 @@ impl<'a> Pass<'a> {
         Self {
             jpeg,
             cache,
+            tables: [0, 1, 2].map(|component| cache.tables(component)),
             work,
             writer: BitWriter::new(out),
             copied: frame.scan,
@@ -181,7 +189,9 @@ impl<'a> Pass<'a> {
         mcus: Range<u32>,
         mut touched: &[TouchedBy],
     ) -> Result<usize> {
-        self.writer.out.extend_from_slice(&self.jpeg[self.copied..start]);
+        self.writer
+            .out
+            .extend_from_slice(&self.jpeg[self.copied..start]);
         let mut progress = Progress {
             reader: BitReader::new(self.jpeg, start),
             mcu: mcus.start,
@@ -195,8 +205,9 @@ impl<'a> Pass<'a> {
             self.writer.copy(self.jpeg, written, place);
             self.gather_run(&mut progress, &mut touched, mcus.end)?;
             written = progress.reader.place();
-            let is_last = touched.is_empty() && progress.mcu < mcus.end;
-            self.write_run(is_last.then_some(written.bit))?;
+            let next = touched.first().map_or(mcus.end, |touched| touched.mcu);
+            let is_followed = next - progress.mcu >= LONG_WAY;
+            self.write_run(is_followed.then_some(written.bit))?;
         }
         progress.reader.check()?;
         if progress.mcu < mcus.end && self.writer.bit() == written.bit {
@@ -215,24 +226,14 @@ impl<'a> Pass<'a> {
 
     /// Passes over all MCUs before `until`, which nothing is drawn on.
     fn pass_over(&self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
-        let mut kinds = [(0, self.cache.tables(0)); 10];
-        for (kind, place) in kinds.iter_mut().zip(&self.places) {
-            *kind = (place.component, self.cache.tables(place.component));
-        }
-        let kinds = &kinds[..self.blocks];
-        let mut reader = progress.reader.clone();
-        let mut dc = progress.old_dc;
-        for _ in progress.mcu..until {
-            for &(component, tables) in kinds {
-                let difference = tables.pass_block(&mut reader)?;
-                dc[component] = dc[component].wrapping_add(difference);
-            }
-            // A picture may claim to be far larger than its data.
-            reader.check()?;
-        }
-        progress.reader = reader;
-        progress.old_dc = dc;
-        progress.new_dc = dc;
+        let mcus = until - progress.mcu;
+        self.cache.walker().pass(
+            &mut progress.reader,
+            &self.tables,
+            mcus,
+            &mut progress.old_dc,
+        )?;
+        progress.new_dc = progress.old_dc;
         progress.mcu = until;
         Ok(())
     }
@@ -262,7 +263,9 @@ impl<'a> Pass<'a> {
 
     fn gather_mcu(&mut self, progress: &mut Progress<'a>, touched: &[TouchedBy]) -> Result<()> {
         for block in 0..self.blocks {
-            let is_painted = touched.iter().any(|touched| self.paint(touched, block).is_some());
+            let is_painted = touched
+                .iter()
+                .any(|touched| self.paint(touched, block).is_some());
             if is_painted {
                 self.gather_painted(progress, block, touched)?;
             } else {
@@ -291,19 +294,21 @@ impl<'a> Pass<'a> {
         touched: &[TouchedBy],
     ) -> Result<()> {
         let component = self.places[block].component;
-        let tables = self.cache.tables(component);
+        let tables = self.tables[component];
         let multipliers = self.cache.multipliers(component);
         let difference = tables.dc_difference(&mut progress.reader)?;
         let dc = progress.old_dc[component].wrapping_add(difference);
         progress.old_dc[component] = dc;
         let quantized = match self.opaque(touched, block) {
             Some(quantized) => {
-                tables.pass_ac(&mut progress.reader, 63)?;
+                tables.pass_ac(&mut progress.reader)?;
                 *quantized
             }
             None => {
                 let coefficients = block::decode(tables, &mut progress.reader, dc)?;
-                let paints = touched.iter().filter_map(|touched| self.paint(touched, block));
+                let paints = touched
+                    .iter()
+                    .filter_map(|touched| self.paint(touched, block));
                 Quantized::round(&paints.fold(coefficients, |coefficients, paint| {
                     block::paint(coefficients, paint, multipliers)
                 }))
@@ -328,7 +333,7 @@ impl<'a> Pass<'a> {
     /// A block that keeps its bits, but for the DC difference if the block before has changed.
     fn gather_kept(&mut self, progress: &mut Progress<'a>, block: usize) -> Result<()> {
         let component = self.places[block].component;
-        let tables = self.cache.tables(component);
+        let tables = self.tables[component];
         let mut from = progress.reader.place();
         let difference = tables.dc_difference(&mut progress.reader)?;
         let is_new = progress.old_dc[component] != progress.new_dc[component];
@@ -342,7 +347,7 @@ impl<'a> Pass<'a> {
         }
         progress.old_dc[component] = dc;
         progress.new_dc[component] = dc;
-        tables.pass_ac(&mut progress.reader, 63)?;
+        tables.pass_ac(&mut progress.reader)?;
         let to = progress.reader.place();
         match self.work.pieces.last_mut() {
             Some(Piece::Bits { to: end, .. }) if *end == from => *end = to,
@@ -370,14 +375,16 @@ impl<'a> Pass<'a> {
             match *piece {
                 Piece::Bits { from, to } => self.writer.copy(self.jpeg, from, to),
                 Piece::Dc { block, difference } => {
-                    let tables = self.cache.tables(self.places[usize::from(block)].component);
+                    let tables = self.tables[self.places[usize::from(block)].component];
                     block::write_dc(tables, &mut self.writer, difference)?;
                 }
                 Piece::Ac { index } => {
                     let coded = &self.work.blocks[index as usize];
                     let component = self.places[usize::from(coded.block)].component;
-                    let tables = self.cache.tables(component);
-                    coded.quantized.write_ac(tables, &mut self.writer, coded.fill)?;
+                    let tables = self.tables[component];
+                    coded
+                        .quantized
+                        .write_ac(tables, &mut self.writer, coded.fill)?;
                 }
             }
         }
@@ -428,7 +435,7 @@ impl<'a> Pass<'a> {
     /// How long the code for sixteen zeros is in a gathered block's table; 0 if there is none.
     fn zeros_length(&self, block: usize) -> u32 {
         let place = self.places[usize::from(self.work.blocks[block].block)];
-        let tables = self.cache.tables(place.component);
+        let tables = self.tables[place.component];
         tables.ac.length(SIXTEEN_ZEROS).unwrap_or(0)
     }
 }

@@ -54,8 +54,16 @@ pub(crate) const CHROMA_AC: HuffmanSpec<'static> = HuffmanSpec {
 
 /// All four as one DHT segment, marker included.
 pub(crate) fn dht_segment(out: &mut Vec<u8>) {
-    let tables = [(0x00, LUMA_DC), (0x10, LUMA_AC), (0x01, CHROMA_DC), (0x11, CHROMA_AC)];
-    let length: usize = tables.iter().map(|(_, table)| 17 + table.values.len()).sum();
+    let tables = [
+        (0x00, LUMA_DC),
+        (0x10, LUMA_AC),
+        (0x01, CHROMA_DC),
+        (0x11, CHROMA_AC),
+    ];
+    let length: usize = tables
+        .iter()
+        .map(|(_, table)| 17 + table.values.len())
+        .sum();
     out.extend([0xff, 0xc4]);
     out.extend((length as u16 + 2).to_be_bytes());
     for (kind, table) in tables {

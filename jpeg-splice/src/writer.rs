@@ -143,7 +143,13 @@ mod tests {
     /// Bytes with many FF, and the same as coded data.
     fn data() -> (Vec<u8>, Vec<u8>) {
         let bytes: Vec<u8> = (0..997u32)
-            .map(|i| if i % 5 == 0 || i % 97 < 9 { 0xff } else { (i * 101) as u8 })
+            .map(|i| {
+                if i % 5 == 0 || i % 97 < 9 {
+                    0xff
+                } else {
+                    (i * 101) as u8
+                }
+            })
             .collect();
         let mut stuffed = Vec::new();
         let mut writer = BitWriter::new(&mut stuffed);
@@ -167,7 +173,10 @@ mod tests {
         let (bytes, stuffed) = data();
         let pairs = stuffed.windows(2).filter(|pair| pair[0] == 0xff);
         assert!(pairs.clone().all(|pair| pair[1] == 0));
-        assert_eq!(pairs.count() , bytes.iter().filter(|&&byte| byte == 0xff).count());
+        assert_eq!(
+            pairs.count(),
+            bytes.iter().filter(|&&byte| byte == 0xff).count()
+        );
     }
 
     #[test]
@@ -175,7 +184,15 @@ mod tests {
         let (_, source) = data();
         let start = BitReader::new(&source, 0).place();
         for lead in 0..9 {
-            for (skip, count) in [(0, 0), (0, 7801), (3, 64), (8, 65), (21, 3000), (1, 5), (9, 130)] {
+            for (skip, count) in [
+                (0, 0),
+                (0, 7801),
+                (3, 64),
+                (8, 65),
+                (21, 3000),
+                (1, 5),
+                (9, 130),
+            ] {
                 let mut reader = BitReader::new(&source, 0);
                 reader.refill();
                 reader.skip(skip);
@@ -194,7 +211,11 @@ mod tests {
                 writer.copy(&source, from, to);
                 writer.finish();
                 let copied = bits(&out, start, u64::from(lead) + u64::from(count));
-                assert_eq!(copied[lead as usize..], bits(&source, from, count.into()), "{lead} {skip} {count}");
+                assert_eq!(
+                    copied[lead as usize..],
+                    bits(&source, from, count.into()),
+                    "{lead} {skip} {count}"
+                );
             }
         }
     }

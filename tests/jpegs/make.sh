@@ -21,3 +21,12 @@ convert "$tmp/odd.ppm" -colorspace CMYK -quality 85 cmyk.jpg
 ffmpeg -v error -y -i "$tmp/odd.ppm" -pix_fmt yuvj422p -q:v 4 -bitexact ffmpeg.jpg
 convert "$tmp/odd.ppm" -quality 85 -set comment "left as it is" comment.jpg
 head -c 3000 420.jpg >cut.jpg
+# As USB cameras send them: without Huffman tables.
+python3 - <<'CUT'
+jpeg = open("422.jpg", "rb").read()
+while (at := jpeg.find(b"\xff\xc4")) >= 0:
+    jpeg = jpeg[:at] + jpeg[at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big") :]
+open("nodht.jpg", "wb").write(jpeg)
+CUT
+# With fill bytes before its markers.
+perl -0777 -pe 's/\xff([\xd0-\xd7\xd9\xda])/\xff\xff\xff$1/g' restart.jpg >fill.jpg

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use jpeg_splice::Splicer;
 
 use super::codec;
 use super::drawing::Drawing;
@@ -10,7 +11,7 @@ use super::plan::{Demand, Path};
 use crate::filter::contract::{Image, ImageRef};
 use crate::jpeg::Header;
 
-/// A picture with drawings that are not on it yet.
+/// A picture, and what is drawn on it.
 pub struct Canvas<'a> {
     source: &'a Bytes,
     header: Result<Header, String>,
@@ -18,9 +19,10 @@ pub struct Canvas<'a> {
     /// Width × height × 3 bytes of RGB, once somebody needed them.
     pixels: Option<(u32, u32)>,
     rgb: Vec<u8>,
-    waiting: Vec<Arc<Drawing>>,
-    /// Whether `rgb` differs from what the JPEG holds.
-    drawn_on: bool,
+    /// Everything drawn on the camera's picture, or on a transform's.
+    drawings: Vec<Arc<Drawing>>,
+    /// How many of them are in `rgb`.
+    blended: usize,
     transformed_by: Option<String>,
 }
 
@@ -33,8 +35,8 @@ impl<'a> Canvas<'a> {
             quality,
             pixels: None,
             rgb: spare,
-            waiting: Vec::new(),
-            drawn_on: false,
+            drawings: Vec::new(),
+            blended: 0,
             transformed_by: None,
         }
     }
@@ -62,7 +64,7 @@ impl<'a> Canvas<'a> {
     pub fn draw(&mut self, drawing: Arc<Drawing>) {
         let (width, height) = self.size().unwrap_or_default();
         if !drawing.is_empty_on(width, height) {
-            self.waiting.push(drawing);
+            self.drawings.push(drawing);
         }
     }
 
@@ -78,10 +80,10 @@ impl<'a> Canvas<'a> {
                 .map_err(|why| format!("the camera's picture {why}"))?;
             self.pixels = Some((width, height));
         }
-        self.drawn_on |= !self.waiting.is_empty();
-        for drawing in self.waiting.drain(..) {
+        for drawing in &self.drawings[self.blended..] {
             drawing.blend_over(&mut self.rgb, width, height);
         }
+        self.blended = self.drawings.len();
         Ok(ImageRef {
             width,
             height,
@@ -93,6 +95,8 @@ impl<'a> Canvas<'a> {
     pub fn replace(&mut self, image: Image, transform: &str) {
         self.pixels = Some((image.width, image.height));
         self.rgb = image.rgb;
+        self.drawings.clear();
+        self.blended = 0;
         self.transformed_by = Some(transform.to_owned());
     }
 
@@ -101,25 +105,54 @@ impl<'a> Canvas<'a> {
         match &self.transformed_by {
             _ if chain_is_empty => Demand::EmptyChain,
             Some(transform) => Demand::Pixels(transform),
-            None if self.drawn_on || !self.waiting.is_empty() => Demand::Drawing,
+            None if !self.drawings.is_empty() => Demand::Drawing,
             None => Demand::Nothing,
         }
     }
 
-    /// The JPEG that `path` makes of it.
+    /// The JPEG that `path` makes of it, on which way it really came about, and why.
     ///
     /// # Errors
     /// The picture can't be decoded or encoded.
-    pub fn finish(&mut self, path: Path) -> Result<Bytes, String> {
+    pub fn finish(
+        &mut self,
+        (path, reason): (Path, String),
+        splicer: &mut Splicer,
+    ) -> Result<(Bytes, Path, String), String> {
         match path {
-            Path::Passthrough => Ok(self.source.clone()),
-            Path::Recode => {
-                self.image()?;
-                let header = self.header.as_ref().map_err(Clone::clone)?;
-                let size = self.known_size()?;
-                codec::encode(&self.rgb, size, self.quality, header, self.source)
-            }
+            Path::Passthrough => Ok((self.source.clone(), path, reason)),
+            Path::Splice => match self.splice(splicer) {
+                Ok(jpeg) => Ok((jpeg, path, reason)),
+                Err(why) => {
+                    let reason = format!("{reason}, but {why}");
+                    Ok((self.recode()?, Path::Recode, reason))
+                }
+            },
+            Path::Recode => Ok((self.recode()?, path, reason)),
         }
+    }
+
+    fn splice(&self, splicer: &mut Splicer) -> Result<Bytes, String> {
+        let header = self.header.as_ref().map_err(Clone::clone)?;
+        if header.components == 1 && !self.drawings.iter().all(|drawing| drawing.is_grey()) {
+            return Err("the camera's picture is grey and the drawing is not".to_owned());
+        }
+        let drawings: Vec<_> = self
+            .drawings
+            .iter()
+            .map(|drawing| drawing.for_jpeg())
+            .collect();
+        let mut jpeg = Vec::new();
+        let spliced = splicer.splice(self.source, &drawings, &mut jpeg);
+        spliced.map_err(|error| error.to_string())?;
+        Ok(jpeg.into())
+    }
+
+    fn recode(&mut self) -> Result<Bytes, String> {
+        self.image()?;
+        let header = self.header.as_ref().map_err(Clone::clone)?;
+        let size = self.known_size()?;
+        codec::encode(&self.rgb, size, self.quality, header, self.source)
     }
 
     /// Gives the memory back.

@@ -1,34 +1,74 @@
 //! An overlay's layers, and how they are drawn on pixels.
 
-use crate::filter::contract::Layer;
+use jpeg_splice::Layer;
+
+use crate::filter::contract;
 
 /// What an overlay last drew.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Drawing {
-    layers: Vec<Layer>,
+    layers: jpeg_splice::Drawing,
+    is_grey: bool,
+}
+
+impl Default for Drawing {
+    /// Nothing.
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
 }
 
 impl Drawing {
     /// Keeps the layers that have anything to show. They must have passed the filter host's checks.
-    pub fn new(mut layers: Vec<Layer>) -> Self {
-        layers.retain(|layer| layer.rgba.iter().skip(3).step_by(4).any(|&alpha| alpha > 0));
-        Self { layers }
+    pub fn new(layers: Vec<contract::Layer>) -> Self {
+        let is_visible = |layer: &contract::Layer| {
+            let mut alphas = layer.rgba.iter().skip(3).step_by(4);
+            alphas.any(|&alpha| alpha > 0)
+        };
+        let layers = layers.into_iter().filter(is_visible).map(|layer| Layer {
+            x: layer.x,
+            y: layer.y,
+            width: layer.width,
+            height: layer.height,
+            rgba: layer.rgba,
+        });
+        let layers: Vec<Layer> = layers.collect();
+        Self {
+            is_grey: layers.iter().all(is_grey),
+            layers: jpeg_splice::Drawing::new(layers)
+                .expect("the filter host has checked the layers' sizes"),
+        }
+    }
+
+    /// The same, to be drawn on a JPEG.
+    pub fn for_jpeg(&self) -> &jpeg_splice::Drawing {
+        &self.layers
+    }
+
+    /// Whether it has no colours.
+    pub fn is_grey(&self) -> bool {
+        self.is_grey
     }
 
     /// Whether it leaves a picture of `width` × `height` as it is.
     pub fn is_empty_on(&self, width: u32, height: u32) -> bool {
-        let visible = |layer| Part::of(layer, width, height).is_some();
-        !self.layers.iter().any(visible)
+        let visible = |layer: &Layer| Part::of(layer, width, height).is_some();
+        !self.layers.layers().iter().any(visible)
     }
 
     /// Draws the layers over 8-bit RGB of `width` × `height` × 3 bytes, rows from top to bottom.
     pub fn blend_over(&self, rgb: &mut [u8], width: u32, height: u32) {
-        for layer in &self.layers {
+        for layer in self.layers.layers() {
             if let Some(part) = Part::of(layer, width, height) {
                 blend(layer, &part, rgb, width);
             }
         }
     }
+}
+
+fn is_grey(layer: &Layer) -> bool {
+    let mut pixels = layer.rgba.chunks_exact(4);
+    pixels.all(|pixel| pixel[3] == 0 || (pixel[0] == pixel[1] && pixel[1] == pixel[2]))
 }
 
 /// The part of a layer that lies inside the picture, in the layer's pixels.
@@ -80,8 +120,8 @@ fn blend_pixel(under: &mut [u8], over: &[u8]) {
 mod tests {
     use super::*;
 
-    fn layer(x: i32, y: i32, width: u32, height: u32, pixel: [u8; 4]) -> Layer {
-        Layer {
+    fn layer(x: i32, y: i32, width: u32, height: u32, pixel: [u8; 4]) -> contract::Layer {
+        contract::Layer {
             x,
             y,
             width,
@@ -106,7 +146,7 @@ mod tests {
     }
 
     /// The picture as text: `#` where it was drawn on.
-    fn drawn(layers: Vec<Layer>) -> String {
+    fn drawn(layers: Vec<contract::Layer>) -> String {
         let mut rgb = vec![0; 4 * 3 * 3];
         Drawing::new(layers).blend_over(&mut rgb, 4, 3);
         let mark = |pixel: &[u8]| if pixel == [0; 3] { '.' } else { '#' };

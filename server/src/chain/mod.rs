@@ -18,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jpeg_splice::Splicer;
 
 pub use build::{Loader, build};
 pub use plan::Path;
@@ -66,6 +67,8 @@ pub struct Chain {
     variables: Arc<[(String, String)]>,
     /// The picture's memory, used again for the next.
     spare: Vec<u8>,
+    /// Keeps what drawing on the camera's JPEGs needs.
+    splicer: Splicer,
 }
 
 impl Chain {
@@ -86,6 +89,7 @@ impl Chain {
             engine: engine.clone(),
             variables: [].into(),
             spare: Vec::new(),
+            splicer: Splicer::new(),
         }
     }
 
@@ -107,8 +111,8 @@ impl Chain {
         let spare = std::mem::take(&mut self.spare);
         let mut canvas = Canvas::new(&frame.jpeg, spare, self.quality);
         let result = self.run_steps(frame, &mut canvas).and_then(|()| {
-            let (path, reason) = plan(canvas.demand(self.steps.is_empty()));
-            let jpeg = canvas.finish(path)?;
+            let plan = plan(canvas.demand(self.steps.is_empty()));
+            let (jpeg, path, reason) = canvas.finish(plan, &mut self.splicer)?;
             Ok(FilteredFrame {
                 jpeg,
                 size: canvas.size(),

@@ -6,18 +6,21 @@
 pub enum Path {
     /// The camera's own bytes, untouched.
     Passthrough,
+    /// Only the blocks under drawings were coded again.
+    Splice,
     /// Decoded, filtered, and encoded again.
     Recode,
 }
 
 impl Path {
     /// All paths, the cheapest first.
-    pub const ALL: [Self; 2] = [Self::Passthrough, Self::Recode];
+    pub const ALL: [Self; 3] = [Self::Passthrough, Self::Splice, Self::Recode];
 
     /// What the API and the page call it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Passthrough => "passthrough",
+            Self::Splice => "splice",
             Self::Recode => "recode",
         }
     }
@@ -30,18 +33,19 @@ pub enum Demand<'a> {
     EmptyChain,
     /// No step changed anything.
     Nothing,
-    /// Only layers are to be drawn over the JPEG. This is where drawing without decoding will fit.
+    /// Only layers are to be drawn over the JPEG.
     Drawing,
     /// The transform of this name changed the pixels.
     Pixels(&'a str),
 }
 
-/// The path, and why it is that one, in words for the page.
+/// The cheapest path that may do, and why it is that one, in words for the page. A JPEG that can't be spliced
+/// is recoded.
 pub fn plan(demand: Demand<'_>) -> (Path, String) {
     match demand {
         Demand::EmptyChain => (Path::Passthrough, "the chain is empty".to_owned()),
         Demand::Nothing => (Path::Passthrough, "no filter drew anything".to_owned()),
-        Demand::Drawing => (Path::Recode, "filters drew on the picture".to_owned()),
+        Demand::Drawing => (Path::Splice, "filters only drew on the picture".to_owned()),
         Demand::Pixels(filter) => (Path::Recode, format!("`{filter}` works on pixels")),
     }
 }

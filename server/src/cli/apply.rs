@@ -155,7 +155,7 @@ impl Totals {
         let per_frame = self.cpu.as_secs_f64() * 1000.0 / self.frames.max(1) as f64;
         let paths: BTreeMap<_, _> = chain::Path::ALL
             .iter()
-            .map(|path| (path.name(), self.paths.get(path).copied().unwrap_or(0)))
+            .map(|path| (*path, self.paths.get(path).copied().unwrap_or(0)))
             .collect();
         if json {
             let numbers = serde_json::json!({
@@ -168,7 +168,7 @@ impl Totals {
         }
         let paths: Vec<_> = paths
             .iter()
-            .map(|(path, count)| format!("{count} {path}"))
+            .map(|(path, count)| format!("{count} {}", path.name()))
             .collect();
         println!(
             "frames: {} ({}); CPU time per frame: {per_frame:.3} ms",

@@ -1,0 +1,247 @@
+//! What drawing costs: spliced, and decoded, drawn and encoded again. `cargo bench -p jpeg-splice` prints medians
+//! over rounds that alternate between the candidates, so that what is compared ran at the same time on the same
+//! machine.
+//!
+//! `FRAMES=a.jpg,b.jpg` measures on these pictures; without it drawn ones of three sizes and samplings. With
+//! `--features bench-turbojpeg` libjpeg-turbo's C library runs beside (needs cmake and nasm).
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use jpeg_splice::{Drawing, Layer, Splicer};
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+
+const ROUNDS: usize = 40;
+const QUALITY: u8 = 85;
+
+struct Frames {
+    name: String,
+    jpegs: Vec<Vec<u8>>,
+    width: u32,
+    height: u32,
+    sampling: Subsampling,
+}
+
+fn main() {
+    for frames in all_frames() {
+        measure(&frames);
+    }
+}
+
+fn all_frames() -> Vec<Frames> {
+    if let Ok(names) = std::env::var("FRAMES") {
+        let read =
+            |name: &str| std::fs::read(name).unwrap_or_else(|error| panic!("{name}: {error}"));
+        return vec![frames(
+            "FRAMES".to_owned(),
+            names.split(',').map(read).collect(),
+            Subsampling::S422,
+        )];
+    }
+    let mut all = Vec::new();
+    for (width, height) in [(768, 576), (1920, 1080), (3840, 2160)] {
+        for sampling in [Subsampling::S420, Subsampling::S422, Subsampling::S444] {
+            let rgb = scene(width, height);
+            let jpeg = encode(&rgb, width, height, sampling);
+            all.push(frames(format!("drawn, {sampling:?}"), vec![jpeg], sampling));
+        }
+    }
+    all
+}
+
+fn frames(name: String, jpegs: Vec<Vec<u8>>, sampling: Subsampling) -> Frames {
+    let (width, height) = decode(&jpegs[0]).1;
+    Frames {
+        name,
+        jpegs,
+        width,
+        height,
+        sampling,
+    }
+}
+
+/// Smooth areas, edges and grain, about as much as a camera's picture has.
+fn scene(width: u32, height: u32) -> Vec<u8> {
+    let mut grain = 1u32;
+    let mut rgb = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            grain = grain.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let edge = if (x / 97 + y / 61) % 3 == 0 {
+                50.0
+            } else {
+                0.0
+            };
+            let wave = ((x as f32 / 90.0).sin() + (y as f32 / 70.0).cos()) * 40.0;
+            let value = 110.0 + wave + edge + (grain >> 28) as f32;
+            rgb.extend([value, value * 0.9, value * 0.8].map(|v| v as u8));
+        }
+    }
+    rgb
+}
+
+fn encode(rgb: &[u8], width: u32, height: u32, sampling: Subsampling) -> Vec<u8> {
+    Encoder::new(rgb, width as usize, height as usize, PixelFormat::Rgb)
+        .quality(QUALITY)
+        .subsampling(sampling)
+        .encode()
+        .expect("an encoder's own limits")
+}
+
+fn decode(jpeg: &[u8]) -> (Vec<u8>, (u32, u32)) {
+    let mut decoder = JpegDecoder::new(ZCursor::new(jpeg));
+    let rgb = decoder.decode().expect("a JPEG");
+    let (width, height) = decoder.dimensions().expect("decoded");
+    (rgb, (width as u32, height as u32))
+}
+
+/// About 400 × 40 pixels, as large as a timestamp: a half-transparent box with soft white shapes.
+fn timestamp() -> Layer {
+    layer(16, 16, 400, 40, |x, y| {
+        let shape = ((x as f32 * 0.55).sin() * (y as f32 * 0.35).cos() * 3.0 - 0.8).clamp(0.0, 1.0);
+        let value = (shape * 255.0) as u8;
+        [value, value, value, 128 + (shape * 127.0) as u8]
+    })
+}
+
+/// 160 × 60 pixels, half-transparent.
+fn logo(frames: &Frames) -> Layer {
+    let (x, y) = (frames.width as i32 - 176, frames.height as i32 - 76);
+    layer(x, y, 160, 60, |x, y| {
+        [(x % 160) as u8, 90, (y * 4) as u8, 128]
+    })
+}
+
+fn layer(x: i32, y: i32, width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Layer {
+    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    Layer {
+        x,
+        y,
+        width,
+        height,
+        rgba: pixels.flat_map(|(x, y)| pixel(x, y)).collect(),
+    }
+}
+
+fn measure(frames: &Frames) {
+    let bytes: usize = frames.jpegs.iter().map(Vec::len).sum();
+    println!(
+        "{} {}×{}, {} KB a frame",
+        frames.name,
+        frames.width,
+        frames.height,
+        bytes / frames.jpegs.len() / 1000
+    );
+    let drawing = |layers| Drawing::new(layers).expect("four bytes a pixel");
+    let top = drawing(vec![timestamp()]);
+    let bottom = drawing(vec![logo(frames)]);
+    let candidates: Vec<Candidate<'_>> = vec![
+        ("timestamp, spliced", Box::new(splicer(vec![&top]))),
+        ("logo, spliced", Box::new(splicer(vec![&bottom]))),
+        ("both, spliced", Box::new(splicer(vec![&top, &bottom]))),
+        (
+            "both, decoded and encoded",
+            Box::new(|jpeg| recode(jpeg, frames, &[&top, &bottom])),
+        ),
+        #[cfg(feature = "bench-turbojpeg")]
+        ("decoded and encoded in C", Box::new(turbojpeg(frames))),
+    ];
+    report(frames, candidates);
+}
+
+type Candidate<'a> = (&'static str, Box<dyn FnMut(&[u8]) -> usize + 'a>);
+
+fn splicer<'a>(drawings: Vec<&'a Drawing>) -> impl FnMut(&[u8]) -> usize + 'a {
+    let mut splicer = Splicer::new();
+    let mut out = Vec::new();
+    move |jpeg| {
+        splicer
+            .splice(jpeg, &drawings, &mut out)
+            .expect("a baseline JPEG");
+        out.len()
+    }
+}
+
+fn recode(jpeg: &[u8], frames: &Frames, drawings: &[&Drawing]) -> usize {
+    let (mut rgb, (width, height)) = decode(jpeg);
+    for layer in drawings.iter().flat_map(|drawing| drawing.layers()) {
+        for (row, pixels) in layer
+            .rgba
+            .chunks_exact(layer.width as usize * 4)
+            .enumerate()
+        {
+            let at = ((layer.y as usize + row) * width as usize + layer.x as usize) * 3;
+            for (under, over) in rgb[at..].chunks_exact_mut(3).zip(pixels.chunks_exact(4)) {
+                for (under, &color) in under.iter_mut().zip(over) {
+                    let sum = u32::from(color) * u32::from(over[3])
+                        + u32::from(*under) * u32::from(255 - over[3]);
+                    *under = ((sum + 127) / 255) as u8;
+                }
+            }
+        }
+    }
+    encode(&rgb, width, height, frames.sampling).len()
+}
+
+#[cfg(feature = "bench-turbojpeg")]
+fn turbojpeg(frames: &Frames) -> impl FnMut(&[u8]) -> usize {
+    let sampling = match frames.sampling {
+        Subsampling::S420 => turbojpeg::Subsamp::Sub2x2,
+        Subsampling::S422 => turbojpeg::Subsamp::Sub2x1,
+        _ => turbojpeg::Subsamp::None,
+    };
+    let mut decompressor = turbojpeg::Decompressor::new().expect("libjpeg-turbo");
+    let mut compressor = turbojpeg::Compressor::new().expect("libjpeg-turbo");
+    compressor
+        .set_quality(i32::from(QUALITY))
+        .expect("a quality");
+    compressor.set_subsamp(sampling).expect("a sampling");
+    let (width, height) = (frames.width as usize, frames.height as usize);
+    let mut image = turbojpeg::Image {
+        pixels: vec![0; width * height * 3],
+        width,
+        pitch: width * 3,
+        height,
+        format: turbojpeg::PixelFormat::RGB,
+    };
+    move |jpeg| {
+        decompressor
+            .decompress(jpeg, image.as_deref_mut())
+            .expect("a JPEG");
+        compressor
+            .compress_to_vec(image.as_deref())
+            .expect("pixels")
+            .len()
+    }
+}
+
+fn report(frames: &Frames, mut candidates: Vec<Candidate<'_>>) {
+    let mut times = vec![Vec::new(); candidates.len()];
+    let mut sizes = vec![0; candidates.len()];
+    for round in 0..ROUNDS {
+        for ((_, run), (times, size)) in candidates.iter_mut().zip(times.iter_mut().zip(&mut sizes))
+        {
+            let jpeg = &frames.jpegs[round % frames.jpegs.len()];
+            let start = Instant::now();
+            *size = black_box(run(jpeg));
+            times.push(start.elapsed());
+        }
+    }
+    let medians: Vec<Duration> = times
+        .iter_mut()
+        .map(|times| {
+            times.sort_unstable();
+            times[times.len() / 2]
+        })
+        .collect();
+    let last = medians[medians.len() - 1];
+    for (((name, _), median), size) in candidates.iter().zip(&medians).zip(sizes) {
+        println!(
+            "  {name:28} {:9.3} ms   1/{:<5.1} {size} bytes",
+            median.as_secs_f64() * 1e3,
+            last.as_secs_f64() / median.as_secs_f64()
+        );
+    }
+}
