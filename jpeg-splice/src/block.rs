@@ -54,19 +54,16 @@ pub(crate) fn paint(mut block: Block, paint: &Paint, multipliers: &Multipliers) 
         Paint::Opaque(new) => multiply(new, &multipliers.forward),
         Paint::Even { keep, add } => {
             // The transform is linear, so there is no need for samples.
-            for at in 0..64 {
-                block[at] = block[at] * keep + add[at] * multipliers.forward[at];
-            }
-            block
+            let add = multiply(add, &multipliers.forward);
+            std::array::from_fn(|at| block[at] * keep + add[at])
         }
-        Paint::Uneven { keep, add } => {
+        Paint::Uneven(uneven) => {
             block = multiply(&block, &multipliers.inverse);
             dct::inverse(&mut block);
-            for at in 0..64 {
+            block = std::array::from_fn(|at| {
                 // Decoders cut samples off at these.
-                let sample = block[at].clamp(-128.0, 127.0);
-                block[at] = sample * keep[at] + add[at];
-            }
+                block[at].clamp(-128.0, 127.0) * uneven.keep[at] + uneven.add[at]
+            });
             dct::forward(&mut block);
             multiply(&block, &multipliers.forward)
         }
@@ -84,11 +81,10 @@ impl Quantized {
     pub fn round(block: &Block) -> Self {
         // The sum's last bits are the rounded number: quicker than `round` on many a processor.
         const MAGIC: f32 = 12_582_912.0;
-        let mut rounded = [0i16; 64];
-        for at in 0..64 {
-            let value = block[at].clamp(-LARGEST_AC, LARGEST_AC) + MAGIC;
-            rounded[at] = value.to_bits() as i16;
-        }
+        let mut rounded = block.map(|value| {
+            let value = value.clamp(-LARGEST_AC, LARGEST_AC) + MAGIC;
+            value.to_bits() as i16
+        });
         let dc = block[0].clamp(SMALLEST_DC, LARGEST_AC) + MAGIC;
         rounded[0] = dc.to_bits() as i16;
         Self::in_zigzag(&rounded)

@@ -4,6 +4,8 @@
 //!
 //! Each step works on eight columns at once, which compilers turn into vector instructions.
 
+use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
+
 /// 8 × 8 samples or coefficients, rows from top to bottom.
 pub(crate) type Block = [f32; 64];
 
@@ -90,6 +92,10 @@ fn transpose(rows: &Rows) -> Rows {
 }
 
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "compilers make vectors of the eight columns"
+)]
 fn forward_columns(rows: &mut Rows) {
     for x in 0..8 {
         let d: [f32; 8] = std::array::from_fn(|y| rows[y][x]);
@@ -102,7 +108,7 @@ fn forward_columns(rows: &mut Rows) {
         let (inner, inner_less) = (s16 + s25, s16 - s25);
         rows[0][x] = outer + inner;
         rows[4][x] = outer - inner;
-        let turned = (inner_less + outer_less) * 0.707_106_77;
+        let turned = (inner_less + outer_less) * FRAC_1_SQRT_2;
         rows[2][x] = outer_less + turned;
         rows[6][x] = outer_less - turned;
 
@@ -110,7 +116,7 @@ fn forward_columns(rows: &mut Rows) {
         let common = (a - c) * 0.382_683_43;
         let low = 0.541_196_1 * a + common;
         let high = 1.306_563 * c + common;
-        let middle = b * 0.707_106_77;
+        let middle = b * FRAC_1_SQRT_2;
         let (plus, minus) = (d07 + middle, d07 - middle);
         rows[5][x] = minus + low;
         rows[3][x] = minus - low;
@@ -120,12 +126,16 @@ fn forward_columns(rows: &mut Rows) {
 }
 
 #[inline(always)]
+#[expect(
+    clippy::needless_range_loop,
+    reason = "compilers make vectors of the eight columns"
+)]
 fn inverse_columns(rows: &mut Rows) {
     for x in 0..8 {
         let c: [f32; 8] = std::array::from_fn(|y| rows[y][x]);
         let (even, even_less) = (c[0] + c[4], c[0] - c[4]);
         let sum = c[2] + c[6];
-        let turned = (c[2] - c[6]) * 1.414_213_5 - sum;
+        let turned = (c[2] - c[6]) * SQRT_2 - sum;
         let e = [
             even + sum,
             even_less + turned,
@@ -138,7 +148,7 @@ fn inverse_columns(rows: &mut Rows) {
         let o0 = r + p;
         let common = (q + s) * 1.847_759_1;
         let o1 = common - q * 2.613_126 - o0;
-        let o2 = (r - p) * 1.414_213_5 - o1;
+        let o2 = (r - p) * SQRT_2 - o1;
         let o3 = common - s * 1.082_392_2 - o2;
         let o = [o0, o1, o2, o3];
         for y in 0..4 {

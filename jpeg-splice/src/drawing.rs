@@ -60,7 +60,13 @@ pub(crate) enum Paint {
     /// All of it shines through alike: the coefficients are multiplied, and these scaled ones added.
     Even { keep: f32, add: Block },
     /// Each sample is multiplied, and one added.
-    Uneven { keep: Block, add: Block },
+    Uneven(Box<Uneven>),
+}
+
+/// What each sample is multiplied by, and what is added then.
+pub(crate) struct Uneven {
+    pub keep: Block,
+    pub add: Block,
 }
 
 /// An MCU that is drawn on.
@@ -225,7 +231,7 @@ fn paint(keep: Block, mut add: Block) -> Option<Paint> {
         return None;
     }
     if keep.iter().any(|&k| k != keep[0]) {
-        return Some(Paint::Uneven { keep, add });
+        return Some(Paint::Uneven(Box::new(Uneven { keep, add })));
     }
     dct::forward(&mut add);
     Some(if keep[0] == 0.0 {

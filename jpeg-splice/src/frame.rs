@@ -226,7 +226,8 @@ impl<'a> Parser<'a> {
         }
         let h = components.iter().map(|c| c.h).max().unwrap_or(1);
         let v = components.iter().map(|c| c.v).max().unwrap_or(1);
-        let fits = |factor: u8, largest: u8| matches!(factor, 1 | 2 | 4) && largest % factor == 0;
+        let fits =
+            |factor: u8, largest: u8| matches!(factor, 1 | 2 | 4) && largest.is_multiple_of(factor);
         if components.iter().any(|c| !fits(c.h, h) || !fits(c.v, v)) {
             return Err(Unsupported::Sampling.into());
         }

@@ -1,11 +1,9 @@
 //! The spliced picture beside the decoded, drawn-on one: where it was drawn, and where it was not.
 
-mod support;
-
-use jpeg_splice::{Layer, Splicer};
-use support::{
+use crate::support::{
     BASELINE, Picture, blend, decode, drawing, encode, jpeg, plain, psnr, soft, with_tables,
 };
+use jpeg_splice::{Layer, Splicer};
 
 fn splice(jpeg: &[u8], layers: &[Layer]) -> Vec<u8> {
     let mut out = Vec::new();

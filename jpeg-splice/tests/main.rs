@@ -1,0 +1,5 @@
+//! Real JPEGs, drawn on and looked at with decoders that know nothing of this crate.
+
+mod coefficients;
+mod equivalence;
+mod support;
