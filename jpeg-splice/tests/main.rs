@@ -2,4 +2,5 @@
 
 mod coefficients;
 mod equivalence;
+mod kinds;
 mod support;
