@@ -83,6 +83,12 @@ impl<'a> BitReader<'a> {
                 self.count += loaded * 8;
                 return;
             }
+            // Enough may come before the FF.
+            let clean = before_ff(bytes);
+            if self.count + clean * 8 >= 56 {
+                self.load_clean(bytes, clean);
+                return;
+            }
         }
         // A copy goes out of line, so that this one can stay in registers.
         *self = self.clone().load_bytes();
@@ -93,12 +99,13 @@ impl<'a> BitReader<'a> {
     fn load_bytes(mut self) -> Self {
         while self.count <= 56 {
             let rest = self.jpeg.get(self.next..).unwrap_or_default();
-            let clean = rest
-                .first_chunk()
-                .map_or(0, |bytes| before_ff(u64::from_be_bytes(*bytes)));
-            if clean > 0 {
-                self.load_clean(rest, clean);
-                continue;
+            if let Some(bytes) = rest.first_chunk() {
+                let bytes = u64::from_be_bytes(*bytes);
+                let clean = before_ff(bytes);
+                if clean > 0 {
+                    self.load_clean(bytes, clean);
+                    continue;
+                }
             }
             let byte = match rest {
                 [0xff, 0x00, ..] => {
@@ -122,12 +129,13 @@ impl<'a> BitReader<'a> {
         self
     }
 
-    /// Loads from eight bytes of which the first `clean` are no FF, above 0.
-    fn load_clean(&mut self, rest: &[u8], clean: u32) {
+    /// Loads from eight bytes of which the first `clean` are no FF.
+    #[inline(always)]
+    fn load_clean(&mut self, bytes: u64, clean: u32) {
         let loaded = clean.min((64 - self.count) / 8);
-        let bytes = rest
-            .first_chunk()
-            .map_or(0, |bytes| u64::from_be_bytes(*bytes));
+        if loaded == 0 {
+            return;
+        }
         let wanted = bytes >> (64 - loaded * 8) << (64 - loaded * 8);
         self.window |= wanted >> self.count;
         self.count += loaded * 8;

@@ -11,10 +11,10 @@ use crate::layout;
 use crate::reader::BitReader;
 
 /// Bits of a look-up. Two tables for each of luma and chroma then fit a first-level cache of 32 KiB.
-const BITS: u32 = 11;
+const BITS: u32 = 12;
 const ENTRIES: usize = 1 << BITS;
-/// Two tables for each of three components, rounded up so that every index is within.
-const ALL: usize = 8 * ENTRIES;
+/// Two tables for each of three components, rounded up so that any index can be made one that is within.
+const TABLES: usize = 8;
 /// An entry covers at most this many coefficients before its last symbol, so that sums fit their field.
 const MOST_COEFFICIENTS: u32 = 40;
 /// In an entry: the block ends here.
@@ -35,13 +35,13 @@ const BLOCK: u32 = 63;
 /// An entry has, from its lowest bit: 8 bits, how many bits its symbols take; 7 bits, how many coefficients; one
 /// bit, whether the block ends; 16 bits, the DC difference.
 pub(crate) struct Walker {
-    entries: Box<[u32; ALL]>,
+    entries: Box<[[u32; ENTRIES]; TABLES]>,
     places: [layout::Place; 10],
     blocks: usize,
-    /// For each block of an MCU, where its tables begin: that of its start and that of what follows.
+    /// For each block of an MCU, the numbers of its tables: that of its start and that of what follows.
     first: [usize; SLOTS],
     more: [usize; SLOTS],
-    /// The block after it, and where that one's first table begins.
+    /// The block after it, and the number of that one's first table.
     next: [usize; SLOTS],
     next_first: [usize; SLOTS],
 }
@@ -49,12 +49,11 @@ pub(crate) struct Walker {
 impl Walker {
     /// For MCUs of `blocks` blocks at `places`, with the tables of each component.
     pub fn new(tables: &[&Tables], places: [layout::Place; 10], blocks: usize) -> Self {
-        let mut entries = vec![0; ALL];
-        for (index, tables) in tables.iter().enumerate() {
-            let at = index * 2 * ENTRIES;
+        let mut entries = vec![[0; ENTRIES]; TABLES];
+        for (pair, tables) in entries.chunks_exact_mut(2).zip(tables) {
             for window in 0..ENTRIES {
-                entries[at + window] = first_entry(tables, window as u32);
-                entries[at + ENTRIES + window] = more_entry(&tables.ac, window as u32);
+                pair[0][window] = first_entry(tables, window as u32);
+                pair[1][window] = more_entry(&tables.ac, window as u32);
             }
         }
         // Components with the same tables share them, and the cache.
@@ -64,7 +63,7 @@ impl Walker {
         };
         let mut first = [0; SLOTS];
         for (first, place) in first.iter_mut().zip(&places) {
-            *first = same(place.component) * 2 * ENTRIES;
+            *first = same(place.component) * 2;
         }
         let next = std::array::from_fn(|block| if block + 1 < blocks { block + 1 } else { 0 });
         Self {
@@ -75,7 +74,7 @@ impl Walker {
             places,
             blocks,
             first,
-            more: first.map(|at| at + ENTRIES),
+            more: first.map(|table| table + 1),
             next,
             next_first: next.map(|block| first[block]),
         }
@@ -113,25 +112,25 @@ impl Walker {
         let mut reader = outer.clone();
         // For each block of the MCU.
         let mut sums = [0i32; SLOTS];
-        let mut base = self.first[block % SLOTS];
+        let mut table = self.first[block % SLOTS];
         let mut left = BLOCK;
         'refill: while blocks > 0 {
             reader.refill_all();
             for _ in 0..LOOKUPS {
-                let entry = self.entries[(base + reader.peek(BITS)) % ALL];
+                let entry = self.entries[table % TABLES][reader.peek(BITS)];
                 let coefficients = entry >> 8 & 0x7f;
                 if coefficients >= left {
-                    let is_start = base == self.first[block % SLOTS];
+                    let is_start = table == self.first[block % SLOTS];
                     let tables = tables[self.places[block].component];
                     let mut copy = reader.clone();
                     let step = one_by_one(&mut copy, tables, is_start, left)?;
                     reader = copy;
                     sums[block] = sums[block].wrapping_add(step.difference);
                     left = step.left;
-                    base = self.more[block % SLOTS];
+                    table = self.more[block % SLOTS];
                     if left == 0 {
                         left = BLOCK;
-                        base = self.next_first[block % SLOTS];
+                        table = self.next_first[block % SLOTS];
                         block = self.next[block % SLOTS];
                         blocks -= 1;
                     }
@@ -144,7 +143,7 @@ impl Walker {
                 // wrongly.
                 let last = (entry >> 15 & 1) as usize;
                 let ones = last.wrapping_neg();
-                base = self.more[block % SLOTS] & !ones | self.next_first[block % SLOTS] & ones;
+                table = self.more[block % SLOTS] & !ones | self.next_first[block % SLOTS] & ones;
                 left = (left - coefficients) & !ones as u32 | BLOCK & ones as u32;
                 block = block & !ones | self.next[block % SLOTS] & ones;
                 blocks -= last as u32;
