@@ -10,7 +10,8 @@ use crate::huffman::{Codes, Tables, extend};
 use crate::layout;
 use crate::reader::BitReader;
 
-/// Bits of a look-up. Two tables for each of luma and chroma then fit a first-level cache of 32 KiB.
+/// Bits of a look-up. The two tables of luma and of chroma then take 64 KiB, most of which is hardly ever looked at;
+/// fewer bits measure slower.
 const BITS: u32 = 12;
 const ENTRIES: usize = 1 << BITS;
 /// Two tables for each of three components, rounded up so that any index can be made one that is within.
@@ -51,10 +52,8 @@ impl Walker {
     pub fn new(tables: &[&Tables], places: [layout::Place; 10], blocks: usize) -> Self {
         let mut entries = vec![[0; ENTRIES]; TABLES];
         for (pair, tables) in entries.chunks_exact_mut(2).zip(tables) {
-            for window in 0..ENTRIES {
-                pair[0][window] = first_entry(tables, window as u32);
-                pair[1][window] = more_entry(&tables.ac, window as u32);
-            }
+            pair[0] = std::array::from_fn(|window| first_entry(tables, window as u32));
+            pair[1] = std::array::from_fn(|window| more_entry(&tables.ac, window as u32));
         }
         // Components with the same tables share them, and the cache.
         let same = |component: usize| {
