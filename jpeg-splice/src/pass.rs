@@ -1,0 +1,157 @@
+//! The way through a JPEG's coded data: passing over what is not drawn on, coding anew what is, copying the rest.
+
+use std::ops::Range;
+
+use crate::cache::Cache;
+use crate::error::Result;
+use crate::frame::Frame;
+use crate::huffman::Tables;
+use crate::intervals::{self, next_marker};
+use crate::layout::{self, Layout};
+use crate::reader::BitReader;
+use crate::run::Run;
+use crate::writer::BitWriter;
+
+/// How many untouched MCUs make it worth while to bring them to their old bits of the bytes.
+const LONG_WAY: u32 = 256;
+
+/// One drawing's part in one MCU.
+#[derive(Clone, Copy)]
+pub(crate) struct TouchedBy {
+    pub mcu: u32,
+    pub drawing: u32,
+    /// Its index in the prepared drawing.
+    pub index: u32,
+}
+
+/// One JPEG's way.
+pub(crate) struct Pass<'a> {
+    pub jpeg: &'a [u8],
+    pub cache: &'a Cache,
+    /// Of each component.
+    pub tables: [&'a Tables; 3],
+    pub run: &'a mut Run,
+    pub writer: BitWriter<'a>,
+    /// Up to where the JPEG has been written, or need not be.
+    pub copied: usize,
+    pub places: [layout::Place; 10],
+    pub blocks: usize,
+    pub mcus: u32,
+    pub interval: u32,
+    pub scan: usize,
+}
+
+/// Where a pass is within a restart interval.
+pub(crate) struct Progress<'a> {
+    pub reader: BitReader<'a>,
+    /// The next MCU.
+    pub mcu: u32,
+    /// The latest DC coefficients, as they were and as they are.
+    pub old_dc: [i32; 3],
+    pub new_dc: [i32; 3],
+}
+
+impl<'a> Pass<'a> {
+    pub fn new(
+        jpeg: &'a [u8],
+        frame: &Frame<'_>,
+        layout: &Layout,
+        cache: &'a Cache,
+        run: &'a mut Run,
+        out: &'a mut Vec<u8>,
+    ) -> Self {
+        let (across, down) = layout.mcus();
+        let (places, blocks) = layout.blocks();
+        let mcus = across * down;
+        Self {
+            jpeg,
+            cache,
+            tables: [0, 1, 2].map(|component| cache.tables(component)),
+            run,
+            writer: BitWriter::new(out),
+            copied: frame.scan,
+            places,
+            blocks,
+            mcus,
+            interval: match frame.restart_interval {
+                0 => mcus,
+                mcus => mcus as u32,
+            },
+            scan: frame.scan,
+        }
+    }
+
+    /// Takes the scan, and all that follows, from the JPEG to the output.
+    pub fn scan(&mut self, mut touched: &[TouchedBy]) -> Result<()> {
+        intervals::check_end(self.jpeg, self.scan)?;
+        let mut start = self.scan;
+        let mut number = 0;
+        while let Some(first) = touched.first() {
+            let wanted = first.mcu / self.interval;
+            start = intervals::skip(self.jpeg, start, number..wanted)?;
+            number = wanted;
+            let mcus = number * self.interval..((number + 1) * self.interval).min(self.mcus);
+            let (here, later) = touched.split_at(touched.partition_point(|t| t.mcu < mcus.end));
+            touched = later;
+            start = self.interval(start, mcus, here)?;
+        }
+        self.writer.out.extend_from_slice(&self.jpeg[self.copied..]);
+        Ok(())
+    }
+
+    /// Works through the interval that starts at the byte `start`. Gives a byte within it, or where it ends.
+    fn interval(
+        &mut self,
+        start: usize,
+        mcus: Range<u32>,
+        mut touched: &[TouchedBy],
+    ) -> Result<usize> {
+        self.writer
+            .out
+            .extend_from_slice(&self.jpeg[self.copied..start]);
+        let mut progress = Progress {
+            reader: BitReader::new(self.jpeg, start),
+            mcu: mcus.start,
+            old_dc: [0; 3],
+            new_dc: [0; 3],
+        };
+        let mut written = progress.reader.place();
+        while let Some(first) = touched.first() {
+            self.pass_over(&mut progress, first.mcu)?;
+            let place = progress.reader.place();
+            self.writer.copy(self.jpeg, written, place);
+            self.gather_run(&mut progress, &mut touched, mcus.end)?;
+            written = progress.reader.place();
+            let next = touched.first().map_or(mcus.end, |touched| touched.mcu);
+            let is_followed = next - progress.mcu >= LONG_WAY;
+            self.write_run(is_followed.then_some(written.bit))?;
+        }
+        progress.reader.check()?;
+        if progress.mcu < mcus.end && self.writer.bit() == written.bit {
+            // From here on all bits are where they were.
+            self.copied = self.writer.fill_byte(self.jpeg, written);
+            return Ok(self.copied);
+        }
+        self.pass_over(&mut progress, mcus.end)?;
+        progress.reader.check()?;
+        let end = progress.reader.place();
+        self.writer.copy(self.jpeg, written, end);
+        self.writer.finish();
+        self.copied = next_marker(self.jpeg, end.byte)?;
+        Ok(self.copied)
+    }
+
+    /// Passes over all MCUs before `until`, which nothing is drawn on.
+    fn pass_over(&self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
+        let mcus = until - progress.mcu;
+        self.cache.walker().pass(
+            &mut progress.reader,
+            &self.tables,
+            mcus,
+            &mut progress.old_dc,
+        )?;
+        progress.new_dc = progress.old_dc;
+        progress.mcu = until;
+        Ok(())
+    }
+}
