@@ -255,3 +255,35 @@ fn a_camera_that_fails_is_tried_again() {
     while viewer.next().unwrap().jpeg != jpeg("422.jpg") {}
     assert_eq!(server.report("s")["state"], "running");
 }
+
+#[test]
+fn a_stream_tells_which_path_it_takes_and_why() {
+    let folder = Folder::with(
+        "streams:
+  camera:
+    source: { driver: files, path: 420.jpg, fps: 50 }
+    filters: [{ use: timestamp }]
+  odd:
+    source: { driver: files, path: progressive.jpg, fps: 50 }
+    filters: [{ use: timestamp }]
+",
+    );
+    for name in ["420.jpg", "progressive.jpg"] {
+        folder.write(name, jpeg(name));
+    }
+    let server = Server::start(folder);
+    for (name, path, why) in [
+        ("camera", "splice", "only drew"),
+        ("odd", "recode", "the JPEG is progressive"),
+    ] {
+        let mut viewer = server.watch(name);
+        for _ in 0..3 {
+            viewer.next().unwrap();
+        }
+        let report = server.report(name);
+        assert_eq!(report["path"], path, "{report:#}");
+        assert!(report["paths"][path].as_u64() >= Some(3), "{report:#}");
+        let reason = report["path_reason"].as_str().unwrap();
+        assert!(reason.contains(why), "{reason}");
+    }
+}

@@ -56,6 +56,15 @@ impl Drawing {
         !self.layers.layers().iter().any(visible)
     }
 
+    /// How many of a picture's pixels its layers cover; those under several count as often.
+    pub fn area_on(&self, width: u32, height: u32) -> u64 {
+        let parts = self.layers.layers().iter();
+        let parts = parts.filter_map(|layer| Part::of(layer, width, height));
+        parts
+            .map(|part| part.columns.len() as u64 * part.rows.len() as u64)
+            .sum()
+    }
+
     /// Draws the layers over 8-bit RGB of `width` × `height` × 3 bytes, rows from top to bottom.
     pub fn blend_over(&self, rgb: &mut [u8], width: u32, height: u32) {
         for layer in self.layers.layers() {
