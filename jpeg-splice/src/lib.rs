@@ -65,3 +65,4 @@ mod writer;
 pub use drawing::{Drawing, Layer};
 pub use error::{Error, Result, Unsupported};
 pub use splicer::Splicer;
+pub use standard::standard_tables;

@@ -55,8 +55,23 @@ impl Stop {
     }
 
     /// The clock that this thread waits by.
-    pub fn clock(&self) -> &dyn Clock {
-        &*self.clock
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The runtime that waits.
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// An order that comes with this one, or when the token beside it is cancelled.
+    pub fn child(&self) -> (Self, CancellationToken) {
+        let token = self.token.child_token();
+        let child = Self {
+            token: token.clone(),
+            ..self.clone()
+        };
+        (child, token)
     }
 
     /// Whether the order to stop was given.

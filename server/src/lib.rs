@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod filter;
 pub mod jpeg;
+mod log;
 pub mod source;
 pub mod stream;
 pub mod web;

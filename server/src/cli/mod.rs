@@ -1,6 +1,7 @@
 //! The command line.
 
 mod apply;
+mod cameras;
 mod check;
 mod filters;
 mod serve;
@@ -16,9 +17,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::chain::{Chain, Loader, build};
 use crate::clock::SystemClock;
-use crate::config::{ConfigError, Diagnostic, Pipeline, SourceConfig, StreamConfig, parse_listen};
+use crate::config::{
+    ConfigError, Diagnostic, DriverConfig, Pipeline, SourceConfig, StreamConfig, parse_listen,
+    parse_spec,
+};
 use crate::filter::{CompileCache, Engine};
-use crate::source::files;
+use crate::source;
 
 /// The pipeline file that is looked for when none is named.
 const DEFAULT_FILE: &str = "pipeline.yaml";
@@ -55,6 +59,8 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// List the local cameras with their sizes, rates, formats and controls
+    Cameras,
     /// Pass JPEG files through a stream's chain, without a server
     Apply(ApplyArgs),
 }
@@ -74,6 +80,9 @@ struct ServeArgs {
     /// The address to serve on, instead of the file's; port 0 takes a free one
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
+    /// The first stream's source instead of the file's: demo, camera:0, http://…, rtsp://…, files:PATH, pi-camera
+    #[arg(long, value_name = "SPEC", env = "MATTEBOX_SOURCE", value_parser = parse_source, hide_env_values = true)]
+    source: Option<SourceConfig>,
     #[command(flatten)]
     common: Common,
 }
@@ -125,6 +134,7 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Check { file, common }) => check::run(&file, &common),
         Some(Command::Filters { file, common }) => filters::run(file.as_deref(), &common),
+        Some(Command::Cameras) => cameras::run(),
         Some(Command::Apply(args)) => apply::run(&args),
     };
     match result {
@@ -156,6 +166,17 @@ fn start_log() {
         .init();
 }
 
+fn parse_source(text: &str) -> Result<SourceConfig, String> {
+    let mut source = parse_spec(text)?;
+    if let DriverConfig::Files(files) = &mut source.driver {
+        // What stands on the command line starts here, and not at the pipeline file.
+        let path = std::path::absolute(&files.path).map_err(|error| error.to_string())?;
+        files.path = path.to_string_lossy().into_owned();
+    }
+    source::check(&source, Path::new("."))?;
+    Ok(source)
+}
+
 fn parse_cache(text: &str) -> Result<CompileCache, String> {
     Ok(match text {
         "" => CompileCache::User,
@@ -185,7 +206,9 @@ fn build_all(pipeline: &Pipeline, engine: Engine) -> Result<Vec<Chain>, ConfigEr
     let mut chains = Vec::new();
     let mut wrong = Vec::new();
     for stream in &pipeline.streams {
-        wrong.extend(check_source(&stream.source, &pipeline.folder));
+        if let Err(why) = source::check(&stream.source, &pipeline.folder) {
+            wrong.push(Diagnostic::new(stream.source.span, why));
+        }
         match build_chain(&mut loader, pipeline, stream) {
             Ok(chain) => chains.push(chain),
             Err(mut errors) => wrong.append(&mut errors),
@@ -204,15 +227,4 @@ fn build_chain(
     stream: &StreamConfig,
 ) -> Result<Chain, Vec<Diagnostic>> {
     build(loader, pipeline, stream, std::sync::Arc::new(SystemClock))
-}
-
-fn check_source(source: &SourceConfig, folder: &Path) -> Option<Diagnostic> {
-    match source {
-        SourceConfig::Demo => None,
-        SourceConfig::Files {
-            path, path_span, ..
-        } => files::check(folder, path)
-            .err()
-            .map(|why| Diagnostic::new(*path_span, why)),
-    }
 }

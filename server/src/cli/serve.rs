@@ -1,5 +1,6 @@
 //! `mattebox serve`: the server.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,16 +14,20 @@ use tokio_util::task::TaskTracker;
 use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, build_all, start_engine};
 use crate::chain::Chain;
 use crate::clock::SystemClock;
-use crate::config::Pipeline;
-use crate::source;
-use crate::stream::{Equipment, Stream};
+use crate::config::{DriverConfig, Pipeline, StreamConfig};
+use crate::source::{self, Source};
+use crate::stream::{CaptureRules, Equipment, Rules, Shared, Stream};
 use crate::web::{self, App};
 
 /// How long cameras have to close once everybody has been told to stop.
-const CLOSING: Duration = Duration::from_millis(500);
+const CLOSING: Duration = Duration::from_millis(1500);
 
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let pipeline = load(args.config.as_deref())?;
+    let mut pipeline = load(args.config.as_deref())?;
+    if let (Some(source), Some(first)) = (&args.source, pipeline.streams.first_mut()) {
+        tracing::info!(stream = first.name, "takes the source of the command line");
+        first.source = source.clone();
+    }
     let (runtime, engine) = start_engine(&args.common)?;
     let chains = build_all(&pipeline, engine)?;
     let address = args.listen.unwrap_or(pipeline.listen);
@@ -78,22 +83,57 @@ fn start_streams(
     shutdown: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Vec<Arc<Stream>> {
-    let start = |(config, chain): (&crate::config::StreamConfig, Chain)| {
-        let equipment = Equipment {
-            source: source::from_config(&config.source, &pipeline.folder),
-            chain,
-        };
-        let (stream, life) = Stream::new(
-            config.name.clone(),
-            equipment,
-            config.idle_timeout,
-            Arc::new(SystemClock),
-            shutdown.clone(),
-        );
-        tasks.spawn(life);
-        stream
+    let mut chains: HashMap<_, _> = names(pipeline).zip(chains).collect();
+    let mut started: HashMap<&str, Arc<Stream>> = HashMap::new();
+    // A stream that shares another's camera starts behind that one; the file's checks leave no circles.
+    while started.len() < pipeline.streams.len() {
+        for config in &pipeline.streams {
+            let shared = config.source.shared().map(|name| started.get(name));
+            let source = match (&config.source.driver, shared) {
+                (_, Some(None)) => continue,
+                (DriverConfig::Stream(shared), Some(Some(stream))) => {
+                    Some(Box::new(Shared::new((*stream).clone(), shared.frames)) as Box<dyn Source>)
+                }
+                _ => source::from_config(&config.source, &pipeline.folder, &config.name),
+            };
+            if let (Some(source), Some(chain)) = (source, chains.remove(config.name.as_str())) {
+                let equipment = Equipment { source, chain };
+                let stream = start_stream(config, equipment, shutdown, tasks);
+                started.insert(&config.name, stream);
+            }
+        }
+    }
+    names(pipeline)
+        .filter_map(|name| started.remove(name))
+        .collect()
+}
+
+fn names(pipeline: &Pipeline) -> impl Iterator<Item = &str> {
+    pipeline.streams.iter().map(|stream| stream.name.as_str())
+}
+
+fn start_stream(
+    config: &StreamConfig,
+    equipment: Equipment,
+    shutdown: &CancellationToken,
+    tasks: &TaskTracker,
+) -> Arc<Stream> {
+    let rules = Rules {
+        idle_timeout: config.idle_timeout,
+        capture: CaptureRules {
+            fps: config.source.fps,
+            stall_timeout: config.source.stall_timeout,
+        },
     };
-    pipeline.streams.iter().zip(chains).map(start).collect()
+    let (stream, life) = Stream::new(
+        config.name.clone(),
+        equipment,
+        rules,
+        Arc::new(SystemClock),
+        shutdown.clone(),
+    );
+    tasks.spawn(life);
+    stream
 }
 
 /// The one line on standard output: scripts read the address from it.

@@ -146,6 +146,13 @@ impl<'a> Fields<'a> {
         self.unit(key, range, unit, errors)
     }
 
+    /// A text that `parse` makes something of.
+    pub fn parsed<T>(&self, key: &str, parse: Parse<T>, errors: &mut Errors) -> Option<T> {
+        let text = self.text(key, errors)?;
+        let span = self.get(key).map_or(self.span(), |node| node.span);
+        errors.keep(span, key, parse(text))
+    }
+
     fn unit<T: PartialOrd>(
         &self,
         key: &str,

@@ -18,6 +18,7 @@ mod scan_error;
 mod schema_cost;
 mod schema_words;
 mod settings;
+mod source;
 mod suggest;
 mod units;
 mod yaml;
@@ -28,6 +29,11 @@ mod tests;
 pub use check::check_settings;
 pub use error::{ConfigError, Diagnostic, SourceFile, Span};
 pub use help::{SettingHelp, settings_help};
-pub use model::{FilterRef, OnError, Pipeline, SourceConfig, StepConfig, StreamConfig};
+pub use model::{FilterRef, OnError, Pipeline, StepConfig, StreamConfig};
 pub use read::parse_listen;
+pub use source::{
+    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, HttpConfig,
+    Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size, SourceConfig,
+    parse_spec,
+};
 pub use suggest::{hint, list, suggest};

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::settings::Settings;
+use super::source::SourceConfig;
 
 /// A whole pipeline file.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,24 +36,6 @@ pub struct StreamConfig {
     pub quality: u8,
     /// Its chain, in order. Default: none.
     pub filters: Vec<StepConfig>,
-}
-
-/// A camera driver and its settings.
-#[derive(Clone, Debug, PartialEq)]
-pub enum SourceConfig {
-    /// The built-in drawn scene.
-    Demo,
-    /// JPEG files as a camera.
-    Files {
-        /// A glob of JPEG files, or one `.mjpeg` file; relative to the pipeline file's folder.
-        path: String,
-        /// Where the path stands in the file.
-        path_span: Span,
-        /// Frames per second, 0.01 to 240. Default 10.
-        fps: f64,
-        /// Whether it starts again at its end. Default true.
-        repeat: bool,
-    },
 }
 
 /// One step of a chain.

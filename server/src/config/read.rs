@@ -4,10 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Component, Path};
 use std::time::Duration;
 
-use super::error::Span;
 use super::fields::{Errors, Fields};
-use super::model::{FilterRef, OnError, SourceConfig, StepConfig, StreamConfig};
+use super::model::{FilterRef, OnError, StepConfig, StreamConfig};
 use super::settings::Settings;
+use super::source::{DriverConfig, SourceConfig, read_source};
 use super::suggest::{hint, quote};
 use super::yaml::{Content, Node};
 
@@ -44,8 +44,45 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<(SocketAddr, Ve
         errors.add(streams.span, message);
     }
     let read = |(name, node): &(Node, Node)| read_stream(name, node, errors);
-    let streams = entries.iter().filter_map(read).collect();
+    let streams: Vec<_> = entries.iter().filter_map(read).collect();
+    check_shared(&streams, errors);
     Some((listen, streams))
+}
+
+/// Sources that are streams must be there, and must not lead back to themselves.
+fn check_shared(streams: &[StreamConfig], errors: &mut Errors) {
+    for stream in streams {
+        let Some(name) = stream.source.shared() else {
+            continue;
+        };
+        if !streams.iter().any(|other| other.name == name) {
+            let others = streams.iter().map(|other| other.name.as_str());
+            let hint = hint(name, others.filter(|other| *other != stream.name));
+            let message = format!("no stream is called {}{hint}", quote(name));
+            errors.add(stream.source.span, message);
+        } else if leads_back(streams, stream) {
+            let message = format!(
+                "the stream {} would get its frames from itself",
+                quote(&stream.name)
+            );
+            errors.add(stream.source.span, message);
+        }
+    }
+}
+
+fn leads_back(streams: &[StreamConfig], start: &StreamConfig) -> bool {
+    let mut current = start;
+    // A way that is longer than there are streams goes round in a circle that `start` is not in.
+    for _ in streams {
+        let next = current.source.shared();
+        let next = next.and_then(|name| streams.iter().find(|stream| stream.name == name));
+        match next {
+            Some(next) if next.name == start.name => return true,
+            Some(next) => current = next,
+            None => return false,
+        }
+    }
+    false
 }
 
 fn read_listen(fields: &Fields<'_>, errors: &mut Errors) -> SocketAddr {
@@ -85,7 +122,7 @@ fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamCon
     }
     let mut stream = StreamConfig {
         name: name.to_owned(),
-        source: SourceConfig::Demo,
+        source: SourceConfig::new(DriverConfig::Demo),
         idle_timeout: Duration::from_secs(10),
         quality: 85,
         filters: Vec::new(),
@@ -96,7 +133,10 @@ fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamCon
     }
     let fields = Fields::new(node, "a stream", KEYS, errors)?;
     if let Some(source) = fields.get("source") {
-        stream.source = read_source(source, errors).unwrap_or(SourceConfig::Demo);
+        // What can't be read is an error, so that the default serves nobody.
+        if let Some(source) = read_source(source, errors) {
+            stream.source = source;
+        }
     }
     let day = Duration::from_secs(24 * 60 * 60);
     if let Some(timeout) = fields.duration("idle-timeout", Duration::ZERO..=day, errors) {
@@ -127,65 +167,6 @@ fn check_name(name: &str) -> Result<(), String> {
         ));
     }
     Ok(())
-}
-
-fn read_source(node: &Node, errors: &mut Errors) -> Option<SourceConfig> {
-    const DRIVERS: &[(&str, &[&str])] = &[
-        ("demo", &["driver"]),
-        ("files", &["driver", "path", "fps", "loop"]),
-    ];
-    if !matches!(node.content, Content::Mapping(_)) {
-        let found = node.describe();
-        errors.add(
-            node.span,
-            format!("`source`: expected a mapping such as `driver: demo`, found {found}"),
-        );
-        return None;
-    }
-    let driver = node.entry("driver");
-    let Some((_, driver)) = driver.filter(|(_, driver)| !driver.is_null()) else {
-        errors.add(
-            node.span,
-            "`source` needs a `driver`; there is `demo` and `files`",
-        );
-        return None;
-    };
-    let name = driver.text().unwrap_or_default();
-    let Some((_, keys)) = DRIVERS.iter().find(|(known, _)| *known == name) else {
-        let hint = hint(name, DRIVERS.iter().map(|(name, _)| *name));
-        let message = match driver.text() {
-            Some(name) => format!("no driver is called {}{hint}", quote(name)),
-            None => format!(
-                "`driver`: expected a name, found {}{hint}",
-                driver.describe()
-            ),
-        };
-        errors.add(driver.span, message);
-        return None;
-    };
-    let fields = Fields::new(node, &format!("the driver `{name}`"), keys, errors)?;
-    match name {
-        "demo" => Some(SourceConfig::Demo),
-        _ => read_files(&fields, driver.span, errors),
-    }
-}
-
-fn read_files(fields: &Fields<'_>, driver: Span, errors: &mut Errors) -> Option<SourceConfig> {
-    let fps = fields.number("fps", 0.01..=240.0, errors).unwrap_or(10.0);
-    let repeat = fields.flag("loop", errors).unwrap_or(true);
-    let Some(path) = fields.get("path") else {
-        errors.add(
-            driver,
-            "the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, or one `.mjpeg` file",
-        );
-        return None;
-    };
-    Some(SourceConfig::Files {
-        path: fields.text("path", errors)?.to_owned(),
-        path_span: path.span,
-        fps,
-        repeat,
-    })
 }
 
 fn read_filters(node: &Node, errors: &mut Errors) -> Vec<StepConfig> {

@@ -15,9 +15,10 @@ use super::check;
 use super::contract::{self, Description, Drawing, FrameInfo, Image, ImageRef, Layer};
 use super::host::HostState;
 use super::limits::{self, MemoryLimit};
-use super::log::{StepLog, shorten};
+use super::log::StepLog;
 use super::ticker::{EPOCH, epochs};
 use super::{Engine, Filter, Kind};
+use crate::log::shorten;
 
 /// How one step wants its filter run.
 #[derive(Clone, Debug)]

@@ -1,9 +1,9 @@
-//! What a filter says goes to the server's log: cut to a sane length, and thinned out when it floods.
+//! What a filter says, by the contract's `log` or on its standard output and error.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
@@ -11,21 +11,13 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::contract::Level;
-
-const LINE_CHARS: usize = 2_000;
-const LINES_PER_PERIOD: u32 = 20;
-const PERIOD: Duration = Duration::from_secs(10);
+use crate::log::{FloodGate, LINE_CHARS, PERIOD, shorten};
 
 /// The log of one step. Clones share the flood gate.
 #[derive(Clone)]
 pub struct StepLog {
     label: Arc<str>,
-    gate: Arc<Mutex<Gate>>,
-}
-
-struct Gate {
-    since: Instant,
-    lines: u32,
+    gate: Arc<Mutex<FloodGate>>,
 }
 
 impl StepLog {
@@ -33,17 +25,19 @@ impl StepLog {
     pub fn new(label: &str) -> Self {
         Self {
             label: label.into(),
-            gate: Arc::new(Mutex::new(Gate {
-                since: Instant::now(),
-                lines: 0,
-            })),
+            gate: Arc::new(Mutex::new(FloodGate::new(Instant::now()))),
         }
     }
 
     /// Writes one line, unless there were too many of late.
     pub fn line(&self, level: Level, message: &str) {
         let filter = &*self.label;
-        let Some(is_last) = self.admit(Instant::now()) else {
+        let admitted = self
+            .gate
+            .lock()
+            .expect("no panic while it is held")
+            .admit(Instant::now());
+        let Some(is_last) = admitted else {
             return;
         };
         let message = shorten(message);
@@ -61,37 +55,6 @@ impl StepLog {
             );
         }
     }
-
-    /// `None` when the line must be left out; else whether it is the last one for now.
-    fn admit(&self, now: Instant) -> Option<bool> {
-        let mut gate = self.gate.lock().expect("no panic while it is held");
-        if now.duration_since(gate.since) >= PERIOD {
-            *gate = Gate {
-                since: now,
-                lines: 0,
-            };
-        }
-        gate.lines = gate.lines.saturating_add(1);
-        (gate.lines <= LINES_PER_PERIOD).then_some(gate.lines == LINES_PER_PERIOD)
-    }
-}
-
-/// At most [`LINE_CHARS`] characters, with control characters (terminal escapes, line breaks) made
-/// visible.
-pub fn shorten(text: &str) -> String {
-    let mut short = String::new();
-    for (index, c) in text.trim_end().chars().enumerate() {
-        if index == LINE_CHARS {
-            short.push('…');
-            break;
-        }
-        if c.is_control() && c != '\t' {
-            short.extend(c.escape_default());
-        } else {
-            short.push(c);
-        }
-    }
-    short
 }
 
 /// A filter's standard output or error, line by line into its log.
@@ -179,25 +142,5 @@ impl AsyncWrite for LogStream {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         Poll::Ready(Ok(()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_is_thinned_out_and_comes_back() {
-        let log = StepLog::new("a/b");
-        let start = Instant::now();
-        let admitted = (0..1000).filter(|_| log.admit(start).is_some()).count();
-        assert_eq!(admitted, LINES_PER_PERIOD as usize);
-        assert_eq!(log.admit(start + PERIOD), Some(false));
-    }
-
-    #[test]
-    fn control_characters_and_endless_lines_are_tamed() {
-        assert_eq!(shorten("a\x1b[2Jb\n"), "a\\u{1b}[2Jb");
-        assert_eq!(shorten(&"x".repeat(5000)).chars().count(), LINE_CHARS + 1);
     }
 }

@@ -26,11 +26,12 @@ pub use engine::{CompileCache, Engine};
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
 pub use ticker::Active;
 
+use crate::log::shorten;
 use assets::Assets;
 use host::HostState;
 use instance::Guest;
 use limits::MemoryLimit;
-use log::{StepLog, shorten};
+use log::StepLog;
 
 /// What a filter works on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

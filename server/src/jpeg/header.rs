@@ -6,6 +6,10 @@ pub mod marker {
     pub const SOI: u8 = 0xd8;
     /// End of image.
     pub const EOI: u8 = 0xd9;
+    /// Huffman tables.
+    pub const DHT: u8 = 0xc4;
+    /// Conditions of arithmetic coding.
+    pub const DAC: u8 = 0xcc;
     /// Start of scan: coded data follows its header.
     pub const SOS: u8 = 0xda;
     /// Application segment 0 (JFIF).
@@ -63,6 +67,11 @@ impl<'a> Segments<'a> {
             [] => Err("is empty".to_owned()),
             _ => Err("is not a JPEG: it doesn't start with FF D8".to_owned()),
         }
+    }
+
+    /// What follows the segments that were given so far.
+    pub fn rest(&self) -> &'a [u8] {
+        self.rest
     }
 
     fn step(&mut self) -> Result<Option<Segment<'a>>, String> {

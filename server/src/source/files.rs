@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::pace::Pace;
 use super::{Camera, Capture, FRAME_BYTES, Source, SourceError};
 use crate::clock::Stop;
+use crate::config::FilesConfig;
 use crate::jpeg::{Header, Scanned, Scanner};
 
 /// A glob of JPEG files, or one `.mjpeg` file of JPEGs back to back.
@@ -22,12 +23,12 @@ pub struct Files {
 }
 
 impl Files {
-    /// Plays what `path` names, relative to `folder`, at `fps` frames per second, from the start again if `repeat`.
-    pub fn new(folder: &Path, path: &str, fps: f64, repeat: bool) -> Self {
+    /// Plays what `config` names, relative to `folder`.
+    pub fn new(folder: &Path, config: &FilesConfig) -> Self {
         Self {
-            path: in_folder(folder, path),
-            fps,
-            repeat,
+            path: in_folder(folder, &config.path),
+            fps: config.fps,
+            repeat: config.repeat,
             told: HashSet::new(),
         }
     }
@@ -63,6 +64,10 @@ fn in_folder(folder: &Path, path: &str) -> PathBuf {
 impl Source for Files {
     fn driver(&self) -> &'static str {
         "files"
+    }
+
+    fn can_stall(&self) -> bool {
+        false
     }
 
     fn open(&mut self, _stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
@@ -122,7 +127,7 @@ impl Camera for Player<'_> {
             return Ok(None);
         }
         Ok(Some(Capture {
-            jpeg,
+            picture: Ok(jpeg),
             captured_at: stop.clock().unix(),
         }))
     }

@@ -1,26 +1,52 @@
 //! Where frames come from: the trait that camera drivers share, and one file per driver.
 
+mod arriving;
+pub mod camera;
 pub mod demo;
+mod exec;
 pub mod files;
+mod http;
 mod pace;
+mod pi_camera;
+mod process;
+mod rtsp;
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use bytes::Bytes;
 
+pub use pace::Ceiling;
+
 use crate::clock::Stop;
+use crate::config::{DriverConfig, SourceConfig};
 
-use std::path::Path;
+/// The source of the stream called `stream`, as pipeline.yaml in `folder` names it; none if it is another stream.
+pub fn from_config(config: &SourceConfig, folder: &Path, stream: &str) -> Option<Box<dyn Source>> {
+    let fps = config.fps;
+    Some(match &config.driver {
+        DriverConfig::Demo => Box::new(demo::Demo),
+        DriverConfig::Files(files) => Box::new(files::Files::new(folder, files)),
+        DriverConfig::Camera(camera) => Box::new(camera::CameraSource::new(camera, fps)),
+        DriverConfig::Http(http) => Box::new(http::Http::new(http, fps, folder)),
+        DriverConfig::Exec(exec) => {
+            Box::new(exec::ExecSource::new(exec.command.clone(), folder, stream))
+        }
+        DriverConfig::Rtsp(rtsp) => Box::new(rtsp::Rtsp::new(rtsp, fps, folder, stream)),
+        DriverConfig::PiCamera(pi) => Box::new(pi_camera::PiCamera::new(pi, fps, folder, stream)),
+        DriverConfig::Stream(_) => return None,
+    })
+}
 
-use crate::config::SourceConfig;
-
-/// The source that pipeline.yaml in `folder` names.
-pub fn from_config(config: &SourceConfig, folder: &Path) -> Box<dyn Source> {
-    match config {
-        SourceConfig::Demo => Box::new(demo::Demo),
-        SourceConfig::Files {
-            path, fps, repeat, ..
-        } => Box::new(files::Files::new(folder, path, *fps, *repeat)),
+/// Checks what can be known about a source without opening it: what its files are, and what this build can do.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub fn check(config: &SourceConfig, folder: &Path) -> Result<(), String> {
+    match &config.driver {
+        DriverConfig::Files(files) => files::check(folder, &files.path),
+        DriverConfig::Camera(_) => camera::check(),
+        _ => Ok(()),
     }
 }
 
@@ -37,6 +63,11 @@ pub trait Source: Send {
     /// # Errors
     /// A text for people: what is wrong with which device or file.
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError>;
+
+    /// Whether it may stop giving frames without an error, which is then noticed by the time that passes.
+    fn can_stall(&self) -> bool {
+        true
+    }
 }
 
 /// An open camera. Dropping it closes the device.
@@ -51,8 +82,8 @@ pub trait Camera {
 /// A frame as the camera gave it.
 #[derive(Clone, Debug)]
 pub struct Capture {
-    /// A whole JPEG.
-    pub jpeg: Bytes,
+    /// A JPEG as it came, or how it is broken.
+    pub picture: Result<Bytes, String>,
     /// When it was taken.
     pub captured_at: SystemTime,
 }

@@ -6,12 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use super::capture::{self, CaptureRules, Capturing};
 use super::demand::Demand;
+use super::filtering::{self, Filtering};
 use super::status::{State, Status};
-use super::{capture, filtering};
 use crate::chain::Chain;
 use crate::clock::{Clock, Stop};
 use crate::source::Source;
@@ -20,9 +21,11 @@ use crate::source::Source;
 pub struct Life {
     pub name: String,
     pub idle_timeout: Duration,
+    pub capture: CaptureRules,
     pub clock: Arc<dyn Clock>,
     pub demand: Demand,
     pub status: Status,
+    pub raw: capture::Newest,
     pub served: filtering::Newest,
     /// Ends the stream for good.
     pub shutdown: CancellationToken,
@@ -73,6 +76,7 @@ impl Life {
         }
         drop(stop);
         let equipment = work.await.map_err(broke)?;
+        self.raw.send_replace(None);
         self.served.send_replace(None);
         self.status.set(State::Resting);
         tracing::info!(stream = self.name, "rests: nobody watches");
@@ -105,16 +109,33 @@ impl Life {
             mut chain,
         } = equipment;
         let stop = Stop::new(self.clock.clone(), Handle::current(), token);
-        let (newest, raw) = watch::channel(None);
+        let raw = self.raw.subscribe();
 
-        let (name, status, until) = (self.name.clone(), self.status.clone(), stop.clone());
+        let (name, rules, newest) = (self.name.clone(), self.capture, self.raw.clone());
+        let (status, until) = (self.status.clone(), stop.clone());
         let capture = thread(format!("{name} capture"), move || {
-            capture::run(&name, &mut *source, &newest, &status, &until);
+            let capturing = Capturing {
+                stream: &name,
+                rules,
+                newest: &newest,
+                status: &status,
+                stop: &until,
+            };
+            capturing.run(&mut *source);
             source
         })?;
-        let (name, status, served) = (self.name.clone(), self.status.clone(), self.served.clone());
+        let (name, status) = (self.name.clone(), self.status.clone());
+        let (served, demand) = (self.served.clone(), self.demand.clone());
         let filtering = thread(format!("{name} chain"), move || {
-            filtering::run(&name, &mut chain, raw, &served, &status, &stop);
+            let mut filtering = Filtering {
+                stream: &name,
+                raw,
+                served: &served,
+                demand: &demand,
+                status: &status,
+                stop: &stop,
+            };
+            filtering.run(&mut chain);
             chain
         })?;
         Ok(async move {

@@ -9,8 +9,11 @@ mod capture;
 mod demand;
 mod filtering;
 mod life;
+mod no_signal;
 mod rate;
+mod shared;
 mod status;
+mod watchdog;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +21,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use capture::CaptureRules;
+pub use demand::Watchers;
 pub use filtering::ServedFrame;
 pub use life::Equipment;
-pub use status::{Report, State};
+pub use shared::Shared;
+pub use status::{Condition, Report, State};
 
+use crate::chain::RawFrame;
 use crate::clock::Clock;
-use demand::{Demand, Watching};
+use demand::{Demand, Watcher, Watching};
 use life::Life;
 use status::{Identity, Status};
 
@@ -32,7 +39,17 @@ pub struct Stream {
     identity: Identity,
     demand: Demand,
     status: Status,
+    raw: watch::Sender<Option<RawFrame>>,
     served: watch::Sender<Option<Arc<ServedFrame>>>,
+}
+
+/// How a stream is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// How long the camera stays on after the last viewer.
+    pub idle_timeout: Duration,
+    /// How the camera is run.
+    pub capture: CaptureRules,
 }
 
 /// Somebody who watches a stream. The camera runs while there is one.
@@ -48,7 +65,7 @@ impl Stream {
     pub fn new(
         name: String,
         equipment: Equipment,
-        idle_timeout: Duration,
+        rules: Rules,
         clock: Arc<dyn Clock>,
         shutdown: CancellationToken,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
@@ -60,14 +77,17 @@ impl Stream {
             },
             demand: Demand::new(),
             status: Status::new(clock.clone()),
+            raw: watch::Sender::new(None),
             served: watch::Sender::new(None),
         });
         let life = Life {
             name,
-            idle_timeout,
+            idle_timeout: rules.idle_timeout,
+            capture: rules.capture,
             clock,
             demand: stream.demand.clone(),
             status: stream.status.clone(),
+            raw: stream.raw.clone(),
             served: stream.served.clone(),
             shutdown,
         };
@@ -84,7 +104,7 @@ impl Stream {
         Viewer {
             newest: self.served.subscribe(),
             is_new: true,
-            _watching: self.demand.watch(),
+            _watching: self.demand.watch(Watcher::Viewer),
         }
     }
 
@@ -100,7 +120,17 @@ impl Stream {
 
     /// Everything about it.
     pub fn report(&self) -> Report {
-        self.status.report(&self.identity, self.demand.viewers())
+        self.status.report(&self.identity, self.demand.watchers())
+    }
+
+    /// Tells of every change in who watches.
+    pub fn watchers(&self) -> watch::Receiver<Watchers> {
+        self.demand.changes()
+    }
+
+    /// Tells of every change in what it does.
+    pub fn conditions(&self) -> watch::Receiver<Condition> {
+        self.status.conditions()
     }
 }
 

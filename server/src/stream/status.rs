@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use super::demand::Watchers;
 use super::rate::Rate;
 use crate::chain::{FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
+use tokio::sync::watch;
 
 /// What a stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -23,6 +25,17 @@ pub enum State {
     Ended,
 }
 
+/// What others wait for in a stream: lamps, and streams that share its camera.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Condition {
+    /// What it is doing.
+    pub state: State,
+    /// Why it fails, while it does.
+    pub error: Option<String>,
+    /// Whether the camera is open, or being opened.
+    pub captures: bool,
+}
+
 /// All of it, at one moment. Serialized, it is an entry of `/api/streams`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct Report {
@@ -36,6 +49,8 @@ pub struct Report {
     pub driver: &'static str,
     /// How many watch.
     pub viewers: usize,
+    /// How many other streams take its frames at the moment.
+    pub sharers: usize,
     /// The served picture's width in pixels.
     pub width: Option<u32>,
     /// The served picture's height in pixels.
@@ -46,7 +61,7 @@ pub struct Report {
     pub fps_out: f64,
     /// Frames that the camera gave since the server started.
     pub frames_in: u64,
-    /// Frames that failed in the chain and were not served.
+    /// Frames that came broken, or failed in the chain, and were not served.
     pub frames_dropped: u64,
     /// Frames that were skipped since newer ones were there.
     pub frames_skipped: u64,
@@ -67,13 +82,12 @@ pub struct Report {
 /// Written by a stream's threads, read by anybody.
 #[derive(Clone)]
 pub struct Status {
+    condition: watch::Sender<Condition>,
     counters: Arc<Mutex<Counters>>,
     clock: Arc<dyn Clock>,
 }
 
 struct Counters {
-    state: State,
-    error: Option<String>,
     rate_in: Rate,
     rate_out: Rate,
     frames_in: u64,
@@ -81,6 +95,8 @@ struct Counters {
     frames_skipped: u64,
     paths: BTreeMap<Path, u64>,
     newest: Option<Newest>,
+    /// The camera has failed and not given a frame since.
+    camera_failed: bool,
 }
 
 struct Newest {
@@ -103,9 +119,12 @@ impl Status {
     /// A stream at rest.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            counters: Arc::new(Mutex::new(Counters {
+            condition: watch::Sender::new(Condition {
                 state: State::Resting,
                 error: None,
+                captures: false,
+            }),
+            counters: Arc::new(Mutex::new(Counters {
                 rate_in: Rate::default(),
                 rate_out: Rate::default(),
                 frames_in: 0,
@@ -113,6 +132,7 @@ impl Status {
                 frames_skipped: 0,
                 paths: Path::ALL.map(|path| (path, 0)).into(),
                 newest: None,
+                camera_failed: false,
             })),
             clock,
         }
@@ -124,21 +144,56 @@ impl Status {
 
     /// The stream does something else now.
     pub fn set(&self, state: State) {
-        let mut counters = self.lock();
-        counters.state = state;
-        counters.error = None;
+        self.change(state, None);
         if state == State::Resting {
+            let mut counters = self.lock();
             counters.newest = None;
+            counters.camera_failed = false;
+        }
+    }
+
+    /// The camera fails; `true` if that is news.
+    pub fn fail_camera(&self, error: &str) -> bool {
+        self.lock().camera_failed = true;
+        self.fail(error)
+    }
+
+    /// A frame came through. One from before the camera failed says nothing of how it is now.
+    pub fn works(&self) {
+        if !self.lock().camera_failed {
+            self.change(State::Running, None);
         }
     }
 
     /// The stream fails; `true` if that is news.
     pub fn fail(&self, error: &str) -> bool {
-        let mut counters = self.lock();
-        let is_news = counters.error.as_deref() != Some(error);
-        counters.state = State::Failing;
-        counters.error = Some(error.to_owned());
-        is_news
+        self.change(State::Failing, Some(error))
+    }
+
+    /// `true` if there was anything to change.
+    fn change(&self, state: State, error: Option<&str>) -> bool {
+        self.condition.send_if_modified(|condition| {
+            let is_news = condition.state != state || condition.error.as_deref() != error;
+            if is_news {
+                condition.state = state;
+                condition.error = error.map(str::to_owned);
+            }
+            is_news
+        })
+    }
+
+    /// Does what needs the camera. For as long, it counts as open.
+    pub fn while_open<T>(&self, work: impl FnOnce() -> T) -> T {
+        let set = |captures| self.condition.send_modify(|it| it.captures = captures);
+        set(true);
+        let result = work();
+        set(false);
+        result
+    }
+
+    /// Tells of every change.
+    pub fn conditions(&self) -> watch::Receiver<Condition> {
+        self.condition.subscribe()
     }
 
     /// The camera gave a frame.
@@ -146,7 +201,13 @@ impl Status {
         let now = self.clock.now();
         let mut counters = self.lock();
         counters.frames_in += 1;
+        counters.camera_failed = false;
         counters.rate_in.count(now);
+    }
+
+    /// The camera gave a frame that is no whole picture.
+    pub fn frame_broken(&self) {
+        self.lock().frames_dropped += 1;
     }
 
     /// `count` frames were passed over for newer ones.
@@ -158,8 +219,6 @@ impl Status {
     pub fn frame_out(&self, frame: &FilteredFrame) {
         let now = self.clock.now();
         let mut counters = self.lock();
-        counters.state = State::Running;
-        counters.error = None;
         counters.rate_out.count(now);
         *counters.paths.entry(frame.path).or_default() += 1;
         counters.newest = Some(Newest {
@@ -167,6 +226,8 @@ impl Status {
             path: frame.path,
             reason: frame.reason.clone(),
         });
+        drop(counters);
+        self.works();
     }
 
     /// A frame was dropped; `true` if the reason is news.
@@ -177,26 +238,28 @@ impl Status {
 
     /// The state.
     pub fn state(&self) -> State {
-        self.lock().state
+        self.condition.borrow().state
     }
 
     /// Why it fails, while it does.
     pub fn error(&self) -> Option<String> {
-        self.lock().error.clone()
+        self.condition.borrow().error.clone()
     }
 
     /// Everything.
-    pub fn report(&self, identity: &Identity, viewers: usize) -> Report {
+    pub fn report(&self, identity: &Identity, watchers: Watchers) -> Report {
         let now = self.clock.now();
+        let condition = self.condition.borrow().clone();
         let mut counters = self.lock();
         let newest = counters.newest.as_ref();
         let size = newest.and_then(|newest| newest.size);
         Report {
             name: identity.name.clone(),
-            state: counters.state,
-            error: counters.error.clone(),
+            state: condition.state,
+            error: condition.error,
             driver: identity.driver,
-            viewers,
+            viewers: watchers.viewers,
+            sharers: watchers.filtered + watchers.unfiltered,
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
             path: newest.map(|newest| newest.path),

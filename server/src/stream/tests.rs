@@ -13,16 +13,28 @@ use super::*;
 use crate::chain::{Chain, Path};
 use crate::clock::Stop;
 use crate::clock::fake::FakeClock;
+use crate::config::SharedFrames;
 use crate::filter::{CompileCache, Engine};
 use crate::source::{Camera, Capture, Source, SourceError};
 
 const IDLE: Duration = Duration::from_secs(10);
+const RULES: Rules = Rules {
+    idle_timeout: IDLE,
+    capture: CaptureRules {
+        fps: None,
+        stall_timeout: Duration::from_secs(3600),
+    },
+};
+/// A JPEG around what the tests tell frames apart by.
+const HEAD: &[u8] = b"\xff\xd8\xff\xc4\0\x02\xff\xc0\0\x0b\x08\0\xf0\x01\x40\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0";
+const END: &[u8] = b"\xff\xd9";
 /// Only for tests that fail.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a test makes the camera do next.
 enum Order {
     Frame(&'static [u8]),
+    Broken(&'static str),
     Fail(&'static str),
     End,
 }
@@ -55,7 +67,11 @@ impl Camera for TestCamera<'_> {
     fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
         match stop.wait_for(self.0.orders.recv()).flatten() {
             Some(Order::Frame(bytes)) => Ok(Some(Capture {
-                jpeg: Bytes::from_static(bytes),
+                picture: Ok([HEAD, bytes, END].concat().into()),
+                captured_at: SystemTime::UNIX_EPOCH,
+            })),
+            Some(Order::Broken(why)) => Ok(Some(Capture {
+                picture: Err(why.to_owned()),
                 captured_at: SystemTime::UNIX_EPOCH,
             })),
             Some(Order::Fail(why)) => Err(SourceError(why.to_owned())),
@@ -81,6 +97,10 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::with(RULES)
+    }
+
+    fn with(rules: Rules) -> Self {
         let clock = FakeClock::new();
         let engine = Engine::new(Handle::current(), &CompileCache::Off).unwrap();
         let chain = Chain::new(&engine, Vec::new(), 85, clock.clone(), TimeZone::UTC);
@@ -95,7 +115,7 @@ impl Stage {
         let (stream, life) = Stream::new(
             "test".to_owned(),
             equipment,
-            IDLE,
+            rules,
             clock.clone(),
             shutdown.clone(),
         );
@@ -137,8 +157,17 @@ impl Stage {
 }
 
 async fn next(viewer: &mut Viewer) -> Bytes {
+    let frame = any(viewer).await;
+    assert!(frame.is_picture, "no signal");
+    let start = frame.jpeg.strip_prefix(HEAD).expect("another JPEG");
+    let text = start.strip_suffix(END).expect("a whole JPEG");
+    Bytes::copy_from_slice(text)
+}
+
+/// A frame that may say that there is no signal.
+async fn any(viewer: &mut Viewer) -> Arc<ServedFrame> {
     let frame = timeout(PATIENCE, viewer.next()).await.expect("no frame");
-    frame.expect("the stream is over").jpeg.clone()
+    frame.expect("the stream is over")
 }
 
 #[tokio::test]
@@ -222,10 +251,11 @@ async fn a_failing_camera_is_opened_again_with_growing_pauses() {
         stage
             .until(|_| stage.cameras() == (failure + 1, failure))
             .await;
-        pause = (pause * 2).min(Duration::from_secs(30));
+        pause = (pause * 2).min(Duration::from_secs(10));
     }
     // The viewer has stayed, and once a frame came, the next pause is short again.
     stage.order(Order::Frame(b"a"));
+    stage.until(|report| report.state == State::Running).await;
     assert_eq!(next(&mut viewer).await, "a");
     assert_eq!(stage.stream.report().error, None);
     stage.order(Order::Fail("unplugged again"));
@@ -255,4 +285,178 @@ async fn shutting_down_closes_the_camera() {
     timeout(PATIENCE, stage.life).await.unwrap().unwrap();
     let work = stage.work.lock().unwrap();
     assert_eq!((work.opened, work.closed), (1, 1));
+}
+
+#[tokio::test]
+async fn without_a_picture_viewers_see_that_there_is_no_signal() {
+    let stage = Stage::new();
+    let mut viewer = stage.stream.watch();
+    stage.order(Order::Frame(b"a"));
+    next(&mut viewer).await;
+    stage.order(Order::Fail("unplugged"));
+    stage.until(|report| report.state == State::Failing).await;
+    // Within two seconds, and then with the time moving on.
+    stage.pass(Duration::from_millis(1600)).await;
+    let first = any(&mut viewer).await;
+    assert!(!first.is_picture);
+    stage.pass(Duration::from_secs(1)).await;
+    let second = any(&mut viewer).await;
+    assert!(!second.is_picture);
+    assert_ne!(first.jpeg, second.jpeg);
+    // It is no picture of the camera's: nothing counts it, and the camera's next one takes its place.
+    assert_eq!(stage.stream.report().paths[&Path::Passthrough], 1);
+    stage.order(Order::Frame(b"b"));
+    assert_eq!(next(&mut viewer).await, "b");
+    assert_eq!(stage.stream.state(), State::Running);
+}
+
+#[tokio::test]
+async fn a_camera_that_takes_long_to_start_shows_no_signal_meanwhile() {
+    let stage = Stage::new();
+    let mut viewer = stage.stream.watch();
+    stage.pass(Duration::from_millis(1600)).await;
+    assert!(!any(&mut viewer).await.is_picture);
+    assert_eq!(stage.stream.state(), State::Starting);
+    stage.order(Order::Frame(b"a"));
+    assert_eq!(next(&mut viewer).await, "a");
+}
+
+#[tokio::test]
+async fn a_camera_that_freezes_is_opened_again() {
+    let mut rules = RULES;
+    rules.capture.stall_timeout = Duration::from_secs(5);
+    let stage = Stage::with(rules);
+    let mut viewer = stage.stream.watch();
+    // So long a first frame may take.
+    let first = Duration::from_secs(10);
+    timeout(PATIENCE, stage.clock.sleeper(first)).await.unwrap();
+    stage.order(Order::Frame(b"a"));
+    next(&mut viewer).await;
+    stage.clock.advance(first);
+    stage.until(|report| report.state == State::Failing).await;
+    let error = stage.stream.error().unwrap();
+    assert_eq!(error, "the camera gave no picture for 5 s");
+    stage.pass(Duration::from_millis(500)).await;
+    stage.until(|_| stage.cameras() == (2, 1)).await;
+    stage.order(Order::Frame(b"b"));
+    stage.until(|report| report.state == State::Running).await;
+    assert_eq!(next(&mut viewer).await, "b");
+}
+
+#[tokio::test]
+async fn broken_pictures_are_left_out() {
+    let stage = Stage::new();
+    let mut viewer = stage.stream.watch();
+    stage.order(Order::Frame(b"a"));
+    assert_eq!(next(&mut viewer).await, "a");
+    stage.order(Order::Broken("is cut off"));
+    stage.order(Order::Frame(b"b"));
+    assert_eq!(next(&mut viewer).await, "b");
+    assert_eq!(stage.stream.report().frames_dropped, 1);
+    assert_eq!(stage.stream.state(), State::Running);
+}
+
+#[tokio::test]
+async fn frames_above_the_ceiling_are_dropped_before_any_work() {
+    let mut rules = RULES;
+    rules.capture.fps = Some(10.0);
+    let stage = Stage::with(rules);
+    let mut viewer = stage.stream.watch();
+    for frame in [b"a", b"b", b"c"] {
+        stage.order(Order::Frame(frame));
+    }
+    stage.order(Order::Fail("next"));
+    stage.until(|report| report.state == State::Failing).await;
+    assert_eq!(stage.stream.report().frames_in, 1);
+    assert_eq!(next(&mut viewer).await, "a");
+}
+
+#[tokio::test]
+async fn the_camera_counts_as_open_exactly_while_it_is() {
+    let stage = Stage::new();
+    let mut conditions = stage.stream.conditions();
+    assert!(!conditions.borrow().captures);
+    let mut viewer = stage.stream.watch();
+    stage.order(Order::Frame(b"a"));
+    next(&mut viewer).await;
+    assert!(conditions.borrow_and_update().captures);
+    stage.order(Order::Fail("unplugged"));
+    let wait = conditions.wait_for(|condition| !condition.captures);
+    timeout(PATIENCE, wait).await.unwrap().unwrap();
+    assert_eq!(stage.cameras(), (1, 1));
+    stage.pass(Duration::from_millis(500)).await;
+    stage.until(|_| stage.cameras() == (2, 1)).await;
+    assert!(stage.stream.conditions().borrow().captures);
+}
+
+/// A stream that shares the camera of another.
+struct Sharing {
+    stage: Stage,
+    stream: Arc<Stream>,
+}
+
+impl Sharing {
+    fn new(frames: SharedFrames) -> Self {
+        let stage = Stage::new();
+        let engine = Engine::new(Handle::current(), &CompileCache::Off).unwrap();
+        let clock = stage.clock.clone();
+        let chain = Chain::new(&engine, Vec::new(), 85, clock.clone(), TimeZone::UTC);
+        let source = Box::new(Shared::new(stage.stream.clone(), frames));
+        let (stream, life) = Stream::new(
+            "second".to_owned(),
+            Equipment { source, chain },
+            RULES,
+            clock,
+            stage.shutdown.clone(),
+        );
+        tokio::spawn(life);
+        Self { stage, stream }
+    }
+}
+
+#[tokio::test]
+async fn streams_share_a_camera_which_runs_while_any_is_watched() {
+    for frames in [SharedFrames::Unfiltered, SharedFrames::Filtered] {
+        let Sharing { stage, stream } = Sharing::new(frames);
+        let mut viewer = stream.watch();
+        stage.order(Order::Frame(b"a"));
+        assert_eq!(next(&mut viewer).await, "a");
+        let report = stage.stream.report();
+        assert_eq!((report.viewers, report.sharers), (0, 1));
+        // Nobody sees what comes out of the first stream's chain, so nothing goes in.
+        let filtered = report.paths[&Path::Passthrough];
+        assert_eq!(filtered, u64::from(frames == SharedFrames::Filtered));
+        let mut first = stage.stream.watch();
+        stage.order(Order::Frame(b"b"));
+        assert_eq!(next(&mut viewer).await, "b");
+        while next(&mut first).await != "b" {}
+        assert_eq!(stage.cameras(), (1, 0));
+        drop(viewer);
+        drop(first);
+        stage.pass(IDLE).await;
+        stage.pass(IDLE).await;
+        stage.until(|report| report.state == State::Resting).await;
+        assert_eq!(stage.cameras(), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn a_shared_cameras_failure_is_told_by_both() {
+    for frames in [SharedFrames::Unfiltered, SharedFrames::Filtered] {
+        let Sharing { stage, stream } = Sharing::new(frames);
+        let mut viewer = stream.watch();
+        stage.order(Order::Frame(b"a"));
+        assert_eq!(next(&mut viewer).await, "a");
+        stage.order(Order::Fail("unplugged"));
+        let told = async {
+            while stream.error().as_deref() != Some("the stream `test` fails: unplugged") {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(PATIENCE, told).await.unwrap();
+        stage.order(Order::Frame(b"b"));
+        stage.pass(Duration::from_millis(500)).await;
+        stage.until(|report| report.state == State::Running).await;
+        while any(&mut viewer).await.jpeg != [HEAD, b"b", END].concat() {}
+    }
 }

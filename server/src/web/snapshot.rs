@@ -1,5 +1,6 @@
 //! One picture. Starts the pipeline if it rests.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode, header};
@@ -8,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::mjpeg::no_body;
 use super::{NO_CACHE, timestamp};
-use crate::stream::Stream;
+use crate::stream::{ServedFrame, State, Stream, Viewer};
 
 /// How long a camera may take to start before the client is told that there is no picture.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -23,17 +24,27 @@ pub async fn answer(stream: &Stream, method: &Method, shutdown: &CancellationTok
         return (headers, no_body()).into_response();
     }
     let mut viewer = stream.watch();
-    let next = tokio::time::timeout(PATIENCE, viewer.next());
+    let next = tokio::time::timeout(PATIENCE, picture(stream, &mut viewer));
     match shutdown.run_until_cancelled(next).await {
-        Some(Ok(Some(frame))) => {
+        Some(Ok(Some(frame))) if frame.is_picture => {
             let taken = [("x-timestamp", timestamp(frame.captured_at))];
             (headers, taken, frame.jpeg.clone()).into_response()
         }
-        Some(Err(_)) => unavailable(&stream.error().map_or_else(
+        Some(Ok(Some(_)) | Err(_)) => unavailable(&stream.error().map_or_else(
             || format!("the camera gave no picture within {PATIENCE:?}"),
             |error| format!("there is no picture: {error}"),
         )),
         None | Some(Ok(None)) => unavailable("the server is shutting down"),
+    }
+}
+
+/// The next picture of the camera; of a camera that fails, what tells so.
+async fn picture(stream: &Stream, viewer: &mut Viewer) -> Option<Arc<ServedFrame>> {
+    loop {
+        let frame = viewer.next().await?;
+        if frame.is_picture || stream.state() == State::Failing {
+            return Some(frame);
+        }
     }
 }
 

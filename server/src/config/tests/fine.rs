@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::{FilterRef, OnError, Pipeline, SourceConfig};
+use super::super::{DriverConfig, FilesConfig, FilterRef, OnError, Pipeline, SourceConfig};
 use super::{parse, step};
 
 const DESIGN: &str = r#"
@@ -37,8 +37,8 @@ fn the_sample_of_the_design() {
     };
     assert_eq!(front.name, "front");
     assert!(matches!(
-        &front.source,
-        SourceConfig::Files { path, fps, repeat: true, .. } if path == "frames/*.jpg" && *fps == 10.0
+        &front.source.driver,
+        DriverConfig::Files(FilesConfig { path, fps, repeat: true }) if path == "frames/*.jpg" && *fps == 10.0
     ));
     let [timestamp, watermark] = front.filters.as_slice() else {
         panic!("{:?}", front.filters);
@@ -65,7 +65,7 @@ fn what_is_left_out_has_defaults() {
     let names: Vec<_> = pipeline.streams.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
     let stream = pipeline.stream("b").unwrap();
-    assert_eq!(stream.source, SourceConfig::Demo);
+    assert_eq!(stream.source, SourceConfig::new(DriverConfig::Demo));
     assert_eq!(stream.idle_timeout, Duration::from_secs(10));
     assert_eq!(stream.quality, 85);
     assert!(pipeline.streams[0].filters.is_empty());
@@ -101,8 +101,8 @@ streams:
     assert_eq!(pipeline.listen.to_string(), "[::1]:0");
     let stream = &pipeline.streams[0];
     assert!(matches!(
-        &stream.source,
-        SourceConfig::Files { path, fps, repeat: false, .. } if path == "a.mjpeg" && *fps == 0.5
+        &stream.source.driver,
+        DriverConfig::Files(FilesConfig { path, fps, repeat: false }) if path == "a.mjpeg" && *fps == 0.5
     ));
     assert_eq!(stream.idle_timeout, Duration::ZERO);
     assert_eq!(stream.quality, 1);

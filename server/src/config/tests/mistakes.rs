@@ -177,8 +177,10 @@ fn wrong_keys() {
             ],
         ),
         (
-            "streams: {a: {source: {driver: demo, fps: 5}}}\n",
-            &["1:38+3 `fps` is not a key of the driver `demo`; there is `driver`"],
+            "streams: {a: {source: {driver: demo, path: 5}}}\n",
+            &[
+                "1:38+4 `path` is not a key of the driver `demo`; there is `driver`, `fps` and `stall-timeout`",
+            ],
         ),
         (
             "streams: {a: {quality: 5, quality: 6}, a: }\n",
@@ -281,7 +283,9 @@ fn wrong_sources() {
         ),
         (
             "streams: {a: {source: {path: x}}}\n",
-            &["1:23+1 `source` needs a `driver`; there is `demo` and `files`"],
+            &[
+                "1:23+1 `source` needs a `driver`; there is `demo`, `files`, `camera`, `http`, `exec`, `rtsp` and `pi-camera`; or `stream`, the name of another stream",
+            ],
         ),
         (
             "streams: {a: {source: {driver: fiels}, quality: 0}}\n",
@@ -291,8 +295,10 @@ fn wrong_sources() {
             ],
         ),
         (
-            "streams: {a: {source: {driver: camera}}}\n",
-            &["1:32+6 no driver is called `camera`; there is `demo` and `files`"],
+            "streams: {a: {source: {driver: webcam}}}\n",
+            &[
+                "1:32+6 no driver is called `webcam`; there is `demo`, `files`, `camera`, `http`, `exec`, `rtsp` and `pi-camera`",
+            ],
         ),
         (
             "streams: {a: {source: {driver: files}}}\n",

@@ -31,6 +31,10 @@ impl Source for Demo {
         "demo"
     }
 
+    fn can_stall(&self) -> bool {
+        false
+    }
+
     fn open(&mut self, _stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
         Ok(Box::new(DemoCamera {
             pace: Pace::new(f64::from(FPS)),
@@ -52,7 +56,7 @@ impl Camera for DemoCamera {
             .frame(self.next)?;
         self.next = (self.next + 1) % FRAMES;
         Ok(self.pace.wait(stop).then(|| Capture {
-            jpeg,
+            picture: Ok(jpeg),
             captured_at: stop.clock().unix(),
         }))
     }

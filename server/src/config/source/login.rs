@@ -1,0 +1,61 @@
+//! User names and passwords of cameras, which may stand in the file, in a file of their own, or in the environment.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+/// The most bytes of a file with a password.
+const SECRET_BYTES: u64 = 64 << 10;
+
+/// Who to say we are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user's name.
+    pub user: String,
+    /// The user's password.
+    pub password: Secret,
+}
+
+/// Something that must not be shown.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// Itself.
+    Text(String),
+    /// The environment variable that holds it.
+    Env(String),
+    /// The file that holds it in its first line, relative to the pipeline file's folder.
+    File(String),
+}
+
+impl Secret {
+    /// What it is now; `folder` is the pipeline file's.
+    ///
+    /// # Errors
+    /// A text that says what can't be read, and never the secret.
+    pub fn reveal(&self, folder: &Path) -> Result<String, String> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::Env(name) => std::env::var(name)
+                .map_err(|_| format!("the environment variable `{name}` is not set")),
+            Self::File(name) => read(&folder.join(name)),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    let why = |error| format!("{}: {error}", path.display());
+    let mut text = String::new();
+    File::open(path)
+        .map_err(why)?
+        .take(SECRET_BYTES)
+        .read_to_string(&mut text)
+        .map_err(why)?;
+    Ok(text.lines().next().unwrap_or_default().to_owned())
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
+}

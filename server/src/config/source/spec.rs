@@ -1,0 +1,128 @@
+//! A source in one word, as the command line takes it.
+
+use super::read::{check_http_url, check_rtsp_url, with_login};
+use super::{
+    CameraConfig, CameraDevice, DriverConfig, FILES_FPS, FilesConfig, HttpConfig, PiCameraConfig,
+    QUALITY, RtspConfig, SourceConfig,
+};
+
+/// What a source may be.
+const EXPECTED: &str = "`demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, `files:PATH`, `http://…`, `https://…` or `rtsp://…`";
+
+/// A driver with all settings but one at their defaults.
+///
+/// # Errors
+/// A text that says what was expected.
+pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
+    let (driver, rest) = spec.split_once(':').unwrap_or((spec, ""));
+    let driver = match (driver, rest) {
+        ("demo", "") => DriverConfig::Demo,
+        ("camera", device) => DriverConfig::Camera(CameraConfig::new(camera_device(device))),
+        ("pi-camera", camera) => DriverConfig::PiCamera(PiCameraConfig::new(pi_camera(camera)?)),
+        ("files", path) if !path.is_empty() => DriverConfig::Files(FilesConfig {
+            path: path.to_owned(),
+            fps: FILES_FPS,
+            repeat: true,
+        }),
+        ("http" | "https", _) => {
+            let (url, login) = with_login(check_http_url(spec)?);
+            DriverConfig::Http(HttpConfig {
+                url,
+                login,
+                verify_tls: true,
+            })
+        }
+        ("rtsp" | "rtsps", _) => {
+            let (url, login) = with_login(check_rtsp_url(spec)?);
+            DriverConfig::Rtsp(RtspConfig {
+                url,
+                login,
+                transport: "tcp",
+                size: None,
+                quality: QUALITY,
+                hardware: None,
+            })
+        }
+        _ => return Err(format!("expected {EXPECTED}")),
+    };
+    Ok(SourceConfig::new(driver))
+}
+
+/// A number, or a path; nothing is the first camera.
+pub fn camera_device(text: &str) -> CameraDevice {
+    match text.parse() {
+        Ok(index) => CameraDevice::Index(index),
+        Err(_) if text.is_empty() => CameraDevice::Index(0),
+        Err(_) => CameraDevice::Path(text.to_owned()),
+    }
+}
+
+fn pi_camera(text: &str) -> Result<u8, String> {
+    match text {
+        "" => Ok(0),
+        text => text
+            .parse()
+            .map_err(|_| "expected a camera's number behind `pi-camera:`".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Login, Secret};
+    use super::*;
+
+    #[test]
+    fn every_kind() {
+        let driver = |spec| parse_spec(spec).unwrap().driver;
+        assert_eq!(driver("demo"), DriverConfig::Demo);
+        let cameras = [
+            ("camera", CameraDevice::Index(0)),
+            ("camera:2", CameraDevice::Index(2)),
+            (
+                "camera:/dev/v4l/a:b",
+                CameraDevice::Path("/dev/v4l/a:b".into()),
+            ),
+        ];
+        for (spec, device) in cameras {
+            let camera = CameraConfig::new(device);
+            assert_eq!(driver(spec), DriverConfig::Camera(camera), "{spec}");
+        }
+        assert!(
+            matches!(driver("files:a b/*.jpg"), DriverConfig::Files(f) if f.path == "a b/*.jpg")
+        );
+        assert!(matches!(driver("pi-camera:1"), DriverConfig::PiCamera(pi) if pi.camera == 1));
+        assert!(matches!(driver("rtsp://cam/1"), DriverConfig::Rtsp(r) if r.url == "rtsp://cam/1"));
+    }
+
+    #[test]
+    fn a_password_is_taken_out_of_the_address() {
+        let DriverConfig::Http(http) = parse_spec("https://me:p%40ss@cam:81/video?x=1")
+            .unwrap()
+            .driver
+        else {
+            panic!("another driver");
+        };
+        assert_eq!(http.url, "https://cam:81/video?x=1");
+        let login = Login {
+            user: "me".into(),
+            password: Secret::Text("p@ss".into()),
+        };
+        assert_eq!(http.login, Some(login));
+    }
+
+    #[test]
+    fn others_are_refused() {
+        for spec in [
+            "",
+            "demos",
+            "demo:1",
+            "files:",
+            "http://",
+            "rtsp:",
+            "ftp://x",
+            "pi-camera:x",
+        ] {
+            assert!(parse_spec(spec).is_err(), "{spec}");
+        }
+    }
+}

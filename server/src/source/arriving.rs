@@ -1,0 +1,86 @@
+//! Bytes that arrive over time, for code that blocks: a command's output, an answer's body.
+
+use std::io::{self, BufReader, Read};
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+use super::{FRAME_BYTES, SourceError};
+use crate::clock::Stop;
+use crate::jpeg::{Scanned, Scanner};
+
+const BUFFER: usize = 64 << 10;
+
+/// Gives bytes as they come.
+pub trait Chunks {
+    /// The next ones; none at the end.
+    ///
+    /// # Errors
+    /// What reading gives.
+    fn next(&mut self) -> impl Future<Output = io::Result<Option<Bytes>>>;
+}
+
+impl<R: AsyncRead + Unpin> Chunks for R {
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let mut buffer = bytes::BytesMut::with_capacity(BUFFER);
+        let read = self.read_buf(&mut buffer).await?;
+        Ok((read > 0).then(|| buffer.freeze()))
+    }
+}
+
+/// JPEGs, one behind the other with anything between them.
+///
+/// What stands between is passed over, so that this reads a bare row of JPEGs as well as
+/// `multipart/x-mixed-replace` with any boundary and with or without lengths.
+pub struct Jpegs<C> {
+    scanner: Scanner<BufReader<Arriving<C>>>,
+}
+
+impl<C: Chunks> Jpegs<C> {
+    /// Reads from `chunks` until the order to stop.
+    pub fn new(chunks: C, stop: &Stop) -> Self {
+        let arriving = Arriving {
+            chunks,
+            rest: Bytes::new(),
+            stop: stop.clone(),
+        };
+        Self {
+            scanner: Scanner::new(BufReader::with_capacity(BUFFER, arriving), FRAME_BYTES),
+        }
+    }
+
+    /// The next picture, or how it is broken; `None` at the end.
+    ///
+    /// # Errors
+    /// What reading gives.
+    pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, SourceError> {
+        Ok(match self.scanner.next_jpeg() {
+            Ok(Scanned::Jpeg(jpeg)) => Some(Ok(jpeg.into())),
+            Ok(Scanned::Broken(why)) => Some(Err(format!("is no JPEG: {why}"))),
+            Ok(Scanned::End) => None,
+            Err(error) => return Err(SourceError(error.to_string())),
+        })
+    }
+}
+
+struct Arriving<C> {
+    chunks: C,
+    rest: Bytes,
+    stop: Stop,
+}
+
+impl<C: Chunks> Read for Arriving<C> {
+    /// After the order to stop, the end.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            match self.stop.wait_for(self.chunks.next()) {
+                Some(Ok(Some(chunk))) => self.rest = chunk,
+                Some(Err(error)) => return Err(error),
+                Some(Ok(None)) | None => return Ok(0),
+            }
+        }
+        let length = self.rest.len().min(into.len());
+        into[..length].copy_from_slice(&self.rest.split_to(length));
+        Ok(length)
+    }
+}

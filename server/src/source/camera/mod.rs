@@ -1,0 +1,170 @@
+//! The driver `camera`: a local camera, on USB or built in.
+//!
+//! On Linux this stands on V4L2 itself (the crate `v4l`), elsewhere on `nokhwa`, which knows AVFoundation and Media Foundation.
+//! nokhwa's own V4L2 part could not do: it has no time limit on a frame, so that a camera which freezes could never be closed; it
+//! refuses rates such as 30000/1001 and sizes that are given as a range; it opens devices by number only; and it hands on a
+//! buffer's whole length, old bytes included.
+
+#[cfg(feature = "camera")]
+mod choice;
+#[cfg(all(feature = "camera", not(target_os = "linux")))]
+#[path = "nokhwa.rs"]
+mod device;
+#[cfg(all(feature = "camera", target_os = "linux"))]
+#[path = "v4l2.rs"]
+mod device;
+#[cfg(feature = "camera")]
+mod raw;
+
+use super::{Camera, Source, SourceError};
+use crate::clock::Stop;
+use crate::config::{CameraConfig, CameraFormat, Size};
+
+/// What to do when this build has no cameras.
+#[cfg(not(feature = "camera"))]
+const NOT_BUILT: &str = "this build of mattebox has no driver `camera`: build it with `cargo build --release --features camera` (on Debian, after `apt install libclang-dev`)";
+
+/// A local camera.
+#[cfg_attr(
+    not(feature = "camera"),
+    expect(dead_code, reason = "a build without cameras opens none")
+)]
+pub struct CameraSource {
+    config: CameraConfig,
+    fps: Option<f64>,
+}
+
+/// A camera that is there, and what it can do.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    /// What to write behind `device:`.
+    pub device: String,
+    /// What it calls itself.
+    pub name: String,
+    /// What it can send, or why that is not known.
+    pub offers: Result<Vec<Offer>, String>,
+    /// What can be set.
+    pub controls: Vec<Control>,
+}
+
+/// A format, and the sizes that it comes in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offer {
+    /// The format.
+    pub format: CameraFormat,
+    /// Its sizes, each with its rates in frames per second if these are known.
+    pub sizes: Vec<(Sizes, Vec<f64>)>,
+}
+
+/// A size, or a range of sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// Just this one.
+    One(Size),
+    /// From the first to the second, in steps of the third.
+    Range(Size, Size, Size),
+}
+
+/// A setting of a camera.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Its name in pipeline.yaml.
+    pub name: String,
+    /// The least value.
+    pub minimum: i64,
+    /// The greatest value.
+    pub maximum: i64,
+    /// Its value from the factory.
+    pub default: i64,
+}
+
+impl CameraSource {
+    /// The camera that `config` names, at `fps` frames per second at most.
+    pub fn new(config: &CameraConfig, fps: Option<f64>) -> Self {
+        Self {
+            config: config.clone(),
+            fps,
+        }
+    }
+}
+
+impl Source for CameraSource {
+    fn driver(&self) -> &'static str {
+        "camera"
+    }
+
+    #[cfg(feature = "camera")]
+    fn open(&mut self, _: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+        Ok(Box::new(device::open(&self.config, self.fps)?))
+    }
+
+    #[cfg(not(feature = "camera"))]
+    fn open(&mut self, _: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+        Err(SourceError(NOT_BUILT.to_owned()))
+    }
+}
+
+/// Whether this build has the driver.
+///
+/// # Errors
+/// A text that says how to build with it.
+#[cfg_attr(feature = "camera", expect(clippy::unnecessary_wraps))]
+pub fn check() -> Result<(), String> {
+    #[cfg(feature = "camera")]
+    return Ok(());
+    #[cfg(not(feature = "camera"))]
+    Err(NOT_BUILT.to_owned())
+}
+
+/// The cameras of this machine.
+///
+/// # Errors
+/// This build has none, or the system doesn't tell.
+pub fn list() -> Result<Vec<Listed>, String> {
+    #[cfg(feature = "camera")]
+    return device::list();
+    #[cfg(not(feature = "camera"))]
+    Err(NOT_BUILT.to_owned())
+}
+
+impl std::fmt::Display for Sizes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::One(size) => size.fmt(f),
+            Self::Range(least, most, step) => {
+                write!(f, "{least} to {most} in steps of {step}")
+            }
+        }
+    }
+}
+
+/// A control's name as pipeline.yaml has it: `White Balance, Automatic` is `white-balance-automatic`.
+#[cfg(feature = "camera")]
+fn control_name(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    words.join("-").to_lowercase()
+}
+
+/// Finds the control called `name` and checks that it can be set to `value`.
+#[cfg(feature = "camera")]
+fn check_control<'a>(
+    controls: &'a [Control],
+    name: &str,
+    value: i64,
+) -> Result<&'a Control, SourceError> {
+    let Some(control) = controls.iter().find(|control| control.name == name) else {
+        let names = controls.iter().map(|control| control.name.as_str());
+        let hint = crate::config::hint(name, names);
+        return Err(SourceError(format!(
+            "the camera has no control `{name}`{hint}"
+        )));
+    };
+    let (least, most) = (control.minimum, control.maximum);
+    if !(least..=most).contains(&value) {
+        return Err(SourceError(format!(
+            "the camera's control `{name}` goes from {least} to {most}, not to {value}"
+        )));
+    }
+    Ok(control)
+}

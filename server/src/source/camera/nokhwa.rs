@@ -1,0 +1,189 @@
+//! Cameras by AVFoundation (macOS) and Media Foundation (Windows), through nokhwa.
+
+use bytes::Bytes;
+use nokhwa::Camera as Device;
+use nokhwa::utils::{
+    ApiBackend, CameraFormat as NokhwaFormat, CameraIndex, ControlValueDescription,
+    ControlValueSetter, FrameFormat, RequestedFormat, RequestedFormatType, Resolution,
+};
+
+use super::choice::choose;
+use super::raw::{Layout, encode};
+use super::{Control, Listed, Offer, Sizes, check_control, control_name};
+use crate::clock::Stop;
+use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
+use crate::source::{Camera, Capture, SourceError};
+
+const FORMATS: [(FrameFormat, CameraFormat); 6] = [
+    (FrameFormat::MJPEG, CameraFormat::Mjpeg),
+    (FrameFormat::YUYV, CameraFormat::Yuyv),
+    (FrameFormat::NV12, CameraFormat::Nv12),
+    (FrameFormat::GRAY, CameraFormat::Grey),
+    (FrameFormat::RAWRGB, CameraFormat::Rgb),
+    (FrameFormat::RAWBGR, CameraFormat::Bgr),
+];
+
+/// An open camera that sends frames.
+pub struct OpenCamera {
+    device: Device,
+    layout: Layout,
+    quality: u8,
+}
+
+/// Opens the camera that `config` names and starts it.
+///
+/// # Errors
+/// It is missing or busy, or can't do what is wanted.
+pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, SourceError> {
+    let index = match &config.device {
+        CameraDevice::Index(index) => CameraIndex::Index(*index),
+        CameraDevice::Path(path) => CameraIndex::String(path.clone()),
+    };
+    let any = RequestedFormat::with_formats(RequestedFormatType::None, &FORMATS.map(|(f, _)| f));
+    let mut device = Device::new(index, any).map_err(explain)?;
+    let offered = device.compatible_camera_formats().map_err(explain)?;
+    let (format, size) = choose(&offers(&offered), config)?;
+    let wanted = nearest(&offered, format, size, fps.unwrap_or(30.0));
+    let exact = RequestedFormatType::Exact(wanted);
+    let exact = RequestedFormat::with_formats(exact, &[wanted.format()]);
+    device.set_camera_requset(exact).map_err(explain)?;
+    set_controls(&mut device, &config.controls)?;
+    device.open_stream().map_err(explain)?;
+    let channels = match format {
+        CameraFormat::Yuyv => 2,
+        CameraFormat::Rgb | CameraFormat::Bgr => 3,
+        _ => 1,
+    };
+    Ok(OpenCamera {
+        device,
+        layout: Layout {
+            format,
+            size,
+            stride: size.width as usize * channels,
+            is_limited: true,
+        },
+        quality: config.quality,
+    })
+}
+
+fn explain(error: nokhwa::NokhwaError) -> SourceError {
+    SourceError(format!("the camera: {error}"))
+}
+
+fn offers(formats: &[NokhwaFormat]) -> Vec<Offer> {
+    let offer = |(frame_format, format): &(FrameFormat, CameraFormat)| {
+        let formats = formats.iter().filter(|it| it.format() == *frame_format);
+        let mut sizes: Vec<(Sizes, Vec<f64>)> = Vec::new();
+        for it in formats {
+            let size = Sizes::One(Size {
+                width: it.width(),
+                height: it.height(),
+            });
+            let rate = f64::from(it.frame_rate());
+            match sizes.iter_mut().find(|(known, _)| *known == size) {
+                Some((_, rates)) => rates.push(rate),
+                None => sizes.push((size, vec![rate])),
+            }
+        }
+        Offer {
+            format: *format,
+            sizes,
+        }
+    };
+    let offers = FORMATS.iter().map(offer);
+    offers.filter(|offer| !offer.sizes.is_empty()).collect()
+}
+
+/// The rate that is nearest to `fps`.
+fn nearest(offered: &[NokhwaFormat], format: CameraFormat, size: Size, fps: f64) -> NokhwaFormat {
+    let frame_format = FORMATS.iter().find(|(_, known)| *known == format);
+    let frame_format = frame_format.map_or(FrameFormat::MJPEG, |(frame_format, _)| *frame_format);
+    let resolution = Resolution::new(size.width, size.height);
+    let fitting = offered
+        .iter()
+        .filter(|it| it.format() == frame_format && it.resolution() == resolution);
+    let off = |it: &&NokhwaFormat| (f64::from(it.frame_rate()) - fps).abs();
+    let nearest = fitting.min_by(|a, b| off(a).total_cmp(&off(b)));
+    nearest
+        .copied()
+        .unwrap_or(NokhwaFormat::new(resolution, frame_format, fps as u32))
+}
+
+fn set_controls(device: &mut Device, wanted: &[(String, i64)]) -> Result<(), SourceError> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let there = device.camera_controls().map_err(explain)?;
+    let known: Vec<_> = there.iter().filter_map(control).collect();
+    for (name, value) in wanted {
+        check_control(&known, name, *value)?;
+        let named = there.iter().find(|it| control_name(it.name()) == *name);
+        let Some(named) = named else { continue };
+        let setter = match named.description() {
+            ControlValueDescription::Boolean { .. } => ControlValueSetter::Boolean(*value != 0),
+            _ => ControlValueSetter::Integer(*value),
+        };
+        device
+            .set_camera_control(named.control(), setter)
+            .map_err(explain)?;
+    }
+    Ok(())
+}
+
+fn control(control: &nokhwa::utils::CameraControl) -> Option<Control> {
+    let (minimum, maximum, default) = match control.description() {
+        ControlValueDescription::IntegerRange {
+            min, max, default, ..
+        } => (*min, *max, *default),
+        ControlValueDescription::Boolean { default, .. } => (0, 1, i64::from(*default)),
+        _ => return None,
+    };
+    Some(Control {
+        name: control_name(control.name()),
+        minimum,
+        maximum,
+        default,
+    })
+}
+
+impl Camera for OpenCamera {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+        let frame = self.device.frame().map_err(explain)?;
+        let picture = match self.layout.format {
+            CameraFormat::Mjpeg => Ok(Bytes::copy_from_slice(frame.buffer())),
+            _ => encode(frame.buffer(), &self.layout, self.quality),
+        };
+        Ok(Some(Capture {
+            picture,
+            captured_at: stop.clock().unix(),
+        }))
+    }
+}
+
+/// The cameras of this machine.
+///
+/// # Errors
+/// The system doesn't tell.
+pub fn list() -> Result<Vec<Listed>, String> {
+    let cameras = nokhwa::query(ApiBackend::Auto).map_err(|error| error.to_string())?;
+    let listed = cameras.iter().map(|camera| {
+        let any =
+            RequestedFormat::with_formats(RequestedFormatType::None, &FORMATS.map(|(f, _)| f));
+        let opened = Device::new(camera.index().clone(), any).and_then(|mut device| {
+            let formats = device.compatible_camera_formats()?;
+            let controls = device.camera_controls().unwrap_or_default();
+            Ok((offers(&formats), controls))
+        });
+        let (offers, controls) = match opened {
+            Ok((offers, controls)) => (Ok(offers), controls.iter().filter_map(control).collect()),
+            Err(error) => (Err(error.to_string()), Vec::new()),
+        };
+        Listed {
+            device: camera.index().as_string(),
+            name: camera.human_name(),
+            offers,
+            controls,
+        }
+    });
+    Ok(listed.collect())
+}

@@ -1,0 +1,94 @@
+//! The driver `exec`: any command that writes JPEGs to its standard output.
+
+use std::path::{Path, PathBuf};
+
+use super::process::{CantRun, Invocation, Process};
+use super::{Camera, Capture, Source, SourceError};
+use crate::clock::Stop;
+
+/// A command that writes JPEGs; also what other drivers run.
+pub struct Exec {
+    driver: &'static str,
+    stream: String,
+    folder: PathBuf,
+}
+
+/// The driver `exec`.
+pub struct ExecSource {
+    exec: Exec,
+    command: Vec<String>,
+}
+
+impl ExecSource {
+    /// Runs `command` in `folder`, for the stream called `stream`.
+    pub fn new(command: Vec<String>, folder: &Path, stream: &str) -> Self {
+        Self {
+            exec: Exec::new("exec", folder, stream),
+            command,
+        }
+    }
+}
+
+impl Source for ExecSource {
+    fn driver(&self) -> &'static str {
+        self.exec.driver
+    }
+
+    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+        let command = &self.command;
+        self.exec
+            .run(command, None, stop)
+            .map_err(|error| match error {
+                CantRun::Other(error) => error,
+                CantRun::NotFound => SourceError(format!(
+                    "there is no program `{}`: install it, or write its whole path",
+                    command[0]
+                )),
+            })
+    }
+}
+
+impl Exec {
+    /// Runs commands in `folder` for `driver` and the stream called `stream`.
+    pub fn new(driver: &'static str, folder: &Path, stream: &str) -> Self {
+        Self {
+            driver,
+            stream: stream.to_owned(),
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// The driver's name in pipeline.yaml.
+    pub fn driver(&self) -> &'static str {
+        self.driver
+    }
+
+    /// Starts `command`. In what it says, the first text of `secret` is replaced by the second.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub fn run(
+        &self,
+        command: &[String],
+        secret: Option<(&str, &str)>,
+        stop: &Stop,
+    ) -> Result<Box<dyn Camera + '_>, CantRun> {
+        let invocation = Invocation {
+            command,
+            folder: &self.folder,
+            secret,
+            stream: &self.stream,
+        };
+        Ok(Box::new(Process::start(&invocation, stop)?))
+    }
+}
+
+impl Camera for Process {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+        let picture = self.next()?;
+        Ok(picture.map(|picture| Capture {
+            picture,
+            captured_at: stop.clock().unix(),
+        }))
+    }
+}

@@ -1,0 +1,131 @@
+//! What viewers see while there is no picture: the stream's name, and the time, so that they see that the server is well.
+
+use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
+use bytes::Bytes;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+
+/// The filter `timestamp` writes with it too; its licence lies beside it.
+const FONT: &[u8] = include_bytes!("../../../filters/timestamp/font/DejaVuSansMono.ttf");
+/// The picture's size where none is known, and the longest side.
+const DEFAULT_SIZE: (u32, u32) = (1280, 720);
+const LONGEST_SIDE: u32 = 1920;
+const BACKGROUND: [u8; 3] = [24, 26, 30];
+const BRIGHT: [u8; 3] = [236, 238, 242];
+const DIM: [u8; 3] = [150, 156, 166];
+const QUALITY: u8 = 80;
+
+/// A picture of the size of the stream's own (`size`, width and height in pixels), or smaller and of the same shape.
+///
+/// # Errors
+/// A text that says why there is none.
+pub fn draw(stream: &str, size: Option<(u32, u32)>, at: Timestamp) -> Result<Bytes, String> {
+    let (width, height) = fit(size.unwrap_or(DEFAULT_SIZE));
+    let font = FontRef::try_from_slice(FONT).map_err(|error| error.to_string())?;
+    let mut picture = Picture {
+        rgb: BACKGROUND.repeat(width as usize * height as usize),
+        width,
+        height,
+    };
+    let time = TimeZone::system()
+        .to_datetime(at)
+        .strftime("%Y-%m-%d %H:%M:%S");
+    picture.line(&font, "No signal", 0.42, 0.11, BRIGHT);
+    picture.line(&font, stream, 0.57, 0.06, BRIGHT);
+    picture.line(&font, &time.to_string(), 0.67, 0.05, DIM);
+    Encoder::new(
+        &picture.rgb,
+        width as usize,
+        height as usize,
+        PixelFormat::Rgb,
+    )
+    .quality(QUALITY)
+    .subsampling(Subsampling::S420)
+    .encode()
+    .map(Into::into)
+    .map_err(|error| error.to_string())
+}
+
+fn fit((width, height): (u32, u32)) -> (u32, u32) {
+    let longest = width.max(height).max(1);
+    if longest <= LONGEST_SIDE {
+        return (width.max(1), height.max(1));
+    }
+    let scale = |side: u32| (u64::from(side) * u64::from(LONGEST_SIDE) / u64::from(longest)).max(1);
+    (scale(width) as u32, scale(height) as u32)
+}
+
+/// 8-bit RGB, width × height × 3, rows from top to bottom.
+struct Picture {
+    rgb: Vec<u8>,
+    width: u32,
+    height: u32,
+}
+
+impl Picture {
+    /// Writes `text` in the middle, its baseline at `y` and its letters of `size`, both as a share of the height; smaller if it
+    /// would not fit.
+    fn line(&mut self, font: &FontRef<'_>, text: &str, y: f32, size: f32, color: [u8; 3]) {
+        let (width, height) = (self.width as f32, self.height as f32);
+        let natural = text_width(font, text, height * size);
+        let room = width * 0.9;
+        let scale = height * size * (room / natural).min(1.0);
+        let mut x = (width - text_width(font, text, scale)) / 2.0;
+        let scaled = font.as_scaled(PxScale::from(scale));
+        for c in text.chars() {
+            let id = font.glyph_id(c);
+            let glyph = id.with_scale_and_position(scale, point(x, height * y));
+            x += scaled.h_advance(id);
+            self.glyph(font, glyph, color);
+        }
+    }
+
+    fn glyph(&mut self, font: &FontRef<'_>, glyph: Glyph, color: [u8; 3]) {
+        let Some(outline) = font.outline_glyph(glyph) else {
+            return;
+        };
+        let corner = outline.px_bounds().min;
+        outline.draw(|x, y, coverage| {
+            let (x, y) = (
+                corner.x as i64 + i64::from(x),
+                corner.y as i64 + i64::from(y),
+            );
+            let inside =
+                (0..i64::from(self.width)).contains(&x) && (0..i64::from(self.height)).contains(&y);
+            if inside {
+                let at = (y as usize * self.width as usize + x as usize) * 3;
+                for (below, above) in self.rgb[at..at + 3].iter_mut().zip(color) {
+                    let (from, to) = (f32::from(*below), f32::from(above));
+                    *below = (from + (to - from) * coverage.clamp(0.0, 1.0)).round() as u8;
+                }
+            }
+        });
+    }
+}
+
+fn text_width(font: &FontRef<'_>, text: &str, scale: f32) -> f32 {
+    let font = font.as_scaled(PxScale::from(scale));
+    text.chars().map(|c| font.h_advance(font.glyph_id(c))).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jpeg::Header;
+
+    fn size_of(size: Option<(u32, u32)>) -> (u32, u32) {
+        let picture = draw("front", size, Timestamp::UNIX_EPOCH).unwrap();
+        let header = Header::parse(&picture).unwrap();
+        (header.width, header.height)
+    }
+
+    #[test]
+    fn it_takes_the_place_of_the_streams_pictures() {
+        assert_eq!(size_of(None), (1280, 720));
+        assert_eq!(size_of(Some((641, 479))), (641, 479));
+        assert_eq!(size_of(Some((8, 8))), (8, 8));
+        assert_eq!(size_of(Some((16384, 1))), (1920, 1));
+        assert_eq!(size_of(Some((1000, 4000))), (480, 1920));
+    }
+}

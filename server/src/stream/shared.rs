@@ -1,0 +1,156 @@
+//! The source that is another stream: several streams then share one camera, which runs while any of them is watched.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::demand::{Watcher, Watching};
+use super::status::Condition;
+use super::{ServedFrame, State, Stream};
+use crate::chain::RawFrame;
+use crate::clock::Stop;
+use crate::config::SharedFrames;
+use crate::source::{Camera, Capture, Source, SourceError};
+
+/// Another stream's frames.
+pub struct Shared {
+    stream: Arc<Stream>,
+    frames: SharedFrames,
+}
+
+impl Shared {
+    /// The frames of `stream`, before or after its filters.
+    pub fn new(stream: Arc<Stream>, frames: SharedFrames) -> Self {
+        Self { stream, frames }
+    }
+}
+
+impl Source for Shared {
+    fn driver(&self) -> &'static str {
+        "stream"
+    }
+
+    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+        let stream = &*self.stream;
+        let (watcher, newest) = match self.frames {
+            SharedFrames::Unfiltered => (Watcher::Unfiltered, Newest::Raw(stream.raw.subscribe())),
+            SharedFrames::Filtered => {
+                (Watcher::Filtered, Newest::Served(stream.served.subscribe()))
+            }
+        };
+        let watching = stream.demand.watch(watcher);
+        let mut conditions = stream.status.conditions();
+        // While it fails it has nothing to give; its own camera is tried again and again.
+        stop.wait_for(conditions.wait_for(|condition| condition.state != State::Failing));
+        Ok(Box::new(SharedCamera {
+            name: stream.name(),
+            newest,
+            is_new: true,
+            conditions,
+            _watching: watching,
+        }))
+    }
+
+    /// That stream notices its camera's stalling itself.
+    fn can_stall(&self) -> bool {
+        false
+    }
+}
+
+enum Newest {
+    Raw(watch::Receiver<Option<RawFrame>>),
+    Served(watch::Receiver<Option<Arc<ServedFrame>>>),
+}
+
+struct SharedCamera<'a> {
+    name: &'a str,
+    newest: Newest,
+    /// Nothing was taken yet, so that the frame that is there will do.
+    is_new: bool,
+    conditions: watch::Receiver<Condition>,
+    _watching: Watching,
+}
+
+impl Camera for SharedCamera<'_> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+        match stop.wait_for(self.next()) {
+            Some(next) => next,
+            None => Ok(None),
+        }
+    }
+}
+
+impl SharedCamera<'_> {
+    async fn next(&mut self) -> Result<Option<Capture>, SourceError> {
+        loop {
+            if std::mem::take(&mut self.is_new)
+                && let Some(capture) = self.newest.take()
+            {
+                return Ok(Some(capture));
+            }
+            tokio::select! {
+                biased;
+                changed = self.newest.changed() => {
+                    if changed.is_err() {
+                        return Ok(None);
+                    }
+                    if let Some(capture) = self.newest.take() {
+                        return Ok(Some(capture));
+                    }
+                }
+                changed = self.conditions.changed() => {
+                    if changed.is_err() {
+                        return Ok(None);
+                    }
+                    if let Some(end) = self.end() {
+                        return end;
+                    }
+                }
+            }
+        }
+    }
+
+    /// How that stream has come to its end, if it has.
+    fn end(&mut self) -> Option<Result<Option<Capture>, SourceError>> {
+        let condition = self.conditions.borrow_and_update();
+        match condition.state {
+            State::Ended => Some(Ok(None)),
+            State::Failing => {
+                let why = condition.error.as_deref().unwrap_or_default();
+                let name = self.name;
+                Some(Err(SourceError(format!(
+                    "the stream `{name}` fails: {why}"
+                ))))
+            }
+            State::Resting | State::Starting | State::Running => None,
+        }
+    }
+}
+
+impl Newest {
+    async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
+        match self {
+            Self::Raw(raw) => raw.changed().await,
+            Self::Served(served) => served.changed().await,
+        }
+    }
+
+    fn take(&mut self) -> Option<Capture> {
+        let (jpeg, captured_at) = match self {
+            Self::Raw(raw) => {
+                let frame = raw.borrow_and_update();
+                let frame = frame.as_ref()?;
+                (frame.jpeg.clone(), frame.captured_at)
+            }
+            Self::Served(served) => {
+                let frame = served.borrow_and_update();
+                let frame = frame.as_ref().filter(|frame| frame.is_picture)?;
+                (frame.jpeg.clone(), frame.captured_at)
+            }
+        };
+        Some(Capture {
+            picture: Ok(jpeg),
+            captured_at,
+        })
+    }
+}

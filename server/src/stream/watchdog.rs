@@ -1,0 +1,58 @@
+//! Notices a camera that gives neither frames nor an error.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::clock::Stop;
+
+/// Orders the driver to stop when no frame has come for too long.
+pub struct Watchdog {
+    /// When it has been too long.
+    deadline: watch::Sender<Instant>,
+    limit: Duration,
+    stop: Stop,
+    task: JoinHandle<()>,
+}
+
+impl Watchdog {
+    /// Waits for a first frame for `first`, and for each further one for `limit`.
+    pub fn new(stop: &Stop, first: Duration, limit: Duration) -> Self {
+        let (child, token) = stop.child();
+        let clock = stop.clock().clone();
+        let (deadline, mut watched) = watch::channel(clock.now() + first);
+        let task = stop.runtime().spawn(async move {
+            loop {
+                let deadline = *watched.borrow_and_update();
+                clock.sleep_until(deadline).await;
+                if *watched.borrow() <= clock.now() {
+                    return token.cancel();
+                }
+            }
+        });
+        Self {
+            deadline,
+            limit,
+            stop: child,
+            task,
+        }
+    }
+
+    /// The order to stop that the driver is to obey.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// A frame has come.
+    pub fn feed(&self) {
+        self.deadline
+            .send_replace(self.stop.clock().now() + self.limit);
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
