@@ -3,8 +3,13 @@
 mod support;
 
 mod cli;
+#[cfg(unix)]
+mod commands;
 mod filters;
 mod hostile;
 mod mistakes;
+mod network_cameras;
+mod rtsp;
 mod serving;
+mod sources;
 mod viewers;

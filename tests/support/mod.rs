@@ -1,5 +1,6 @@
 //! What the tests share: folders with pipeline files, running servers, HTTP, pictures, hostile filters.
 
+pub mod camera;
 pub mod hostile;
 pub mod http;
 pub mod picture;
@@ -57,6 +58,7 @@ pub fn mattebox() -> Command {
         Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),
     );
     command.env_remove("MATTEBOX_LOG");
+    command.env_remove("MATTEBOX_SOURCE");
     command
 }
 

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,15 +17,24 @@ pub struct Server {
     pub address: SocketAddr,
     log: Option<JoinHandle<String>>,
     /// Kept for as long as it is served.
-    _folder: Folder,
+    folder: Folder,
 }
 
 impl Server {
     /// Serves `pipeline.yaml` of `folder` on a free port.
     pub fn start(folder: Folder) -> Self {
-        let mut child = mattebox()
-            .current_dir(folder.path())
-            .args(["serve", "--listen", "127.0.0.1:0"])
+        Self::start_with(folder, |_| {})
+    }
+
+    /// The same, with what `prepare` adds to the command, which may be another address.
+    pub fn start_with(folder: Folder, prepare: impl FnOnce(&mut Command)) -> Self {
+        let mut command = mattebox();
+        command.current_dir(folder.path()).arg("serve");
+        prepare(&mut command);
+        if !command.get_args().any(|argument| argument == "--listen") {
+            command.args(["--listen", "127.0.0.1:0"]);
+        }
+        let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -46,8 +56,12 @@ impl Server {
             child,
             address,
             log: Some(log),
-            _folder: folder,
+            folder,
         }
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn get(&self, target: &str) -> Response {

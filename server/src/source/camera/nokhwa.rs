@@ -23,6 +23,16 @@ const FORMATS: [(FrameFormat, CameraFormat); 6] = [
     (FrameFormat::RAWBGR, CameraFormat::Bgr),
 ];
 
+/// What nokhwa calls the formats that can be worked with.
+const KNOWN: [FrameFormat; 6] = [
+    FrameFormat::MJPEG,
+    FrameFormat::YUYV,
+    FrameFormat::NV12,
+    FrameFormat::GRAY,
+    FrameFormat::RAWRGB,
+    FrameFormat::RAWBGR,
+];
+
 /// An open camera that sends frames.
 pub struct OpenCamera {
     device: Device,
@@ -39,13 +49,13 @@ pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, Sourc
         CameraDevice::Index(index) => CameraIndex::Index(*index),
         CameraDevice::Path(path) => CameraIndex::String(path.clone()),
     };
-    let any = RequestedFormat::with_formats(RequestedFormatType::None, &FORMATS.map(|(f, _)| f));
+    let any = RequestedFormat::with_formats(RequestedFormatType::None, &KNOWN);
     let mut device = Device::new(index, any).map_err(explain)?;
     let offered = device.compatible_camera_formats().map_err(explain)?;
     let (format, size) = choose(&offers(&offered), config)?;
     let wanted = nearest(&offered, format, size, fps.unwrap_or(30.0));
     let exact = RequestedFormatType::Exact(wanted);
-    let exact = RequestedFormat::with_formats(exact, &[wanted.format()]);
+    let exact = RequestedFormat::with_formats(exact, &KNOWN);
     device.set_camera_requset(exact).map_err(explain)?;
     set_controls(&mut device, &config.controls)?;
     device.open_stream().map_err(explain)?;
@@ -167,8 +177,7 @@ impl Camera for OpenCamera {
 pub fn list() -> Result<Vec<Listed>, String> {
     let cameras = nokhwa::query(ApiBackend::Auto).map_err(|error| error.to_string())?;
     let listed = cameras.iter().map(|camera| {
-        let any =
-            RequestedFormat::with_formats(RequestedFormatType::None, &FORMATS.map(|(f, _)| f));
+        let any = RequestedFormat::with_formats(RequestedFormatType::None, &KNOWN);
         let opened = Device::new(camera.index().clone(), any).and_then(|mut device| {
             let formats = device.compatible_camera_formats()?;
             let controls = device.camera_controls().unwrap_or_default();
