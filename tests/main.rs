@@ -6,6 +6,7 @@ mod cli;
 #[cfg(unix)]
 mod commands;
 mod filters;
+mod gpio;
 mod hostile;
 mod mistakes;
 mod network_cameras;

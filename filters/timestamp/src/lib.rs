@@ -1,13 +1,12 @@
 //! The built-in filter `timestamp`: the time at which the picture was taken, on the picture.
 
-mod text;
 mod time;
 
+use lettering::TextBox;
 use mattebox_filter::{Color, Drawing, FrameInfo, Layer, Overlay, Position};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use text::TextBox;
 use time::Formatter;
 
 /// The settings of `timestamp`.

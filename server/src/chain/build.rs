@@ -10,18 +10,21 @@ use super::{Chain, Step};
 use crate::clock::Clock;
 use crate::config::{self, Diagnostic, FilterRef, Pipeline, StepConfig, StreamConfig};
 use crate::filter::{Engine, Filter, SharedFilter, StartError, StepSettings, catalogue};
+use crate::variables::Variables;
 
 /// Loads each filter once, however many steps use it.
 pub struct Loader {
     engine: Engine,
+    variables: Variables,
     filters: HashMap<FilterRef, Result<SharedFilter, String>>,
 }
 
 impl Loader {
-    /// Filters are compiled with `engine`.
-    pub fn new(engine: Engine) -> Self {
+    /// Filters are compiled with `engine`, and see `variables`.
+    pub fn new(engine: Engine, variables: Variables) -> Self {
         Self {
             engine,
+            variables,
             filters: HashMap::new(),
         }
     }
@@ -90,6 +93,7 @@ pub fn build(
         stream.quality,
         clock,
         TimeZone::system(),
+        loader.variables.clone(),
     ))
 }
 

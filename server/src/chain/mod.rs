@@ -28,6 +28,7 @@ pub use step::{Step, StepStatus};
 use crate::clock::Clock;
 use crate::filter::contract::FrameInfo;
 use crate::filter::{Active, Engine, Kind};
+use crate::variables::Variables;
 use canvas::Canvas;
 use plan::plan;
 use step::Outcome;
@@ -63,8 +64,8 @@ pub struct Chain {
     clock: Arc<dyn Clock>,
     time_zone: TimeZone,
     engine: Engine,
-    /// Texts that filters may show; there is no way yet to set any.
-    variables: Arc<[(String, String)]>,
+    /// Texts that filters may show.
+    variables: Variables,
     /// The picture's memory, used again for the next.
     spare: Vec<u8>,
     /// Keeps what drawing on the camera's JPEGs needs.
@@ -73,13 +74,14 @@ pub struct Chain {
 
 impl Chain {
     /// A chain of `steps`, whose recoded frames get `quality` (1 to 100). `time_zone` is what filters
-    /// are told as the local time.
+    /// are told as the local time, `variables` what they are told besides.
     pub fn new(
         engine: &Engine,
         steps: Vec<Step>,
         quality: u8,
         clock: Arc<dyn Clock>,
         time_zone: TimeZone,
+        variables: Variables,
     ) -> Self {
         Self {
             steps,
@@ -87,7 +89,7 @@ impl Chain {
             clock,
             time_zone,
             engine: engine.clone(),
-            variables: [].into(),
+            variables,
             spare: Vec::new(),
             splicer: Splicer::new(),
         }
@@ -126,6 +128,7 @@ impl Chain {
 
     fn run_steps(&mut self, frame: &RawFrame, canvas: &mut Canvas<'_>) -> Result<(), String> {
         let now = self.clock.now();
+        let variables = self.variables.snapshot();
         let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
         for step in &mut self.steps {
             let (width, height) = canvas.known_size()?;
@@ -135,7 +138,7 @@ impl Chain {
                 utc_offset_minutes,
                 width,
                 height,
-                variables: self.variables.clone(),
+                variables: variables.clone(),
             };
             let outcome = if !step.is_ready(now) {
                 step.failure()

@@ -9,6 +9,8 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use cpu_time::ProcessTime;
 
+use crate::variables::Variables;
+
 use super::{ApplyArgs, Failure, build_chain, start_engine};
 use crate::chain::{self, Chain, Loader, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
@@ -19,8 +21,12 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let stream = pick(&pipeline, args.stream.as_deref())?;
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let (_runtime, engine) = start_engine(&args.common)?;
-    let mut chain = build_chain(&mut Loader::new(engine), &pipeline, stream)
-        .map_err(|wrong| pipeline.error(wrong))?;
+    let mut chain = build_chain(
+        &mut Loader::new(engine, Variables::default()),
+        &pipeline,
+        stream,
+    )
+    .map_err(|wrong| pipeline.error(wrong))?;
     let inputs = read_all(&args.inputs)?;
     let mut totals = Totals::default();
     let _active = chain.activate();

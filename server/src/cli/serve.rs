@@ -8,15 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, build_all, start_engine};
 use crate::chain::Chain;
-use crate::clock::SystemClock;
-use crate::config::{DriverConfig, Pipeline, StreamConfig};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Diagnostic, DriverConfig, Pipeline, StreamConfig};
+use crate::gpio::Gpio;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Equipment, Rules, Shared, Stream};
+use crate::variables::Variables;
 use crate::web::{self, App};
 
 /// How long cameras have to close once everybody has been told to stop.
@@ -29,9 +32,10 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         first.source = source.clone();
     }
     let (runtime, engine) = start_engine(&args.common)?;
-    let chains = build_all(&pipeline, engine)?;
+    let variables = Variables::default();
+    let chains = build_all(&pipeline, engine, &variables)?;
     let address = args.listen.unwrap_or(pipeline.listen);
-    let result = runtime.block_on(serve(pipeline, chains, address));
+    let result = runtime.block_on(serve(pipeline, chains, address, &variables));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
     result
@@ -46,7 +50,12 @@ fn load(config: Option<&Path>) -> Result<Pipeline, Failure> {
     Ok(Pipeline::load(config.unwrap_or(default))?)
 }
 
-async fn serve(pipeline: Pipeline, chains: Vec<Chain>, address: SocketAddr) -> Result<(), Failure> {
+async fn serve(
+    pipeline: Pipeline,
+    chains: Vec<Chain>,
+    address: SocketAddr,
+    variables: &Variables,
+) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
     let signal = stop_signal().map_err(|error| Failure::Run(format!("signals: {error}")))?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -59,7 +68,9 @@ async fn serve(pipeline: Pipeline, chains: Vec<Chain>, address: SocketAddr) -> R
         .map_err(|error| Failure::Run(error.to_string()))?;
     let shutdown = CancellationToken::new();
     let tasks = TaskTracker::new();
-    let streams = start_streams(&pipeline, chains, &shutdown, &tasks);
+    let mut gpio = open_gpio(&pipeline, variables)?;
+    let streams = start_streams(&pipeline, chains, &mut gpio, &shutdown, &tasks);
+    let lamps = gpio.map(|gpio| light_lamps(gpio, &streams));
     announce(bound, &pipeline)?;
 
     let router = web::router(App::new(streams, shutdown.clone()));
@@ -74,12 +85,53 @@ async fn serve(pipeline: Pipeline, chains: Vec<Chain>, address: SocketAddr) -> R
     if tokio::time::timeout(CLOSING, tasks.wait()).await.is_err() {
         tracing::warn!("a camera did not close in time");
     }
+    if let Some(lamps) = lamps {
+        lamps.go_out().await;
+    }
     Ok(())
+}
+
+fn open_gpio(pipeline: &Pipeline, variables: &Variables) -> Result<Option<Gpio>, Failure> {
+    let Some(config) = &pipeline.gpio else {
+        return Ok(None);
+    };
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let gpio = Gpio::open(config, &pipeline.folder, variables, &clock)
+        .map_err(|why| pipeline.error(vec![Diagnostic::new(config.span, why)]))?;
+    Ok(Some(gpio))
+}
+
+/// Lamps that show what goes on, and inputs that are watched.
+struct Lit<I> {
+    lamps: JoinHandle<()>,
+    end: CancellationToken,
+    _inputs: I,
+}
+
+fn light_lamps(gpio: Gpio, streams: &[Arc<Stream>]) -> Lit<impl Send + use<>> {
+    let (lamps, inputs) = gpio.into_lamps();
+    let end = CancellationToken::new();
+    Lit {
+        lamps: tokio::spawn(lamps.run(streams.to_vec(), end.clone())),
+        end,
+        _inputs: inputs,
+    }
+}
+
+impl<I> Lit<I> {
+    /// Called when the cameras are closed, so that the lamps have shown it all.
+    async fn go_out(self) {
+        self.end.cancel();
+        if let Err(error) = self.lamps.await {
+            tracing::error!("the lamps broke down: {error}");
+        }
+    }
 }
 
 fn start_streams(
     pipeline: &Pipeline,
     chains: Vec<Chain>,
+    gpio: &mut Option<Gpio>,
     shutdown: &CancellationToken,
     tasks: &TaskTracker,
 ) -> Vec<Arc<Stream>> {
@@ -97,6 +149,10 @@ fn start_streams(
                 _ => source::from_config(&config.source, &pipeline.folder, &config.name),
             };
             if let (Some(source), Some(chain)) = (source, chains.remove(config.name.as_str())) {
+                let source = match gpio {
+                    Some(gpio) => gpio.with_privacy_lamps(&config.name, source),
+                    None => source,
+                };
                 let equipment = Equipment { source, chain };
                 let stream = start_stream(config, equipment, shutdown, tasks);
                 started.insert(&config.name, stream);

@@ -52,9 +52,10 @@ impl Pipeline {
             }
         };
         match pipeline {
-            Some((listen, streams)) if errors.0.is_empty() => Ok(Self {
-                listen,
-                streams,
+            Some(contents) if errors.0.is_empty() => Ok(Self {
+                listen: contents.listen,
+                streams: contents.streams,
+                gpio: contents.gpio,
                 folder: folder.to_owned(),
                 file,
             }),

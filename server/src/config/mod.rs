@@ -9,6 +9,7 @@ mod check;
 mod error;
 mod excerpt;
 mod fields;
+mod gpio;
 mod help;
 mod load;
 mod model;
@@ -28,6 +29,7 @@ mod tests;
 
 pub use check::check_settings;
 pub use error::{ConfigError, Diagnostic, SourceFile, Span};
+pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use model::{FilterRef, OnError, Pipeline, StepConfig, StreamConfig};
 pub use read::parse_listen;

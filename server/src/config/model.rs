@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
+use super::gpio::GpioConfig;
 use super::settings::Settings;
 use super::source::SourceConfig;
 
@@ -17,6 +18,8 @@ pub struct Pipeline {
     pub listen: SocketAddr,
     /// At least one, in the file's order.
     pub streams: Vec<StreamConfig>,
+    /// The pins that it uses. Default: none.
+    pub gpio: Option<GpioConfig>,
     /// The file's folder: relative paths start here, and assets lie below it.
     pub folder: PathBuf,
     /// The file itself, for showing errors in it.

@@ -5,6 +5,7 @@ use std::path::{Component, Path};
 use std::time::Duration;
 
 use super::fields::{Errors, Fields};
+use super::gpio::{GpioConfig, read_gpio};
 use super::model::{FilterRef, OnError, StepConfig, StreamConfig};
 use super::settings::Settings;
 use super::source::{DriverConfig, SourceConfig, read_source};
@@ -18,9 +19,17 @@ const NAME_CHARS: usize = 64;
 /// The most filters of a chain.
 const STEPS: usize = 64;
 
-/// Reads what the file's root says: the address, and the streams.
-pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<(SocketAddr, Vec<StreamConfig>)> {
-    let fields = Fields::new(root, "a pipeline file", &["listen", "streams"], errors)?;
+/// What a pipeline file says, without the file.
+pub struct Contents {
+    pub listen: SocketAddr,
+    pub streams: Vec<StreamConfig>,
+    pub gpio: Option<GpioConfig>,
+}
+
+/// Reads what the file's root says.
+pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
+    const KEYS: &[&str] = &["listen", "streams", "gpio"];
+    let fields = Fields::new(root, "a pipeline file", KEYS, errors)?;
     let listen = read_listen(&fields, errors);
     let Some(streams) = fields.get("streams") else {
         let span = fields.key_span("streams").unwrap_or(fields.span());
@@ -46,7 +55,12 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<(SocketAddr, Ve
     let read = |(name, node): &(Node, Node)| read_stream(name, node, errors);
     let streams: Vec<_> = entries.iter().filter_map(read).collect();
     check_shared(&streams, errors);
-    Some((listen, streams))
+    let gpio = fields.get("gpio");
+    Some(Contents {
+        listen,
+        gpio: gpio.and_then(|node| read_gpio(node, &streams, errors)),
+        streams,
+    })
 }
 
 /// Sources that are streams must be there, and must not lead back to themselves.

@@ -16,6 +16,10 @@ pub const BUILT_IN: &[BuiltIn] = &[
         wasm: include_bytes!("../../../filters/prebuilt/resize.wasm"),
     },
     BuiltIn {
+        name: "text",
+        wasm: include_bytes!("../../../filters/prebuilt/text.wasm"),
+    },
+    BuiltIn {
         name: "timestamp",
         wasm: include_bytes!("../../../filters/prebuilt/timestamp.wasm"),
     },

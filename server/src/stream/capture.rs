@@ -63,7 +63,7 @@ impl Capturing<'_> {
                 Ok(End::Stopped) => return,
                 Ok(End::Over) => {
                     tracing::info!(stream, "the recording is over");
-                    self.status.set(State::Ended);
+                    self.status.end();
                     // The last picture stays until nobody watches any more.
                     self.stop.wait_for(std::future::pending::<()>());
                     return;

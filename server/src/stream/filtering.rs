@@ -59,6 +59,7 @@ impl Filtering<'_> {
                     self.tell_of_no_signal(size);
                 }
                 Some(Event::Frame(frame)) => {
+                    let now = self.now();
                     // A camera that was opened again counts from 0.
                     self.status
                         .frames_skipped(frame.sequence.saturating_sub(next));
@@ -67,10 +68,10 @@ impl Filtering<'_> {
                         // Whoever comes later must not see an old picture.
                         self.served.send_replace(None);
                         self.status.works();
-                        due = self.now() + NO_SIGNAL_AFTER;
+                        due = now + NO_SIGNAL_AFTER;
                     } else if let Some(served) = self.filter(chain, &frame) {
                         size = served.or(size);
-                        due = self.now() + NO_SIGNAL_AFTER;
+                        due = now + NO_SIGNAL_AFTER;
                     }
                 }
             }

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 
-/// The filter `timestamp` writes with it too; its licence lies beside it.
-const FONT: &[u8] = include_bytes!("../../../filters/timestamp/font/DejaVuSansMono.ttf");
+/// The filters write with it too; its licence lies beside it.
+const FONT: &[u8] = include_bytes!("../../../filters/lettering/font/DejaVuSansMono.ttf");
 /// The picture's size where none is known, and the longest side.
 const DEFAULT_SIZE: (u32, u32) = (1280, 720);
 const LONGEST_SIDE: u32 = 1920;

@@ -95,8 +95,8 @@ struct Counters {
     frames_skipped: u64,
     paths: BTreeMap<Path, u64>,
     newest: Option<Newest>,
-    /// The camera has failed and not given a frame since.
-    camera_failed: bool,
+    /// The camera has failed or ended and not given a frame since.
+    camera_is_out: bool,
 }
 
 struct Newest {
@@ -132,7 +132,7 @@ impl Status {
                 frames_skipped: 0,
                 paths: Path::ALL.map(|path| (path, 0)).into(),
                 newest: None,
-                camera_failed: false,
+                camera_is_out: false,
             })),
             clock,
         }
@@ -148,19 +148,25 @@ impl Status {
         if state == State::Resting {
             let mut counters = self.lock();
             counters.newest = None;
-            counters.camera_failed = false;
+            counters.camera_is_out = false;
         }
     }
 
     /// The camera fails; `true` if that is news.
     pub fn fail_camera(&self, error: &str) -> bool {
-        self.lock().camera_failed = true;
+        self.lock().camera_is_out = true;
         self.fail(error)
     }
 
-    /// A frame came through. One from before the camera failed says nothing of how it is now.
+    /// The recording is over.
+    pub fn end(&self) {
+        self.lock().camera_is_out = true;
+        self.set(State::Ended);
+    }
+
+    /// A frame came through. One from before the camera failed or ended says nothing of how it is now.
     pub fn works(&self) {
-        if !self.lock().camera_failed {
+        if !self.lock().camera_is_out {
             self.change(State::Running, None);
         }
     }
@@ -201,7 +207,7 @@ impl Status {
         let now = self.clock.now();
         let mut counters = self.lock();
         counters.frames_in += 1;
-        counters.camera_failed = false;
+        counters.camera_is_out = false;
         counters.rate_in.count(now);
     }
 

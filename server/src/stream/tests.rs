@@ -16,6 +16,7 @@ use crate::clock::fake::FakeClock;
 use crate::config::SharedFrames;
 use crate::filter::{CompileCache, Engine};
 use crate::source::{Camera, Capture, Source, SourceError};
+use crate::variables::Variables;
 
 const IDLE: Duration = Duration::from_secs(10);
 const RULES: Rules = Rules {
@@ -103,7 +104,14 @@ impl Stage {
     fn with(rules: Rules) -> Self {
         let clock = FakeClock::new();
         let engine = Engine::new(Handle::current(), &CompileCache::Off).unwrap();
-        let chain = Chain::new(&engine, Vec::new(), 85, clock.clone(), TimeZone::UTC);
+        let chain = Chain::new(
+            &engine,
+            Vec::new(),
+            85,
+            clock.clone(),
+            TimeZone::UTC,
+            Variables::default(),
+        );
         let (orders, received) = mpsc::unbounded_channel();
         let work = Arc::new(Mutex::new(Camerawork::default()));
         let source = Box::new(TestSource {
@@ -400,7 +408,14 @@ impl Sharing {
         let stage = Stage::new();
         let engine = Engine::new(Handle::current(), &CompileCache::Off).unwrap();
         let clock = stage.clock.clone();
-        let chain = Chain::new(&engine, Vec::new(), 85, clock.clone(), TimeZone::UTC);
+        let chain = Chain::new(
+            &engine,
+            Vec::new(),
+            85,
+            clock.clone(),
+            TimeZone::UTC,
+            Variables::default(),
+        );
         let source = Box::new(Shared::new(stage.stream.clone(), frames));
         let (stream, life) = Stream::new(
             "second".to_owned(),

@@ -225,7 +225,7 @@ fn wrong_values() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen` and `streams`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `streams` and `gpio`, found an empty list",
             ],
         ),
         (

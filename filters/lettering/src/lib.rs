@@ -1,4 +1,4 @@
-//! A box with text in it.
+//! A box with text in it, for the filters that write.
 
 use std::collections::HashMap;
 

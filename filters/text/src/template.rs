@@ -1,0 +1,63 @@
+//! A text with variables' names in braces.
+
+/// What a variable shows that is not set.
+const NOT_SET: &str = "–";
+/// The most characters that are drawn, however long the variables are.
+const TEXT_CHARS: usize = 500;
+
+/// A checked template.
+#[derive(Debug)]
+pub struct Template(Vec<Part>);
+
+#[derive(Debug, PartialEq)]
+enum Part {
+    Literal(String),
+    Variable(String),
+}
+
+impl Template {
+    /// # Errors
+    /// A brace stands alone, or there is no name in a pair of them.
+    pub fn parse(format: &str) -> Result<Self, String> {
+        let mut parts = Vec::new();
+        let mut literal = String::new();
+        let mut rest = format;
+        while let Some(at) = rest.find(['{', '}']) {
+            literal.push_str(&rest[..at]);
+            let (brace, behind) = rest[at..].split_at(1);
+            if let Some(behind) = behind.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = behind;
+                continue;
+            }
+            let name = behind.split_once('}').filter(|_| brace == "{");
+            let Some((name, behind)) = name else {
+                return Err(format!(
+                    "`format`: the brace `{brace}` has no other; two of them, `{brace}{brace}`, show one"
+                ));
+            };
+            if name.trim().is_empty() || name.contains('{') {
+                return Err("`format`: a variable's name has to stand in the braces".to_owned());
+            }
+            parts.push(Part::Literal(std::mem::take(&mut literal)));
+            parts.push(Part::Variable(name.trim().to_owned()));
+            rest = behind;
+        }
+        literal.push_str(rest);
+        parts.push(Part::Literal(literal));
+        Ok(Self(parts))
+    }
+
+    /// The text with `variables` (names and values) in it.
+    pub fn fill(&self, variables: &[(String, String)]) -> String {
+        let value = |name: &str| {
+            let variable = variables.iter().find(|(known, _)| known == name);
+            variable.map_or(NOT_SET, |(_, value)| value.as_str())
+        };
+        let texts = self.0.iter().map(|part| match part {
+            Part::Literal(text) => text.as_str(),
+            Part::Variable(name) => value(name),
+        });
+        texts.flat_map(str::chars).take(TEXT_CHARS).collect()
+    }
+}

@@ -1,0 +1,90 @@
+//! Contacts and sensors: their levels, once they last, as variables.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::Board;
+use crate::clock::Clock;
+use crate::config::InputConfig;
+use crate::variables::Variables;
+
+/// Inputs in use.
+pub struct Inputs {
+    _pins: Vec<Box<dyn Send>>,
+    _tasks: JoinSet<()>,
+}
+
+impl Inputs {
+    /// Takes the pins that `inputs` name and keeps `variables` at their state.
+    ///
+    /// # Errors
+    /// A text that says which pin can't be had and why.
+    pub fn open(
+        board: &mut dyn Board,
+        inputs: &[InputConfig],
+        variables: &Variables,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let mut pins = Vec::new();
+        let mut tasks = JoinSet::new();
+        for input in inputs {
+            let (level, levels) = watch::channel(None);
+            let changed = Box::new(move |is_high| {
+                level.send_replace(Some(is_high));
+            });
+            let pin = board.input(input.pin, input.pull, changed);
+            pins.push(pin.map_err(|why| format!("the pin {}: {why}", input.pin))?);
+            let debounce = input.debounce;
+            let (variables, input) = (variables.clone(), input.clone());
+            let publish = move |is_high| {
+                let value = if is_high { &input.high } else { &input.low };
+                variables.set(&format!("gpio.{}", input.name), value);
+                tracing::info!("the input `{}` is {value}", input.name);
+            };
+            tasks.spawn(follow(levels, debounce, clock.clone(), publish));
+        }
+        Ok(Self {
+            _pins: pins,
+            _tasks: tasks,
+        })
+    }
+}
+
+/// Publishes the first level at once, and then each that has lasted for `debounce`.
+async fn follow(
+    mut levels: watch::Receiver<Option<bool>>,
+    debounce: Duration,
+    clock: Arc<dyn Clock>,
+    publish: impl Fn(bool),
+) {
+    let mut published = None;
+    loop {
+        let level = *levels.borrow_and_update();
+        if let Some(level) = level
+            && published != Some(level)
+        {
+            let lasts = async {
+                if published.is_some() {
+                    clock.sleep_until(clock.now() + debounce).await;
+                }
+            };
+            tokio::select! {
+                biased;
+                changed = levels.changed() => match changed {
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                () = lasts => {
+                    publish(level);
+                    published = Some(level);
+                }
+            }
+        }
+        if levels.changed().await.is_err() {
+            return;
+        }
+    }
+}

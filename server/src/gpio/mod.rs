@@ -1,0 +1,142 @@
+//! Pins: lamps that show what the server does, and contacts and sensors whose state filters may show.
+
+mod inputs;
+mod lamps;
+#[cfg(all(feature = "gpio", target_os = "linux"))]
+mod raspberry_pi;
+mod simulated;
+
+use std::path::Path;
+use std::sync::Arc;
+
+pub use lamps::Lamps;
+
+use crate::clock::Clock;
+use crate::config::{GpioBackend, GpioConfig, Lamp, OutputConfig, Pull};
+use crate::source::Source;
+use crate::variables::Variables;
+use inputs::Inputs;
+use lamps::{Light, PrivacyLamp};
+
+/// A board with pins.
+pub trait Board: Send {
+    /// Takes the pin `number` as an output that starts at the level `is_high`.
+    ///
+    /// # Errors
+    /// A text that says why it can't be had.
+    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, String>;
+
+    /// Takes the pin `number` as an input. `changed` is told the level at once, and then each change.
+    ///
+    /// # Errors
+    /// A text that says why it can't be had.
+    fn input(
+        &mut self,
+        number: u8,
+        pull: Pull,
+        changed: Box<dyn FnMut(bool) + Send>,
+    ) -> Result<Box<dyn Send>, String>;
+}
+
+/// A pin that lights something.
+pub trait OutputPin: Send {
+    /// Makes it high or low.
+    ///
+    /// # Errors
+    /// A text that says why it could not be done.
+    fn set(&mut self, is_high: bool) -> Result<(), String>;
+}
+
+/// The pins that a pipeline file names, in use.
+pub struct Gpio {
+    lamps: Vec<(Lamp, Light)>,
+    // What watches them ends with these.
+    _inputs: Inputs,
+}
+
+impl Gpio {
+    /// Takes all pins that `config` names; relative paths start at `folder`. Lamps are off at first. Must be called on a
+    /// runtime.
+    ///
+    /// # Errors
+    /// A text that says which pin can't be had and why.
+    pub fn open(
+        config: &GpioConfig,
+        folder: &Path,
+        variables: &Variables,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Self, String> {
+        let mut board = board(&config.backend, folder, clock)?;
+        let mut lamps = Vec::new();
+        for output in &config.outputs {
+            lamps.push((output.shows.clone(), light(&mut *board, output)?));
+        }
+        let inputs = Inputs::open(&mut *board, &config.inputs, variables, clock)?;
+        Ok(Self {
+            lamps,
+            _inputs: inputs,
+        })
+    }
+
+    /// `source`, with the lamps that show whether the camera of `stream` is open.
+    pub fn with_privacy_lamps(&mut self, stream: &str, source: Box<dyn Source>) -> Box<dyn Source> {
+        let is_its = |lamp: &Lamp| matches!(lamp, Lamp::Captures(name) if name == stream);
+        let lights = self.lamps.extract_if(.., |(lamp, _)| is_its(lamp));
+        let lights: Vec<_> = lights.map(|(_, light)| light).collect();
+        match lights.as_slice() {
+            [] => source,
+            _ => Box::new(PrivacyLamp::new(source, lights)),
+        }
+    }
+
+    /// The lamps that are left, in the hands of what lights them.
+    pub fn into_lamps(self) -> (Lamps, impl Send + use<>) {
+        (Lamps::new(self.lamps), self._inputs)
+    }
+}
+
+/// Checks that `config`'s pins are there.
+///
+/// # Errors
+/// A text that says why they are not.
+pub fn check(config: &GpioConfig) -> Result<(), String> {
+    match &config.backend {
+        GpioBackend::Simulated { .. } => Ok(()),
+        GpioBackend::RaspberryPi => raspberry_pi().map(drop),
+    }
+}
+
+fn board(
+    backend: &GpioBackend,
+    folder: &Path,
+    clock: &Arc<dyn Clock>,
+) -> Result<Box<dyn Board>, String> {
+    match backend {
+        GpioBackend::RaspberryPi => raspberry_pi(),
+        GpioBackend::Simulated { folder: name } => {
+            let folder = folder.join(name);
+            let board = simulated::Simulated::new(folder, clock.clone())?;
+            Ok(Box::new(board))
+        }
+    }
+}
+
+#[cfg(all(feature = "gpio", target_os = "linux"))]
+fn raspberry_pi() -> Result<Box<dyn Board>, String> {
+    Ok(Box::new(raspberry_pi::RaspberryPi::new()?))
+}
+
+#[cfg(not(all(feature = "gpio", target_os = "linux")))]
+fn raspberry_pi() -> Result<Box<dyn Board>, String> {
+    Err("this build of mattebox has no pins: build it on a Raspberry Pi with `cargo build --release --features gpio`; `backend: simulated` works anywhere".to_owned())
+}
+
+fn light(board: &mut dyn Board, output: &OutputConfig) -> Result<Light, String> {
+    let pin = board
+        .output(output.pin, output.active_low)
+        .map_err(|why| format!("the pin {}: {why}", output.pin))?;
+    Ok(Light::new(pin, output))
+}
+
+#[cfg(test)]
+mod tests;

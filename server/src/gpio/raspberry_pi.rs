@@ -1,0 +1,79 @@
+//! The pins of a Raspberry Pi.
+
+use std::sync::{Arc, Mutex};
+
+use rppal::gpio::{Gpio, InputPin, Level, OutputPin as RppalOutput, Trigger};
+
+use super::{Board, OutputPin};
+use crate::config::Pull;
+
+/// A Raspberry Pi.
+pub struct RaspberryPi(Gpio);
+
+impl RaspberryPi {
+    /// The machine that this runs on.
+    ///
+    /// # Errors
+    /// It is no Raspberry Pi, or its pins may not be used.
+    pub fn new() -> Result<Self, String> {
+        Gpio::new().map(Self).map_err(|error| {
+            format!(
+                "the pins of a Raspberry Pi can't be used: {error}; on another machine, try the file with `backend: simulated`"
+            )
+        })
+    }
+}
+
+impl Board for RaspberryPi {
+    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, String> {
+        let pin = self.0.get(number).map_err(|error| error.to_string())?;
+        let pin = if is_high {
+            pin.into_output_high()
+        } else {
+            pin.into_output_low()
+        };
+        Ok(Box::new(Output(pin)))
+    }
+
+    fn input(
+        &mut self,
+        number: u8,
+        pull: Pull,
+        changed: Box<dyn FnMut(bool) + Send>,
+    ) -> Result<Box<dyn Send>, String> {
+        let pin = self.0.get(number).map_err(|error| error.to_string())?;
+        let mut pin = match pull {
+            Pull::Off => pin.into_input(),
+            Pull::Up => pin.into_input_pullup(),
+            Pull::Down => pin.into_input_pulldown(),
+        };
+        let changed = Arc::new(Mutex::new(changed));
+        let told = changed.clone();
+        let tell = move |event: rppal::gpio::Event| {
+            let is_high = event.trigger == Trigger::RisingEdge;
+            if let Ok(mut changed) = told.lock() {
+                changed(is_high);
+            }
+        };
+        // Debouncing is done for all boards in one place.
+        pin.set_async_interrupt(Trigger::Both, None, tell)
+            .map_err(|error| error.to_string())?;
+        // An edge that comes meanwhile waits, and so is told last.
+        let mut changed = changed.lock().map_err(|error| error.to_string())?;
+        changed(pin.read() == Level::High);
+        drop(changed);
+        Ok(Box::new(Input(pin)))
+    }
+}
+
+/// Watched for as long as it lives.
+struct Input(#[expect(dead_code, reason = "dropping it ends the watching")] InputPin);
+
+struct Output(RppalOutput);
+
+impl OutputPin for Output {
+    fn set(&mut self, is_high: bool) -> Result<(), String> {
+        self.0.write(if is_high { Level::High } else { Level::Low });
+        Ok(())
+    }
+}

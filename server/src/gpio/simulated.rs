@@ -1,0 +1,112 @@
+//! Pins that are files, to try a pipeline file without a Raspberry Pi, and for the tests.
+//!
+//! Each pin is a file named after it, such as `gpio17`, with `1` in it while the pin is high and `0` while it is low. The server
+//! writes those of outputs and reads those of inputs.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use super::{Board, OutputPin};
+use crate::clock::Clock;
+use crate::config::Pull;
+
+/// How often inputs are looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// A folder of pins.
+pub struct Simulated {
+    folder: PathBuf,
+    clock: Arc<dyn Clock>,
+}
+
+impl Simulated {
+    /// The pins in `folder`, which is made if it is not there.
+    ///
+    /// # Errors
+    /// A text that says why it can't be.
+    pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, String> {
+        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        Ok(Self { folder, clock })
+    }
+
+    fn path(&self, number: u8) -> PathBuf {
+        self.folder.join(format!("gpio{number}"))
+    }
+}
+
+impl Board for Simulated {
+    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, String> {
+        let mut pin = Output {
+            path: self.path(number),
+        };
+        pin.set(is_high)?;
+        Ok(Box::new(pin))
+    }
+
+    fn input(
+        &mut self,
+        number: u8,
+        pull: Pull,
+        mut changed: Box<dyn FnMut(bool) + Send>,
+    ) -> Result<Box<dyn Send>, String> {
+        let path = self.path(number);
+        let mut level = read(&path, pull)?;
+        changed(level);
+        let clock = self.clock.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                clock.sleep_until(clock.now() + LOOK).await;
+                // A file that is being written has no level for a moment.
+                if let Ok(new) = read(&path, pull)
+                    && new != level
+                {
+                    level = new;
+                    changed(level);
+                }
+            }
+        });
+        Ok(Box::new(Look(task)))
+    }
+}
+
+/// Looks at an input for as long as it lives.
+struct Look(JoinHandle<()>);
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// A pin that nobody drives is where it is pulled to.
+fn read(path: &PathBuf, pull: Pull) -> Result<bool, String> {
+    match fs::read_to_string(path) {
+        Ok(text) => match text.trim() {
+            "1" => Ok(true),
+            "0" => Ok(false),
+            _ => Err(format!(
+                "{}: there must be `0` or `1` in it",
+                path.display()
+            )),
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(pull == Pull::Up),
+        Err(error) => Err(format!("{}: {error}", path.display())),
+    }
+}
+
+struct Output {
+    path: PathBuf,
+}
+
+impl OutputPin for Output {
+    fn set(&mut self, is_high: bool) -> Result<(), String> {
+        let level = if is_high { "1\n" } else { "0\n" };
+        tracing::debug!("{} becomes {}", self.path.display(), level.trim());
+        fs::write(&self.path, level).map_err(|error| format!("{}: {error}", self.path.display()))
+    }
+}
