@@ -18,6 +18,9 @@ use crate::variables::Variables;
 use inputs::Inputs;
 use lamps::{Light, PrivacyLamp};
 
+/// Is told the level of an input: whether it is high.
+pub type Changed = Box<dyn FnMut(bool) + Send>;
+
 /// A board with pins.
 pub trait Board: Send {
     /// Takes the pin `number` as an output that starts at the level `is_high`.
@@ -30,12 +33,7 @@ pub trait Board: Send {
     ///
     /// # Errors
     /// A text that says why it can't be had.
-    fn input(
-        &mut self,
-        number: u8,
-        pull: Pull,
-        changed: Box<dyn FnMut(bool) + Send>,
-    ) -> Result<Box<dyn Send>, String>;
+    fn input(&mut self, number: u8, pull: Pull, changed: Changed) -> Result<Box<dyn Send>, String>;
 }
 
 /// A pin that lights something.

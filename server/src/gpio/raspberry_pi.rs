@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use rppal::gpio::{Gpio, InputPin, Level, OutputPin as RppalOutput, Trigger};
 
-use super::{Board, OutputPin};
+use super::{Board, Changed, OutputPin};
 use crate::config::Pull;
 
 /// A Raspberry Pi.
@@ -35,12 +35,7 @@ impl Board for RaspberryPi {
         Ok(Box::new(Output(pin)))
     }
 
-    fn input(
-        &mut self,
-        number: u8,
-        pull: Pull,
-        changed: Box<dyn FnMut(bool) + Send>,
-    ) -> Result<Box<dyn Send>, String> {
+    fn input(&mut self, number: u8, pull: Pull, changed: Changed) -> Result<Box<dyn Send>, String> {
         let pin = self.0.get(number).map_err(|error| error.to_string())?;
         let mut pin = match pull {
             Pull::Off => pin.into_input(),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use super::{Board, OutputPin};
+use super::{Board, Changed, OutputPin};
 use crate::clock::Clock;
 use crate::config::Pull;
 
@@ -52,7 +52,7 @@ impl Board for Simulated {
         &mut self,
         number: u8,
         pull: Pull,
-        mut changed: Box<dyn FnMut(bool) + Send>,
+        mut changed: Changed,
     ) -> Result<Box<dyn Send>, String> {
         let path = self.path(number);
         let mut level = read(&path, pull)?;

@@ -22,7 +22,7 @@ struct Levels(Mutex<Vec<(u8, bool)>>);
 /// A board that notes what becomes of its outputs, and whose inputs are in the test's hands.
 struct TestBoard {
     levels: Arc<Levels>,
-    told: Arc<Mutex<Vec<Box<dyn FnMut(bool) + Send>>>>,
+    told: Arc<Mutex<Vec<Changed>>>,
 }
 
 struct TestPin(u8, Arc<Levels>);
@@ -34,12 +34,7 @@ impl Board for TestBoard {
         Ok(Box::new(pin))
     }
 
-    fn input(
-        &mut self,
-        _: u8,
-        pull: Pull,
-        mut changed: Box<dyn FnMut(bool) + Send>,
-    ) -> Result<Box<dyn Send>, String> {
+    fn input(&mut self, _: u8, pull: Pull, mut changed: Changed) -> Result<Box<dyn Send>, String> {
         changed(pull == Pull::Up);
         self.told.lock().unwrap().push(changed);
         Ok(Box::new(()))

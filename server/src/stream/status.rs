@@ -45,6 +45,8 @@ pub struct Report {
     pub state: State,
     /// Why it fails, while it does.
     pub error: Option<String>,
+    /// Why it failed last, if ever since the server started.
+    pub last_error: Option<String>,
     /// The camera's driver.
     pub driver: &'static str,
     /// How many watch.
@@ -88,6 +90,7 @@ pub struct Status {
 }
 
 struct Counters {
+    last_error: Option<String>,
     rate_in: Rate,
     rate_out: Rate,
     frames_in: u64,
@@ -125,6 +128,7 @@ impl Status {
                 captures: false,
             }),
             counters: Arc::new(Mutex::new(Counters {
+                last_error: None,
                 rate_in: Rate::default(),
                 rate_out: Rate::default(),
                 frames_in: 0,
@@ -173,6 +177,7 @@ impl Status {
 
     /// The stream fails; `true` if that is news.
     pub fn fail(&self, error: &str) -> bool {
+        self.lock().last_error = Some(error.to_owned());
         self.change(State::Failing, Some(error))
     }
 
@@ -263,6 +268,7 @@ impl Status {
             name: identity.name.clone(),
             state: condition.state,
             error: condition.error,
+            last_error: counters.last_error.clone(),
             driver: identity.driver,
             viewers: watchers.viewers,
             sharers: watchers.filtered + watchers.unfiltered,

@@ -265,7 +265,9 @@ async fn a_failing_camera_is_opened_again_with_growing_pauses() {
     stage.order(Order::Frame(b"a"));
     stage.until(|report| report.state == State::Running).await;
     assert_eq!(next(&mut viewer).await, "a");
-    assert_eq!(stage.stream.report().error, None);
+    let report = stage.stream.report();
+    assert_eq!(report.error, None);
+    assert_eq!(report.last_error.as_deref(), Some("unplugged"));
     stage.order(Order::Fail("unplugged again"));
     stage.pass(Duration::from_millis(500)).await;
     stage.order(Order::Frame(b"b"));

@@ -137,7 +137,7 @@ pub struct RtspConfig {
     pub size: Option<Size>,
     /// JPEG quality, 1 to 100. Default 85.
     pub quality: u8,
-    /// What ffmpeg is to decode with, one of [`HARDWARE`]. Default: the processor.
+    /// What ffmpeg is to decode with, in its own words. Default: the processor.
     pub hardware: Option<&'static str>,
 }
 

@@ -411,7 +411,7 @@ pub fn with_login(mut url: Url) -> (String, Option<Login>) {
     // Both fail only where there is no host, which has been checked.
     let cleared = url.set_username("").and_then(|()| url.set_password(None));
     debug_assert!(cleared.is_ok());
-    let login = (!user.is_empty()).then(|| Login {
+    let login = (!user.is_empty()).then_some(Login {
         user,
         password: Secret::Text(password),
     });

@@ -108,7 +108,6 @@ impl Source for CameraSource {
 ///
 /// # Errors
 /// A text that says how to build with it.
-#[cfg_attr(feature = "camera", expect(clippy::unnecessary_wraps))]
 pub fn check() -> Result<(), String> {
     #[cfg(feature = "camera")]
     return Ok(());
