@@ -93,6 +93,24 @@ fn a_command_that_ends_is_told_of_and_started_again() {
 }
 
 #[test]
+fn a_command_that_fails_again_and_again_is_told_of_once() {
+    let server = exec("echo run >> runs; echo no film >&2; exit 3");
+    let _viewer = server.watch("s");
+    let runs = server.folder().join("runs");
+    while std::fs::read_to_string(&runs)
+        .unwrap_or_default()
+        .lines()
+        .count()
+        < 3
+    {
+        std::thread::yield_now();
+    }
+    let log = server.log();
+    assert_eq!(log.matches("the command says: no film").count(), 1, "{log}");
+    assert_eq!(log.matches("the camera fails").count(), 1, "{log}");
+}
+
+#[test]
 fn a_program_that_is_not_there_is_told_of() {
     let sources = [
         (

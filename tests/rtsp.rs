@@ -82,7 +82,7 @@ fn size_rate_and_transport_are_as_asked_for() {
     for transport in ["tcp", "udp"] {
         let server = server(
             &camera,
-            &format!(", transport: {transport}, size: 160x120, fps: 5"),
+            &format!(", transport: {transport}, size: 160x120, fps: 5, hardware: auto"),
         );
         let mut viewer = server.watch("s");
         while decode(&viewer.next().unwrap().jpeg).dimensions() != (160, 120) {}

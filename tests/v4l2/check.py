@@ -1,6 +1,7 @@
 """Looks at a Mattebox with a V4L2 camera from outside: python3 check.py HTTP-PORT SHELL-PORT"""
 
 import json
+import pathlib
 import socket
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import urllib.request
 
 HTTP, SHELL = int(sys.argv[1]), int(sys.argv[2])
 PATIENCE = 60
+JPEGS = pathlib.Path(__file__).parent.parent / "jpegs"
 
 
 def get(path, patience=30):
@@ -119,6 +121,22 @@ def formats_and_sizes():
     print(f"auto: {size}")
 
 
+def motion_jpeg():
+    """Motion JPEG passes byte for byte; where Huffman tables are left out, the standard ones are put in."""
+    pictures = {name: (JPEGS / name).read_bytes() for name in ["422.jpg", "nodht.jpg"]}
+    viewer = Viewer("mjpeg")
+    seen = {viewer.next() for _ in range(6)}
+    viewer.close()
+    until("mjpeg rests", lambda: report("mjpeg")["state"] == "resting")
+    assert len(seen) == 2 and pictures["422.jpg"] in seen, [len(jpeg) for jpeg in seen]
+    [completed] = seen - {pictures["422.jpg"]}
+    at = completed.index(b"\xff\xc4")
+    length = int.from_bytes(completed[at + 2 : at + 4], "big") + 2
+    assert completed[:at] + completed[at + length :] == pictures["nodht.jpg"]
+    assert pixels(completed) == pixels(pictures["422.jpg"])
+    print("mjpeg: untouched; without tables: completed")
+
+
 def mistakes():
     wanted = {
         "missing": "there is no such camera; `mattebox cameras` lists",
@@ -197,6 +215,7 @@ until("the guest answers", lambda: get("/healthz", 5)[0] == 200, 120)
 print(f"the guest answers after {time.monotonic() - begin:.0f} s")
 cameras()
 formats_and_sizes()
+motion_jpeg()
 mistakes()
 freeze()
 demand_and_faults()

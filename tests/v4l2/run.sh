@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
-# A real V4L2 camera without hardware: Debian's own kernel in QEMU, whose module `vivid` is a virtual camera, and in it
-# the real binary. check.py then looks at it through the guest's network.
+# Real V4L2 cameras without hardware: Debian's own kernel in QEMU, and in it the real binary. The kernel's module `vivid` is a
+# virtual camera with raw formats; v4l2loopback, fed with JPEGs, is one with Motion JPEG. check.py then looks at it all through
+# the guest's network.
 #
 # Usage: tests/v4l2/run.sh [BINARY]    a mattebox built with the feature `camera`
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 binary=$(realpath "${1:-$here/../../target/release/mattebox}")
 
-for tool in qemu-system-x86_64 busybox cpio depmod modprobe djpeg python3; do
+for tool in qemu-system-x86_64 busybox cpio depmod modprobe djpeg gcc make python3; do
     if ! command -v "$tool" >/dev/null; then
         echo "skipped: the V4L2 test needs $tool, which is not installed"
         exit 0
@@ -24,9 +25,21 @@ trap finish EXIT
 
 # The kernel, unpacked beside this system's own and not installed.
 package=$(apt-cache depends linux-image-amd64 | awk '/Depends:/ { print $2; exit }')
-(cd "$work" && apt-get download "$package" 2>/dev/null)
-dpkg-deb -x "$work/$package"_*.deb "$work/kernel"
-version=$(ls "$work/kernel/lib/modules")
+version=${package#linux-image-}
+common=linux-headers-${version%-amd64}-common
+kbuild=$(apt-cache depends "linux-headers-$version" | awk '/Depends: linux-kbuild/ { print $2; exit }')
+(cd "$work" && apt-get download -q "$package" "linux-headers-$version" "$common" "$kbuild" v4l2loopback-dkms 2>/dev/null)
+for file in "$work"/*.deb; do
+    dpkg-deb -x "$file" "$work/kernel"
+done
+
+# v4l2loopback comes as source.
+headers=$work/kernel/usr/src/linux-headers-$version
+sed -i "s|/usr/src|$work/kernel/usr/src|" "$headers/Makefile"
+loopback=$(echo "$work/kernel/usr/src/v4l2loopback-"*)
+echo 'obj-m := v4l2loopback.o' >"$loopback/Kbuild"
+make -s -C "$headers" M="$loopback" modules >"$work/make.log" 2>&1 || { cat "$work/make.log"; exit 1; }
+cp "$loopback/v4l2loopback.ko" "$work/kernel/lib/modules/$version/"
 depmod -b "$work/kernel" "$version"
 
 # The guest: busybox, the binary with its libraries, the modules in the order of their dependencies.
@@ -37,13 +50,14 @@ cp "$binary" "$root/bin/mattebox"
 ldd "$binary" | grep -o '/[^ ]*' | while read -r library; do
     install -D "$library" "$root$library"
 done
-modprobe -d "$work/kernel" -S "$version" --show-depends -a virtio_pci virtio_net vivid |
+modprobe -d "$work/kernel" -S "$version" --show-depends -a virtio_pci virtio_net vivid v4l2loopback |
     awk '$1 == "insmod" { print $2 }' | awk '!seen[$0]++' >"$work/modules"
 while read -r module; do
     cp "$module" "$root/modules"
     basename "$module"
 done <"$work/modules" >"$root/modules/order"
-cp "$here/pipeline.yaml" "$root/pipeline.yaml"
+cp "$here/pipeline.yaml" "$here/../jpegs/422.jpg" "$here/../jpegs/nodht.jpg" "$root"
+gcc -O1 -static -o "$root/bin/feeder" "$here/feeder.c"
 install -m 755 "$here/init.sh" "$root/init"
 (cd "$root" && find . | cpio --quiet -o -H newc | gzip -1) >"$work/initrd"
 

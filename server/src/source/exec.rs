@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::complaints::Told;
 use super::process::{CantRun, Invocation, Process};
 use super::{Camera, Capture, Source, SourceError};
 use crate::clock::Stop;
@@ -11,6 +12,7 @@ pub struct Exec {
     driver: &'static str,
     stream: String,
     folder: PathBuf,
+    told: Told,
 }
 
 /// The driver `exec`.
@@ -55,6 +57,7 @@ impl Exec {
             driver,
             stream: stream.to_owned(),
             folder: folder.to_owned(),
+            told: Told::default(),
         }
     }
 
@@ -78,6 +81,7 @@ impl Exec {
             folder: &self.folder,
             secret,
             stream: &self.stream,
+            told: &self.told,
         };
         Ok(Box::new(Process::start(&invocation, stop)?))
     }

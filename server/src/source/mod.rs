@@ -2,6 +2,7 @@
 
 mod arriving;
 pub mod camera;
+mod complaints;
 pub mod demo;
 mod exec;
 pub mod files;

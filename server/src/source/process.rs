@@ -1,20 +1,17 @@
-//! A command that runs while its pictures are wanted: its output, what it complains of, and its end.
+//! A command that runs while its pictures are wanted: its output, and its end.
 
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, ChildStdout, Command};
-use tokio::task::JoinHandle;
 
 use super::SourceError;
 use super::arriving::Jpegs;
+use super::complaints::{Complaints, Told};
 use crate::clock::Stop;
-use crate::log::{FloodGate, LINE_CHARS, shorten};
 
 /// How long a command has to end by itself once it is told to.
 const GRACE: Duration = Duration::from_secs(1);
@@ -30,6 +27,7 @@ pub struct Process {
     group: Option<rustix::process::Pid>,
     jpegs: Jpegs<ChildStdout>,
     complaints: Complaints,
+    told: Told,
     stop: Stop,
 }
 
@@ -43,6 +41,8 @@ pub struct Invocation<'a> {
     pub secret: Option<(&'a str, &'a str)>,
     /// The stream's name, for the log.
     pub stream: &'a str,
+    /// What the command has said in runs that gave no picture.
+    pub told: &'a Told,
 }
 
 /// Why a command can't be run.
@@ -89,6 +89,7 @@ impl Process {
             child,
             jpegs: Jpegs::new(out, stop),
             complaints: Complaints::listen(errors, invocation),
+            told: invocation.told.clone(),
             stop: stop.clone(),
         })
     }
@@ -100,7 +101,10 @@ impl Process {
     pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, SourceError> {
         match self.jpegs.next()? {
             _ if self.stop.is_requested() => Ok(None),
-            Some(picture) => Ok(Some(picture)),
+            Some(picture) => {
+                self.told.forget();
+                Ok(Some(picture))
+            }
             None => Err(self.end()),
         }
     }
@@ -146,93 +150,5 @@ impl Drop for Process {
             kill_process_group(group, Signal::KILL).ok();
             self.child.wait().await.ok();
         });
-    }
-}
-
-/// What a command writes to its standard error: into the log, line by line.
-struct Complaints {
-    last: Arc<Mutex<String>>,
-    task: JoinHandle<()>,
-}
-
-impl Complaints {
-    fn listen(
-        errors: impl AsyncRead + Unpin + Send + 'static,
-        invocation: &Invocation<'_>,
-    ) -> Self {
-        let last = Arc::new(Mutex::new(String::new()));
-        let mut lines = Lines {
-            stream: invocation.stream.to_owned(),
-            secret: invocation
-                .secret
-                .map(|(secret, shown)| (secret.to_owned(), shown.to_owned())),
-            last: last.clone(),
-            partial: Vec::new(),
-            gate: FloodGate::new(std::time::Instant::now()),
-        };
-        let task = tokio::spawn(async move { lines.read(errors).await });
-        Self { last, task }
-    }
-
-    /// Resolves once all has been read; soon in any case, since somebody else may hold the pipe.
-    async fn finish(&mut self) {
-        tokio::time::timeout(GRACE, &mut self.task).await.ok();
-    }
-
-    fn last(&self) -> String {
-        self.last.lock().expect("no panic while it is held").clone()
-    }
-}
-
-impl Drop for Complaints {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-struct Lines {
-    stream: String,
-    secret: Option<(String, String)>,
-    last: Arc<Mutex<String>>,
-    partial: Vec<u8>,
-    gate: FloodGate,
-}
-
-impl Lines {
-    async fn read(&mut self, mut errors: impl AsyncRead + Unpin) {
-        let mut buffer = [0; 4096];
-        while let Ok(length @ 1..) = errors.read(&mut buffer).await {
-            for &byte in &buffer[..length] {
-                // ffmpeg's progress ends in a carriage return; an endless line must not grow for ever.
-                if matches!(byte, b'\n' | b'\r') || self.partial.len() >= 4 * LINE_CHARS {
-                    self.end_line();
-                }
-                if !matches!(byte, b'\n' | b'\r') {
-                    self.partial.push(byte);
-                }
-            }
-        }
-        self.end_line();
-    }
-
-    fn end_line(&mut self) {
-        let bytes = std::mem::take(&mut self.partial);
-        let mut line = shorten(&String::from_utf8_lossy(&bytes));
-        if line.is_empty() {
-            return;
-        }
-        if let Some((secret, shown)) = &self.secret {
-            line = line.replace(secret, shown);
-        }
-        let stream = &self.stream;
-        match self.gate.admit(std::time::Instant::now()) {
-            Some(false) => tracing::info!(stream, "the command says: {line}"),
-            Some(true) => {
-                tracing::info!(stream, "the command says: {line}");
-                tracing::info!(stream, "the command says too much; some lines are left out");
-            }
-            None => {}
-        }
-        *self.last.lock().expect("no panic while it is held") = line;
     }
 }

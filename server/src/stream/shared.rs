@@ -16,12 +16,18 @@ use crate::source::{Camera, Capture, Source, SourceError};
 pub struct Shared {
     stream: Arc<Stream>,
     frames: SharedFrames,
+    /// That stream's failure has been told of.
+    told: bool,
 }
 
 impl Shared {
     /// The frames of `stream`, before or after its filters.
     pub fn new(stream: Arc<Stream>, frames: SharedFrames) -> Self {
-        Self { stream, frames }
+        Self {
+            stream,
+            frames,
+            told: false,
+        }
     }
 }
 
@@ -40,10 +46,18 @@ impl Source for Shared {
         };
         let watching = stream.demand.watch(watcher);
         let mut conditions = stream.status.conditions();
+        if !self.told
+            && let Some(error) = failure(stream.name(), &conditions.borrow_and_update())
+        {
+            self.told = true;
+            return Err(error);
+        }
         // While it fails it has nothing to give; its own camera is tried again and again.
         stop.wait_for(conditions.wait_for(|condition| condition.state != State::Failing));
+        self.told = false;
         Ok(Box::new(SharedCamera {
             name: stream.name(),
+            told: &mut self.told,
             newest,
             is_new: true,
             conditions,
@@ -64,6 +78,7 @@ enum Newest {
 
 struct SharedCamera<'a> {
     name: &'a str,
+    told: &'a mut bool,
     newest: Newest,
     /// Nothing was taken yet, so that the frame that is there will do.
     is_new: bool,
@@ -113,18 +128,20 @@ impl SharedCamera<'_> {
     /// How that stream has come to its end, if it has.
     fn end(&mut self) -> Option<Result<Option<Capture>, SourceError>> {
         let condition = self.conditions.borrow_and_update();
-        match condition.state {
-            State::Ended => Some(Ok(None)),
-            State::Failing => {
-                let why = condition.error.as_deref().unwrap_or_default();
-                let name = self.name;
-                Some(Err(SourceError(format!(
-                    "the stream `{name}` fails: {why}"
-                ))))
-            }
-            State::Resting | State::Starting | State::Running => None,
+        if condition.state == State::Ended {
+            return Some(Ok(None));
         }
+        let error = failure(self.name, &condition)?;
+        *self.told = true;
+        Some(Err(error))
     }
+}
+
+/// How the stream called `name` fails, if it does.
+fn failure(name: &str, condition: &Condition) -> Option<SourceError> {
+    let why = condition.error.as_deref().unwrap_or_default();
+    let fails = condition.state == State::Failing;
+    fails.then(|| SourceError(format!("the stream `{name}` fails: {why}")))
 }
 
 impl Newest {

@@ -1,6 +1,5 @@
 //! Cameras by AVFoundation (macOS) and Media Foundation (Windows), through nokhwa.
 
-use bytes::Bytes;
 use nokhwa::Camera as Device;
 use nokhwa::utils::{
     ApiBackend, CameraFormat as NokhwaFormat, CameraIndex, ControlValueDescription,
@@ -9,7 +8,7 @@ use nokhwa::utils::{
 
 use super::choice::choose;
 use super::raw::{Layout, encode};
-use super::{Control, Listed, Offer, Sizes, check_control, control_name};
+use super::{Control, Listed, Offer, Sizes, check_control, control_name, cut};
 use crate::clock::Stop;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
 use crate::source::{Camera, Capture, SourceError};
@@ -160,7 +159,7 @@ impl Camera for OpenCamera {
     fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
         let frame = self.device.frame().map_err(explain)?;
         let picture = match self.layout.format {
-            CameraFormat::Mjpeg => Ok(Bytes::copy_from_slice(frame.buffer())),
+            CameraFormat::Mjpeg => cut(frame.buffer()),
             _ => encode(frame.buffer(), &self.layout, self.quality),
         };
         Ok(Some(Capture {

@@ -4,7 +4,6 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use bytes::Bytes;
 use v4l::buffer::{Flags as BufferFlags, Type};
 use v4l::capability::Flags as Capabilities;
 use v4l::control::{self, Value};
@@ -19,7 +18,7 @@ use v4l::{Device, Format, FourCC, Fraction};
 
 use super::choice::choose;
 use super::raw::{Layout, encode};
-use super::{Control, Listed, Offer, Sizes, check_control, control_name};
+use super::{Control, Listed, Offer, Sizes, check_control, control_name, cut};
 use crate::clock::Stop;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
 use crate::source::{Camera, Capture, SourceError};
@@ -284,7 +283,7 @@ impl Camera for OpenCamera {
         let picture = if meta.flags.contains(BufferFlags::ERROR) {
             Err("came damaged".to_owned())
         } else if self.layout.format == CameraFormat::Mjpeg {
-            Ok(Bytes::copy_from_slice(used))
+            cut(used)
         } else {
             encode(used, &self.layout, self.quality)
         };
