@@ -5,6 +5,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::super::fields::{Errors, Fields};
+use super::super::yaml::Node;
+
 /// The most bytes of a file with a password.
 const SECRET_BYTES: u64 = 64 << 10;
 
@@ -57,5 +60,49 @@ fn read(path: &Path) -> Result<String, String> {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
+    }
+}
+
+/// Reads `user` and `password`.
+pub fn read_login(fields: &Fields<'_>, errors: &mut Errors) -> Option<Login> {
+    let user = fields.text("user", errors);
+    let password = fields.get("password");
+    let user = match (user, password) {
+        (Some(user), _) => user,
+        (None, Some(password)) if fields.get("user").is_none() => {
+            errors.add(password.span, "`password` needs a `user`");
+            return None;
+        }
+        _ => return None,
+    };
+    let password = match password {
+        Some(node) => read_secret(node, errors)?,
+        None => Secret::Text(String::new()),
+    };
+    Some(Login {
+        user: user.to_owned(),
+        password,
+    })
+}
+
+fn read_secret(node: &Node, errors: &mut Errors) -> Option<Secret> {
+    if let Some(text) = node.text() {
+        return Some(Secret::Text(text.to_owned()));
+    }
+    let named = match node.entries() {
+        [(key, value)] => value.text().map(|value| (key.text(), value.to_owned())),
+        _ => None,
+    };
+    match named {
+        Some((Some("env"), name)) => Some(Secret::Env(name)),
+        Some((Some("file"), path)) => Some(Secret::File(path)),
+        _ => {
+            let found = node.describe();
+            let message = format!(
+                "`password`: expected a text, `{{env: NAME}}` or `{{file: PATH}}`, found {found}"
+            );
+            errors.add(node.span, message);
+            None
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `source:` of a stream: which camera driver, and its settings.
 
+mod address;
+mod drivers;
 mod login;
 mod read;
 mod spec;

@@ -1,6 +1,6 @@
 //! A source in one word, as the command line takes it.
 
-use super::read::{check_http_url, check_rtsp_url, with_login};
+use super::address::{check_http_url, check_rtsp_url, with_login};
 use super::{
     CameraConfig, CameraDevice, DriverConfig, FILES_FPS, FilesConfig, HttpConfig, PiCameraConfig,
     QUALITY, RtspConfig, SourceConfig,

@@ -4,6 +4,7 @@ mod fine;
 mod limits;
 mod mistakes;
 mod settings;
+mod sources;
 
 use std::path::Path;
 

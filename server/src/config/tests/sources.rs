@@ -1,0 +1,181 @@
+//! Cameras: every driver's settings, right and wrong.
+
+use std::time::Duration;
+
+use super::super::{
+    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, HttpConfig, Login,
+    PiCameraConfig, RtspConfig, Secret, Size, SourceConfig,
+};
+use super::{mistakes, parse};
+
+fn source(settings: &str) -> SourceConfig {
+    let text = format!("streams: {{a: {{source: {{{settings}}}}}}}");
+    let pipeline = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    pipeline.streams[0].source.clone()
+}
+
+/// What is said of the settings, without where they stand.
+fn told(settings: &str) -> Vec<String> {
+    let text = format!("streams: {{a: {{source: {{{settings}}}}}}}");
+    let told = mistakes(&text).into_iter();
+    told.map(|line| line.split_once(' ').unwrap().1.to_owned())
+        .collect()
+}
+
+const VGA: Size = Size {
+    width: 640,
+    height: 480,
+};
+
+#[test]
+fn what_all_have() {
+    let read = source("driver: demo, fps: 2.5, stall-timeout: 90s");
+    assert_eq!(read.fps, Some(2.5));
+    assert_eq!(read.stall_timeout, Duration::from_secs(90));
+    let plain = source("driver: demo");
+    assert_eq!(
+        (plain.fps, plain.stall_timeout),
+        (None, Duration::from_secs(5))
+    );
+}
+
+#[test]
+fn every_driver_with_all_its_settings() {
+    let camera = "driver: camera, device: /dev/v4l/x, size: 640x480, format: yuyv, quality: 70, controls: {brightness: 12, auto: true}";
+    let login = |user: &str, password| {
+        Some(Login {
+            user: user.to_owned(),
+            password,
+        })
+    };
+    let expected = [
+        (
+            camera,
+            DriverConfig::Camera(CameraConfig {
+                device: CameraDevice::Path("/dev/v4l/x".into()),
+                size: Some(VGA),
+                format: CameraFormat::Yuyv,
+                controls: vec![("brightness".into(), 12), ("auto".into(), 1)],
+                quality: 70,
+            }),
+        ),
+        (
+            "driver: http, url: 'https://cam/v?a=1', user: me, password: {env: PASS}, verify-tls: false",
+            DriverConfig::Http(HttpConfig {
+                url: "https://cam/v?a=1".into(),
+                login: login("me", Secret::Env("PASS".into())),
+                verify_tls: false,
+            }),
+        ),
+        (
+            "driver: exec, command: [a, '--b', 3]",
+            DriverConfig::Exec(ExecConfig {
+                command: ["a", "--b", "3"].map(str::to_owned).into(),
+            }),
+        ),
+        (
+            "driver: rtsp, url: 'rtsp://you:pw@cam:554/1', transport: udp, size: 640x480, quality: 50, hardware: vaapi",
+            DriverConfig::Rtsp(RtspConfig {
+                url: "rtsp://cam:554/1".into(),
+                login: login("you", Secret::Text("pw".into())),
+                transport: "udp",
+                size: Some(VGA),
+                quality: 50,
+                hardware: Some("vaapi"),
+            }),
+        ),
+        (
+            "driver: pi-camera, camera: 1, size: 640x480, rotation: 180, quality: 60",
+            DriverConfig::PiCamera(PiCameraConfig {
+                camera: 1,
+                size: VGA,
+                rotation: 180,
+                quality: 60,
+            }),
+        ),
+    ];
+    for (settings, expected) in expected {
+        assert_eq!(source(settings).driver, expected, "{settings}");
+    }
+}
+
+#[test]
+fn mistakes_are_told() {
+    let cases: [(&str, &[&str]); 12] = [
+        (
+            "driver: camera, size: 640*480",
+            &["`size`: expected a size such as `1280x720`, up to 16384 a side, found `640*480`"],
+        ),
+        (
+            "driver: camera, size: 0x5",
+            &["`size`: expected a size such as `1280x720`, up to 16384 a side, found `0x5`"],
+        ),
+        (
+            "driver: camera, format: jpeg",
+            &[
+                "`format`: expected `auto`, `mjpeg`, `yuyv`, `uyvy`, `nv12`, `yuv420`, `grey`, `rgb` or `bgr`, found the text `jpeg`; did you mean `mjpeg`?",
+            ],
+        ),
+        (
+            "driver: camera, controls: {gain: much}",
+            &[
+                "`gain` of `controls`: expected a whole number, `true` or `false`, found the text `much`",
+            ],
+        ),
+        (
+            "driver: http",
+            &["the driver `http` needs a `url`: an MJPEG stream's address or a snapshot's"],
+        ),
+        (
+            "driver: http, url: 'ftp://cam'",
+            &["`url`: expected an address such as `http://camera/video`, found `ftp://cam`"],
+        ),
+        (
+            "driver: http, url: 'http://cam', password: x",
+            &["`password` needs a `user`"],
+        ),
+        (
+            "driver: http, url: 'http://cam', user: me, password: {var: X}",
+            &[
+                "`password`: expected a text, `{env: NAME}` or `{file: PATH}`, found a mapping with the key `var`",
+            ],
+        ),
+        (
+            "driver: exec, command: ls -l",
+            &[
+                "`command`: expected a list of the program and its arguments, such as `[rpicam-vid, --codec, mjpeg, -t, \"0\", -o, \"-\"]`, found the text `ls -l`",
+            ],
+        ),
+        (
+            "driver: rtsp, url: 'rtsp://cam', transport: http",
+            &["`transport`: expected `tcp` or `udp`, found the text `http`"],
+        ),
+        (
+            "driver: pi-camera, rotation: 90",
+            &["`rotation`: expected `0` or `180`, found `90`"],
+        ),
+        (
+            "driver: demo, stall-timeout: 1ms",
+            &["`stall-timeout`: expected 100ms to 1h, found `1ms`"],
+        ),
+    ];
+    for (settings, expected) in cases {
+        assert_eq!(told(settings), expected, "{settings}");
+    }
+}
+
+#[test]
+fn a_secret_is_read_when_it_is_needed_and_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("pw"), "s3cret\nmore\n").unwrap();
+    let file = Secret::File("pw".into());
+    assert_eq!(file.reveal(folder.path()).unwrap(), "s3cret");
+    let missing = Secret::File("none".into()).reveal(folder.path());
+    assert!(missing.unwrap_err().contains("none"));
+    let unset = Secret::Env("MATTEBOX_TEST_NOT_SET".into()).reveal(folder.path());
+    assert_eq!(
+        unset.unwrap_err(),
+        "the environment variable `MATTEBOX_TEST_NOT_SET` is not set"
+    );
+    assert_eq!(format!("{:?}", Secret::Text("s3cret".into())), "Secret");
+}
