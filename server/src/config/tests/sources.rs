@@ -137,7 +137,7 @@ fn mistakes_are_told() {
         (
             "driver: http, url: 'http://cam', user: me, password: {var: X}",
             &[
-                "`password`: expected a text, `{env: NAME}` or `{file: PATH}`, found a mapping with the key `var`",
+                "`password`: expected a text, `{env: NAME}` or `{file: PATH}`, found a mapping of 1 key",
             ],
         ),
         (
