@@ -156,7 +156,7 @@ fn mistakes_are_told() {
         ),
         (
             "driver: demo, stall-timeout: 1ms",
-            &["`stall-timeout`: expected 100ms to 1h, found `1ms`"],
+            &["`stall-timeout`: expected 100ms to 1h, found the text `1ms`"],
         ),
     ];
     for (settings, expected) in cases {
