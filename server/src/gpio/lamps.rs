@@ -95,7 +95,7 @@ struct LitCamera<'a> {
 }
 
 impl Camera for LitCamera<'_> {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         self.camera.next_frame(stop)
     }
 }

@@ -127,7 +127,7 @@ impl Source for TestSource {
 }
 
 impl Camera for TestCamera {
-    fn next_frame(&mut self, _: &Stop) -> Result<Option<crate::source::Capture>, SourceError> {
+    fn next_frame(&mut self, _: &Stop) -> Result<Option<crate::source::Capture<'_>>, SourceError> {
         Ok(None)
     }
 }

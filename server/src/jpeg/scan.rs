@@ -5,6 +5,8 @@
 
 use std::io::{self, BufRead, Read, Seek};
 
+use bytes::Bytes;
+
 use super::marker;
 
 /// What came next in the file.
@@ -16,6 +18,17 @@ pub enum Scanned {
     Broken(&'static str),
     /// The end of the file.
     End,
+}
+
+impl Scanned {
+    /// The picture, or how it is broken, to stand behind a noun; nothing at the end.
+    pub fn picture(self) -> Option<Result<Bytes, String>> {
+        match self {
+            Self::Jpeg(jpeg) => Some(Ok(jpeg.into())),
+            Self::Broken(why) => Some(Err(format!("is no JPEG: {why}"))),
+            Self::End => None,
+        }
+    }
 }
 
 /// Reads JPEGs from a file, one after the other.

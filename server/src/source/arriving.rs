@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{FRAME_BYTES, SourceError};
 use crate::clock::Stop;
-use crate::jpeg::{Scanned, Scanner};
+use crate::jpeg::Scanner;
 
 const BUFFER: usize = 64 << 10;
 
@@ -54,12 +54,9 @@ impl<C: Chunks> Jpegs<C> {
     /// # Errors
     /// What reading gives.
     pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, SourceError> {
-        Ok(match self.scanner.next_jpeg() {
-            Ok(Scanned::Jpeg(jpeg)) => Some(Ok(jpeg.into())),
-            Ok(Scanned::Broken(why)) => Some(Err(format!("is no JPEG: {why}"))),
-            Ok(Scanned::End) => None,
-            Err(error) => return Err(SourceError(error.to_string())),
-        })
+        let scanned = self.scanner.next_jpeg();
+        let scanned = scanned.map_err(|error| SourceError(error.to_string()))?;
+        Ok(scanned.picture())
     }
 }
 

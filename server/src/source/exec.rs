@@ -88,10 +88,10 @@ impl Exec {
 }
 
 impl Camera for Process {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         let picture = self.next()?;
         Ok(picture.map(|picture| Capture {
-            picture,
+            picture: picture.into(),
             captured_at: stop.clock().unix(),
         }))
     }

@@ -119,7 +119,7 @@ struct Player<'a> {
 }
 
 impl Camera for Player<'_> {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         let Some(jpeg) = self.next_good(stop)? else {
             return Ok(None);
         };
@@ -127,7 +127,7 @@ impl Camera for Player<'_> {
             return Ok(None);
         }
         Ok(Some(Capture {
-            picture: Ok(jpeg),
+            picture: Ok(jpeg).into(),
             captured_at: stop.clock().unix(),
         }))
     }

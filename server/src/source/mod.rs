@@ -77,16 +77,39 @@ pub trait Camera {
     ///
     /// # Errors
     /// The camera can't go on; it is to be closed and opened again.
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError>;
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError>;
 }
 
 /// A frame as the camera gave it.
-#[derive(Clone, Debug)]
-pub struct Capture {
-    /// A JPEG as it came, or how it is broken.
-    pub picture: Result<Bytes, String>,
+pub struct Capture<'a> {
+    /// What is on it.
+    pub picture: Picture<'a>,
     /// When it was taken.
     pub captured_at: SystemTime,
+}
+
+/// A picture as the camera gave it.
+pub enum Picture<'a> {
+    /// A JPEG, or how it is broken.
+    Coded(Result<Bytes, String>),
+    /// One that is still to be coded, which only those are that are wanted.
+    Raw(Box<dyn FnOnce() -> Result<Bytes, String> + 'a>),
+}
+
+impl Picture<'_> {
+    /// A JPEG, or how it is broken.
+    pub fn into_jpeg(self) -> Result<Bytes, String> {
+        match self {
+            Self::Coded(jpeg) => jpeg,
+            Self::Raw(code) => code(),
+        }
+    }
+}
+
+impl From<Result<Bytes, String>> for Picture<'_> {
+    fn from(jpeg: Result<Bytes, String>) -> Self {
+        Self::Coded(jpeg)
+    }
 }
 
 /// Why a camera gives no frames, in a sentence for people.

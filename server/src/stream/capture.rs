@@ -9,7 +9,7 @@ use super::watchdog::Watchdog;
 use crate::chain::RawFrame;
 use crate::clock::Stop;
 use crate::jpeg::complete;
-use crate::source::{Camera, Capture, Ceiling, Source, SourceError};
+use crate::source::{Camera, Capture, Ceiling, Picture, Source, SourceError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -125,11 +125,12 @@ impl Capturing<'_> {
                 return Ok(End::Over);
             };
             let is_too_many = |ceiling: &mut Ceiling| !ceiling.admits(stop.clock().now());
-            if picture.is_ok() && ceiling.as_mut().is_some_and(is_too_many) {
+            let is_broken = matches!(picture, Picture::Coded(Err(_)));
+            if !is_broken && ceiling.as_mut().is_some_and(is_too_many) {
                 feed();
                 continue;
             }
-            match picture.and_then(complete) {
+            match picture.into_jpeg().and_then(complete) {
                 Ok(jpeg) => {
                     feed();
                     self.hand_on(RawFrame {

@@ -87,7 +87,7 @@ struct SharedCamera<'a> {
 }
 
 impl Camera for SharedCamera<'_> {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         match stop.wait_for(self.next()) {
             Some(next) => next,
             None => Ok(None),
@@ -96,7 +96,7 @@ impl Camera for SharedCamera<'_> {
 }
 
 impl SharedCamera<'_> {
-    async fn next(&mut self) -> Result<Option<Capture>, SourceError> {
+    async fn next(&mut self) -> Result<Option<Capture<'static>>, SourceError> {
         loop {
             if std::mem::take(&mut self.is_new)
                 && let Some(capture) = self.newest.take()
@@ -126,7 +126,7 @@ impl SharedCamera<'_> {
     }
 
     /// How that stream has come to its end, if it has.
-    fn end(&mut self) -> Option<Result<Option<Capture>, SourceError>> {
+    fn end(&mut self) -> Option<Result<Option<Capture<'static>>, SourceError>> {
         let condition = self.conditions.borrow_and_update();
         if condition.state == State::Ended {
             return Some(Ok(None));
@@ -152,7 +152,7 @@ impl Newest {
         }
     }
 
-    fn take(&mut self) -> Option<Capture> {
+    fn take(&mut self) -> Option<Capture<'static>> {
         let (jpeg, captured_at) = match self {
             Self::Raw(raw) => {
                 let frame = raw.borrow_and_update();
@@ -166,7 +166,7 @@ impl Newest {
             }
         };
         Some(Capture {
-            picture: Ok(jpeg),
+            picture: Ok(jpeg).into(),
             captured_at,
         })
     }

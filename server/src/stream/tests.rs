@@ -65,14 +65,14 @@ impl Source for TestSource {
 }
 
 impl Camera for TestCamera<'_> {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         match stop.wait_for(self.0.orders.recv()).flatten() {
             Some(Order::Frame(bytes)) => Ok(Some(Capture {
-                picture: Ok([HEAD, bytes, END].concat().into()),
+                picture: Ok([HEAD, bytes, END].concat().into()).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
             })),
             Some(Order::Broken(why)) => Ok(Some(Capture {
-                picture: Err(why.to_owned()),
+                picture: Err(why.to_owned()).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
             })),
             Some(Order::Fail(why)) => Err(SourceError(why.to_owned())),

@@ -11,7 +11,7 @@ use super::raw::{Layout, encode};
 use super::{Control, Listed, Offer, Sizes, check_control, control_name, cut};
 use crate::clock::Stop;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
-use crate::source::{Camera, Capture, SourceError};
+use crate::source::{Camera, Capture, Picture, SourceError};
 
 const FORMATS: [(FrameFormat, CameraFormat); 6] = [
     (FrameFormat::MJPEG, CameraFormat::Mjpeg),
@@ -156,11 +156,14 @@ fn control(control: &nokhwa::utils::CameraControl) -> Option<Control> {
 }
 
 impl Camera for OpenCamera {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         let frame = self.device.frame().map_err(explain)?;
         let picture = match self.layout.format {
-            CameraFormat::Mjpeg => cut(frame.buffer()),
-            _ => encode(frame.buffer(), &self.layout, self.quality),
+            CameraFormat::Mjpeg => Picture::Coded(cut(frame.buffer())),
+            _ => {
+                let (layout, quality) = (&self.layout, self.quality);
+                Picture::Raw(Box::new(move || encode(frame.buffer(), layout, quality)))
+            }
         };
         Ok(Some(Capture {
             picture,

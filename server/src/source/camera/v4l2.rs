@@ -21,7 +21,7 @@ use super::raw::{Layout, encode};
 use super::{Control, Listed, Offer, Sizes, check_control, control_name, cut};
 use crate::clock::Stop;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
-use crate::source::{Camera, Capture, SourceError};
+use crate::source::{Camera, Capture, Picture, SourceError};
 
 const BUFFERS: u32 = 4;
 /// How often a waiting thread looks whether it is to stop.
@@ -272,7 +272,7 @@ fn start(device: &Device) -> io::Result<MmapStream<'static>> {
 }
 
 impl Camera for OpenCamera {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         if !self.wait(stop)? {
             return Ok(None);
         }
@@ -281,11 +281,12 @@ impl Camera for OpenCamera {
         let captured_at = stop.clock().unix();
         let used = &bytes[..bytes.len().min(meta.bytesused as usize)];
         let picture = if meta.flags.contains(BufferFlags::ERROR) {
-            Err("came damaged".to_owned())
+            Picture::Coded(Err("came damaged".to_owned()))
         } else if self.layout.format == CameraFormat::Mjpeg {
-            cut(used)
+            Picture::Coded(cut(used))
         } else {
-            encode(used, &self.layout, self.quality)
+            let (layout, quality) = (&self.layout, self.quality);
+            Picture::Raw(Box::new(move || encode(used, layout, quality)))
         };
         Ok(Some(Capture {
             picture,

@@ -49,14 +49,14 @@ struct DemoCamera {
 }
 
 impl Camera for DemoCamera {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         let jpeg = LOOP
             .lock()
             .map_err(|_| SourceError("the demo scene could not be drawn".to_owned()))?
             .frame(self.next)?;
         self.next = (self.next + 1) % FRAMES;
         Ok(self.pace.wait(stop).then(|| Capture {
-            picture: Ok(jpeg),
+            picture: Ok(jpeg).into(),
             captured_at: stop.clock().unix(),
         }))
     }

@@ -101,7 +101,7 @@ struct Stream {
 }
 
 impl Camera for Stream {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         let picture = self
             .jpegs
             .next()
@@ -109,7 +109,7 @@ impl Camera for Stream {
         match picture {
             _ if stop.is_requested() => Ok(None),
             Some(picture) => Ok(Some(Capture {
-                picture,
+                picture: picture.into(),
                 captured_at: stop.clock().unix(),
             })),
             None => Err(SourceError(format!(
@@ -128,14 +128,14 @@ struct Snapshots {
 }
 
 impl Camera for Snapshots {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture>, SourceError> {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         if !self.pace.wait(stop) {
             return Ok(None);
         }
         let picture = stop.wait_for(self.take());
         picture.transpose().map(|picture| {
             picture.map(|picture| Capture {
-                picture,
+                picture: picture.into(),
                 captured_at: stop.clock().unix(),
             })
         })
