@@ -10,6 +10,7 @@ mod gpio;
 mod hostile;
 mod mistakes;
 mod network_cameras;
+mod reload;
 mod rtsp;
 mod serving;
 mod sources;

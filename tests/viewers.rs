@@ -3,28 +3,8 @@
 use std::thread;
 
 use crate::support::Folder;
-use crate::support::picture::jpeg;
+use crate::support::picture::{number, numbered};
 use crate::support::server::Server;
-
-/// A JPEG that carries its number in a comment, and `padding` bytes.
-fn numbered(number: u32, padding: usize) -> Vec<u8> {
-    let mut picture = jpeg("420.jpg");
-    let mut comments = Vec::new();
-    let mut texts = vec![format!("frame {number:06}").into_bytes()];
-    texts.extend(vec![vec![b'x'; 60_000]; padding / 60_000]);
-    for text in texts {
-        comments.extend([0xff, 0xfe]);
-        comments.extend((text.len() as u16 + 2).to_be_bytes());
-        comments.extend(text);
-    }
-    picture.splice(2..2, comments);
-    picture
-}
-
-fn number(jpeg: &[u8]) -> u32 {
-    let text = std::str::from_utf8(&jpeg[6..18]).unwrap();
-    text.strip_prefix("frame ").unwrap().parse().unwrap()
-}
 
 /// 300 different frames of about 250 KB.
 fn server() -> Server {

@@ -1,7 +1,7 @@
 //! Mattebox takes frames from a camera, passes them through a chain of WebAssembly filters named in
 //! `pipeline.yaml`, and serves them as Motion JPEG.
 //!
-//! Imports run one way: `web` → `stream` → `chain` → `filter`, and `stream` → `source`; `config` is read
+//! Imports run one way: `web` → `live` → `stream` → `chain` → `filter`, and `stream` → `source`; `config` is read
 //! by all and knows none of them.
 
 #![deny(unsafe_code)]
@@ -10,9 +10,11 @@ pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod events;
 pub mod filter;
 pub mod gpio;
 pub mod jpeg;
+pub mod live;
 mod log;
 pub mod source;
 pub mod stream;

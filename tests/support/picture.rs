@@ -9,6 +9,27 @@ pub fn jpeg(name: &str) -> Vec<u8> {
     std::fs::read(repository("tests/jpegs").join(name)).unwrap()
 }
 
+/// A JPEG that carries its number in a comment, and `padding` bytes.
+pub fn numbered(number: u32, padding: usize) -> Vec<u8> {
+    let mut picture = jpeg("420.jpg");
+    let mut comments = Vec::new();
+    let mut texts = vec![format!("frame {number:06}").into_bytes()];
+    texts.extend(vec![vec![b'x'; 60_000]; padding / 60_000]);
+    for text in texts {
+        comments.extend([0xff, 0xfe]);
+        comments.extend((text.len() as u16 + 2).to_be_bytes());
+        comments.extend(text);
+    }
+    picture.splice(2..2, comments);
+    picture
+}
+
+/// The number that [`numbered`] gave it.
+pub fn number(jpeg: &[u8]) -> u32 {
+    let text = std::str::from_utf8(&jpeg[6..18]).unwrap();
+    text.strip_prefix("frame ").unwrap().parse().unwrap()
+}
+
 pub fn decode(jpeg: &[u8]) -> RgbImage {
     image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg)
         .unwrap()

@@ -80,17 +80,14 @@ impl Server {
         stream.unwrap().clone()
     }
 
-    /// Asks the API until `condition` holds, and gives what it said then.
+    /// Asks the API until `condition` holds of the stream `name`, and gives what it said then.
     pub fn until(&self, name: &str, condition: impl Fn(&Value) -> bool) -> Value {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
-            let report = self.report(name);
-            if condition(&report) {
-                return report;
-            }
-            assert!(Instant::now() < deadline, "it never happened: {report:#}");
-            std::thread::yield_now();
-        }
+        until(|| self.report(name), condition)
+    }
+
+    /// The same of what stands at `target`.
+    pub fn until_get(&self, target: &str, condition: impl Fn(&Value) -> bool) -> Value {
+        until(|| self.get(target).json(), condition)
     }
 
     pub fn pid(&self) -> u32 {
@@ -125,5 +122,17 @@ impl Drop for Server {
         // It may have ended already; then there is nothing to kill.
         self.child.kill().ok();
         self.child.wait().ok();
+    }
+}
+
+fn until(look: impl Fn() -> Value, condition: impl Fn(&Value) -> bool) -> Value {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let seen = look();
+        if condition(&seen) {
+            return seen;
+        }
+        assert!(Instant::now() < deadline, "it never happened: {seen:#}");
+        std::thread::yield_now();
     }
 }

@@ -1,67 +1,31 @@
 //! From a stream's part of pipeline.yaml to its chain: filters loaded, settings checked, steps started.
 
-use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::{Chain, Step};
+use super::loader::Loader;
+use super::step::StepParts;
+use super::{Chain, Placed, Rearrangement, Step, StepStatus};
 use crate::clock::Clock;
-use crate::config::{self, Diagnostic, FilterRef, Pipeline, StepConfig, StreamConfig};
-use crate::filter::{Engine, Filter, SharedFilter, StartError, StepSettings, catalogue};
-use crate::variables::Variables;
+use crate::config::{self, Diagnostic, Pipeline, StepConfig, StreamConfig};
+use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings};
 
-/// Loads each filter once, however many steps use it.
-pub struct Loader {
-    engine: Engine,
-    variables: Variables,
-    filters: HashMap<FilterRef, Result<SharedFilter, String>>,
+/// A chain that is ready to become another, or a new one.
+pub struct Planned {
+    /// The steps, the new ones started.
+    pub rearrangement: Rearrangement,
+    /// What can be said of them.
+    pub steps: Vec<StepStatus>,
 }
 
-impl Loader {
-    /// Filters are compiled with `engine`, and see `variables`.
-    pub fn new(engine: Engine, variables: Variables) -> Self {
-        Self {
-            engine,
-            variables,
-            filters: HashMap::new(),
-        }
+impl Planned {
+    /// Whether all steps are those of `old`, in that order.
+    pub fn keeps(&self, old: &[StepStatus]) -> bool {
+        let steps = &self.rearrangement.steps;
+        let is_kept = |(placed, old): (&Placed, &StepStatus)| matches!(placed, Placed::Kept(id) if *id == old.id);
+        steps.len() == old.len() && steps.iter().zip(old).all(is_kept)
     }
-
-    /// What the filters run on.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
-    /// The filter that `filter` names; paths start at `folder`.
-    ///
-    /// # Errors
-    /// A sentence that names the filter and says what is wrong with it.
-    pub fn load(&mut self, filter: &FilterRef, folder: &Path) -> Result<SharedFilter, String> {
-        if let Some(loaded) = self.filters.get(filter) {
-            return loaded.clone();
-        }
-        let loaded = match filter {
-            FilterRef::BuiltIn(name) => built_in(&self.engine, name),
-            FilterRef::Path(path) => Filter::from_file(&self.engine, &folder.join(path))
-                .map_err(|why| format!("`{path}`: {why}")),
-        };
-        let loaded = loaded.map(Arc::new);
-        self.filters.insert(filter.clone(), loaded.clone());
-        loaded
-    }
-}
-
-fn built_in(engine: &Engine, name: &str) -> Result<Filter, String> {
-    if catalogue::find(name).is_none() {
-        let names = catalogue::BUILT_IN.iter().map(|filter| filter.name);
-        let hint = config::hint(name, names);
-        return Err(format!(
-            "no built-in filter is called `{name}`{hint} (a path of your own has a `/` in it or ends in `.wasm`)"
-        ));
-    }
-    Filter::built_in(engine, name)
 }
 
 /// Builds the chain of `stream`. Blocks while filters are compiled and started; must not be called from
@@ -75,61 +39,127 @@ pub fn build(
     stream: &StreamConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Chain, Vec<Diagnostic>> {
-    let mut steps = Vec::new();
-    let mut errors = Vec::new();
-    for step in &stream.filters {
-        match build_step(loader, pipeline, stream, step, &*clock) {
-            Ok(step) => steps.push(step),
-            Err(mut wrong) => errors.append(&mut wrong),
-        }
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let engine = loader.engine();
-    Ok(Chain::new(
-        engine,
-        steps,
+    let planned = plan(loader, pipeline, stream, &*clock, &[])?;
+    let mut chain = Chain::new(
+        loader.engine(),
+        Vec::new(),
         stream.quality,
         clock,
         TimeZone::system(),
-        loader.variables.clone(),
-    ))
+        loader.variables().clone(),
+    );
+    chain.rearrange(planned.rearrangement);
+    Ok(chain)
 }
 
-fn build_step(
+/// Plans the chain of `stream`, whose steps were `old`: those that have not changed go on. Blocks like [`build`].
+///
+/// # Errors
+/// Those of [`build`]. The old steps don't notice.
+pub fn plan(
     loader: &mut Loader,
     pipeline: &Pipeline,
     stream: &StreamConfig,
-    step: &StepConfig,
     clock: &dyn Clock,
-) -> Result<Step, Vec<Diagnostic>> {
+    old: &[StepStatus],
+) -> Result<Planned, Vec<Diagnostic>> {
+    let mut errors = Vec::new();
+    let filters = stream.filters.iter().map(|step| {
+        check_step(loader, pipeline, step).map_err(|mut wrong| errors.append(&mut wrong))
+    });
+    let filters: Vec<_> = filters.collect();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let filters: Vec<_> = filters.into_iter().flatten().collect();
+    let mut free: Vec<&StepStatus> = old.iter().collect();
+    let mut take = |is_it: &dyn Fn(&StepStatus) -> bool| {
+        let found = free.iter().position(|step| is_it(step));
+        found.map(|at| free.remove(at))
+    };
+    // Steps that are the same come first, so that none of them is taken for one that has changed.
+    let kept = stream.filters.iter().zip(&filters);
+    let kept = kept.map(|(config, filter)| take(&|old| old.is_still(config, filter)));
+    let kept: Vec<_> = kept.collect();
+    let mut planned = Planned {
+        rearrangement: Rearrangement {
+            steps: Vec::new(),
+            quality: stream.quality,
+        },
+        steps: Vec::new(),
+    };
+    for ((config, filter), kept) in stream.filters.iter().zip(filters).zip(kept) {
+        if let Some(kept) = kept {
+            let id = kept.id;
+            planned.rearrangement.steps.push(Placed::Kept(id));
+            planned.steps.push(kept.clone());
+            continue;
+        }
+        let replaced = take(&|old| old.config.filter == config.filter);
+        match start_step(loader, pipeline, stream, config, filter, replaced, clock) {
+            Ok(step) => {
+                planned.steps.push(step.status());
+                let step = Placed::New(Box::new(step));
+                planned.rearrangement.steps.push(step);
+            }
+            Err(mut wrong) => errors.append(&mut wrong),
+        }
+    }
+    if errors.is_empty() {
+        Ok(planned)
+    } else {
+        Err(errors)
+    }
+}
+
+fn check_step(
+    loader: &mut Loader,
+    pipeline: &Pipeline,
+    step: &StepConfig,
+) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let filter = loader
         .load(&step.filter, &pipeline.folder)
         .map_err(|why| vec![step.error_at_use(why)])?;
     let wrong = config::check_settings(step, name, filter.schema())
         .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;
-    if !wrong.is_empty() {
-        return Err(wrong);
+    if wrong.is_empty() {
+        Ok(filter)
+    } else {
+        Err(wrong)
     }
+}
+
+fn start_step(
+    loader: &Loader,
+    pipeline: &Pipeline,
+    stream: &StreamConfig,
+    config: &StepConfig,
+    filter: SharedFilter,
+    replaced: Option<&StepStatus>,
+    clock: &dyn Clock,
+) -> Result<Step, Vec<Diagnostic>> {
+    let name = config.filter.as_str();
     let settings = StepSettings {
         label: format!("{}/{name}", stream.name),
-        config_json: step.settings().to_string(),
+        config_json: config.settings().to_string(),
         folder: pipeline.folder.clone(),
-        assets: step.granted_assets(),
-        time_limit: step.time_limit,
-        memory_limit: step.memory_limit,
+        assets: config.granted_assets(),
+        assets_read: AssetsRead::default(),
+        time_limit: config.time_limit,
+        memory_limit: config.memory_limit,
     };
-    Step::start(
-        loader.engine(),
-        name.to_owned(),
+    let parts = StepParts {
+        id: replaced.map_or_else(|| loader.next_id(), |step| step.id),
+        stream: stream.name.clone(),
+        config: config.clone(),
         filter,
         settings,
-        step.on_error,
-        clock.now(),
-    )
-    .map_err(|error| start_errors(step, name, &error))
+        stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
+        events: loader.events().clone(),
+    };
+    Step::start(loader.engine(), parts, clock.now())
+        .map_err(|error| start_errors(config, name, &error))
 }
 
 /// An asset that could not be read is shown where it is named; all else where the filter's words point.

@@ -8,7 +8,9 @@ mod build;
 mod canvas;
 pub mod codec;
 mod drawing;
+mod loader;
 mod plan;
+mod rearrangement;
 mod stats;
 mod step;
 
@@ -20,9 +22,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use jpeg_splice::Splicer;
 
-pub use build::{Loader, build};
+pub use build::{Planned, build, plan as plan_chain};
+pub use loader::Loader;
 pub use plan::Path;
-pub use stats::{StepReport, StepState};
+pub use rearrangement::{Placed, Rearrangement};
+pub use stats::{BUCKETS, Durations, StepReport, StepState};
 pub use step::{Step, StepStatus};
 
 use crate::clock::Clock;
@@ -113,7 +117,7 @@ impl Chain {
         let spare = std::mem::take(&mut self.spare);
         let mut canvas = Canvas::new(&frame.jpeg, spare, self.quality);
         let result = self.run_steps(frame, &mut canvas).and_then(|()| {
-            let plan = plan(canvas.demand(self.steps.is_empty()));
+            let plan = plan(canvas.demand(!self.steps.iter().any(Step::is_on)));
             let (jpeg, path, reason) = canvas.finish(plan, &mut self.splicer)?;
             Ok(FilteredFrame {
                 jpeg,
@@ -130,7 +134,7 @@ impl Chain {
         let now = self.clock.now();
         let variables = self.variables.snapshot();
         let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
-        for step in &mut self.steps {
+        for step in self.steps.iter_mut().filter(|step| step.is_on()) {
             let (width, height) = canvas.known_size()?;
             let info = FrameInfo {
                 sequence: frame.sequence,

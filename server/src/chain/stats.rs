@@ -3,10 +3,17 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::filter::Kind;
+use serde_json::Value;
+
+use crate::config::{OnError, StepConfig};
+use crate::filter::{Filter, Kind};
 
 /// The percentiles are those of this many latest calls.
 const WINDOW: usize = 512;
+/// Upper bounds in seconds by which calls are counted for good: from a drawing that has not changed to the time limit.
+pub const BUCKETS: [f64; 12] = [
+    0.000_01, 0.000_025, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0,
+];
 
 /// Written by the chain, read by anybody.
 #[derive(Clone, Default)]
@@ -22,20 +29,56 @@ struct Counters {
     /// Durations in microseconds, the oldest overwritten first.
     recent: Vec<u32>,
     oldest: usize,
+    durations: Durations,
+}
+
+/// How long calls took, since the step came to be.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Durations {
+    /// Calls that took at most as long as the bound of the same place in [`BUCKETS`], and longer than the one before.
+    pub buckets: [u64; BUCKETS.len()],
+    /// All calls.
+    pub count: u64,
+    /// All calls' time, in seconds.
+    pub sum: f64,
+}
+
+impl Durations {
+    fn count(&mut self, seconds: f64) {
+        self.count += 1;
+        self.sum += seconds;
+        if let Some(bucket) = BUCKETS.iter().position(|bound| seconds <= *bound) {
+            self.buckets[bucket] += 1;
+        }
+    }
 }
 
 /// How a step is, at one moment.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct StepReport {
+    /// What the step is known by while the server runs, also when it is moved or set otherwise.
+    pub id: u64,
     /// What pipeline.yaml calls the filter.
     #[serde(rename = "use")]
     pub use_: String,
+    /// The name that the filter gives itself.
+    pub name: String,
+    /// The filter's version.
+    pub version: String,
     /// What it works on.
     pub kind: Kind,
     /// Whether its latest call went well.
     pub state: StepState,
+    /// Whether it is switched on.
+    pub enabled: bool,
+    /// The filter's settings, as pipeline.yaml has them.
+    pub settings: Value,
     /// What happens to a frame when it fails.
-    pub on_error: crate::config::OnError,
+    pub on_error: OnError,
+    /// The most that one call may take, in seconds.
+    pub time_limit_seconds: f64,
+    /// The most memory that the filter may have, in bytes.
+    pub memory_limit_bytes: u64,
     /// Calls for a frame, failed ones included.
     pub calls: u64,
     /// Failed calls, and failed restarts.
@@ -58,6 +101,8 @@ pub enum StepState {
     Running,
     /// Its latest call failed, or it waits to be started again.
     Failing,
+    /// It is switched off.
+    Off,
 }
 
 impl StepStats {
@@ -70,6 +115,7 @@ impl StepStats {
         let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
         let mut counters = self.lock();
         counters.calls += 1;
+        counters.durations.count(time.as_secs_f64());
         if counters.recent.len() < WINDOW {
             counters.recent.push(micros);
         } else {
@@ -99,20 +145,38 @@ impl StepStats {
         self.lock().restarts += 1;
     }
 
-    /// The counters as they are.
-    pub fn report(&self, use_: &str, kind: Kind, on_error: crate::config::OnError) -> StepReport {
+    /// Another filter goes on under these numbers.
+    pub fn renewed(&self) -> Self {
+        self.lock().failing = false;
+        self.clone()
+    }
+
+    /// How long calls took.
+    pub fn durations(&self) -> Durations {
+        self.lock().durations.clone()
+    }
+
+    /// The counters as they are, of the step `id` with this `config` and `filter`.
+    pub fn report(&self, id: u64, config: &StepConfig, filter: &Filter) -> StepReport {
         let counters = self.lock();
         let mut recent = counters.recent.clone();
         recent.sort_unstable();
         StepReport {
-            use_: use_.to_owned(),
-            kind,
-            state: if counters.failing {
-                StepState::Failing
-            } else {
-                StepState::Running
+            id,
+            use_: config.filter.as_str().to_owned(),
+            name: filter.name().to_owned(),
+            version: filter.version().to_owned(),
+            kind: filter.kind(),
+            state: match (config.enabled, counters.failing) {
+                (false, _) => StepState::Off,
+                (true, true) => StepState::Failing,
+                (true, false) => StepState::Running,
             },
-            on_error,
+            enabled: config.enabled,
+            settings: config.settings().clone(),
+            on_error: config.on_error,
+            time_limit_seconds: config.time_limit.as_secs_f64(),
+            memory_limit_bytes: config.memory_limit,
             calls: counters.calls,
             errors: counters.errors,
             restarts: counters.restarts,
@@ -139,12 +203,26 @@ mod tests {
         for micros in 0..10_000 {
             stats.called(Duration::from_micros(micros));
         }
-        let report = stats.report("x", Kind::Overlay, crate::config::OnError::Bypass);
-        assert_eq!(report.calls, 10_000);
-        assert_eq!(report.p50_us, Some(10_000 - 512 / 2 - 1));
-        assert_eq!(report.p99_us, Some(10_000 - 5 - 1));
+        let mut recent = stats.lock().recent.clone();
+        recent.sort_unstable();
+        assert_eq!(percentile(&recent, 50), Some(10_000 - 512 / 2 - 1));
+        assert_eq!(percentile(&recent, 99), Some(10_000 - 5 - 1));
         assert_eq!(percentile(&[], 50), None);
         assert_eq!(percentile(&[7], 99), Some(7));
+    }
+
+    #[test]
+    fn every_call_is_in_one_bucket() {
+        let stats = StepStats::default();
+        for micros in [5, 10, 11, 900, 1_000, 5_000_000] {
+            stats.called(Duration::from_micros(micros));
+        }
+        let durations = stats.durations();
+        assert_eq!(durations.buckets[..5], [2, 1, 0, 0, 2]);
+        // What is longer than the last bound is only counted.
+        assert_eq!(durations.buckets.iter().sum::<u64>(), 5);
+        assert_eq!(durations.count, 6);
+        assert!((durations.sum - 5.001_926).abs() < 1e-9);
     }
 
     #[test]

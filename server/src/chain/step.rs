@@ -7,7 +7,8 @@ use tokio::task::JoinHandle;
 
 use super::drawing::Drawing;
 use super::stats::{StepReport, StepStats};
-use crate::config::OnError;
+use crate::config::{OnError, StepConfig};
+use crate::events::{Event, Events};
 use crate::filter::contract::{FrameInfo, Image, ImageRef};
 use crate::filter::{
     CallError, Engine, Kind, RunningFilter, SharedFilter, StartError, StepSettings,
@@ -18,18 +19,40 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
 /// A filter at its place in a chain.
 pub struct Step {
-    use_: String,
+    id: u64,
+    stream: String,
+    config: StepConfig,
     filter: SharedFilter,
     settings: StepSettings,
-    on_error: OnError,
     engine: Engine,
+    events: Events,
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
     stats: StepStats,
 }
 
+/// What a step is made of.
+pub struct StepParts {
+    /// What it is known by while the server runs.
+    pub id: u64,
+    /// Its stream's name.
+    pub stream: String,
+    /// What pipeline.yaml says of it.
+    pub config: StepConfig,
+    /// The filter that the file names.
+    pub filter: SharedFilter,
+    /// How the filter is run.
+    pub settings: StepSettings,
+    /// What was counted of the step that it replaces, if it does.
+    pub stats: StepStats,
+    /// Where its errors are told.
+    pub events: Events,
+}
+
 enum State {
+    /// Switched off: frames pass it by.
+    Off,
     Running {
         filter: RunningFilter,
         since: Instant,
@@ -53,47 +76,68 @@ pub enum Outcome<T> {
 /// What a chain can say about a step while others run it.
 #[derive(Clone)]
 pub struct StepStatus {
-    use_: String,
-    kind: Kind,
-    on_error: OnError,
-    stats: StepStats,
+    /// What it is known by while the server runs.
+    pub id: u64,
+    /// What pipeline.yaml says of it.
+    pub config: StepConfig,
+    /// Its filter.
+    pub filter: SharedFilter,
+    /// What was counted.
+    pub stats: StepStats,
+    settings: StepSettings,
 }
 
 impl StepStatus {
     /// How the step is doing.
     pub fn report(&self) -> StepReport {
-        self.stats.report(&self.use_, self.kind, self.on_error)
+        self.stats.report(self.id, &self.config, &self.filter)
+    }
+
+    /// Whether a step with this `config` and `filter` would be the same: the files that it read still are what they were.
+    pub fn is_still(&self, config: &StepConfig, filter: &SharedFilter) -> bool {
+        self.config == *config
+            && Arc::ptr_eq(&self.filter, filter)
+            && self.settings.assets_are_unchanged()
     }
 }
 
 impl Step {
-    /// Starts `filter` with `settings`. Blocks; must not be called from async code.
+    /// Starts the filter, unless the step is switched off. Blocks; must not be called from async code.
     ///
     /// # Errors
-    /// The filter can't be started with them.
-    pub fn start(
-        engine: &Engine,
-        use_: String,
-        filter: SharedFilter,
-        settings: StepSettings,
-        on_error: OnError,
-        now: Instant,
-    ) -> Result<Self, StartError> {
-        let running = RunningFilter::start(&filter, &settings)?;
-        Ok(Self {
-            use_,
-            filter,
-            settings,
-            on_error,
-            engine: engine.clone(),
-            state: State::Running {
-                filter: running,
+    /// The filter can't be started with its settings.
+    pub fn start(engine: &Engine, parts: StepParts, now: Instant) -> Result<Self, StartError> {
+        let state = if parts.config.enabled {
+            State::Running {
+                filter: RunningFilter::start(&parts.filter, &parts.settings)?,
                 since: now,
-            },
+            }
+        } else {
+            State::Off
+        };
+        Ok(Self {
+            id: parts.id,
+            stream: parts.stream,
+            config: parts.config,
+            filter: parts.filter,
+            settings: parts.settings,
+            engine: engine.clone(),
+            events: parts.events,
+            state,
             pause: FIRST_PAUSE,
             drawing: Arc::default(),
-            stats: StepStats::default(),
+            stats: parts.stats,
         })
+    }
+
+    /// What it is known by while the server runs.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Whether frames go through it.
+    pub fn is_on(&self) -> bool {
+        self.config.enabled
     }
 
     /// What the step works on.
@@ -103,16 +147,17 @@ impl Step {
 
     /// What pipeline.yaml calls its filter.
     pub fn name(&self) -> &str {
-        &self.use_
+        self.config.filter.as_str()
     }
 
     /// For whoever reports on it.
     pub fn status(&self) -> StepStatus {
         StepStatus {
-            use_: self.use_.clone(),
-            kind: self.kind(),
-            on_error: self.on_error,
+            id: self.id,
+            config: self.config.clone(),
+            filter: self.filter.clone(),
             stats: self.stats.clone(),
+            settings: self.settings.clone(),
         }
     }
 
@@ -142,7 +187,7 @@ impl Step {
 
     /// What becomes of a frame that the step can't do.
     pub fn failure<T>(&self) -> Outcome<T> {
-        match self.on_error {
+        match self.config.on_error {
             OnError::Bypass => Outcome::Bypassed,
             OnError::Drop => Outcome::Dropped,
         }
@@ -214,11 +259,17 @@ impl Step {
 
     fn tell(&self, why: &str) {
         if self.stats.failed(why) {
-            let fate = match self.on_error {
+            let fate = match self.config.on_error {
                 OnError::Bypass => "frames go on without it",
                 OnError::Drop => "frames are dropped",
             };
             tracing::warn!(filter = self.settings.label, "{why}; {fate}");
+            self.events.tell(Event::FilterError {
+                stream: self.stream.clone(),
+                step: self.id,
+                filter: self.name().to_owned(),
+                error: why.to_owned(),
+            });
         }
     }
 

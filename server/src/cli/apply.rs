@@ -14,6 +14,7 @@ use crate::variables::Variables;
 use super::{ApplyArgs, Failure, build_chain, start_engine};
 use crate::chain::{self, Chain, Loader, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
+use crate::events::Events;
 use crate::source::files;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
@@ -22,7 +23,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let (_runtime, engine) = start_engine(&args.common)?;
     let mut chain = build_chain(
-        &mut Loader::new(engine, Variables::default()),
+        &mut Loader::new(engine, Variables::default(), Events::default()),
         &pipeline,
         stream,
     )

@@ -2,14 +2,19 @@
 
 use std::path::Path;
 
-use super::{Common, Failure, build_all, start_engine};
+use super::{Common, Failure, start_engine};
+use crate::chain::Loader;
+use crate::clock::SystemClock;
 use crate::config::Pipeline;
+use crate::events::Events;
+use crate::live::plan_all;
 use crate::variables::Variables;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     let pipeline = Pipeline::load(file)?;
     let (_runtime, engine) = start_engine(common)?;
-    build_all(&pipeline, engine, &Variables::default())?;
+    let mut loader = Loader::new(engine, Variables::default(), Events::default());
+    plan_all(&mut loader, &pipeline, &SystemClock, |_| Vec::new())?;
     println!("{} is fine:", file.display());
     for stream in &pipeline.streams {
         let filters: Vec<_> = stream.filters.iter().map(|s| s.filter.as_str()).collect();

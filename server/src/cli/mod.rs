@@ -22,9 +22,7 @@ use crate::config::{
     parse_spec,
 };
 use crate::filter::{CompileCache, Engine};
-use crate::gpio;
 use crate::source;
-use crate::variables::Variables;
 
 /// The pipeline file that is looked for when none is named.
 const DEFAULT_FILE: &str = "pipeline.yaml";
@@ -200,36 +198,6 @@ fn start_engine(common: &Common) -> Result<(Runtime, Engine), Failure> {
     let engine = Engine::new(runtime.handle().clone(), &cache)
         .map_err(|error| Failure::Run(format!("can't run WebAssembly here: {error:#}")))?;
     Ok((runtime, engine))
-}
-
-/// Builds all the chains, in the streams' order, and checks the sources' files and the pins.
-fn build_all(
-    pipeline: &Pipeline,
-    engine: Engine,
-    variables: &Variables,
-) -> Result<Vec<Chain>, ConfigError> {
-    let mut loader = Loader::new(engine, variables.clone());
-    let mut chains = Vec::new();
-    let mut wrong = Vec::new();
-    for stream in &pipeline.streams {
-        if let Err(why) = source::check(&stream.source, &pipeline.folder) {
-            wrong.push(Diagnostic::new(stream.source.span, why));
-        }
-        match build_chain(&mut loader, pipeline, stream) {
-            Ok(chain) => chains.push(chain),
-            Err(mut errors) => wrong.append(&mut errors),
-        }
-    }
-    if let Some(gpio) = &pipeline.gpio
-        && let Err(why) = gpio::check(gpio)
-    {
-        wrong.push(Diagnostic::new(gpio.span, why));
-    }
-    if wrong.is_empty() {
-        Ok(chains)
-    } else {
-        Err(pipeline.error(wrong))
-    }
 }
 
 fn build_chain(

@@ -1,9 +1,8 @@
 //! `mattebox serve`: the server.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +11,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, build_all, start_engine};
-use crate::chain::Chain;
+use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, start_engine};
+use crate::chain::Loader;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Diagnostic, DriverConfig, Pipeline, StreamConfig};
-use crate::gpio::Gpio;
-use crate::source::{self, Source};
-use crate::stream::{CaptureRules, Equipment, Rules, Shared, Stream};
+use crate::config::{Diagnostic, Pipeline};
+use crate::events::Events;
+use crate::gpio::{Gpio, PrivacyLamps};
+use crate::live::{self, Checked, Equip, Live, Workshop};
 use crate::variables::Variables;
 use crate::web::{self, App};
 
@@ -26,38 +25,47 @@ use crate::web::{self, App};
 const CLOSING: Duration = Duration::from_millis(1500);
 
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
-    let mut pipeline = load(args.config.as_deref())?;
-    if let (Some(source), Some(first)) = (&args.source, pipeline.streams.first_mut()) {
+    let (pipeline, file) = load(args.config.as_deref())?;
+    if let (Some(_), Some(first)) = (&args.source, pipeline.streams.first()) {
         tracing::info!(stream = first.name, "takes the source of the command line");
-        first.source = source.clone();
     }
     let (runtime, engine) = start_engine(&args.common)?;
-    let variables = Variables::default();
-    let chains = build_all(&pipeline, engine, &variables)?;
     let address = args.listen.unwrap_or(pipeline.listen);
-    let result = runtime.block_on(serve(pipeline, chains, address, &variables));
+    let mut workshop = Workshop::new(Equip {
+        loader: Loader::new(engine, Variables::default(), Events::default()),
+        source: args.source.clone(),
+        lamps: PrivacyLamps::default(),
+        shutdown: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    });
+    let checked = workshop.check(pipeline.clone())?;
+    let result = runtime.block_on(serve(&pipeline, workshop, checked, file, address));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
     result
 }
 
-fn load(config: Option<&Path>) -> Result<Pipeline, Failure> {
+/// The pipeline, and the file that it was read from.
+fn load(config: Option<&Path>) -> Result<(Pipeline, Option<PathBuf>), Failure> {
     let default = Path::new(DEFAULT_FILE);
     if config.is_none() && !default.exists() {
         tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera");
-        return Ok(Pipeline::parse(BUILT_IN_FILE, "built-in", Path::new("."))?);
+        let pipeline = Pipeline::parse(BUILT_IN_FILE, "built-in", Path::new("."))?;
+        return Ok((pipeline, None));
     }
-    Ok(Pipeline::load(config.unwrap_or(default))?)
+    let file = config.unwrap_or(default);
+    Ok((Pipeline::load(file)?, Some(file.to_owned())))
 }
 
 async fn serve(
-    pipeline: Pipeline,
-    chains: Vec<Chain>,
+    pipeline: &Pipeline,
+    mut workshop: Workshop,
+    checked: Checked,
+    file: Option<PathBuf>,
     address: SocketAddr,
-    variables: &Variables,
 ) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
-    let signal = stop_signal().map_err(|error| Failure::Run(format!("signals: {error}")))?;
+    let mut signals = Signals::new().map_err(|error| Failure::Run(format!("signals: {error}")))?;
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Failure::Run(format!(
             "can't listen on {address}: {error}; choose another address with --listen"
@@ -66,16 +74,23 @@ async fn serve(
     let bound = listener
         .local_addr()
         .map_err(|error| Failure::Run(error.to_string()))?;
-    let shutdown = CancellationToken::new();
-    let tasks = TaskTracker::new();
-    let mut gpio = open_gpio(&pipeline, variables)?;
-    let streams = start_streams(&pipeline, chains, &mut gpio, &shutdown, &tasks);
-    let lamps = gpio.map(|gpio| light_lamps(gpio, &streams));
-    announce(bound, &pipeline)?;
+    let mut gpio = open_gpio(pipeline, workshop.variables())?;
+    if let Some(gpio) = &mut gpio {
+        workshop.set_lamps(gpio.privacy_lamps());
+    }
+    let (shutdown, tasks) = workshop.ends();
+    let live = Live::start(workshop, checked, file);
+    let lamps = gpio.map(|gpio| light_lamps(gpio, &live));
+    announce(bound, pipeline)?;
 
-    let router = web::router(App::new(streams, shutdown.clone()));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    tasks.spawn(live::watch(live.clone(), clock, shutdown.clone()));
+    let router = web::router(App::new(live.clone(), shutdown.clone()));
     let server = tokio::spawn(web::serve(listener, router, shutdown.clone()));
-    signal.await;
+    while let Signal::Reload = signals.next().await {
+        tracing::info!("reloads the pipeline, as it was told to");
+        live.reload().await;
+    }
     tracing::info!("stopping");
     shutdown.cancel();
     tasks.close();
@@ -108,11 +123,11 @@ struct Lit<I> {
     _inputs: I,
 }
 
-fn light_lamps(gpio: Gpio, streams: &[Arc<Stream>]) -> Lit<impl Send + use<>> {
+fn light_lamps(gpio: Gpio, live: &Live) -> Lit<impl Send + use<>> {
     let (lamps, inputs) = gpio.into_lamps();
     let end = CancellationToken::new();
     Lit {
-        lamps: tokio::spawn(lamps.run(streams.to_vec(), end.clone())),
+        lamps: tokio::spawn(lamps.run(live.changes(), end.clone())),
         end,
         _inputs: inputs,
     }
@@ -126,70 +141,6 @@ impl<I> Lit<I> {
             tracing::error!("the lamps broke down: {error}");
         }
     }
-}
-
-fn start_streams(
-    pipeline: &Pipeline,
-    chains: Vec<Chain>,
-    gpio: &mut Option<Gpio>,
-    shutdown: &CancellationToken,
-    tasks: &TaskTracker,
-) -> Vec<Arc<Stream>> {
-    let mut chains: HashMap<_, _> = names(pipeline).zip(chains).collect();
-    let mut started: HashMap<&str, Arc<Stream>> = HashMap::new();
-    // A stream that shares another's camera starts behind that one; the file's checks leave no circles.
-    while started.len() < pipeline.streams.len() {
-        for config in &pipeline.streams {
-            let shared = config.source.shared().map(|name| started.get(name));
-            let source = match (&config.source.driver, shared) {
-                (_, Some(None)) => continue,
-                (DriverConfig::Stream(shared), Some(Some(stream))) => {
-                    Some(Box::new(Shared::new((*stream).clone(), shared.frames)) as Box<dyn Source>)
-                }
-                _ => source::from_config(&config.source, &pipeline.folder, &config.name),
-            };
-            if let (Some(source), Some(chain)) = (source, chains.remove(config.name.as_str())) {
-                let source = match gpio {
-                    Some(gpio) => gpio.with_privacy_lamps(&config.name, source),
-                    None => source,
-                };
-                let equipment = Equipment { source, chain };
-                let stream = start_stream(config, equipment, shutdown, tasks);
-                started.insert(&config.name, stream);
-            }
-        }
-    }
-    names(pipeline)
-        .filter_map(|name| started.remove(name))
-        .collect()
-}
-
-fn names(pipeline: &Pipeline) -> impl Iterator<Item = &str> {
-    pipeline.streams.iter().map(|stream| stream.name.as_str())
-}
-
-fn start_stream(
-    config: &StreamConfig,
-    equipment: Equipment,
-    shutdown: &CancellationToken,
-    tasks: &TaskTracker,
-) -> Arc<Stream> {
-    let rules = Rules {
-        idle_timeout: config.idle_timeout,
-        capture: CaptureRules {
-            fps: config.source.fps,
-            stall_timeout: config.source.stall_timeout,
-        },
-    };
-    let (stream, life) = Stream::new(
-        config.name.clone(),
-        equipment,
-        rules,
-        Arc::new(SystemClock),
-        shutdown.clone(),
-    );
-    tasks.spawn(life);
-    stream
 }
 
 /// The one line on standard output: scripts read the address from it.
@@ -206,23 +157,50 @@ fn announce(bound: SocketAddr, pipeline: &Pipeline) -> Result<(), Failure> {
     })
 }
 
+/// What the system tells the process to do.
+enum Signal {
+    Stop,
+    Reload,
+}
+
 #[cfg(unix)]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Signal {
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = self.interrupt.recv() => Signal::Stop,
+            _ = self.terminate.recv() => Signal::Stop,
+            _ = self.hangup.recv() => Signal::Reload,
         }
-    })
+    }
 }
 
 #[cfg(not(unix))]
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    let mut interrupt = tokio::signal::windows::ctrl_c()?;
-    Ok(async move {
-        interrupt.recv().await;
-    })
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(not(unix))]
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn next(&mut self) -> Signal {
+        self.0.recv().await;
+        Signal::Stop
+    }
 }

@@ -55,6 +55,9 @@ impl Pipeline {
             Some(contents) if errors.0.is_empty() => Ok(Self {
                 listen: contents.listen,
                 streams: contents.streams,
+                admin_token: contents.admin_token,
+                allowed_hosts: contents.allowed_hosts,
+                filter_folder: contents.filter_folder,
                 gpio: contents.gpio,
                 folder: folder.to_owned(),
                 file,

@@ -31,7 +31,7 @@ pub use check::check_settings;
 pub use error::{ConfigError, Diagnostic, SourceFile, Span};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
-pub use model::{FilterRef, OnError, Pipeline, StepConfig, StreamConfig};
+pub use model::{AdminToken, FilterRef, OnError, Pipeline, StepConfig, StreamConfig};
 pub use read::parse_listen;
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, HttpConfig,

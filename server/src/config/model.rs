@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::gpio::GpioConfig;
 use super::settings::Settings;
-use super::source::SourceConfig;
+use super::source::{Secret, SourceConfig};
 
 /// A whole pipeline file.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +18,27 @@ pub struct Pipeline {
     pub listen: SocketAddr,
     /// At least one, in the file's order.
     pub streams: Vec<StreamConfig>,
+    /// Who may change the pipeline over the network. Default: nobody.
+    pub admin_token: Option<AdminToken>,
+    /// Names under which the server is reached, beside addresses and names of the local network.
+    pub allowed_hosts: Vec<String>,
+    /// Where uploaded filters are kept, relative to the folder. Default: uploads are refused.
+    pub filter_folder: Option<String>,
     /// The pins that it uses. Default: none.
     pub gpio: Option<GpioConfig>,
     /// The file's folder: relative paths start here, and assets lie below it.
     pub folder: PathBuf,
     /// The file itself, for showing errors in it.
     pub file: SourceFile,
+}
+
+/// What proves that somebody may change the pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminToken {
+    /// Where it stands: in the environment, or in a file.
+    pub secret: Secret,
+    /// Where that is written.
+    pub span: Span,
 }
 
 /// One stream.
@@ -46,6 +61,8 @@ pub struct StreamConfig {
 pub struct StepConfig {
     /// The filter.
     pub filter: FilterRef,
+    /// Whether frames go through it. Default: they do.
+    pub enabled: bool,
     /// Files below the folder that the filter may read, beside those that `with` names.
     pub assets: Vec<String>,
     /// What becomes of a frame when the filter fails. Default: bypass.

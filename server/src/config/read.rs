@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::fields::{Errors, Fields};
 use super::gpio::{GpioConfig, read_gpio};
-use super::model::{FilterRef, OnError, StepConfig, StreamConfig};
+use super::model::{AdminToken, FilterRef, OnError, StepConfig, StreamConfig};
 use super::settings::Settings;
-use super::source::{DriverConfig, SourceConfig, read_source};
+use super::source::{DriverConfig, Secret, SourceConfig, read_secret, read_source};
 use super::suggest::{hint, quote};
 use super::yaml::{Content, Node};
 
@@ -23,14 +23,33 @@ const STEPS: usize = 64;
 pub struct Contents {
     pub listen: SocketAddr,
     pub streams: Vec<StreamConfig>,
+    pub admin_token: Option<AdminToken>,
+    pub allowed_hosts: Vec<String>,
+    pub filter_folder: Option<String>,
     pub gpio: Option<GpioConfig>,
 }
 
 /// Reads what the file's root says.
 pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
-    const KEYS: &[&str] = &["listen", "streams", "gpio"];
+    const KEYS: &[&str] = &[
+        "listen",
+        "admin-token",
+        "allowed-hosts",
+        "filter-folder",
+        "streams",
+        "gpio",
+    ];
     let fields = Fields::new(root, "a pipeline file", KEYS, errors)?;
     let listen = read_listen(&fields, errors);
+    let admin_token = read_admin_token(&fields, errors);
+    let allowed_hosts = read_list(
+        &fields,
+        "allowed-hosts",
+        "[cam.example.org]",
+        read_host,
+        errors,
+    );
+    let filter_folder = fields.parsed("filter-folder", below_folder, errors);
     let Some(streams) = fields.get("streams") else {
         let span = fields.key_span("streams").unwrap_or(fields.span());
         errors.add(
@@ -58,6 +77,9 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
     let gpio = fields.get("gpio");
     Some(Contents {
         listen,
+        admin_token,
+        allowed_hosts,
+        filter_folder,
         gpio: gpio.and_then(|node| read_gpio(node, &streams, errors)),
         streams,
     })
@@ -205,6 +227,7 @@ fn read_filters(node: &Node, errors: &mut Errors) -> Vec<StepConfig> {
 fn read_step(node: &Node, errors: &mut Errors) -> Option<StepConfig> {
     const KEYS: &[&str] = &[
         "use",
+        "enabled",
         "with",
         "assets",
         "on-error",
@@ -214,6 +237,7 @@ fn read_step(node: &Node, errors: &mut Errors) -> Option<StepConfig> {
     let fields = Fields::new(node, "a filter", KEYS, errors)?;
     let on_error = [("bypass", OnError::Bypass), ("drop", OnError::Drop)];
     let on_error = fields.choice("on-error", &on_error, errors);
+    let enabled = fields.flag("enabled", errors);
     let time = Duration::from_millis(10)..=Duration::from_secs(60);
     let time_limit = fields.duration("time-limit", time, errors);
     let memory_limit = fields.bytes("memory-limit", 1 << 20..=4 << 30, errors);
@@ -229,6 +253,7 @@ fn read_step(node: &Node, errors: &mut Errors) -> Option<StepConfig> {
     let name = fields.text("use", errors)?;
     Some(StepConfig {
         filter: filter_ref(name),
+        enabled: enabled.unwrap_or(true),
         assets,
         on_error: on_error.unwrap_or_default(),
         time_limit: time_limit.unwrap_or(Duration::from_secs(1)),
@@ -262,31 +287,39 @@ fn read_with(fields: &Fields<'_>, errors: &mut Errors) -> Settings {
 }
 
 fn read_assets(fields: &Fields<'_>, errors: &mut Errors) -> Vec<String> {
-    let Some(node) = fields.get("assets") else {
+    read_list(fields, "assets", "[logo.png]", below_folder, errors)
+}
+
+/// A list of texts that `read` accepts.
+fn read_list(
+    fields: &Fields<'_>,
+    key: &str,
+    example: &str,
+    read: fn(&str) -> Result<String, String>,
+    errors: &mut Errors,
+) -> Vec<String> {
+    let Some(node) = fields.get(key) else {
         return Vec::new();
     };
     let Content::List(items) = &node.content else {
         let found = node.describe();
-        errors.add(
-            node.span,
-            format!("`assets`: expected a list of files, such as `[logo.png]`, found {found}"),
-        );
+        let message = format!("`{key}`: expected a list such as `{example}`, found {found}");
+        errors.add(node.span, message);
         return Vec::new();
     };
-    let mut names = Vec::new();
+    let mut texts = Vec::new();
     for item in items {
-        match read_asset(item) {
-            Ok(name) => names.push(name),
-            Err(why) => errors.add(item.span, format!("`assets`: {why}")),
+        let text = item.text().filter(|text| !text.is_empty());
+        let text = text.ok_or_else(|| format!("expected a text, found {}", item.describe()));
+        match text.and_then(read) {
+            Ok(text) => texts.push(text),
+            Err(why) => errors.add(item.span, format!("`{key}`: {why}")),
         }
     }
-    names
+    texts
 }
 
-fn read_asset(item: &Node) -> Result<String, String> {
-    let name = item.text().filter(|name| !name.is_empty());
-    let name =
-        name.ok_or_else(|| format!("expected the name of a file, found {}", item.describe()))?;
+fn below_folder(name: &str) -> Result<String, String> {
     let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     if !Path::new(name).components().all(is_below) {
         return Err(format!(
@@ -295,4 +328,30 @@ fn read_asset(item: &Node) -> Result<String, String> {
         ));
     }
     Ok(name.to_owned())
+}
+
+fn read_host(name: &str) -> Result<String, String> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if !name.chars().all(is_fine) {
+        return Err(format!(
+            "expected a host's name without port and scheme, such as `cam.example.org`, found {}",
+            quote(name)
+        ));
+    }
+    Ok(name.to_ascii_lowercase())
+}
+
+fn read_admin_token(fields: &Fields<'_>, errors: &mut Errors) -> Option<AdminToken> {
+    let node = fields.get("admin-token")?;
+    match read_secret(node, "admin-token", errors)? {
+        Secret::Text(_) => {
+            let message = "`admin-token`: expected `{env: NAME}` or `{file: PATH}`: here, everybody who may read this file could read it";
+            errors.add(node.span, message);
+            None
+        }
+        secret => Some(AdminToken {
+            secret,
+            span: node.span,
+        }),
+    }
 }

@@ -3,14 +3,16 @@
 //! `cap-std` opens every path relative to a handle of the folder and refuses to leave it, also by way of
 //! symbolic links, so that a check and the opening can't be raced against each other.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, OpenOptions};
+use sha2::{Digest as _, Sha256};
 
+use super::Digest;
 use super::limits::ASSET_BYTES;
 
 /// The assets of one step.
@@ -18,7 +20,35 @@ use super::limits::ASSET_BYTES;
 pub struct Assets {
     folder: PathBuf,
     granted: BTreeSet<String>,
+    read: AssetsRead,
     failures: Mutex<Vec<AssetFailure>>,
+}
+
+/// What a filter has read so far: each asset's contents, by their hash; none where it could not be read. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct AssetsRead(Arc<Mutex<BTreeMap<String, Option<Digest>>>>);
+
+impl AssetsRead {
+    fn note(&self, name: &str, bytes: Option<&[u8]>) {
+        let mut read = self.0.lock().expect("no panic while it is held");
+        // As with the failures.
+        if read.len() < 1024 {
+            read.insert(
+                name.to_owned(),
+                bytes.map(|bytes| Sha256::digest(bytes).into()),
+            );
+        }
+    }
+
+    /// Whether reading all of them again would give the same.
+    pub fn are_unchanged(&self, folder: &Path, granted: &[String]) -> bool {
+        let assets = Assets::new(folder, granted.iter().cloned());
+        let read = self.0.lock().expect("no panic while it is held").clone();
+        read.iter().all(|(name, digest)| {
+            let now = assets.try_read(name).ok();
+            now.map(|bytes| Sha256::digest(bytes).into()) == *digest
+        })
+    }
 }
 
 /// An asset that a filter asked for and did not get.
@@ -36,8 +66,14 @@ impl Assets {
         Self {
             folder: folder.to_owned(),
             granted: granted.into_iter().collect(),
+            read: AssetsRead::default(),
             failures: Mutex::default(),
         }
+    }
+
+    /// The same, noting in `read` what is read.
+    pub fn noting(self, read: AssetsRead) -> Self {
+        Self { read, ..self }
     }
 
     /// The whole file `name`.
@@ -46,7 +82,9 @@ impl Assets {
     /// A text for the filter, and for whoever reads the log: the name isn't granted or leaves the folder,
     /// or the file is missing, not a plain file, or larger than [`ASSET_BYTES`].
     pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
-        self.try_read(name).inspect_err(|reason| {
+        let bytes = self.try_read(name);
+        self.read.note(name, bytes.as_deref().ok());
+        bytes.inspect_err(|reason| {
             let mut failures = self.failures.lock().expect("no panic while it is held");
             // A filter that asks in a loop must not fill the server's memory.
             if failures.len() < 16 {

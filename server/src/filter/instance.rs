@@ -10,7 +10,7 @@ use wasmtime::component::{
 };
 use wasmtime::{Store, Trap};
 
-use super::assets::{AssetFailure, Assets};
+use super::assets::{AssetFailure, Assets, AssetsRead};
 use super::check;
 use super::contract::{self, Description, Drawing, FrameInfo, Image, ImageRef, Layer};
 use super::host::HostState;
@@ -30,10 +30,19 @@ pub struct StepSettings {
     /// The pipeline file's folder, and the files below it that the filter may read.
     pub folder: std::path::PathBuf,
     pub assets: Vec<String>,
+    /// What it has read of them.
+    pub assets_read: AssetsRead,
     /// The most that one call may take.
     pub time_limit: Duration,
     /// The most memory that the filter may have, in bytes.
     pub memory_limit: u64,
+}
+
+impl StepSettings {
+    /// Whether the files that the filter read are what they were then.
+    pub fn assets_are_unchanged(&self) -> bool {
+        self.assets_read.are_unchanged(&self.folder, &self.assets)
+    }
 }
 
 /// Why a filter could not be started with its settings.
@@ -81,7 +90,8 @@ impl RunningFilter {
     /// # Errors
     /// The filter refuses the settings, fails, or takes too long.
     pub fn start(filter: &Filter, settings: &StepSettings) -> Result<Self, StartError> {
-        let assets = Assets::new(&settings.folder, settings.assets.iter().cloned());
+        let assets = Assets::new(&settings.folder, settings.assets.iter().cloned())
+            .noting(settings.assets_read.clone());
         let log = StepLog::new(&settings.label);
         let memory = MemoryLimit::new(settings.memory_limit);
         let state = HostState::new(memory, assets, log);

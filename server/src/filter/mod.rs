@@ -17,13 +17,15 @@ mod module;
 mod ticker;
 
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use wasmtime::component::InstancePre;
 
-pub use assets::AssetFailure;
+pub use assets::{AssetFailure, AssetsRead};
 pub use engine::{CompileCache, Engine};
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
+pub use module::Module;
 pub use ticker::Active;
 
 use crate::log::shorten;
@@ -52,7 +54,12 @@ pub struct Filter {
     version: String,
     summary: String,
     schema: Value,
+    digest: Digest,
+    compile_time: Duration,
 }
+
+/// What tells a file's contents from others: their SHA-256 hash.
+pub type Digest = [u8; 32];
 
 impl Filter {
     /// Loads the built-in filter `name`.
@@ -62,7 +69,8 @@ impl Filter {
     pub fn built_in(engine: &Engine, name: &str) -> Result<Self, String> {
         let filter = catalogue::find(name)
             .ok_or_else(|| format!("no built-in filter is called `{name}`"))?;
-        Self::load(engine, filter.wasm.to_vec()).map_err(|why| format!("`{name}` {why}"))
+        Self::load(engine, Module::new(filter.wasm.to_vec()))
+            .map_err(|why| format!("`{name}` {why}"))
     }
 
     /// Loads the filter in the file `path`.
@@ -70,12 +78,17 @@ impl Filter {
     /// # Errors
     /// A text without the path; the file is missing, is no WebAssembly, or no filter.
     pub fn from_file(engine: &Engine, path: &Path) -> Result<Self, String> {
-        Self::load(engine, module::read(path)?)
+        Self::load(engine, Module::read(path)?)
     }
 
     /// Loads a filter. Blocks for as long as compiling takes; must not be called from async code.
-    fn load(engine: &Engine, bytes: Vec<u8>) -> Result<Self, String> {
-        let component = module::into_component(bytes)?;
+    ///
+    /// # Errors
+    /// A text without a name: the module is no WebAssembly, or no filter.
+    pub fn load(engine: &Engine, module: Module) -> Result<Self, String> {
+        let start = Instant::now();
+        let digest = *module.digest();
+        let component = module.into_component()?;
         let component = engine
             .compile(&component)
             .map_err(|error| format!("can't be compiled: {error:#}"))?;
@@ -92,6 +105,8 @@ impl Filter {
             version: String::new(),
             summary: String::new(),
             schema: Value::Null,
+            digest,
+            compile_time: start.elapsed(),
         };
         filter.introduce()?;
         Ok(filter)
@@ -134,6 +149,16 @@ impl Filter {
     /// The JSON Schema of its settings, an object.
     pub fn schema(&self) -> &Value {
         &self.schema
+    }
+
+    /// The hash of the file that it was loaded from.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// How long compiling took, which is short when it was in the cache.
+    pub fn compile_time(&self) -> Duration {
+        self.compile_time
     }
 
     fn engine(&self) -> &Engine {

@@ -7,58 +7,80 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use sha2::{Digest as _, Sha256};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
 };
 use wit_component::ComponentEncoder;
 
+use super::Digest;
 use super::limits::MODULE_BYTES;
 
 const MAGIC: &[u8] = b"\0asm";
 // Bytes 4 to 8: version and layer (component model, binary format).
 const CORE_LAYER: &[u8] = &[1, 0, 0, 0];
 
-/// Reads a `.wasm` file.
-///
-/// # Errors
-/// A text without the file's name: it is missing, can't be read, or is larger than [`MODULE_BYTES`].
-pub fn read(path: &Path) -> Result<Vec<u8>, String> {
-    let why = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::NotFound => "no such file".to_owned(),
-        _ => error.to_string(),
-    };
-    if path.is_dir() {
-        return Err("is a folder, not a .wasm file".to_owned());
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .map_err(why)?
-        .take(MODULE_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(why)?;
-    if bytes.len() as u64 > MODULE_BYTES {
-        return Err(format!("is larger than {} MiB", MODULE_BYTES >> 20));
-    }
-    Ok(bytes)
+/// A `.wasm` file's bytes.
+pub struct Module {
+    bytes: Vec<u8>,
+    digest: Digest,
 }
 
-/// The component in `bytes`, which hold a component or a core module with its WIT world.
-///
-/// # Errors
-/// A text that says what the bytes are instead, and what to do.
-pub fn into_component(bytes: Vec<u8>) -> Result<Vec<u8>, String> {
-    let Some(rest) = bytes.strip_prefix(MAGIC) else {
-        let hint = if bytes.starts_with(b"(module") || bytes.starts_with(b"(component") {
-            " but WebAssembly text; translate it with `wasm-tools parse`"
-        } else {
-            ""
+impl Module {
+    /// `bytes` may be anything; they are checked when they are loaded.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        let digest = Sha256::digest(&bytes).into();
+        Self { bytes, digest }
+    }
+
+    /// Reads a `.wasm` file.
+    ///
+    /// # Errors
+    /// A text without the file's name: it is missing, can't be read, or is larger than [`MODULE_BYTES`].
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let why = |error: std::io::Error| match error.kind() {
+            std::io::ErrorKind::NotFound => "no such file".to_owned(),
+            _ => error.to_string(),
         };
-        return Err(format!("is not a WebAssembly file{hint}"));
-    };
-    if rest.starts_with(CORE_LAYER) {
-        wrap(&bytes)
-    } else {
-        Ok(bytes)
+        if path.is_dir() {
+            return Err("is a folder, not a .wasm file".to_owned());
+        }
+        let mut bytes = Vec::new();
+        File::open(path)
+            .map_err(why)?
+            .take(MODULE_BYTES + 1)
+            .read_to_end(&mut bytes)
+            .map_err(why)?;
+        if bytes.len() as u64 > MODULE_BYTES {
+            return Err(format!("is larger than {} MiB", MODULE_BYTES >> 20));
+        }
+        Ok(Self::new(bytes))
+    }
+
+    /// The hash of the bytes.
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// The component in the bytes, which hold a component or a core module with its WIT world.
+    ///
+    /// # Errors
+    /// A text that says what the bytes are instead, and what to do.
+    pub fn into_component(self) -> Result<Vec<u8>, String> {
+        let bytes = self.bytes;
+        let Some(rest) = bytes.strip_prefix(MAGIC) else {
+            let hint = if bytes.starts_with(b"(module") || bytes.starts_with(b"(component") {
+                " but WebAssembly text; translate it with `wasm-tools parse`"
+            } else {
+                ""
+            };
+            return Err(format!("is not a WebAssembly file{hint}"));
+        };
+        if rest.starts_with(CORE_LAYER) {
+            wrap(&bytes)
+        } else {
+            Ok(bytes)
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Lamps: what they show, and who lights them.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -8,8 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::OutputPin;
 use crate::clock::Stop;
 use crate::config::{Lamp, OutputConfig};
+use crate::live::Running;
 use crate::source::{Camera, Capture, Source, SourceError};
-use crate::stream::{State, Stream};
+use crate::stream::State;
 
 /// A pin that lights a lamp.
 pub struct Light {
@@ -42,17 +44,42 @@ impl Light {
     }
 }
 
-/// A source whose lamps are lit exactly while its camera is open: from before it is opened until it is closed.
-pub struct PrivacyLamp {
-    source: Box<dyn Source>,
-    lights: Vec<Light>,
+/// The lamps that show which cameras are open, by their streams' names.
+#[derive(Default)]
+pub struct PrivacyLamps(HashMap<String, SharedLights>);
+
+/// The lamps of one stream, whose source may be replaced by another.
+type SharedLights = Arc<Mutex<Vec<Light>>>;
+
+impl PrivacyLamps {
+    /// Those of `lights` that show whether a camera is open.
+    pub fn new(lights: impl Iterator<Item = (Lamp, Light)>) -> Self {
+        let mut lamps = HashMap::<String, SharedLights>::new();
+        for (lamp, light) in lights {
+            if let Lamp::Captures(stream) = lamp {
+                let lights = lamps.entry(stream).or_default();
+                lights.lock().expect("nobody else has it").push(light);
+            }
+        }
+        Self(lamps)
+    }
+
+    /// `source`, with the lamps that show whether the camera of `stream` is open.
+    pub fn on(&self, stream: &str, source: Box<dyn Source>) -> Box<dyn Source> {
+        match self.0.get(stream) {
+            None => source,
+            Some(lights) => Box::new(PrivacyLamp {
+                source,
+                lights: lights.clone(),
+            }),
+        }
+    }
 }
 
-impl PrivacyLamp {
-    /// `lights` show whether `source` is open.
-    pub fn new(source: Box<dyn Source>, lights: Vec<Light>) -> Self {
-        Self { source, lights }
-    }
+/// A source whose lamps are lit exactly while its camera is open: from before it is opened until it is closed.
+struct PrivacyLamp {
+    source: Box<dyn Source>,
+    lights: SharedLights,
 }
 
 impl Source for PrivacyLamp {
@@ -62,8 +89,8 @@ impl Source for PrivacyLamp {
 
     /// A camera whose lamp can't be lit stays closed.
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
-        let lit = Lit(&mut self.lights);
-        for light in &mut *lit.0 {
+        let mut lit = Lit(self.lights.lock().expect("no panic while it is held"));
+        for light in lit.0.iter_mut() {
             light.set(true).map_err(SourceError)?;
         }
         Ok(Box::new(LitCamera {
@@ -78,11 +105,11 @@ impl Source for PrivacyLamp {
 }
 
 /// Lights that go out in the end.
-struct Lit<'a>(&'a mut Vec<Light>);
+struct Lit<'a>(MutexGuard<'a, Vec<Light>>);
 
 impl Drop for Lit<'_> {
     fn drop(&mut self) {
-        for light in &mut *self.0 {
+        for light in self.0.iter_mut() {
             light.show(false);
         }
     }
@@ -109,26 +136,34 @@ impl Lamps {
         Self(lamps)
     }
 
-    /// Shows what `streams` do until `end`; then all go out.
-    pub async fn run(self, streams: Vec<Arc<Stream>>, end: CancellationToken) {
+    /// Shows what the streams in `running` do until `end`; then all go out.
+    pub async fn run(self, running: watch::Receiver<Arc<Running>>, end: CancellationToken) {
         let shown = self.0.into_iter().map(|(lamp, light)| {
-            let stream = |name: &str| streams.iter().find(|it| it.name() == name).cloned();
-            let (streams, end) = (&stream, end.clone());
-            let reading = match &lamp {
-                Lamp::Running => Some(Reading::Always),
-                Lamp::Captures(_) => None,
-                Lamp::Viewers(name) => streams(name).map(|it| Reading::Viewers(it.watchers())),
-                Lamp::Failing(name) => streams(name).map(|it| Reading::Failing(it.conditions())),
-            };
-            show(light, reading, end)
+            let (running, end) = (running.clone(), end.clone());
+            show(light, lamp, running, end)
         });
         futures_util::future::join_all(shown).await;
+    }
+}
+
+/// What `lamp` is told by; nothing while its stream is not there.
+fn reading(lamp: &Lamp, running: &Running) -> Reading {
+    match lamp {
+        Lamp::Running => Reading::Always,
+        Lamp::Captures(_) => Reading::Never,
+        Lamp::Viewers(name) => running
+            .find(name)
+            .map_or(Reading::Never, |it| Reading::Viewers(it.watchers())),
+        Lamp::Failing(name) => running
+            .find(name)
+            .map_or(Reading::Never, |it| Reading::Failing(it.conditions())),
     }
 }
 
 /// What a lamp is told by.
 enum Reading {
     Always,
+    Never,
     Viewers(watch::Receiver<crate::stream::Watchers>),
     Failing(watch::Receiver<crate::stream::Condition>),
 }
@@ -137,6 +172,7 @@ impl Reading {
     fn is_lit(&mut self) -> bool {
         match self {
             Self::Always => true,
+            Self::Never => false,
             Self::Viewers(watchers) => watchers.borrow_and_update().viewers > 0,
             Self::Failing(condition) => condition.borrow_and_update().state == State::Failing,
         }
@@ -145,7 +181,7 @@ impl Reading {
     /// Resolves once it may say something else; never if its stream has gone.
     async fn changed(&mut self) {
         let changed = match self {
-            Self::Always => return std::future::pending().await,
+            Self::Always | Self::Never => return std::future::pending().await,
             Self::Viewers(watchers) => watchers.changed().await,
             Self::Failing(condition) => condition.changed().await,
         };
@@ -155,18 +191,25 @@ impl Reading {
     }
 }
 
-async fn show(mut light: Light, reading: Option<Reading>, end: CancellationToken) {
-    let Some(mut reading) = reading else {
-        return;
-    };
+async fn show(
+    mut light: Light,
+    lamp: Lamp,
+    mut running: watch::Receiver<Arc<Running>>,
+    end: CancellationToken,
+) {
     let mut was_lit = false;
+    let mut told_by = reading(&lamp, &running.borrow_and_update());
     while !end.is_cancelled() {
-        let is_lit = reading.is_lit();
+        let is_lit = told_by.is_lit();
         if is_lit != was_lit {
             light.show(is_lit);
             was_lit = is_lit;
         }
-        end.run_until_cancelled(reading.changed()).await;
+        tokio::select! {
+            () = end.cancelled() => {}
+            () = told_by.changed() => {}
+            Ok(()) = running.changed() => told_by = reading(&lamp, &running.borrow_and_update()),
+        }
     }
     light.show(false);
 }

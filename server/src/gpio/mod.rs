@@ -9,14 +9,13 @@ mod simulated;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use lamps::Lamps;
+pub use lamps::{Lamps, PrivacyLamps};
 
 use crate::clock::Clock;
 use crate::config::{GpioBackend, GpioConfig, Lamp, OutputConfig, Pull};
-use crate::source::Source;
 use crate::variables::Variables;
 use inputs::Inputs;
-use lamps::{Light, PrivacyLamp};
+use lamps::Light;
 
 /// Is told the level of an input: whether it is high.
 pub type Changed = Box<dyn FnMut(bool) + Send>;
@@ -76,15 +75,11 @@ impl Gpio {
         })
     }
 
-    /// `source`, with the lamps that show whether the camera of `stream` is open.
-    pub fn with_privacy_lamps(&mut self, stream: &str, source: Box<dyn Source>) -> Box<dyn Source> {
-        let is_its = |lamp: &Lamp| matches!(lamp, Lamp::Captures(name) if name == stream);
-        let lights = self.lamps.extract_if(.., |(lamp, _)| is_its(lamp));
-        let lights: Vec<_> = lights.map(|(_, light)| light).collect();
-        match lights.as_slice() {
-            [] => source,
-            _ => Box::new(PrivacyLamp::new(source, lights)),
-        }
+    /// Takes the lamps that show which cameras are open.
+    pub fn privacy_lamps(&mut self) -> PrivacyLamps {
+        let is_one = |lamp: &Lamp| matches!(lamp, Lamp::Captures(_));
+        let lights = self.lamps.extract_if(.., |(lamp, _)| is_one(lamp));
+        PrivacyLamps::new(lights)
     }
 
     /// The lamps that are left, in the hands of what lights them.

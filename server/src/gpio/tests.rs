@@ -11,7 +11,7 @@ use crate::clock::Stop;
 use crate::clock::fake::FakeClock;
 use crate::config::Diagnostic;
 use crate::config::InputConfig;
-use crate::source::{Camera, SourceError};
+use crate::source::{Camera, Source, SourceError};
 
 /// Only for tests that fail.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -165,10 +165,11 @@ fn source_with(outputs: &[OutputConfig]) -> (Box<dyn Source>, Arc<Levels>) {
         let number = output.pin;
         let pin = board.output(number, output.active_low);
         let pin = pin.unwrap_or_else(|_| Box::new(TestPin(number, levels.clone())));
-        Light::new(pin, output)
+        (output.shows.clone(), Light::new(pin, output))
     });
-    let source = PrivacyLamp::new(Box::new(TestSource(levels.clone())), lights.collect());
-    (Box::new(source), levels)
+    let lamps = PrivacyLamps::new(lights);
+    let source = lamps.on("front", Box::new(TestSource(levels.clone())));
+    (source, levels)
 }
 
 #[tokio::test]

@@ -73,6 +73,11 @@ impl Demand {
         self.0.subscribe()
     }
 
+    /// Whether anybody watches.
+    pub fn exists(&self) -> bool {
+        !self.watchers().is_empty()
+    }
+
     /// Resolves once somebody watches.
     pub async fn some(&self) {
         self.until(|watchers| !watchers.is_empty()).await;

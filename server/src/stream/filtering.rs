@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::demand::Demand;
 use super::no_signal;
+use super::orders::Orders;
 use super::status::{State, Status};
 use crate::chain::{Chain, RawFrame};
 use crate::clock::Stop;
@@ -18,6 +19,8 @@ use crate::clock::Stop;
 const NO_SIGNAL_AFTER: Duration = Duration::from_millis(1600);
 /// How often the time in that picture moves on.
 const NO_SIGNAL_EVERY: Duration = Duration::from_secs(1);
+/// A changed chain gets the last frame once more when that is so old: the next may be long in coming.
+const NEXT_FRAME_SOON: Duration = Duration::from_millis(500);
 
 /// A frame as viewers get it. All of them share its bytes.
 #[derive(Clone, Debug)]
@@ -37,6 +40,7 @@ pub type Newest = watch::Sender<Option<Arc<ServedFrame>>>;
 pub struct Filtering<'a> {
     pub stream: &'a str,
     pub raw: watch::Receiver<Option<RawFrame>>,
+    pub orders: &'a Orders,
     pub served: &'a Newest,
     pub demand: &'a Demand,
     pub status: &'a Status,
@@ -47,56 +51,82 @@ impl Filtering<'_> {
     /// Runs until the order to stop, or until no more frames can come.
     pub fn run(&mut self, chain: &mut Chain) {
         let _active = chain.activate();
-        let mut next = 0;
-        let mut size = None;
-        let mut due = self.now() + NO_SIGNAL_AFTER;
-        loop {
-            match self.wait(due) {
-                None => return,
-                Some(Event::Due) => {
-                    // On the grid of the last frame, or from now on if that is long past.
-                    due = (due + NO_SIGNAL_EVERY).max(self.now());
-                    self.tell_of_no_signal(size);
-                }
-                Some(Event::Frame(frame)) => {
-                    let now = self.now();
-                    // A camera that was opened again counts from 0.
-                    self.status
-                        .frames_skipped(frame.sequence.saturating_sub(next));
-                    next = frame.sequence + 1;
-                    if self.demand.watchers().only_unfiltered() {
-                        // Whoever comes later must not see an old picture.
-                        self.served.send_replace(None);
-                        self.status.works();
-                        due = now + NO_SIGNAL_AFTER;
-                    } else if let Some(served) = self.filter(chain, &frame) {
-                        size = served.or(size);
-                        due = now + NO_SIGNAL_AFTER;
+        let mut rearranged = self.orders.rearranged();
+        self.orders.rearrange_now(chain);
+        let mut progress = Progress {
+            next: 0,
+            size: None,
+            due: self.now() + NO_SIGNAL_AFTER,
+            last: None,
+            again: None,
+        };
+        while let Some(event) = self.wait(progress.next_due(), &mut rearranged) {
+            match event {
+                Event::Due if progress.again.is_some_and(|at| at <= self.now()) => {
+                    progress.again = None;
+                    if let Some((frame, _)) = progress.last.take() {
+                        self.filter_and_serve(chain, frame, &mut progress);
                     }
+                }
+                Event::Due => {
+                    // On the grid of the last frame, or from now on if that is long past.
+                    progress.due = (progress.due + NO_SIGNAL_EVERY).max(self.now());
+                    self.tell_of_no_signal(progress.size);
+                }
+                Event::Frame(frame) => self.take(chain, frame, &mut progress),
+                Event::Rearranged => {
+                    self.orders.rearrange_now(chain);
+                    let last = progress.last.as_ref();
+                    progress.again = last.map(|(_, at)| *at + NEXT_FRAME_SOON);
                 }
             }
         }
+    }
+
+    fn take(&self, chain: &mut Chain, frame: RawFrame, progress: &mut Progress) {
+        // A camera that was opened again counts from 0.
+        let skipped = frame.sequence.saturating_sub(progress.next);
+        self.status.frames_skipped(skipped);
+        progress.next = frame.sequence + 1;
+        progress.again = None;
+        self.filter_and_serve(chain, frame, progress);
+    }
+
+    fn filter_and_serve(&self, chain: &mut Chain, frame: RawFrame, progress: &mut Progress) {
+        let now = self.now();
+        if self.demand.watchers().only_unfiltered() {
+            // Whoever comes later must not see an old picture.
+            self.served.send_replace(None);
+            self.status.works();
+            progress.due = now + NO_SIGNAL_AFTER;
+        } else if let Some(served) = self.filter(chain, &frame) {
+            progress.size = served.or(progress.size);
+            progress.due = now + NO_SIGNAL_AFTER;
+        }
+        progress.last = Some((frame, now));
     }
 
     fn now(&self) -> Instant {
         self.stop.clock().now()
     }
 
-    /// Blocks for the next frame, at most until `due`.
-    fn wait(&mut self, due: Instant) -> Option<Event> {
+    /// Blocks for the next frame or another chain, at most until `due`.
+    fn wait(&mut self, due: Instant, rearranged: &mut watch::Receiver<()>) -> Option<Event> {
         loop {
             let sleep = self.stop.clock().sleep_until(due);
             let changed = self.stop.wait_for(async {
                 tokio::select! {
                     biased;
-                    changed = self.raw.changed() => Some(changed),
-                    () = sleep => None,
+                    // First, so that the next frame goes through the new chain.
+                    _ = rearranged.changed() => Ok(Some(Event::Rearranged)),
+                    changed = self.raw.changed() => changed.map(|()| None),
+                    () = sleep => Ok(Some(Event::Due)),
                 }
             })?;
             match changed {
-                None => return Some(Event::Due),
-                Some(Err(_)) => return None,
-                Some(Ok(())) => {}
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {}
+                Err(_) => return None,
             }
             if let Some(frame) = self.raw.borrow_and_update().clone() {
                 return Some(Event::Frame(frame));
@@ -146,8 +176,30 @@ impl Filtering<'_> {
     }
 }
 
+/// How far it has come.
+struct Progress {
+    /// The next frame's number.
+    next: u64,
+    /// Of what was served last: width and height in pixels.
+    size: Option<(u32, u32)>,
+    /// When viewers are told that there is no picture.
+    due: Instant,
+    /// The last frame, and when it was taken up.
+    last: Option<(RawFrame, Instant)>,
+    /// When it goes through the changed chain once more, if no other has come until then.
+    again: Option<Instant>,
+}
+
+impl Progress {
+    fn next_due(&self) -> Instant {
+        self.again.map_or(self.due, |again| again.min(self.due))
+    }
+}
+
 enum Event {
     Frame(RawFrame),
+    /// The chain is to become another.
+    Rearranged,
     /// Nothing was served for a while.
     Due,
 }

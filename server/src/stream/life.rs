@@ -3,15 +3,15 @@
 use std::io;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::capture::{self, CaptureRules, Capturing};
+use super::capture::{self, Capturing};
 use super::demand::Demand;
 use super::filtering::{self, Filtering};
+use super::orders::Orders;
 use super::status::{State, Status};
 use crate::chain::Chain;
 use crate::clock::{Clock, Stop};
@@ -20,8 +20,7 @@ use crate::source::Source;
 /// What governs a stream's running.
 pub struct Life {
     pub name: String,
-    pub idle_timeout: Duration,
-    pub capture: CaptureRules,
+    pub orders: Orders,
     pub clock: Arc<dyn Clock>,
     pub demand: Demand,
     pub status: Status,
@@ -37,12 +36,20 @@ pub struct Equipment {
     pub chain: Chain,
 }
 
+/// Why a session is over.
+enum Over {
+    /// Nobody has watched for the idle time-out, or the stream is to end.
+    Idle,
+    /// Another camera is to be opened; viewers stay.
+    SourceReplaced,
+}
+
 impl Life {
     /// Lives until `shutdown`; the camera is closed then.
     pub async fn run(self, mut equipment: Equipment) {
         let shutdown = self.shutdown.clone();
         while shutdown
-            .run_until_cancelled(self.demand.some())
+            .run_until_cancelled(self.until_demand(&mut equipment))
             .await
             .is_some()
         {
@@ -57,10 +64,40 @@ impl Life {
         }
     }
 
-    /// From the first viewer to the rest after the last.
-    async fn session(&self, equipment: Equipment) -> Result<Equipment, String> {
-        tracing::info!(stream = self.name, "starts: somebody watches");
+    /// Rests until somebody watches, and changes what is to be changed meanwhile.
+    async fn until_demand(&self, equipment: &mut Equipment) {
+        let (mut rearranged, mut replaced) = (self.orders.rearranged(), self.orders.replaced());
+        loop {
+            self.orders.fulfil(equipment);
+            if !self.demand.exists() {
+                self.rest();
+            }
+            // `self` keeps the senders alive, so that no wait can fail.
+            tokio::select! {
+                biased;
+                () = self.demand.some() => return,
+                _ = rearranged.changed() => {}
+                _ = replaced.changed() => {}
+            }
+        }
+    }
+
+    fn rest(&self) {
+        if self.status.state() != State::Resting {
+            self.served.send_replace(None);
+            self.status.set(State::Resting);
+            tracing::info!(stream = self.name, "rests: nobody watches");
+        }
+    }
+
+    /// From the first viewer to the rest after the last, or until the source is to be another one.
+    async fn session(&self, mut equipment: Equipment) -> Result<Equipment, String> {
+        if self.status.state() == State::Resting {
+            tracing::info!(stream = self.name, "starts: somebody watches");
+        }
         self.status.set(State::Starting);
+        let mut replaced = self.orders.replaced();
+        self.orders.fulfil(&mut equipment);
         let token = self.shutdown.child_token();
         // However this ends, no thread is left running.
         let stop = token.clone().drop_guard();
@@ -69,17 +106,19 @@ impl Life {
             .map_err(|error| format!("can't start a thread: {error}"))?;
         let mut work = std::pin::pin!(work);
         let broke = |_| "a thread of this stream broke down; the stream stays off".to_owned();
-        tokio::select! {
-            _ = self.shutdown.run_until_cancelled(self.until_idle()) => {}
+        let over = tokio::select! {
+            _ = self.shutdown.run_until_cancelled(self.until_idle()) => Over::Idle,
+            _ = replaced.changed() => Over::SourceReplaced,
             // Told nothing, they end only by breaking down.
             ended = &mut work => return ended.map_err(broke),
-        }
+        };
         drop(stop);
         let equipment = work.await.map_err(broke)?;
         self.raw.send_replace(None);
-        self.served.send_replace(None);
-        self.status.set(State::Resting);
-        tracing::info!(stream = self.name, "rests: nobody watches");
+        match over {
+            Over::Idle => self.rest(),
+            Over::SourceReplaced => self.status.set(State::Starting),
+        }
         Ok(equipment)
     }
 
@@ -87,7 +126,7 @@ impl Life {
     async fn until_idle(&self) {
         loop {
             self.demand.none().await;
-            let deadline = self.clock.now() + self.idle_timeout;
+            let deadline = self.clock.now() + self.orders.rules().idle_timeout;
             tokio::select! {
                 // Whoever comes at the last moment finds the camera on.
                 biased;
@@ -111,7 +150,11 @@ impl Life {
         let stop = Stop::new(self.clock.clone(), Handle::current(), token);
         let raw = self.raw.subscribe();
 
-        let (name, rules, newest) = (self.name.clone(), self.capture, self.raw.clone());
+        let (name, rules, newest) = (
+            self.name.clone(),
+            self.orders.rules().capture,
+            self.raw.clone(),
+        );
         let (status, until) = (self.status.clone(), stop.clone());
         let capture = thread(format!("{name} capture"), move || {
             let capturing = Capturing {
@@ -126,10 +169,12 @@ impl Life {
         })?;
         let (name, status) = (self.name.clone(), self.status.clone());
         let (served, demand) = (self.served.clone(), self.demand.clone());
+        let orders = self.orders.clone();
         let filtering = thread(format!("{name} chain"), move || {
             let mut filtering = Filtering {
                 stream: &name,
                 raw,
+                orders: &orders,
                 served: &served,
                 demand: &demand,
                 status: &status,

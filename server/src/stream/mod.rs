@@ -10,12 +10,13 @@ mod demand;
 mod filtering;
 mod life;
 mod no_signal;
+mod orders;
 mod rate;
 mod shared;
 mod status;
 mod watchdog;
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -28,19 +29,25 @@ pub use life::Equipment;
 pub use shared::Shared;
 pub use status::{Condition, Report, State};
 
-use crate::chain::RawFrame;
+use crate::chain::{RawFrame, Rearrangement, StepStatus};
 use crate::clock::Clock;
+use crate::source::Source;
 use demand::{Demand, Watcher, Watching};
 use life::Life;
-use status::{Identity, Status};
+use orders::Orders;
+use status::{Makeup, Status};
 
 /// A stream that runs by itself whenever somebody watches it.
 pub struct Stream {
-    identity: Identity,
+    name: String,
+    /// What may change while it runs.
+    makeup: RwLock<Makeup>,
+    orders: Orders,
     demand: Demand,
     status: Status,
     raw: watch::Sender<Option<RawFrame>>,
     served: watch::Sender<Option<Arc<ServedFrame>>>,
+    shutdown: CancellationToken,
 }
 
 /// How a stream is to be run.
@@ -56,6 +63,7 @@ pub struct Rules {
 pub struct Viewer {
     newest: watch::Receiver<Option<Arc<ServedFrame>>>,
     is_new: bool,
+    shutdown: CancellationToken,
     _watching: Watching,
 }
 
@@ -70,20 +78,21 @@ impl Stream {
         shutdown: CancellationToken,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
         let stream = Arc::new(Self {
-            identity: Identity {
-                name: name.clone(),
+            name: name.clone(),
+            makeup: RwLock::new(Makeup {
                 driver: equipment.source.driver(),
                 steps: equipment.chain.status(),
-            },
+            }),
+            orders: Orders::new(rules),
             demand: Demand::new(),
             status: Status::new(clock.clone()),
             raw: watch::Sender::new(None),
             served: watch::Sender::new(None),
+            shutdown: shutdown.clone(),
         });
         let life = Life {
             name,
-            idle_timeout: rules.idle_timeout,
-            capture: rules.capture,
+            orders: stream.orders.clone(),
             clock,
             demand: stream.demand.clone(),
             status: stream.status.clone(),
@@ -96,7 +105,7 @@ impl Stream {
 
     /// The stream's name in pipeline.yaml.
     pub fn name(&self) -> &str {
-        &self.identity.name
+        &self.name
     }
 
     /// One more viewer.
@@ -104,6 +113,7 @@ impl Stream {
         Viewer {
             newest: self.served.subscribe(),
             is_new: true,
+            shutdown: self.shutdown.clone(),
             _watching: self.demand.watch(Watcher::Viewer),
         }
     }
@@ -120,7 +130,45 @@ impl Stream {
 
     /// Everything about it.
     pub fn report(&self) -> Report {
-        self.status.report(&self.identity, self.demand.watchers())
+        let makeup = self.makeup.read().expect("no panic while it is held");
+        self.status
+            .report(&self.name, &makeup, self.demand.watchers())
+    }
+
+    /// Its steps, in order.
+    pub fn steps(&self) -> Vec<StepStatus> {
+        let makeup = self.makeup.read().expect("no panic while it is held");
+        makeup.steps.clone()
+    }
+
+    /// Makes its chain another between two frames; `steps` are those that it will have.
+    pub fn rearrange(&self, rearrangement: Rearrangement, steps: Vec<StepStatus>) {
+        self.orders.rearrange(rearrangement);
+        let mut makeup = self.makeup.write().expect("no panic while it is held");
+        makeup.steps = steps;
+    }
+
+    /// Closes the camera and opens another in its place. Viewers stay.
+    pub fn replace_source(&self, source: Box<dyn Source>) {
+        let mut makeup = self.makeup.write().expect("no panic while it is held");
+        makeup.driver = source.driver();
+        drop(makeup);
+        self.orders.replace_source(source);
+    }
+
+    /// Runs it by other rules: the idle time-out at once, the others when the camera is opened next.
+    pub fn set_rules(&self, rules: Rules) {
+        self.orders.set_rules(rules);
+    }
+
+    /// Resolves once it has been ended.
+    pub async fn ended(&self) {
+        self.shutdown.cancelled().await;
+    }
+
+    /// Ends it for good, and its viewers' streams with it.
+    pub fn end(&self) {
+        self.shutdown.cancel();
     }
 
     /// Tells of every change in who watches.
@@ -138,6 +186,11 @@ impl Viewer {
     /// The newest frame that this viewer has not had yet; waits for one. The first call gives the frame
     /// that is there, so that nobody waits for a slow camera's next. `None` when the stream has ended.
     pub async fn next(&mut self) -> Option<Arc<ServedFrame>> {
+        let shutdown = self.shutdown.clone();
+        shutdown.run_until_cancelled(self.newer()).await.flatten()
+    }
+
+    async fn newer(&mut self) -> Option<Arc<ServedFrame>> {
         if !std::mem::take(&mut self.is_new) {
             self.newest.changed().await.ok()?;
         }

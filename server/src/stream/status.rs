@@ -25,6 +25,28 @@ pub enum State {
     Ended,
 }
 
+impl State {
+    /// All states.
+    pub const ALL: [Self; 5] = [
+        Self::Resting,
+        Self::Starting,
+        Self::Running,
+        Self::Failing,
+        Self::Ended,
+    ];
+
+    /// What the API calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Resting => "resting",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Failing => "failing",
+            Self::Ended => "ended",
+        }
+    }
+}
+
 /// What others wait for in a stream: lamps, and streams that share its camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Condition {
@@ -108,10 +130,8 @@ struct Newest {
     reason: String,
 }
 
-/// What does not change about a stream.
-pub struct Identity {
-    /// Its name.
-    pub name: String,
+/// What a stream is made up of, which changes with pipeline.yaml.
+pub struct Makeup {
     /// Its camera's driver.
     pub driver: &'static str,
     /// Its steps.
@@ -258,18 +278,18 @@ impl Status {
     }
 
     /// Everything.
-    pub fn report(&self, identity: &Identity, watchers: Watchers) -> Report {
+    pub fn report(&self, name: &str, makeup: &Makeup, watchers: Watchers) -> Report {
         let now = self.clock.now();
         let condition = self.condition.borrow().clone();
         let mut counters = self.lock();
         let newest = counters.newest.as_ref();
         let size = newest.and_then(|newest| newest.size);
         Report {
-            name: identity.name.clone(),
+            name: name.to_owned(),
             state: condition.state,
             error: condition.error,
             last_error: counters.last_error.clone(),
-            driver: identity.driver,
+            driver: makeup.driver,
             viewers: watchers.viewers,
             sharers: watchers.filtered + watchers.unfiltered,
             width: size.map(|(width, _)| width),
@@ -282,9 +302,9 @@ impl Status {
             frames_dropped: counters.frames_dropped,
             frames_skipped: counters.frames_skipped,
             paths: counters.paths.clone(),
-            filters: identity.steps.iter().map(StepStatus::report).collect(),
-            stream_url: format!("/{}.mjpeg", identity.name),
-            snapshot_url: format!("/{}.jpg", identity.name),
+            filters: makeup.steps.iter().map(StepStatus::report).collect(),
+            stream_url: format!("/{name}.mjpeg"),
+            snapshot_url: format!("/{name}.jpg"),
         }
     }
 }

@@ -18,27 +18,29 @@ use tokio_util::sync::CancellationToken;
 
 pub use server::serve;
 
+use crate::live::Live;
 use crate::stream::Stream;
 
 /// What every handler knows.
 #[derive(Clone)]
 pub struct App {
-    streams: Arc<[Arc<Stream>]>,
+    live: Live,
     /// Ends the never-ending answers.
     shutdown: CancellationToken,
 }
 
 impl App {
-    /// Serves `streams`, in the pipeline file's order, until `shutdown`.
-    pub fn new(streams: Vec<Arc<Stream>>, shutdown: CancellationToken) -> Self {
-        Self {
-            streams: streams.into(),
-            shutdown,
-        }
+    /// Serves the streams of `live` until `shutdown`.
+    pub fn new(live: Live, shutdown: CancellationToken) -> Self {
+        Self { live, shutdown }
     }
 
-    fn find(&self, name: &str) -> Option<&Arc<Stream>> {
-        self.streams.iter().find(|stream| stream.name() == name)
+    fn find(&self, name: &str) -> Option<Arc<Stream>> {
+        self.live.now().find(name).cloned()
+    }
+
+    fn first(&self) -> Option<Arc<Stream>> {
+        self.live.now().streams.first().cloned()
     }
 }
 
@@ -49,6 +51,7 @@ pub fn router(app: App) -> Router {
         .route("/{file}", get(by_name))
         .route("/static/{file}", get(page::file))
         .route("/api/streams", get(api::streams))
+        .route("/api/pipeline", get(api::pipeline))
         .route("/healthz", get(|| async { "ok\n" }))
         // What clients of mjpg-streamer, µStreamer and many a Flask example ask for.
         .route("/stream", get(first_stream))
@@ -77,15 +80,15 @@ async fn root(State(app): State<App>, method: Method, Query(query): Query<RootQu
 }
 
 async fn first_stream(State(app): State<App>, method: Method) -> Response {
-    match app.streams.first() {
-        Some(stream) => mjpeg::answer(stream, &method, &app.shutdown),
+    match app.first() {
+        Some(stream) => mjpeg::answer(&stream, &method, &app.shutdown),
         None => not_found(State(app)).await,
     }
 }
 
 async fn first_snapshot(State(app): State<App>, method: Method) -> Response {
-    match app.streams.first() {
-        Some(stream) => snapshot::answer(stream, &method, &app.shutdown).await,
+    match app.first() {
+        Some(stream) => snapshot::answer(&stream, &method, &app.shutdown).await,
         None => not_found(State(app)).await,
     }
 }
@@ -94,9 +97,9 @@ async fn first_snapshot(State(app): State<App>, method: Method) -> Response {
 async fn by_name(State(app): State<App>, method: Method, Path(file): Path<String>) -> Response {
     let stream = |extension| app.find(file.strip_suffix(extension)?);
     if let Some(stream) = stream(".mjpeg") {
-        mjpeg::answer(stream, &method, &app.shutdown)
+        mjpeg::answer(&stream, &method, &app.shutdown)
     } else if let Some(stream) = stream(".jpg") {
-        snapshot::answer(stream, &method, &app.shutdown).await
+        snapshot::answer(&stream, &method, &app.shutdown).await
     } else {
         not_found(State(app)).await
     }
@@ -104,7 +107,7 @@ async fn by_name(State(app): State<App>, method: Method, Path(file): Path<String
 
 async fn not_found(State(app): State<App>) -> Response {
     let mut text = "There is nothing at this address. The streams are:\n".to_owned();
-    for stream in app.streams.iter() {
+    for stream in app.live.now().streams.iter() {
         let name = stream.name();
         text += &format!("  {name}: /{name}.mjpeg, one picture at /{name}.jpg\n");
     }

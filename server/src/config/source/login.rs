@@ -76,7 +76,7 @@ pub fn read_login(fields: &Fields<'_>, errors: &mut Errors) -> Option<Login> {
         _ => return None,
     };
     let password = match password {
-        Some(node) => read_secret(node, errors)?,
+        Some(node) => read_secret(node, "password", errors)?,
         None => Secret::Text(String::new()),
     };
     Some(Login {
@@ -85,7 +85,8 @@ pub fn read_login(fields: &Fields<'_>, errors: &mut Errors) -> Option<Login> {
     })
 }
 
-fn read_secret(node: &Node, errors: &mut Errors) -> Option<Secret> {
+/// Reads the secret that is the value of `key`.
+pub fn read_secret(node: &Node, key: &str, errors: &mut Errors) -> Option<Secret> {
     if let Some(text) = node.text() {
         return Some(Secret::Text(text.to_owned()));
     }
@@ -99,7 +100,7 @@ fn read_secret(node: &Node, errors: &mut Errors) -> Option<Secret> {
         _ => {
             let found = node.describe();
             let message = format!(
-                "`password`: expected a text, `{{env: NAME}}` or `{{file: PATH}}`, found {found}"
+                "`{key}`: expected a text, `{{env: NAME}}` or `{{file: PATH}}`, found {found}"
             );
             errors.add(node.span, message);
             None

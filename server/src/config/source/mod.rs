@@ -9,7 +9,7 @@ mod spec;
 use std::fmt;
 use std::time::Duration;
 
-pub use login::{Login, Secret};
+pub use login::{Login, Secret, read_secret};
 pub use read::read_source;
 pub use spec::parse_spec;
 

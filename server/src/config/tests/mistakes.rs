@@ -173,7 +173,7 @@ fn wrong_keys() {
         (
             "streams: {a: {filters: [{use: x, name: clock}]}}\n",
             &[
-                "1:34+4 `name` is not a key of a filter; there is `use`, `with`, `assets`, `on-error`, `time-limit` and `memory-limit`",
+                "1:34+4 `name` is not a key of a filter; there is `use`, `enabled`, `with`, `assets`, `on-error`, `time-limit` and `memory-limit`",
             ],
         ),
         (
@@ -225,7 +225,7 @@ fn wrong_values() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `streams` and `gpio`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `streams` and `gpio`, found an empty list",
             ],
         ),
         (
@@ -327,7 +327,7 @@ fn wrong_steps() {
         (
             "streams: {a: {filters: [timestamp]}}\n",
             &[
-                "1:25+9 expected a filter with keys such as `use`, `with`, `assets`, `on-error`, `time-limit` and `memory-limit`, found the text `timestamp`",
+                "1:25+9 expected a filter with keys such as `use`, `enabled`, `with`, `assets`, `on-error`, `time-limit` and `memory-limit`, found the text `timestamp`",
             ],
         ),
         (
@@ -359,16 +359,14 @@ fn wrong_steps() {
         ),
         (
             "streams: {a: {filters: [{use: x, assets: a.ttf}]}}\n",
-            &[
-                "1:42+5 `assets`: expected a list of files, such as `[logo.png]`, found the text `a.ttf`",
-            ],
+            &["1:42+5 `assets`: expected a list such as `[logo.png]`, found the text `a.ttf`"],
         ),
         (
             "streams: {a: {filters: [{use: x, assets: [../a, /b, {}, c/../../d]}]}}\n",
             &[
                 "1:43+4 `assets`: `../a` does not lie below the pipeline file's folder: write a relative path without `..`",
                 "1:49+2 `assets`: `/b` does not lie below the pipeline file's folder: write a relative path without `..`",
-                "1:53+1 `assets`: expected the name of a file, found an empty mapping",
+                "1:53+1 `assets`: expected a text, found an empty mapping",
                 "1:57+9 `assets`: `c/../../d` does not lie below the pipeline file's folder: write a relative path without `..`",
             ],
         ),

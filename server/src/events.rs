@@ -1,0 +1,68 @@
+//! What happens in the server, for whoever wants to be told: the page, and programs beside it.
+
+use tokio::sync::broadcast;
+
+/// How many events may wait for one who reads slowly. Those who lag behind miss the oldest.
+const WAITING: usize = 256;
+
+/// Where events are told and heard. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Events(broadcast::Sender<Event>);
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A stream does something else now, or fails in another way.
+    State {
+        /// The stream's name.
+        stream: String,
+        /// What it does.
+        state: &'static str,
+        /// Why it fails, if it does.
+        error: Option<String>,
+    },
+    /// People came or went.
+    Viewers {
+        /// The stream's name.
+        stream: String,
+        /// How many watch now.
+        viewers: usize,
+    },
+    /// A filter fails, in a way that is news.
+    FilterError {
+        /// The stream's name.
+        stream: String,
+        /// The step's id.
+        step: u64,
+        /// What pipeline.yaml calls the filter.
+        filter: String,
+        /// What went wrong.
+        error: String,
+    },
+    /// pipeline.yaml, or what it names, was read again.
+    Reload {
+        /// What changed, or what is wrong.
+        message: String,
+        /// Whether it is in force now.
+        succeeded: bool,
+    },
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self(broadcast::Sender::new(WAITING))
+    }
+}
+
+impl Events {
+    /// Tells of `event`.
+    pub fn tell(&self, event: Event) {
+        // Nobody may be listening.
+        self.0.send(event).ok();
+    }
+
+    /// All events from now on.
+    pub fn listen(&self) -> broadcast::Receiver<Event> {
+        self.0.subscribe()
+    }
+}

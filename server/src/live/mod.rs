@@ -1,0 +1,165 @@
+//! The pipeline as it runs, and how it changes while people watch: by its file, by the modules and assets that the file
+//! names, and by the API.
+//!
+//! A change is checked as a whole before any of it is made. What it doesn't touch goes on: streams with their viewers and
+//! cameras, steps with their instances.
+
+mod plan;
+mod report;
+mod watch;
+mod workshop;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use tokio::sync::watch as channel;
+
+pub use plan::plan_all;
+pub use report::{PipelineReport, Problem, ReloadError};
+pub use watch::watch;
+pub use workshop::{Checked, Equip, Workshop};
+
+use crate::config::{ConfigError, Pipeline};
+use crate::events::{Event, Events};
+use crate::stream::Stream;
+use crate::variables::Variables;
+use report::Reloads;
+
+/// The pipeline as it runs. Clones share it.
+#[derive(Clone)]
+pub struct Live(Arc<Inner>);
+
+struct Inner {
+    workshop: Arc<Mutex<Workshop>>,
+    current: channel::Sender<Arc<Running>>,
+    reloads: channel::Sender<Reloads>,
+    file: Option<PathBuf>,
+    events: Events,
+    variables: Variables,
+}
+
+/// What runs at one moment.
+#[derive(Clone)]
+pub struct Running {
+    /// What the file says.
+    pub pipeline: Arc<Pipeline>,
+    /// The streams, in the file's order.
+    pub streams: Arc<[Arc<Stream>]>,
+    /// What proves that somebody may change the pipeline; nobody may if there is none.
+    pub admin_token: Option<Arc<str>>,
+}
+
+impl Running {
+    /// The stream called `name`.
+    pub fn find(&self, name: &str) -> Option<&Arc<Stream>> {
+        self.streams.iter().find(|stream| stream.name() == name)
+    }
+}
+
+impl Live {
+    /// Starts the streams of `pipeline`, which was read from `file`. Must be called on a runtime.
+    pub fn start(mut workshop: Workshop, checked: Checked, file: Option<PathBuf>) -> Self {
+        let (events, variables) = (workshop.events().clone(), workshop.variables().clone());
+        let (running, _) = workshop.apply(checked);
+        Self(Arc::new(Inner {
+            workshop: Arc::new(Mutex::new(workshop)),
+            current: channel::Sender::new(Arc::new(running)),
+            reloads: channel::Sender::default(),
+            file,
+            events,
+            variables,
+        }))
+    }
+
+    /// What runs now.
+    pub fn now(&self) -> Arc<Running> {
+        self.0.current.borrow().clone()
+    }
+
+    /// Tells of each change of what runs.
+    pub fn changes(&self) -> channel::Receiver<Arc<Running>> {
+        self.0.current.subscribe()
+    }
+
+    /// Where is told what happens.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// What filters see beside the frames.
+    pub fn variables(&self) -> &Variables {
+        &self.0.variables
+    }
+
+    /// How the file is, and what became of the last change.
+    pub fn report(&self) -> PipelineReport {
+        let reloads = self.0.reloads.borrow();
+        PipelineReport::new(self.0.file.as_deref(), &self.now().pipeline, &reloads)
+    }
+
+    /// Reads the file again, with what it names, and makes the changes. Whatever is wrong changes nothing.
+    pub async fn reload(&self) {
+        let live = self.clone();
+        let reload = tokio::task::spawn_blocking(move || live.reload_now());
+        if let Err(error) = reload.await {
+            tracing::error!("reloading broke down: {error}");
+        }
+    }
+
+    fn reload_now(&self) {
+        let Some(file) = &self.0.file else {
+            return;
+        };
+        let mut workshop = self.0.workshop.lock().expect("no panic while it is held");
+        let checked = Pipeline::load(file).and_then(|pipeline| {
+            self.0
+                .reloads
+                .send_modify(|reloads| reloads.attempted = Some(Arc::new(pipeline.clone())));
+            workshop.check(pipeline)
+        });
+        match checked {
+            Ok(checked) => {
+                let (running, changes) = workshop.apply(checked);
+                self.publish(running, &changes);
+            }
+            Err(error) => self.refuse(&error),
+        }
+    }
+
+    fn publish(&self, running: Running, changes: &workshop::Changes) {
+        self.0.current.send_replace(Arc::new(running));
+        let was_wrong = self.0.reloads.borrow().error.is_some();
+        let message = match changes.words.as_slice() {
+            [] if was_wrong => "the pipeline file is right again; nothing has changed".to_owned(),
+            // Saved as it was, or written by the server itself.
+            [] => return,
+            words => words.join("; "),
+        };
+        self.0
+            .reloads
+            .send_modify(|reloads| reloads.succeed(&changes.needs_restart));
+        tracing::info!("the pipeline changes: {message}");
+        for key in &changes.needs_restart {
+            tracing::warn!("a change of `{key}` takes a restart of the server");
+        }
+        self.0.events.tell(Event::Reload {
+            message,
+            succeeded: true,
+        });
+    }
+
+    fn refuse(&self, error: &ConfigError) {
+        let message = error.to_string();
+        let is_news = self
+            .0
+            .reloads
+            .send_if_modified(|reloads| reloads.fail(error));
+        if is_news {
+            tracing::error!("the old pipeline goes on, since the new one is wrong:\n{message}");
+            self.0.events.tell(Event::Reload {
+                message,
+                succeeded: false,
+            });
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What can be said of the pipeline file: whether it is in force, and what is wrong with it if it is not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use crate::config::{ConfigError, Pipeline};
+
+/// How the pipeline file is. Serialized, it is `/api/pipeline`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct PipelineReport {
+    /// The file; none if the server runs without one.
+    pub file: Option<String>,
+    /// What tells the file's text in force from others.
+    pub revision: String,
+    /// Changes that were made since the server started.
+    pub reloads: u64,
+    /// Changes that were refused since the server started.
+    pub failed_reloads: u64,
+    /// Keys that were changed and take a restart of the server.
+    pub needs_restart: Vec<String>,
+    /// Why the file as it is now is not in force.
+    pub error: Option<ReloadError>,
+}
+
+/// Why a change was refused.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ReloadError {
+    /// All of it, as the log has it.
+    pub message: String,
+    /// Each problem with its place.
+    pub problems: Vec<Problem>,
+    /// When it was found, RFC 3339, UTC.
+    pub at: String,
+}
+
+/// Something that is wrong with the pipeline file.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct Problem {
+    /// From 1.
+    pub line: usize,
+    /// In characters, from 1.
+    pub column: usize,
+    /// What is wrong, and what was expected.
+    pub message: String,
+}
+
+/// What became of the changes so far.
+#[derive(Clone, Debug, Default)]
+pub struct Reloads {
+    pub succeeded: u64,
+    pub failed: u64,
+    pub needs_restart: Vec<String>,
+    pub error: Option<ReloadError>,
+    /// The file as it was read last, in force or not.
+    pub attempted: Option<Arc<Pipeline>>,
+}
+
+impl Reloads {
+    /// A change was made, of which `needs_restart` is yet to come into force.
+    pub fn succeed(&mut self, needs_restart: &[&'static str]) {
+        self.succeeded += 1;
+        self.error = None;
+        self.needs_restart = needs_restart.iter().map(ToString::to_string).collect();
+    }
+
+    /// A change was refused; `true` if that is news.
+    pub fn fail(&mut self, error: &ConfigError) -> bool {
+        let message = error.to_string();
+        let is_news = self
+            .error
+            .as_ref()
+            .is_none_or(|known| known.message != message);
+        if is_news {
+            self.failed += 1;
+            self.error = Some(ReloadError {
+                problems: problems(error),
+                message,
+                at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            });
+        }
+        is_news
+    }
+}
+
+/// What is wrong, place by place.
+pub fn problems(error: &ConfigError) -> Vec<Problem> {
+    let problems = error.diagnostics().iter().map(|problem| Problem {
+        line: problem.span.line,
+        column: problem.span.column,
+        message: problem.message.clone(),
+    });
+    problems.collect()
+}
+
+/// What tells a file's text from others: the start of its SHA-256 hash.
+pub fn revision(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+impl PipelineReport {
+    /// Of the `pipeline` in force, read from `file`.
+    pub fn new(file: Option<&Path>, pipeline: &Pipeline, reloads: &Reloads) -> Self {
+        Self {
+            file: file.map(|file| file.display().to_string()),
+            revision: revision(&pipeline.file.text),
+            reloads: reloads.succeeded,
+            failed_reloads: reloads.failed,
+            needs_restart: reloads.needs_restart.clone(),
+            error: reloads.error.clone(),
+        }
+    }
+}

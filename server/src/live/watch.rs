@@ -1,0 +1,155 @@
+//! Watches the files that make up the pipeline, and reloads it when one of them has changed.
+//!
+//! What is watched are the folders: editors put a new file in the old one's place. Whether a file has really changed is told
+//! by its metadata, so that it doesn't matter what else lies in those folders, or how a change came about (symbolic links).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::Live;
+use crate::clock::Clock;
+use crate::config::{FilterRef, Pipeline, Secret};
+
+/// How long the files must have been left alone: writing one takes more than one event.
+const QUIET: Duration = Duration::from_millis(40);
+/// A folder in which something goes on all the time is looked at this often.
+const LONGEST_WAIT: Duration = Duration::from_millis(400);
+
+/// Watches until `end`.
+pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
+    let stirred = Arc::new(Notify::new());
+    let mut watcher = match Folders::new(stirred.clone()) {
+        Ok(watcher) => watcher,
+        Err(error) => {
+            tracing::warn!("files can't be watched here ({error}): SIGHUP reloads the pipeline");
+            return;
+        }
+    };
+    let mut known = look(&files(&live));
+    watcher.watch(known.keys());
+    // What was changed since the start, before anybody watched.
+    live.reload().await;
+    while end.run_until_cancelled(stirred.notified()).await.is_some() {
+        let give_up = clock.now() + LONGEST_WAIT;
+        while clock.now() < give_up {
+            let quiet = clock.sleep_until(clock.now() + QUIET);
+            tokio::select! {
+                biased;
+                () = stirred.notified() => {}
+                () = quiet => break,
+            }
+        }
+        if look(known.keys()) == known {
+            continue;
+        }
+        live.reload().await;
+        // What the file names now; what has changed since is found by the next look.
+        let seen = look(known.keys());
+        let mut now = look(&files(&live));
+        watcher.watch(now.keys());
+        for (path, state) in seen {
+            now.entry(path).and_modify(|known| *known = state);
+        }
+        known = now;
+    }
+}
+
+/// What tells whether a file has changed; nothing where there is none.
+type State = Option<(SystemTime, u64, u64)>;
+
+fn look<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, State> {
+    let files = files.into_iter();
+    files.map(|path| (path.clone(), state(path))).collect()
+}
+
+fn state(path: &Path) -> State {
+    let meta = path.metadata().ok()?;
+    #[cfg(unix)]
+    let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+    #[cfg(not(unix))]
+    let inode = 0;
+    Some((meta.modified().ok()?, meta.len(), inode))
+}
+
+/// The pipeline file and all that it names, as it is in force and as it was read last.
+fn files(live: &Live) -> BTreeSet<PathBuf> {
+    let mut files: BTreeSet<_> = live.0.file.iter().cloned().collect();
+    named(&live.now().pipeline, &mut files);
+    if let Some(attempted) = &live.0.reloads.borrow().attempted {
+        named(attempted, &mut files);
+    }
+    files
+}
+
+fn named(pipeline: &Pipeline, files: &mut BTreeSet<PathBuf>) {
+    let mut add = |name: &str| files.insert(pipeline.folder.join(name));
+    for step in pipeline.streams.iter().flat_map(|stream| &stream.filters) {
+        if let FilterRef::Path(path) = &step.filter {
+            add(path);
+        }
+        // Not all of these texts are files' names; those that are none never change.
+        for name in step.granted_assets() {
+            add(&name);
+        }
+    }
+    if let Some(token) = &pipeline.admin_token
+        && let Secret::File(path) = &token.secret
+    {
+        add(path);
+    }
+}
+
+/// The folders that are watched.
+struct Folders {
+    watcher: RecommendedWatcher,
+    watched: BTreeSet<PathBuf>,
+}
+
+impl Folders {
+    /// None yet; what happens in them is told to `stirred`.
+    fn new(stirred: Arc<Notify>) -> notify::Result<Self> {
+        let tell = move |event: notify::Result<notify::Event>| match event {
+            Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
+            // An error may mean that events were lost.
+            Ok(_) | Err(_) => stirred.notify_one(),
+        };
+        Ok(Self {
+            watcher: notify::recommended_watcher(tell)?,
+            watched: BTreeSet::new(),
+        })
+    }
+
+    /// Watches the folders of `files`, where they are and where symbolic links lead.
+    fn watch<'a>(&mut self, files: impl IntoIterator<Item = &'a PathBuf>) {
+        let mut wanted = BTreeSet::new();
+        for file in files {
+            let real = file.canonicalize().ok();
+            for path in [Some(file), real.as_ref()].into_iter().flatten() {
+                wanted.extend(path.parent().map(folder).filter(|folder| folder.is_dir()));
+            }
+        }
+        for gone in self.watched.difference(&wanted) {
+            // It may not exist any more.
+            self.watcher.unwatch(gone).ok();
+        }
+        for new in wanted.difference(&self.watched) {
+            if let Err(error) = self.watcher.watch(new, RecursiveMode::NonRecursive) {
+                tracing::warn!("{} can't be watched: {error}", new.display());
+            }
+        }
+        self.watched = wanted;
+    }
+}
+
+fn folder(path: &Path) -> PathBuf {
+    match path.as_os_str().is_empty() {
+        true => PathBuf::from("."),
+        false => path.to_owned(),
+    }
+}

@@ -1,0 +1,418 @@
+//! The pipeline is changed by its files while people watch.
+
+use std::fs;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+use serde_json::Value;
+
+use crate::support::hostile::{UNCHANGED, overlay};
+use crate::support::picture::{decode, is_near, jpeg, mean, numbered, png};
+use crate::support::server::Server;
+use crate::support::{Folder, repository};
+
+const RED: [u8; 4] = [255, 0, 0, 255];
+const BLUE: [u8; 4] = [0, 0, 255, 255];
+const FRAMES: u32 = 100;
+
+/// Viewers of the stream `s`, who note which frames they get until they are told to stop.
+struct Crowd {
+    is_over: Arc<AtomicBool>,
+    viewers: Vec<JoinHandle<Vec<u32>>>,
+}
+
+impl Crowd {
+    fn new(server: &Server, count: usize) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let viewers = (0..count).map(|_| {
+            let (mut viewer, is_over) = (server.watch("s"), is_over.clone());
+            thread::spawn(move || {
+                let mut seen = Vec::new();
+                while !is_over.load(Ordering::Relaxed) {
+                    let part = viewer.next().expect("nobody is disconnected");
+                    seen.push(crate::support::picture::number(&part.jpeg));
+                }
+                seen
+            })
+        });
+        Self {
+            viewers: viewers.collect(),
+            is_over,
+        }
+    }
+
+    /// Nobody was disconnected, and nobody missed a frame.
+    fn saw_everything(self) {
+        self.is_over.store(true, Ordering::Relaxed);
+        for viewer in self.viewers {
+            let seen = viewer.join().unwrap();
+            for pair in seen.windows(2) {
+                assert_eq!(pair[1], (pair[0] + 1) % FRAMES, "{seen:?}");
+            }
+        }
+    }
+}
+
+/// `s` plays numbered frames; `filters` is its chain.
+fn pipeline(filters: &str) -> String {
+    format!(
+        "streams:
+  s:
+    source: {{ driver: files, path: 'f*.jpg', fps: 20 }}
+    filters: {filters}
+  other: {{ source: {{ driver: demo }}, filters: [{{ use: timestamp }}] }}
+"
+    )
+}
+
+fn folder(filters: &str) -> Folder {
+    let folder = Folder::with(&pipeline(filters));
+    for index in 0..FRAMES {
+        folder.write(&format!("f{index:03}.jpg"), numbered(index, 0));
+    }
+    folder
+}
+
+/// A watermark in the corner, which is of this colour at first.
+fn with_logo(colour: [u8; 4]) -> (Folder, &'static str) {
+    let filters = "[{ use: watermark, with: { image: logo.png, margin: 0, position: top-left } }]";
+    let folder = folder(filters);
+    folder.write("logo.png", png(64, 64, colour));
+    (folder, filters)
+}
+
+fn corner(server: &Server) -> [f64; 3] {
+    let picture = decode(&server.get("/s.jpg").bytes());
+    mean(&picture, 16, 16, 16, 16)
+}
+
+/// Watches until the corner is of this colour.
+fn until_corner(server: &Server, colour: [u8; 4]) {
+    let wanted = [colour[0], colour[1], colour[2]].map(f64::from);
+    let mut viewer = server.watch("s");
+    for _ in 0..400 {
+        let part = viewer.next().unwrap();
+        if is_near(mean(&decode(&part.jpeg), 16, 16, 16, 16), wanted) {
+            return;
+        }
+    }
+    panic!("never {wanted:?}, but {:?}", corner(server));
+}
+
+fn reloads(server: &Server) -> Value {
+    server.get("/api/pipeline").json()
+}
+
+fn until_reload(server: &Server, condition: impl Fn(&Value) -> bool) -> Value {
+    server.until_get("/api/pipeline", condition)
+}
+
+fn until_error(server: &Server, words: &str) {
+    until_reload(server, |report| {
+        let message = report["error"]["message"].as_str();
+        message.is_some_and(|message| message.contains(words))
+    });
+}
+
+fn save(server: &Server, text: &str) {
+    fs::write(server.folder().join("pipeline.yaml"), text).unwrap();
+}
+
+#[test]
+fn filters_come_and_go_while_twenty_people_watch() {
+    let server = Server::start(folder("[]"));
+    fs::write(server.folder().join("logo.png"), png(64, 64, RED)).unwrap();
+    let crowd = Crowd::new(&server, 20);
+    assert_eq!(
+        server.until("s", |s| s["viewers"] == 20)["filters"],
+        serde_json::json!([])
+    );
+    let logo = "{ use: watermark, with: { image: logo.png, margin: 0, position: top-left } }";
+    // One more step.
+    save(&server, &pipeline(&format!("[{logo}]")));
+    until_corner(&server, RED);
+    // Another setting.
+    let other = logo.replace("top-left", "bottom-right");
+    save(&server, &pipeline(&format!("[{other}]")));
+    server.until("s", |s| {
+        s["filters"][0]["settings"]["position"] == "bottom-right"
+    });
+    // Another asset.
+    save(&server, &pipeline(&format!("[{logo}]")));
+    until_corner(&server, RED);
+    fs::write(server.folder().join("logo.png"), png(64, 64, BLUE)).unwrap();
+    until_corner(&server, BLUE);
+    // Switched off, and gone.
+    let off = logo.replace("use: watermark,", "use: watermark, enabled: false,");
+    save(&server, &pipeline(&format!("[{off}]")));
+    let report = server.until("s", |s| s["filters"][0]["state"] == "off");
+    assert_eq!(report["filters"][0]["use"], "watermark");
+    server.until("s", |s| s["path"] == "passthrough");
+    save(&server, &pipeline("[]"));
+    server.until("s", |s| s["filters"] == serde_json::json!([]));
+    crowd.saw_everything();
+    let report = server.report("s");
+    assert_eq!(
+        (&report["frames_dropped"], &report["frames_skipped"]),
+        (&0.into(), &0.into())
+    );
+    assert_eq!(reloads(&server)["failed_reloads"], 0);
+}
+
+#[test]
+fn a_module_is_replaced_by_a_better_one() {
+    let folder = folder("[{ use: ./label.wasm, with: { format: label } }]");
+    let prebuilt = |name: &str| fs::read(repository("filters/prebuilt").join(name)).unwrap();
+    folder.write("label.wasm", prebuilt("timestamp.wasm"));
+    let server = Server::start(folder);
+    let crowd = Crowd::new(&server, 20);
+    assert_eq!(server.report("s")["filters"][0]["name"], "timestamp");
+    // As compilers do it: a new file in the old one's place.
+    let (new, path) = (
+        server.folder().join("new"),
+        server.folder().join("label.wasm"),
+    );
+    fs::write(&new, prebuilt("text.wasm")).unwrap();
+    fs::rename(&new, &path).unwrap();
+    server.until("s", |s| s["filters"][0]["name"] == "text");
+    // Half a module changes nothing.
+    let whole = prebuilt("timestamp.wasm");
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let report = until_reload(&server, |report| !report["error"].is_null());
+    let problem = &report["error"]["problems"][0];
+    assert_eq!(
+        (&problem["line"], &problem["column"]),
+        (&4.into(), &22.into())
+    );
+    assert!(
+        problem["message"].as_str().unwrap().contains("label.wasm"),
+        "{problem}"
+    );
+    assert_eq!(server.report("s")["filters"][0]["name"], "text");
+    // The rest of it comes.
+    fs::write(&path, &whole).unwrap();
+    server.until("s", |s| s["filters"][0]["name"] == "timestamp");
+    until_reload(&server, |report| report["error"].is_null());
+    crowd.saw_everything();
+}
+
+#[test]
+fn a_wrong_file_changes_nothing_and_is_told_of() {
+    let (folder, filters) = with_logo(RED);
+    let server = Server::start(folder);
+    let crowd = Crowd::new(&server, 20);
+    save(&server, &pipeline("[{ use: watermrk }]"));
+    let report = until_reload(&server, |report| !report["error"].is_null());
+    let error = &report["error"];
+    assert!(
+        error["message"]
+            .as_str()
+            .unwrap()
+            .contains("did you mean `watermark`?"),
+        "{error}"
+    );
+    assert_eq!(error["problems"][0]["line"], 4);
+    assert_eq!(error["problems"][0]["column"], 22);
+    // A file that is no YAML, an empty one, none at all.
+    for (text, words) in [
+        ("streams: [", "pipeline.yaml:1:"),
+        ("", "the file is empty"),
+    ] {
+        save(&server, text);
+        until_error(&server, words);
+    }
+    fs::remove_file(server.folder().join("pipeline.yaml")).unwrap();
+    until_error(&server, "no such file");
+    until_corner(&server, RED);
+    save(&server, &pipeline(filters));
+    let report = until_reload(&server, |now| now["error"].is_null());
+    assert_eq!(report["failed_reloads"], 4);
+    crowd.saw_everything();
+    let log = server.log();
+    assert!(log.contains("pipeline.yaml:4:22"), "{log}");
+    assert!(log.contains("the old pipeline goes on"), "{log}");
+}
+
+#[test]
+fn what_is_not_changed_goes_on_with_its_state() {
+    // Fails at the first call of each instance, so that its errors count instances.
+    let first_fails = overlay(&format!(
+        "(if (i32.eqz (i32.load (i32.const 512)))
+            (then (i32.store (i32.const 512) (i32.const 1))
+                  (i32.store (i32.const 1024) (i32.const 1))
+                  (i64.store offset=4 (i32.const 1024) (i64.const 0))
+                  (return (i32.const 1024))))
+         {UNCHANGED}"
+    ));
+    let counting = "{ use: ./counting.wasm }";
+    let folder = folder(&format!("[{counting}]"));
+    folder.write("counting.wasm", first_fails);
+    let server = Server::start(folder);
+    let crowd = Crowd::new(&server, 20);
+    let first = server.until("s", |s| s["filters"][0]["errors"] == 1);
+    let id = &first["filters"][0]["id"];
+    let time = "{ use: timestamp, with: { format: \"%H\" } }";
+    for (chain, index) in [
+        (format!("[{time}, {counting}]"), 1),
+        (format!("[{counting}, {time}]"), 0),
+        (format!("[{time}, {counting}, {time}]"), 1),
+        (format!("[{counting}]"), 0),
+    ] {
+        save(&server, &pipeline(&chain));
+        let steps = chain.matches("use").count();
+        let report = server.until("s", |s| {
+            let is_there = s["filters"][index]["use"] == "./counting.wasm";
+            is_there && s["filters"].as_array().unwrap().len() == steps
+        });
+        assert_eq!(report["filters"][index]["id"], *id, "{report}");
+        let calls = report["filters"][index]["calls"].as_u64().unwrap();
+        // It is called again in its new place.
+        let report = server.until("s", |s| {
+            s["filters"][index]["calls"].as_u64().unwrap() > calls + 1
+        });
+        assert_eq!(report["filters"][index]["errors"], 1, "{report}");
+    }
+    // With another limit it is a new instance, known by the old id.
+    save(
+        &server,
+        &pipeline("[{ use: ./counting.wasm, time-limit: 2s }]"),
+    );
+    let report = server.until("s", |s| s["filters"][0]["errors"] == 2);
+    assert_eq!(report["filters"][0]["id"], *id);
+    crowd.saw_everything();
+}
+
+#[test]
+fn streams_come_and_go() {
+    let folder = folder("[]");
+    let server = Server::start(folder);
+    let crowd = Crowd::new(&server, 20);
+    let mut other = server.watch("other");
+    other.next().unwrap();
+    // `other` goes, and with it its viewer; two come, one of which takes the other's frames.
+    let text = pipeline("[]").replace(
+        "  other: { source: { driver: demo }",
+        "  shares: { source: { stream: new } }\n  new: { source: { driver: demo }",
+    );
+    save(&server, &text);
+    while other.next().is_some() {}
+    assert_eq!(server.get("/other.jpg").status, 404);
+    assert_eq!(server.get("/shares.jpg").status, 200);
+    let names: Vec<_> = server.get("/api/streams").json()["streams"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|stream| stream["name"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["s", "shares", "new"]);
+    crowd.saw_everything();
+}
+
+#[test]
+fn another_camera_takes_over_without_losing_anybody() {
+    let folder = folder("[]");
+    folder.write("only.jpg", jpeg("420.jpg"));
+    let server = Server::start(folder);
+    let mut viewers: Vec<_> = (0..20).map(|_| server.watch("s")).collect();
+    for viewer in &mut viewers {
+        viewer.next().unwrap();
+    }
+    save(&server, &pipeline("[]").replace("f*.jpg", "only.jpg"));
+    for viewer in &mut viewers {
+        let mut frames = (0..400).map(|_| viewer.next().expect("nobody is disconnected").jpeg);
+        assert!(frames.any(|frame| frame == jpeg("420.jpg")));
+    }
+    let report = server.report("s");
+    assert_eq!(
+        (&report["state"], &report["viewers"]),
+        (&"running".into(), &20.into())
+    );
+    assert_eq!(report["last_error"], Value::Null);
+}
+
+#[test]
+fn a_recording_that_is_over_is_drawn_on_again() {
+    let folder = Folder::with(
+        "streams:
+  s: { source: { driver: files, path: one.jpg, loop: false }, filters: [] }
+",
+    );
+    folder.write("one.jpg", jpeg("420.jpg"));
+    folder.write("logo.png", png(64, 64, RED));
+    let server = Server::start(folder);
+    let mut viewer = server.watch("s");
+    viewer.next().unwrap();
+    server.until("s", |s| s["state"] == "ended");
+    save(
+        &server,
+        "streams:
+  s:
+    source: { driver: files, path: one.jpg, loop: false }
+    filters: [{ use: watermark, with: { image: logo.png, margin: 0, position: top-left } }]
+",
+    );
+    let picture = decode(&viewer.next().unwrap().jpeg);
+    assert!(is_near(mean(&picture, 16, 16, 16, 16), [255.0, 0.0, 0.0]));
+}
+
+#[cfg(unix)]
+#[test]
+fn sighup_reloads_and_links_are_followed() {
+    let folder = folder("[]");
+    // As orchestrators mount files: a link to a link, of which the middle one is replaced.
+    fs::create_dir(folder.path().join("v1")).unwrap();
+    fs::create_dir(folder.path().join("v2")).unwrap();
+    fs::rename(
+        folder.path().join("pipeline.yaml"),
+        folder.path().join("v1/pipeline.yaml"),
+    )
+    .unwrap();
+    folder.write("v2/pipeline.yaml", pipeline("[{ use: timestamp }]"));
+    let link =
+        |to: &str, from: &str| std::os::unix::fs::symlink(to, folder.path().join(from)).unwrap();
+    link("v1", "current");
+    link("current/pipeline.yaml", "pipeline.yaml");
+    let server = Server::start(folder);
+    let crowd = Crowd::new(&server, 20);
+    std::os::unix::fs::symlink("v2", server.folder().join("next")).unwrap();
+    fs::rename(
+        server.folder().join("next"),
+        server.folder().join("current"),
+    )
+    .unwrap();
+    server.until("s", |s| s["filters"][0]["use"] == "timestamp");
+    let hangup = Command::new("kill")
+        .args(["-HUP", &server.pid().to_string()])
+        .status();
+    assert!(hangup.unwrap().success());
+    crowd.saw_everything();
+    let log = server.log();
+    assert!(log.contains("as it was told to"), "{log}");
+}
+
+#[test]
+fn a_burst_of_saves_ends_with_the_last() {
+    let server = Server::start(folder("[]"));
+    let crowd = Crowd::new(&server, 20);
+    for quality in 1..=100 {
+        let filters = format!("[{{ use: text, with: {{ format: \"number {quality}\" }} }}]");
+        save(&server, &pipeline(&filters));
+    }
+    server.until("s", |s| {
+        s["filters"][0]["settings"]["format"] == "number 100"
+    });
+    crowd.saw_everything();
+    let reloads = reloads(&server);
+    assert!(reloads["reloads"].as_u64().unwrap() < 100, "{reloads}");
+}
+
+#[test]
+fn keys_that_take_a_restart_are_named() {
+    let server = Server::start(folder("[]"));
+    save(&server, &format!("listen: 127.0.0.1:1\n{}", pipeline("[]")));
+    let report = until_reload(&server, |report| report["reloads"] == 1);
+    assert_eq!(report["needs_restart"], serde_json::json!(["listen"]));
+    assert!(report["error"].is_null());
+}
