@@ -2,12 +2,15 @@
 
 mod support;
 
+mod access;
+mod api;
 mod cli;
 #[cfg(unix)]
 mod commands;
 mod filters;
 mod gpio;
 mod hostile;
+mod metrics;
 mod mistakes;
 mod network_cameras;
 mod reload;

@@ -38,19 +38,42 @@ impl Response {
 
 /// Sends a request as HTTP/1.0, so that the answer comes without chunks and ends with the connection.
 pub fn request(address: SocketAddr, method: &str, target: &str) -> Response {
+    send(
+        address,
+        method,
+        target,
+        &[("Host", &address.to_string())],
+        b"",
+    )
+}
+
+/// The same with these headers and this body.
+pub fn send(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Response {
     let mut socket = TcpStream::connect(address).unwrap();
     socket.set_read_timeout(Some(TIMEOUT)).unwrap();
-    write!(
-        socket,
-        "{method} {target} HTTP/1.0\r\nHost: {address}\r\n\r\n"
-    )
-    .unwrap();
+    let mut head = format!(
+        "{method} {target} HTTP/1.0\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    for (name, value) in headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    head += "\r\n";
+    socket.write_all(head.as_bytes()).unwrap();
+    // A server that refuses a large body may close before it has read all of it.
+    socket.write_all(body).ok();
     let mut body = BufReader::new(socket);
     let status = line(&mut body);
     let status = status.split(' ').nth(1).unwrap().parse().unwrap();
     Response {
         status,
-        headers: headers(&mut body),
+        headers: self::headers(&mut body),
         body,
     }
 }

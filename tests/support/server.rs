@@ -9,8 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::http::{Mjpeg, Response, get};
+use super::http::{Mjpeg, Response, get, send};
 use super::{Folder, mattebox};
+
+/// The admin token of servers whose pipeline file has `admin-token: { env: TEST_TOKEN }`.
+pub const TOKEN: &str = "correct horse battery staple";
 
 pub struct Server {
     child: Child,
@@ -30,6 +33,7 @@ impl Server {
     pub fn start_with(folder: Folder, prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = mattebox();
         command.current_dir(folder.path()).arg("serve");
+        command.env("TEST_TOKEN", TOKEN);
         prepare(&mut command);
         if !command.get_args().any(|argument| argument == "--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
@@ -66,6 +70,19 @@ impl Server {
 
     pub fn get(&self, target: &str) -> Response {
         get(self.address, target)
+    }
+
+    /// Asks for a change, as the admin of [`TOKEN`].
+    pub fn change(&self, method: &str, target: &str, body: &Value) -> Response {
+        self.change_by(method, target, body.to_string().as_bytes())
+    }
+
+    /// The same with these bytes.
+    pub fn change_by(&self, method: &str, target: &str, body: &[u8]) -> Response {
+        let host = self.address.to_string();
+        let token = format!("Bearer {TOKEN}");
+        let headers = [("Host", host.as_str()), ("Authorization", &token)];
+        send(self.address, method, target, &headers, body)
     }
 
     pub fn watch(&self, name: &str) -> Mjpeg {

@@ -28,6 +28,15 @@ impl Planned {
     }
 }
 
+/// What becomes of steps that a change doesn't touch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Unchanged {
+    /// They go on with their instances.
+    GoOn,
+    /// They are started again, under their old ids.
+    StartAgain,
+}
+
 /// Builds the chain of `stream`. Blocks while filters are compiled and started; must not be called from
 /// async code.
 ///
@@ -39,7 +48,7 @@ pub fn build(
     stream: &StreamConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Chain, Vec<Diagnostic>> {
-    let planned = plan(loader, pipeline, stream, &*clock, &[])?;
+    let planned = plan(loader, pipeline, stream, &*clock, (&[], Unchanged::GoOn))?;
     let mut chain = Chain::new(
         loader.engine(),
         Vec::new(),
@@ -52,7 +61,7 @@ pub fn build(
     Ok(chain)
 }
 
-/// Plans the chain of `stream`, whose steps were `old`: those that have not changed go on. Blocks like [`build`].
+/// Plans the chain of `stream`, whose steps were `old`. Blocks like [`build`].
 ///
 /// # Errors
 /// Those of [`build`]. The old steps don't notice.
@@ -61,7 +70,7 @@ pub fn plan(
     pipeline: &Pipeline,
     stream: &StreamConfig,
     clock: &dyn Clock,
-    old: &[StepStatus],
+    (old, unchanged): (&[StepStatus], Unchanged),
 ) -> Result<Planned, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let filters = stream.filters.iter().map(|step| {
@@ -79,7 +88,11 @@ pub fn plan(
     };
     // Steps that are the same come first, so that none of them is taken for one that has changed.
     let kept = stream.filters.iter().zip(&filters);
-    let kept = kept.map(|(config, filter)| take(&|old| old.is_still(config, filter)));
+    let kept = kept.map(|(config, filter)| {
+        let goes_on =
+            |old: &StepStatus| unchanged == Unchanged::GoOn && old.is_still(config, filter);
+        take(&goes_on)
+    });
     let kept: Vec<_> = kept.collect();
     let mut planned = Planned {
         rearrangement: Rearrangement {

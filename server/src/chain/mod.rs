@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use jpeg_splice::Splicer;
 
-pub use build::{Planned, build, plan as plan_chain};
+pub use build::{Planned, Unchanged, build, plan as plan_chain};
 pub use loader::Loader;
 pub use plan::Path;
 pub use rearrangement::{Placed, Rearrangement};

@@ -37,6 +37,25 @@ struct Cli {
     command: Option<Command>,
     #[command(flatten)]
     serve: ServeArgs,
+    /// How log lines are written on standard error
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT"
+    )]
+    log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Default, clap::ValueEnum)]
+enum LogFormat {
+    /// For people
+    #[default]
+    Human,
+    /// One JSON object a line, for programs
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -128,7 +147,7 @@ impl From<ConfigError> for Failure {
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
-    start_log();
+    start_log(cli.log_format);
     let result = match cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Serve(args)) => serve::run(&args),
@@ -149,7 +168,7 @@ fn fail(why: impl Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn start_log() {
+fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("MATTEBOX_LOG")
         .unwrap_or_else(|_| EnvFilter::new("info"))
         // The runtime's own chatter about compiling is nobody's business.
@@ -158,12 +177,16 @@ fn start_log() {
                 .parse()
                 .expect("a directive"),
         );
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_target(false)
-        .init();
+        .with_target(false);
+    match format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Human => log
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .init(),
+    }
 }
 
 fn parse_source(text: &str) -> Result<SourceConfig, String> {

@@ -84,7 +84,8 @@ async fn serve(
     announce(bound, pipeline)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    tasks.spawn(live::watch(live.clone(), clock, shutdown.clone()));
+    tasks.spawn(live::watch(live.clone(), clock.clone(), shutdown.clone()));
+    tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
     let router = web::router(App::new(live.clone(), shutdown.clone()));
     let server = tokio::spawn(web::serve(listener, router, shutdown.clone()));
     while let Signal::Reload = signals.next().await {
@@ -104,6 +105,11 @@ async fn serve(
         lamps.go_out().await;
     }
     Ok(())
+}
+
+/// Ends variables whose time has come, until `end`.
+async fn forget(variables: Variables, clock: Arc<dyn Clock>, end: CancellationToken) {
+    end.run_until_cancelled(variables.run(&*clock)).await;
 }
 
 fn open_gpio(pipeline: &Pipeline, variables: &Variables) -> Result<Option<Gpio>, Failure> {

@@ -6,11 +6,13 @@
 
 mod alternatives;
 mod check;
+mod edit;
 mod error;
 mod excerpt;
 mod fields;
 mod gpio;
 mod help;
+mod lines;
 mod load;
 mod model;
 mod parse;
@@ -28,6 +30,7 @@ mod yaml;
 mod tests;
 
 pub use check::check_settings;
+pub use edit::{Change, Part, edit};
 pub use error::{ConfigError, Diagnostic, SourceFile, Span};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};

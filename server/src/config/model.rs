@@ -72,6 +72,7 @@ pub struct StepConfig {
     /// The most memory that the filter may have, in bytes: 1 MiB to 4 GiB. Default 256 MiB.
     pub memory_limit: u64,
     pub(super) use_span: Span,
+    pub(super) written: Value,
     pub(super) with: Settings,
 }
 
@@ -118,6 +119,11 @@ impl FilterRef {
 }
 
 impl StepConfig {
+    /// All that the file says of the step, a JSON object.
+    pub fn written(&self) -> &Value {
+        &self.written
+    }
+
     /// The filter's settings, a JSON object.
     pub fn settings(&self) -> &Value {
         self.with.json()

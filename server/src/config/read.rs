@@ -259,6 +259,7 @@ fn read_step(node: &Node, errors: &mut Errors) -> Option<StepConfig> {
         time_limit: time_limit.unwrap_or(Duration::from_secs(1)),
         memory_limit: memory_limit.unwrap_or(256 << 20),
         use_span: use_.span,
+        written: node.to_json(),
         with,
     })
 }

@@ -113,6 +113,11 @@ fn plural(start: &str, count: usize, thing: &str) -> String {
     }
 }
 
+/// Whether `text` is a text also without quotes.
+pub fn is_text(text: &str) -> bool {
+    plain_value(text).is_string()
+}
+
 fn plain_value(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,

@@ -4,6 +4,8 @@
 //! A change is checked as a whole before any of it is made. What it doesn't touch goes on: streams with their viewers and
 //! cameras, steps with their instances.
 
+mod catalogue;
+mod change;
 mod plan;
 mod report;
 mod watch;
@@ -14,8 +16,10 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch as channel;
 
+pub use catalogue::CatalogueEntry;
+pub use change::ChangeError;
 pub use plan::plan_all;
-pub use report::{PipelineReport, Problem, ReloadError};
+pub use report::{PipelineReport, Problem, ReloadError, problems};
 pub use watch::watch;
 pub use workshop::{Checked, Equip, Workshop};
 
@@ -128,6 +132,9 @@ impl Live {
 
     fn publish(&self, running: Running, changes: &workshop::Changes) {
         self.0.current.send_replace(Arc::new(running));
+        for stream in &changes.ended {
+            stream.end();
+        }
         let was_wrong = self.0.reloads.borrow().error.is_some();
         let message = match changes.words.as_slice() {
             [] if was_wrong => "the pipeline file is right again; nothing has changed".to_owned(),

@@ -1,6 +1,6 @@
 //! Checks a whole pipeline and readies its chains.
 
-use crate::chain::{Loader, Planned, StepStatus, plan_chain};
+use crate::chain::{Loader, Planned, StepStatus, Unchanged, plan_chain};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Diagnostic, Pipeline};
 use crate::{gpio, source};
@@ -22,7 +22,13 @@ pub fn plan_all(
         if let Err(why) = source::check(&stream.source, &pipeline.folder) {
             wrong.push(Diagnostic::new(stream.source.span, why));
         }
-        match plan_chain(loader, pipeline, stream, clock, &old(&stream.name)) {
+        match plan_chain(
+            loader,
+            pipeline,
+            stream,
+            clock,
+            (&old(&stream.name), Unchanged::GoOn),
+        ) {
             Ok(chain) => planned.push(chain),
             Err(mut errors) => wrong.append(&mut errors),
         }

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{Running, plan_all};
-use crate::chain::{Chain, Loader, Planned};
+use crate::chain::{Chain, Loader, Planned, Unchanged, plan_chain};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{
     ConfigError, Diagnostic, DriverConfig, FilterRef, Pipeline, SourceConfig, StreamConfig,
@@ -61,6 +61,8 @@ pub struct Changes {
     pub words: Vec<String>,
     /// Keys whose change takes a restart.
     pub needs_restart: Vec<&'static str>,
+    /// Streams that are to end once nobody can find them any more.
+    pub ended: Vec<Arc<Stream>>,
 }
 
 impl Workshop {
@@ -72,6 +74,11 @@ impl Workshop {
             stations: HashMap::new(),
             pipeline: None,
         }
+    }
+
+    /// What loads the filters.
+    pub fn loader(&mut self) -> &mut Loader {
+        &mut self.equip.loader
     }
 
     /// Where is told what happens.
@@ -117,6 +124,32 @@ impl Workshop {
         })
     }
 
+    /// Opens the camera of the stream `name` anew, with its filters started again. Blocks like [`Workshop::check`]; must be
+    /// called on a runtime.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the stream; it goes on as it is.
+    pub fn restart(&mut self, name: &str) -> Result<(), ConfigError> {
+        let Some(pipeline) = self.pipeline.clone() else {
+            return Ok(());
+        };
+        let Some(station) = self.stations.get(name) else {
+            return Ok(());
+        };
+        let config = &station.config;
+        let steps = station.stream.steps();
+        let old = (steps.as_slice(), Unchanged::StartAgain);
+        let planned = plan_chain(&mut self.equip.loader, &pipeline, config, &*self.clock, old)
+            .map_err(|wrong| pipeline.error(wrong))?;
+        station
+            .stream
+            .rearrange(planned.rearrangement, planned.steps);
+        if let Some(source) = self.source(config, &pipeline) {
+            station.stream.replace_source(source);
+        }
+        Ok(())
+    }
+
     /// Makes the changes. Must be called on a runtime.
     pub fn apply(&mut self, checked: Checked) -> (Running, Changes) {
         let Checked {
@@ -125,7 +158,7 @@ impl Workshop {
             admin_token,
         } = checked;
         let mut changes = Changes::default();
-        self.end_others(&pipeline, &mut changes);
+        self.forget_others(&pipeline, &mut changes);
         let mut planned: HashMap<&str, Planned> = names(&pipeline).zip(planned).collect();
         self.add_new(&pipeline, &mut planned, &mut changes);
         for config in &pipeline.streams {
@@ -151,11 +184,11 @@ impl Workshop {
         (running, changes)
     }
 
-    fn end_others(&mut self, pipeline: &Pipeline, changes: &mut Changes) {
+    fn forget_others(&mut self, pipeline: &Pipeline, changes: &mut Changes) {
         self.stations.retain(|name, station| {
             let stays = pipeline.stream(name).is_some();
             if !stays {
-                station.stream.end();
+                changes.ended.push(station.stream.clone());
                 changes.words.push(format!("`{name}` is removed"));
             }
             stays

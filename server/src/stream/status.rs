@@ -87,6 +87,10 @@ pub struct Report {
     pub frames_in: u64,
     /// Frames that came broken, or failed in the chain, and were not served.
     pub frames_dropped: u64,
+    /// Those of them that came broken.
+    pub frames_broken: u64,
+    /// Bytes of the frames that came out of the chain, each counted once however many watch.
+    pub bytes_out: u64,
     /// Frames that were skipped since newer ones were there.
     pub frames_skipped: u64,
     /// Frames served, for each path.
@@ -117,7 +121,9 @@ struct Counters {
     rate_out: Rate,
     frames_in: u64,
     frames_dropped: u64,
+    frames_broken: u64,
     frames_skipped: u64,
+    bytes_out: u64,
     paths: BTreeMap<Path, u64>,
     newest: Option<Newest>,
     /// The camera has failed or ended and not given a frame since.
@@ -153,7 +159,9 @@ impl Status {
                 rate_out: Rate::default(),
                 frames_in: 0,
                 frames_dropped: 0,
+                frames_broken: 0,
                 frames_skipped: 0,
+                bytes_out: 0,
                 paths: Path::ALL.map(|path| (path, 0)).into(),
                 newest: None,
                 camera_is_out: false,
@@ -238,7 +246,9 @@ impl Status {
 
     /// The camera gave a frame that is no whole picture.
     pub fn frame_broken(&self) {
-        self.lock().frames_dropped += 1;
+        let mut counters = self.lock();
+        counters.frames_dropped += 1;
+        counters.frames_broken += 1;
     }
 
     /// `count` frames were passed over for newer ones.
@@ -251,6 +261,7 @@ impl Status {
         let now = self.clock.now();
         let mut counters = self.lock();
         counters.rate_out.count(now);
+        counters.bytes_out += frame.jpeg.len() as u64;
         *counters.paths.entry(frame.path).or_default() += 1;
         counters.newest = Some(Newest {
             size: frame.size,
@@ -300,7 +311,9 @@ impl Status {
             fps_out: tenths(counters.rate_out.per_second(now)),
             frames_in: counters.frames_in,
             frames_dropped: counters.frames_dropped,
+            frames_broken: counters.frames_broken,
             frames_skipped: counters.frames_skipped,
+            bytes_out: counters.bytes_out,
             paths: counters.paths.clone(),
             filters: makeup.steps.iter().map(StepStatus::report).collect(),
             stream_url: format!("/{name}.mjpeg"),

@@ -1,16 +1,22 @@
 //! HTTP: Motion JPEG, snapshots, the API, and the page.
 
+mod access;
 mod api;
+mod health;
+mod metrics;
 mod mjpeg;
 mod page;
+mod problem;
 mod server;
 mod snapshot;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, State};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
@@ -18,13 +24,18 @@ use tokio_util::sync::CancellationToken;
 
 pub use server::serve;
 
+use crate::clock::{Clock, SystemClock};
 use crate::live::Live;
 use crate::stream::Stream;
+use access::Access;
+use problem::ProblemDetails;
 
 /// What every handler knows.
 #[derive(Clone)]
 pub struct App {
     live: Live,
+    access: Access,
+    clock: Arc<dyn Clock>,
     /// Ends the never-ending answers.
     shutdown: CancellationToken,
 }
@@ -32,7 +43,19 @@ pub struct App {
 impl App {
     /// Serves the streams of `live` until `shutdown`.
     pub fn new(live: Live, shutdown: CancellationToken) -> Self {
-        Self { live, shutdown }
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Self {
+            live,
+            access: Access::new(clock.clone()),
+            clock,
+            shutdown,
+        }
+    }
+
+    fn check_admin(&self, headers: &HeaderMap, peer: IpAddr) -> Result<(), ProblemDetails> {
+        let running = self.live.now();
+        self.access
+            .check(headers, peer, running.admin_token.as_deref())
     }
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {
@@ -50,14 +73,16 @@ pub fn router(app: App) -> Router {
         .route("/", get(root))
         .route("/{file}", get(by_name))
         .route("/static/{file}", get(page::file))
-        .route("/api/streams", get(api::streams))
-        .route("/api/pipeline", get(api::pipeline))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .nest("/api", api::router())
+        .route("/metrics", get(metrics::answer))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
         // What clients of mjpg-streamer, µStreamer and many a Flask example ask for.
         .route("/stream", get(first_stream))
         .route("/video_feed", get(first_stream))
         .route("/snapshot", get(first_snapshot))
         .fallback(not_found)
+        .layer(from_fn_with_state(app.clone(), access::guard))
         .with_state(app)
 }
 

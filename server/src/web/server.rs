@@ -1,10 +1,13 @@
 //! Accepts connections, with limits, and ends them cleanly.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -13,6 +16,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::access::Peer;
 
 /// Viewers and other clients at once; more wait to be accepted.
 const CONNECTIONS: usize = 1024;
@@ -34,7 +40,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
-        let Some(socket) = usable(accepted).await else {
+        let Some((socket, peer)) = usable(accepted).await else {
             continue;
         };
         let Some(Ok(place)) = shutdown
@@ -47,7 +53,7 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
         let abort = abort.clone();
         connections.spawn(async move {
             abort
-                .run_until_cancelled(connection(socket, router, shutdown))
+                .run_until_cancelled(connection(socket, peer, router, shutdown))
                 .await;
             drop(place);
         });
@@ -67,13 +73,13 @@ pub async fn serve(listener: TcpListener, router: Router, shutdown: Cancellation
     }
 }
 
-async fn usable(accepted: io::Result<(TcpStream, std::net::SocketAddr)>) -> Option<TcpStream> {
+async fn usable(accepted: io::Result<(TcpStream, SocketAddr)>) -> Option<(TcpStream, Peer)> {
     match accepted {
-        Ok((socket, _)) => {
+        Ok((socket, peer)) => {
             if let Err(error) = tune(&socket) {
                 tracing::debug!("a socket keeps its defaults: {error}");
             }
-            Some(socket)
+            Some((socket, Peer(peer)))
         }
         Err(error) => {
             tracing::warn!("a connection can't be accepted: {error}");
@@ -97,8 +103,12 @@ fn tune(socket: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-async fn connection(socket: TcpStream, router: Router, shutdown: CancellationToken) {
-    let service = TowerToHyperService::new(router);
+async fn connection(socket: TcpStream, peer: Peer, router: Router, shutdown: CancellationToken) {
+    let service = router.map_request(move |mut request: Request<Incoming>| {
+        request.extensions_mut().insert(peer);
+        request
+    });
+    let service = TowerToHyperService::new(service);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)

@@ -1,5 +1,6 @@
 //! What somebody sees who has written a pipeline file, right or wrong.
 
+mod edit;
 mod fine;
 mod limits;
 mod mistakes;

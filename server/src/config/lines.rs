@@ -1,0 +1,92 @@
+//! Moves the items of a list by whole lines, so that each takes the comments above it along.
+
+use std::ops::Range;
+
+use super::edit::Part;
+use super::fields::Errors;
+use super::parse::parse;
+use super::yaml::{Content, Node};
+
+/// Moves an item of the list at `path` in `text`.
+///
+/// # Errors
+/// The list is written in a way that can't be taken apart by lines.
+pub fn move_item(text: &str, path: &[Part], from: usize, to: usize) -> Result<String, String> {
+    let moved = try_move(text, path, from, to);
+    moved.ok_or_else(|| {
+        "these steps don't stand on lines of their own in the pipeline file; move them by hand"
+            .to_owned()
+    })
+}
+
+fn try_move(text: &str, path: &[Part], from: usize, to: usize) -> Option<String> {
+    let root = parse(text, &mut Errors::default())?;
+    let list = path
+        .iter()
+        .try_fold(&root, |node, part| part_of(node, part))?;
+    let Content::List(items) = &list.content else {
+        return None;
+    };
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let chunks: Option<Vec<_>> = items
+        .iter()
+        .map(|item| chunk(&lines, item.span.line - 1))
+        .collect();
+    let chunks = chunks?;
+    let mut order: Vec<usize> = (0..chunks.len()).collect();
+    let item = order.remove(from);
+    order.insert(to, item);
+    let mut result = String::new();
+    let mut done = 0;
+    // What stands between the items stays where it is.
+    for (place, item) in chunks.iter().zip(order) {
+        result.extend(lines.get(done..place.start)?.iter().copied());
+        result.extend(
+            lines
+                .get(chunks[item].clone())?
+                .iter()
+                .map(|line| with_end(line)),
+        );
+        done = place.end;
+    }
+    result.extend(lines[done..].iter().copied());
+    Some(result)
+}
+
+fn part_of<'a>(node: &'a Node, part: &Part) -> Option<&'a Node> {
+    match (part, &node.content) {
+        (Part::Key(key), _) => node.entry(key).map(|(_, value)| value),
+        (Part::Item(at), Content::List(items)) => items.get(*at),
+        (Part::Item(_), _) => None,
+    }
+}
+
+/// The lines of the item that starts on the line `start`, with the comments right above it.
+fn chunk(lines: &[&str], start: usize) -> Option<Range<usize>> {
+    let first = lines.get(start)?;
+    let indent = indent(first);
+    if !first.trim_start().starts_with("- ") {
+        return None;
+    }
+    let is_inside = |line: &&&str| line.trim().is_empty() || self::indent(line) > indent;
+    let inside = lines[start + 1..].iter().take_while(is_inside).count();
+    let mut end = start + 1 + inside;
+    while lines[end - 1].trim().is_empty() {
+        end -= 1;
+    }
+    let is_comment = |line: &&&str| line.trim_start().starts_with('#');
+    let comments = lines[..start].iter().rev().take_while(is_comment).count();
+    Some(start - comments..end)
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+/// The last line of a file may have no end.
+fn with_end(line: &str) -> String {
+    match line.ends_with('\n') {
+        true => line.to_owned(),
+        false => format!("{line}\n"),
+    }
+}

@@ -1,0 +1,223 @@
+//! What becomes of a file that the server changes.
+
+use serde_json::{Value, json};
+
+use super::super::{Change, Part, edit};
+
+const FILE: &str = "# What is served.
+listen: 127.0.0.1:8080   # here
+
+streams:
+  demo:                         # the first
+    # the quality
+    quality: 85                 # JPEG
+    filters:
+      # first: the time
+      - use: timestamp          # built-in
+        with: { format: \"%H:%M\", position: top-left }
+      - use: watermark   # second
+        with:
+          image: static/logo.png
+          opacity: 0.85   # soft
+        on-error: bypass        # a failing filter
+
+      # third
+      - use: resize
+  # another
+  empty:
+  short: { filters: [ {use: timestamp}, {use: resize, with: {width: 20}} ] }
+# end
+";
+
+fn path(parts: &str) -> Vec<Part> {
+    let part = |part: &str| match part.parse() {
+        Ok(at) => Part::Item(at),
+        Err(_) => Part::Key(part.to_owned()),
+    };
+    parts.split('/').map(part).collect()
+}
+
+/// What is different from [`FILE`] afterwards: lines that are gone, and lines that are new.
+fn difference(change: Change) -> (Vec<String>, Vec<String>) {
+    let text = edit(FILE, &[change]).unwrap();
+    let only = |a: &str, b: &str| {
+        let mut rest: Vec<&str> = b.lines().collect();
+        let new = a
+            .lines()
+            .filter(|line| match rest.iter().position(|other| other == line) {
+                Some(at) => {
+                    rest.remove(at);
+                    false
+                }
+                None => true,
+            });
+        let mut new: Vec<_> = new.map(str::to_owned).collect();
+        new.sort();
+        new
+    };
+    (only(FILE, &text), only(&text, FILE))
+}
+
+#[test]
+fn only_what_is_meant_changes() {
+    let set = |at: &str, value: Value| Change::Set(path(at), value);
+    let remove = |at: &str| Change::Remove(path(at));
+    for (change, gone, new) in [
+        (
+            set("streams/demo/quality", json!(70)),
+            vec!["    quality: 85                 # JPEG"],
+            vec!["    quality: 70                 # JPEG"],
+        ),
+        (
+            set("streams/demo/filters/0/with/position", json!("bottom-left")),
+            vec!["        with: { format: \"%H:%M\", position: top-left }"],
+            vec!["        with: { format: \"%H:%M\", position: bottom-left }"],
+        ),
+        (
+            set("streams/demo/filters/1/with/opacity", json!(0.5)),
+            vec!["          opacity: 0.85   # soft"],
+            vec!["          opacity: 0.5   # soft"],
+        ),
+        (
+            set("streams/demo/filters/2/with/width", json!(640)),
+            vec![],
+            vec!["        with:", "          width: 640"],
+        ),
+        (
+            set("streams/demo/filters/1/enabled", json!(false)),
+            vec![],
+            vec!["        enabled: false"],
+        ),
+        (
+            set("streams/empty/quality", json!(3)),
+            vec![],
+            vec!["    quality: 3"],
+        ),
+        (
+            remove("streams/demo/filters/1/on-error"),
+            vec!["        on-error: bypass        # a failing filter"],
+            vec![],
+        ),
+        (remove("streams/empty"), vec!["  empty:"], vec![]),
+        (
+            Change::Insert(
+                path("streams/demo/filters"),
+                1,
+                json!({"use": "text", "with": {"format": "a: #b", "size": 20}}),
+            ),
+            vec![],
+            vec![
+                "      - use: text",
+                "        with:",
+                "          format: \"a: #b\"",
+                "          size: 20",
+            ],
+        ),
+        (
+            set(
+                "streams/new",
+                json!({"source": {"driver": "demo"}, "filters": [{"use": "text"}]}),
+            ),
+            vec![],
+            vec![
+                "  new:",
+                "    source:",
+                "      driver: demo",
+                "    filters:",
+                "      - use: text",
+            ],
+        ),
+    ] {
+        assert_eq!(
+            difference(change.clone()),
+            to_owned(gone, new),
+            "{change:?}"
+        );
+    }
+}
+
+fn to_owned(gone: Vec<&str>, new: Vec<&str>) -> (Vec<String>, Vec<String>) {
+    let own = |lines: Vec<&str>| {
+        let mut lines: Vec<_> = lines.into_iter().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    (own(gone), own(new))
+}
+
+#[test]
+fn a_step_takes_its_comments_along() {
+    let text = edit(FILE, &[Change::Move(path("streams/demo/filters"), 2, 0)]).unwrap();
+    let start = text.find("    filters:").unwrap();
+    let end = text.find("  # another").unwrap();
+    assert_eq!(
+        &text[start..end],
+        "    filters:
+      # third
+      - use: resize
+      # first: the time
+      - use: timestamp          # built-in
+        with: { format: \"%H:%M\", position: top-left }
+
+      - use: watermark   # second
+        with:
+          image: static/logo.png
+          opacity: 0.85   # soft
+        on-error: bypass        # a failing filter
+"
+    );
+    let back = edit(&text, &[Change::Move(path("streams/demo/filters"), 0, 2)]);
+    assert_eq!(back.unwrap().lines().count(), FILE.lines().count());
+}
+
+#[test]
+fn a_chain_can_be_emptied_and_filled_again() {
+    let filters = path("streams/demo/filters");
+    let first = path("streams/demo/filters/0");
+    let remove = Change::Remove(first);
+    let step = json!({"use": "resize", "with": {"width": 5}});
+    let changes = [
+        remove.clone(),
+        remove.clone(),
+        remove,
+        Change::Insert(filters, 0, step),
+    ];
+    let text = edit(FILE, &changes).unwrap();
+    assert!(
+        text.contains("use: resize") && text.contains("# the quality"),
+        "{text}"
+    );
+    let empty = edit(
+        "streams: {a: }\n",
+        &[Change::Insert(
+            path("streams/a/filters"),
+            0,
+            json!({"use": "text"}),
+        )],
+    );
+    assert!(empty.unwrap().contains("use: text"));
+}
+
+#[test]
+fn what_would_lose_something_is_refused() {
+    // The second stream's filters are the first one's.
+    let file = "streams:
+  a:
+    filters: &f
+      - use: resize
+        with: { width: 5 }
+  b: { filters: *f }
+";
+    let error = edit(
+        file,
+        &[Change::Set(
+            path("streams/a/filters/0/with/width"),
+            json!(6),
+        )],
+    );
+    assert!(error.unwrap_err().contains("by hand"));
+    let error = edit(FILE, &[Change::Move(path("streams/short/filters"), 0, 1)]);
+    assert!(error.unwrap_err().contains("by hand"));
+    let error = edit(FILE, &[Change::Remove(path("streams/demo/filters/9"))]);
+    assert!(error.unwrap_err().contains("no such place"));
+}

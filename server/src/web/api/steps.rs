@@ -1,0 +1,189 @@
+//! The steps of a stream's chain: seen, added, set otherwise, moved, switched off, removed.
+
+use axum::extract::{Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::super::App;
+use super::super::problem::ProblemDetails;
+use super::streams::{place, unknown, without_nulls};
+use super::{Answer, fresh, parse};
+use crate::chain::{StepReport, StepStatus};
+use crate::config::{Change, Part};
+use crate::live::{ChangeError, Running};
+
+#[derive(Serialize)]
+struct Steps {
+    steps: Vec<StepReport>,
+}
+
+#[derive(Deserialize)]
+pub struct Position {
+    /// The place in the chain, from 0.
+    position: Option<usize>,
+}
+
+fn steps(running: &Running, stream: &str) -> Result<Vec<StepStatus>, ChangeError> {
+    let found = running.find(stream).map(|stream| stream.steps());
+    found.ok_or_else(|| ChangeError::NotFound(unknown(stream)))
+}
+
+/// The step's place in the chain.
+fn index(running: &Running, stream: &str, step: u64) -> Result<usize, ChangeError> {
+    let steps = steps(running, stream)?;
+    let at = steps.iter().position(|status| status.id == step);
+    at.ok_or_else(|| ChangeError::NotFound(format!("`{stream}` has no step {step}")))
+}
+
+/// The place of a stream's chain in the pipeline file.
+fn chain(stream: &str) -> Vec<Part> {
+    let mut path = place(stream);
+    path.push(Part::Key("filters".to_owned()));
+    path
+}
+
+fn step_place(stream: &str, at: usize) -> Vec<Part> {
+    let mut path = chain(stream);
+    path.push(Part::Item(at));
+    path
+}
+
+fn report(running: &Running, stream: &str, at: usize) -> Result<StepReport, ProblemDetails> {
+    let steps = steps(running, stream)?;
+    let step = steps.get(at).map(StepStatus::report);
+    step.ok_or_else(|| ProblemDetails::not_found("the step is gone already"))
+}
+
+/// `GET /api/streams/NAME/steps`.
+pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer {
+    let steps = steps(&app.live.now(), &stream)?;
+    Ok(fresh(Steps {
+        steps: steps.iter().map(StepStatus::report).collect(),
+    }))
+}
+
+/// `GET /api/streams/NAME/steps/ID`.
+pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
+    let running = app.live.now();
+    let at = index(&running, &stream, step)?;
+    Ok(fresh(report(&running, &stream, at)?))
+}
+
+/// `POST /api/streams/NAME/steps?position=N`: adds a step, at the end if no position is given. The body is what the pipeline
+/// file would say.
+pub async fn add(
+    State(app): State<App>,
+    Path(stream): Path<String>,
+    Query(Position { position }): Query<Position>,
+    body: Bytes,
+) -> Answer {
+    let config: Map<String, Value> = parse(&body)?;
+    let config = without_nulls(config);
+    let (name, seen) = (stream.clone(), stream.clone());
+    let report = app
+        .live
+        .change(
+            move |running| {
+                let count = steps(running, &name)?.len();
+                let at = position.unwrap_or(count).min(count);
+                Ok(vec![Change::Insert(chain(&name), at, config)])
+            },
+            move |running| {
+                let last = steps(running, &seen)?.len().saturating_sub(1);
+                report(running, &seen, position.unwrap_or(last).min(last))
+            },
+        )
+        .await??;
+    let location = format!("/api/streams/{stream}/steps/{}", report.id);
+    Ok((
+        StatusCode::CREATED,
+        [(header::LOCATION, location)],
+        fresh(report),
+    )
+        .into_response())
+}
+
+/// `PATCH /api/streams/NAME/steps/ID`: a JSON merge patch (RFC 7396) of what the pipeline file says of the step; besides,
+/// `position` moves it to that place in the chain, from 0.
+pub async fn patch(
+    State(app): State<App>,
+    Path((stream, step)): Path<(String, u64)>,
+    body: Bytes,
+) -> Answer {
+    let mut patch: Map<String, Value> = parse(&body)?;
+    let position = match patch.remove("position") {
+        None => None,
+        Some(position) => Some(position.as_u64().ok_or_else(|| {
+            ProblemDetails::bad_request("`position` is the place in the chain, a number from 0")
+        })?),
+    };
+    let name = stream.clone();
+    let report = app
+        .live
+        .change(
+            move |running| {
+                let at = index(running, &name, step)?;
+                let config = written(running, &name, at);
+                let mut changes = Vec::new();
+                merge(step_place(&name, at), &config, patch, &mut changes);
+                let last = steps(running, &name)?.len().saturating_sub(1);
+                let to = position.map(|to| usize::try_from(to).unwrap_or(last).min(last));
+                if let Some(to) = to.filter(|to| *to != at) {
+                    changes.push(Change::Move(chain(&name), at, to));
+                }
+                Ok(changes)
+            },
+            move |running| {
+                let at = index(running, &stream, step).ok()?;
+                report(running, &stream, at).ok()
+            },
+        )
+        .await?;
+    Ok(match report {
+        Some(report) => fresh(report),
+        // Another filter makes another step of it.
+        None => StatusCode::NO_CONTENT.into_response(),
+    })
+}
+
+/// `DELETE /api/streams/NAME/steps/ID`.
+pub async fn delete(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
+    app.live
+        .change(
+            move |running| {
+                let at = index(running, &stream, step)?;
+                Ok(vec![Change::Remove(step_place(&stream, at))])
+            },
+            |_| (),
+        )
+        .await?;
+    let done: Response = StatusCode::NO_CONTENT.into_response();
+    Ok(done)
+}
+
+/// What the pipeline file says of a step.
+fn written(running: &Running, stream: &str, at: usize) -> Value {
+    let stream = running.pipeline.stream(stream);
+    let step = stream.and_then(|stream| stream.filters.get(at));
+    step.map_or(Value::Null, |step| step.written().clone())
+}
+
+fn merge(path: Vec<Part>, old: &Value, patch: Map<String, Value>, changes: &mut Vec<Change>) {
+    for (key, new) in patch {
+        let known = old.get(&key);
+        let mut path = path.clone();
+        path.push(Part::Key(key));
+        match (known, new) {
+            (None, Value::Null) => {}
+            (Some(_), Value::Null) => changes.push(Change::Remove(path)),
+            (Some(known @ Value::Object(_)), Value::Object(new)) => {
+                merge(path, known, new, changes)
+            }
+            (_, Value::Object(new)) => changes.push(Change::Set(path, without_nulls(new))),
+            (_, new) => changes.push(Change::Set(path, new)),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Streams: seen, added, replaced, removed, restarted.
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::super::App;
+use super::super::problem::ProblemDetails;
+use super::{Answer, fresh, parse};
+use crate::config::{Change, Part};
+use crate::live::{ChangeError, Running};
+use crate::stream::Report;
+
+#[derive(Serialize)]
+struct Streams {
+    streams: Vec<Report>,
+}
+
+/// The place of the stream `name` in the pipeline file.
+pub fn place(name: &str) -> Vec<Part> {
+    ["streams", name]
+        .map(|key| Part::Key(key.to_owned()))
+        .into()
+}
+
+pub fn unknown(name: &str) -> String {
+    format!("no stream is called `{name}`")
+}
+
+/// `GET /api/streams`. Asking starts no camera.
+pub async fn list(State(app): State<App>) -> axum::response::Response {
+    let running = app.live.now();
+    let streams = running.streams.iter().map(|stream| stream.report());
+    fresh(Streams {
+        streams: streams.collect(),
+    })
+}
+
+/// `GET /api/streams/NAME`.
+pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    match app.find(&name) {
+        Some(stream) => Ok(fresh(stream.report())),
+        None => Err(ProblemDetails::not_found(unknown(&name))),
+    }
+}
+
+/// `PUT /api/streams/NAME`: adds the stream, or replaces what the pipeline file says of it by the body.
+pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
+    let config: Map<String, Value> = parse(&body)?;
+    let is_new = app.find(&name).is_none();
+    let path = place(&name);
+    let set = Change::Set(path, without_nulls(config));
+    let seen = name.clone();
+    let look = move |running: &Running| running.find(&seen).map(|stream| stream.report());
+    let report = app.live.change(move |_| Ok(vec![set]), look).await?;
+    let report = report.ok_or_else(|| ProblemDetails::not_found(unknown(&name)))?;
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, fresh(report)).into_response())
+}
+
+/// What is `null` is as if it were not there.
+pub fn without_nulls(map: Map<String, Value>) -> Value {
+    let entries = map.into_iter().filter(|(_, value)| !value.is_null());
+    let entries = entries.map(|(key, value)| match value {
+        Value::Object(inner) => (key, without_nulls(inner)),
+        value => (key, value),
+    });
+    Value::Object(entries.collect())
+}
+
+/// `DELETE /api/streams/NAME`. Its viewers' streams end.
+pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    app.live
+        .change(
+            move |running| match running.find(&name) {
+                Some(_) => Ok(vec![Change::Remove(place(&name))]),
+                None => Err(ChangeError::NotFound(unknown(&name))),
+            },
+            |_| (),
+        )
+        .await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// `POST /api/streams/NAME/restart`: opens the camera anew and starts the filters again.
+pub async fn restart(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    app.live.restart(name).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

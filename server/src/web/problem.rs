@@ -1,0 +1,97 @@
+//! Errors of the API, as problem details (RFC 9457).
+
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::config::ConfigError;
+use crate::live::{ChangeError, Problem, problems};
+
+/// Why a request was not done.
+#[derive(Debug, serde::Serialize)]
+pub struct ProblemDetails {
+    /// What kind of problem this is; `about:blank` means that the status says it.
+    #[serde(rename = "type")]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The HTTP status.
+    status: u16,
+    /// What is wrong, and what to do.
+    detail: String,
+    /// What would be wrong in the pipeline file, each with its place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<Problem>,
+    #[serde(skip)]
+    retry_after: Option<u64>,
+}
+
+impl ProblemDetails {
+    /// A problem that the status and a sentence tell.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            kind: "about:blank",
+            title: status.canonical_reason().unwrap_or("Error"),
+            status: status.as_u16(),
+            detail: detail.into(),
+            problems: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// A request that is wrong in itself.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    /// Something that isn't there.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// The same problem, which is to be over in `seconds`.
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
+    }
+
+    fn in_file(status: StatusCode, error: &ConfigError) -> Self {
+        Self {
+            problems: problems(error),
+            ..Self::new(status, error.to_string())
+        }
+    }
+}
+
+impl From<ChangeError> for ProblemDetails {
+    fn from(error: ChangeError) -> Self {
+        match error {
+            ChangeError::NotFound(why) => Self::not_found(why),
+            ChangeError::Refused(why) => Self::new(StatusCode::CONFLICT, why),
+            ChangeError::FileIsWrong(error) => Self::in_file(StatusCode::CONFLICT, &error),
+            ChangeError::Wrong(error) => Self::in_file(StatusCode::UNPROCESSABLE_ENTITY, &error),
+            ChangeError::Invalid(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
+            ChangeError::Unwritable(why) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, why),
+        }
+    }
+}
+
+impl IntoResponse for ProblemDetails {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let retry_after = self.retry_after;
+        let mut response = (status, Json(self)).into_response();
+        let headers = response.headers_mut();
+        let kind = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, kind);
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}

@@ -1,0 +1,251 @@
+//! Who may do what: every address, as everybody.
+
+use serde_json::json;
+
+use crate::support::Folder;
+use crate::support::http::{Response, send};
+use crate::support::server::{Server, TOKEN};
+
+const READING: [(&str, &str, u16); 19] = [
+    ("GET", "/", 200),
+    ("GET", "/s.jpg", 200),
+    ("HEAD", "/s.mjpeg", 200),
+    ("HEAD", "/stream", 200),
+    ("HEAD", "/video_feed", 200),
+    ("GET", "/snapshot", 200),
+    ("GET", "/static/style.css", 200),
+    ("GET", "/healthz", 200),
+    ("GET", "/readyz", 200),
+    ("GET", "/metrics", 200),
+    ("GET", "/api/pipeline", 200),
+    ("GET", "/api/streams", 200),
+    ("GET", "/api/streams/s", 200),
+    ("GET", "/api/streams/s/steps", 200),
+    ("GET", "/api/streams/s/steps/1", 200),
+    ("GET", "/api/variables", 200),
+    ("GET", "/api/variables/none", 404),
+    ("GET", "/api/filters", 200),
+    ("GET", "/api/nothing", 404),
+];
+
+/// What each change gives to one who may make it, and sends nothing with it.
+const CHANGING: [(&str, &str, u16); 10] = [
+    ("PUT", "/api/streams/t", 400),
+    ("POST", "/api/streams/s/restart", 204),
+    ("POST", "/api/streams/s/steps", 400),
+    ("PATCH", "/api/streams/s/steps/1", 400),
+    ("PUT", "/api/variables/v", 400),
+    ("DELETE", "/api/variables/v", 404),
+    ("PUT", "/api/filters/f.wasm", 409),
+    ("DELETE", "/api/streams/s/steps/1", 204),
+    // The last stream stays.
+    ("DELETE", "/api/streams/s", 422),
+    ("POST", "/api/nothing", 404),
+];
+
+fn server(token: &str) -> Server {
+    Server::start(Folder::with(&format!(
+        "{token}allowed-hosts: [cam.example.org]
+streams:
+  s: {{ filters: [{{ use: timestamp }}] }}
+"
+    )))
+}
+
+struct Client<'a> {
+    server: &'a Server,
+    host: String,
+    token: Option<&'a str>,
+    origin: Option<&'a str>,
+}
+
+impl Client<'_> {
+    fn send(&self, method: &str, target: &str) -> Response {
+        let token = self.token.map(|token| format!("Bearer {token}"));
+        let mut headers = vec![("Host", self.host.as_str())];
+        headers.extend(token.as_deref().map(|token| ("Authorization", token)));
+        headers.extend(self.origin.map(|origin| ("Origin", origin)));
+        send(self.server.address, method, target, &headers, b"")
+    }
+
+    /// Every change gives this status, and nothing changes.
+    fn changes_nothing(&self, status: u16) {
+        let streams = || {
+            let mut all = self.server.get("/api/pipeline").json();
+            all["revision"].take()
+        };
+        let before = streams();
+        for (method, target, _) in CHANGING {
+            let response = self.send(method, target);
+            assert_eq!(response.status, status, "{method} {target}");
+            assert_eq!(
+                response.header("content-type"),
+                Some("application/problem+json")
+            );
+            let problem = response.json();
+            assert_eq!(problem["status"], status);
+            assert!(problem["detail"].as_str().unwrap().len() > 20, "{problem}");
+        }
+        assert_eq!(streams(), before);
+    }
+
+    fn reads(&self, status: Option<u16>) {
+        for (method, target, usual) in READING {
+            let response = self.send(method, target);
+            assert_eq!(
+                response.status,
+                status.unwrap_or(usual),
+                "{method} {target}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_address_as_everybody() {
+    let server = server("admin-token: { env: TEST_TOKEN }\n");
+    let client = Client {
+        server: &server,
+        host: server.address.to_string(),
+        token: None,
+        origin: None,
+    };
+    let own = format!("http://{}", server.address);
+    // Nobody.
+    client.reads(None);
+    client.changes_nothing(401);
+    // Somebody who came by another name, or from another page, even with the token.
+    for token in [None, Some(TOKEN)] {
+        let elsewhere = Client {
+            host: "evil.example".to_owned(),
+            token,
+            ..client
+        };
+        elsewhere.reads(Some(421));
+        elsewhere.changes_nothing(421);
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
+            let from_page = Client {
+                host: client.host.clone(),
+                token,
+                origin: Some(origin),
+                ..client
+            };
+            from_page.reads(Some(403));
+            from_page.changes_nothing(403);
+        }
+    }
+    // Names that are allowed, and the server's own page.
+    for (host, origin) in [
+        ("cam.example.org", "https://cam.example.org"),
+        ("raspberrypi.local:8080", "http://raspberrypi.local:8080"),
+        (client.host.as_str(), own.as_str()),
+    ] {
+        let fine = Client {
+            host: host.to_owned(),
+            origin: Some(origin),
+            ..client
+        };
+        fine.reads(None);
+    }
+    // The admin.
+    let admin = Client {
+        host: client.host.clone(),
+        token: Some(TOKEN),
+        origin: Some(&own),
+        ..client
+    };
+    admin.reads_for_admin();
+    for (method, target, status) in CHANGING {
+        assert_eq!(
+            admin.send(method, target).status,
+            status,
+            "{method} {target}"
+        );
+    }
+    // Somebody who guesses.
+    let wrong = Client {
+        host: client.host.clone(),
+        token: Some("wrong"),
+        ..client
+    };
+    for _ in 0..5 {
+        assert_eq!(wrong.send("POST", "/api/streams/s/restart").status, 401);
+    }
+    let refused = wrong.send("POST", "/api/streams/s/restart");
+    assert_eq!(refused.status, 429);
+    assert!(refused.header("retry-after").is_some());
+    // Not even the right one is heard now; else guessing would go on.
+    assert_eq!(admin.send("POST", "/api/streams/s/restart").status, 429);
+    assert_eq!(wrong.send("GET", "/api/streams").status, 200);
+}
+
+impl Client<'_> {
+    fn reads_for_admin(&self) {
+        self.reads(None);
+        assert_eq!(
+            self.send("GET", "/api/access").json(),
+            json!({"changing": "allowed"})
+        );
+    }
+}
+
+#[test]
+fn without_a_token_nothing_can_be_changed() {
+    let server = server("");
+    let client = Client {
+        server: &server,
+        host: server.address.to_string(),
+        token: Some(TOKEN),
+        origin: None,
+    };
+    client.reads(None);
+    client.changes_nothing(403);
+    let why = client.send("POST", "/api/streams/s/restart").json();
+    assert!(
+        why["detail"].as_str().unwrap().contains("admin-token"),
+        "{why}"
+    );
+    assert_eq!(server.get("/api/access").json(), json!({"changing": "off"}));
+}
+
+#[test]
+fn the_token_may_lie_in_a_file_and_be_changed() {
+    let folder = Folder::with("admin-token: { file: token }\nstreams: { s: }\n");
+    folder.write("token", "first\n");
+    let server = Server::start(folder);
+    let admin = |token| Client {
+        server: &server,
+        host: server.address.to_string(),
+        token: Some(token),
+        origin: None,
+    };
+    assert_eq!(admin("first").send("GET", "/api/access").status, 200);
+    std::fs::write(server.folder().join("token"), "second\n").unwrap();
+    server.until_get("/api/pipeline", |_| {
+        admin("second").send("GET", "/api/access").status == 200
+    });
+    assert_eq!(admin("first").send("GET", "/api/access").status, 401);
+}
+
+#[test]
+fn wrong_tokens_in_the_file_are_told() {
+    for (line, why) in [
+        (
+            "admin-token: secret",
+            "1:14: `admin-token`: expected `{env: NAME}` or `{file: PATH}`",
+        ),
+        (
+            "admin-token: { env: NOT_SET_ANYWHERE }",
+            "`NOT_SET_ANYWHERE` is not set",
+        ),
+        ("admin-token: { file: gone }", "gone"),
+        ("allowed-hosts: [\"http://x\"]", "expected a host's name"),
+        ("filter-folder: ../x", "below the pipeline file's folder"),
+    ] {
+        let folder = Folder::with(&format!("{line}\nstreams: {{ s: }}\n"));
+        let output = folder.run(&["serve", "--listen", "127.0.0.1:0"]);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        let log = crate::support::stderr(&output);
+        assert!(log.contains(why), "{log}");
+    }
+}

@@ -1,0 +1,432 @@
+//! The pipeline is changed by the API while people watch.
+
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::support::http::send;
+use crate::support::picture::{decode, is_near, mean, png};
+use crate::support::server::{Server, TOKEN};
+use crate::support::{Folder, repository, stdout};
+
+const FILE: &str = "# The cameras of the house.
+admin-token: { env: TEST_TOKEN }   # who may change it
+filter-folder: uploaded
+streams:
+  front:      # the door
+    source: { driver: demo }
+    filters:
+      # the time, for the police
+      - use: timestamp      # built-in
+        with: { format: \"%H:%M\" }
+      # our logo
+      - use: watermark
+        with:
+          image: logo.png   # in the corner
+          margin: 0
+          position: top-left
+          opacity: 1.0
+  # the other one
+  back: { source: { stream: front } }
+";
+
+fn server() -> Server {
+    let folder = Folder::with(FILE);
+    folder.write("logo.png", png(64, 64, [255, 0, 0, 255]));
+    Server::start(folder)
+}
+
+fn file(server: &Server) -> String {
+    std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap()
+}
+
+/// The address of a step of `front`.
+fn step(server: &Server, at: usize) -> String {
+    let id = &server.report("front")["filters"][at]["id"];
+    format!("/api/streams/front/steps/{id}")
+}
+
+fn done(response: crate::support::http::Response, status: u16) -> Value {
+    let got = response.status;
+    let body = response.bytes();
+    assert_eq!(got, status, "{}", String::from_utf8_lossy(&body));
+    serde_json::from_slice(&body).unwrap_or_default()
+}
+
+#[test]
+fn a_slider_moves() {
+    let server = server();
+    let mut viewer = server.watch("front");
+    viewer.next().unwrap();
+    let logo = step(&server, 1);
+    for opacity in [0.5, 0.25, 1.0] {
+        let patch = json!({"with": {"opacity": opacity}});
+        let report = done(server.change("PATCH", &logo, &patch), 200);
+        assert_eq!(report["settings"]["opacity"], opacity);
+    }
+    let red = (0..100).any(|_| {
+        let picture = decode(&viewer.next().unwrap().jpeg);
+        is_near(mean(&picture, 16, 16, 16, 16), [255.0, 0.0, 0.0])
+    });
+    assert!(red);
+    assert_eq!(file(&server), FILE);
+}
+
+#[test]
+fn what_is_written_back_keeps_the_rest() {
+    let server = server();
+    let (time, logo) = (step(&server, 0), step(&server, 1));
+    let change = |method, target: &str, body| server.change(method, target, &body);
+    // Switched off, with another setting, and one that is not there goes without a word.
+    done(
+        change(
+            "PATCH",
+            &logo,
+            json!({"enabled": false, "with": {"opacity": 0.5, "margin": null}, "assets": null}),
+        ),
+        200,
+    );
+    // Moved before the time.
+    done(change("PATCH", &logo, json!({"position": 0})), 200);
+    let added = done(
+        change(
+            "POST",
+            "/api/streams/front/steps?position=1",
+            json!({"use": "text", "with": {"format": "Nozzle {nozzle}"}}),
+        ),
+        201,
+    );
+    assert_eq!(added["use"], "text");
+    done(
+        change(
+            "PUT",
+            "/api/streams/yard",
+            json!({"source": {"driver": "demo"}, "quality": 70}),
+        ),
+        201,
+    );
+    done(change("DELETE", "/api/streams/back", Value::Null), 204);
+    done(change("DELETE", &time, Value::Null), 204);
+    let expected = "# The cameras of the house.
+admin-token: { env: TEST_TOKEN }   # who may change it
+filter-folder: uploaded
+streams:
+  front:      # the door
+    source: { driver: demo }
+    filters:
+      # our logo
+      - use: watermark
+        with:
+          image: logo.png   # in the corner
+          position: top-left
+          opacity: 0.5
+        enabled: false
+      # the time, for the police
+      - use: text
+        with:
+          format: \"Nozzle {nozzle}\"
+  # the other one
+  yard:
+";
+    let text = file(&server);
+    assert!(text.starts_with(expected), "{text}");
+    let checked = std::process::Command::new(env!("CARGO_BIN_EXE_mattebox"))
+        .current_dir(server.folder())
+        .args(["check", "--cache", "off"])
+        .env("TEST_TOKEN", TOKEN)
+        .output()
+        .unwrap();
+    assert!(stdout(&checked).contains("yard: no filters"), "{checked:?}");
+    assert_eq!(server.get("/back.jpg").status, 404);
+    assert_eq!(server.get("/yard.jpg").status, 200);
+    let report = server.report("front");
+    assert_eq!(report["filters"][0]["state"], "off");
+    assert_eq!(report["filters"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn mistakes_change_nothing() {
+    let server = server();
+    let logo = step(&server, 1);
+    for (method, target, body, status, words) in [
+        (
+            "PATCH",
+            logo.as_str(),
+            json!({"with": {"opacity": 2}}),
+            422,
+            "opacity",
+        ),
+        (
+            "PATCH",
+            &logo,
+            json!({"with": {"opacty": 1}}),
+            422,
+            "did you mean `opacity`?",
+        ),
+        (
+            "PATCH",
+            &logo,
+            json!({"colour": 1}),
+            422,
+            "`colour` is not a key of a filter",
+        ),
+        (
+            "PATCH",
+            &logo,
+            json!({"position": "first"}),
+            400,
+            "`position`",
+        ),
+        ("PATCH", &logo, json!([]), 400, "the body is wrong"),
+        (
+            "PATCH",
+            "/api/streams/front/steps/999",
+            json!({}),
+            404,
+            "no step 999",
+        ),
+        (
+            "PATCH",
+            "/api/streams/gone/steps/1",
+            json!({}),
+            404,
+            "no stream is called `gone`",
+        ),
+        (
+            "POST",
+            "/api/streams/front/steps",
+            json!({"use": "timestmp"}),
+            422,
+            "did you mean `timestamp`?",
+        ),
+        (
+            "POST",
+            "/api/streams/front/steps",
+            json!({"use": "../evil.wasm"}),
+            422,
+            "evil.wasm",
+        ),
+        (
+            "PUT",
+            "/api/streams/x",
+            json!({"source": {"driver": "demo", "fsp": 3}}),
+            422,
+            "fsp",
+        ),
+        ("PUT", "/api/streams/a b", json!({}), 400, ""),
+        (
+            "PUT",
+            "/api/streams/a%20b",
+            json!({}),
+            422,
+            "can't be a stream's name",
+        ),
+        ("DELETE", "/api/streams/gone", json!({}), 404, "gone"),
+        // `back` shares its camera.
+        (
+            "DELETE",
+            "/api/streams/front",
+            json!({}),
+            422,
+            "no stream is called `front`",
+        ),
+        (
+            "PUT",
+            "/api/variables/a%20b",
+            json!({"text": "x"}),
+            400,
+            "name",
+        ),
+        (
+            "PUT",
+            "/api/variables/a",
+            json!({"txt": "x"}),
+            400,
+            "unknown field `txt`",
+        ),
+        (
+            "PUT",
+            "/api/variables/a",
+            json!({"text": "x", "ttl_seconds": -1}),
+            400,
+            "ttl_seconds",
+        ),
+        ("PUT", "/api/filters/a.exe", json!({}), 400, ".wasm"),
+        (
+            "PUT",
+            "/api/filters/a.wasm",
+            json!({}),
+            422,
+            "is not a WebAssembly file",
+        ),
+    ] {
+        let response = server.change(method, target, &body);
+        assert_eq!(response.status, status, "{method} {target} {body}");
+        let answer = response.text();
+        assert!(answer.contains(words), "{method} {target} {body}: {answer}");
+    }
+    assert_eq!(file(&server), FILE);
+    assert!(!server.folder().join("uploaded").exists());
+    let broken = FILE.replace("driver: demo", "driver: dem");
+    std::fs::write(server.folder().join("pipeline.yaml"), &broken).unwrap();
+    // Somebody is at it with an editor.
+    let answer = done(
+        server.change("PATCH", &logo, &json!({"enabled": false})),
+        409,
+    );
+    assert_eq!(answer["problems"][0]["line"], 6);
+    assert_eq!(file(&server), broken);
+}
+
+#[test]
+fn many_change_at_once() {
+    let server = server();
+    let mut viewer = server.watch("front");
+    viewer.next().unwrap();
+    thread::scope(|scope| {
+        for number in 0..8 {
+            let server = &server;
+            scope.spawn(move || {
+                for turn in 0..5 {
+                    let add =
+                        json!({"use": "text", "with": {"format": format!("{number}.{turn}")}});
+                    let added = done(
+                        server.change("POST", "/api/streams/front/steps?position=0", &add),
+                        201,
+                    );
+                    assert_eq!(added["settings"]["format"], format!("{number}.{turn}"));
+                    let target = format!("/api/streams/front/steps/{}", added["id"]);
+                    done(
+                        server.change("PATCH", &target, &json!({"with": {"size": 20 + turn}})),
+                        200,
+                    );
+                    if turn > 0 {
+                        done(server.change("DELETE", &target, &Value::Null), 204);
+                    }
+                }
+            });
+        }
+    });
+    let report = server.report("front");
+    let filters = report["filters"].as_array().unwrap();
+    assert_eq!(filters.len(), 10);
+    let mut left: Vec<_> = filters[..8]
+        .iter()
+        .map(|f| f["settings"]["format"].as_str().unwrap())
+        .collect();
+    left.sort();
+    assert_eq!(left, (0..8).map(|n| format!("{n}.0")).collect::<Vec<_>>());
+    viewer.next().unwrap();
+    assert!(file(&server).contains("# the time, for the police"));
+    assert_eq!(file(&server).matches("- use: text").count(), 8);
+}
+
+#[test]
+fn a_filter_is_uploaded_and_used() {
+    let server = server();
+    let wasm = std::fs::read(repository("filters/prebuilt/text.wasm")).unwrap();
+    let kept = done(
+        server.change_by("PUT", "/api/filters/label.wasm", &wasm),
+        201,
+    );
+    assert_eq!(kept, json!({"use": "./uploaded/label.wasm"}));
+    assert_eq!(
+        std::fs::read(server.folder().join("uploaded/label.wasm")).unwrap(),
+        wasm
+    );
+    done(
+        server.change_by("PUT", "/api/filters/label.wasm", &wasm),
+        200,
+    );
+    let catalogue = server.get("/api/filters").json();
+    let entries = catalogue["filters"].as_array().unwrap();
+    let names: Vec<_> = entries
+        .iter()
+        .map(|entry| entry["use"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "resize",
+            "text",
+            "timestamp",
+            "watermark",
+            "./uploaded/label.wasm"
+        ]
+    );
+    assert_eq!(entries[4]["name"], "text");
+    assert!(entries[4]["schema"]["properties"]["format"].is_object());
+    let step = json!({"use": "./uploaded/label.wasm", "with": {"format": "hello"}});
+    let added = done(
+        server.change("POST", "/api/streams/front/steps", &step),
+        201,
+    );
+    assert_eq!(added["name"], "text");
+    // 64 MiB and one byte.
+    let large = vec![0; (64 << 20) + 1];
+    assert_eq!(
+        server
+            .change_by("PUT", "/api/filters/large.wasm", &large)
+            .status,
+        413
+    );
+}
+
+#[test]
+fn variables_come_and_go() {
+    let server = server();
+    let put = |name: &str, body| {
+        done(
+            server.change("PUT", &format!("/api/variables/{name}"), &body),
+            204,
+        )
+    };
+    put("nozzle", json!({"text": "210"}));
+    put("bed", json!({"text": "60", "ttl_seconds": 0.001}));
+    assert_eq!(
+        server.get("/api/variables/nozzle").json(),
+        json!({"text": "210"})
+    );
+    server.until_get("/api/variables", |all| {
+        *all == json!({"variables": {"nozzle": "210"}})
+    });
+    done(
+        server.change("DELETE", "/api/variables/nozzle", &Value::Null),
+        204,
+    );
+    assert_eq!(server.get("/api/variables/nozzle").status, 404);
+}
+
+#[test]
+fn a_restart_keeps_viewers() {
+    let server = server();
+    let mut viewer = server.watch("front");
+    viewer.next().unwrap();
+    done(
+        server.change("POST", "/api/streams/front/restart", &Value::Null),
+        204,
+    );
+    for _ in 0..5 {
+        viewer.next().unwrap();
+    }
+    done(
+        server.change("POST", "/api/streams/gone/restart", &Value::Null),
+        404,
+    );
+}
+
+#[test]
+fn without_a_file_there_is_nothing_to_write_to() {
+    let folder = Folder::new();
+    let server = Server::start(folder);
+    let host = server.address.to_string();
+    let response = send(
+        server.address,
+        "DELETE",
+        "/api/streams/demo",
+        &[("Host", &host)],
+        b"",
+    );
+    assert_eq!(response.status, 403);
+    assert_eq!(server.get("/api/pipeline").json()["file"], Value::Null);
+}

@@ -1,0 +1,122 @@
+//! Numbers for those who watch over the server.
+
+use serde_json::Value;
+
+use crate::support::Folder;
+use crate::support::server::Server;
+
+/// The value of a sample.
+fn sample(text: &str, name: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.unwrap_or_else(|| panic!("no {name} in\n{text}"));
+    line.trim().parse().unwrap()
+}
+
+#[test]
+fn the_numbers_are_those_of_the_api() {
+    let server = Server::start(Folder::with(
+        "streams:\n  s: { filters: [{ use: timestamp }] }\n",
+    ));
+    let mut viewer = server.watch("s");
+    for _ in 0..20 {
+        viewer.next().unwrap();
+    }
+    let response = server.get("/metrics");
+    let kind = response.header("content-type").unwrap().to_owned();
+    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    let text = response.text();
+    assert_eq!(sample(&text, "mattebox_stream_viewers{stream=\"s\"}"), 1.0);
+    assert_eq!(
+        sample(
+            &text,
+            "mattebox_stream_state{stream=\"s\",state=\"running\"}"
+        ),
+        1.0
+    );
+    assert_eq!(
+        sample(
+            &text,
+            "mattebox_stream_state{stream=\"s\",state=\"failing\"}"
+        ),
+        0.0
+    );
+    let spliced = sample(
+        &text,
+        "mattebox_frames_served_total{stream=\"s\",path=\"splice\"}",
+    );
+    assert!(
+        spliced >= 20.0 && spliced <= sample(&text, "mattebox_frames_received_total{stream=\"s\"}")
+    );
+    assert!(sample(&text, "mattebox_served_bytes_total{stream=\"s\"}") > 20.0 * 10_000.0);
+    let step = "{stream=\"s\",step=\"1\",filter=\"timestamp\"";
+    let calls = sample(
+        &text,
+        &format!("mattebox_step_duration_seconds_count{step}}}"),
+    );
+    assert!(calls >= spliced);
+    let all = sample(
+        &text,
+        &format!("mattebox_step_duration_seconds_bucket{step},le=\"+Inf\"}}"),
+    );
+    assert_eq!(all, calls);
+    assert!(
+        sample(
+            &text,
+            &format!("mattebox_step_duration_seconds_sum{step}}}")
+        ) > 0.0
+    );
+    assert_eq!(
+        sample(&text, &format!("mattebox_step_errors_total{step}}}")),
+        0.0
+    );
+    assert_eq!(sample(&text, "mattebox_pipeline_valid"), 1.0);
+    // A wrong file.
+    assert_eq!(server.get("/readyz").status, 200);
+    std::fs::write(server.folder().join("pipeline.yaml"), "streams: 5\n").unwrap();
+    server.until_get("/api/pipeline", |report| !report["error"].is_null());
+    let text = server.get("/metrics").text();
+    assert_eq!(sample(&text, "mattebox_pipeline_valid"), 0.0);
+    assert_eq!(
+        sample(&text, "mattebox_reloads_total{result=\"failure\"}"),
+        1.0
+    );
+    let ready = server.get("/readyz");
+    assert_eq!(ready.status, 503);
+    assert!(ready.text().contains("pipeline.yaml:1:10"));
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn a_failing_camera_is_not_ready() {
+    let folder =
+        Folder::with("streams: { s: { source: { driver: exec, command: [\"false\"] } } }\n");
+    let server = Server::start(folder);
+    assert_eq!(server.get("/readyz").status, 200);
+    let _viewer = server.watch("s");
+    server.until("s", |s| s["state"] == "failing");
+    let ready = server.get("/readyz");
+    assert_eq!(ready.status, 503);
+    assert!(ready.text().contains("the stream `s` fails"));
+}
+
+#[test]
+fn the_log_can_be_read_by_programs() {
+    let folder = Folder::with("streams: { s: }\n");
+    let server = Server::start_with(folder, |command| {
+        command.args(["--log-format", "json"]);
+    });
+    server.watch("s").next().unwrap();
+    let log = server.log();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(
+        lines
+            .iter()
+            .any(|line| line["stream"] == "s" && line["level"] == "INFO"),
+        "{log}"
+    );
+    // One line a change, never one a frame.
+    assert!(lines.len() < 10, "{log}");
+}
