@@ -6,7 +6,7 @@ use crate::support::Folder;
 use crate::support::http::{Response, send};
 use crate::support::server::{Server, TOKEN};
 
-const READING: [(&str, &str, u16); 19] = [
+const READING: [(&str, &str, u16); 21] = [
     ("GET", "/", 200),
     ("GET", "/s.jpg", 200),
     ("HEAD", "/s.mjpeg", 200),
@@ -17,6 +17,8 @@ const READING: [(&str, &str, u16); 19] = [
     ("GET", "/healthz", 200),
     ("GET", "/readyz", 200),
     ("GET", "/metrics", 200),
+    ("GET", "/api/access", 200),
+    ("HEAD", "/api/events", 200),
     ("GET", "/api/pipeline", 200),
     ("GET", "/api/streams", 200),
     ("GET", "/api/streams/s", 200),

@@ -1,5 +1,6 @@
 //! The pipeline is changed by the API while people watch.
 
+use std::io::BufRead;
 use std::thread;
 
 use serde_json::{Value, json};
@@ -279,6 +280,23 @@ fn mistakes_change_nothing() {
 }
 
 #[test]
+fn what_the_framework_refuses_is_a_problem_too() {
+    let server = server();
+    for (method, target, length, status) in [
+        ("GET", "/api/streams/front/steps/first", 0, 400),
+        ("POST", "/api/streams/front/steps?position=x", 2, 400),
+        ("PUT", "/api/variables/a", 300_000, 413),
+        ("DELETE", "/api/streams", 0, 405),
+    ] {
+        let response = server.change_by(method, target, &vec![b'{'; length]);
+        assert_eq!(response.status, status, "{method} {target}");
+        let kind = response.header("content-type");
+        assert_eq!(kind, Some("application/problem+json"), "{method} {target}");
+        assert_eq!(response.json()["status"], status);
+    }
+}
+
+#[test]
 fn many_change_at_once() {
     let server = server();
     let mut viewer = server.watch("front");
@@ -413,6 +431,40 @@ fn a_restart_keeps_viewers() {
         server.change("POST", "/api/streams/gone/restart", &Value::Null),
         404,
     );
+}
+
+#[test]
+fn events_tell_what_happens() {
+    let server = server();
+    let mut events = server.get("/api/events");
+    assert_eq!(events.header("content-type"), Some("text/event-stream"));
+    let mut next = |name: &str| -> Value {
+        loop {
+            let mut lines = [String::new(), String::new(), String::new()];
+            for line in &mut lines {
+                events.body.read_line(line).unwrap();
+            }
+            if lines[0] == format!("event: {name}\n") {
+                return serde_json::from_str(lines[1].strip_prefix("data: ").unwrap()).unwrap();
+            }
+        }
+    };
+    let mut viewer = server.watch("front");
+    assert_eq!(next("viewers"), json!({"stream": "front", "viewers": 1}));
+    viewer.next().unwrap();
+    let running = json!({"stream": "front", "state": "running", "error": null});
+    while next("state") != running {}
+    std::fs::write(server.folder().join("pipeline.yaml"), "streams: 5\n").unwrap();
+    let reload = next("reload");
+    assert_eq!(reload["succeeded"], false);
+    assert!(
+        reload["message"]
+            .as_str()
+            .unwrap()
+            .contains("pipeline.yaml:1:10")
+    );
+    std::fs::write(server.folder().join("pipeline.yaml"), FILE).unwrap();
+    assert_eq!(next("reload")["succeeded"], true);
 }
 
 #[test]

@@ -226,6 +226,7 @@ fn start(engine: &Engine, name: &str, config_json: &str) -> RunningFilter {
         config_json: config_json.to_owned(),
         folder: PathBuf::from("."),
         assets: Vec::new(),
+        assets_read: Default::default(),
         time_limit: Duration::from_secs(1),
         memory_limit: 256 << 20,
     };

@@ -75,7 +75,7 @@ impl Loader {
         let loaded = match filter {
             FilterRef::BuiltIn(name) => self.built_in(filter, name),
             FilterRef::Path(path) => self
-                .from_file(filter, &folder.join(path))
+                .own(filter, &folder.join(path))
                 .map_err(|why| format!("`{path}`: {why}")),
         };
         if let Ok(loaded) = &loaded {
@@ -99,7 +99,7 @@ impl Loader {
         Filter::built_in(&self.engine, name).map(Arc::new)
     }
 
-    fn from_file(&self, filter: &FilterRef, path: &Path) -> Result<SharedFilter, String> {
+    fn own(&self, filter: &FilterRef, path: &Path) -> Result<SharedFilter, String> {
         let module = Module::read(path)?;
         if let Some(loaded) = self.filters.get(filter)
             && loaded.digest() == module.digest()

@@ -91,12 +91,9 @@ pub async fn guard(State(app): State<App>, request: Request, next: Next) -> Resp
 fn admit(app: &App, request: &Request) -> Result<(), ProblemDetails> {
     let running = app.live.now();
     let headers = request.headers();
-    let host = headers.get(header::HOST).map(|host| host.to_str());
-    let host = match host {
-        // No browser leaves it out.
-        None => None,
-        Some(host) => Some(host.unwrap_or_default()),
-    };
+    // No browser leaves it out.
+    let host = headers.get(header::HOST);
+    let host = host.map(|host| host.to_str().unwrap_or_default());
     let allowed = &running.pipeline.allowed_hosts;
     if let Some(host) = host {
         names::check_host(host, allowed)?;

@@ -62,14 +62,14 @@ pub fn check_origin(
 fn is_local(name: &str) -> bool {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     let name = name.trim_end_matches('.').to_ascii_lowercase();
-    let is_below = |local: &&str| {
-        let rest = name.strip_suffix(*local);
+    let is_below = |local: &str| {
+        let rest = name.strip_suffix(local);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     };
     // A name without a dot can't be had by a stranger either.
     bare.parse::<IpAddr>().is_ok()
         || !name.contains('.')
-        || LOCAL.iter().any(|local| is_below(&local))
+        || LOCAL.iter().any(|local| is_below(local))
 }
 
 fn is_allowed(name: &str, allowed: &[String]) -> bool {

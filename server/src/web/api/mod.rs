@@ -3,13 +3,16 @@
 //! What is sent says things as the pipeline file does (`on-error`), since it ends up there; what is answered is named in
 //! the way of the other numbers (`frames_in`).
 
+mod events;
 mod filters;
 mod steps;
 mod streams;
 mod variables;
 
+use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header;
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
@@ -29,6 +32,7 @@ type Answer = Result<Response, ProblemDetails>;
 pub fn router() -> Router<App> {
     Router::new()
         .route("/access", get(check_access))
+        .route("/events", get(events::listen))
         .route("/pipeline", get(pipeline))
         .route("/streams", get(streams::list))
         .route(
@@ -56,6 +60,20 @@ pub fn router() -> Router<App> {
         )
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
+        .layer(map_response(as_problem))
+}
+
+/// What the framework refuses in plain words (an address or a body that can't be read) becomes a problem like all others.
+async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !is_plain || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let words = to_bytes(response.into_body(), BODY_BYTES).await;
+    let words = words.map(|words| String::from_utf8_lossy(&words).into_owned());
+    ProblemDetails::new(status, words.unwrap_or_default()).into_response()
 }
 
 async fn not_found() -> ProblemDetails {
