@@ -6,7 +6,7 @@ use crate::support::Folder;
 use crate::support::http::{Response, send};
 use crate::support::server::{Server, TOKEN};
 
-const READING: [(&str, &str, u16); 21] = [
+const READING: [(&str, &str, u16); 22] = [
     ("GET", "/", 200),
     ("GET", "/s.jpg", 200),
     ("HEAD", "/s.mjpeg", 200),
@@ -19,6 +19,7 @@ const READING: [(&str, &str, u16); 21] = [
     ("GET", "/metrics", 200),
     ("GET", "/api/access", 200),
     ("HEAD", "/api/events", 200),
+    ("GET", "/api/openapi.json", 200),
     ("GET", "/api/pipeline", 200),
     ("GET", "/api/streams", 200),
     ("GET", "/api/streams/s", 200),

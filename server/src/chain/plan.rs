@@ -1,7 +1,9 @@
 //! Which path a frame takes: the cheapest one that gives the right picture.
 
 /// The way that a frame's JPEG went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Path {
     /// The camera's own bytes, untouched.

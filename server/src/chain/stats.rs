@@ -54,7 +54,7 @@ impl Durations {
 }
 
 /// How a step is, at one moment.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct StepReport {
     /// What the step is known by while the server runs, also when it is moved or set otherwise.
     pub id: u64,
@@ -94,7 +94,7 @@ pub struct StepReport {
 }
 
 /// Whether a step does its work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {
     /// It does, or has not been asked yet.

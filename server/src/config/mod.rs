@@ -35,7 +35,7 @@ pub use error::{ConfigError, Diagnostic, SourceFile, Span};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use model::{AdminToken, FilterRef, OnError, Pipeline, StepConfig, StreamConfig};
-pub use read::parse_listen;
+pub use read::{STEP_KEYS, STREAM_KEYS, parse_listen};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, HttpConfig,
     Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size, SourceConfig,

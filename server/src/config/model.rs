@@ -86,7 +86,7 @@ pub enum FilterRef {
 }
 
 /// What becomes of a frame when a step fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
     /// It goes on without that step.

@@ -19,6 +19,19 @@ const NAME_CHARS: usize = 64;
 /// The most filters of a chain.
 const STEPS: usize = 64;
 
+/// The keys of a stream.
+pub const STREAM_KEYS: &[&str] = &["source", "idle-timeout", "quality", "filters"];
+/// The keys of a step.
+pub const STEP_KEYS: &[&str] = &[
+    "use",
+    "enabled",
+    "with",
+    "assets",
+    "on-error",
+    "time-limit",
+    "memory-limit",
+];
+
 /// What a pipeline file says, without the file.
 pub struct Contents {
     pub listen: SocketAddr,
@@ -151,7 +164,6 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamConfig> {
-    const KEYS: &[&str] = &["source", "idle-timeout", "quality", "filters"];
     let name = key.text().unwrap_or_default();
     if let Err(why) = check_name(name) {
         errors.add(key.span, why);
@@ -167,7 +179,7 @@ fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamCon
     if node.is_null() {
         return Some(stream);
     }
-    let fields = Fields::new(node, "a stream", KEYS, errors)?;
+    let fields = Fields::new(node, "a stream", STREAM_KEYS, errors)?;
     if let Some(source) = fields.get("source") {
         // What can't be read is an error, so that the default serves nobody.
         if let Some(source) = read_source(source, errors) {
@@ -225,16 +237,7 @@ fn read_filters(node: &Node, errors: &mut Errors) -> Vec<StepConfig> {
 }
 
 fn read_step(node: &Node, errors: &mut Errors) -> Option<StepConfig> {
-    const KEYS: &[&str] = &[
-        "use",
-        "enabled",
-        "with",
-        "assets",
-        "on-error",
-        "time-limit",
-        "memory-limit",
-    ];
-    let fields = Fields::new(node, "a filter", KEYS, errors)?;
+    let fields = Fields::new(node, "a filter", STEP_KEYS, errors)?;
     let on_error = [("bypass", OnError::Bypass), ("drop", OnError::Drop)];
     let on_error = fields.choice("on-error", &on_error, errors);
     let enabled = fields.flag("enabled", errors);

@@ -36,7 +36,7 @@ use limits::MemoryLimit;
 use log::StepLog;
 
 /// What a filter works on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Draws layers over the picture and never sees it.

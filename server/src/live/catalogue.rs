@@ -9,7 +9,7 @@ use crate::config::{FilterRef, Pipeline};
 use crate::filter::{Kind, catalogue};
 
 /// A filter that a step can name.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct CatalogueEntry {
     /// What a step calls it.
     #[serde(rename = "use")]

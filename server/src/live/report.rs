@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::config::{ConfigError, Pipeline};
 
 /// How the pipeline file is. Serialized, it is `/api/pipeline`.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct PipelineReport {
     /// The file; none if the server runs without one.
     pub file: Option<String>,
@@ -26,7 +26,7 @@ pub struct PipelineReport {
 }
 
 /// Why a change was refused.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct ReloadError {
     /// All of it, as the log has it.
     pub message: String,
@@ -37,7 +37,7 @@ pub struct ReloadError {
 }
 
 /// Something that is wrong with the pipeline file.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct Problem {
     /// From 1.
     pub line: usize,

@@ -31,10 +31,8 @@ pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
             return;
         }
     };
-    let mut known = look(&files(&live));
-    watcher.watch(known.keys());
     // What was changed since the start, before anybody watched.
-    live.reload().await;
+    let mut known = reload(&live, &mut watcher, files(&live)).await;
     while end.run_until_cancelled(stirred.notified()).await.is_some() {
         let give_up = clock.now() + LONGEST_WAIT;
         while clock.now() < give_up {
@@ -45,18 +43,28 @@ pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
                 () = quiet => break,
             }
         }
-        if look(known.keys()) == known {
-            continue;
+        if look(known.keys()) != known {
+            known = reload(&live, &mut watcher, files(&live)).await;
         }
+    }
+}
+
+/// Reloads the pipeline, and gives its `files` as they were before they were read: what has changed since is found by the next
+/// look. Files that nobody watched until then are read once more, for the same reason.
+async fn reload(
+    live: &Live,
+    watcher: &mut Folders,
+    mut files: BTreeSet<PathBuf>,
+) -> BTreeMap<PathBuf, State> {
+    loop {
+        watcher.watch(&files);
+        let before = look(&files);
         live.reload().await;
-        // What the file names now; what has changed since is found by the next look.
-        let seen = look(known.keys());
-        let mut now = look(&files(&live));
-        watcher.watch(now.keys());
-        for (path, state) in seen {
-            now.entry(path).and_modify(|known| *known = state);
+        let named = self::files(live);
+        if named.is_subset(&files) {
+            return before;
         }
-        known = now;
+        files = named;
     }
 }
 

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use tokio::sync::watch;
 
 /// What a stream is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Nobody watches; the camera is closed.
@@ -59,7 +59,8 @@ pub struct Condition {
 }
 
 /// All of it, at one moment. Serialized, it is an entry of `/api/streams`.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
+#[schema(as = StreamReport)]
 pub struct Report {
     /// The stream's name.
     pub name: String,

@@ -73,7 +73,7 @@ pub fn router(app: App) -> Router {
         .route("/", get(root))
         .route("/{file}", get(by_name))
         .route("/static/{file}", get(page::file))
-        .nest("/api", api::router())
+        .merge(api::router())
         .route("/metrics", get(metrics::answer))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

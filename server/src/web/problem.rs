@@ -7,8 +7,11 @@ use axum::response::{IntoResponse, Response};
 use crate::config::ConfigError;
 use crate::live::{ChangeError, Problem, problems};
 
+/// The media type of problem details.
+pub const PROBLEM: &str = "application/problem+json";
+
 /// Why a request was not done.
-#[derive(Debug, serde::Serialize)]
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct ProblemDetails {
     /// What kind of problem this is; `about:blank` means that the status says it.
     #[serde(rename = "type")]
@@ -84,8 +87,7 @@ impl IntoResponse for ProblemDetails {
         let retry_after = self.retry_after;
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
-        let kind = HeaderValue::from_static("application/problem+json");
-        headers.insert(header::CONTENT_TYPE, kind);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
         if status == StatusCode::UNAUTHORIZED {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -20,8 +20,17 @@ use crate::events::Event;
 /// How often a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// `GET /api/events`: `state`, `viewers`, `filter-error` and `reload`; `lagged` to one who reads so slowly that events were
-/// left out.
+/// What happens, as server-sent events: `state`, `viewers`, `filter-error` and `reload`; `lagged` to one who reads so slowly
+/// that events were left out.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "listen_to_events",
+    tag = "Server",
+    responses(
+        (status = OK, description = "Events, for as long as the connection stands", body = String, content_type = "text/event-stream"),
+    ),
+)]
 pub async fn listen(State(app): State<App>, method: Method) -> Response {
     let kind = [("content-type", "text/event-stream")];
     if method == Method::HEAD {

@@ -7,31 +7,56 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::super::App;
-use super::super::problem::ProblemDetails;
+use super::super::problem::{PROBLEM, ProblemDetails};
 use super::{Answer, fresh};
 use crate::live::CatalogueEntry;
 
 const NAME_CHARS: usize = 64;
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Filters {
     filters: Vec<CatalogueEntry>,
 }
 
 /// What a step names an uploaded filter by.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Kept {
     #[serde(rename = "use")]
     use_: String,
 }
 
-/// `GET /api/filters`: the catalogue, with each filter's settings schema.
+/// The filters that a step can name, with each one's settings schema.
+#[utoipa::path(
+    get,
+    path = "/filters",
+    operation_id = "list_filters",
+    tag = "Filters",
+    responses(
+        (status = OK, description = "The catalogue", body = Filters),
+    ),
+)]
 pub async fn list(State(app): State<App>) -> Answer {
     let filters = app.live.catalogue().await?;
     Ok(fresh(Filters { filters }))
 }
 
-/// `PUT /api/filters/NAME.wasm`: keeps the module in the body, once it has been found to be a filter.
+/// Keeps the module in the body, once it has been found to be a filter.
+#[utoipa::path(
+    put,
+    path = "/filters/{file}",
+    operation_id = "upload_filter",
+    tag = "Filters",
+    params(("file" = String, Path, description = "The file's name, which ends in `.wasm`")),
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses(
+        (status = OK, description = "The filter, in the place of an older one", body = Kept),
+        (status = CREATED, description = "The filter", body = Kept),
+        (status = BAD_REQUEST, description = "The name is wrong", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The pipeline file names no `filter-folder`", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It is no filter", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn put(State(app): State<App>, Path(file): Path<String>, body: Bytes) -> Answer {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let stem = file.strip_suffix(".wasm").unwrap_or_default();

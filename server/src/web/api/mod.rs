@@ -5,6 +5,7 @@
 
 mod events;
 mod filters;
+mod openapi;
 mod steps;
 mod streams;
 mod variables;
@@ -14,14 +15,16 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header;
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::routes;
 
-use super::problem::ProblemDetails;
+use super::problem::{PROBLEM, ProblemDetails};
 use super::{App, NO_CACHE, access};
 use crate::filter::limits::MODULE_BYTES;
+use crate::live::PipelineReport;
 
 /// The most bytes of a request that isn't an upload.
 const BODY_BYTES: usize = 256 << 10;
@@ -30,37 +33,31 @@ type Answer = Result<Response, ProblemDetails>;
 
 /// All addresses below `/api`.
 pub fn router() -> Router<App> {
-    Router::new()
-        .route("/access", get(check_access))
-        .route("/events", get(events::listen))
-        .route("/pipeline", get(pipeline))
-        .route("/streams", get(streams::list))
-        .route(
-            "/streams/{stream}",
-            get(streams::show).put(streams::put).delete(streams::delete),
-        )
-        .route("/streams/{stream}/restart", post(streams::restart))
-        .route("/streams/{stream}/steps", get(steps::list).post(steps::add))
-        .route(
-            "/streams/{stream}/steps/{step}",
-            get(steps::show).patch(steps::patch).delete(steps::delete),
-        )
-        .route("/variables", get(variables::list))
-        .route(
-            "/variables/{variable}",
-            get(variables::show)
-                .put(variables::put)
-                .delete(variables::delete),
-        )
-        .route("/filters", get(filters::list))
+    let (addresses, _) = described().split_for_parts();
+    addresses.method_not_allowed_fallback(wrong_method)
+}
+
+/// The same with their description.
+fn described() -> OpenApiRouter<App> {
+    let uploads = DefaultBodyLimit::max(MODULE_BYTES as usize);
+    let addresses = OpenApiRouter::default()
+        .routes(routes!(check_access))
+        .routes(routes!(events::listen))
+        .routes(routes!(openapi::show))
+        .routes(routes!(pipeline))
+        .routes(routes!(streams::list))
+        .routes(routes!(streams::show, streams::put, streams::delete))
+        .routes(routes!(streams::restart))
+        .routes(routes!(steps::list, steps::add))
+        .routes(routes!(steps::show, steps::patch, steps::delete))
+        .routes(routes!(variables::list))
+        .routes(routes!(variables::show, variables::put, variables::delete))
+        .routes(routes!(filters::list))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .route(
-            "/filters/{file}",
-            put(filters::put).layer(DefaultBodyLimit::max(MODULE_BYTES as usize)),
-        )
+        .routes(routes!(filters::put).layer(uploads))
         .fallback(not_found)
-        .method_not_allowed_fallback(wrong_method)
-        .layer(map_response(as_problem))
+        .layer(map_response(as_problem));
+    OpenApiRouter::default().nest("/api", addresses)
 }
 
 /// What the framework refuses in plain words (an address or a body that can't be read) becomes a problem like all others.
@@ -88,13 +85,23 @@ async fn wrong_method() -> ProblemDetails {
 }
 
 /// What the one who asks may do.
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct AccessReport {
     /// `off`, `token-needed` or `allowed`.
     changing: &'static str,
 }
 
-/// `GET /api/access`: whether the pipeline can be changed, and whether the token that was sent is right.
+/// Whether the pipeline can be changed, and whether the token that was sent is right.
+#[utoipa::path(
+    get,
+    path = "/access",
+    operation_id = "check_access",
+    tag = "Server",
+    responses(
+        (status = OK, description = "What one may do", body = AccessReport),
+        (status = UNAUTHORIZED, description = "The token is wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+)]
 async fn check_access(State(app): State<App>, request: Request) -> Answer {
     let changing = match app.live.now().admin_token {
         None => "off",
@@ -107,7 +114,16 @@ async fn check_access(State(app): State<App>, request: Request) -> Answer {
     Ok(fresh(AccessReport { changing }))
 }
 
-/// `GET /api/pipeline`: how the pipeline file is.
+/// How the pipeline file is.
+#[utoipa::path(
+    get,
+    path = "/pipeline",
+    operation_id = "show_pipeline",
+    tag = "Server",
+    responses(
+        (status = OK, description = "How the pipeline file is", body = PipelineReport),
+    ),
+)]
 async fn pipeline(State(app): State<App>) -> Response {
     fresh(app.live.report())
 }

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::App;
-use super::super::problem::ProblemDetails;
+use super::super::problem::{PROBLEM, ProblemDetails};
 use super::streams::{place, unknown, without_nulls};
 use super::{Answer, fresh, parse};
 use crate::chain::{StepReport, StepStatus};
 use crate::config::{Change, Part};
 use crate::live::{ChangeError, Running};
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Steps {
     steps: Vec<StepReport>,
 }
@@ -57,7 +57,18 @@ fn report(running: &Running, stream: &str, at: usize) -> Result<StepReport, Prob
     step.ok_or_else(|| ProblemDetails::not_found("the step is gone already"))
 }
 
-/// `GET /api/streams/NAME/steps`.
+/// The chain, in order.
+#[utoipa::path(
+    get,
+    path = "/streams/{stream}/steps",
+    operation_id = "list_steps",
+    tag = "Steps",
+    params(("stream" = String, Path, description = "The stream's name")),
+    responses(
+        (status = OK, description = "The chain, in order", body = Steps),
+        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+    ),
+)]
 pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer {
     let steps = steps(&app.live.now(), &stream)?;
     Ok(fresh(Steps {
@@ -65,15 +76,41 @@ pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer 
     }))
 }
 
-/// `GET /api/streams/NAME/steps/ID`.
+/// One step.
+#[utoipa::path(
+    get,
+    path = "/streams/{stream}/steps/{step}",
+    operation_id = "show_step",
+    tag = "Steps",
+    params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
+    responses(
+        (status = OK, description = "The step", body = StepReport),
+        (status = NOT_FOUND, description = "No such step", body = ProblemDetails, content_type = PROBLEM),
+    ),
+)]
 pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
     let running = app.live.now();
     let at = index(&running, &stream, step)?;
     Ok(fresh(report(&running, &stream, at)?))
 }
 
-/// `POST /api/streams/NAME/steps?position=N`: adds a step, at the end if no position is given. The body is what the pipeline
-/// file would say.
+/// Adds a step, at the end if no position is given.
+#[utoipa::path(
+    post,
+    path = "/streams/{stream}/steps",
+    operation_id = "add_step",
+    tag = "Steps",
+    params(("stream" = String, Path, description = "The stream's name"), ("position" = Option<usize>, Query, description = "The place in the chain, from 0; the end if there is none")),
+    request_body(content = ref("#/components/schemas/StepConfig"), content_type = "application/json"),
+    responses(
+        (status = CREATED, description = "The step", body = StepReport),
+        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
+        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn add(
     State(app): State<App>,
     Path(stream): Path<String>,
@@ -106,8 +143,26 @@ pub async fn add(
         .into_response())
 }
 
-/// `PATCH /api/streams/NAME/steps/ID`: a JSON merge patch (RFC 7396) of what the pipeline file says of the step; besides,
-/// `position` moves it to that place in the chain, from 0.
+/// Changes what the pipeline file says of the step, by a JSON merge patch (RFC 7396).
+///
+/// Besides, `position` moves it to that place in the chain, from 0.
+#[utoipa::path(
+    patch,
+    path = "/streams/{stream}/steps/{step}",
+    operation_id = "change_step",
+    tag = "Steps",
+    params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
+    request_body(content = ref("#/components/schemas/StepPatch"), content_type = "application/json"),
+    responses(
+        (status = OK, description = "The step as it is now", body = StepReport),
+        (status = NO_CONTENT, description = "Another filter made another step of it"),
+        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
+        (status = NOT_FOUND, description = "No such step", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn patch(
     State(app): State<App>,
     Path((stream, step)): Path<(String, u64)>,
@@ -149,7 +204,21 @@ pub async fn patch(
     })
 }
 
-/// `DELETE /api/streams/NAME/steps/ID`.
+/// Takes the step out of the chain.
+#[utoipa::path(
+    delete,
+    path = "/streams/{stream}/steps/{step}",
+    operation_id = "remove_step",
+    tag = "Steps",
+    params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
+    responses(
+        (status = NO_CONTENT, description = "It is removed"),
+        (status = NOT_FOUND, description = "No such step", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn delete(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
     app.live
         .change(

@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::super::App;
-use super::super::problem::ProblemDetails;
+use super::super::problem::{PROBLEM, ProblemDetails};
 use super::{Answer, fresh, parse};
 use crate::config::{Change, Part};
 use crate::live::{ChangeError, Running};
 use crate::stream::Report;
 
-#[derive(Serialize)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Streams {
     streams: Vec<Report>,
 }
@@ -30,7 +30,16 @@ pub fn unknown(name: &str) -> String {
     format!("no stream is called `{name}`")
 }
 
-/// `GET /api/streams`. Asking starts no camera.
+/// All streams. Asking starts no camera.
+#[utoipa::path(
+    get,
+    path = "/streams",
+    operation_id = "list_streams",
+    tag = "Streams",
+    responses(
+        (status = OK, description = "All streams, in the file's order", body = Streams),
+    ),
+)]
 pub async fn list(State(app): State<App>) -> axum::response::Response {
     let running = app.live.now();
     let streams = running.streams.iter().map(|stream| stream.report());
@@ -39,7 +48,18 @@ pub async fn list(State(app): State<App>) -> axum::response::Response {
     })
 }
 
-/// `GET /api/streams/NAME`.
+/// One stream.
+#[utoipa::path(
+    get,
+    path = "/streams/{stream}",
+    operation_id = "show_stream",
+    tag = "Streams",
+    params(("stream" = String, Path, description = "The stream's name")),
+    responses(
+        (status = OK, description = "The stream", body = Report),
+        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+    ),
+)]
 pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     match app.find(&name) {
         Some(stream) => Ok(fresh(stream.report())),
@@ -47,7 +67,23 @@ pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     }
 }
 
-/// `PUT /api/streams/NAME`: adds the stream, or replaces what the pipeline file says of it by the body.
+/// Adds the stream, or replaces what the pipeline file says of it.
+#[utoipa::path(
+    put,
+    path = "/streams/{stream}",
+    operation_id = "put_stream",
+    tag = "Streams",
+    params(("stream" = String, Path, description = "The stream's name")),
+    request_body(content = ref("#/components/schemas/StreamConfig"), content_type = "application/json"),
+    responses(
+        (status = OK, description = "The stream, replaced", body = Report),
+        (status = CREATED, description = "The stream, added", body = Report),
+        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
     let config: Map<String, Value> = parse(&body)?;
     let is_new = app.find(&name).is_none();
@@ -75,7 +111,21 @@ pub fn without_nulls(map: Map<String, Value>) -> Value {
     Value::Object(entries.collect())
 }
 
-/// `DELETE /api/streams/NAME`. Its viewers' streams end.
+/// Removes the stream; its viewers' streams end.
+#[utoipa::path(
+    delete,
+    path = "/streams/{stream}",
+    operation_id = "remove_stream",
+    tag = "Streams",
+    params(("stream" = String, Path, description = "The stream's name")),
+    responses(
+        (status = NO_CONTENT, description = "It is removed"),
+        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
     app.live
         .change(
@@ -89,7 +139,20 @@ pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer 
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `POST /api/streams/NAME/restart`: opens the camera anew and starts the filters again.
+/// Opens the camera anew and starts the filters again.
+#[utoipa::path(
+    post,
+    path = "/streams/{stream}/restart",
+    operation_id = "restart_stream",
+    tag = "Streams",
+    params(("stream" = String, Path, description = "The stream's name")),
+    responses(
+        (status = NO_CONTENT, description = "It starts anew"),
+        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn restart(State(app): State<App>, Path(name): Path<String>) -> Answer {
     app.live.restart(name).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -1,5 +1,6 @@
 //! Variables: texts that filters show.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -7,10 +8,9 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Map;
 
 use super::super::App;
-use super::super::problem::ProblemDetails;
+use super::super::problem::{PROBLEM, ProblemDetails};
 use super::{Answer, fresh, parse};
 
 const NAME_CHARS: usize = 64;
@@ -18,34 +18,63 @@ const TEXT_CHARS: usize = 500;
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A variable.
-#[derive(Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize, utoipa::ToSchema)]
 struct Variable {
     /// What filters show.
     text: String,
+}
+
+/// What a variable is to be.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewVariable {
+    /// What filters show.
+    #[schema(max_length = 500)]
+    text: String,
     /// After how many seconds it is forgotten, if it is.
-    #[serde(default, skip_serializing)]
+    #[serde(default)]
+    #[schema(exclusive_minimum = 0, maximum = 31_536_000)]
     ttl_seconds: Option<f64>,
 }
 
-/// `GET /api/variables`: texts by name.
-pub async fn list(State(app): State<App>) -> Response {
-    let snapshot = app.live.variables().snapshot();
-    let texts = snapshot
-        .iter()
-        .map(|(name, text)| (name.clone(), text.as_str().into()));
-    let variables: Map<_, _> = texts.collect();
-    fresh(serde_json::json!({ "variables": variables }))
+#[derive(Serialize, utoipa::ToSchema)]
+struct Variables {
+    variables: BTreeMap<String, String>,
 }
 
-/// `GET /api/variables/NAME`.
+/// All variables.
+#[utoipa::path(
+    get,
+    path = "/variables",
+    operation_id = "list_variables",
+    tag = "Variables",
+    responses(
+        (status = OK, description = "Texts by name", body = Variables),
+    ),
+)]
+pub async fn list(State(app): State<App>) -> Response {
+    let snapshot = app.live.variables().snapshot();
+    fresh(Variables {
+        variables: snapshot.iter().cloned().collect(),
+    })
+}
+
+/// One variable.
+#[utoipa::path(
+    get,
+    path = "/variables/{variable}",
+    operation_id = "show_variable",
+    tag = "Variables",
+    params(("variable" = String, Path, description = "The variable's name")),
+    responses(
+        (status = OK, description = "The variable", body = Variable),
+        (status = NOT_FOUND, description = "No such variable", body = ProblemDetails, content_type = PROBLEM),
+    ),
+)]
 pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     let snapshot = app.live.variables().snapshot();
     match snapshot.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => Ok(fresh(Variable {
-            text: text.clone(),
-            ttl_seconds: None,
-        })),
+        Some((_, text)) => Ok(fresh(Variable { text: text.clone() })),
         None => Err(unknown(&name)),
     }
 }
@@ -54,9 +83,23 @@ fn unknown(name: &str) -> ProblemDetails {
     ProblemDetails::not_found(format!("no variable is called `{name}`"))
 }
 
-/// `PUT /api/variables/NAME`: gives it a text, for a while or for good.
+/// Gives it a text, for a while or for good.
+#[utoipa::path(
+    put,
+    path = "/variables/{variable}",
+    operation_id = "set_variable",
+    tag = "Variables",
+    params(("variable" = String, Path, description = "The variable's name")),
+    request_body(content = NewVariable),
+    responses(
+        (status = NO_CONTENT, description = "It has that text"),
+        (status = BAD_REQUEST, description = "The name or the body is wrong", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "There are too many variables", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
-    let Variable { text, ttl_seconds } = parse(&body)?;
+    let NewVariable { text, ttl_seconds } = parse(&body)?;
     let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_fine) {
         return Err(ProblemDetails::bad_request(format!(
@@ -89,7 +132,19 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// `DELETE /api/variables/NAME`.
+/// Forgets it.
+#[utoipa::path(
+    delete,
+    path = "/variables/{variable}",
+    operation_id = "forget_variable",
+    tag = "Variables",
+    params(("variable" = String, Path, description = "The variable's name")),
+    responses(
+        (status = NO_CONTENT, description = "It is forgotten"),
+        (status = NOT_FOUND, description = "No such variable", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
 pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
     match app.live.variables().remove(&name) {
         true => Ok(StatusCode::NO_CONTENT.into_response()),

@@ -1,0 +1,215 @@
+//! The API's description, OpenAPI 3.1.
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
+};
+
+use super::super::problem::{PROBLEM, ProblemDetails};
+use crate::config::{STEP_KEYS, STREAM_KEYS};
+
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "describe_api",
+    tag = "Server",
+    responses((status = OK, description = "An OpenAPI document", body = Value)),
+)]
+pub async fn show() -> Response {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| serde_json::to_string(&document()).expect("its keys are texts"));
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, TEXT.as_str()).into_response()
+}
+
+fn document() -> OpenApi {
+    let mut document = super::described().into_openapi();
+    let mut info = Info::new("Mattebox", env!("CARGO_PKG_VERSION"));
+    info.description = Some(
+        "Streams, their chains of filters, and variables. What changes the pipeline is written to the pipeline file."
+            .to_owned(),
+    );
+    let mut license = License::new("MIT OR Apache-2.0");
+    license.identifier = Some("MIT OR Apache-2.0".to_owned());
+    info.license = Some(license);
+    document.info = info;
+    let components = document.components.get_or_insert_default();
+    describe_files(components);
+    describe_problems(components);
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("What `admin-token` in the pipeline file names."))
+        .build();
+    components.add_security_scheme("admin", SecurityScheme::Http(token));
+    refuse_everywhere(&mut document);
+    document
+}
+
+/// What the pipeline file may say of streams and steps.
+fn describe_files(components: &mut Components) {
+    let of_step = fields(STEP_KEYS, step_key);
+    let mut of_patch = of_step.clone();
+    of_patch.insert(
+        "position".to_owned(),
+        json!({ "type": "integer", "minimum": 0, "description": "The place in the chain to move it to, from 0." }),
+    );
+    for (name, schema) in [
+        (
+            "StreamConfig",
+            json!({
+                "type": "object",
+                "description": "What the pipeline file says of a stream.",
+                "properties": fields(STREAM_KEYS, stream_key),
+                "additionalProperties": false,
+            }),
+        ),
+        (
+            "StepConfig",
+            json!({
+                "type": "object",
+                "description": "What the pipeline file says of a step.",
+                "properties": of_step,
+                "required": ["use"],
+                "additionalProperties": false,
+            }),
+        ),
+        (
+            "StepPatch",
+            json!({
+                "type": "object",
+                "description": "A JSON merge patch (RFC 7396) of what the pipeline file says of a step: `null` removes a key.",
+                "properties": of_patch,
+                "additionalProperties": false,
+            }),
+        ),
+    ] {
+        let schema: Schema = serde_json::from_value(schema).expect("it is a schema");
+        components.schemas.insert(name.to_owned(), schema.into());
+    }
+}
+
+fn fields(keys: &[&str], describe: fn(&str) -> Value) -> Map<String, Value> {
+    let fields = keys.iter().map(|key| ((*key).to_owned(), describe(key)));
+    fields.collect()
+}
+
+fn stream_key(key: &str) -> Value {
+    match key {
+        "source" => json!({
+            "type": "object",
+            "description": "The camera: `driver` and its settings, or `stream` with another stream's name.",
+        }),
+        "idle-timeout" => json!({
+            "type": "string",
+            "description": "How long the camera stays on after the last viewer, `0s` to `24h`.",
+            "examples": ["10s"],
+        }),
+        "quality" => json!({
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100,
+            "description": "JPEG quality of recoded frames.",
+        }),
+        "filters" => json!({
+            "type": "array",
+            "maxItems": 64,
+            "items": { "$ref": "#/components/schemas/StepConfig" },
+            "description": "The chain, in order.",
+        }),
+        _ => Value::Bool(true),
+    }
+}
+
+fn step_key(key: &str) -> Value {
+    match key {
+        "use" => json!({
+            "type": "string",
+            "description": "A built-in filter's name, or a `.wasm` file's path.",
+            "examples": ["timestamp"],
+        }),
+        "enabled" => json!({ "type": "boolean", "description": "Whether frames go through it." }),
+        "with" => json!({
+            "type": "object",
+            "description": "The filter's settings, by its schema in `/api/filters`.",
+        }),
+        "assets" => json!({
+            "type": "array",
+            "items": { "type": "string" },
+            "description": "Files that the filter may read, beside those that its settings name.",
+        }),
+        "on-error" => json!({
+            "type": "string",
+            "enum": ["bypass", "drop"],
+            "description": "What becomes of a frame when the filter fails.",
+        }),
+        "time-limit" => json!({
+            "type": "string",
+            "description": "The most that one call may take, `10ms` to `60s`.",
+            "examples": ["1s"],
+        }),
+        "memory-limit" => json!({
+            "type": "string",
+            "description": "The most memory that the filter may have, `1MiB` to `4GiB`.",
+            "examples": ["256MiB"],
+        }),
+        _ => Value::Bool(true),
+    }
+}
+
+fn describe_problems(components: &mut Components) {
+    let mut schemas = Vec::new();
+    ProblemDetails::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    let schema = <ProblemDetails as utoipa::PartialSchema>::schema();
+    components
+        .schemas
+        .insert("ProblemDetails".to_owned(), schema);
+}
+
+/// Every request may be refused for what is told in the problem.
+fn refuse_everywhere(document: &mut OpenApi) {
+    let problem = Ref::from_schema_name("ProblemDetails");
+    let content = ContentBuilder::new().schema(Some(problem)).build();
+    let refusal = ResponseBuilder::new()
+        .description("Why it was not done: a wrong token, a foreign host or page, or a request that can't be read")
+        .content(PROBLEM, content)
+        .build();
+    for path in document.paths.paths.values_mut() {
+        let operations = [
+            &mut path.get,
+            &mut path.put,
+            &mut path.post,
+            &mut path.patch,
+            &mut path.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".to_owned(), RefOr::T(refusal.clone()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_of_the_file_is_described() {
+        for (keys, describe) in [
+            (STREAM_KEYS, stream_key as fn(&str) -> Value),
+            (STEP_KEYS, step_key),
+        ] {
+            for key in keys {
+                assert!(describe(key).is_object(), "{key}");
+            }
+        }
+    }
+}
