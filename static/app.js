@@ -1,10 +1,10 @@
 // The page: asks the server what its streams are doing, and keeps a card for each.
 
+import { get } from "./api.js";
 import { Card } from "./card.js";
+import { ChainPanel } from "./chain.js";
 
 const POLL_MS = 1000;
-// An answer that takes longer than this won't come.
-const PATIENCE_MS = 5000;
 // Browsers open six connections to a server at most; the page itself needs one or two of them.
 const LIVE_AT_MOST = 4;
 
@@ -12,7 +12,11 @@ const streams = document.getElementById("streams");
 const summary = document.getElementById("summary");
 const trouble = document.getElementById("trouble");
 const cards = new Map();
+const panel = new ChainPanel(() => poll());
 let connected = true;
+let reports = [];
+let pipeline = null;
+let access = null;
 
 const visible = new IntersectionObserver((entries) => {
   for (const entry of entries) {
@@ -31,7 +35,14 @@ function shareConnections() {
   }
 }
 
-function show(reports) {
+/** The stream that is large: the one that the address names, or the only one. */
+function chosen() {
+  const name = decodeURIComponent(location.hash.slice(1));
+  const named = reports.find((report) => report.name === name);
+  return named ?? (reports.length === 1 ? reports[0] : undefined);
+}
+
+function show() {
   for (const report of reports) {
     if (!cards.has(report.name)) {
       const card = new Card(report.name, shareConnections);
@@ -49,6 +60,14 @@ function show(reports) {
       cards.delete(name);
     }
   }
+  const large = chosen();
+  document.getElementById("view").className = large ? "one" : "wall";
+  document.getElementById("back").hidden = !large || reports.length === 1;
+  for (const [name, card] of cards) {
+    card.element.hidden = large !== undefined && name !== large.name;
+  }
+  panel.show(large, pipeline, access);
+  showFile();
   const viewers = reports.reduce((sum, report) => sum + report.viewers, 0);
   summary.textContent = `${count(reports.length, "stream")}, ${count(viewers, "viewer")}`;
 }
@@ -57,13 +76,23 @@ function count(number, word) {
   return `${number} ${word}${number === 1 ? "" : "s"}`;
 }
 
+/** What is wrong with the pipeline file, until it is right. */
+function showFile() {
+  const wrong = document.getElementById("wrong-file");
+  wrong.hidden = !pipeline.error;
+  wrong.querySelector("pre").textContent = pipeline.error?.message ?? "";
+  const waiting = document.getElementById("needs-restart");
+  waiting.hidden = pipeline.needs_restart.length === 0;
+  waiting.textContent = `Restart the server for the change of ${pipeline.needs_restart.join(" and ")}.`;
+}
+
 async function poll() {
   try {
-    const response = await fetch("/api/streams", { signal: AbortSignal.timeout(PATIENCE_MS) });
-    if (!response.ok) {
-      throw new Error(`the server answers ${response.status}`);
-    }
-    show((await response.json()).streams);
+    const answers = await Promise.all([get("/api/streams"), get("/api/pipeline"), get("/api/access")]);
+    reports = answers[0].streams;
+    pipeline = answers[1];
+    access = answers[2].changing;
+    show();
     setConnected(true);
   } catch (error) {
     trouble.textContent = `The connection to the server is lost (${error.message}). Trying again.`;
@@ -90,4 +119,5 @@ async function pollForever() {
 }
 
 document.addEventListener("visibilitychange", shareConnections);
+window.addEventListener("hashchange", () => pipeline && show());
 pollForever();

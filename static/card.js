@@ -20,7 +20,12 @@ export class Card {
     const template = document.getElementById("card");
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.name = name;
-    this.#part("name").textContent = name;
+    const link = this.#part("open");
+    link.textContent = name;
+    link.href = `#${encodeURIComponent(name)}`;
+    this.#part("snapshot").href = `/${encodeURIComponent(name)}.jpg`;
+    this.#part("snapshot").download = `${name}.jpg`;
+    this.#part("snapshot").setAttribute("aria-label", `Snapshot of ${name}`);
     this.#part("play").addEventListener("click", () => {
       this.isWanted = !this.isWanted;
       changed();

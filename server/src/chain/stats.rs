@@ -81,6 +81,8 @@ pub struct StepReport {
     pub memory_limit_bytes: u64,
     /// Calls for a frame, failed ones included.
     pub calls: u64,
+    /// All calls' time, in seconds.
+    pub call_seconds: f64,
     /// Failed calls, and failed restarts.
     pub errors: u64,
     /// How often it was started again after a failure.
@@ -178,6 +180,7 @@ impl StepStats {
             time_limit_seconds: config.time_limit.as_secs_f64(),
             memory_limit_bytes: config.memory_limit,
             calls: counters.calls,
+            call_seconds: counters.durations.sum,
             errors: counters.errors,
             restarts: counters.restarts,
             last_error: counters.last_error.clone(),

@@ -29,8 +29,15 @@ macro_rules! file {
 const INDEX: File = file!("index.html", "text/html; charset=utf-8");
 const FILES: &[File] = &[
     file!("style.css", "text/css; charset=utf-8"),
+    file!("api.js", "text/javascript; charset=utf-8"),
     file!("app.js", "text/javascript; charset=utf-8"),
     file!("card.js", "text/javascript; charset=utf-8"),
+    file!("catalogue.js", "text/javascript; charset=utf-8"),
+    file!("chain.js", "text/javascript; charset=utf-8"),
+    file!("dom.js", "text/javascript; charset=utf-8"),
+    file!("form.js", "text/javascript; charset=utf-8"),
+    file!("graph.js", "text/javascript; charset=utf-8"),
+    file!("step.js", "text/javascript; charset=utf-8"),
     file!("favicon.svg", "image/svg+xml"),
 ];
 

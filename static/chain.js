@@ -1,0 +1,137 @@
+// The chain beside a large stream: its steps in order, and new ones.
+
+import { get } from "./api.js";
+import { Catalogue } from "./catalogue.js";
+import { Step } from "./step.js";
+
+const DRAGGED = "application/x-mattebox-step";
+
+export class ChainPanel {
+  #steps = new Map();
+  #order = [];
+  #filters = [];
+  #revision = null;
+
+  /** `refresh` asks the server again how things are. */
+  constructor(refresh) {
+    this.refresh = refresh;
+    this.element = document.getElementById("panel");
+    this.list = document.getElementById("steps");
+    this.name = null;
+    this.catalogue = new Catalogue(this, () => this.#load());
+    this.#allowDragging();
+  }
+
+  get url() {
+    return `/api/streams/${encodeURIComponent(this.name)}`;
+  }
+
+  get count() {
+    return this.#order.length;
+  }
+
+  get filters() {
+    return this.#filters;
+  }
+
+  place(step) {
+    return this.#order.indexOf(step.id);
+  }
+
+  /** Shows the chain of the stream of `report`, or nothing. */
+  show(report, pipeline, access) {
+    this.element.hidden = !report;
+    if (!report) {
+      this.name = null;
+      return;
+    }
+    if (report.name !== this.name) {
+      this.name = report.name;
+      this.#steps.clear();
+      this.list.replaceChildren();
+    }
+    if (pipeline && pipeline.revision !== this.#revision) {
+      this.#revision = pipeline.revision;
+      this.#load();
+    }
+    const mayChange = access !== "off";
+    document.getElementById("read-only").hidden = mayChange;
+    document.getElementById("add").disabled = !mayChange;
+    document.getElementById("no-steps").hidden = report.filters.length > 0;
+    this.#arrange(report.filters);
+    for (const filter of report.filters) {
+      this.#steps.get(filter.id).show(filter, mayChange);
+    }
+  }
+
+  #arrange(filters) {
+    this.#order = filters.map((filter) => filter.id);
+    for (const [id, step] of this.#steps) {
+      if (!this.#order.includes(id)) {
+        step.element.remove();
+        this.#steps.delete(id);
+      }
+    }
+    filters.forEach((filter, at) => {
+      if (!this.#steps.has(filter.id)) {
+        const step = new Step(filter, this);
+        step.setSchema(this.#schema(filter.use));
+        this.#steps.set(filter.id, step);
+      }
+      const { element } = this.#steps.get(filter.id);
+      // Only what is in the wrong place is moved, so that nobody loses the focus.
+      if (this.list.children[at] !== element) {
+        this.list.insertBefore(element, this.list.children[at] ?? null);
+      }
+    });
+  }
+
+  #schema(use) {
+    return this.#filters.find((filter) => filter.use === use)?.schema;
+  }
+
+  async #load() {
+    try {
+      this.#filters = (await get("/api/filters")).filters;
+    } catch {
+      // The page says already that the connection is lost; the next time will do.
+      this.#revision = null;
+      return;
+    }
+    for (const element of this.list.children) {
+      const step = this.#steps.get(Number(element.dataset.id));
+      step?.setSchema(this.#schema(step.element.querySelector(".step-name").textContent));
+    }
+  }
+
+  #allowDragging() {
+    this.list.addEventListener("dragstart", (event) => {
+      const dragged = event.target.closest(".step");
+      event.dataTransfer.setData(DRAGGED, dragged.dataset.id);
+      event.dataTransfer.effectAllowed = "move";
+      event.dataTransfer.setDragImage(dragged, 10, 10);
+    });
+    this.list.addEventListener("dragover", (event) => {
+      if (event.dataTransfer.types.includes(DRAGGED)) {
+        event.preventDefault();
+        this.#mark(event.target.closest(".step"));
+      }
+    });
+    this.list.addEventListener("dragend", () => this.#mark(null));
+    this.list.addEventListener("drop", (event) => {
+      const dragged = this.#steps.get(Number(event.dataTransfer.getData(DRAGGED)));
+      const over = event.target.closest(".step");
+      this.#mark(null);
+      if (dragged && over && over !== dragged.element) {
+        event.preventDefault();
+        dragged.move(this.#order.indexOf(Number(over.dataset.id)));
+      }
+    });
+  }
+
+  #mark(over) {
+    for (const element of this.list.children) {
+      element.classList.toggle("target", element === over);
+    }
+  }
+}

@@ -1,0 +1,20 @@
+// Making elements. Texts are only ever set as text, never as HTML.
+
+/** `properties` that the element doesn't have become attributes. */
+export function make(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (name in made) {
+      made[name] = value;
+    } else {
+      made.setAttribute(name, value);
+    }
+  }
+  made.append(...children);
+  return made;
+}
+
+/** Tells people who can't see it what has changed. */
+export function announce(text) {
+  document.getElementById("announcement").textContent = text;
+}

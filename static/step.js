@@ -1,0 +1,136 @@
+// One step of the chain beside a large stream: how it is, and all that can be done with it.
+
+import { change } from "./api.js";
+import { announce, make } from "./dom.js";
+import { Form } from "./form.js";
+import { Graph } from "./graph.js";
+
+const STATES = { running: "works", failing: "fails", off: "is switched off" };
+
+export class Step {
+  #report;
+  #form = null;
+  #graph = new Graph();
+  #wanted = null;
+  #isSending = false;
+
+  /** `chain` has `url`, `place(step)`, `count` and `refresh()`. */
+  constructor(report, chain) {
+    this.#report = report;
+    this.chain = chain;
+    this.id = report.id;
+    const template = document.getElementById("step");
+    this.element = template.content.firstElementChild.cloneNode(true);
+    this.element.dataset.id = report.id;
+    this.#part("step-name").textContent = report.use;
+    this.#part("step-name").title = `${report.name} ${report.version}, ${report.kind}`;
+    this.#part("step-graph").append(this.#graph.element);
+    this.#part("enabled").addEventListener("change", (event) => this.#send({ enabled: event.target.checked }));
+    this.#part("up").addEventListener("click", () => this.move(this.chain.place(this) - 1));
+    this.#part("down").addEventListener("click", () => this.move(this.chain.place(this) + 1));
+    this.#part("remove").addEventListener("click", () => this.#remove());
+    for (const part of ["enabled", "up", "down", "remove"]) {
+      const control = this.#part(part);
+      control.setAttribute("aria-label", `${control.getAttribute("aria-label")} ${report.use}`);
+    }
+    this.#part("settings").addEventListener("toggle", () => this.#showSettings());
+  }
+
+  #part(name) {
+    return this.element.querySelector(`.${name}`);
+  }
+
+  get #url() {
+    return `${this.chain.url}/steps/${this.id}`;
+  }
+
+  setSchema(schema) {
+    if (this.#form || !schema) {
+      return;
+    }
+    this.#form = new Form(schema, (key, value) => this.#send({ with: { [key]: value } }));
+    this.#part("step-form").replaceChildren(this.#form.element);
+    this.#showSettings();
+  }
+
+  show(report, mayChange) {
+    this.#report = report;
+    this.element.dataset.state = report.state;
+    const ms = this.#graph.add(report);
+    const time = report.enabled && ms !== undefined ? `${ms.toFixed(2)} ms a frame` : "";
+    this.#part("step-state").textContent = STATES[report.state] ?? report.state;
+    this.#part("step-time").textContent = time;
+    const isFailing = report.state === "failing";
+    this.#part("failure").hidden = !isFailing;
+    this.#part("failure").textContent = isFailing ? report.last_error : "";
+    const place = this.chain.place(this);
+    this.#part("up").disabled = !mayChange || place === 0;
+    this.#part("down").disabled = !mayChange || place === this.chain.count - 1;
+    this.#part("remove").disabled = !mayChange;
+    this.#part("enabled").disabled = !mayChange;
+    this.#part("handle").draggable = mayChange;
+    this.#form?.disable(!mayChange);
+    // What is being changed just now is newer than the report.
+    if (!this.#isSending) {
+      this.#part("enabled").checked = report.enabled;
+      this.#showSettings();
+    }
+  }
+
+  #showSettings() {
+    this.#form?.show(this.#report.settings);
+  }
+
+  /** Moves it to the place `to` in the chain. */
+  async move(to) {
+    await this.#send({ position: to });
+    announce(`${this.#report.use} is at place ${to + 1} now`);
+  }
+
+  async #remove() {
+    try {
+      await change("DELETE", this.#url);
+      announce(`${this.#report.use} is removed`);
+    } catch (error) {
+      this.#complain(error);
+    }
+    this.chain.refresh();
+  }
+
+  /** One change at a time; a slider's newest place replaces those that were not sent yet. */
+  async #send(patch) {
+    const wanted = this.#wanted ?? {};
+    this.#wanted = { ...wanted, ...patch };
+    if (patch.with) {
+      this.#wanted.with = { ...wanted.with, ...patch.with };
+    }
+    if (this.#isSending) {
+      return;
+    }
+    this.#isSending = true;
+    while (this.#wanted) {
+      const next = this.#wanted;
+      this.#wanted = null;
+      try {
+        await change("PATCH", this.#url, next);
+        this.#complain(null);
+      } catch (error) {
+        this.#complain(error);
+      }
+    }
+    this.#isSending = false;
+    this.chain.refresh();
+  }
+
+  #complain(error) {
+    const place = this.#part("refusal");
+    place.hidden = !error;
+    place.textContent = error ? words(error) : "";
+  }
+}
+
+/** The problems alone where there are some: their places are in a file that isn't shown here. */
+export function words(error) {
+  const problems = error.problems ?? [];
+  return problems.length > 0 ? problems.map((problem) => problem.message).join("\n") : error.message;
+}
