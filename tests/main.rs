@@ -13,6 +13,7 @@ mod hostile;
 mod metrics;
 mod mistakes;
 mod network_cameras;
+mod page;
 mod reload;
 mod rtsp;
 mod serving;

@@ -1,0 +1,317 @@
+//! The page as somebody with a browser has it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::http::Method;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+use url::{ParseError, Url};
+
+use crate::support::Folder;
+use crate::support::hostile::{UNCHANGED, overlay};
+use crate::support::picture::png;
+use crate::support::server::{Server, TOKEN};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Debian's chromium.
+struct Browser {
+    driver: Child,
+    client: Client,
+}
+
+/// What the browser's console has, as chromedriver gives it.
+#[derive(Debug)]
+struct Console;
+
+impl WebDriverCompatibleCommand for Console {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+impl Browser {
+    async fn open(address: &str) -> Self {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| {
+            let line = line.ok()?;
+            let (_, port) = line.split_once("successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        // It goes on talking.
+        std::thread::spawn(move || lines.for_each(drop));
+        let arguments = [
+            "--headless",
+            "--window-size=1920,1080",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+        ];
+        let capabilities = json!({
+            "goog:chromeOptions": { "args": arguments },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let Value::Object(capabilities) = capabilities else {
+            unreachable!("it is one")
+        };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities.into_iter().collect())
+            .connect(&format!("http://127.0.0.1:{}", port.unwrap()))
+            .await
+            .unwrap();
+        let browser = Self { driver, client };
+        browser.client.goto(address).await.unwrap();
+        browser
+    }
+
+    /// What `script` returns.
+    async fn run(&self, script: &str) -> Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
+    /// Waits until the expression is true.
+    async fn until(&self, expression: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.run(&format!("return !!({expression})")).await != true {
+            assert!(Instant::now() < deadline, "never: {expression}");
+        }
+    }
+
+    async fn click(&self, css: &str) {
+        let found = self.client.wait().for_element(Locator::Css(css)).await;
+        found.unwrap().click().await.unwrap();
+    }
+
+    /// Answers the question for the admin token.
+    async fn give_token(&self, token: &str) {
+        self.until("document.getElementById('token').open").await;
+        let input = self.client.find(Locator::Id("token-input")).await.unwrap();
+        input.send_keys(token).await.unwrap();
+        self.click("#token button[value=send]").await;
+    }
+
+    /// Moves the slider of a setting, as a hand does.
+    async fn slide(&self, setting: &str, value: &str) {
+        self.run(&format!(
+            "const slider = document.querySelector('#steps [aria-label=\"{setting}, slider\"]');
+             slider.value = {value};
+             slider.dispatchEvent(new Event('input', {{ bubbles: true }}));"
+        ))
+        .await;
+    }
+
+    /// The mean colour of the picture's upper left corner is like this.
+    async fn until_corner(&self, condition: &str) {
+        self.until(&format!(
+            "(() => {{
+                const image = document.querySelector('.picture img');
+                if (!image?.naturalWidth) return false;
+                const canvas = document.createElement('canvas');
+                canvas.width = canvas.height = 32;
+                const context = canvas.getContext('2d');
+                context.drawImage(image, 16, 16, 32, 32, 0, 0, 32, 32);
+                const [red, green, blue] = context.getImageData(16, 16, 1, 1).data;
+                return {condition};
+            }})()"
+        ))
+        .await;
+    }
+
+    /// What the console complains of.
+    async fn complaints(&self) -> Vec<String> {
+        let entries = self.client.issue_cmd(Console).await.unwrap();
+        let entries = entries.as_array().unwrap().iter();
+        entries
+            .filter(|entry| matches!(entry["level"].as_str(), Some("SEVERE" | "WARNING")))
+            .map(|entry| entry["message"].to_string())
+            .collect()
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // It ends its browser with it; it may have ended already.
+        self.driver.kill().ok();
+        self.driver.wait().ok();
+    }
+}
+
+fn server() -> Server {
+    let folder = Folder::with(
+        "admin-token: { env: TEST_TOKEN }
+filter-folder: uploaded
+streams:
+  front:
+    filters:
+      - use: watermark
+        with: { image: logo.png, position: top-left, margin: 0 }
+      - use: timestamp
+        with: { position: bottom }
+  back: { source: { stream: front } }
+",
+    );
+    folder.write("logo.png", png(64, 64, [255, 0, 0, 255]));
+    Server::start(folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn somebody_watches_and_changes_the_chain() {
+    let server = server();
+    let address = format!("http://{}/", server.address);
+    let browser = Browser::open(&address).await;
+    // Two streams on the wall, of which one is made large.
+    browser
+        .until("[...document.querySelectorAll('.picture img')].filter((image) => image.naturalWidth > 0).length === 2")
+        .await;
+    browser.click("a[href='#front']").await;
+    browser.until_corner("red > 200 && green < 60").await;
+    browser
+        .until("document.querySelectorAll('#steps input[type=range]').length >= 4")
+        .await;
+    // Refused without the token.
+    browser.slide("opacity", "0.5").await;
+    browser.until("document.getElementById('token').open").await;
+    browser.click("#token button[value='']").await;
+    browser
+        .until(
+            "document.querySelector('.step .refusal').textContent.includes('need the admin token')",
+        )
+        .await;
+    // With it, the picture changes.
+    browser.slide("opacity", "0").await;
+    browser.give_token(TOKEN).await;
+    browser.until_corner("red < 120").await;
+    // The server says what is wrong, where it was done.
+    browser
+        .run(
+            "const number = document.querySelector('#steps input[id$=opacity]');
+             number.value = 7;
+             number.dispatchEvent(new Event('input', { bubbles: true }));",
+        )
+        .await;
+    browser
+        .until("document.querySelector('.step .refusal').textContent.includes('opacity')")
+        .await;
+    // Moved, switched off, removed.
+    browser.click(".step:first-child .down").await;
+    browser
+        .until("document.querySelector('.step:first-child .step-name').textContent === 'timestamp'")
+        .await;
+    browser.click(".step:first-child .enabled").await;
+    browser
+        .until("document.querySelector('.step:first-child').dataset.state === 'off'")
+        .await;
+    browser.click(".step:first-child .remove").await;
+    browser
+        .until("document.querySelectorAll('.step').length === 1")
+        .await;
+    // Added from the catalogue, and dropped on the page.
+    browser.click("#add").await;
+    browser
+        .run(
+            "const choice = document.getElementById('filter-choice');
+             choice.value = 'timestamp';
+             choice.dispatchEvent(new Event('change', { bubbles: true }));",
+        )
+        .await;
+    browser.click("#catalogue .add-step").await;
+    browser
+        .until("document.querySelectorAll('.step').length === 2")
+        .await;
+    let module = json!(overlay(UNCHANGED));
+    let drop_file = "const files = new DataTransfer();
+        files.items.add(new File([new Uint8Array(arguments[0])], 'own.wasm'));
+        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true }));";
+    browser
+        .client
+        .execute(drop_file, vec![module])
+        .await
+        .unwrap();
+    browser
+        .until("document.querySelector('.step:last-child .step-name').textContent === './uploaded/own.wasm'")
+        .await;
+    let file = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
+    assert!(file.contains("opacity: 0"), "{file}");
+    assert!(file.contains("- use: ./uploaded/own.wasm"), "{file}");
+    // The refused change is what the browser tells of by itself.
+    let complaints = browser.complaints().await;
+    let others: Vec<_> = complaints
+        .iter()
+        .filter(|text| !text.contains("422"))
+        .collect();
+    assert!(others.is_empty(), "{others:?}");
+    // A wrong file is told of; so is a server that is gone.
+    std::fs::write(server.folder().join("pipeline.yaml"), "streams: [").unwrap();
+    browser
+        .until("document.querySelector('#wrong-file pre').textContent.includes('pipeline.yaml:1')")
+        .await;
+    drop(server);
+    browser
+        .until("!document.getElementById('trouble').hidden")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn it_moves_and_fits_every_window() {
+    let server = server();
+    let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
+    browser
+        .until("document.querySelector('.picture img')?.naturalWidth === 1280")
+        .await;
+    // What is seen now is another picture a moment later.
+    browser
+        .run(
+            "window.look = () => {
+                const canvas = document.createElement('canvas');
+                canvas.width = 320;
+                canvas.height = 180;
+                canvas.getContext('2d').drawImage(document.querySelector('.picture img'), 0, 0, 320, 180);
+                return canvas.toDataURL();
+            };
+            window.first = window.look();",
+        )
+        .await;
+    browser.until("window.look() !== window.first").await;
+    for width in [390, 1024, 1920] {
+        browser.client.set_window_size(width, 900).await.unwrap();
+        for view in ["#front", "#"] {
+            browser
+                .run(&format!("location.hash = '{view}'; return 0"))
+                .await;
+            browser
+                .until("document.documentElement.scrollWidth <= window.innerWidth")
+                .await;
+        }
+    }
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    // Everything that it loaded came from this server, and is small.
+    let loaded = browser
+        .run("return performance.getEntriesByType('resource').map((entry) => [entry.name, entry.decodedBodySize])")
+        .await;
+    let own = format!("http://{}/", server.address);
+    let mut assets = 0;
+    for entry in loaded.as_array().unwrap() {
+        let name = entry[0].as_str().unwrap();
+        assert!(name.starts_with(&own), "{name}");
+        if name.contains("/static/") {
+            assets += entry[1].as_u64().unwrap();
+        }
+    }
+    assert!((1..100_000).contains(&assets), "{assets} bytes");
+}
