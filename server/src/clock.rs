@@ -126,11 +126,22 @@ pub mod fake {
         /// Resolves once somebody sleeps until `after` from now or later, so that a test advances the
         /// clock only when the sleeper is there.
         pub async fn sleeper(&self, after: Duration) {
+            self.sleepers(after, 1).await;
+        }
+
+        /// The same for so many of them.
+        pub async fn sleepers(&self, after: Duration, count: usize) {
             let wanted = self.now() + after;
-            loop {
-                if self.sleepers.lock().unwrap().contains(&wanted) {
-                    return;
-                }
+            let is_wanted = |deadline: &&Instant| **deadline == wanted;
+            while self
+                .sleepers
+                .lock()
+                .unwrap()
+                .iter()
+                .filter(is_wanted)
+                .count()
+                < count
+            {
                 tokio::task::yield_now().await;
             }
         }

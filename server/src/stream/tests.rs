@@ -472,7 +472,12 @@ async fn a_shared_cameras_failure_is_told_by_both() {
         };
         timeout(PATIENCE, told).await.unwrap();
         stage.order(Order::Frame(b"b"));
-        stage.pass(Duration::from_millis(500)).await;
+        // Both pause before they try again.
+        let pause = Duration::from_millis(500);
+        timeout(PATIENCE, stage.clock.sleepers(pause, 2))
+            .await
+            .unwrap();
+        stage.clock.advance(pause);
         stage.until(|report| report.state == State::Running).await;
         while any(&mut viewer).await.jpeg != [HEAD, b"b", END].concat() {}
     }
