@@ -86,7 +86,7 @@ fn addresses_that_clients_know_serve_the_first_stream() {
 #[test]
 fn unknown_names_get_the_list() {
     let server = recording("");
-    for target in ["/font.mjpeg", "/nothing", "/static/nothing", "/api/nothing"] {
+    for target in ["/font.mjpeg", "/nothing", "/static/nothing"] {
         let response = server.get(target);
         assert_eq!(response.status, 404, "{target}");
         let text = response.text();
@@ -98,7 +98,8 @@ fn unknown_names_get_the_list() {
     let response = server.get("/?action=dance");
     assert_eq!(response.status, 400);
     assert!(response.text().contains("`dance`"));
-    assert_eq!(request(server.address, "POST", "/front.jpg").status, 405);
+    // Whatever isn't reading is for admins alone, of whom there are none.
+    assert_eq!(request(server.address, "POST", "/front.jpg").status, 403);
 }
 
 #[test]
@@ -154,6 +155,9 @@ fn the_page_brings_all_its_parts() {
     for attribute in ["href=\"", "src=\""] {
         for rest in page.split(attribute).skip(1) {
             let target = rest.split('"').next().unwrap();
+            if target == "#" {
+                continue;
+            }
             assert!(target.starts_with('/'), "{target} is not the server's own");
             assert_eq!(server.get(target).status, 200, "{target}");
             parts += 1;

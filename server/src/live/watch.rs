@@ -40,7 +40,8 @@ pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
             tokio::select! {
                 biased;
                 () = stirred.notified() => {}
-                () = quiet => break,
+                // A file that has become empty is about to be written.
+                () = quiet => if !is_being_written(&look(known.keys()), &known) { break },
             }
         }
         if look(known.keys()) != known {
@@ -66,6 +67,11 @@ async fn reload(
         }
         files = named;
     }
+}
+
+fn is_being_written(now: &BTreeMap<PathBuf, State>, known: &BTreeMap<PathBuf, State>) -> bool {
+    let mut states = now.iter();
+    states.any(|(path, state)| matches!(state, Some((_, 0, _))) && known.get(path) != Some(state))
 }
 
 /// What tells whether a file has changed; nothing where there is none.
