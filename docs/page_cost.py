@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """What open pages cost the server: 20 of them that ask each second as the page does, 20 that listen to events, and a scrape of
 the metrics every 5 s, against a running server on 127.0.0.1:8080 without other viewers. Linux only.
 
