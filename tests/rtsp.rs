@@ -78,8 +78,8 @@ fn a_camera_is_seen_goes_and_comes_back() {
 #[test]
 #[ignore = "needs ffmpeg and GStreamer's RTSP server"]
 fn size_rate_and_transport_are_as_asked_for() {
-    let camera = RtspCamera::start(0, &[]);
     for transport in ["tcp", "udp"] {
+        let camera = RtspCamera::start(0, &[]);
         let server = server(
             &camera,
             &format!(", transport: {transport}, size: 160x120, fps: 5, hardware: auto"),

@@ -2,12 +2,14 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 /// Long enough for a busy machine, short enough to fail.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// No test watches for longer: what it waits for will never come.
+const LONGEST_WATCH: Duration = Duration::from_secs(180);
 
 pub struct Response {
     pub status: u16,
@@ -116,6 +118,7 @@ impl Part {
 pub struct Mjpeg {
     pub response: Response,
     boundary: String,
+    give_up: Instant,
 }
 
 impl Mjpeg {
@@ -126,11 +129,19 @@ impl Mjpeg {
         let (kind, boundary) = content_type.split_once("; boundary=").unwrap();
         assert_eq!(kind, "multipart/x-mixed-replace");
         let boundary = format!("--{boundary}");
-        Self { response, boundary }
+        Self {
+            response,
+            boundary,
+            give_up: Instant::now() + LONGEST_WATCH,
+        }
     }
 
     /// `None` after the closing boundary.
     pub fn next(&mut self) -> Option<Part> {
+        assert!(
+            Instant::now() < self.give_up,
+            "the picture that is waited for never comes"
+        );
         let body = &mut self.response.body;
         let mut boundary = line(body);
         while boundary.is_empty() {

@@ -13,7 +13,9 @@ server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service(sys.argv[1])
 factory = GstRtspServer.RTSPMediaFactory()
-factory.set_shared(True)
+# A pipeline for each client: one that is shared is asked for its rate by the next client while it still ends for the last, of
+# which GStreamer 1.22 dies.
+factory.set_shared(False)
 # As security cameras send it; a key frame each second.
 factory.set_launch(
     "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=20/1"
