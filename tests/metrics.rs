@@ -48,6 +48,15 @@ fn the_numbers_are_those_of_the_api() {
         spliced >= 20.0 && spliced <= sample(&text, "mattebox_frames_received_total{stream=\"s\"}")
     );
     assert!(sample(&text, "mattebox_served_bytes_total{stream=\"s\"}") > 20.0 * 10_000.0);
+    let sent = |kind: &str| {
+        sample(
+            &text,
+            &format!("mattebox_sent_{kind}_total{{stream=\"s\"}}"),
+        )
+    };
+    assert!(sent("frames") >= 20.0 && sent("bytes") > sent("frames") * 10_000.0);
+    let camera = "mattebox_source_open{stream=\"s\",driver=\"demo\"}";
+    assert_eq!(sample(&text, camera), 1.0);
     let step = "{stream=\"s\",step=\"1\",filter=\"timestamp\"";
     let calls = sample(
         &text,
@@ -70,6 +79,10 @@ fn the_numbers_are_those_of_the_api() {
         0.0
     );
     assert_eq!(sample(&text, "mattebox_pipeline_valid"), 1.0);
+    drop(viewer);
+    server.until("s", |report| report["viewers"] == 0);
+    let viewers = "mattebox_stream_viewers{stream=\"s\"}";
+    assert_eq!(sample(&server.get("/metrics").text(), viewers), 0.0);
     // A wrong file.
     assert_eq!(server.get("/readyz").status, 200);
     std::fs::write(server.folder().join("pipeline.yaml"), "streams: 5\n").unwrap();

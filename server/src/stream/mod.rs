@@ -63,6 +63,7 @@ pub struct Rules {
 pub struct Viewer {
     newest: watch::Receiver<Option<Arc<ServedFrame>>>,
     is_new: bool,
+    status: Status,
     shutdown: CancellationToken,
     _watching: Watching,
 }
@@ -113,6 +114,7 @@ impl Stream {
         Viewer {
             newest: self.served.subscribe(),
             is_new: true,
+            status: self.status.clone(),
             shutdown: self.shutdown.clone(),
             _watching: self.demand.watch(Watcher::Viewer),
         }
@@ -187,7 +189,9 @@ impl Viewer {
     /// that is there, so that nobody waits for a slow camera's next. `None` when the stream has ended.
     pub async fn next(&mut self) -> Option<Arc<ServedFrame>> {
         let shutdown = self.shutdown.clone();
-        shutdown.run_until_cancelled(self.newer()).await.flatten()
+        let frame = shutdown.run_until_cancelled(self.newer()).await.flatten()?;
+        self.status.frame_sent(&frame.jpeg);
+        Some(frame)
     }
 
     async fn newer(&mut self) -> Option<Arc<ServedFrame>> {

@@ -92,6 +92,10 @@ pub struct Report {
     pub frames_broken: u64,
     /// Bytes of the frames that came out of the chain, each counted once however many watch.
     pub bytes_out: u64,
+    /// Frames that were handed to viewers, each counted for every one of them.
+    pub frames_sent: u64,
+    /// Bytes of those.
+    pub bytes_sent: u64,
     /// Frames that were skipped since newer ones were there.
     pub frames_skipped: u64,
     /// Frames served, for each path.
@@ -125,6 +129,8 @@ struct Counters {
     frames_broken: u64,
     frames_skipped: u64,
     bytes_out: u64,
+    frames_sent: u64,
+    bytes_sent: u64,
     paths: BTreeMap<Path, u64>,
     newest: Option<Newest>,
     /// The camera has failed or ended and not given a frame since.
@@ -163,6 +169,8 @@ impl Status {
                 frames_broken: 0,
                 frames_skipped: 0,
                 bytes_out: 0,
+                frames_sent: 0,
+                bytes_sent: 0,
                 paths: Path::ALL.map(|path| (path, 0)).into(),
                 newest: None,
                 camera_is_out: false,
@@ -273,6 +281,13 @@ impl Status {
         self.works();
     }
 
+    /// A viewer takes this picture.
+    pub fn frame_sent(&self, jpeg: &[u8]) {
+        let mut counters = self.lock();
+        counters.frames_sent += 1;
+        counters.bytes_sent += jpeg.len() as u64;
+    }
+
     /// A frame was dropped; `true` if the reason is news.
     pub fn frame_dropped(&self, why: &str) -> bool {
         self.lock().frames_dropped += 1;
@@ -315,6 +330,8 @@ impl Status {
             frames_broken: counters.frames_broken,
             frames_skipped: counters.frames_skipped,
             bytes_out: counters.bytes_out,
+            frames_sent: counters.frames_sent,
+            bytes_sent: counters.bytes_sent,
             paths: counters.paths.clone(),
             filters: makeup.steps.iter().map(StepStatus::report).collect(),
             stream_url: format!("/{name}.mjpeg"),

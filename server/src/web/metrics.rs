@@ -121,10 +121,13 @@ fn families(live: &Live) -> Vec<MetricFamily> {
 struct StreamFamilies {
     viewers: Family,
     state: Family,
+    source_open: Family,
     frames_in: Family,
     frames_out: Family,
     frames_dropped: Family,
     bytes_out: Family,
+    frames_sent: Family,
+    bytes_sent: Family,
     step: Family,
     step_errors: Family,
     step_restarts: Family,
@@ -139,6 +142,7 @@ impl StreamFamilies {
                 "mattebox_stream_state",
                 "1 for what the stream does, 0 for all else.",
             ),
+            source_open: Family::gauge("mattebox_source_open", "Whether the camera is open."),
             frames_in: Family::counter("mattebox_frames_received_total", "Frames from the camera."),
             frames_out: Family::counter(
                 "mattebox_frames_served_total",
@@ -151,6 +155,14 @@ impl StreamFamilies {
             bytes_out: Family::counter(
                 "mattebox_served_bytes_total",
                 "Bytes of the frames out of the chain, each counted once however many watch.",
+            ),
+            frames_sent: Family::counter(
+                "mattebox_sent_frames_total",
+                "Frames handed to viewers, each counted for every one of them.",
+            ),
+            bytes_sent: Family::counter(
+                "mattebox_sent_bytes_total",
+                "Bytes of the frames handed to viewers, each counted for every one of them.",
             ),
             step: Family::new(
                 MetricType::HISTOGRAM,
@@ -185,6 +197,9 @@ impl StreamFamilies {
             self.frames_out
                 .add(&[name, ("path", path.name())], *count as f64);
         }
+        let is_open = f64::from(u8::from(stream.conditions().borrow().captures));
+        self.source_open
+            .add(&[name, ("driver", report.driver)], is_open);
         for (reason, count) in [
             ("broken", report.frames_broken),
             ("failed", report.frames_dropped - report.frames_broken),
@@ -194,6 +209,8 @@ impl StreamFamilies {
                 .add(&[name, ("reason", reason)], count as f64);
         }
         self.bytes_out.add(&[name], report.bytes_out as f64);
+        self.frames_sent.add(&[name], report.frames_sent as f64);
+        self.bytes_sent.add(&[name], report.bytes_sent as f64);
         for step in stream.steps() {
             let id = step.id.to_string();
             let labels = [
@@ -214,10 +231,13 @@ impl StreamFamilies {
         let all = [
             self.viewers,
             self.state,
+            self.source_open,
             self.frames_in,
             self.frames_out,
             self.frames_dropped,
             self.bytes_out,
+            self.frames_sent,
+            self.bytes_sent,
             self.step,
             self.step_errors,
             self.step_restarts,
