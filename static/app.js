@@ -3,6 +3,7 @@
 import { get } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
+import { advise } from "./dom.js";
 
 const POLL_MS = 1000;
 // Browsers open six connections to a server at most; the page itself needs one or two of them.
@@ -119,5 +120,10 @@ async function pollForever() {
 }
 
 document.addEventListener("visibilitychange", shareConnections);
-window.addEventListener("hashchange", () => pipeline && show());
+window.addEventListener("hashchange", () => {
+  advise("");
+  if (pipeline) {
+    show();
+  }
+});
 pollForever();

@@ -1,7 +1,7 @@
 // New steps: chosen from the catalogue, or dropped on the page as a .wasm file.
 
 import { change } from "./api.js";
-import { announce, make } from "./dom.js";
+import { advise, announce, make } from "./dom.js";
 import { Form } from "./form.js";
 import { words } from "./step.js";
 
@@ -29,6 +29,8 @@ export class Catalogue {
   #open(use) {
     const options = this.chain.filters.map((filter) => make("option", { value: filter.use, textContent: filter.use }));
     this.#part("filter-choice").replaceChildren(...options);
+    const unusable = this.chain.unusable.map((file) => make("li", { textContent: file.error }));
+    this.#part("unusable").replaceChildren(...unusable);
     this.#choose(use ?? this.chain.filters[0]?.use);
     this.#dialog.showModal();
   }
@@ -64,12 +66,19 @@ export class Catalogue {
   /** Keeps the module on the server, and offers to add it to the chain. */
   async #upload(file) {
     this.#part("upload").value = "";
-    if (!file || !this.chain.name) {
+    if (!file) {
       return;
     }
+    if (!this.chain.name) {
+      advise("Make a stream large first, by its name: the filter is added to that stream's chain.");
+      return;
+    }
+    advise("");
     if (!this.#dialog.open) {
       this.#open();
     }
+    // The largest take some seconds.
+    this.#part("summary").textContent = `${file.name} is sent to the server, which checks it …`;
     try {
       const { use } = await change("PUT", `/api/filters/${encodeURIComponent(file.name)}`, file);
       await this.reload();

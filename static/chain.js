@@ -9,8 +9,8 @@ const DRAGGED = "application/x-mattebox-step";
 export class ChainPanel {
   #steps = new Map();
   #order = [];
-  #filters = [];
-  #revision = null;
+  #catalogue = { filters: [], unusable: [] };
+  #version = null;
 
   /** `refresh` asks the server again how things are. */
   constructor(refresh) {
@@ -31,7 +31,12 @@ export class ChainPanel {
   }
 
   get filters() {
-    return this.#filters;
+    return this.#catalogue.filters;
+  }
+
+  /** Files that should be filters, and are none. */
+  get unusable() {
+    return this.#catalogue.unusable;
   }
 
   place(step) {
@@ -50,8 +55,10 @@ export class ChainPanel {
       this.#steps.clear();
       this.list.replaceChildren();
     }
-    if (pipeline && pipeline.revision !== this.#revision) {
-      this.#revision = pipeline.revision;
+    // A module can be replaced by one with other settings while the pipeline file stays as it is.
+    const version = pipeline && `${pipeline.revision} ${pipeline.reloads}`;
+    if (version !== this.#version) {
+      this.#version = version;
       this.#load();
     }
     const mayChange = access !== "off";
@@ -87,20 +94,19 @@ export class ChainPanel {
   }
 
   #schema(use) {
-    return this.#filters.find((filter) => filter.use === use)?.schema;
+    return this.filters.find((filter) => filter.use === use)?.schema;
   }
 
   async #load() {
     try {
-      this.#filters = (await get("/api/filters")).filters;
+      this.#catalogue = await get("/api/filters");
     } catch {
       // The page says already that the connection is lost; the next time will do.
-      this.#revision = null;
+      this.#version = null;
       return;
     }
-    for (const element of this.list.children) {
-      const step = this.#steps.get(Number(element.dataset.id));
-      step?.setSchema(this.#schema(step.element.querySelector(".step-name").textContent));
+    for (const step of this.#steps.values()) {
+      step.setSchema(this.#schema(step.use));
     }
   }
 

@@ -18,3 +18,10 @@ export function make(tag, properties = {}, ...children) {
 export function announce(text) {
   document.getElementById("announcement").textContent = text;
 }
+
+/** Tells people what they can do instead; an empty text takes it back. */
+export function advise(text) {
+  const advice = document.getElementById("advice");
+  advice.hidden = text === "";
+  advice.textContent = text;
+}

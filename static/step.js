@@ -1,7 +1,7 @@
 // One step of the chain beside a large stream: how it is, and all that can be done with it.
 
 import { change } from "./api.js";
-import { announce, make } from "./dom.js";
+import { announce } from "./dom.js";
 import { Form } from "./form.js";
 import { Graph } from "./graph.js";
 
@@ -10,6 +10,8 @@ const STATES = { running: "works", failing: "fails", off: "is switched off" };
 export class Step {
   #report;
   #form = null;
+  #schema = "";
+  #mayChange = false;
   #graph = new Graph();
   #wanted = null;
   #isSending = false;
@@ -23,7 +25,6 @@ export class Step {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.id = report.id;
     this.#part("step-name").textContent = report.use;
-    this.#part("step-name").title = `${report.name} ${report.version}, ${report.kind}`;
     this.#part("step-graph").append(this.#graph.element);
     this.#part("enabled").addEventListener("change", (event) => this.#send({ enabled: event.target.checked }));
     this.#part("up").addEventListener("click", () => this.move(this.chain.place(this) - 1));
@@ -44,17 +45,27 @@ export class Step {
     return `${this.chain.url}/steps/${this.id}`;
   }
 
+  get use() {
+    return this.#report.use;
+  }
+
+  /** Makes the form, and another one when the filter has become another. */
   setSchema(schema) {
-    if (this.#form || !schema) {
+    const text = JSON.stringify(schema ?? null);
+    if (!schema || text === this.#schema) {
       return;
     }
+    this.#schema = text;
     this.#form = new Form(schema, (key, value) => this.#send({ with: { [key]: value } }));
+    this.#form.disable(!this.#mayChange);
     this.#part("step-form").replaceChildren(this.#form.element);
     this.#showSettings();
   }
 
   show(report, mayChange) {
     this.#report = report;
+    this.#mayChange = mayChange;
+    this.#part("step-name").title = `${report.name} ${report.version}, ${report.kind}`;
     this.element.dataset.state = report.state;
     const ms = this.#graph.add(report);
     const time = report.enabled && ms !== undefined ? `${ms.toFixed(2)} ms a frame` : "";

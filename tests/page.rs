@@ -11,10 +11,10 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use url::{ParseError, Url};
 
-use crate::support::Folder;
 use crate::support::hostile::{UNCHANGED, overlay};
 use crate::support::picture::png;
 use crate::support::server::{Server, TOKEN};
+use crate::support::{Folder, repository};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -114,6 +114,24 @@ impl Browser {
         .await;
     }
 
+    /// Drops a module on the page, as a file from the desktop.
+    async fn drop_module(&self) {
+        let drop_file = "const files = new DataTransfer();
+            files.items.add(new File([new Uint8Array(arguments[0])], 'own.wasm'));
+            document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true }));";
+        let module = json!(overlay(UNCHANGED));
+        let done = self.client.execute(drop_file, vec![module]).await;
+        done.unwrap();
+    }
+
+    /// The chain's first step is one of this filter.
+    async fn until_first(&self, filter: &str) {
+        self.until(&format!(
+            "document.querySelector('.step:first-child .step-name').textContent === '{filter}'"
+        ))
+        .await;
+    }
+
     /// The mean colour of the picture's upper left corner is like this.
     async fn until_corner(&self, condition: &str) {
         self.until(&format!(
@@ -150,7 +168,7 @@ impl Drop for Browser {
     }
 }
 
-fn server() -> Server {
+fn folder() -> Folder {
     let folder = Folder::with(
         "admin-token: { env: TEST_TOKEN }
 filter-folder: uploaded
@@ -165,7 +183,11 @@ streams:
 ",
     );
     folder.write("logo.png", png(64, 64, [255, 0, 0, 255]));
-    Server::start(folder)
+    folder
+}
+
+fn server() -> Server {
+    Server::start(folder())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,11 +196,18 @@ async fn somebody_watches_and_changes_the_chain() {
     let server = server();
     let address = format!("http://{}/", server.address);
     let browser = Browser::open(&address).await;
-    // Two streams on the wall, of which one is made large.
+    // Two streams on the wall, of which one is made large. A module that is dropped there has no chain to go to.
     browser
         .until("[...document.querySelectorAll('.picture img')].filter((image) => image.naturalWidth > 0).length === 2")
         .await;
+    browser.drop_module().await;
+    browser
+        .until("document.getElementById('advice').textContent.includes('large')")
+        .await;
     browser.click("a[href='#front']").await;
+    browser
+        .until("document.getElementById('advice').hidden")
+        .await;
     browser.until_corner("red > 200 && green < 60").await;
     browser
         .until("document.querySelectorAll('#steps input[type=range]').length >= 4")
@@ -207,11 +236,23 @@ async fn somebody_watches_and_changes_the_chain() {
     browser
         .until("document.querySelector('.step .refusal').textContent.includes('opacity')")
         .await;
-    // Moved, switched off, removed.
+    // Moved by a button and back by hand, moved again; switched off, removed.
     browser.click(".step:first-child .down").await;
+    browser.until_first("timestamp").await;
     browser
-        .until("document.querySelector('.step:first-child .step-name').textContent === 'timestamp'")
+        .run(
+            "const [first, second] = document.querySelectorAll('.step');
+             const dataTransfer = new DataTransfer();
+             const drag = (name, on) => on.dispatchEvent(new DragEvent(name, { dataTransfer, bubbles: true }));
+             drag('dragstart', first.querySelector('.handle'));
+             drag('dragover', second);
+             drag('drop', second);
+             drag('dragend', first.querySelector('.handle'));",
+        )
         .await;
+    browser.until_first("watermark").await;
+    browser.click(".step:first-child .down").await;
+    browser.until_first("timestamp").await;
     browser.click(".step:first-child .enabled").await;
     browser
         .until("document.querySelector('.step:first-child').dataset.state === 'off'")
@@ -233,15 +274,7 @@ async fn somebody_watches_and_changes_the_chain() {
     browser
         .until("document.querySelectorAll('.step').length === 2")
         .await;
-    let module = json!(overlay(UNCHANGED));
-    let drop_file = "const files = new DataTransfer();
-        files.items.add(new File([new Uint8Array(arguments[0])], 'own.wasm'));
-        document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true }));";
-    browser
-        .client
-        .execute(drop_file, vec![module])
-        .await
-        .unwrap();
+    browser.drop_module().await;
     browser
         .until("document.querySelector('.step:last-child .step-name').textContent === './uploaded/own.wasm'")
         .await;
@@ -260,10 +293,50 @@ async fn somebody_watches_and_changes_the_chain() {
     browser
         .until("document.querySelector('#wrong-file pre').textContent.includes('pipeline.yaml:1')")
         .await;
+    let address = server.address.to_string();
     drop(server);
     browser
         .until("!document.getElementById('trouble').hidden")
         .await;
+    // It comes back, and so do its pictures.
+    let _server = Server::start_with(folder(), |command| {
+        command.args(["--listen", &address]);
+    });
+    browser
+        .until("document.getElementById('trouble').hidden && document.getElementById('wrong-file').hidden")
+        .await;
+    browser.until_corner("red > 200 && green < 60").await;
+}
+
+/// Whoever writes a filter builds it again and again while looking at the page.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_replaced_module_has_another_form() {
+    let prebuilt = |name: &str| std::fs::read(repository("filters/prebuilt").join(name)).unwrap();
+    let folder = Folder::with(
+        "streams: { s: { filters: [{ use: ./own.wasm, with: { format: hello } }] } }\n",
+    );
+    folder.write("own.wasm", prebuilt("text.wasm"));
+    let server = Server::start(folder);
+    let browser = Browser::open(&format!("http://{}/", server.address)).await;
+    let has_zone = "document.querySelector('.step-form [id$=-timezone]')";
+    browser
+        .until("document.querySelector('.step-form [id$=-format]')?.value === 'hello'")
+        .await;
+    assert_eq!(
+        browser.run(&format!("return {has_zone}")).await,
+        Value::Null
+    );
+    std::fs::write(server.folder().join("own.wasm"), prebuilt("timestamp.wasm")).unwrap();
+    browser.until(has_zone).await;
+    browser
+        .until("document.querySelector('.step-form [id$=-format]').value === 'hello'")
+        .await;
+    // Nobody may change it here, and the page says so.
+    browser
+        .until("document.querySelector('.step-form [id$=-format]').disabled && !document.getElementById('read-only').hidden")
+        .await;
+    assert_eq!(browser.complaints().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
