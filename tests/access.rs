@@ -150,13 +150,30 @@ fn every_address_as_everybody() {
         };
         fine.reads(None);
     }
-    // The admin.
     let admin = Client {
         host: client.host.clone(),
         token: Some(TOKEN),
         origin: Some(&own),
         ..client
     };
+    // Somebody with a wrong token may do no more. Forgiven each time, so that it isn't the throttle that refuses.
+    let wrong = Client {
+        host: client.host.clone(),
+        token: Some("wrong"),
+        ..client
+    };
+    for (method, target, usual) in READING {
+        let checks_it = target == "/api/access";
+        let status = if checks_it { 401 } else { usual };
+        assert_eq!(wrong.send(method, target).status, status, "{target}");
+    }
+    for (method, target, _) in CHANGING {
+        assert_eq!(admin.send("GET", "/api/access").status, 200);
+        let response = wrong.send(method, target);
+        assert_eq!(response.status, 401, "{method} {target}");
+        assert_eq!(response.header("www-authenticate"), Some("Bearer"));
+    }
+    // The admin.
     admin.reads_for_admin();
     for (method, target, status) in CHANGING {
         assert_eq!(
@@ -166,11 +183,7 @@ fn every_address_as_everybody() {
         );
     }
     // Somebody who guesses.
-    let wrong = Client {
-        host: client.host.clone(),
-        token: Some("wrong"),
-        ..client
-    };
+    assert_eq!(admin.send("GET", "/api/access").status, 200);
     for _ in 0..5 {
         assert_eq!(wrong.send("POST", "/api/streams/s/restart").status, 401);
     }

@@ -320,47 +320,101 @@ fn the_api_is_described() {
     assert_eq!(operations.len(), 20, "each has a name of its own");
 }
 
+/// Adds steps to `front`, changes each, and takes all but the first away again.
+fn change_much(server: &Server, name: &str) {
+    for turn in 0..5 {
+        let format = format!("{name}.{turn}");
+        let add = json!({"use": "text", "with": {"format": format}});
+        let steps = "/api/streams/front/steps";
+        let added = done(
+            server.change("POST", &format!("{steps}?position=0"), &add),
+            201,
+        );
+        assert_eq!(added["settings"]["format"], format);
+        let target = format!("{steps}/{}", added["id"]);
+        let patch = json!({"with": {"size": 20 + turn}});
+        let changed = done(server.change("PATCH", &target, &patch), 200);
+        assert_eq!(
+            changed["settings"],
+            json!({"format": format, "size": 20 + turn})
+        );
+        if turn > 0 {
+            done(server.change("DELETE", &target, &Value::Null), 204);
+        }
+    }
+}
+
+/// What the steps of `front` are set to, in order.
+fn settings(server: &Server) -> Vec<Value> {
+    let report = server.report("front");
+    let filters = report["filters"].as_array().unwrap().iter();
+    filters.map(|filter| filter["settings"].clone()).collect()
+}
+
+/// Of `names`, those that [`change_much`] had leave one step each.
+fn left(server: &Server, names: &[&str]) {
+    let settings = settings(server);
+    assert_eq!(settings.len(), names.len() + 2);
+    let mut left: Vec<_> = settings[..names.len()]
+        .iter()
+        .map(|settings| settings["format"].as_str().unwrap())
+        .collect();
+    left.sort();
+    let expected: Vec<_> = names.iter().map(|name| format!("{name}.0")).collect();
+    assert_eq!(left, expected);
+    let file = file(server);
+    assert!(file.contains("# the time, for the police"), "{file}");
+    assert_eq!(file.matches("- use: text").count(), names.len(), "{file}");
+}
+
 #[test]
 fn many_change_at_once() {
     let server = server();
     let mut viewer = server.watch("front");
     viewer.next().unwrap();
+    let names = ["a", "b", "c", "d", "e", "f", "g", "h"];
     thread::scope(|scope| {
-        for number in 0..8 {
+        for name in names {
             let server = &server;
-            scope.spawn(move || {
-                for turn in 0..5 {
-                    let add =
-                        json!({"use": "text", "with": {"format": format!("{number}.{turn}")}});
-                    let added = done(
-                        server.change("POST", "/api/streams/front/steps?position=0", &add),
-                        201,
-                    );
-                    assert_eq!(added["settings"]["format"], format!("{number}.{turn}"));
-                    let target = format!("/api/streams/front/steps/{}", added["id"]);
-                    done(
-                        server.change("PATCH", &target, &json!({"with": {"size": 20 + turn}})),
-                        200,
-                    );
-                    if turn > 0 {
-                        done(server.change("DELETE", &target, &Value::Null), 204);
-                    }
-                }
-            });
+            scope.spawn(move || change_much(server, name));
         }
     });
-    let report = server.report("front");
-    let filters = report["filters"].as_array().unwrap();
-    assert_eq!(filters.len(), 10);
-    let mut left: Vec<_> = filters[..8]
-        .iter()
-        .map(|f| f["settings"]["format"].as_str().unwrap())
-        .collect();
-    left.sort();
-    assert_eq!(left, (0..8).map(|n| format!("{n}.0")).collect::<Vec<_>>());
+    left(&server, &names);
     viewer.next().unwrap();
-    assert!(file(&server).contains("# the time, for the police"));
-    assert_eq!(file(&server).matches("- use: text").count(), 8);
+}
+
+#[test]
+fn two_servers_of_one_file_lose_nothing() {
+    let first = server();
+    let second = Server::start_with(Folder::new(), |command| {
+        command.current_dir(first.folder());
+    });
+    let mut viewers = [&first, &second].map(|server| server.watch("front"));
+    thread::scope(|scope| {
+        for (name, server) in [
+            ("a", &first),
+            ("b", &second),
+            ("c", &first),
+            ("d", &second),
+            ("e", &first),
+            ("f", &second),
+        ] {
+            scope.spawn(move || change_much(server, name));
+        }
+    });
+    let names = ["a", "b", "c", "d", "e", "f"];
+    // Each hears of the other's last change by way of the file.
+    for server in [&first, &second] {
+        server.until("front", |report| {
+            let filters = report["filters"].as_array().unwrap();
+            filters.len() == names.len() + 2
+        });
+    }
+    left(&first, &names);
+    assert_eq!(settings(&first), settings(&second));
+    for viewer in &mut viewers {
+        viewer.next().expect("nobody is disconnected");
+    }
 }
 
 #[test]
@@ -380,7 +434,15 @@ fn a_filter_is_uploaded_and_used() {
         server.change_by("PUT", "/api/filters/label.wasm", &wasm),
         200,
     );
+    // Somebody has put another file there by hand.
+    let folder = server.folder().join("uploaded");
+    std::fs::write(folder.join("torn.wasm"), &wasm[..999]).unwrap();
     let catalogue = server.get("/api/filters").json();
+    let unusable = catalogue["unusable"].as_array().unwrap();
+    assert_eq!(unusable.len(), 1);
+    assert_eq!(unusable[0]["use"], "./uploaded/torn.wasm");
+    let why = unusable[0]["error"].as_str().unwrap();
+    assert!(why.starts_with("`./uploaded/torn.wasm`: "), "{why}");
     let entries = catalogue["filters"].as_array().unwrap();
     let names: Vec<_> = entries
         .iter()
@@ -466,7 +528,7 @@ fn events_tell_what_happens() {
         loop {
             let mut lines = [String::new(), String::new(), String::new()];
             for line in &mut lines {
-                events.body.read_line(line).unwrap();
+                assert_ne!(events.body.read_line(line).unwrap(), 0, "they end");
             }
             if lines[0] == format!("event: {name}\n") {
                 return serde_json::from_str(lines[1].strip_prefix("data: ").unwrap()).unwrap();

@@ -1,6 +1,7 @@
 //! The pipeline is changed by its files while people watch.
 
 use std::fs;
+use std::io::Write;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -407,6 +408,34 @@ fn a_burst_of_saves_ends_with_the_last() {
     crowd.saw_everything();
     let reloads = reloads(&server);
     assert!(reloads["reloads"].as_u64().unwrap() < 100, "{reloads}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_being_written_is_waited_for() {
+    let server = Server::start(folder("[]"));
+    let crowd = Crowd::new(&server, 20);
+    save(&server, &pipeline("[{ use: timestamp }]"));
+    until_reload(&server, |report| report["reloads"] == 1);
+    let whole = pipeline("[]");
+    // Without `other` it would be a right pipeline too.
+    let (half, rest) = whole.split_at(whole.find("  other:").unwrap());
+    let mut file = fs::File::create(server.folder().join("pipeline.yaml")).unwrap();
+    file.write_all(half.as_bytes()).unwrap();
+    let mut viewer = server.watch("s");
+    for _ in 0..30 {
+        viewer.next().unwrap();
+    }
+    assert_eq!(reloads(&server)["reloads"], 1);
+    file.write_all(rest.as_bytes()).unwrap();
+    drop(file);
+    let report = until_reload(&server, |report| report["reloads"] == 2);
+    assert_eq!(report["failed_reloads"], 0);
+    assert_eq!(server.report("s")["filters"], serde_json::json!([]));
+    assert_eq!(server.get("/other.jpg").status, 200);
+    crowd.saw_everything();
+    let log = server.log();
+    assert!(!log.contains("`other` is removed"), "{log}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //!
 //! `yaml-edit` does it. Since no editor knows all of YAML, the result is read again, and must say what was meant.
 
+use std::panic::catch_unwind;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
@@ -33,6 +34,8 @@ pub enum Part {
     Item(usize),
 }
 
+const BY_HAND: &str = "the pipeline file is written in a way that the server can't change without losing something (an anchor, for instance); change it by hand";
+
 /// Makes `changes` in `text`, one after the other.
 ///
 /// # Errors
@@ -43,11 +46,11 @@ pub fn edit(text: &str, changes: &[Change]) -> Result<String, String> {
     for change in changes {
         let change = simplify(&value, change.clone());
         apply_to_json(&mut value, &change)?;
-        text = apply_to_text(&text, &change)?;
+        // The library may break down over YAML that it doesn't know.
+        text = catch_unwind(|| apply_to_text(&text, &change))
+            .unwrap_or_else(|_| Err(BY_HAND.to_owned()))?;
         if read(&text).as_ref() != Ok(&value) {
-            return Err(
-                "the pipeline file is written in a way that the server can't change without losing something (an anchor, for instance); change it by hand".to_owned(),
-            );
+            return Err(BY_HAND.to_owned());
         }
     }
     Ok(text)

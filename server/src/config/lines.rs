@@ -28,6 +28,7 @@ fn try_move(text: &str, path: &[Part], from: usize, to: usize) -> Option<String>
         return None;
     };
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let line_end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let chunks: Option<Vec<_>> = items
         .iter()
         .map(|item| chunk(&lines, item.span.line - 1))
@@ -45,7 +46,7 @@ fn try_move(text: &str, path: &[Part], from: usize, to: usize) -> Option<String>
             lines
                 .get(chunks[item].clone())?
                 .iter()
-                .map(|line| with_end(line)),
+                .map(|line| with_end(line, line_end)),
         );
         done = place.end;
     }
@@ -84,9 +85,9 @@ fn indent(line: &str) -> usize {
 }
 
 /// The last line of a file may have no end.
-fn with_end(line: &str) -> String {
+fn with_end(line: &str, line_end: &str) -> String {
     match line.ends_with('\n') {
         true => line.to_owned(),
-        false => format!("{line}\n"),
+        false => format!("{line}{line_end}"),
     }
 }

@@ -8,6 +8,25 @@ use super::{ChangeError, Live};
 use crate::config::{FilterRef, Pipeline};
 use crate::filter::{Kind, catalogue};
 
+/// The filters that a step can name. Serialized, it is `/api/filters`.
+#[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
+pub struct Catalogue {
+    /// Those that can be used.
+    pub filters: Vec<CatalogueEntry>,
+    /// Files that can't.
+    pub unusable: Vec<UnusableFilter>,
+}
+
+/// A file that should be a filter, and is none.
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct UnusableFilter {
+    /// What a step would call it.
+    #[serde(rename = "use")]
+    pub use_: String,
+    /// Why it can't be used.
+    pub error: String,
+}
+
 /// A filter that a step can name.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct CatalogueEntry {
@@ -29,29 +48,33 @@ pub struct CatalogueEntry {
 }
 
 impl Live {
-    /// All filters. Files that are none are left out.
+    /// All filters.
     ///
     /// # Errors
     /// The work broke down.
-    pub async fn catalogue(&self) -> Result<Vec<CatalogueEntry>, ChangeError> {
+    pub async fn catalogue(&self) -> Result<Catalogue, ChangeError> {
         self.at_work(|live| {
             let pipeline = live.now().pipeline.clone();
-            let mut workshop = live.0.workshop.lock().expect("no panic while it is held");
+            let mut workshop = live.workshop();
             let loader = workshop.loader();
             loader.look_again();
-            let entries = candidates(&pipeline).into_iter().filter_map(|filter| {
-                let loaded = loader.load(&filter, &pipeline.folder).ok()?;
-                Some(CatalogueEntry {
-                    use_: filter.as_str().to_owned(),
-                    built_in: matches!(filter, FilterRef::BuiltIn(_)),
-                    name: loaded.name().to_owned(),
-                    version: loaded.version().to_owned(),
-                    summary: loaded.summary().to_owned(),
-                    kind: loaded.kind(),
-                    schema: loaded.schema().clone(),
-                })
-            });
-            Ok(entries.collect())
+            let mut catalogue = Catalogue::default();
+            for filter in candidates(&pipeline) {
+                let use_ = filter.as_str().to_owned();
+                match loader.load(&filter, &pipeline.folder) {
+                    Ok(loaded) => catalogue.filters.push(CatalogueEntry {
+                        use_,
+                        built_in: matches!(filter, FilterRef::BuiltIn(_)),
+                        name: loaded.name().to_owned(),
+                        version: loaded.version().to_owned(),
+                        summary: loaded.summary().to_owned(),
+                        kind: loaded.kind(),
+                        schema: loaded.schema().clone(),
+                    }),
+                    Err(error) => catalogue.unusable.push(UnusableFilter { use_, error }),
+                }
+            }
+            Ok(catalogue)
         })
         .await
     }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use super::claim::claim;
 use super::{Live, Running};
 use crate::config::{Change, ConfigError, Pipeline, edit};
 use crate::filter::{Filter, Module};
@@ -20,6 +21,8 @@ pub enum ChangeError {
     Wrong(ConfigError),
     /// What was sent is wrong.
     Invalid(String),
+    /// Somebody else is changing the file just now.
+    Busy(String),
     /// It can't be written.
     Unwritable(String),
 }
@@ -44,7 +47,7 @@ impl Live {
     /// There is no such stream, or its filters can't be started any more.
     pub async fn restart(&self, name: String) -> Result<(), ChangeError> {
         self.at_work(move |live| {
-            let mut workshop = live.0.workshop.lock().expect("no panic while it is held");
+            let mut workshop = live.workshop();
             if live.now().find(&name).is_none() {
                 return Err(ChangeError::NotFound(format!(
                     "no stream is called `{name}`"
@@ -73,7 +76,7 @@ impl Live {
                     "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`".to_owned(),
                 ));
             };
-            let mut workshop = live.0.workshop.lock().expect("no panic while it is held");
+            let mut workshop = live.workshop();
             Filter::load(workshop.loader().engine(), Module::new(bytes.clone()))
                 .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
             let path = pipeline.folder.join(folder).join(&name);
@@ -111,7 +114,13 @@ impl Live {
                 "the server runs without a pipeline file, so there is none to write the change to; start it with one".to_owned(),
             ));
         };
-        let mut workshop = self.0.workshop.lock().expect("no panic while it is held");
+        let mut workshop = self.workshop();
+        let real = file.canonicalize().unwrap_or_else(|_| file.clone());
+        let _claim = claim(&real).map_err(ChangeError::Busy)?;
+        if self.0.writers.have_any([file]) {
+            let why = "somebody is writing to the pipeline file; try again when it is saved";
+            return Err(ChangeError::Busy(why.to_owned()));
+        }
         // Somebody may have written to it a moment ago.
         let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
         if on_disk.file.text != self.now().pipeline.file.text {
@@ -126,7 +135,6 @@ impl Live {
         let pipeline = Pipeline::parse(&text, &old.name, &now.pipeline.folder);
         let checked = pipeline.and_then(|pipeline| workshop.check(pipeline));
         let checked = checked.map_err(ChangeError::Wrong)?;
-        let real = file.canonicalize().unwrap_or_else(|_| file.clone());
         write(&real, text.as_bytes())
             .map_err(|error| ChangeError::Unwritable(format!("{}: {error}", file.display())))?;
         let (running, changes) = workshop.apply(checked);
@@ -154,6 +162,8 @@ fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         new.as_file()
             .set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
+    // Without this, a power cut can leave an empty file in the old one's place.
+    new.as_file().sync_all()?;
     new.persist(path)?;
     Ok(())
 }

@@ -6,17 +6,19 @@
 
 mod catalogue;
 mod change;
+mod claim;
 mod plan;
 mod report;
 mod watch;
 mod workshop;
+mod writers;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch as channel;
 
-pub use catalogue::CatalogueEntry;
+pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::ChangeError;
 pub use plan::plan_all;
 pub use report::{PipelineReport, Problem, ReloadError, problems};
@@ -28,6 +30,7 @@ use crate::events::{Event, Events};
 use crate::stream::Stream;
 use crate::variables::Variables;
 use report::Reloads;
+use writers::Writers;
 
 /// The pipeline as it runs. Clones share it.
 #[derive(Clone)]
@@ -38,6 +41,7 @@ struct Inner {
     current: channel::Sender<Arc<Running>>,
     reloads: channel::Sender<Reloads>,
     file: Option<PathBuf>,
+    writers: Writers,
     events: Events,
     variables: Variables,
 }
@@ -70,9 +74,16 @@ impl Live {
             current: channel::Sender::new(Arc::new(running)),
             reloads: channel::Sender::default(),
             file,
+            writers: Writers::default(),
             events,
             variables,
         }))
+    }
+
+    fn workshop(&self) -> MutexGuard<'_, Workshop> {
+        let workshop = self.0.workshop.lock();
+        // A module or a file that some library breaks down over must not be the last that anybody can try.
+        workshop.unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What runs now.
@@ -114,7 +125,7 @@ impl Live {
         let Some(file) = &self.0.file else {
             return;
         };
-        let mut workshop = self.0.workshop.lock().expect("no panic while it is held");
+        let mut workshop = self.workshop();
         let checked = Pipeline::load(file).and_then(|pipeline| {
             self.0
                 .reloads

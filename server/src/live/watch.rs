@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
+use super::writers::Writers;
 use crate::clock::Clock;
 use crate::config::{FilterRef, Pipeline, Secret};
 
@@ -20,11 +21,13 @@ use crate::config::{FilterRef, Pipeline, Secret};
 const QUIET: Duration = Duration::from_millis(40);
 /// A folder in which something goes on all the time is looked at this often.
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
+/// One who keeps a file open that he has written to is waited for this long.
+const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
 /// Watches until `end`.
 pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
     let stirred = Arc::new(Notify::new());
-    let mut watcher = match Folders::new(stirred.clone()) {
+    let mut watcher = match Folders::new(stirred.clone(), live.0.writers.clone()) {
         Ok(watcher) => watcher,
         Err(error) => {
             tracing::warn!("files can't be watched here ({error}): SIGHUP reloads the pipeline");
@@ -33,19 +36,44 @@ pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
     };
     // What was changed since the start, before anybody watched.
     let mut known = reload(&live, &mut watcher, files(&live)).await;
-    while end.run_until_cancelled(stirred.notified()).await.is_some() {
-        let give_up = clock.now() + LONGEST_WAIT;
-        while clock.now() < give_up {
-            let quiet = clock.sleep_until(clock.now() + QUIET);
-            tokio::select! {
-                biased;
-                () = stirred.notified() => {}
-                // A file that has become empty is about to be written.
-                () = quiet => if !is_being_written(&look(known.keys()), &known) { break },
+    let changes = async {
+        loop {
+            stirred.notified().await;
+            settle(&*clock, &stirred, &live.0.writers, &known).await;
+            if look(known.keys()) != known {
+                known = reload(&live, &mut watcher, files(&live)).await;
             }
         }
-        if look(known.keys()) != known {
-            known = reload(&live, &mut watcher, files(&live)).await;
+    };
+    end.run_until_cancelled(changes).await;
+}
+
+/// Waits until the `known` files are left alone.
+async fn settle(
+    clock: &dyn Clock,
+    stirred: &Notify,
+    writers: &Writers,
+    known: &BTreeMap<PathBuf, State>,
+) {
+    let start = clock.now();
+    loop {
+        let quiet = clock.sleep_until(clock.now() + QUIET);
+        let is_quiet = tokio::select! {
+            biased;
+            () = stirred.notified() => false,
+            () = quiet => true,
+        };
+        let waited = clock.now() - start;
+        if waited >= LONGEST_WRITE {
+            writers.forget();
+            return;
+        }
+        let is_time = is_quiet || waited >= LONGEST_WAIT;
+        if !is_time || writers.have_any(known.keys()) {
+            continue;
+        }
+        if waited >= LONGEST_WAIT || !is_about_to_be_written(&look(known.keys()), known) {
+            return;
         }
     }
 }
@@ -69,7 +97,11 @@ async fn reload(
     }
 }
 
-fn is_being_written(now: &BTreeMap<PathBuf, State>, known: &BTreeMap<PathBuf, State>) -> bool {
+/// Whether a file has just become empty.
+fn is_about_to_be_written(
+    now: &BTreeMap<PathBuf, State>,
+    known: &BTreeMap<PathBuf, State>,
+) -> bool {
     let mut states = now.iter();
     states.any(|(path, state)| matches!(state, Some((_, 0, _))) && known.get(path) != Some(state))
 }
@@ -126,12 +158,17 @@ struct Folders {
 }
 
 impl Folders {
-    /// None yet; what happens in them is told to `stirred`.
-    fn new(stirred: Arc<Notify>) -> notify::Result<Self> {
+    /// None yet; what happens in them is told to `stirred` and `writers`.
+    fn new(stirred: Arc<Notify>, writers: Writers) -> notify::Result<Self> {
         let tell = move |event: notify::Result<notify::Event>| match event {
-            Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
-            // An error may mean that events were lost.
-            Ok(_) | Err(_) => stirred.notify_one(),
+            Ok(event) => {
+                writers.note(&event);
+                if !matches!(event.kind, EventKind::Access(_)) {
+                    stirred.notify_one();
+                }
+            }
+            // Events may have been lost.
+            Err(_) => stirred.notify_one(),
         };
         Ok(Self {
             watcher: notify::recommended_watcher(tell)?,

@@ -76,6 +76,9 @@ impl From<ChangeError> for ProblemDetails {
             ChangeError::FileIsWrong(error) => Self::in_file(StatusCode::CONFLICT, &error),
             ChangeError::Wrong(error) => Self::in_file(StatusCode::UNPROCESSABLE_ENTITY, &error),
             ChangeError::Invalid(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
+            ChangeError::Busy(why) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(1)
+            }
             ChangeError::Unwritable(why) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, why),
         }
     }

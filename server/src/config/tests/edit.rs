@@ -199,6 +199,23 @@ fn a_chain_can_be_emptied_and_filled_again() {
 }
 
 #[test]
+fn lines_end_as_they_did() {
+    let file = FILE.trim_end().replace("# end", "").replace('\n', "\r\n");
+    let last = file.trim_end().len();
+    // The last step is the file's last line, which has no end.
+    let file = format!(
+        "{}\r\n  last:\r\n    filters:\r\n      - use: text\r\n      - use: resize",
+        &file[..last]
+    );
+    let text = edit(&file, &[Change::Move(path("streams/last/filters"), 0, 1)]).unwrap();
+    assert!(
+        text.ends_with("- use: resize\r\n      - use: text\r\n"),
+        "{text:?}"
+    );
+    assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
+}
+
+#[test]
 fn what_would_lose_something_is_refused() {
     // The second stream's filters are the first one's.
     let file = "streams:

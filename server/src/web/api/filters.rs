@@ -9,14 +9,9 @@ use serde::Serialize;
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::{Answer, fresh};
-use crate::live::CatalogueEntry;
+use crate::live::Catalogue;
 
 const NAME_CHARS: usize = 64;
-
-#[derive(Serialize, utoipa::ToSchema)]
-struct Filters {
-    filters: Vec<CatalogueEntry>,
-}
 
 /// What a step names an uploaded filter by.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -25,19 +20,18 @@ struct Kept {
     use_: String,
 }
 
-/// The filters that a step can name, with each one's settings schema.
+/// The filters that a step can name, with each one's settings schema; and files that can't be used, with why.
 #[utoipa::path(
     get,
     path = "/filters",
     operation_id = "list_filters",
     tag = "Filters",
     responses(
-        (status = OK, description = "The catalogue", body = Filters),
+        (status = OK, description = "The catalogue", body = Catalogue),
     ),
 )]
 pub async fn list(State(app): State<App>) -> Answer {
-    let filters = app.live.catalogue().await?;
-    Ok(fresh(Filters { filters }))
+    Ok(fresh(app.live.catalogue().await?))
 }
 
 /// Keeps the module in the body, once it has been found to be a filter.
