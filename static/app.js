@@ -21,7 +21,8 @@ let access = null;
 
 const visible = new IntersectionObserver((entries) => {
   for (const entry of entries) {
-    cards.get(entry.target.dataset.name).isVisible = entry.isIntersecting;
+    const card = cards.get(entry.target.closest(".card").dataset.name);
+    card.isVisible = entry.isIntersecting;
   }
   shareConnections();
 });
@@ -49,14 +50,14 @@ function show() {
       const card = new Card(report.name, shareConnections);
       cards.set(report.name, card);
       streams.append(card.element);
-      visible.observe(card.element);
+      visible.observe(card.picture);
     }
     cards.get(report.name).show(report);
   }
   const names = new Set(reports.map((report) => report.name));
   for (const [name, card] of cards) {
     if (!names.has(name)) {
-      visible.unobserve(card.element);
+      visible.unobserve(card.picture);
       card.remove();
       cards.delete(name);
     }

@@ -30,11 +30,16 @@ export class Card {
       this.isWanted = !this.isWanted;
       changed();
     });
-    this.#part("full").addEventListener("click", () => this.#part("picture").requestFullscreen());
+    this.#part("full").addEventListener("click", () => this.picture.requestFullscreen());
   }
 
   #part(name) {
     return this.element.querySelector(`.${name}`);
+  }
+
+  /** Where the picture is: the one part that has a box of its own in every window. */
+  get picture() {
+    return this.#part("picture");
   }
 
   /** Runs the picture or holds it; `isCrowded` if others have all the connections. */
@@ -92,7 +97,7 @@ export class Card {
     this.#text("rate", rate(report));
     this.#text("size", report.width ? `${report.width} × ${report.height}` : "–");
     if (report.width) {
-      this.#part("picture").style.setProperty("--shape", `${report.width} / ${report.height}`);
+      this.picture.style.setProperty("--shape", `${report.width} / ${report.height}`);
     }
     this.#part("chain").replaceChildren(...chain(report));
     this.#text("reason", report.path ? `${report.path}, since ${report.path_reason}` : "");

@@ -11,7 +11,10 @@ export class Form {
   constructor(schema, changed) {
     forms += 1;
     const required = new Set(schema.required ?? []);
-    const fields = Object.entries(schema.properties ?? {}).map(([key, property]) => {
+    const properties = Object.entries(schema.properties ?? {});
+    // What is needed comes first.
+    properties.sort(([a], [b]) => required.has(b) - required.has(a));
+    const fields = properties.map(([key, property]) => {
       const field = new Field(`f${forms}-${key}`, key, resolve(schema, property), required.has(key), changed);
       this.#fields.set(key, field);
       return field.element;

@@ -363,6 +363,7 @@ async fn it_moves_and_fits_every_window() {
     browser.until("window.look() !== window.first").await;
     for width in [390, 1024, 1920] {
         browser.client.set_window_size(width, 900).await.unwrap();
+        assert_eq!(browser.run("return window.innerWidth").await, width);
         for view in ["#front", "#"] {
             browser
                 .run(&format!("location.hash = '{view}'; return 0"))
@@ -371,6 +372,24 @@ async fn it_moves_and_fits_every_window() {
                 .until("document.documentElement.scrollWidth <= window.innerWidth")
                 .await;
         }
+        // Whoever moves the last slider sees what becomes of the picture.
+        browser.click("a[href='#front']").await;
+        browser
+            .until("document.querySelectorAll('#steps input[type=range]').length >= 4")
+            .await;
+        browser
+            .run("window.scrollTo(0, document.documentElement.scrollHeight)")
+            .await;
+        browser
+            .until(
+                "(() => {
+                    const { top, bottom } = document.querySelector('.card:not([hidden]) .picture').getBoundingClientRect();
+                    const slider = [...document.querySelectorAll('#steps input[type=range]')].at(-1).getBoundingClientRect();
+                    const isSeen = top >= 0 && bottom - top > 100 && bottom <= window.innerHeight;
+                    return window.scrollY > 100 && isSeen && slider.top < window.innerHeight;
+                })()",
+            )
+            .await;
     }
     assert_eq!(browser.complaints().await, Vec::<String>::new());
     // Everything that it loaded came from this server, and is small.
