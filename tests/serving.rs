@@ -218,7 +218,7 @@ fn files_come_in_natural_order_and_a_bad_one_is_told_of_once() {
     let folder = Folder::with(
         "streams:
   s:
-    source: { driver: files, path: '*.jpg', fps: 100 }
+    source: { driver: files, path: '*.jpg', fps: 20 }
 ",
     );
     for (name, picture) in [
