@@ -1,6 +1,6 @@
 //! The pipeline is changed by the API while people watch.
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -277,6 +277,33 @@ fn mistakes_change_nothing() {
     );
     assert_eq!(answer["problems"][0]["line"], 6);
     assert_eq!(file(&server), broken);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_somebody_is_writing_is_not_written_over() {
+    let server = server();
+    let mut viewer = server.watch("front");
+    let path = server.folder().join("pipeline.yaml");
+    let (half, rest) = FILE.split_at(FILE.find("  # the other one").unwrap());
+    let mut file = std::fs::File::create(&path).unwrap();
+    file.write_all(half.as_bytes()).unwrap();
+    // Until the server has heard of it.
+    for _ in 0..5 {
+        viewer.next().unwrap();
+    }
+    let logo = step(&server, 1);
+    let patch = json!({"enabled": false});
+    let response = server.change("PATCH", &logo, &patch);
+    assert_eq!(response.header("retry-after"), Some("1"));
+    let problem = done(response, 503);
+    let why = problem["detail"].as_str().unwrap();
+    assert!(why.contains("somebody is writing"), "{why}");
+    file.write_all(rest.as_bytes()).unwrap();
+    drop(file);
+    done(server.change("PATCH", &logo, &patch), 200);
+    let text = self::file(&server);
+    assert!(text.contains("enabled: false") && text.contains("  # the other one"));
 }
 
 #[test]

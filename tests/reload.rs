@@ -394,6 +394,25 @@ fn sighup_reloads_and_links_are_followed() {
     assert!(log.contains("as it was told to"), "{log}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_change_that_nobody_tells_of_is_seen_too() {
+    let folder = folder("[]");
+    // By its other name a file is changed without a word in this folder, as one that is mounted is.
+    let elsewhere = Folder::with(&pipeline("[]"));
+    let (here, there) = (
+        folder.path().join("pipeline.yaml"),
+        elsewhere.path().join("pipeline.yaml"),
+    );
+    fs::remove_file(&here).unwrap();
+    fs::hard_link(&there, &here).unwrap();
+    let server = Server::start(folder);
+    let crowd = Crowd::new(&server, 20);
+    fs::write(&there, pipeline("[{ use: timestamp }]")).unwrap();
+    server.until("s", |s| s["filters"][0]["use"] == "timestamp");
+    crowd.saw_everything();
+}
+
 #[test]
 fn a_burst_of_saves_ends_with_the_last() {
     let server = Server::start(folder("[]"));

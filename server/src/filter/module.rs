@@ -42,8 +42,13 @@ impl Module {
             std::io::ErrorKind::NotFound => "no such file".to_owned(),
             _ => error.to_string(),
         };
-        if path.is_dir() {
+        let kind = path.metadata().map_err(why)?.file_type();
+        if kind.is_dir() {
             return Err("is a folder, not a .wasm file".to_owned());
+        }
+        // A pipe would block for ever.
+        if !kind.is_file() {
+            return Err("is not a plain file".to_owned());
         }
         let mut bytes = Vec::new();
         File::open(path)

@@ -1,12 +1,17 @@
 //! Changes that come by the API: made in the pipeline file's text, checked like the file, written back, and put in force.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::claim::claim;
 use super::{Live, Running};
 use crate::config::{Change, ConfigError, Pipeline, edit};
 use crate::filter::{Filter, Module};
+
+/// How long somebody may take to save the file.
+const SAVING: Duration = Duration::from_secs(1);
 
 /// Why a change was not made.
 #[derive(Debug)]
@@ -117,10 +122,7 @@ impl Live {
         let mut workshop = self.workshop();
         let real = file.canonicalize().unwrap_or_else(|_| file.clone());
         let _claim = claim(&real).map_err(ChangeError::Busy)?;
-        if self.0.writers.have_any([file]) {
-            let why = "somebody is writing to the pipeline file; try again when it is saved";
-            return Err(ChangeError::Busy(why.to_owned()));
-        }
+        self.wait_for_writers(file)?;
         // Somebody may have written to it a moment ago.
         let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
         if on_disk.file.text != self.now().pipeline.file.text {
@@ -140,6 +142,19 @@ impl Live {
         let (running, changes) = workshop.apply(checked);
         self.publish(running, &changes);
         Ok(look(&self.now()))
+    }
+
+    /// Whoever is saving the file is done in a moment.
+    fn wait_for_writers(&self, file: &PathBuf) -> Result<(), ChangeError> {
+        let give_up = Instant::now() + SAVING;
+        while self.0.writers.have_any([file]) {
+            if Instant::now() >= give_up {
+                let why = "somebody is writing to the pipeline file; try again when it is saved";
+                return Err(ChangeError::Busy(why.to_owned()));
+            }
+            thread::sleep(SAVING / 100);
+        }
+        Ok(())
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! What is watched are the folders: editors put a new file in the old one's place. Whether a file has really changed is told
 //! by its metadata, so that it doesn't matter what else lies in those folders, or how a change came about (symbolic links).
+//! The metadata is looked at now and then without being told, too: changes made by another machine, or through another mount,
+//! are not told of.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -21,27 +23,27 @@ use crate::config::{FilterRef, Pipeline, Secret};
 const QUIET: Duration = Duration::from_millis(40);
 /// A folder in which something goes on all the time is looked at this often.
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
+/// How often the files are looked at while nothing is told of them.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// One who keeps a file open that he has written to is waited for this long.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
 /// Watches until `end`.
 pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
     let stirred = Arc::new(Notify::new());
-    let mut watcher = match Folders::new(stirred.clone(), live.0.writers.clone()) {
-        Ok(watcher) => watcher,
-        Err(error) => {
-            tracing::warn!("files can't be watched here ({error}): SIGHUP reloads the pipeline");
-            return;
-        }
-    };
+    let mut folders = Folders::new(stirred.clone(), live.0.writers.clone());
     // What was changed since the start, before anybody watched.
-    let mut known = reload(&live, &mut watcher, files(&live)).await;
+    let mut known = reload(&live, &mut folders, files(&live)).await;
     let changes = async {
         loop {
-            stirred.notified().await;
+            let now_and_then = clock.sleep_until(clock.now() + LOOK_AGAIN);
+            tokio::select! {
+                () = stirred.notified() => {}
+                () = now_and_then => if look(known.keys()) == known { continue },
+            }
             settle(&*clock, &stirred, &live.0.writers, &known).await;
             if look(known.keys()) != known {
-                known = reload(&live, &mut watcher, files(&live)).await;
+                known = reload(&live, &mut folders, files(&live)).await;
             }
         }
     };
@@ -82,11 +84,11 @@ async fn settle(
 /// look. Files that nobody watched until then are read once more, for the same reason.
 async fn reload(
     live: &Live,
-    watcher: &mut Folders,
+    folders: &mut Folders,
     mut files: BTreeSet<PathBuf>,
 ) -> BTreeMap<PathBuf, State> {
     loop {
-        watcher.watch(&files);
+        folders.watch(&files);
         let before = look(&files);
         live.reload().await;
         let named = self::files(live);
@@ -153,13 +155,14 @@ fn named(pipeline: &Pipeline, files: &mut BTreeSet<PathBuf>) {
 
 /// The folders that are watched.
 struct Folders {
-    watcher: RecommendedWatcher,
+    /// None where the system has none to give.
+    watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
 }
 
 impl Folders {
     /// None yet; what happens in them is told to `stirred` and `writers`.
-    fn new(stirred: Arc<Notify>, writers: Writers) -> notify::Result<Self> {
+    fn new(stirred: Arc<Notify>, writers: Writers) -> Self {
         let tell = move |event: notify::Result<notify::Event>| match event {
             Ok(event) => {
                 writers.note(&event);
@@ -170,14 +173,22 @@ impl Folders {
             // Events may have been lost.
             Err(_) => stirred.notify_one(),
         };
-        Ok(Self {
-            watcher: notify::recommended_watcher(tell)?,
+        let watcher = notify::recommended_watcher(tell).inspect_err(|error| {
+            tracing::warn!(
+                "folders can't be watched here ({error}): files are looked at every {LOOK_AGAIN:?}"
+            );
+        });
+        Self {
+            watcher: watcher.ok(),
             watched: BTreeSet::new(),
-        })
+        }
     }
 
     /// Watches the folders of `files`, where they are and where symbolic links lead.
     fn watch<'a>(&mut self, files: impl IntoIterator<Item = &'a PathBuf>) {
+        let Some(watcher) = &mut self.watcher else {
+            return;
+        };
         let mut wanted = BTreeSet::new();
         for file in files {
             let real = file.canonicalize().ok();
@@ -187,11 +198,14 @@ impl Folders {
         }
         for gone in self.watched.difference(&wanted) {
             // It may not exist any more.
-            self.watcher.unwatch(gone).ok();
+            watcher.unwatch(gone).ok();
         }
         for new in wanted.difference(&self.watched) {
-            if let Err(error) = self.watcher.watch(new, RecursiveMode::NonRecursive) {
-                tracing::warn!("{} can't be watched: {error}", new.display());
+            if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
+                let folder = new.display();
+                tracing::warn!(
+                    "{folder} can't be watched ({error}): its files are looked at every {LOOK_AGAIN:?}"
+                );
             }
         }
         self.watched = wanted;
