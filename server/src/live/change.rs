@@ -161,7 +161,19 @@ impl Live {
 /// Puts a new file in the old one's place, so that nobody ever sees half of it; where that can't be done (a file mounted by
 /// itself, for instance), writes into the old one.
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    replace(path, bytes).or_else(|_| std::fs::write(path, bytes))
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
+    match replace(path, bytes) {
+        // A full disk is none of these: writing into the old file would empty it.
+        Err(error)
+            if matches!(
+                error.kind(),
+                PermissionDenied | ReadOnlyFilesystem | ResourceBusy
+            ) =>
+        {
+            std::fs::write(path, bytes)
+        }
+        result => result,
+    }
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
