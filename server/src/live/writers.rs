@@ -45,8 +45,8 @@ impl Writers {
             .iter()
             .filter_map(|it| it.canonicalize().ok())
             .collect();
-        let files = files.into_iter().filter_map(|it| it.canonicalize().ok());
-        !open.is_empty() && files.into_iter().any(|file| open.contains(&file))
+        let mut files = files.into_iter().filter_map(|it| it.canonicalize().ok());
+        !open.is_empty() && files.any(|file| open.contains(&file))
     }
 
     /// Forgets who writes: they were waited for long enough.
