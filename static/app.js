@@ -39,8 +39,7 @@ function shareConnections() {
 
 /** The stream that is large: the one that the address names, or the only one. */
 function chosen() {
-  const name = decodeURIComponent(location.hash.slice(1));
-  const named = reports.find((report) => report.name === name);
+  const named = reports.find((report) => location.hash === `#${encodeURIComponent(report.name)}`);
   return named ?? (reports.length === 1 ? reports[0] : undefined);
 }
 

@@ -285,6 +285,9 @@ fn what_somebody_is_writing_is_not_written_over() {
     let server = server();
     let mut viewer = server.watch("front");
     let path = server.folder().join("pipeline.yaml");
+    // It watches the file from its start on, but not from the first moment.
+    std::fs::write(&path, FILE.replace("opacity: 1.0", "opacity: 0.9")).unwrap();
+    server.until_get("/api/pipeline", |report| report["reloads"] == 1);
     let (half, rest) = FILE.split_at(FILE.find("  # the other one").unwrap());
     let mut file = std::fs::File::create(&path).unwrap();
     file.write_all(half.as_bytes()).unwrap();
@@ -525,6 +528,31 @@ fn variables_come_and_go() {
         server.change("DELETE", "/api/variables/nozzle", &Value::Null),
         204,
     );
+    assert_eq!(server.get("/api/variables/nozzle").status, 404);
+}
+
+#[test]
+fn a_variable_is_seen_until_its_time_is_over() {
+    let server = Server::start(Folder::with(
+        "admin-token: { env: TEST_TOKEN }
+streams:
+  front:
+    filters:
+      - use: text
+        with: { format: 'Nozzle {nozzle} °C', size: 60, position: top-left, margin: 0, background: red }
+",
+    ));
+    let mut viewer = server.watch("front");
+    // The box behind the text is wider while there is something to show.
+    let mut is_wide = || {
+        let picture = decode(&viewer.next().unwrap().jpeg);
+        is_near(mean(&picture, 600, 0, 32, 4), [255.0, 0.0, 0.0])
+    };
+    assert!(!is_wide());
+    let text = json!({"text": "210 and rising", "ttl_seconds": 1});
+    done(server.change("PUT", "/api/variables/nozzle", &text), 204);
+    while !is_wide() {}
+    while is_wide() {}
     assert_eq!(server.get("/api/variables/nozzle").status, 404);
 }
 

@@ -1,6 +1,7 @@
 //! The page as somebody with a browser has it.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Browser {
     driver: Child,
     client: Client,
+    /// The driver's address, and the session's there.
+    session: (String, String),
 }
 
 /// What the browser's console has, as chromedriver gives it.
@@ -68,12 +71,18 @@ impl Browser {
         let Value::Object(capabilities) = capabilities else {
             unreachable!("it is one")
         };
+        let driver_address = format!("127.0.0.1:{}", port.unwrap());
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.into_iter().collect())
-            .connect(&format!("http://127.0.0.1:{}", port.unwrap()))
+            .connect(&format!("http://{driver_address}"))
             .await
             .unwrap();
-        let browser = Self { driver, client };
+        let id = client.session_id().await.unwrap().unwrap();
+        let browser = Self {
+            driver,
+            client,
+            session: (driver_address, format!("/session/{id}")),
+        };
         browser.client.goto(address).await.unwrap();
         browser
     }
@@ -161,10 +170,28 @@ impl Browser {
 }
 
 impl Drop for Browser {
+    /// Also where a test fails, no browser may be left running; the driver ends its own when its session is over.
     fn drop(&mut self) {
-        // It ends its browser with it; it may have ended already.
+        let (driver, session) = &self.session;
+        if let Err(error) = end_session(driver, session) {
+            eprintln!("the browser may be left running: {error}");
+        }
         self.driver.kill().ok();
         self.driver.wait().ok();
+    }
+}
+
+fn end_session(driver: &str, session: &str) -> std::io::Result<()> {
+    let mut socket = TcpStream::connect(driver)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    let request =
+        format!("DELETE {session} HTTP/1.1\r\nHost: {driver}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes())?;
+    let mut status = String::new();
+    BufReader::new(socket).read_line(&mut status)?;
+    match status.contains(" 200 ") {
+        true => Ok(()),
+        false => Err(std::io::Error::other(status)),
     }
 }
 

@@ -159,7 +159,9 @@ fn filters_come_and_go_while_twenty_people_watch() {
         (&report["frames_dropped"], &report["frames_skipped"]),
         (&0.into(), &0.into())
     );
-    assert_eq!(reloads(&server)["failed_reloads"], 0);
+    let failed = reloads(&server)["failed_reloads"].clone();
+    let log = server.log();
+    assert_eq!(failed, 0, "{log}");
 }
 
 #[test]

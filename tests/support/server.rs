@@ -135,10 +135,21 @@ impl Server {
 }
 
 impl Drop for Server {
+    /// Asks it to end, so that it ends the commands that are its cameras; one that does not is killed.
     fn drop(&mut self) {
-        // It may have ended already; then there is nothing to kill.
-        self.child.kill().ok();
-        self.child.wait().ok();
+        if let Ok(None) = self.child.try_wait() {
+            Command::new("kill")
+                .arg(self.pid().to_string())
+                .status()
+                .ok();
+        }
+        let give_up = Instant::now() + Duration::from_secs(5);
+        while let Ok(None) = self.child.try_wait() {
+            if Instant::now() >= give_up {
+                self.child.kill().ok();
+            }
+            std::thread::yield_now();
+        }
     }
 }
 

@@ -114,16 +114,22 @@ impl Live {
 
     /// Reads the file again, with what it names, and makes the changes. Whatever is wrong changes nothing.
     pub async fn reload(&self) {
-        let live = self.clone();
-        let reload = tokio::task::spawn_blocking(move || live.reload_now());
-        if let Err(error) = reload.await {
-            tracing::error!("reloading broke down: {error}");
-        }
+        self.reload_if(|| true).await;
     }
 
-    fn reload_now(&self) {
+    /// The same, if what was read proves to be whole once it has been read; `false` if it does not, and nothing has happened.
+    async fn reload_if(&self, is_whole: impl FnOnce() -> bool + Send + 'static) -> bool {
+        let live = self.clone();
+        let reload = tokio::task::spawn_blocking(move || live.reload_now(is_whole));
+        reload.await.unwrap_or_else(|error| {
+            tracing::error!("reloading broke down: {error}");
+            true
+        })
+    }
+
+    fn reload_now(&self, is_whole: impl FnOnce() -> bool) -> bool {
         let Some(file) = &self.0.file else {
-            return;
+            return true;
         };
         let mut workshop = self.workshop();
         let checked = Pipeline::load(file).and_then(|pipeline| {
@@ -132,6 +138,9 @@ impl Live {
                 .send_modify(|reloads| reloads.attempted = Some(Arc::new(pipeline.clone())));
             workshop.check(pipeline)
         });
+        if !is_whole() {
+            return false;
+        }
         match checked {
             Ok(checked) => {
                 let (running, changes) = workshop.apply(checked);
@@ -139,6 +148,7 @@ impl Live {
             }
             Err(error) => self.refuse(&error),
         }
+        true
     }
 
     fn publish(&self, running: Running, changes: &workshop::Changes) {

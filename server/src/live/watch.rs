@@ -25,77 +25,102 @@ const QUIET: Duration = Duration::from_millis(40);
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
 /// How often the files are looked at while nothing is told of them.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How often a file is read anew that was empty, or being written meanwhile.
+const TRIES: usize = 5;
 /// One who keeps a file open that he has written to is waited for this long.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
 /// Watches until `end`.
 pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
     let stirred = Arc::new(Notify::new());
-    let mut folders = Folders::new(stirred.clone(), live.0.writers.clone());
-    // What was changed since the start, before anybody watched.
-    let mut known = reload(&live, &mut folders, files(&live)).await;
-    let changes = async {
+    let folders = Folders::new(stirred.clone(), live.0.writers.clone());
+    let watch = Watch {
+        live,
+        clock,
+        stirred,
+        folders,
+    };
+    end.run_until_cancelled(watch.run()).await;
+}
+
+struct Watch {
+    live: Live,
+    clock: Arc<dyn Clock>,
+    /// Told whenever something happens in one of the folders.
+    stirred: Arc<Notify>,
+    folders: Folders,
+}
+
+impl Watch {
+    async fn run(mut self) {
+        // What was changed since the start, before anybody watched.
+        let mut known = self.reload().await;
         loop {
-            let now_and_then = clock.sleep_until(clock.now() + LOOK_AGAIN);
+            let now_and_then = self.clock.sleep_until(self.clock.now() + LOOK_AGAIN);
             tokio::select! {
-                () = stirred.notified() => {}
+                () = self.stirred.notified() => {}
                 () = now_and_then => if look(known.keys()) == known { continue },
             }
-            settle(&*clock, &stirred, &live.0.writers, &known).await;
+            self.settle(&known).await;
             if look(known.keys()) != known {
-                known = reload(&live, &mut folders, files(&live)).await;
+                known = self.reload().await;
             }
         }
-    };
-    end.run_until_cancelled(changes).await;
-}
+    }
 
-/// Waits until the `known` files are left alone.
-async fn settle(
-    clock: &dyn Clock,
-    stirred: &Notify,
-    writers: &Writers,
-    known: &BTreeMap<PathBuf, State>,
-) {
-    let start = clock.now();
-    loop {
-        let quiet = clock.sleep_until(clock.now() + QUIET);
-        let is_quiet = tokio::select! {
-            biased;
-            () = stirred.notified() => false,
-            () = quiet => true,
-        };
-        let waited = clock.now() - start;
-        if waited >= LONGEST_WRITE {
-            writers.forget();
-            return;
-        }
-        let is_time = is_quiet || waited >= LONGEST_WAIT;
-        if !is_time || writers.have_any(known.keys()) {
-            continue;
-        }
-        if waited >= LONGEST_WAIT || !is_about_to_be_written(&look(known.keys()), known) {
-            return;
+    /// Waits until the `known` files are left alone.
+    async fn settle(&self, known: &BTreeMap<PathBuf, State>) {
+        let writers = &self.live.0.writers;
+        let start = self.clock.now();
+        loop {
+            let quiet = self.clock.sleep_until(self.clock.now() + QUIET);
+            let is_quiet = tokio::select! {
+                biased;
+                () = self.stirred.notified() => false,
+                () = quiet => true,
+            };
+            let waited = self.clock.now() - start;
+            if waited >= LONGEST_WRITE {
+                writers.forget();
+                return;
+            }
+            let is_time = is_quiet || waited >= LONGEST_WAIT;
+            if !is_time || writers.have_any(known.keys()) {
+                continue;
+            }
+            if waited >= LONGEST_WAIT || !is_about_to_be_written(&look(known.keys()), known) {
+                return;
+            }
         }
     }
-}
 
-/// Reloads the pipeline, and gives its `files` as they were before they were read: what has changed since is found by the next
-/// look. Files that nobody watched until then are read once more, for the same reason.
-async fn reload(
-    live: &Live,
-    folders: &mut Folders,
-    mut files: BTreeSet<PathBuf>,
-) -> BTreeMap<PathBuf, State> {
-    loop {
-        folders.watch(&files);
-        let before = look(&files);
-        live.reload().await;
-        let named = self::files(live);
-        if named.is_subset(&files) {
-            return before;
+    /// Reloads the pipeline, and gives its files as they were before they were read: what has changed since is found by the next
+    /// look. Files that nobody watched until then are read once more, for the same reason.
+    async fn reload(&mut self) -> BTreeMap<PathBuf, State> {
+        let mut files = files(&self.live);
+        let mut tries = 0;
+        loop {
+            self.folders.watch(&files);
+            let before = look(&files);
+            tries += 1;
+            let (seen, writers) = (before.clone(), self.live.0.writers.clone());
+            let is_whole = move || {
+                let is_quiet = look(seen.keys()) == seen && !writers.have_any(seen.keys());
+                (is_quiet && !seen.values().any(is_empty)) || tries >= TRIES
+            };
+            if !self.live.reload_if(is_whole).await {
+                self.settle(&before).await;
+                continue;
+            }
+            let named = self::files(&self.live);
+            if named.is_subset(&files) {
+                return before;
+            }
+            files = named;
+            if look(before.keys()) != before {
+                self.settle(&before).await;
+            }
         }
-        files = named;
     }
 }
 
@@ -105,7 +130,11 @@ fn is_about_to_be_written(
     known: &BTreeMap<PathBuf, State>,
 ) -> bool {
     let mut states = now.iter();
-    states.any(|(path, state)| matches!(state, Some((_, 0, _))) && known.get(path) != Some(state))
+    states.any(|(path, state)| is_empty(state) && known.get(path) != Some(state))
+}
+
+fn is_empty(state: &State) -> bool {
+    matches!(state, Some((_, 0, _)))
 }
 
 /// What tells whether a file has changed; nothing where there is none.
