@@ -9,7 +9,7 @@ const DRAGGED = "application/x-mattebox-step";
 export class ChainPanel {
   #steps = new Map();
   #order = [];
-  #catalogue = { filters: [], unusable: [] };
+  #offer = { filters: [], unusable: [] };
   #version = null;
 
   /** `refresh` asks the server again how things are. */
@@ -31,12 +31,12 @@ export class ChainPanel {
   }
 
   get filters() {
-    return this.#catalogue.filters;
+    return this.#offer.filters;
   }
 
   /** Files that should be filters, and are none. */
   get unusable() {
-    return this.#catalogue.unusable;
+    return this.#offer.unusable;
   }
 
   place(step) {
@@ -99,7 +99,7 @@ export class ChainPanel {
 
   async #load() {
     try {
-      this.#catalogue = await get("/api/filters");
+      this.#offer = await get("/api/filters");
     } catch {
       // The page says already that the connection is lost; the next time will do.
       this.#version = null;

@@ -13,8 +13,8 @@ server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service(sys.argv[1])
 factory = GstRtspServer.RTSPMediaFactory()
-# A pipeline for each client: one that is shared is asked for its rate by the next client while it still ends for the last, of
-# which GStreamer 1.22 dies.
+# A pipeline for each client. With a shared one, GStreamer 1.22 was seen to die of an assertion (gst_rtsp_media_get_rates) where
+# one client comes soon after another; presumably it asks the pipeline that just ends for the last.
 factory.set_shared(False)
 # As security cameras send it; a key frame each second.
 factory.set_launch(

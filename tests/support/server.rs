@@ -113,11 +113,12 @@ impl Server {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let kill = std::process::Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
-            .status()
-            .unwrap();
-        assert!(kill.success());
+        assert!(self.ask_to_end().unwrap().success());
+    }
+
+    fn ask_to_end(&self) -> std::io::Result<ExitStatus> {
+        let pid = self.pid().to_string();
+        Command::new("kill").args(["-TERM", &pid]).status()
     }
 
     /// Waits for the end: how it ended, and the log.
@@ -138,14 +139,13 @@ impl Drop for Server {
     /// Asks it to end, so that it ends the commands that are its cameras; one that does not is killed.
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
-            Command::new("kill")
-                .arg(self.pid().to_string())
-                .status()
-                .ok();
+            // Where this fails, it is killed below.
+            self.ask_to_end().ok();
         }
         let give_up = Instant::now() + Duration::from_secs(5);
         while let Ok(None) = self.child.try_wait() {
             if Instant::now() >= give_up {
+                // It may have ended just now.
                 self.child.kill().ok();
             }
             std::thread::yield_now();
