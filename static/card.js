@@ -1,6 +1,7 @@
 // One stream on the page. Texts from the server are only ever set as text, never as HTML.
 
 const STATES = {
+  preparing: "Preparing filters",
   resting: "Resting: nobody watches",
   starting: "Starting",
   running: "Running",

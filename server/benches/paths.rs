@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mattebox::chain::codec;
 use mattebox::filter::contract::{FrameInfo, ImageRef};
-use mattebox::filter::{CompileCache, Engine, Filter, RunningFilter, StepSettings};
+use mattebox::filter::{
+    CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, catalogue,
+};
 use mattebox::jpeg::Header;
 
 const ROUNDS: usize = 60;
@@ -175,8 +177,11 @@ fn filters(picture: &Picture) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let engine = Engine::new(runtime.handle().clone(), &CompileCache::Off).expect("an engine");
-    let _active = engine.activate();
+    let worker = env!("CARGO_BIN_EXE_mattebox").into();
+    let engine = Engine::new(runtime.handle().clone()).expect("an engine");
+    let compiler = Compiler::new(&engine, worker, &CompileCache::Off).expect("a compiler");
+    let engine = (&engine, &compiler);
+    let _active = engine.0.activate();
     let (width, height) = (picture.header.width, picture.header.height);
     let frame = FrameInfo {
         sequence: 0,
@@ -187,10 +192,10 @@ fn filters(picture: &Picture) {
         variables: [].into(),
     };
     println!("filters:");
-    let mut timestamp = start(&engine, "timestamp", "{}");
+    let mut timestamp = start(engine, "timestamp", "{}");
     // As large as the picture is already: the filter returns it as it came.
-    let mut resize = start(&engine, "resize", &format!("{{\"width\":{width}}}"));
-    let mut small = start(&engine, "resize", "{\"width\":640}");
+    let mut resize = start(engine, "resize", &format!("{{\"width\":{width}}}"));
+    let mut small = start(engine, "resize", "{\"width\":640}");
     let image = ImageRef {
         width,
         height,
@@ -219,8 +224,9 @@ fn filters(picture: &Picture) {
     })]);
 }
 
-fn start(engine: &Engine, name: &str, config_json: &str) -> RunningFilter {
-    let filter = Filter::built_in(engine, name).expect("a built-in filter");
+fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str) -> RunningFilter {
+    let module = catalogue::module(name).expect("a built-in filter");
+    let filter = Filter::load(engine, compiler, &module).expect("a built-in filter");
     let settings = StepSettings {
         label: name.to_owned(),
         config_json: config_json.to_owned(),

@@ -31,6 +31,11 @@ impl Server {
 
     /// The same, with what `prepare` adds to the command, which may be another address.
     pub fn start_with(folder: Folder, prepare: impl FnOnce(&mut Command)) -> Self {
+        Self::start_unprepared(folder, prepare).prepared()
+    }
+
+    /// The same, without waiting for the filters.
+    pub fn start_unprepared(folder: Folder, prepare: impl FnOnce(&mut Command)) -> Self {
         let mut command = mattebox();
         command.current_dir(folder.path()).arg("serve");
         command.env("TEST_TOKEN", TOKEN);
@@ -62,6 +67,15 @@ impl Server {
             log: Some(log),
             folder,
         }
+    }
+
+    /// The same, once its filters are compiled and started.
+    fn prepared(self) -> Self {
+        self.until_get("/api/streams", |all| {
+            let streams = all["streams"].as_array().unwrap();
+            streams.iter().all(|stream| stream["state"] != "preparing")
+        });
+        self
     }
 
     pub fn folder(&self) -> &Path {

@@ -1,9 +1,11 @@
 //! From a stream's part of pipeline.yaml to its chain: filters loaded, settings checked, steps started.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::tz::TimeZone;
 
+use super::check_limit::CheckLimit;
 use super::loader::Loader;
 use super::step::StepParts;
 use super::{Chain, Placed, Rearrangement, Step, StepStatus};
@@ -43,12 +45,14 @@ pub enum Unchanged {
 /// # Errors
 /// Everything that is wrong with its filters, as places in the pipeline file.
 pub fn build(
-    loader: &mut Loader,
+    loader: &Loader,
     pipeline: &Pipeline,
     stream: &StreamConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Chain, Vec<Diagnostic>> {
-    let planned = plan(loader, pipeline, stream, &*clock, (&[], Unchanged::GoOn))?;
+    let limit = CheckLimit::new(&*clock);
+    let planned = plan(loader, pipeline, stream, &limit, (&[], Unchanged::GoOn))?;
+    drop(limit);
     let mut chain = Chain::new(
         loader.engine(),
         Vec::new(),
@@ -66,15 +70,16 @@ pub fn build(
 /// # Errors
 /// Those of [`build`]. The old steps don't notice.
 pub fn plan(
-    loader: &mut Loader,
+    loader: &Loader,
     pipeline: &Pipeline,
     stream: &StreamConfig,
-    clock: &dyn Clock,
+    limit: &CheckLimit<'_>,
     (old, unchanged): (&[StepStatus], Unchanged),
 ) -> Result<Planned, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let filters = stream.filters.iter().map(|step| {
-        check_step(loader, pipeline, step).map_err(|mut wrong| errors.append(&mut wrong))
+        let checked = limit.run(step, || check_step(loader, pipeline, step));
+        checked.map_err(|mut wrong| errors.append(&mut wrong))
     });
     let filters: Vec<_> = filters.collect();
     if !errors.is_empty() {
@@ -109,7 +114,17 @@ pub fn plan(
             continue;
         }
         let replaced = take(&|old| old.config.filter == config.filter);
-        match start_step(loader, pipeline, stream, config, filter, replaced, clock) {
+        let start = || {
+            start_step(
+                loader,
+                pipeline,
+                stream,
+                config,
+                filter,
+                (replaced, limit.now()),
+            )
+        };
+        match limit.run(config, start) {
             Ok(step) => {
                 planned.steps.push(step.status());
                 let step = Placed::New(Box::new(step));
@@ -126,14 +141,14 @@ pub fn plan(
 }
 
 fn check_step(
-    loader: &mut Loader,
+    loader: &Loader,
     pipeline: &Pipeline,
     step: &StepConfig,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let filter = loader
         .load(&step.filter, &pipeline.folder)
-        .map_err(|why| vec![step.error_at_use(why)])?;
+        .map_err(|error| vec![step.error_at_use(error.to_string())])?;
     let wrong = config::check_settings(step, name, filter.schema())
         .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;
     if wrong.is_empty() {
@@ -149,8 +164,7 @@ fn start_step(
     stream: &StreamConfig,
     config: &StepConfig,
     filter: SharedFilter,
-    replaced: Option<&StepStatus>,
-    clock: &dyn Clock,
+    (replaced, now): (Option<&StepStatus>, Instant),
 ) -> Result<Step, Vec<Diagnostic>> {
     let name = config.filter.as_str();
     let settings = StepSettings {
@@ -171,8 +185,7 @@ fn start_step(
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
         events: loader.events().clone(),
     };
-    Step::start(loader.engine(), parts, clock.now())
-        .map_err(|error| start_errors(config, name, &error))
+    Step::start(loader.engine(), parts, now).map_err(|error| start_errors(config, name, &error))
 }
 
 /// An asset that could not be read is shown where it is named; all else where the filter's words point.

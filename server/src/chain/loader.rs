@@ -1,111 +1,123 @@
-//! Loads the filters that pipeline.yaml names, each once, and again when its file has changed.
+//! Loads the filters that pipeline.yaml names, each once for all the steps that use it.
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::config::{self, FilterRef};
 use crate::events::Events;
-use crate::filter::{Engine, Filter, Module, SharedFilter, catalogue};
+use crate::filter::{Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, catalogue};
 use crate::variables::Variables;
 
-/// Loads each filter once, however many steps use it.
-pub struct Loader {
+/// Loads filters. Clones share what is loaded.
+#[derive(Clone)]
+pub struct Loader(Arc<Inner>);
+
+struct Inner {
     engine: Engine,
+    compiler: Compiler,
     variables: Variables,
     events: Events,
-    filters: HashMap<FilterRef, SharedFilter>,
-    /// What was looked at since [`Loader::look_again`].
-    seen: HashMap<FilterRef, Result<SharedFilter, String>>,
+    /// Filters that some step uses, by their modules' hashes.
+    filters: Mutex<HashMap<Digest, Weak<Filter>>>,
     steps: AtomicU64,
 }
 
 impl Loader {
-    /// Filters are compiled with `engine`, see `variables`, and their errors are told to `events`.
-    pub fn new(engine: Engine, variables: Variables, events: Events) -> Self {
-        Self {
+    /// Filters are compiled by `compiler`, run on `engine`, see `variables`, and their errors are told to `events`.
+    pub fn new(engine: Engine, compiler: Compiler, variables: Variables, events: Events) -> Self {
+        Self(Arc::new(Inner {
             engine,
+            compiler,
             variables,
             events,
-            filters: HashMap::new(),
-            seen: HashMap::new(),
+            filters: Mutex::default(),
             steps: AtomicU64::new(1),
-        }
+        }))
     }
 
-    /// What the filters run on.
+    /// The engine that the filters run on.
     pub fn engine(&self) -> &Engine {
-        &self.engine
+        &self.0.engine
     }
 
-    /// What the filters see beside the frames.
+    /// The compiler of the filters' modules.
+    pub fn compiler(&self) -> &Compiler {
+        &self.0.compiler
+    }
+
+    /// The variables that the filters see beside the frames.
     pub fn variables(&self) -> &Variables {
-        &self.variables
+        &self.0.variables
     }
 
-    /// Where errors are told.
+    /// The event bus, for errors of filters.
     pub fn events(&self) -> &Events {
-        &self.events
+        &self.0.events
     }
 
     /// An id that no step has had.
     pub fn next_id(&self) -> u64 {
-        self.steps.fetch_add(1, Ordering::Relaxed)
+        self.0.steps.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// From now on, a file is looked at again when it is asked for.
-    pub fn look_again(&mut self) {
-        self.seen.clear();
-    }
-
-    /// Forgets all filters but `used`.
-    pub fn keep(&mut self, used: impl Fn(&FilterRef) -> bool) {
-        self.filters.retain(|filter, _| used(filter));
-    }
-
-    /// The filter that `filter` names; paths start at `folder`.
+    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled; must not be called from async code.
     ///
     /// # Errors
-    /// A sentence that names the filter and says what is wrong with it.
-    pub fn load(&mut self, filter: &FilterRef, folder: &Path) -> Result<SharedFilter, String> {
-        if let Some(seen) = self.seen.get(filter) {
-            return seen.clone();
+    /// See [`LoadError`]; a sentence that names the filter and says what is wrong with it.
+    pub fn load(&self, filter: &FilterRef, folder: &Path) -> Result<SharedFilter, LoadError> {
+        let named = |error| about(error, filter);
+        let module = module(filter, folder).map_err(named)?;
+        if let Some(loaded) = self.filters().get(module.digest()).and_then(Weak::upgrade) {
+            return Ok(loaded);
         }
-        let loaded = match filter {
-            FilterRef::BuiltIn(name) => self.built_in(filter, name),
-            FilterRef::Path(path) => self
-                .own(filter, &folder.join(path))
-                .map_err(|why| format!("`{path}`: {why}")),
-        };
-        if let Ok(loaded) = &loaded {
-            self.filters.insert(filter.clone(), loaded.clone());
+        let new = Filter::load(self.engine(), self.compiler(), &module).map_err(named)?;
+        let mut filters = self.filters();
+        filters.retain(|_, filter| filter.strong_count() > 0);
+        // Another step may have loaded it meanwhile.
+        if let Some(loaded) = filters.get(module.digest()).and_then(Weak::upgrade) {
+            return Ok(loaded);
         }
-        self.seen.insert(filter.clone(), loaded.clone());
-        loaded
+        let new = Arc::new(new);
+        filters.insert(*module.digest(), Arc::downgrade(&new));
+        Ok(new)
     }
 
-    fn built_in(&self, filter: &FilterRef, name: &str) -> Result<SharedFilter, String> {
-        if let Some(loaded) = self.filters.get(filter) {
-            return Ok(loaded.clone());
-        }
-        if catalogue::find(name).is_none() {
+    fn filters(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Filter>>> {
+        self.0
+            .filters
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The module that `filter` names; paths start at `folder`.
+///
+/// # Errors
+/// A sentence without its subject that says what is wrong with the file.
+pub fn module(filter: &FilterRef, folder: &Path) -> Result<Module, LoadError> {
+    match filter {
+        FilterRef::BuiltIn(name) => catalogue::module(name).ok_or_else(|| {
             let names = catalogue::BUILT_IN.iter().map(|filter| filter.name);
             let hint = config::hint(name, names);
-            return Err(format!(
+            LoadError::Failed(format!(
                 "no built-in filter is called `{name}`{hint} (a path of your own has a `/` in it or ends in `.wasm`)"
-            ));
-        }
-        Filter::built_in(&self.engine, name).map(Arc::new)
+            ))
+        }),
+        FilterRef::Path(path) => Module::read(&folder.join(path)).map_err(LoadError::Failed),
     }
+}
 
-    fn own(&self, filter: &FilterRef, path: &Path) -> Result<SharedFilter, String> {
-        let module = Module::read(path)?;
-        if let Some(loaded) = self.filters.get(filter)
-            && loaded.digest() == module.digest()
-        {
-            return Ok(loaded.clone());
-        }
-        Filter::load(&self.engine, module).map(Arc::new)
+/// The same error with its subject.
+fn about(error: LoadError, filter: &FilterRef) -> LoadError {
+    let named = |why| match filter {
+        FilterRef::Path(path) => format!("`{path}`: {why}"),
+        // It has its name in it already.
+        FilterRef::BuiltIn(_) => why,
+    };
+    match error {
+        LoadError::Refused(why) => LoadError::Refused(named(why)),
+        LoadError::Failed(why) => LoadError::Failed(named(why)),
     }
 }

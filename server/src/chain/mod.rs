@@ -6,6 +6,7 @@
 
 mod build;
 mod canvas;
+mod check_limit;
 pub mod codec;
 mod drawing;
 mod loader;
@@ -23,7 +24,8 @@ use jiff::tz::TimeZone;
 use jpeg_splice::Splicer;
 
 pub use build::{Planned, Unchanged, build, plan as plan_chain};
-pub use loader::Loader;
+pub use check_limit::CheckLimit;
+pub use loader::{Loader, module};
 pub use plan::Path;
 pub use rearrangement::{Placed, Rearrangement};
 pub use stats::{BUCKETS, Durations, StepReport, StepState};

@@ -166,8 +166,8 @@ impl StepStats {
         StepReport {
             id,
             use_: config.filter.as_str().to_owned(),
-            name: filter.name().to_owned(),
-            version: filter.version().to_owned(),
+            name: filter.manifest().name.clone(),
+            version: filter.manifest().version.clone(),
             kind: filter.kind(),
             state: match (config.enabled, counters.failing) {
                 (false, _) => StepState::Off,

@@ -9,25 +9,19 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use cpu_time::ProcessTime;
 
-use crate::variables::Variables;
-
-use super::{ApplyArgs, Failure, build_chain, start_engine};
-use crate::chain::{self, Chain, Loader, RawFrame};
+use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
+use crate::chain::{self, Chain, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
-use crate::events::Events;
 use crate::source::files;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let pipeline = Pipeline::load(&args.config)?;
     let stream = pick(&pipeline, args.stream.as_deref())?;
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
-    let (_runtime, engine) = start_engine(&args.common)?;
-    let mut chain = build_chain(
-        &mut Loader::new(engine, Variables::default(), Events::default()),
-        &pipeline,
-        stream,
-    )
-    .map_err(|wrong| pipeline.error(wrong))?;
+    let runtime = start_runtime()?;
+    let loader = start_loader(&runtime, &args.common)?;
+    let mut chain =
+        build_chain(&loader, &pipeline, stream).map_err(|wrong| pipeline.error(wrong))?;
     let inputs = read_all(&args.inputs)?;
     let mut totals = Totals::default();
     let _active = chain.activate();

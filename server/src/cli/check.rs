@@ -2,19 +2,16 @@
 
 use std::path::Path;
 
-use super::{Common, Failure, start_engine};
-use crate::chain::Loader;
+use super::{Common, Failure, start_loader, start_runtime};
 use crate::clock::SystemClock;
 use crate::config::Pipeline;
-use crate::events::Events;
-use crate::live::plan_all;
-use crate::variables::Variables;
+use crate::live::{Plans, Scope};
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     let pipeline = Pipeline::load(file)?;
-    let (_runtime, engine) = start_engine(common)?;
-    let mut loader = Loader::new(engine, Variables::default(), Events::default());
-    plan_all(&mut loader, &pipeline, &SystemClock, |_| Vec::new())?;
+    let runtime = start_runtime()?;
+    let loader = start_loader(&runtime, common)?;
+    Plans::default().ready(&loader, (&pipeline, Scope::All), None, &SystemClock)?;
     println!("{} is fine:", file.display());
     for stream in &pipeline.streams {
         let filters: Vec<_> = stream.filters.iter().map(|s| s.filter.as_str()).collect();

@@ -2,34 +2,41 @@
 
 use std::path::Path;
 
-use super::{Common, Failure, start_engine};
+use super::{Common, Failure, start_engine, start_runtime};
 use crate::config::{SettingHelp, settings_help};
-use crate::filter::{Filter, Kind, catalogue};
+use crate::filter::{Kind, Manifest, Module, catalogue};
 
 pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
-    let (_runtime, engine) = start_engine(common)?;
+    let runtime = start_runtime()?;
+    let (_, compiler) = start_engine(&runtime, common)?;
+    let compile = |module: &Module, name: &str| {
+        let compiled = runtime.block_on(compiler.compile(module));
+        compiled
+            .map(|entry| entry.manifest)
+            .map_err(|why| Failure::Run(format!("{name}: {why}")))
+    };
     let Some(path) = file else {
         for filter in catalogue::BUILT_IN {
-            show(&Filter::built_in(&engine, filter.name).map_err(Failure::Run)?);
+            show(&compile(&Module::built_in(filter.wasm), filter.name)?);
         }
         return Ok(());
     };
-    let filter = Filter::from_file(&engine, path)
-        .map_err(|why| Failure::Run(format!("{}: {why}", path.display())))?;
-    show(&filter);
+    let name = path.display().to_string();
+    let module = Module::read(path).map_err(|why| Failure::Run(format!("{name}: {why}")))?;
+    show(&compile(&module, &name)?);
     Ok(())
 }
 
-fn show(filter: &Filter) {
-    let kind = match filter.kind() {
+fn show(filter: &Manifest) {
+    let kind = match filter.kind {
         Kind::Overlay => "overlay: draws, never sees the picture",
         Kind::Transform => "transform: works on the picture",
     };
-    println!("{} {} ({kind})", filter.name(), filter.version());
-    if !filter.summary().is_empty() {
-        println!("  {}", filter.summary());
+    println!("{} {} ({kind})", filter.name, filter.version);
+    if !filter.summary.is_empty() {
+        println!("  {}", filter.summary);
     }
-    for setting in settings_help(filter.schema()) {
+    for setting in settings_help(&filter.schema) {
         show_setting(&setting);
     }
     println!();

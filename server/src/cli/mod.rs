@@ -21,8 +21,11 @@ use crate::config::{
     ConfigError, Diagnostic, DriverConfig, Pipeline, SourceConfig, StreamConfig, parse_listen,
     parse_spec,
 };
-use crate::filter::{CompileCache, Engine};
+use crate::events::Events;
+use crate::filter::compile::worker;
+use crate::filter::{CompileCache, Compiler, Engine};
 use crate::source;
+use crate::variables::Variables;
 
 /// The pipeline file that is looked for when none is named.
 const DEFAULT_FILE: &str = "pipeline.yaml";
@@ -82,6 +85,21 @@ enum Command {
     Cameras,
     /// Pass JPEG files through a stream's chain, without a server
     Apply(ApplyArgs),
+    /// Check a filter for the server, as its child process
+    #[command(name = worker::COMMAND, hide = true, subcommand)]
+    FilterWorker(FilterWork),
+}
+
+/// A task of a child process, see [`worker`].
+#[derive(Subcommand)]
+enum FilterWork {
+    /// Compile the module on standard input into a file
+    Compile {
+        /// The file
+        code: PathBuf,
+    },
+    /// Build the settings schema on standard input
+    Schema,
 }
 
 #[derive(Args)]
@@ -147,6 +165,12 @@ impl From<ConfigError> for Failure {
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(Command::FilterWorker(work)) = &cli.command {
+        return match work {
+            FilterWork::Compile { code } => worker::compile(code),
+            FilterWork::Schema => worker::build_schema(),
+        };
+    }
     start_log(cli.log_format);
     let result = match cli.command {
         None => serve::run(&cli.serve),
@@ -155,6 +179,8 @@ pub fn run() -> ExitCode {
         Some(Command::Filters { file, common }) => filters::run(file.as_deref(), &common),
         Some(Command::Cameras) => cameras::run(),
         Some(Command::Apply(args)) => apply::run(&args),
+        // Done above, without a log.
+        Some(Command::FilterWorker(_)) => Ok(()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -169,14 +195,7 @@ fn fail(why: impl Display, code: u8) -> ExitCode {
 }
 
 fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("MATTEBOX_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("info"))
-        // The runtime's own chatter about compiling is nobody's business.
-        .add_directive(
-            "wasmtime_internal_cache=error"
-                .parse()
-                .expect("a directive"),
-        );
+    let filter = EnvFilter::try_from_env("MATTEBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -210,21 +229,49 @@ fn parse_cache(text: &str) -> Result<CompileCache, String> {
     })
 }
 
-/// The runtime, and an engine on it.
-fn start_engine(common: &Common) -> Result<(Runtime, Engine), Failure> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+fn start_runtime() -> Result<Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .map_err(|error| Failure::Run(format!("can't start: {error}")))?;
+        .map_err(|error| Failure::Run(format!("can't start: {error}")))
+}
+
+/// An engine on `runtime`, and a compiler beside it.
+fn start_engine(runtime: &Runtime, common: &Common) -> Result<(Engine, Compiler), Failure> {
     let cache = common.cache.clone().unwrap_or_default();
-    let engine = Engine::new(runtime.handle().clone(), &cache)
+    let program = this_program()
+        .map_err(|error| Failure::Run(format!("can't tell where this program is: {error}")))?;
+    let engine = Engine::new(runtime.handle().clone())
         .map_err(|error| Failure::Run(format!("can't run WebAssembly here: {error:#}")))?;
-    Ok((runtime, engine))
+    let compiler = Compiler::new(&engine, program, &cache).map_err(|error| {
+        Failure::Run(format!("there is no place for compiled filters: {error}"))
+    })?;
+    Ok((engine, compiler))
+}
+
+/// The file of this program; on Linux by a name that holds also when the file is replaced meanwhile.
+fn this_program() -> std::io::Result<PathBuf> {
+    let own = Path::new("/proc/self/exe");
+    match cfg!(target_os = "linux") && own.exists() {
+        true => Ok(own.to_owned()),
+        false => std::env::current_exe(),
+    }
+}
+
+/// A loader of filters on `runtime`.
+fn start_loader(runtime: &Runtime, common: &Common) -> Result<Loader, Failure> {
+    let (engine, compiler) = start_engine(runtime, common)?;
+    Ok(Loader::new(
+        engine,
+        compiler,
+        Variables::default(),
+        Events::default(),
+    ))
 }
 
 fn build_chain(
-    loader: &mut Loader,
+    loader: &Loader,
     pipeline: &Pipeline,
     stream: &StreamConfig,
 ) -> Result<Chain, Vec<Diagnostic>> {

@@ -11,13 +11,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, start_engine};
-use crate::chain::Loader;
+use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Diagnostic, Pipeline};
-use crate::events::Events;
 use crate::gpio::{Gpio, PrivacyLamps};
-use crate::live::{self, Checked, Equip, Live, Workshop};
+use crate::live::{self, Equip, Live, Workshop};
 use crate::variables::Variables;
 use crate::web::{self, App};
 
@@ -29,17 +27,16 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     if let (Some(_), Some(first)) = (&args.source, pipeline.streams.first()) {
         tracing::info!(stream = first.name, "takes the source of the command line");
     }
-    let (runtime, engine) = start_engine(&args.common)?;
+    let runtime = start_runtime()?;
     let address = args.listen.unwrap_or(pipeline.listen);
-    let mut workshop = Workshop::new(Equip {
-        loader: Loader::new(engine, Variables::default(), Events::default()),
+    let workshop = Workshop::new(Equip {
+        loader: start_loader(&runtime, &args.common)?,
         source: args.source.clone(),
         lamps: PrivacyLamps::default(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
-    let checked = workshop.check(pipeline.clone())?;
-    let result = runtime.block_on(serve(&pipeline, workshop, checked, file, address));
+    let result = runtime.block_on(serve(&pipeline, workshop, file, address));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
     result
@@ -60,7 +57,6 @@ fn load(config: Option<&Path>) -> Result<(Pipeline, Option<PathBuf>), Failure> {
 async fn serve(
     pipeline: &Pipeline,
     mut workshop: Workshop,
-    checked: Checked,
     file: Option<PathBuf>,
     address: SocketAddr,
 ) -> Result<(), Failure> {
@@ -79,18 +75,24 @@ async fn serve(
         workshop.set_lamps(gpio.privacy_lamps());
     }
     let (shutdown, tasks) = workshop.ends();
-    let live = Live::start(workshop, checked, file);
+    let live = Live::start(workshop, pipeline.clone(), file)?;
     let lamps = gpio.map(|gpio| light_lamps(gpio, &live));
     announce(bound, pipeline)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    tasks.spawn(live::watch(live.clone(), clock.clone(), shutdown.clone()));
+    tasks.spawn(prepare_and_watch(
+        live.clone(),
+        clock.clone(),
+        shutdown.clone(),
+    ));
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
     let router = web::router(App::new(live.clone(), shutdown.clone()));
     let server = tokio::spawn(web::serve(listener, router, shutdown.clone()));
     while let Signal::Reload = signals.next().await {
         tracing::info!("reloads the pipeline, as it was told to");
-        live.reload().await;
+        // Not waited for: whoever tells the server to stop next must be heard at once.
+        let live = live.clone();
+        tokio::spawn(async move { live.reload().await });
     }
     tracing::info!("stopping");
     shutdown.cancel();
@@ -105,6 +107,13 @@ async fn serve(
         lamps.go_out().await;
     }
     Ok(())
+}
+
+/// Readies the filters, then watches the files until `end`.
+async fn prepare_and_watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
+    if end.run_until_cancelled(live.prepare()).await.is_some() {
+        live::watch(live, clock, end).await;
+    }
 }
 
 /// Ends variables whose time has come, until `end`.

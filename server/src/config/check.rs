@@ -1,7 +1,7 @@
 //! Checks a filter's settings against the filter's own JSON Schema, and says what is wrong in the words
 //! of the pipeline file.
 
-use std::panic::catch_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
@@ -12,6 +12,7 @@ use super::error::Diagnostic;
 use super::model::StepConfig;
 use super::schema_cost;
 use super::schema_words::{choices, expected, keys};
+use super::settings_schema::SettingsSchema;
 use super::suggest::{enumerate, hint, one_of, quote};
 
 /// The most problems that are told of one step.
@@ -25,30 +26,25 @@ const PROBLEMS: usize = 50;
 pub fn check_settings(
     step: &StepConfig,
     filter: &str,
-    schema: &Value,
+    schema: &SettingsSchema,
 ) -> Result<Vec<Diagnostic>, String> {
-    schema_cost::check(schema, step.settings())
-        .map_err(|why| format!("has a settings schema that can't be used: {why}"))?;
-    // jsonschema 0.61.2 panics on some schemas that refer to themselves; the tests have one.
-    catch_unwind(|| validate(step, filter, schema)).unwrap_or_else(|_| {
-        Err("has a settings schema that can't be used: checking it failed".to_owned())
-    })
-}
-
-fn validate(step: &StepConfig, filter: &str, schema: &Value) -> Result<Vec<Diagnostic>, String> {
-    let validator = jsonschema::options()
-        .build(schema)
-        .map_err(|error| format!("has a settings schema that is none: {error}"))?;
-    let mut checker = Checker {
-        step,
-        filter,
-        schema,
-        found: Vec::new(),
-    };
-    for error in validator.iter_errors(step.settings()).take(PROBLEMS) {
-        checker.explain(&error);
-    }
-    Ok(checker.found)
+    let unusable = |why| format!("has a settings schema that can't be used: {why}");
+    schema_cost::check(schema.value(), step.settings()).map_err(unusable)?;
+    let validator = schema.validator()?;
+    // jsonschema 0.61.2 panics on some schemas that refer to themselves.
+    let found = catch_unwind(AssertUnwindSafe(|| {
+        let mut checker = Checker {
+            step,
+            filter,
+            schema: schema.value(),
+            found: Vec::new(),
+        };
+        for error in validator.iter_errors(step.settings()).take(PROBLEMS) {
+            checker.explain(&error);
+        }
+        checker.found
+    }));
+    found.map_err(|_| unusable("checking it failed".to_owned()))
 }
 
 struct Checker<'a> {

@@ -21,6 +21,7 @@ mod scan_error;
 mod schema_cost;
 mod schema_words;
 mod settings;
+mod settings_schema;
 mod source;
 mod suggest;
 mod units;
@@ -36,6 +37,7 @@ pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use model::{AdminToken, FilterRef, OnError, Pipeline, StepConfig, StreamConfig};
 pub use read::{STEP_KEYS, STREAM_KEYS, parse_listen};
+pub use settings_schema::SettingsSchema;
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, HttpConfig,
     Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size, SourceConfig,

@@ -3,7 +3,7 @@
 //! A schema is a stranger's, and a dozen lines of it, each asking for the next one twice, are worth
 //! years of checking and terabytes of errors. So the steps that a validator will take are counted first.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// The most work, in values looked at. A usual filter's settings take a few hundred.
 const WORK: usize = 1_000_000;
@@ -23,6 +23,19 @@ pub fn check(schema: &Value, settings: &Value) -> Result<(), String> {
     };
     walk.visit(schema, settings, DEPTH)
 }
+
+/// Keywords whose schemas apply to the same value, and may evaluate its children.
+const APPLIED: [&str; 9] = [
+    "$ref",
+    "$dynamicRef",
+    "$recursiveRef",
+    "allOf",
+    "anyOf",
+    "oneOf",
+    "if",
+    "then",
+    "else",
+];
 
 struct Walk<'s> {
     root: &'s Value,
@@ -83,12 +96,14 @@ impl<'s> Walk<'s> {
                 "items"
                 | "prefixItems"
                 | "additionalItems"
-                | "unevaluatedItems"
                 | "contains"
                 | "additionalProperties"
-                | "unevaluatedProperties"
                 | "propertyNames" => {
                     self.visit_children(parts, value, below)?;
+                }
+                "unevaluatedItems" | "unevaluatedProperties" => {
+                    self.visit_children(parts, value, below)?;
+                    self.visit_evaluated(keywords, value, below)?;
                 }
                 _ => {}
             }
@@ -120,6 +135,36 @@ impl<'s> Walk<'s> {
                 .try_for_each(|value| self.visit_all(parts, value, depth)),
             _ => Ok(()),
         }
+    }
+
+    /// To know what is left unevaluated, a validator takes all that may evaluate it once more for each child of `value`.
+    fn visit_evaluated(
+        &mut self,
+        keywords: &'s Map<String, Value>,
+        value: &Value,
+        depth: usize,
+    ) -> Result<(), String> {
+        let children = match value {
+            Value::Array(items) => items.len(),
+            Value::Object(entries) => entries.len(),
+            _ => 0,
+        };
+        let applied = keywords
+            .iter()
+            .filter(|(keyword, _)| APPLIED.contains(&keyword.as_str()));
+        let applied: Vec<_> = applied.collect();
+        for _ in 0..=children {
+            for (keyword, parts) in &applied {
+                match keyword.as_str() {
+                    "$ref" | "$dynamicRef" | "$recursiveRef" => {
+                        let target = self.target(parts)?;
+                        self.visit(target, value, depth)?;
+                    }
+                    _ => self.visit_all(parts, value, depth)?,
+                }
+            }
+        }
+        Ok(())
     }
 
     fn target(&self, reference: &Value) -> Result<&'s Value, String> {

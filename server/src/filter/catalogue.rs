@@ -1,5 +1,9 @@
 //! The filters that the server brings along.
 
+use std::sync::LazyLock;
+
+use super::Module;
+
 /// A filter embedded in the binary.
 #[derive(Clone, Copy, Debug)]
 pub struct BuiltIn {
@@ -29,7 +33,15 @@ pub const BUILT_IN: &[BuiltIn] = &[
     },
 ];
 
-/// The filter called `name`.
-pub fn find(name: &str) -> Option<&'static BuiltIn> {
-    BUILT_IN.iter().find(|filter| filter.name == name)
+/// The module of the filter called `name`.
+pub fn module(name: &str) -> Option<Module> {
+    /// Hashed once.
+    static MODULES: LazyLock<Vec<Module>> = LazyLock::new(|| {
+        BUILT_IN
+            .iter()
+            .map(|it| Module::built_in(it.wasm))
+            .collect()
+    });
+    let place = BUILT_IN.iter().position(|filter| filter.name == name)?;
+    MODULES.get(place).cloned()
 }

@@ -1,17 +1,17 @@
-//! The one WebAssembly engine of the process: compiler, compile cache, clock hand, and what filters
-//! can import.
+//! The one WebAssembly engine of the process: compiled code, the clock hand, and what filters can import.
 
-use std::path::PathBuf;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
+use wasmtime::Config;
 use wasmtime::component::{Component, Linker};
-use wasmtime::{Cache, CacheConfig, Config};
 
 use super::host::{self, HostState};
 use super::ticker::{Active, Ticker};
 
-/// Compiles and runs filters. Clones share everything.
+/// Runs filters. Clones share everything.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
@@ -22,30 +22,38 @@ struct Inner {
     runtime: Handle,
 }
 
-/// Where compiled modules are kept between runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum CompileCache {
-    /// `mattebox` below the user's cache folder.
-    #[default]
-    User,
-    /// This folder.
-    Folder(PathBuf),
-    /// Nowhere.
-    Off,
-}
-
 impl Engine {
-    /// An engine whose filters wait (time limits, WASI clocks) on `runtime`.
+    /// An engine whose filters wait (time limits, WASI clocks) on `runtime`. It has no compiler: a [`Compiler`] has modules
+    /// compiled elsewhere.
     ///
-    /// A cache that can't be used is told in the log and done without.
+    /// [`Compiler`]: super::Compiler
     ///
     /// # Errors
     /// The machine can't run WebAssembly, or refuses a thread.
-    pub fn new(runtime: Handle, cache: &CompileCache) -> wasmtime::Result<Self> {
-        let mut config = Config::new();
-        config.epoch_interruption(true);
-        config.cache(open_cache(cache));
-        let engine = wasmtime::Engine::new(&config)?;
+    pub fn new(runtime: Handle) -> wasmtime::Result<Self> {
+        let mut config = config();
+        config.enable_compiler(false);
+        Self::with_config(runtime, &config)
+    }
+
+    /// Tells code for this engine from code for those of other builds.
+    pub(super) fn compatibility(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        env!("CARGO_PKG_VERSION").hash(&mut hasher);
+        self.raw().precompile_compatibility_hash().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// An engine that compiles in this process, for a child process.
+    ///
+    /// # Errors
+    /// The machine can't run WebAssembly, or refuses a thread.
+    pub(super) fn compiling(runtime: Handle) -> wasmtime::Result<Self> {
+        Self::with_config(runtime, &config())
+    }
+
+    fn with_config(runtime: Handle, config: &Config) -> wasmtime::Result<Self> {
+        let engine = wasmtime::Engine::new(config)?;
         Ok(Self(Arc::new(Inner {
             linker: host::linker(&engine)?,
             ticker: Ticker::start(engine.clone())?,
@@ -59,8 +67,26 @@ impl Engine {
         self.0.ticker.activate()
     }
 
-    pub(super) fn compile(&self, component: &[u8]) -> wasmtime::Result<Component> {
-        Component::from_binary(&self.0.engine, component)
+    /// A component, compiled in this process, and its code.
+    ///
+    /// # Errors
+    /// It is no component, or too much for the compiler.
+    pub(super) fn compile(&self, component: &[u8]) -> wasmtime::Result<(Component, Vec<u8>)> {
+        let component = Component::from_binary(&self.0.engine, component)?;
+        let code = component.serialize()?;
+        Ok((component, code))
+    }
+
+    /// The compiled component in the file `code` of the compile cache.
+    #[expect(
+        unsafe_code,
+        reason = "the only way to load compiled code; the file is of a folder that only this user can write to, and was written \
+                  by a child process of this same program. Loading a module through a compiler instead, as before, let one \
+                  take 3 GiB and 14 s of the server"
+    )]
+    pub(super) fn load(&self, code: &Path) -> wasmtime::Result<Component> {
+        // SAFETY: see the reason above; wasmtime itself checks that the code is of its own version and settings.
+        unsafe { Component::deserialize_file(&self.0.engine, code) }
     }
 
     pub(super) fn raw(&self) -> &wasmtime::Engine {
@@ -77,20 +103,9 @@ impl Engine {
     }
 }
 
-fn open_cache(cache: &CompileCache) -> Option<Cache> {
-    let folder = match cache {
-        CompileCache::Off => return None,
-        CompileCache::Folder(folder) => folder.clone(),
-        CompileCache::User => dirs::cache_dir()?.join("mattebox"),
-    };
-    let mut config = CacheConfig::new();
-    config.with_directory(&folder);
-    Cache::new(config)
-        .inspect_err(|error| {
-            tracing::warn!(
-                "no compile cache in {}: {error:#}; filters are compiled at each start",
-                folder.display()
-            );
-        })
-        .ok()
+/// The settings that code is compiled for and run with.
+fn config() -> Config {
+    let mut config = Config::new();
+    config.epoch_interruption(true);
+    config
 }

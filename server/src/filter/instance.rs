@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use wasmtime::component::{
-    ComponentExportIndex, ComponentNamedList, Func, Instance, Lift, Lower, TypedFunc,
+    ComponentExportIndex, ComponentNamedList, Func, Instance, InstancePre, Lift, Lower, TypedFunc,
 };
 use wasmtime::{Store, Trap};
 
@@ -95,10 +95,13 @@ impl RunningFilter {
         let log = StepLog::new(&settings.label);
         let memory = MemoryLimit::new(settings.memory_limit);
         let state = HostState::new(memory, assets, log);
-        let mut guest = Guest::instantiate(filter, state).map_err(|message| StartError {
-            message,
-            assets: Vec::new(),
-        })?;
+        let mut guest =
+            Guest::instantiate(filter.engine(), filter.pre(), state).map_err(|message| {
+                StartError {
+                    message,
+                    assets: Vec::new(),
+                }
+            })?;
         let started = guest
             .configure(&settings.config_json)
             .and_then(|()| guest.frame_function(filter.kind()));
@@ -163,17 +166,20 @@ pub(super) struct Guest {
 }
 
 impl Guest {
-    pub(super) fn instantiate(filter: &Filter, state: HostState) -> Result<Self, String> {
-        let engine = filter.engine().clone();
+    pub(super) fn instantiate(
+        engine: &Engine,
+        pre: &InstancePre<HostState>,
+        state: HostState,
+    ) -> Result<Self, String> {
         let mut store = Store::new(engine.raw(), state);
         store.limiter(|state| &mut state.memory);
         store.set_hostcall_fuel(limits::TRANSFER_BYTES);
         store.set_epoch_deadline(epochs(limits::START_TIME));
         let _active = engine.activate();
-        let instantiate = filter.pre().instantiate_async(&mut store);
+        let instantiate = pre.instantiate_async(&mut store);
         match run(engine.runtime(), limits::START_TIME, instantiate) {
             Some(Ok(instance)) => Ok(Self {
-                engine,
+                engine: engine.clone(),
                 store,
                 instance,
             }),

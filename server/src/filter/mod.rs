@@ -7,6 +7,7 @@
 mod assets;
 pub mod catalogue;
 mod check;
+pub mod compile;
 pub mod contract;
 mod engine;
 mod host;
@@ -20,23 +21,28 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use wasmtime::component::InstancePre;
+use wasmtime::component::{Component, InstancePre};
 
 pub use assets::{AssetFailure, AssetsRead};
-pub use engine::{CompileCache, Engine};
+pub use compile::{CompileCache, Compiler, LoadError, Manifest};
+pub use engine::Engine;
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
 pub use module::Module;
 pub use ticker::Active;
 
+use crate::config::SettingsSchema;
 use crate::log::shorten;
 use assets::Assets;
+use compile::Entry;
 use host::HostState;
 use instance::Guest;
 use limits::MemoryLimit;
 use log::StepLog;
 
 /// What a filter works on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     /// Draws layers over the picture and never sees it.
@@ -45,109 +51,61 @@ pub enum Kind {
     Transform,
 }
 
-/// A filter that is loaded and compiled, and has introduced itself; not running yet.
+/// A filter that is compiled and has introduced itself; not running yet.
 pub struct Filter {
     engine: Engine,
     pre: InstancePre<HostState>,
-    kind: Kind,
-    name: String,
-    version: String,
-    summary: String,
-    schema: Value,
+    manifest: Manifest,
+    schema: SettingsSchema,
     digest: Digest,
-    compile_time: Duration,
+    load_time: Duration,
 }
 
 /// What tells a file's contents from others: their SHA-256 hash.
 pub type Digest = [u8; 32];
 
 impl Filter {
-    /// Loads the built-in filter `name`.
+    /// Loads a filter, compiled by `compiler` unless it was before. Blocks for as long as that takes; must not be called from async
+    /// code.
     ///
     /// # Errors
-    /// A text that starts with the filter's name; there is none of that name, or it can't be loaded.
-    pub fn built_in(engine: &Engine, name: &str) -> Result<Self, String> {
-        let filter = catalogue::find(name)
-            .ok_or_else(|| format!("no built-in filter is called `{name}`"))?;
-        Self::load(engine, Module::new(filter.wasm.to_vec()))
-            .map_err(|why| format!("`{name}` {why}"))
-    }
-
-    /// Loads the filter in the file `path`.
-    ///
-    /// # Errors
-    /// A text without the path; the file is missing, is no WebAssembly, or no filter.
-    pub fn from_file(engine: &Engine, path: &Path) -> Result<Self, String> {
-        Self::load(engine, Module::read(path)?)
-    }
-
-    /// Loads a filter. Blocks for as long as compiling takes; must not be called from async code.
-    ///
-    /// # Errors
-    /// A text without a name: the module is no WebAssembly, or no filter.
-    pub fn load(engine: &Engine, module: Module) -> Result<Self, String> {
+    /// See [`LoadError`]; a sentence without its subject, which is the module.
+    pub fn load(engine: &Engine, compiler: &Compiler, module: &Module) -> Result<Self, LoadError> {
         let start = Instant::now();
-        let digest = *module.digest();
-        let component = module.into_component()?;
-        let component = engine
-            .compile(&component)
-            .map_err(|error| format!("can't be compiled: {error:#}"))?;
-        let kind = kind_of(&component, engine)?;
-        let pre = engine
-            .linker()
-            .instantiate_pre(&component)
-            .map_err(|error| format!("imports what no filter gets: {error:#}"))?;
-        let mut filter = Self {
+        let runtime = engine.runtime();
+        let mut entry = runtime.block_on(compiler.compile(module))?;
+        let mut component = engine.load(&entry.code);
+        if let Err(error) = &component {
+            tracing::debug!("compiled code of another build or processor: {error:#}");
+            compiler.discard(&entry);
+            entry = runtime.block_on(compiler.compile(module))?;
+            component = engine.load(&entry.code);
+        }
+        let unusable = |error| LoadError::Failed(format!("can't be loaded: {error:#}"));
+        let component = component.map_err(unusable)?;
+        let Entry { manifest, .. } = entry;
+        Ok(Self {
+            pre: link(engine, &component).map_err(LoadError::Refused)?,
             engine: engine.clone(),
-            pre,
-            kind,
-            name: String::new(),
-            version: String::new(),
-            summary: String::new(),
-            schema: Value::Null,
-            digest,
-            compile_time: start.elapsed(),
-        };
-        filter.introduce()?;
-        Ok(filter)
+            schema: SettingsSchema::new(manifest.schema.clone()),
+            manifest,
+            digest: *module.digest(),
+            load_time: start.elapsed(),
+        })
     }
 
-    fn introduce(&mut self) -> Result<(), String> {
-        let state = HostState::new(
-            MemoryLimit::new(limits::DESCRIBE_MEMORY),
-            Assets::new(Path::new("."), []),
-            StepLog::new("describe"),
-        );
-        let description = Guest::instantiate(self, state)?.describe()?;
-        self.schema = parse_schema(&description.config_schema)?;
-        self.name = shorten(&description.name);
-        self.version = shorten(&description.version);
-        self.summary = shorten(&description.summary);
-        Ok(())
-    }
-
-    /// Whether it draws or works on pixels.
+    /// What it works on.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.manifest.kind
     }
 
-    /// The name that it gives itself.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Its version.
-    pub fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// One line about it.
-    pub fn summary(&self) -> &str {
-        &self.summary
+    /// Its description of itself.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
     }
 
     /// The JSON Schema of its settings, an object.
-    pub fn schema(&self) -> &Value {
+    pub fn schema(&self) -> &SettingsSchema {
         &self.schema
     }
 
@@ -156,9 +114,9 @@ impl Filter {
         &self.digest
     }
 
-    /// How long compiling took, which is short when it was in the cache.
-    pub fn compile_time(&self) -> Duration {
-        self.compile_time
+    /// How long loading took, which is short when its code was in the cache.
+    pub fn load_time(&self) -> Duration {
+        self.load_time
     }
 
     fn engine(&self) -> &Engine {
@@ -168,6 +126,38 @@ impl Filter {
     fn pre(&self) -> &InstancePre<HostState> {
         &self.pre
     }
+}
+
+fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>, String> {
+    let linked = engine.linker().instantiate_pre(component);
+    linked.map_err(|error| format!("imports what no filter gets: {error:#}"))
+}
+
+/// Runs `describe` of a component, within limits, and gives what is to be known of it. Blocks; must not be called from async code.
+///
+/// # Errors
+/// A sentence without its subject.
+fn describe(engine: &Engine, component: &Component) -> Result<Manifest, String> {
+    let kind = kind_of(component, engine)?;
+    let pre = link(engine, component)?;
+    let state = HostState::new(
+        MemoryLimit::new(limits::DESCRIBE_MEMORY),
+        Assets::new(Path::new("."), []),
+        StepLog::new("describe"),
+    );
+    let description = Guest::instantiate(engine, &pre, state)?.describe()?;
+    let ty = component.component_type();
+    let imports = ty.imports(engine.raw());
+    let exports = ty.exports(engine.raw());
+    Ok(Manifest {
+        kind,
+        name: shorten(&description.name),
+        version: shorten(&description.version),
+        summary: shorten(&description.summary),
+        schema: parse_schema(&description.config_schema)?,
+        imports: imports.map(|(name, _)| shorten(name)).collect(),
+        exports: exports.map(|(name, _)| shorten(name)).collect(),
+    })
 }
 
 fn parse_schema(text: &str) -> Result<Value, String> {
@@ -187,7 +177,7 @@ fn parse_schema(text: &str) -> Result<Value, String> {
 }
 
 /// Reads the kind off the exports, before any of the filter runs.
-fn kind_of(component: &wasmtime::component::Component, engine: &Engine) -> Result<Kind, String> {
+fn kind_of(component: &Component, engine: &Engine) -> Result<Kind, String> {
     let ty = component.component_type();
     let exports = |interface: &str| ty.get_export(engine.raw(), interface).is_some();
     if !exports(contract::LIFECYCLE) {

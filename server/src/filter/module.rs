@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use wasi_preview1_component_adapter_provider::{
     WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER,
@@ -21,16 +22,23 @@ const MAGIC: &[u8] = b"\0asm";
 const CORE_LAYER: &[u8] = &[1, 0, 0, 0];
 
 /// A `.wasm` file's bytes.
+#[derive(Clone)]
 pub struct Module {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     digest: Digest,
 }
 
 impl Module {
     /// `bytes` may be anything; they are checked when they are loaded.
-    pub fn new(bytes: Vec<u8>) -> Self {
+    pub fn new(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
         let digest = Sha256::digest(&bytes).into();
         Self { bytes, digest }
+    }
+
+    /// A module that the binary holds.
+    pub fn built_in(bytes: &'static [u8]) -> Self {
+        Self::new(Bytes::from_static(bytes))
     }
 
     /// Reads a `.wasm` file.
@@ -67,11 +75,16 @@ impl Module {
         &self.digest
     }
 
+    /// The bytes themselves.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The component in the bytes, which hold a component or a core module with its WIT world.
     ///
     /// # Errors
     /// A text that says what the bytes are instead, and what to do.
-    pub fn into_component(self) -> Result<Vec<u8>, String> {
+    pub fn into_component(self) -> Result<Bytes, String> {
         let bytes = self.bytes;
         let Some(rest) = bytes.strip_prefix(MAGIC) else {
             let hint = if bytes.starts_with(b"(module") || bytes.starts_with(b"(component") {
@@ -82,7 +95,7 @@ impl Module {
             return Err(format!("is not a WebAssembly file{hint}"));
         };
         if rest.starts_with(CORE_LAYER) {
-            wrap(&bytes)
+            wrap(&bytes).map(Bytes::from)
         } else {
             Ok(bytes)
         }
@@ -90,6 +103,9 @@ impl Module {
 }
 
 fn wrap(core: &[u8]) -> Result<Vec<u8>, String> {
+    // The decoder below takes for granted that the sections are whole.
+    wasmparser::validate(core)
+        .map_err(|error| format!("is a damaged WebAssembly module: {error}"))?;
     let (without_world, _) = wit_component::metadata::decode(core)
         .map_err(|error| format!("is a damaged WebAssembly module: {error:#}"))?;
     // Without a world the encoder would make an empty component of any module.

@@ -2,13 +2,16 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::claim::claim;
-use super::{Live, Running};
+use super::workshop::Checked;
+use super::{Live, Plans, Running, Scope, TRIES};
+use crate::chain::Unchanged;
 use crate::config::{Change, ConfigError, Pipeline, edit};
-use crate::filter::{Filter, Module};
+use crate::filter::Module;
 
 /// How long somebody may take to save the file.
 const SAVING: Duration = Duration::from_secs(1);
@@ -39,7 +42,7 @@ impl Live {
     /// See [`ChangeError`]. Nothing has changed then.
     pub async fn change<T: Send + 'static>(
         &self,
-        wanted: impl FnOnce(&Running) -> Result<Vec<Change>, ChangeError> + Send + 'static,
+        wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError> + Send + 'static,
         look: impl FnOnce(&Running) -> T + Send + 'static,
     ) -> Result<T, ChangeError> {
         self.at_work(move |live| live.change_now(wanted, look))
@@ -51,17 +54,27 @@ impl Live {
     /// # Errors
     /// There is no such stream, or its filters can't be started any more.
     pub async fn restart(&self, name: String) -> Result<(), ChangeError> {
-        self.at_work(move |live| {
-            let mut workshop = live.workshop();
-            if live.now().find(&name).is_none() {
-                return Err(ChangeError::NotFound(format!(
-                    "no stream is called `{name}`"
-                )));
-            }
-            tracing::info!(stream = name, "is restarted, as the server was told to");
-            workshop.restart(&name).map_err(ChangeError::Wrong)
-        })
-        .await
+        self.at_work(move |live| live.restart_now(&name)).await
+    }
+
+    fn restart_now(&self, name: &str) -> Result<(), ChangeError> {
+        let running = self.now();
+        let (Some(stream), Some(config)) = (running.find(name), running.pipeline.stream(name))
+        else {
+            return Err(ChangeError::NotFound(format!(
+                "no stream is called `{name}`"
+            )));
+        };
+        tracing::info!(stream = name, "is restarted, as the server was told to");
+        let mut plans = Plans::default();
+        let wanted = (&*running.pipeline, config);
+        let steps = stream.steps();
+        let old = (steps.as_slice(), Unchanged::StartAgain);
+        plans
+            .ready_one(&self.0.loader, wanted, old, &*self.0.clock)
+            .map_err(ChangeError::Wrong)?;
+        self.workshop().restart(name, &mut plans);
+        Ok(())
     }
 
     /// Keeps a filter in the file `name` of the folder that the pipeline file names for uploads, once it has been found to be
@@ -81,8 +94,10 @@ impl Live {
                     "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`".to_owned(),
                 ));
             };
-            let mut workshop = live.workshop();
-            Filter::load(workshop.loader().engine(), Module::new(bytes.clone()))
+            let module = Module::new(bytes.clone());
+            let compiler = live.0.loader.compiler();
+            tokio::runtime::Handle::current()
+                .block_on(compiler.compile(&module))
                 .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
@@ -111,7 +126,7 @@ impl Live {
 
     fn change_now<T>(
         &self,
-        wanted: impl FnOnce(&Running) -> Result<Vec<Change>, ChangeError>,
+        wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError>,
         look: impl FnOnce(&Running) -> T,
     ) -> Result<T, ChangeError> {
         let Some(file) = &self.0.file else {
@@ -119,29 +134,69 @@ impl Live {
                 "the server runs without a pipeline file, so there is none to write the change to; start it with one".to_owned(),
             ));
         };
-        let mut workshop = self.workshop();
-        let real = file.canonicalize().unwrap_or_else(|_| file.clone());
-        let _claim = claim(&real).map_err(ChangeError::Busy)?;
-        self.wait_for_writers(file)?;
-        // Somebody may have written to it a moment ago.
-        let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
-        if on_disk.file.text != self.now().pipeline.file.text {
-            let checked = workshop.check(on_disk).map_err(ChangeError::FileIsWrong)?;
-            let (running, changes) = workshop.apply(checked);
-            self.publish(running, &changes);
+        let mut plans = Plans::default();
+        for _ in 0..TRIES {
+            self.wait_for_writers(file)?;
+            self.take_up_file(file)?;
+            let running = self.now();
+            let old = &running.pipeline.file;
+            let text = edit(&old.text, &wanted(&running)?).map_err(ChangeError::Refused)?;
+            let checked = Pipeline::parse(&text, &old.name, &running.pipeline.folder)
+                .and_then(|pipeline| self.check((pipeline, Scope::Changed), &running, plans))
+                .map_err(ChangeError::Wrong)?;
+            match self.write_and_make(file, &running, &text, checked)? {
+                None => return Ok(look(&self.now())),
+                // Another change came first: what it left is what this one has to stand on.
+                Some(unmade) => plans = unmade,
+            }
         }
-        let now = self.now();
-        let changes = wanted(&now)?;
-        let old = &now.pipeline.file;
-        let text = edit(&old.text, &changes).map_err(ChangeError::Refused)?;
-        let pipeline = Pipeline::parse(&text, &old.name, &now.pipeline.folder);
-        let checked = pipeline.and_then(|pipeline| workshop.check(pipeline));
-        let checked = checked.map_err(ChangeError::Wrong)?;
+        let why = "other changes keep coming before this one; try again";
+        Err(ChangeError::Busy(why.to_owned()))
+    }
+
+    /// Writes `text` to the file and makes the change, if the file and what runs are what they were; else gives its chains back.
+    fn write_and_make(
+        &self,
+        file: &Path,
+        running: &Arc<Running>,
+        text: &str,
+        checked: Checked,
+    ) -> Result<Option<Plans>, ChangeError> {
+        let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+        let mut workshop = self.workshop();
+        let _claim = claim(&real).map_err(ChangeError::Busy)?;
+        let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
+        let is_same = on_disk.file.text == running.pipeline.file.text;
+        if !is_same || !Arc::ptr_eq(running, &self.now()) {
+            return Ok(Some(checked.plans));
+        }
         write(&real, text.as_bytes())
             .map_err(|error| ChangeError::Unwritable(format!("{}: {error}", file.display())))?;
-        let (running, changes) = workshop.apply(checked);
-        self.publish(running, &changes);
-        Ok(look(&self.now()))
+        let made = self.make(&mut workshop, running, checked);
+        Ok(made.err().map(|unmade| unmade.plans))
+    }
+
+    /// Makes what somebody has written to the file a moment ago, since the change is to stand on it.
+    fn take_up_file(&self, file: &Path) -> Result<(), ChangeError> {
+        let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
+        if on_disk.file.text == self.now().pipeline.file.text {
+            return Ok(());
+        }
+        let (live, path) = (self.clone(), file.to_owned());
+        let (done, reloaded) = mpsc::channel();
+        // On a thread of its own, since its filters may need longer than this change should wait for them.
+        tokio::runtime::Handle::current().spawn_blocking(move || {
+            let _reloading = live.0.reloading.lock();
+            // Nobody may be waiting for it any more.
+            done.send(live.reload_file(&path, || true)).ok();
+        });
+        match reloaded.recv_timeout(SAVING) {
+            Ok(reloaded) => reloaded.map(drop).map_err(ChangeError::FileIsWrong),
+            Err(_) => {
+                let why = "the pipeline file was changed, and its filters are still being readied; try again";
+                Err(ChangeError::Busy(why.to_owned()))
+            }
+        }
     }
 
     /// Whoever is saving the file is done in a moment.

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than compiling the largest filters takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Much longer than writing a file takes, and not so long that other changes are held up.
+const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
 
 /// The right to change the pipeline files of a folder, until it is dropped. The folder is what is locked: the file itself is

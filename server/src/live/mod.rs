@@ -9,35 +9,55 @@ mod change;
 mod claim;
 mod plan;
 mod report;
+mod timed_lock;
 mod watch;
 mod workshop;
 mod writers;
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch as channel;
+use tokio::task::JoinSet;
 
 pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::ChangeError;
-pub use plan::plan_all;
+pub use plan::{Plans, Scope};
 pub use report::{PipelineReport, Problem, ReloadError, problems};
 pub use watch::watch;
-pub use workshop::{Checked, Equip, Workshop};
+pub use workshop::{Equip, Workshop};
 
-use crate::config::{ConfigError, Pipeline};
+use crate::chain::{Loader, Unchanged};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{ConfigError, Pipeline, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
 use crate::stream::Stream;
 use crate::variables::Variables;
+use catalogue::Catalogues;
+use plan::check_parts;
 use report::Reloads;
+use timed_lock::{TimedGuard, TimedLock};
+use workshop::{Checked, read_token};
 use writers::Writers;
+
+/// How often a change is tried that others always come before.
+const TRIES: usize = 20;
 
 /// The pipeline as it runs. Clones share it.
 #[derive(Clone)]
 pub struct Live(Arc<Inner>);
 
 struct Inner {
-    workshop: Arc<Mutex<Workshop>>,
+    loader: Loader,
+    clock: Arc<dyn Clock>,
+    /// What the first stream takes instead of the file's source.
+    first_source: Option<SourceConfig>,
+    /// Held for as long as it takes to make a change that is ready; never while a filter is compiled or started.
+    workshop: TimedLock<Workshop>,
+    /// Held while the file is read again and its filters are readied, so that this is done once at a time.
+    reloading: TimedLock<()>,
+    catalogues: Catalogues,
     current: channel::Sender<Arc<Running>>,
     reloads: channel::Sender<Reloads>,
     file: Option<PathBuf>,
@@ -65,25 +85,93 @@ impl Running {
 }
 
 impl Live {
-    /// Starts the streams of `pipeline`, which was read from `file`. Must be called on a runtime.
-    pub fn start(mut workshop: Workshop, checked: Checked, file: Option<PathBuf>) -> Self {
+    /// Starts the streams of `pipeline`, which was read from `file`. Their filters are readied by [`Live::prepare`]. Must be
+    /// called on a runtime.
+    ///
+    /// # Errors
+    /// What is wrong with the pipeline and can be told without its filters.
+    pub fn start(
+        mut workshop: Workshop,
+        mut pipeline: Pipeline,
+        file: Option<PathBuf>,
+    ) -> Result<Self, ConfigError> {
         let (events, variables) = (workshop.events().clone(), workshop.variables().clone());
-        let (running, _) = workshop.apply(checked);
-        Self(Arc::new(Inner {
-            workshop: Arc::new(Mutex::new(workshop)),
+        let (loader, first_source) = (workshop.loader().clone(), workshop.first_source().cloned());
+        take_source(&mut pipeline, first_source.as_ref());
+        let wrong = check_parts(&pipeline);
+        if !wrong.is_empty() {
+            return Err(pipeline.error(wrong));
+        }
+        let (running, _) = workshop.apply(Checked {
+            admin_token: read_token(&pipeline)?,
+            pipeline,
+            plans: Plans::default(),
+        });
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok(Self(Arc::new(Inner {
+            loader,
+            first_source,
+            workshop: TimedLock::new(workshop, clock.clone()),
+            reloading: TimedLock::new((), clock.clone()),
+            clock,
+            catalogues: Catalogues::default(),
             current: channel::Sender::new(Arc::new(running)),
             reloads: channel::Sender::default(),
             file,
             writers: Writers::default(),
             events,
             variables,
-        }))
+        })))
     }
 
-    fn workshop(&self) -> MutexGuard<'_, Workshop> {
-        let workshop = self.0.workshop.lock();
-        // A module or a file that some library breaks down over must not be the last that anybody can try.
-        workshop.unwrap_or_else(PoisonError::into_inner)
+    fn workshop(&self) -> TimedGuard<'_, Workshop> {
+        self.0.workshop.lock()
+    }
+
+    /// How long the change that is being made now has held up all others.
+    pub fn changes_held_up(&self) -> Duration {
+        self.0.workshop.held()
+    }
+
+    /// Readies the filters of all streams, each on its own, so that none waits for another's. What is wrong with them is told
+    /// like a wrong file; the streams without filters of theirs say so.
+    pub async fn prepare(&self) {
+        let mut preparing = JoinSet::new();
+        for stream in &self.now().pipeline.streams {
+            let (live, stream) = (self.clone(), stream.clone());
+            preparing.spawn_blocking(move || live.prepare_stream(&stream));
+        }
+        let mut wrong = Vec::new();
+        while let Some(prepared) = preparing.join_next().await {
+            match prepared {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => wrong.extend(error.diagnostics().iter().cloned()),
+                Err(error) => tracing::error!(%error, "preparing filters broke down"),
+            }
+        }
+        if !wrong.is_empty() {
+            self.refuse(&self.now().pipeline.error(wrong));
+        }
+    }
+
+    fn prepare_stream(&self, config: &StreamConfig) -> Result<(), ConfigError> {
+        let running = self.now();
+        let mut plans = Plans::default();
+        let wanted = (&*running.pipeline, config);
+        let old = (&[][..], Unchanged::GoOn);
+        let planned = plans.ready_one(&self.0.loader, wanted, old, &*self.0.clock);
+        let Some(stream) = running.find(&config.name) else {
+            return Ok(());
+        };
+        match planned {
+            Ok(()) => self.workshop().complete(config, &mut plans),
+            Err(error) => {
+                let messages = error.diagnostics().iter().map(|it| it.message.as_str());
+                stream.cannot_prepare(&messages.collect::<Vec<_>>().join("; "));
+                return Err(error);
+            }
+        }
+        Ok(())
     }
 
     /// What runs now.
@@ -131,24 +219,78 @@ impl Live {
         let Some(file) = &self.0.file else {
             return true;
         };
-        let mut workshop = self.workshop();
-        let checked = Pipeline::load(file).and_then(|pipeline| {
-            self.0
-                .reloads
-                .send_modify(|reloads| reloads.attempted = Some(Arc::new(pipeline.clone())));
-            workshop.check(pipeline)
-        });
-        if !is_whole() {
-            return false;
-        }
-        match checked {
-            Ok(checked) => {
-                let (running, changes) = workshop.apply(checked);
-                self.publish(running, &changes);
+        let _reloading = self.0.reloading.lock();
+        let mut is_whole = Some(is_whole);
+        let reloaded = self.reload_file(file, || is_whole.take().is_none_or(|is_whole| is_whole()));
+        match reloaded {
+            Ok(is_whole) => is_whole,
+            Err(error) => {
+                self.refuse(&error);
+                true
             }
-            Err(error) => self.refuse(&error),
         }
-        true
+    }
+
+    /// Reads the file, readies its filters, and makes the changes, unless `is_whole` then says that what was read is not whole:
+    /// the result is `false`.
+    fn reload_file(
+        &self,
+        file: &Path,
+        mut is_whole: impl FnMut() -> bool,
+    ) -> Result<bool, ConfigError> {
+        let mut plans = Plans::default();
+        for _ in 0..TRIES {
+            let running = self.now();
+            let checked = Pipeline::load(file).and_then(|pipeline| {
+                self.0
+                    .reloads
+                    .send_modify(|reloads| reloads.attempted = Some(Arc::new(pipeline.clone())));
+                self.check((pipeline, Scope::All), &running, std::mem::take(&mut plans))
+            });
+            if !is_whole() {
+                return Ok(false);
+            }
+            let mut workshop = self.workshop();
+            match self.make(&mut workshop, &running, checked?) {
+                Ok(()) => return Ok(true),
+                // Another change came first: what it left is what this one has to stand on.
+                Err(unmade) => plans = unmade.plans,
+            }
+        }
+        tracing::warn!("other changes keep coming before that of the file, which is tried again");
+        Ok(false)
+    }
+
+    /// Checks `pipeline` and readies the chains in its scope, for what is `running`.
+    fn check(
+        &self,
+        (mut pipeline, scope): (Pipeline, Scope),
+        running: &Running,
+        mut plans: Plans,
+    ) -> Result<Checked, ConfigError> {
+        take_source(&mut pipeline, self.0.first_source.as_ref());
+        let wanted = (&pipeline, scope);
+        plans.ready(&self.0.loader, wanted, Some(running), &*self.0.clock)?;
+        Ok(Checked {
+            admin_token: read_token(&pipeline)?,
+            pipeline,
+            plans,
+        })
+    }
+
+    /// Makes the change, if `running` still is what runs; else gives it back.
+    fn make(
+        &self,
+        workshop: &mut Workshop,
+        running: &Arc<Running>,
+        checked: Checked,
+    ) -> Result<(), Box<Checked>> {
+        if !Arc::ptr_eq(running, &self.now()) {
+            return Err(Box::new(checked));
+        }
+        let (running, changes) = workshop.apply(checked);
+        self.publish(running, &changes);
+        Ok(())
     }
 
     fn publish(&self, running: Running, changes: &workshop::Changes) {
@@ -189,5 +331,12 @@ impl Live {
                 succeeded: false,
             });
         }
+    }
+}
+
+/// Gives the first stream the source of the command line.
+fn take_source(pipeline: &mut Pipeline, source: Option<&SourceConfig>) {
+    if let (Some(source), Some(first)) = (source, pipeline.streams.first_mut()) {
+        first.source = source.clone();
     }
 }

@@ -1,36 +1,118 @@
-//! Checks a whole pipeline and readies its chains.
+//! Checks a pipeline and readies its chains, without holding up anything that runs.
 
-use crate::chain::{Loader, Planned, StepStatus, Unchanged, plan_chain};
+use std::collections::HashMap;
+
+use super::Running;
+use crate::chain::{CheckLimit, Loader, Planned, StepStatus, Unchanged, plan_chain};
 use crate::clock::Clock;
-use crate::config::{ConfigError, Diagnostic, Pipeline};
+use crate::config::{ConfigError, Diagnostic, Pipeline, StreamConfig};
 use crate::{gpio, source};
 
-/// Readies all the chains, in the streams' order, and checks the sources' files and the pins. `old` gives the steps that a
-/// stream has. Blocks while filters are compiled and started; must not be called from async code.
-///
-/// # Errors
-/// Everything that is wrong with the pipeline. The old steps don't notice.
-pub fn plan_all(
-    loader: &mut Loader,
-    pipeline: &Pipeline,
-    clock: &dyn Clock,
-    old: impl Fn(&str) -> Vec<StepStatus>,
-) -> Result<Vec<Planned>, ConfigError> {
-    let mut planned = Vec::new();
+/// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is planned anew.
+#[derive(Default)]
+pub struct Plans(HashMap<String, Plan>);
+
+struct Plan {
+    /// What it was planned for.
+    config: StreamConfig,
+    /// The steps that the stream had then.
+    old: Vec<u64>,
+    planned: Planned,
+}
+
+/// Which streams of a pipeline are planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them: modules and assets may have changed.
+    All,
+    /// Those of which the file says something else. What other streams' files hold now is none of this change's business.
+    Changed,
+}
+
+impl Plans {
+    /// Readies the chains of `pipeline`, which is to take the place of what `running` is (nothing, for a first check), and
+    /// checks the sources' files and the pins. Blocks while filters are compiled and started; must not be called from async
+    /// code.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the pipeline. What runs doesn't notice.
+    pub fn ready(
+        &mut self,
+        loader: &Loader,
+        (pipeline, scope): (&Pipeline, Scope),
+        running: Option<&Running>,
+        clock: &dyn Clock,
+    ) -> Result<(), ConfigError> {
+        let limit = CheckLimit::new(clock);
+        let mut wrong = check_parts(pipeline);
+        for stream in &pipeline.streams {
+            let before = running.and_then(|running| running.pipeline.stream(&stream.name));
+            if scope == Scope::Changed && before == Some(stream) {
+                self.0.remove(&stream.name);
+                continue;
+            }
+            let old = steps(running, &stream.name);
+            if self.has(stream, &old) {
+                continue;
+            }
+            match plan_chain(loader, pipeline, stream, &limit, (&old, Unchanged::GoOn)) {
+                Ok(planned) => self.insert(stream, &old, planned),
+                Err(mut errors) => wrong.append(&mut errors),
+            }
+        }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            Err(pipeline.error(wrong))
+        }
+    }
+
+    /// Readies the chain of `stream` alone, whose steps are `old`. Blocks like [`Plans::ready`].
+    ///
+    /// # Errors
+    /// Everything that is wrong with its filters.
+    pub fn ready_one(
+        &mut self,
+        loader: &Loader,
+        (pipeline, stream): (&Pipeline, &StreamConfig),
+        (old, unchanged): (&[StepStatus], Unchanged),
+        clock: &dyn Clock,
+    ) -> Result<(), ConfigError> {
+        let limit = CheckLimit::new(clock);
+        let planned = plan_chain(loader, pipeline, stream, &limit, (old, unchanged));
+        let planned = planned.map_err(|wrong| pipeline.error(wrong))?;
+        self.insert(stream, old, planned);
+        Ok(())
+    }
+
+    /// Takes the chain that was planned for `stream`, whose steps are `old`, if one was.
+    pub fn take(&mut self, stream: &StreamConfig, old: &[StepStatus]) -> Option<Planned> {
+        let is_fresh = self.has(stream, old);
+        let plan = self.0.remove(&stream.name);
+        plan.filter(|_| is_fresh).map(|plan| plan.planned)
+    }
+
+    fn has(&self, stream: &StreamConfig, old: &[StepStatus]) -> bool {
+        let plan = self.0.get(&stream.name);
+        plan.is_some_and(|plan| plan.config == *stream && plan.old == ids(old))
+    }
+
+    fn insert(&mut self, stream: &StreamConfig, old: &[StepStatus], planned: Planned) {
+        let plan = Plan {
+            config: stream.clone(),
+            old: ids(old),
+            planned,
+        };
+        self.0.insert(stream.name.clone(), plan);
+    }
+}
+
+/// Checks the sources' files and the pins.
+pub fn check_parts(pipeline: &Pipeline) -> Vec<Diagnostic> {
     let mut wrong = Vec::new();
     for stream in &pipeline.streams {
         if let Err(why) = source::check(&stream.source, &pipeline.folder) {
             wrong.push(Diagnostic::new(stream.source.span, why));
-        }
-        match plan_chain(
-            loader,
-            pipeline,
-            stream,
-            clock,
-            (&old(&stream.name), Unchanged::GoOn),
-        ) {
-            Ok(chain) => planned.push(chain),
-            Err(mut errors) => wrong.append(&mut errors),
         }
     }
     if let Some(gpio) = &pipeline.gpio
@@ -38,9 +120,14 @@ pub fn plan_all(
     {
         wrong.push(Diagnostic::new(gpio.span, why));
     }
-    if wrong.is_empty() {
-        Ok(planned)
-    } else {
-        Err(pipeline.error(wrong))
-    }
+    wrong
+}
+
+fn steps(running: Option<&Running>, stream: &str) -> Vec<StepStatus> {
+    let stream = running.and_then(|running| running.find(stream));
+    stream.map_or_else(Vec::new, |stream| stream.steps())
+}
+
+fn ids(steps: &[StepStatus]) -> Vec<u64> {
+    steps.iter().map(|step| step.id).collect()
 }

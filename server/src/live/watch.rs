@@ -69,7 +69,7 @@ impl Watch {
     }
 
     /// Waits until the `known` files are left alone.
-    async fn settle(&self, known: &BTreeMap<PathBuf, State>) {
+    async fn settle(&self, known: &BTreeMap<PathBuf, FileState>) {
         let writers = &self.live.0.writers;
         let start = self.clock.now();
         loop {
@@ -96,7 +96,7 @@ impl Watch {
 
     /// Reloads the pipeline, and gives its files as they were before they were read: what has changed since is found by the next
     /// look. Files that nobody watched until then are read once more, for the same reason.
-    async fn reload(&mut self) -> BTreeMap<PathBuf, State> {
+    async fn reload(&mut self) -> BTreeMap<PathBuf, FileState> {
         let mut files = files(&self.live);
         let mut tries = 0;
         loop {
@@ -126,26 +126,27 @@ impl Watch {
 
 /// Whether a file has just become empty.
 fn is_about_to_be_written(
-    now: &BTreeMap<PathBuf, State>,
-    known: &BTreeMap<PathBuf, State>,
+    now: &BTreeMap<PathBuf, FileState>,
+    known: &BTreeMap<PathBuf, FileState>,
 ) -> bool {
     let mut states = now.iter();
     states.any(|(path, state)| is_empty(state) && known.get(path) != Some(state))
 }
 
-fn is_empty(state: &State) -> bool {
+fn is_empty(state: &FileState) -> bool {
     matches!(state, Some((_, 0, _)))
 }
 
-/// What tells whether a file has changed; nothing where there is none.
-type State = Option<(SystemTime, u64, u64)>;
+/// Modification time, length and inode of a file, which tell whether it has changed; nothing where there is none.
+pub type FileState = Option<(SystemTime, u64, u64)>;
 
-fn look<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, State> {
+fn look<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, FileState> {
     let files = files.into_iter();
-    files.map(|path| (path.clone(), state(path))).collect()
+    files.map(|path| (path.clone(), file_state(path))).collect()
 }
 
-fn state(path: &Path) -> State {
+/// The state of the file at `path`.
+pub fn file_state(path: &Path) -> FileState {
     let meta = path.metadata().ok()?;
     #[cfg(unix)]
     let inode = std::os::unix::fs::MetadataExt::ino(&meta);

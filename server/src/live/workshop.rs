@@ -1,18 +1,17 @@
 //! Where changes of the pipeline are made: what is needed to build streams, and those that run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Running, plan_all};
-use crate::chain::{Chain, Loader, Planned, Unchanged, plan_chain};
+use super::Running;
+use super::plan::Plans;
+use crate::chain::{Chain, Loader, Planned};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{
-    ConfigError, Diagnostic, DriverConfig, FilterRef, Pipeline, SourceConfig, StreamConfig,
-};
+use crate::config::{ConfigError, Diagnostic, DriverConfig, Pipeline, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLamps;
 use crate::source::{self, Source};
@@ -49,9 +48,12 @@ struct Station {
 
 /// A pipeline that was found to be right, with its chains ready.
 pub struct Checked {
-    pipeline: Pipeline,
-    planned: Vec<Planned>,
-    admin_token: Option<Arc<str>>,
+    /// What the file says.
+    pub pipeline: Pipeline,
+    /// The chains. A stream without one keeps its own, or has none yet if it is new.
+    pub plans: Plans,
+    /// What proves that somebody may change it.
+    pub admin_token: Option<Arc<str>>,
 }
 
 /// What has changed.
@@ -76,9 +78,14 @@ impl Workshop {
         }
     }
 
-    /// What loads the filters.
-    pub fn loader(&mut self) -> &mut Loader {
-        &mut self.equip.loader
+    /// The loader of the filters.
+    pub fn loader(&self) -> &Loader {
+        &self.equip.loader
+    }
+
+    /// The source that the first stream takes instead of the file's.
+    pub fn first_source(&self) -> Option<&SourceConfig> {
+        self.equip.source.as_ref()
     }
 
     /// Where is told what happens.
@@ -101,77 +108,47 @@ impl Workshop {
         self.equip.lamps = lamps;
     }
 
-    /// Checks all of `pipeline` and readies its chains. Blocks; must not be called from async code.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it. What runs doesn't notice.
-    pub fn check(&mut self, mut pipeline: Pipeline) -> Result<Checked, ConfigError> {
-        if let (Some(source), Some(first)) = (&self.equip.source, pipeline.streams.first_mut()) {
-            first.source = source.clone();
-        }
-        let stations = &self.stations;
-        let old = |name: &str| {
-            let station = stations.get(name);
-            station.map_or_else(Vec::new, |station| station.stream.steps())
+    /// Opens the camera of the stream `name` anew, with the filters in `plans`. Must be called on a runtime.
+    pub fn restart(&self, name: &str, plans: &mut Plans) {
+        let (Some(pipeline), Some(station)) = (&self.pipeline, self.stations.get(name)) else {
+            return;
         };
-        self.equip.loader.look_again();
-        let planned = plan_all(&mut self.equip.loader, &pipeline, &*self.clock, old)?;
-        let admin_token = read_token(&pipeline)?;
-        Ok(Checked {
-            pipeline,
-            planned,
-            admin_token,
-        })
+        let stream = &station.stream;
+        if let Some(planned) = plans.take(&station.config, &stream.steps()) {
+            stream.rearrange(planned.rearrangement, planned.steps);
+        }
+        if let Some(source) = self.source(&station.config, pipeline) {
+            stream.replace_source(source);
+        }
     }
 
-    /// Opens the camera of the stream `name` anew, with its filters started again. Blocks like [`Workshop::check`]; must be
-    /// called on a runtime.
-    ///
-    /// # Errors
-    /// Everything that is wrong with the stream; it goes on as it is.
-    pub fn restart(&mut self, name: &str) -> Result<(), ConfigError> {
-        let Some(pipeline) = self.pipeline.clone() else {
-            return Ok(());
+    /// Gives the stream of `config` its first chain, unless another change has given it one.
+    pub fn complete(&self, config: &StreamConfig, plans: &mut Plans) {
+        let Some(station) = self.stations.get(&config.name) else {
+            return;
         };
-        let Some(station) = self.stations.get(name) else {
-            return Ok(());
-        };
-        let config = &station.config;
-        let steps = station.stream.steps();
-        let old = (steps.as_slice(), Unchanged::StartAgain);
-        let planned = plan_chain(&mut self.equip.loader, &pipeline, config, &*self.clock, old)
-            .map_err(|wrong| pipeline.error(wrong))?;
-        station
-            .stream
-            .rearrange(planned.rearrangement, planned.steps);
-        if let Some(source) = self.source(config, &pipeline) {
-            station.stream.replace_source(source);
+        if let Some(planned) = plans.take(&station.config, &station.stream.steps()) {
+            let stream = &station.stream;
+            stream.rearrange(planned.rearrangement, planned.steps);
         }
-        Ok(())
     }
 
     /// Makes the changes. Must be called on a runtime.
     pub fn apply(&mut self, checked: Checked) -> (Running, Changes) {
         let Checked {
             pipeline,
-            planned,
+            mut plans,
             admin_token,
         } = checked;
         let mut changes = Changes::default();
         self.forget_others(&pipeline, &mut changes);
-        let mut planned: HashMap<&str, Planned> = names(&pipeline).zip(planned).collect();
-        self.add_new(&pipeline, &mut planned, &mut changes);
+        let new = self.add_new(&pipeline, &mut plans, &mut changes);
         for config in &pipeline.streams {
-            if let Some(planned) = planned.remove(config.name.as_str()) {
-                self.change(config, &pipeline, planned, &mut changes);
+            if !new.contains(&config.name) {
+                self.change(config, &pipeline, &mut plans, &mut changes);
             }
         }
         self.compare_rest(&pipeline, &mut changes);
-        let is_used = |filter: &FilterRef| {
-            let mut steps = pipeline.streams.iter().flat_map(|stream| &stream.filters);
-            steps.any(|step| step.filter == *filter)
-        };
-        self.equip.loader.keep(is_used);
         let streams = names(&pipeline).filter_map(|name| self.stations.get(name));
         let streams = streams.map(|station| station.stream.clone()).collect();
         let pipeline = Arc::new(pipeline);
@@ -195,34 +172,36 @@ impl Workshop {
         });
     }
 
-    /// A stream that shares another's camera comes after that one; the file's checks leave no circles.
+    /// Gives the new streams' names. A stream that shares another's camera comes after that one; the file's checks leave no
+    /// circles.
     fn add_new(
         &mut self,
         pipeline: &Pipeline,
-        planned: &mut HashMap<&str, Planned>,
+        plans: &mut Plans,
         changes: &mut Changes,
-    ) {
+    ) -> BTreeSet<String> {
+        let mut new = BTreeSet::new();
         while self.stations.len() < pipeline.streams.len() {
             for config in &pipeline.streams {
                 if self.stations.contains_key(&config.name) {
                     continue;
                 }
-                if let Some(source) = self.source(config, pipeline)
-                    && let Some(planned) = planned.remove(config.name.as_str())
-                {
-                    let station = self.start(config, source, planned);
+                if let Some(source) = self.source(config, pipeline) {
+                    let station = self.start(config, source, plans.take(config, &[]));
                     self.stations.insert(config.name.clone(), station);
                     changes.words.push(format!("`{}` is added", config.name));
+                    new.insert(config.name.clone());
                 }
             }
         }
+        new
     }
 
     fn change(
         &mut self,
         config: &StreamConfig,
         pipeline: &Pipeline,
-        planned: Planned,
+        plans: &mut Plans,
         changes: &mut Changes,
     ) {
         let source = self.source(config, pipeline);
@@ -230,7 +209,12 @@ impl Workshop {
             return;
         };
         let mut words = Vec::new();
-        if !planned.keeps(&station.stream.steps()) || station.config.quality != config.quality {
+        let old = station.stream.steps();
+        if let Some(planned) = plans.take(config, &old)
+            && (!planned.keeps(&old)
+                || station.config.quality != config.quality
+                || !station.stream.is_prepared())
+        {
             station
                 .stream
                 .rearrange(planned.rearrangement, planned.steps);
@@ -290,7 +274,13 @@ impl Workshop {
         Some(self.equip.lamps.on(&config.name, source))
     }
 
-    fn start(&self, config: &StreamConfig, source: Box<dyn Source>, planned: Planned) -> Station {
+    fn start(
+        &self,
+        config: &StreamConfig,
+        source: Box<dyn Source>,
+        planned: Option<Planned>,
+    ) -> Station {
+        let is_prepared = planned.is_some();
         let mut chain = Chain::new(
             self.equip.loader.engine(),
             Vec::new(),
@@ -299,7 +289,9 @@ impl Workshop {
             TimeZone::system(),
             self.variables().clone(),
         );
-        chain.rearrange(planned.rearrangement);
+        if let Some(planned) = planned {
+            chain.rearrange(planned.rearrangement);
+        }
         let (stream, life) = Stream::new(
             config.name.clone(),
             Equipment { source, chain },
@@ -307,6 +299,9 @@ impl Workshop {
             self.clock.clone(),
             self.equip.shutdown.child_token(),
         );
+        if !is_prepared {
+            stream.prepare();
+        }
         self.equip.tasks.spawn(life);
         self.equip
             .tasks
@@ -326,7 +321,8 @@ async fn tell(stream: Arc<Stream>, events: Events) {
         tokio::select! {
             () = stream.ended() => return,
             _ = conditions.changed() => {
-                let condition = conditions.borrow_and_update().clone();
+                conditions.mark_unchanged();
+                let condition = stream.condition();
                 if condition.state != state || condition.error.is_some() {
                     state = condition.state;
                     events.tell(Event::State {
@@ -362,7 +358,11 @@ fn rules(config: &StreamConfig) -> Rules {
     }
 }
 
-fn read_token(pipeline: &Pipeline) -> Result<Option<Arc<str>>, ConfigError> {
+/// The token that `admin-token` names.
+///
+/// # Errors
+/// It can't be read, or is empty.
+pub fn read_token(pipeline: &Pipeline) -> Result<Option<Arc<str>>, ConfigError> {
     let Some(token) = &pipeline.admin_token else {
         return Ok(None);
     };

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::demand::Demand;
 use super::no_signal;
 use super::orders::Orders;
-use super::status::{State, Status};
+use super::status::{Readiness, State, Status};
 use crate::chain::{Chain, RawFrame};
 use crate::clock::Stop;
 
@@ -53,10 +53,17 @@ impl Filtering<'_> {
         let _active = chain.activate();
         let mut rearranged = self.orders.rearranged();
         self.orders.rearrange_now(chain);
+        let is_ready = self.status.readiness() == Readiness::Ready;
+        let wait = if is_ready {
+            NO_SIGNAL_AFTER
+        } else {
+            Duration::ZERO
+        };
         let mut progress = Progress {
             next: 0,
             size: None,
-            due: self.now() + NO_SIGNAL_AFTER,
+            is_ready: false,
+            due: self.now() + wait,
             last: None,
             again: None,
         };
@@ -71,7 +78,7 @@ impl Filtering<'_> {
                 Event::Due => {
                     // On the grid of the last frame, or from now on if that is long past.
                     progress.due = (progress.due + NO_SIGNAL_EVERY).max(self.now());
-                    self.tell_of_no_signal(progress.size);
+                    self.tell_of_no_picture(progress.size);
                 }
                 Event::Frame(frame) => self.take(chain, frame, &mut progress),
                 Event::Rearranged => {
@@ -99,11 +106,22 @@ impl Filtering<'_> {
             self.served.send_replace(None);
             self.status.works();
             progress.due = now + NO_SIGNAL_AFTER;
+        } else if !self.is_ready(chain, progress) {
+            // Nothing of the camera is shown without the filters.
         } else if let Some(served) = self.filter(chain, &frame) {
             progress.size = served.or(progress.size);
             progress.due = now + NO_SIGNAL_AFTER;
         }
         progress.last = Some((frame, now));
+    }
+
+    /// Whether the stream has its filters, which are then in the chain.
+    fn is_ready(&self, chain: &mut Chain, progress: &mut Progress) -> bool {
+        if !progress.is_ready && self.status.readiness() == Readiness::Ready {
+            self.orders.rearrange_now(chain);
+            progress.is_ready = true;
+        }
+        progress.is_ready
     }
 
     fn now(&self) -> Instant {
@@ -155,14 +173,17 @@ impl Filtering<'_> {
         }
     }
 
-    fn tell_of_no_signal(&self, size: Option<(u32, u32)>) {
-        if !matches!(self.status.state(), State::Starting | State::Failing) {
-            return;
-        }
+    fn tell_of_no_picture(&self, size: Option<(u32, u32)>) {
+        let title = match (self.status.readiness(), self.status.state()) {
+            (Readiness::Preparing, _) => "Preparing filters",
+            (Readiness::Unusable(_), _) => "Filters can't be used",
+            (Readiness::Ready, State::Starting | State::Failing) => "No signal",
+            _ => return,
+        };
         let at = self.stop.clock().unix();
         let jpeg = Timestamp::try_from(at)
             .map_err(|error| error.to_string())
-            .and_then(|time| no_signal::draw(self.stream, size, time));
+            .and_then(|time| no_signal::draw(title, self.stream, size, time));
         match jpeg {
             Ok(jpeg) => {
                 self.served.send_replace(Some(Arc::new(ServedFrame {
@@ -182,6 +203,8 @@ struct Progress {
     next: u64,
     /// Of what was served last: width and height in pixels.
     size: Option<(u32, u32)>,
+    /// The stream has its filters.
+    is_ready: bool,
     /// When viewers are told that there is no picture.
     due: Instant,
     /// The last frame, and when it was taken up.

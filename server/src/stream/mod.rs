@@ -35,7 +35,7 @@ use crate::source::Source;
 use demand::{Demand, Watcher, Watching};
 use life::Life;
 use orders::Orders;
-use status::{Makeup, Status};
+use status::{Makeup, Readiness, Status};
 
 /// A stream that runs by itself whenever somebody watches it.
 pub struct Stream {
@@ -145,9 +145,31 @@ impl Stream {
 
     /// Makes its chain another between two frames; `steps` are those that it will have.
     pub fn rearrange(&self, rearrangement: Rearrangement, steps: Vec<StepStatus>) {
-        self.orders.rearrange(rearrangement);
         let mut makeup = self.makeup.write().expect("no panic while it is held");
         makeup.steps = steps;
+        drop(makeup);
+        self.orders.rearrange(rearrangement);
+        // Last: whoever sees it finds the chain.
+        self.status.set_readiness(Readiness::Ready);
+    }
+
+    /// Its filters are being readied: until it gets its chain by [`Stream::rearrange`], nothing of the camera is served.
+    pub fn prepare(&self) {
+        self.status.set_readiness(Readiness::Preparing);
+    }
+
+    /// Its filters can't be used, and why. Nothing of the camera is served until it gets another chain.
+    pub fn cannot_prepare(&self, why: &str) {
+        if !self.is_prepared() {
+            tracing::error!(stream = self.name, "filters can't be used: {why}");
+            self.status
+                .set_readiness(Readiness::Unusable(why.to_owned()));
+        }
+    }
+
+    /// Whether it has its chain.
+    pub fn is_prepared(&self) -> bool {
+        self.status.readiness() == Readiness::Ready
     }
 
     /// Closes the camera and opens another in its place. Viewers stay.
@@ -178,7 +200,12 @@ impl Stream {
         self.demand.changes()
     }
 
-    /// Tells of every change in what it does.
+    /// What it is doing now.
+    pub fn condition(&self) -> Condition {
+        self.status.condition()
+    }
+
+    /// Tells of every change in what it does, which [`Stream::condition`] then gives.
     pub fn conditions(&self) -> watch::Receiver<Condition> {
         self.status.conditions()
     }

@@ -16,11 +16,16 @@ const BRIGHT: [u8; 3] = [236, 238, 242];
 const DIM: [u8; 3] = [150, 156, 166];
 const QUALITY: u8 = 80;
 
-/// A picture of the size of the stream's own (`size`, width and height in pixels), or smaller and of the same shape.
+/// A picture with `title`, of the size of the stream's own (`size`, width and height in pixels), or smaller and of the same shape.
 ///
 /// # Errors
 /// A text that says why there is none.
-pub fn draw(stream: &str, size: Option<(u32, u32)>, at: Timestamp) -> Result<Bytes, String> {
+pub fn draw(
+    title: &str,
+    stream: &str,
+    size: Option<(u32, u32)>,
+    at: Timestamp,
+) -> Result<Bytes, String> {
     let (width, height) = fit(size.unwrap_or(DEFAULT_SIZE));
     let font = FontRef::try_from_slice(FONT).map_err(|error| error.to_string())?;
     let mut picture = Picture {
@@ -31,7 +36,7 @@ pub fn draw(stream: &str, size: Option<(u32, u32)>, at: Timestamp) -> Result<Byt
     let time = TimeZone::system()
         .to_datetime(at)
         .strftime("%Y-%m-%d %H:%M:%S");
-    picture.line(&font, "No signal", 0.42, 0.11, BRIGHT);
+    picture.line(&font, title, 0.42, 0.11, BRIGHT);
     picture.line(&font, stream, 0.57, 0.06, BRIGHT);
     picture.line(&font, &time.to_string(), 0.67, 0.05, DIM);
     Encoder::new(
@@ -115,7 +120,7 @@ mod tests {
     use crate::jpeg::Header;
 
     fn size_of(size: Option<(u32, u32)>) -> (u32, u32) {
-        let picture = draw("front", size, Timestamp::UNIX_EPOCH).unwrap();
+        let picture = draw("No signal", "front", size, Timestamp::UNIX_EPOCH).unwrap();
         let header = Header::parse(&picture).unwrap();
         (header.width, header.height)
     }

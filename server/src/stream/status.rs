@@ -13,6 +13,8 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
+    /// Its filters are being compiled and started. Nothing of the camera is served.
+    Preparing,
     /// Nobody watches; the camera is closed.
     Resting,
     /// The camera is being opened, or has given no frame yet.
@@ -27,7 +29,8 @@ pub enum State {
 
 impl State {
     /// All states.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
+        Self::Preparing,
         Self::Resting,
         Self::Starting,
         Self::Running,
@@ -38,6 +41,7 @@ impl State {
     /// What the API calls it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Preparing => "preparing",
             Self::Resting => "resting",
             Self::Starting => "starting",
             Self::Running => "running",
@@ -112,10 +116,22 @@ pub struct Report {
     pub snapshot_url: String,
 }
 
+/// Whether a stream has its filters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Readiness {
+    /// They are there.
+    Ready,
+    /// They are being compiled and started.
+    Preparing,
+    /// They can't be used, and why.
+    Unusable(String),
+}
+
 /// Written by a stream's threads, read by anybody.
 #[derive(Clone)]
 pub struct Status {
     condition: watch::Sender<Condition>,
+    readiness: watch::Sender<Readiness>,
     counters: Arc<Mutex<Counters>>,
     clock: Arc<dyn Clock>,
 }
@@ -160,6 +176,7 @@ impl Status {
                 error: None,
                 captures: false,
             }),
+            readiness: watch::Sender::new(Readiness::Ready),
             counters: Arc::new(Mutex::new(Counters {
                 last_error: None,
                 rate_in: Rate::default(),
@@ -230,6 +247,41 @@ impl Status {
         })
     }
 
+    /// Whether the stream has its filters.
+    pub fn readiness(&self) -> Readiness {
+        self.readiness.borrow().clone()
+    }
+
+    /// The stream has its filters, or not. Tells those who wait for what it does, too.
+    pub fn set_readiness(&self, readiness: Readiness) {
+        if *self.readiness.borrow() == readiness {
+            return;
+        }
+        if let Readiness::Unusable(why) = &readiness {
+            self.lock().last_error = Some(why.clone());
+        }
+        self.readiness.send_replace(readiness);
+        self.condition.send_modify(|_| {});
+    }
+
+    /// What it is doing, as those see it who ask.
+    pub fn condition(&self) -> Condition {
+        let condition = self.condition.borrow().clone();
+        match &*self.readiness.borrow() {
+            Readiness::Ready => condition,
+            Readiness::Preparing => Condition {
+                state: State::Preparing,
+                error: None,
+                ..condition
+            },
+            Readiness::Unusable(why) => Condition {
+                state: State::Failing,
+                error: Some(why.clone()),
+                ..condition
+            },
+        }
+    }
+
     /// Does what needs the camera. For as long, it counts as open.
     pub fn while_open<T>(&self, work: impl FnOnce() -> T) -> T {
         let set = |captures| self.condition.send_modify(|it| it.captures = captures);
@@ -296,18 +348,18 @@ impl Status {
 
     /// The state.
     pub fn state(&self) -> State {
-        self.condition.borrow().state
+        self.condition().state
     }
 
     /// Why it fails, while it does.
     pub fn error(&self) -> Option<String> {
-        self.condition.borrow().error.clone()
+        self.condition().error
     }
 
     /// Everything.
     pub fn report(&self, name: &str, makeup: &Makeup, watchers: Watchers) -> Report {
         let now = self.clock.now();
-        let condition = self.condition.borrow().clone();
+        let condition = self.condition();
         let mut counters = self.lock();
         let newest = counters.newest.as_ref();
         let size = newest.and_then(|newest| newest.size);

@@ -14,7 +14,7 @@ use crate::chain::{Chain, Path};
 use crate::clock::Stop;
 use crate::clock::fake::FakeClock;
 use crate::config::SharedFrames;
-use crate::filter::{CompileCache, Engine};
+use crate::filter::Engine;
 use crate::source::{Camera, Capture, Source, SourceError};
 use crate::variables::Variables;
 
@@ -103,7 +103,7 @@ impl Stage {
 
     fn with(rules: Rules) -> Self {
         let clock = FakeClock::new();
-        let engine = Engine::new(Handle::current(), &CompileCache::Off).unwrap();
+        let engine = Engine::new(Handle::current()).unwrap();
         let chain = Chain::new(
             &engine,
             Vec::new(),
@@ -408,7 +408,7 @@ struct Sharing {
 impl Sharing {
     fn new(frames: SharedFrames) -> Self {
         let stage = Stage::new();
-        let engine = Engine::new(Handle::current(), &CompileCache::Off).unwrap();
+        let engine = Engine::new(Handle::current()).unwrap();
         let clock = stage.clock.clone();
         let chain = Chain::new(
             &engine,

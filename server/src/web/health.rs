@@ -25,6 +25,9 @@ pub async fn readyz(State(app): State<App>) -> Response {
             format!("the stream `{}` fails: {why}", stream.name())
         })
         .collect();
+    let preparing = running.streams.iter();
+    let preparing = preparing.filter(|it| it.state() == Doing::Preparing);
+    wrong.extend(preparing.map(|it| format!("the stream `{}` prepares its filters", it.name())));
     if let Some(error) = app.live.report().error {
         wrong.push(format!("the pipeline file is wrong: {}", error.message));
     }

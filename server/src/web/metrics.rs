@@ -223,7 +223,7 @@ impl StreamFamilies {
             self.step_errors.add(&labels, counted.errors as f64);
             self.step_restarts.add(&labels, counted.restarts as f64);
             self.compile
-                .add(&labels, step.filter.compile_time().as_secs_f64());
+                .add(&labels, step.filter.load_time().as_secs_f64());
         }
     }
 

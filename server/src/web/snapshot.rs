@@ -30,6 +30,9 @@ pub async fn answer(stream: &Stream, method: &Method, shutdown: &CancellationTok
             let taken = [("x-timestamp", timestamp(frame.captured_at))];
             (headers, taken, frame.jpeg.clone()).into_response()
         }
+        Some(Err(_)) if stream.state() == State::Preparing => {
+            unavailable("the stream's filters are being prepared; try again")
+        }
         Some(Ok(Some(_)) | Err(_)) => unavailable(&stream.error().map_or_else(
             || format!("the camera gave no picture within {PATIENCE:?}"),
             |error| format!("there is no picture: {error}"),

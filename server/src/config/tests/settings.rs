@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::check_settings;
+use super::super::{SettingsSchema, check_settings};
 use super::{step, told};
 
 /// As schemars writes them.
@@ -63,7 +63,7 @@ fn watermark() -> Value {
 fn check(schema: &Value, with: &str) -> Vec<String> {
     let text = format!("streams:\n  a:\n    filters:\n    - use: wm\n{with}");
     let (pipeline, step) = step(&text);
-    let found = check_settings(&step, "watermark", schema).unwrap();
+    let found = check_settings(&step, "watermark", &SettingsSchema::new(schema.clone())).unwrap();
     // Sorted as the user sees them.
     told(pipeline.error(found).diagnostics())
 }
@@ -304,7 +304,7 @@ fn a_wrong_schema_is_the_filters_fault() {
             "refer to themselves",
         ),
     ] {
-        let error = check_settings(&step, "x", &schema).unwrap_err();
+        let error = check_settings(&step, "x", &SettingsSchema::new(schema.clone())).unwrap_err();
         assert!(error.contains(why), "{schema}: {error}");
     }
 }
@@ -316,7 +316,7 @@ fn a_schema_that_breaks_the_validator_is_only_refused() {
         "$defs": {"b": {"patternProperties": {"^a": {"$ref": "#"}}}},
     });
     let (_, step) = step("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
-    let error = check_settings(&step, "x", &schema).unwrap_err();
+    let error = check_settings(&step, "x", &SettingsSchema::new(schema.clone())).unwrap_err();
     assert!(error.contains("checking it failed"), "{error}");
 }
 

@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -30,8 +30,8 @@ struct Kept {
         (status = OK, description = "The catalogue", body = Catalogue),
     ),
 )]
-pub async fn list(State(app): State<App>) -> Answer {
-    Ok(fresh(app.live.catalogue().await?))
+pub async fn list(State(app): State<App>) -> Response {
+    fresh(&*app.live.catalogue().await)
 }
 
 /// Keeps the module in the body, once it has been found to be a filter.

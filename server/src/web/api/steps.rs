@@ -126,7 +126,7 @@ pub async fn add(
             move |running| {
                 let count = steps(running, &name)?.len();
                 let at = position.unwrap_or(count).min(count);
-                Ok(vec![Change::Insert(chain(&name), at, config)])
+                Ok(vec![Change::Insert(chain(&name), at, config.clone())])
             },
             move |running| {
                 let last = steps(running, &seen)?.len().saturating_sub(1);
@@ -183,7 +183,7 @@ pub async fn patch(
                 let at = index(running, &name, step)?;
                 let config = written(running, &name, at);
                 let mut changes = Vec::new();
-                merge(step_place(&name, at), &config, patch, &mut changes);
+                merge(step_place(&name, at), &config, patch.clone(), &mut changes);
                 let last = steps(running, &name)?.len().saturating_sub(1);
                 let to = position.map(|to| usize::try_from(to).unwrap_or(last).min(last));
                 if let Some(to) = to.filter(|to| *to != at) {

@@ -91,7 +91,10 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
     let set = Change::Set(path, without_nulls(config));
     let seen = name.clone();
     let look = move |running: &Running| running.find(&seen).map(|stream| stream.report());
-    let report = app.live.change(move |_| Ok(vec![set]), look).await?;
+    let report = app
+        .live
+        .change(move |_| Ok(vec![set.clone()]), look)
+        .await?;
     let report = report.ok_or_else(|| ProblemDetails::not_found(unknown(&name)))?;
     let status = if is_new {
         StatusCode::CREATED

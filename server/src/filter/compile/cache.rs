@@ -1,0 +1,274 @@
+//! The folder that keeps compiled code and manifests between runs.
+//!
+//! Code from here runs in the server without another check, so that the folder must be nobody else's.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use tempfile::{NamedTempFile, TempDir, TempPath};
+
+use super::Manifest;
+use crate::filter::Digest;
+
+/// The form of what is kept; another one is not read.
+const FORM: u32 = 1;
+/// Once the folder holds more bytes than this, what was used longest ago is removed.
+const FOLDER_BYTES: u64 = 512 << 20;
+
+/// A place for compiled modules.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum CompileCache {
+    /// `mattebox` below the user's cache folder.
+    #[default]
+    User,
+    /// This folder.
+    Folder(PathBuf),
+    /// A folder that is removed when the process ends.
+    Off,
+}
+
+/// The folder in use.
+pub struct Cache {
+    folder: PathBuf,
+    /// Tells code for this build of the runtime and this machine from other code.
+    compatibility: u64,
+    /// Removes the folder in the end, where it is not to be kept.
+    _temporary: Option<TempDir>,
+}
+
+/// Compiled code in the cache, with its manifest.
+pub struct Entry {
+    /// The code's file.
+    pub code: PathBuf,
+    /// What the module says of itself.
+    pub manifest: Manifest,
+}
+
+impl Cache {
+    /// Opens the folder that `cache` names. One that somebody else may write to is told of in the log and done without.
+    ///
+    /// # Errors
+    /// The system has no place for temporary files.
+    pub fn open(cache: &CompileCache, compatibility: u64) -> io::Result<Self> {
+        let kept = match cache {
+            CompileCache::Off => None,
+            CompileCache::Folder(folder) => Some(folder.clone()),
+            CompileCache::User => dirs::cache_dir().map(|folder| folder.join("mattebox")),
+        };
+        if let Some(folder) = kept {
+            match prepare(&folder) {
+                Ok(folder) => {
+                    return Ok(Self {
+                        folder,
+                        compatibility,
+                        _temporary: None,
+                    });
+                }
+                Err(error) => tracing::warn!(
+                    folder = %folder.display(),
+                    "no compile cache: {error}; filters are compiled at each start"
+                ),
+            }
+        }
+        let temporary = tempfile::Builder::new().prefix("mattebox-").tempdir()?;
+        Ok(Self {
+            folder: temporary.path().to_owned(),
+            compatibility,
+            _temporary: Some(temporary),
+        })
+    }
+
+    /// What is kept of the module with this hash.
+    pub fn find(&self, digest: &Digest) -> Option<Entry> {
+        let manifest = fs::read(self.path(digest, "json")).ok()?;
+        let manifest = serde_json::from_slice(&manifest).ok()?;
+        let code = self.path(digest, "cwasm");
+        let file = File::options().append(true).open(&code).ok()?;
+        if let Err(error) = file.set_modified(SystemTime::now()) {
+            tracing::debug!(file = %code.display(), "use can't be noted: {error}");
+        }
+        Some(Entry { code, manifest })
+    }
+
+    /// A file for new code, which is removed unless it is kept.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new_code(&self) -> io::Result<NewCode> {
+        let file = tempfile::Builder::new()
+            .prefix("new-")
+            .tempfile_in(&self.folder)?;
+        Ok(NewCode(file.into_temp_path()))
+    }
+
+    /// Keeps `code` and `manifest` for the module with this hash.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn keep(&self, digest: &Digest, code: NewCode, manifest: Manifest) -> io::Result<Entry> {
+        let path = self.path(digest, "cwasm");
+        code.0.persist(&path)?;
+        let mut file = NamedTempFile::new_in(&self.folder)?;
+        serde_json::to_writer(&mut file, &manifest)?;
+        file.flush()?;
+        // Last, since an entry without a manifest counts as none.
+        file.persist(self.path(digest, "json"))?;
+        if let Err(error) = self.remove_oldest(&path) {
+            tracing::debug!(folder = %self.folder.display(), "can't be tidied up: {error}");
+        }
+        Ok(Entry {
+            code: path,
+            manifest,
+        })
+    }
+
+    /// Removes an entry.
+    pub fn remove(&self, entry: &Entry) {
+        for path in [&entry.code.with_extension("json"), &entry.code] {
+            if let Err(error) = fs::remove_file(path) {
+                tracing::debug!(file = %path.display(), "can't be removed: {error}");
+            }
+        }
+    }
+
+    fn path(&self, digest: &Digest, extension: &str) -> PathBuf {
+        let mut name = format!("{:016x}-", self.compatibility);
+        name.extend(digest.iter().map(|byte| format!("{byte:02x}")));
+        self.folder.join(name).with_extension(extension)
+    }
+
+    /// Removes what was used longest ago while the folder holds too much, but not `newest`.
+    fn remove_oldest(&self, newest: &Path) -> io::Result<()> {
+        let mut files = Vec::new();
+        for file in fs::read_dir(&self.folder)? {
+            let file = file?;
+            let metadata = file.metadata()?;
+            files.push((metadata.modified()?, metadata.len(), file.path()));
+        }
+        files.sort();
+        let mut total: u64 = files.iter().map(|(_, length, _)| length).sum();
+        for (_, length, path) in files {
+            if total <= FOLDER_BYTES {
+                break;
+            }
+            let is_old = path.extension().is_some_and(|it| it == "cwasm") && path != newest;
+            if is_old {
+                // The manifest may be gone already.
+                fs::remove_file(&path)?;
+                fs::remove_file(path.with_extension("json")).or_else(ignore_missing)?;
+                total -= length;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn ignore_missing(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// A file for compiled code that is not in the cache yet.
+pub struct NewCode(TempPath);
+
+impl NewCode {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+/// The folder for this form below `folder`, made where it is missing.
+fn prepare(folder: &Path) -> io::Result<PathBuf> {
+    let below = folder.join(format!("filters-{FORM}"));
+    make(folder)?;
+    check_owner(folder)?;
+    make(&below)?;
+    check_owner(&below)?;
+    // Read-only folders are found out now.
+    NamedTempFile::new_in(&below)?;
+    Ok(below)
+}
+
+fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+/// Whether `folder` is this user's, and nobody else can write to it.
+#[cfg(unix)]
+fn check_owner(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = folder.metadata()?;
+    let why = if metadata.uid() != rustix::process::geteuid().as_raw() {
+        "it belongs to another user, who could put code into it"
+    } else if metadata.mode() & 0o022 != 0 {
+        "others may write to it and could put code into it (`chmod go-w` ends that)"
+    } else {
+        return Ok(());
+    };
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+#[cfg(not(unix))]
+fn check_owner(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::filter::Kind;
+
+    fn manifest() -> Manifest {
+        Manifest {
+            kind: Kind::Overlay,
+            name: "n".to_owned(),
+            version: "1".to_owned(),
+            summary: String::new(),
+            schema: serde_json::json!({}),
+            imports: Vec::new(),
+            exports: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_until_it_is_removed_and_only_by_the_same_build() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = CompileCache::Folder(folder.path().join("new"));
+        let cache = Cache::open(&place, 7).unwrap();
+        let digest = [1; 32];
+        assert!(cache.find(&digest).is_none());
+        let code = cache.new_code().unwrap();
+        fs::write(code.path(), "code").unwrap();
+        let kept = cache.keep(&digest, code, manifest());
+        assert_eq!(fs::read(kept.unwrap().code).unwrap(), b"code");
+        let again = Cache::open(&place, 7).unwrap();
+        let found = again.find(&digest).unwrap();
+        assert_eq!(found.manifest.name, "n");
+        assert!(Cache::open(&place, 8).unwrap().find(&digest).is_none());
+        again.remove(&found);
+        assert!(cache.find(&digest).is_none());
+        assert!(!found.code.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_may_write_to_is_done_without() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let place = CompileCache::Folder(folder.path().to_owned());
+        for (mode, is_used) in [(0o777, false), (0o775, false), (0o755, true)] {
+            fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let cache = Cache::open(&place, 7).unwrap();
+            assert_eq!(cache.folder.starts_with(folder.path()), is_used, "{mode:o}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The server's side of a child process: what goes in, what comes out, and what its end means.
+
+use std::io;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+use super::LoadError;
+use super::worker::{self, Answer};
+use crate::log::shorten;
+
+/// The most bytes of an answer: the largest schema, its escapes, and some.
+const ANSWER_BYTES: u64 = 4 << 20;
+/// The most bytes that are kept of what a child process complains.
+const COMPLAINT_BYTES: u64 = 16 << 10;
+/// Longest wall-clock time. A machine that is busy gives a child process little of its time, so that this is much more than
+/// the limit of processor time, which comes first.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A child process's task.
+#[derive(Clone, Copy)]
+pub enum Phase<'a> {
+    /// Compiles the module on its standard input into this file, and describes it.
+    Compile(&'a Path),
+    /// Builds the settings schema on its standard input.
+    Schema,
+}
+
+/// Runs `phase` with `input` in a child process of the binary `program`, and gives what it answers.
+///
+/// # Errors
+/// See [`LoadError`].
+pub async fn run(program: &Path, phase: Phase<'_>, input: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let ended = tokio::time::timeout(PATIENCE, start_and_wait(program, phase, input)).await;
+    let (status, answer, complaint) = match ended {
+        Ok(ended) => ended.map_err(|error| {
+            LoadError::Failed(format!("can't be checked: no child process: {error}"))
+        })?,
+        Err(_) => {
+            let seconds = PATIENCE.as_secs();
+            let why = format!("{} more than {seconds} s, and is given up", phase.takes());
+            return Err(LoadError::Failed(why));
+        }
+    };
+    match serde_json::from_slice(&answer) {
+        Ok(Answer::Done(value)) if status.success() => Ok(value.to_string().into_bytes()),
+        Ok(Answer::Refused(why)) => Err(LoadError::Refused(why)),
+        _ => Err(phase.explain(status, &complaint)),
+    }
+}
+
+async fn start_and_wait(
+    program: &Path,
+    phase: Phase<'_>,
+    input: &[u8],
+) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
+    let mut command = Command::new(program);
+    command.arg(worker::COMMAND);
+    match phase {
+        Phase::Compile(code) => command.arg("compile").arg(code),
+        Phase::Schema => command.arg("schema"),
+    };
+    let mut child = command
+        // Nothing of the server's environment is needed, and some of it may be secret.
+        .env_clear()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let feed = async {
+        if let Some(mut stdin) = stdin {
+            // A child process that ended early says why itself.
+            let fed = stdin.write_all(input).await;
+            fed.or_else(|error| match error.kind() {
+                io::ErrorKind::BrokenPipe => Ok(()),
+                _ => Err(error),
+            })?;
+        }
+        Ok::<_, io::Error>(())
+    };
+    let (fed, answer, complaint) = tokio::join!(
+        feed,
+        read(stdout, ANSWER_BYTES),
+        read(stderr, COMPLAINT_BYTES)
+    );
+    fed?;
+    let status = child.wait().await?;
+    Ok((status, answer?, complaint?))
+}
+
+/// Keeps the first `most` bytes and reads on, so that the writer never waits.
+async fn read(from: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec<u8>> {
+    let mut kept = Vec::new();
+    let Some(mut from) = from else {
+        return Ok(kept);
+    };
+    (&mut from).take(most).read_to_end(&mut kept).await?;
+    tokio::io::copy(&mut from, &mut tokio::io::sink()).await?;
+    Ok(kept)
+}
+
+impl Phase<'_> {
+    /// The start of a sentence on a limit.
+    fn takes(self) -> &'static str {
+        match self {
+            Self::Compile(_) => "takes to be compiled",
+            Self::Schema => "has a settings schema that can't be used: to build it takes",
+        }
+    }
+
+    /// What an end without an answer means.
+    fn explain(self, status: ExitStatus, complaint: &[u8]) -> LoadError {
+        let limits = match self {
+            Self::Compile(_) => worker::COMPILE,
+            Self::Schema => worker::SCHEMA,
+        };
+        let complaint = String::from_utf8_lossy(complaint);
+        let takes = self.takes();
+        if is_out_of_time(status) {
+            let seconds = limits.cpu.as_secs();
+            return LoadError::Refused(format!("{takes} more than {seconds} s of processor time"));
+        }
+        if complaint.contains("memory allocation of") || complaint.contains("out of memory") {
+            let mib = limits.data >> 20;
+            return LoadError::Refused(format!("{takes} more than {mib} MiB of memory"));
+        }
+        if complaint.contains("overflowed its stack") {
+            return LoadError::Refused(format!(
+                "{takes} too deep a stack: it is nested too deeply"
+            ));
+        }
+        let lines = complaint.lines().map(str::trim);
+        // A panic's message stands below the line that names its place.
+        let told = lines
+            .skip_while(|line| !line.contains("panicked at"))
+            .nth(1);
+        match told {
+            Some(panic) => {
+                let subject = match self {
+                    Self::Compile(_) => "can't be compiled",
+                    Self::Schema => "has a settings schema that can't be used",
+                };
+                let panic = shorten(panic);
+                LoadError::Refused(format!("{subject}: checking it broke down ({panic})"))
+            }
+            None => LoadError::Failed(format!(
+                "can't be checked: the child process ended ({status})"
+            )),
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_out_of_time(status: ExitStatus) -> bool {
+    use rustix::process::Signal;
+    use std::os::unix::process::ExitStatusExt;
+    status.signal() == Some(Signal::XCPU.as_raw())
+}
+
+#[cfg(not(unix))]
+fn is_out_of_time(_: ExitStatus) -> bool {
+    false
+}

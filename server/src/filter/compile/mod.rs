@@ -1,0 +1,169 @@
+//! Compiling filters in a child process.
+//!
+//! A module is a stranger's, and a compiler can be made to take minutes and gigabytes, or to break down. So the server
+//! has no compiler: a child process ([`worker`]) with limits of its own turns a module into native code and a
+//! [`Manifest`], both of which go into the [`cache`]. A second one builds the settings schema, under limits that make
+//! it known to be cheap. The server loads only what both have passed.
+
+mod cache;
+mod child;
+mod rlimits;
+pub mod worker;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
+
+use cache::Cache;
+pub use cache::CompileCache;
+pub use cache::Entry;
+use child::Phase;
+
+use super::{Digest, Engine, Kind, Module};
+
+/// Child processes at once, at least and at most: one module that takes its whole time must not keep all others waiting.
+const CHILDREN: (usize, usize) = (2, 4);
+/// Refused modules that are remembered.
+const REMEMBERED: usize = 256;
+
+/// A module's description of itself, and what it imports and exports.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+pub struct Manifest {
+    /// What it works on.
+    pub kind: Kind,
+    /// The name that it gives itself.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One line about it.
+    pub summary: String,
+    /// The JSON Schema of its settings, an object.
+    pub schema: serde_json::Value,
+    /// The interfaces that it imports.
+    pub imports: Vec<String>,
+    /// The interfaces that it exports.
+    pub exports: Vec<String>,
+}
+
+/// A reason why a filter can't be loaded.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// The module itself is at fault. The same bytes will be refused again.
+    #[error("{0}")]
+    Refused(String),
+    /// Something around it is: the file, the system, the time it took. Another try may succeed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Compiles modules by child processes. Clones share all of it.
+#[derive(Clone)]
+pub struct Compiler(Arc<Inner>);
+
+struct Inner {
+    cache: Cache,
+    worker: PathBuf,
+    children: Semaphore,
+    modules: Mutex<Modules>,
+}
+
+/// What is known of modules beside the cache.
+#[derive(Default)]
+struct Modules {
+    refused: HashMap<Digest, LoadError>,
+    /// Held while a module is compiled, so that nobody else compiles it at the same time.
+    compiling: HashMap<Digest, Arc<tokio::sync::Mutex<()>>>,
+}
+
+impl Compiler {
+    /// A compiler for `engine`, whose child processes run `worker`, the `mattebox` binary, and whose results are kept in `cache`.
+    ///
+    /// # Errors
+    /// No folder for the results can be had.
+    pub fn new(engine: &Engine, worker: PathBuf, cache: &CompileCache) -> std::io::Result<Self> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Ok(Self(Arc::new(Inner {
+            cache: Cache::open(cache, engine.compatibility())?,
+            worker,
+            children: Semaphore::new(cores.clamp(CHILDREN.0, CHILDREN.1)),
+            modules: Mutex::default(),
+        })))
+    }
+
+    /// The compiled code of `module`, from the cache or by child processes, which end when the result is dropped early.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub async fn compile(&self, module: &Module) -> Result<Entry, LoadError> {
+        let digest = *module.digest();
+        if let Some(refused) = self.modules().refused.get(&digest) {
+            return Err(refused.clone());
+        }
+        let lock = self.modules().compiling.entry(digest).or_default().clone();
+        let result = {
+            let _compiling = lock.lock().await;
+            match self.0.cache.find(&digest) {
+                Some(entry) => Ok(entry),
+                None => self.compile_now(module).await,
+            }
+        };
+        self.forget_lock(&digest, lock);
+        if let Err(error @ LoadError::Refused(_)) = &result {
+            self.remember(digest, error.clone());
+        }
+        result
+    }
+
+    /// Removes a result that can't be used, so that the module is compiled again.
+    pub fn discard(&self, entry: &Entry) {
+        self.0.cache.remove(entry);
+    }
+
+    async fn compile_now(&self, module: &Module) -> Result<Entry, LoadError> {
+        let inner = &*self.0;
+        let place = inner.children.acquire().await;
+        let _place = place.map_err(|closed| LoadError::Failed(closed.to_string()))?;
+        let code = inner.cache.new_code().map_err(unwritable)?;
+        let manifest =
+            child::run(&inner.worker, Phase::Compile(code.path()), module.bytes()).await?;
+        let manifest: Manifest = serde_json::from_slice(&manifest)
+            .map_err(|error| LoadError::Failed(format!("can't be compiled: {error}")))?;
+        let schema = manifest.schema.to_string();
+        child::run(&inner.worker, Phase::Schema, schema.as_bytes()).await?;
+        inner
+            .cache
+            .keep(module.digest(), code, manifest)
+            .map_err(unwritable)
+    }
+
+    fn modules(&self) -> std::sync::MutexGuard<'_, Modules> {
+        self.0
+            .modules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn forget_lock(&self, digest: &Digest, lock: Arc<tokio::sync::Mutex<()>>) {
+        let mut modules = self.modules();
+        // Two: this one, and the one in the map.
+        if Arc::strong_count(&lock) <= 2 {
+            modules.compiling.remove(digest);
+        }
+    }
+
+    fn remember(&self, digest: Digest, error: LoadError) {
+        let mut modules = self.modules();
+        if modules.refused.len() >= REMEMBERED {
+            modules.refused.clear();
+        }
+        modules.refused.insert(digest, error);
+    }
+}
+
+fn unwritable(error: std::io::Error) -> LoadError {
+    LoadError::Failed(format!(
+        "can't be compiled: the compile cache can't be written: {error}"
+    ))
+}

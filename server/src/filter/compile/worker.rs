@@ -1,0 +1,115 @@
+//! The child process's side: compiles a module and describes it, or builds a settings schema.
+//!
+//! Whatever goes wrong here, from a panic to an overflow of the stack, ends this process and nothing else.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::rlimits::Limits;
+use crate::config::SettingsSchema;
+use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
+use crate::filter::{Engine, Manifest, Module, describe};
+
+/// The hidden command of `mattebox` that runs this.
+pub const COMMAND: &str = "filter-worker";
+
+/// Limits of compiling and describing. A Python runtime takes about a gigabyte; an address is reserved for all that a memory
+/// may grow to, hence the large address space.
+pub const COMPILE: Limits = Limits {
+    data: 2 << 30,
+    address_space: 256 << 30,
+    cpu: Duration::from_secs(60),
+};
+/// Limits of building a settings schema, which the server then does as well.
+pub const SCHEMA: Limits = Limits {
+    data: 64 << 20,
+    address_space: 4 << 30,
+    cpu: Duration::from_secs(1),
+};
+/// The stack that a schema is built on, half of what the server's threads have.
+const SCHEMA_STACK: usize = 1 << 20;
+/// The most bytes of compiled code.
+const CODE_BYTES: usize = 512 << 20;
+
+/// An answer on standard output.
+#[derive(serde::Serialize, serde::Deserialize)]
+pub enum Answer {
+    /// It is done, with this result.
+    Done(Value),
+    /// The module is refused, and why.
+    Refused(String),
+}
+
+/// Compiles the module on standard input into the file `code`, and describes it on standard output.
+pub fn compile(code: &Path) -> ExitCode {
+    run(COMPILE, MODULE_BYTES, |bytes| {
+        let manifest = compile_into(bytes, code)?;
+        serde_json::to_value(manifest).map_err(|error| error.to_string())
+    })
+}
+
+/// Builds the settings schema on standard input.
+pub fn build_schema() -> ExitCode {
+    // Its text comes without the escapes that it had.
+    run(SCHEMA, 2 * SCHEMA_BYTES as u64, |bytes| {
+        let schema = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let build = move || SettingsSchema::new(schema).build();
+        let thread = thread::Builder::new().stack_size(SCHEMA_STACK).spawn(build);
+        let built = thread.map_err(|error| error.to_string())?.join();
+        match built {
+            Ok(built) => built.map(|()| Value::Null),
+            // The parent process finds what it said on standard error.
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+fn run(limits: Limits, most: u64, work: impl FnOnce(Vec<u8>) -> Result<Value, String>) -> ExitCode {
+    let answered = limits.set().and_then(|()| {
+        let mut bytes = Vec::new();
+        io::stdin().lock().take(most).read_to_end(&mut bytes)?;
+        let answer = match work(bytes) {
+            Ok(value) => Answer::Done(value),
+            Err(why) => Answer::Refused(why),
+        };
+        let mut out = io::stdout().lock();
+        serde_json::to_writer(&mut out, &answer)?;
+        out.flush()
+    });
+    match answered {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
+    let broken = |why: String| format!("can't be compiled: {why}");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .map_err(|error| broken(error.to_string()))?;
+    let engine = Engine::compiling(runtime.handle().clone())
+        .map_err(|error| broken(format!("{error:#}")))?;
+    let component = Module::new(bytes).into_component()?;
+    let (component, compiled) = engine
+        .compile(&component)
+        .map_err(|error| broken(format!("{error:#}")))?;
+    if compiled.len() > CODE_BYTES {
+        let (mib, most) = (compiled.len() >> 20, CODE_BYTES >> 20);
+        return Err(broken(format!(
+            "its code takes {mib} MiB, more than {most}"
+        )));
+    }
+    std::fs::write(code, &compiled).map_err(|error| broken(error.to_string()))?;
+    drop(compiled);
+    describe(&engine, &component)
+}
