@@ -22,6 +22,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let stream = pick(&pipeline, args.stream.as_deref())?;
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let (_runtime, engine) = start_engine(&args.common)?;
+    engine.budget().set_limit(pipeline.filters_memory);
     let mut chain = build_chain(
         &mut Loader::new(engine, Variables::default(), Events::default()),
         &pipeline,

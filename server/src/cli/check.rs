@@ -13,6 +13,7 @@ use crate::variables::Variables;
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     let pipeline = Pipeline::load(file)?;
     let (_runtime, engine) = start_engine(common)?;
+    engine.budget().set_limit(pipeline.filters_memory);
     let mut loader = Loader::new(engine, Variables::default(), Events::default());
     plan_all(&mut loader, &pipeline, &SystemClock, |_| Vec::new())?;
     println!("{} is fine:", file.display());

@@ -30,6 +30,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         tracing::info!(stream = first.name, "takes the source of the command line");
     }
     let (runtime, engine) = start_engine(&args.common)?;
+    engine.budget().set_limit(pipeline.filters_memory);
     let address = args.listen.unwrap_or(pipeline.listen);
     let mut workshop = Workshop::new(Equip {
         loader: Loader::new(engine, Variables::default(), Events::default()),

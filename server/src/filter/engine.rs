@@ -8,8 +8,10 @@ use tokio::runtime::Handle;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Cache, CacheConfig, Config};
 
+use super::budget::Budget;
 use super::host::{self, HostState};
 use super::ticker::{Active, Ticker};
+use crate::config::FILTERS_MEMORY;
 
 /// Compiles and runs filters. Clones share everything.
 #[derive(Clone)]
@@ -20,6 +22,7 @@ struct Inner {
     linker: Linker<HostState>,
     ticker: Ticker,
     runtime: Handle,
+    budget: Budget,
 }
 
 /// Where compiled modules are kept between runs.
@@ -51,6 +54,7 @@ impl Engine {
             ticker: Ticker::start(engine.clone())?,
             engine,
             runtime,
+            budget: Budget::new(FILTERS_MEMORY),
         })))
     }
 
@@ -69,6 +73,11 @@ impl Engine {
 
     pub(super) fn linker(&self) -> &Linker<HostState> {
         &self.0.linker
+    }
+
+    /// The memory that all filters share; 2 GiB until it is set.
+    pub fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// Where filters wait, and where work off the frame's way is done.

@@ -4,13 +4,18 @@
 //! an overlay never sees a picture. Each running filter has memory of its own, a limit on it, a limit on
 //! the time of each call, and WASI with nothing granted.
 
+mod answer;
 mod assets;
+mod budget;
 pub mod catalogue;
 mod check;
 pub mod contract;
 mod engine;
+mod failure;
+mod footprint;
 mod host;
 mod instance;
+mod last_words;
 pub mod limits;
 mod log;
 mod module;
@@ -23,6 +28,7 @@ use serde_json::Value;
 use wasmtime::component::InstancePre;
 
 pub use assets::{AssetFailure, AssetsRead};
+pub use budget::Budget;
 pub use engine::{CompileCache, Engine};
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
 pub use module::Module;
@@ -55,6 +61,8 @@ pub struct Filter {
     summary: String,
     schema: Value,
     digest: Digest,
+    /// The most instances that it may have.
+    instances: usize,
     compile_time: Duration,
 }
 
@@ -89,6 +97,7 @@ impl Filter {
         let start = Instant::now();
         let digest = *module.digest();
         let component = module.into_component()?;
+        let instances = footprint::instances(&component);
         let component = engine
             .compile(&component)
             .map_err(|error| format!("can't be compiled: {error:#}"))?;
@@ -106,6 +115,7 @@ impl Filter {
             summary: String::new(),
             schema: Value::Null,
             digest,
+            instances,
             compile_time: start.elapsed(),
         };
         filter.introduce()?;
@@ -114,7 +124,7 @@ impl Filter {
 
     fn introduce(&mut self) -> Result<(), String> {
         let state = HostState::new(
-            MemoryLimit::new(limits::DESCRIBE_MEMORY),
+            self.memory_limit(limits::DESCRIBE_MEMORY),
             Assets::new(Path::new("."), []),
             StepLog::new("describe"),
         );
@@ -159,6 +169,10 @@ impl Filter {
     /// How long compiling took, which is short when it was in the cache.
     pub fn compile_time(&self) -> Duration {
         self.compile_time
+    }
+
+    fn memory_limit(&self, bytes: u64) -> MemoryLimit {
+        MemoryLimit::new(bytes, self.instances, self.engine.budget())
     }
 
     fn engine(&self) -> &Engine {

@@ -115,7 +115,13 @@ impl Workshop {
             station.map_or_else(Vec::new, |station| station.stream.steps())
         };
         self.equip.loader.look_again();
-        let planned = plan_all(&mut self.equip.loader, &pipeline, &*self.clock, old)?;
+        // Filters that start now may need the larger budget that comes with them.
+        let budget = self.equip.loader.engine().budget().clone();
+        let in_force = budget.limit();
+        budget.set_limit(in_force.max(pipeline.filters_memory));
+        let planned = plan_all(&mut self.equip.loader, &pipeline, &*self.clock, old);
+        budget.set_limit(in_force);
+        let planned = planned?;
         let admin_token = read_token(&pipeline)?;
         Ok(Checked {
             pipeline,
@@ -157,6 +163,8 @@ impl Workshop {
             planned,
             admin_token,
         } = checked;
+        let budget = self.equip.loader.engine().budget();
+        budget.set_limit(pipeline.filters_memory);
         let mut changes = Changes::default();
         self.forget_others(&pipeline, &mut changes);
         let mut planned: HashMap<&str, Planned> = names(&pipeline).zip(planned).collect();
@@ -267,6 +275,9 @@ impl Workshop {
                 changes.words.push(format!("`{key}` is another"));
                 changes.needs_restart.push(key);
             }
+        }
+        if old.filters_memory != pipeline.filters_memory {
+            changes.words.push("`filters-memory` is another".to_owned());
         }
         let is_same = old.admin_token == pipeline.admin_token
             && old.allowed_hosts == pipeline.allowed_hosts
