@@ -197,7 +197,23 @@ fn parse_schema(text: &str) -> Result<Value, String> {
     if !schema.is_object() {
         return Err("has a settings schema that is no JSON object".to_owned());
     }
+    if values(&schema) > limits::SCHEMA_VALUES {
+        return Err(format!(
+            "has a settings schema of more than {} values",
+            limits::SCHEMA_VALUES
+        ));
+    }
     Ok(schema)
+}
+
+/// How many values there are in `value`, itself included. It lies no deeper than `serde_json` reads.
+fn values(value: &Value) -> usize {
+    let below: usize = match value {
+        Value::Array(items) => items.iter().map(values).sum(),
+        Value::Object(entries) => entries.values().map(values).sum(),
+        _ => 0,
+    };
+    below + 1
 }
 
 /// Reads the kind off the exports, before any of the filter runs.
