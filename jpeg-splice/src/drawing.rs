@@ -192,6 +192,9 @@ impl Tile {
     }
 
     fn draw(&mut self, layer: &Layer) {
+        if !self.is_reached_by(layer) {
+            return;
+        }
         for (index, pixel) in self.pixels.iter_mut().enumerate() {
             let (x, y) = (index as u32 % self.size.0, index as u32 / self.size.0);
             // Beyond the picture's edge its last pixels go on, so that the blocks there stay smooth.
@@ -205,6 +208,16 @@ impl Tile {
                 pixel.draw(&layer.rgba[at..at + 4]);
             }
         }
+    }
+
+    /// Whether the layer covers any of its pixels that lie in the picture.
+    fn is_reached_by(&self, layer: &Layer) -> bool {
+        let columns = inside(layer.x, layer.width, self.picture.0);
+        let rows = inside(layer.y, layer.height, self.picture.1);
+        let meet = |part: std::ops::Range<u32>, start: u32, size: u32| {
+            part.start < start + size && part.end > start
+        };
+        meet(columns, self.origin.0, self.size.0) && meet(rows, self.origin.1, self.size.1)
     }
 
     /// What happens to the block of `component` whose first sample is `start`.

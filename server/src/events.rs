@@ -28,7 +28,7 @@ pub enum Event {
         /// How many watch now.
         viewers: usize,
     },
-    /// A filter fails, in a way that is news.
+    /// A filter begins to fail; or still does, once a minute.
     FilterError {
         /// The stream's name.
         stream: String,
@@ -36,8 +36,19 @@ pub enum Event {
         step: u64,
         /// What pipeline.yaml calls the filter.
         filter: String,
-        /// What went wrong.
+        /// What went wrong, or how often of late and what at last.
         error: String,
+    },
+    /// A filter that failed works again.
+    FilterRecovered {
+        /// The stream's name.
+        stream: String,
+        /// The step's id.
+        step: u64,
+        /// What pipeline.yaml calls the filter.
+        filter: String,
+        /// How often it failed.
+        failures: u64,
     },
     /// pipeline.yaml, or what it names, was read again.
     Reload {

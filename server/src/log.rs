@@ -1,6 +1,8 @@
 //! What strangers (filters, commands) say goes to the server's log: cut to a sane length, and thinned out when it
 //! floods.
 
+pub mod recurring;
+
 use std::time::{Duration, Instant};
 
 /// The most characters of a line.
@@ -37,9 +39,14 @@ impl FloodGate {
 /// At most [`LINE_CHARS`] characters, with control characters (terminal escapes, line breaks) made
 /// visible.
 pub fn shorten(text: &str) -> String {
+    shorten_to(text, LINE_CHARS)
+}
+
+/// At most `most` characters, with control characters made visible.
+pub fn shorten_to(text: &str, most: usize) -> String {
     let mut short = String::new();
     for (index, c) in text.trim_end().chars().enumerate() {
-        if index == LINE_CHARS {
+        if index == most {
             short.push('…');
             break;
         }

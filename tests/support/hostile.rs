@@ -14,20 +14,37 @@ pub const SPACE: u32 = 2048;
 /// An overlay whose `draw` has this body, in WebAssembly text. It gets the frame as `$sequence`, `$time`,
 /// `$offset`, `$width`, `$height`, `$variables`, `$count`, and leaves the address of its result.
 pub fn overlay(draw: &str) -> Vec<u8> {
+    overlay_with("", "", draw)
+}
+
+/// The same with more in the module: imports, and anything else.
+pub fn overlay_with(imports: &str, fields: &str, draw: &str) -> Vec<u8> {
     module(
         "overlay-filter",
+        imports,
         "",
         &format!(
             "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
             (param $sequence i64) (param $time i64) (param $offset i32) (param $width i32)
-            (param $height i32) (param $variables i32) (param $count i32) (result i32) {draw})"
+            (param $height i32) (param $variables i32) (param $count i32) (result i32) {draw})
+            {fields}"
         ),
     )
 }
 
+/// The contract's `log`, as `$log`: level, address, length.
+pub const LOG: &str =
+    r#"(import "mattebox:filter/host@0.1.0" "log" (func $log (param i32 i32 i32)))"#;
+/// The contract's `read-asset`, as `$read`: address and length of the name, address of the result.
+pub const READ_ASSET: &str =
+    r#"(import "mattebox:filter/host@0.1.0" "read-asset" (func $read (param i32 i32 i32)))"#;
+/// WASI's `fd_write`, as `$write`: descriptor, addresses and count of pieces, address of the result.
+pub const FD_WRITE: &str = r#"(import "wasi_snapshot_preview1" "fd_write"
+    (func $write (param i32 i32 i32 i32) (result i32)))"#;
+
 /// A transform whose `apply` has this body; its picture is `$w`, `$h`, `$rgb`, `$length`.
 pub fn transform(apply: &str) -> Vec<u8> {
-    module("transform-filter", "", &format!(
+    module("transform-filter", "", "", &format!(
         "(func (export \"mattebox:filter/transform@0.1.0#apply\")
             (param $sequence i64) (param $time i64) (param $offset i32) (param $width i32)
             (param $height i32) (param $variables i32) (param $count i32)
@@ -37,12 +54,19 @@ pub fn transform(apply: &str) -> Vec<u8> {
 
 /// An overlay whose `configure` has this body.
 pub fn configure(body: &str) -> Vec<u8> {
+    configure_with("", "", body)
+}
+
+/// The same with more in the module: imports, and anything else.
+pub fn configure_with(imports: &str, fields: &str, body: &str) -> Vec<u8> {
     module(
         "overlay-filter",
+        imports,
         body,
         &format!(
             "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
-            (param i64 i64 i32 i32 i32 i32 i32) (result i32) {UNCHANGED})"
+            (param i64 i64 i32 i32 i32 i32 i32) (result i32) {UNCHANGED})
+            {fields}"
         ),
     )
 }
@@ -76,7 +100,7 @@ pub fn image(width: u32, height: u32, bytes: u32, length: u32) -> String {
     code + &format!("(i32.const {RESULT})")
 }
 
-fn module(world: &str, configure: &str, function: &str) -> Vec<u8> {
+fn module(world: &str, imports: &str, configure: &str, function: &str) -> Vec<u8> {
     let configure = if configure.is_empty() {
         "(i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024)"
     } else {
@@ -84,6 +108,7 @@ fn module(world: &str, configure: &str, function: &str) -> Vec<u8> {
     };
     let text = format!(
         r#"(module
+            {imports}
             (memory (export "memory") 4)
             (global $next (mut i32) (i32.const 65536))
             ;; name, version, summary, schema: pairs of address and length

@@ -15,6 +15,10 @@ use crate::jpeg::Header;
 /// that is decoded, drawn on and coded by itself costs three times what it costs among all the others.
 const LARGE_SHARE: u64 = 4;
 
+/// The most memory that prepared drawings may take, in bytes: a quarter of a picture of 3840 × 2160. Beyond it, they are
+/// drawn on pixels.
+const PREPARED_BYTES: u64 = 96 << 20;
+
 /// A picture, and what is drawn on it.
 pub struct Canvas<'a> {
     source: &'a Bytes,
@@ -149,6 +153,9 @@ impl<'a> Canvas<'a> {
         if covered.sum::<u64>() * LARGE_SHARE > u64::from(width) * u64::from(height) {
             return Err("the drawings cover more than a quarter of it".to_owned());
         }
+        if self.prepared_bytes() > PREPARED_BYTES {
+            return Err("the drawings touch too many of its blocks".to_owned());
+        }
         let drawings: Vec<_> = self
             .drawings
             .iter()
@@ -160,6 +167,15 @@ impl<'a> Canvas<'a> {
         Ok(jpeg.into())
     }
 
+    /// About the memory that splicing keeps for the drawings, in bytes.
+    pub fn prepared_bytes(&self) -> u64 {
+        let (width, height) = self.size().unwrap_or_default();
+        let drawings = self.drawings.iter();
+        drawings
+            .map(|drawing| drawing.prepared_bytes(width, height))
+            .sum()
+    }
+
     fn recode(&mut self) -> Result<Bytes, String> {
         self.image()?;
         let header = self.header.as_ref().map_err(Clone::clone)?;
@@ -167,8 +183,11 @@ impl<'a> Canvas<'a> {
         codec::encode(&self.rgb, size, self.quality, header, self.source)
     }
 
-    /// Gives the memory back.
-    pub fn into_spare(self) -> Vec<u8> {
+    /// Gives the memory back; it is as long as the pixels were, and empty if there were none.
+    pub fn into_spare(mut self) -> Vec<u8> {
+        if self.pixels.is_none() {
+            self.rgb.clear();
+        }
         self.rgb
     }
 }

@@ -4,6 +4,12 @@ use jpeg_splice::Layer;
 
 use crate::filter::contract;
 
+/// The side of the usual MCU in pixels (T.81, A.2.4, with 4:2:0 sampling).
+const TILE: i64 = 16;
+/// The bytes that are kept for such a square at most, with three blocks for each 8 × 8 pixels (4:4:4): what becomes of each
+/// coefficient and of each sample, and the coefficients as they are coded.
+const TILE_BYTES: u64 = 12 * 1_000;
+
 /// What an overlay last drew.
 #[derive(Debug)]
 pub struct Drawing {
@@ -65,6 +71,17 @@ impl Drawing {
             .sum()
     }
 
+    /// About the most memory that drawing it on JPEGs of `width` × `height` takes for as long as it is drawn, in bytes:
+    /// blocks are prepared as a whole, however little of one is covered.
+    pub fn prepared_bytes(&self, width: u32, height: u32) -> u64 {
+        let parts = self.layers.layers().iter();
+        let parts = parts.filter_map(|layer| Some((layer, Part::of(layer, width, height)?)));
+        let tiles = parts.map(|(layer, part)| {
+            tiles(layer.x, &part.columns) * tiles(layer.y, &part.rows) * TILE_BYTES
+        });
+        tiles.sum()
+    }
+
     /// Draws the layers over 8-bit RGB of `width` × `height` × 3 bytes, rows from top to bottom.
     pub fn blend_over(&self, rgb: &mut [u8], width: u32, height: u32) {
         for layer in self.layers.layers() {
@@ -92,6 +109,12 @@ impl Part {
         let rows = inside(layer.y, layer.height, height);
         (!columns.is_empty() && !rows.is_empty()).then_some(Self { columns, rows })
     }
+}
+
+/// How many tiles the pixels `part` of a layer that begins at `start` lie in, along one direction.
+fn tiles(start: i32, part: &std::ops::Range<u32>) -> u64 {
+    let tile = |pixel: u32| (i64::from(start) + i64::from(pixel)) / TILE;
+    (tile(part.end - 1) - tile(part.start) + 1) as u64
 }
 
 /// Which of the `length` pixels from `start` on lie in 0 to `end`, counted from `start`.
@@ -177,6 +200,18 @@ mod tests {
             assert_eq!(drawn(vec![outside()]), "....\n....\n....");
             assert!(Drawing::new(vec![outside()]).is_empty_on(4, 3));
         }
+    }
+
+    #[test]
+    fn thin_layers_are_counted_by_the_blocks_that_they_touch() {
+        const RED: [u8; 4] = [255, 0, 0, 255];
+        let bytes = |layers| Drawing::new(layers).prepared_bytes(1920, 1080) / TILE_BYTES;
+        assert_eq!(bytes(vec![layer(0, 0, 16, 16, RED)]), 1);
+        assert_eq!(bytes(vec![layer(15, 15, 2, 2, RED)]), 4);
+        assert_eq!(bytes(vec![layer(-20, 0, 21, 1, RED)]), 1);
+        let columns = (0..120).map(|x| layer(16 * x, 0, 1, 1080, RED));
+        assert_eq!(bytes(columns.collect()), 120 * 68);
+        assert_eq!(bytes(vec![layer(2000, 0, 5, 5, RED)]), 0);
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod plan;
 mod rearrangement;
 mod stats;
 mod step;
+mod usage;
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -38,6 +39,7 @@ use crate::variables::Variables;
 use canvas::Canvas;
 use plan::plan;
 use step::Outcome;
+use usage::Usage;
 
 /// A frame on its way into a chain.
 #[derive(Clone, Debug)]
@@ -74,8 +76,10 @@ pub struct Chain {
     variables: Variables,
     /// The picture's memory, used again for the next.
     spare: Vec<u8>,
+    spare_usage: Usage,
     /// Keeps what drawing on the camera's JPEGs needs.
     splicer: Splicer,
+    splicer_usage: Usage,
 }
 
 impl Chain {
@@ -97,7 +101,9 @@ impl Chain {
             engine: engine.clone(),
             variables,
             spare: Vec::new(),
+            spare_usage: Usage::default(),
             splicer: Splicer::new(),
+            splicer_usage: Usage::default(),
         }
     }
 
@@ -128,8 +134,24 @@ impl Chain {
                 reason,
             })
         });
+        let path = result.as_ref().map(|frame| frame.path);
+        let prepared = match path {
+            Ok(Path::Splice) => canvas.prepared_bytes(),
+            _ => 0,
+        };
         self.spare = canvas.into_spare();
+        self.give_back(prepared);
         result
+    }
+
+    /// Gives back what earlier frames took and the latest don't need. `prepared` is what splicing keeps for this one.
+    fn give_back(&mut self, prepared: u64) {
+        if let Some(needed) = self.spare_usage.note(self.spare.len() as u64) {
+            self.spare.shrink_to(needed as usize);
+        }
+        if self.splicer_usage.note(prepared).is_some() {
+            self.splicer = Splicer::new();
+        }
     }
 
     fn run_steps(&mut self, frame: &RawFrame, canvas: &mut Canvas<'_>) -> Result<(), String> {

@@ -1,12 +1,13 @@
 //! What a step has done so far, for the API and for `mattebox apply`.
 
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::config::{OnError, StepConfig};
 use crate::filter::{Filter, Kind};
+use crate::log::recurring::{Notice, Recovery, Recurring};
 
 /// The percentiles are those of this many latest calls.
 const WINDOW: usize = 512;
@@ -26,6 +27,7 @@ struct Counters {
     errors: u64,
     restarts: u64,
     last_error: Option<String>,
+    failures: Recurring,
     /// Durations in microseconds, the oldest overwritten first.
     recent: Vec<u32>,
     oldest: usize,
@@ -127,19 +129,20 @@ impl StepStats {
         }
     }
 
-    /// The step works; `true` if it did not before.
-    pub fn recovered(&self) -> bool {
-        std::mem::take(&mut self.lock().failing)
+    /// The step worked at `now`; gives its recovery, if it is to be told.
+    pub fn worked(&self, now: Instant) -> Option<Recovery> {
+        let mut counters = self.lock();
+        counters.failing = false;
+        counters.failures.worked(now)
     }
 
-    /// The step failed; `true` if that is news.
-    pub fn failed(&self, error: &str) -> bool {
+    /// The step failed at `now`; gives what is to be told of it, if anything.
+    pub fn failed(&self, error: &str, now: Instant) -> Option<Notice> {
         let mut counters = self.lock();
         counters.errors += 1;
-        let is_news = !counters.failing || counters.last_error.as_deref() != Some(error);
         counters.failing = true;
         counters.last_error = Some(error.to_owned());
-        is_news
+        counters.failures.failed(now)
     }
 
     /// The filter was started again.
@@ -149,7 +152,10 @@ impl StepStats {
 
     /// Another filter goes on under these numbers.
     pub fn renewed(&self) -> Self {
-        self.lock().failing = false;
+        let mut counters = self.lock();
+        counters.failing = false;
+        counters.failures = Recurring::default();
+        drop(counters);
         self.clone()
     }
 
@@ -229,13 +235,16 @@ mod tests {
     }
 
     #[test]
-    fn the_same_failure_is_news_once() {
+    fn failures_are_told_at_their_start_whatever_they_say() {
         let stats = StepStats::default();
-        assert!(stats.failed("a"));
-        assert!(!stats.failed("a"));
-        assert!(stats.failed("b"));
-        assert!(stats.recovered());
-        assert!(!stats.recovered());
-        assert!(stats.failed("b"));
+        let now = Instant::now();
+        assert_eq!(stats.failed("a", now), Some(Notice::Started));
+        assert_eq!(stats.failed("a", now), None);
+        assert_eq!(stats.failed("b", now), None);
+        assert_eq!(stats.worked(now), Some(Recovery { failures: 3 }));
+        assert_eq!(stats.worked(now), None);
+        // Another filter's failures are news.
+        let renewed = stats.renewed();
+        assert_eq!(renewed.failed("b", now), Some(Notice::Started));
     }
 }

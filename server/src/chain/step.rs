@@ -237,7 +237,7 @@ impl Step {
                 Some(result)
             }
             Err(CallError::Refused(why)) => {
-                self.tell(&why);
+                self.tell(&why, now);
                 None
             }
             Err(CallError::Broken(why)) => {
@@ -248,8 +248,14 @@ impl Step {
     }
 
     fn went_well(&mut self, since: Instant, now: Instant) {
-        if self.stats.recovered() {
-            tracing::info!(filter = self.settings.label, "works again");
+        if let Some(recovery) = self.stats.worked(now) {
+            tracing::info!(filter = self.settings.label, "{recovery}");
+            self.events.tell(Event::FilterRecovered {
+                stream: self.stream.clone(),
+                step: self.id,
+                filter: self.name().to_owned(),
+                failures: recovery.failures,
+            });
         }
         // Short pauses again only after it has worked for as long as the longest one.
         if self.pause > FIRST_PAUSE && now.duration_since(since) >= LONGEST_PAUSE {
@@ -257,24 +263,26 @@ impl Step {
         }
     }
 
-    fn tell(&self, why: &str) {
-        if self.stats.failed(why) {
-            let fate = match self.config.on_error {
-                OnError::Bypass => "frames go on without it",
-                OnError::Drop => "frames are dropped",
-            };
-            tracing::warn!(filter = self.settings.label, "{why}; {fate}");
-            self.events.tell(Event::FilterError {
-                stream: self.stream.clone(),
-                step: self.id,
-                filter: self.name().to_owned(),
-                error: why.to_owned(),
-            });
-        }
+    fn tell(&self, why: &str, now: Instant) {
+        let Some(notice) = self.stats.failed(why, now) else {
+            return;
+        };
+        let error = notice.word(why);
+        let fate = match self.config.on_error {
+            OnError::Bypass => "frames go on without it",
+            OnError::Drop => "frames are dropped",
+        };
+        tracing::warn!(filter = self.settings.label, "{error}; {fate}");
+        self.events.tell(Event::FilterError {
+            stream: self.stream.clone(),
+            step: self.id,
+            filter: self.name().to_owned(),
+            error,
+        });
     }
 
     fn broke(&mut self, why: &str, now: Instant) {
-        self.tell(why);
+        self.tell(why, now);
         // A new instance has drawn nothing yet.
         self.drawing = Arc::default();
         self.state = State::Resting {

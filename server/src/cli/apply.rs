@@ -20,6 +20,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let runtime = start_runtime()?;
     let loader = start_loader(&runtime, &args.common)?;
+    loader.engine().budget().set_limit(pipeline.filters_memory);
     let mut chain =
         build_chain(&loader, &pipeline, stream).map_err(|wrong| pipeline.error(wrong))?;
     let inputs = read_all(&args.inputs)?;

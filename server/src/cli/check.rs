@@ -11,6 +11,7 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     let pipeline = Pipeline::load(file)?;
     let runtime = start_runtime()?;
     let loader = start_loader(&runtime, common)?;
+    loader.engine().budget().set_limit(pipeline.filters_memory);
     Plans::default().ready(&loader, (&pipeline, Scope::All), None, &SystemClock)?;
     println!("{} is fine:", file.display());
     for stream in &pipeline.streams {

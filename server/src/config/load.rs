@@ -58,6 +58,7 @@ impl Pipeline {
                 admin_token: contents.admin_token,
                 allowed_hosts: contents.allowed_hosts,
                 filter_folder: contents.filter_folder,
+                filters_memory: contents.filters_memory,
                 gpio: contents.gpio,
                 folder: folder.to_owned(),
                 file,

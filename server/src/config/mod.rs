@@ -35,7 +35,9 @@ pub use edit::{Change, Part, edit};
 pub use error::{ConfigError, Diagnostic, SourceFile, Span};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
-pub use model::{AdminToken, FilterRef, OnError, Pipeline, StepConfig, StreamConfig};
+pub use model::{
+    AdminToken, FILTERS_MEMORY, FilterRef, OnError, Pipeline, StepConfig, StreamConfig,
+};
 pub use read::{STEP_KEYS, STREAM_KEYS, parse_listen};
 pub use settings_schema::SettingsSchema;
 pub use source::{

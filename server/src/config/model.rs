@@ -11,6 +11,9 @@ use super::gpio::GpioConfig;
 use super::settings::Settings;
 use super::source::{Secret, SourceConfig};
 
+/// The memory that all filters together may have unless the file says otherwise, in bytes.
+pub const FILTERS_MEMORY: u64 = 2 << 30;
+
 /// A whole pipeline file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pipeline {
@@ -24,6 +27,8 @@ pub struct Pipeline {
     pub allowed_hosts: Vec<String>,
     /// Where uploaded filters are kept, relative to the folder. Default: uploads are refused.
     pub filter_folder: Option<String>,
+    /// The most memory that all filters together may have, in bytes: 64 MiB to 1 TiB. Default 2 GiB.
+    pub filters_memory: u64,
     /// The pins that it uses. Default: none.
     pub gpio: Option<GpioConfig>,
     /// The file's folder: relative paths start here, and assets lie below it.
@@ -69,7 +74,8 @@ pub struct StepConfig {
     pub on_error: OnError,
     /// The most that one call may take: 10 ms to 60 s. Default 1 s.
     pub time_limit: Duration,
-    /// The most memory that the filter may have, in bytes: 1 MiB to 4 GiB. Default 256 MiB.
+    /// The most memory that the filter may have, tables and what the server keeps of its answers included, in bytes:
+    /// 1 MiB to 4 GiB. Default 256 MiB.
     pub memory_limit: u64,
     pub(super) use_span: Span,
     pub(super) written: Value,

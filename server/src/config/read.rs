@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::fields::{Errors, Fields};
 use super::gpio::{GpioConfig, read_gpio};
-use super::model::{AdminToken, FilterRef, OnError, StepConfig, StreamConfig};
+use super::model::{AdminToken, FILTERS_MEMORY, FilterRef, OnError, StepConfig, StreamConfig};
 use super::settings::Settings;
 use super::source::{DriverConfig, Secret, SourceConfig, read_secret, read_source};
 use super::suggest::{hint, quote};
@@ -39,6 +39,7 @@ pub struct Contents {
     pub admin_token: Option<AdminToken>,
     pub allowed_hosts: Vec<String>,
     pub filter_folder: Option<String>,
+    pub filters_memory: u64,
     pub gpio: Option<GpioConfig>,
 }
 
@@ -49,6 +50,7 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
         "admin-token",
         "allowed-hosts",
         "filter-folder",
+        "filters-memory",
         "streams",
         "gpio",
     ];
@@ -63,6 +65,7 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
         errors,
     );
     let filter_folder = fields.parsed("filter-folder", below_folder, errors);
+    let filters_memory = fields.bytes("filters-memory", 64 << 20..=1 << 40, errors);
     let Some(streams) = fields.get("streams") else {
         let span = fields.key_span("streams").unwrap_or(fields.span());
         errors.add(
@@ -93,6 +96,7 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
         admin_token,
         allowed_hosts,
         filter_folder,
+        filters_memory: filters_memory.unwrap_or(FILTERS_MEMORY),
         gpio: gpio.and_then(|node| read_gpio(node, &streams, errors)),
         streams,
     })

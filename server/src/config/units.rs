@@ -36,10 +36,11 @@ pub fn show_duration(duration: &Duration) -> String {
     }
 }
 
-const UNITS: [(&str, u64); 7] = [
+const UNITS: [(&str, u64); 8] = [
     ("KiB", 1 << 10),
     ("MiB", 1 << 20),
     ("GiB", 1 << 30),
+    ("TiB", 1 << 40),
     ("kB", 1_000),
     ("MB", 1_000_000),
     ("GB", 1_000_000_000),
@@ -67,7 +68,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
 
 /// A size in the largest binary unit that leaves no fraction.
 pub fn show_bytes(bytes: &u64) -> String {
-    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
+    let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
     let fits = |(shift, _): &&(u32, &str)| *bytes > 0 && bytes.trailing_zeros() >= *shift;
     match units.iter().find(fits) {
         Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
@@ -100,6 +101,7 @@ mod tests {
         assert_eq!(bytes("2 GB"), Ok(2_000_000_000));
         assert_eq!(bytes("3kB"), Ok(3_000));
         assert_eq!(bytes("4096"), Ok(4096));
+        assert_eq!(bytes("1TiB"), Ok(1 << 40));
         for text in ["much", "", "MiB", "-1MiB", "99999999999GiB"] {
             assert!(bytes(text).unwrap_err().contains("such as"), "{text}");
         }
@@ -113,5 +115,6 @@ mod tests {
         assert_eq!(show_duration(&Duration::from_secs(86_400)), "24h");
         assert_eq!(show_bytes(&(1 << 20)), "1MiB");
         assert_eq!(show_bytes(&(4 << 30)), "4GiB");
+        assert_eq!(show_bytes(&(1 << 40)), "1TiB");
     }
 }

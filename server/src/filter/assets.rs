@@ -14,6 +14,12 @@ use sha2::{Digest as _, Sha256};
 
 use super::Digest;
 use super::limits::ASSET_BYTES;
+use crate::log::shorten_to;
+
+/// The most failures that are kept for one start of a filter.
+const FAILURES: usize = 16;
+/// The most characters of a name that are kept or shown.
+const NAME_CHARS: usize = 256;
 
 /// The assets of one step.
 #[derive(Debug)]
@@ -24,20 +30,16 @@ pub struct Assets {
     failures: Mutex<Vec<AssetFailure>>,
 }
 
-/// What a filter has read so far: each asset's contents, by their hash; none where it could not be read. Clones share it.
+/// What a filter has read so far of the assets that are granted to it: each one's contents, by their hash; none where it
+/// could not be read. Names that are not granted are not kept: a filter can make up any number of them. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct AssetsRead(Arc<Mutex<BTreeMap<String, Option<Digest>>>>);
 
 impl AssetsRead {
     fn note(&self, name: &str, bytes: Option<&[u8]>) {
+        let digest = bytes.map(|bytes| Sha256::digest(bytes).into());
         let mut read = self.0.lock().expect("no panic while it is held");
-        // As with the failures.
-        if read.len() < 1024 {
-            read.insert(
-                name.to_owned(),
-                bytes.map(|bytes| Sha256::digest(bytes).into()),
-            );
-        }
+        read.insert(name.to_owned(), digest);
     }
 
     /// Whether reading all of them again would give the same.
@@ -83,13 +85,15 @@ impl Assets {
     /// or the file is missing, not a plain file, or larger than [`ASSET_BYTES`].
     pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         let bytes = self.try_read(name);
-        self.read.note(name, bytes.as_deref().ok());
+        if self.granted.contains(name) {
+            self.read.note(name, bytes.as_deref().ok());
+        }
         bytes.inspect_err(|reason| {
             let mut failures = self.failures.lock().expect("no panic while it is held");
             // A filter that asks in a loop must not fill the server's memory.
-            if failures.len() < 16 {
+            if failures.len() < FAILURES {
                 failures.push(AssetFailure {
-                    name: name.chars().take(256).collect(),
+                    name: shown(name),
                     reason: reason.clone(),
                 });
             }
@@ -102,10 +106,11 @@ impl Assets {
     }
 
     fn try_read(&self, name: &str) -> Result<Vec<u8>, String> {
-        confined(name)?;
+        let shown = shown(name);
+        confined(name).map_err(|why| format!("`{shown}` {why}"))?;
         if !self.granted.contains(name) {
             return Err(format!(
-                "`{name}` is not granted to this step: name it in the step's `with` or list it in its `assets`"
+                "`{shown}` is not granted to this step: name it in the step's `with` or list it in its `assets`"
             ));
         }
         let folder = Dir::open_ambient_dir(&self.folder, ambient_authority())
@@ -152,16 +157,19 @@ impl Assets {
 }
 
 /// Refuses what could only mean a file outside, with a plainer message than the file system's.
-fn confined(name: &str) -> Result<(), String> {
+fn confined(name: &str) -> Result<(), &'static str> {
     let stays = Path::new(name)
         .components()
         .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if name.is_empty() || !stays {
-        return Err(format!(
-            "`{name}` is not a path below the pipeline file's folder (relative, without `..`)"
-        ));
+        return Err("is not a path below the pipeline file's folder (relative, without `..`)");
     }
     Ok(())
+}
+
+/// As much of a name, which may be any text, as is shown.
+fn shown(name: &str) -> String {
+    shorten_to(name, NAME_CHARS)
 }
 
 #[cfg(test)]
@@ -205,6 +213,22 @@ mod tests {
         }
         assert_eq!(assets.take_failures().len(), 6);
         assert!(assets.take_failures().is_empty());
+    }
+
+    #[test]
+    fn names_that_a_filter_makes_up_are_not_kept() {
+        let read = AssetsRead::default();
+        let assets = assets(Path::new("."), &["gone"]).noting(read.clone());
+        for number in 0..1000 {
+            let name = format!("\x1b{number}{}", "x".repeat(10_000));
+            let error = assets.read(&name).unwrap_err();
+            assert!(error.len() < 1000 && !error.contains('\x1b'), "{error}");
+        }
+        assert!(assets.read("gone").is_err());
+        assert_eq!(read.0.lock().unwrap().len(), 1);
+        let failures = assets.take_failures();
+        assert_eq!(failures.len(), FAILURES);
+        assert!(failures.iter().all(|failure| failure.name.len() < 1000));
     }
 
     #[cfg(unix)]

@@ -25,13 +25,19 @@ pub fn layers(layers: &[Layer], width: u32, height: u32) -> Result<(), String> {
             .map_err(|why| format!("returned a wrong layer {index}: {why}"))?;
         area += u64::from(layer.width) * u64::from(layer.height);
     }
-    let most = (COVERAGE * u64::from(width) * u64::from(height)).max(SMALL_DRAWING);
+    let most = most_drawn(width, height);
     if area > most {
         return Err(format!(
             "returned layers of {area} pixels in all for a picture of {width}×{height}, more than {most}"
         ));
     }
     Ok(())
+}
+
+/// The most pixels that the layers on a picture of `width` × `height` may have in all.
+pub fn most_drawn(width: u32, height: u32) -> u64 {
+    let pixels = u64::from(width) * u64::from(height);
+    pixels.saturating_mul(COVERAGE).max(SMALL_DRAWING)
 }
 
 /// Checks a picture.

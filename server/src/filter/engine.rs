@@ -8,8 +8,10 @@ use tokio::runtime::Handle;
 use wasmtime::Config;
 use wasmtime::component::{Component, Linker};
 
+use super::budget::Budget;
 use super::host::{self, HostState};
 use super::ticker::{Active, Ticker};
+use crate::config::FILTERS_MEMORY;
 
 /// Runs filters. Clones share everything.
 #[derive(Clone)]
@@ -20,6 +22,7 @@ struct Inner {
     linker: Linker<HostState>,
     ticker: Ticker,
     runtime: Handle,
+    budget: Budget,
 }
 
 impl Engine {
@@ -59,6 +62,7 @@ impl Engine {
             ticker: Ticker::start(engine.clone())?,
             engine,
             runtime,
+            budget: Budget::new(FILTERS_MEMORY),
         })))
     }
 
@@ -95,6 +99,11 @@ impl Engine {
 
     pub(super) fn linker(&self) -> &Linker<HostState> {
         &self.0.linker
+    }
+
+    /// The memory that all filters share; 2 GiB until it is set.
+    pub fn budget(&self) -> &Budget {
+        &self.0.budget
     }
 
     /// Where filters wait, and where work off the frame's way is done.

@@ -1,6 +1,6 @@
 //! What the server offers to a filter: its log, its assets, and a WASI with nothing granted.
 
-use wasmtime::component::{Linker, ResourceTable};
+use wasmtime::component::{Linker, ResourceTable, WasmStr};
 use wasmtime::{Engine, StoreContextMut};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
@@ -21,6 +21,7 @@ pub struct HostState {
     pub memory: MemoryLimit,
     pub assets: Assets,
     log: StepLog,
+    errors: LogStream,
 }
 
 impl HostState {
@@ -28,10 +29,11 @@ impl HostState {
     pub fn new(memory: MemoryLimit, assets: Assets, log: StepLog) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
+        let errors = LogStream::errors(log.clone());
         // Nothing is granted: the builder starts with no files, no environment, no network.
         let wasi = WasiCtxBuilder::new()
             .stdout(LogStream::new(log.clone(), Level::Info))
-            .stderr(LogStream::new(log.clone(), Level::Warn))
+            .stderr(errors.clone())
             .max_random_size(RANDOM_BYTES)
             .build();
         Self {
@@ -40,7 +42,19 @@ impl HostState {
             memory,
             assets,
             log,
+            errors,
         }
+    }
+
+    /// To be called before each call of the filter: what it said before is not about this one.
+    pub fn forget_words(&self) {
+        self.log.words().forget();
+    }
+
+    /// What the filter said of an error since [`HostState::forget_words`]; empty if nothing.
+    pub fn last_words(&self) -> String {
+        self.errors.end_line();
+        self.log.words().text()
     }
 }
 
@@ -53,7 +67,7 @@ impl WasiView for HostState {
     }
 }
 
-/// All that a filter can import.
+/// All that a filter can import. Texts are read where they lie in its memory: a filter can't make the server copy them.
 ///
 /// # Errors
 /// Only if two definitions clash, which is a mistake in the server.
@@ -63,14 +77,18 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     let mut host = linker.instance(contract::HOST)?;
     host.func_wrap(
         "log",
-        |store: StoreContextMut<'_, HostState>, (level, message): (Level, String)| {
-            store.data().log.line(level, &message);
+        |store: StoreContextMut<'_, HostState>, (level, message): (Level, WasmStr)| {
+            let log = &store.data().log;
+            if log.wants(level) {
+                log.line(level, &message.to_str(&store)?);
+            }
             Ok(())
         },
     )?;
     host.func_wrap(
         "read-asset",
-        |store: StoreContextMut<'_, HostState>, (name,): (String,)| {
+        |store: StoreContextMut<'_, HostState>, (name,): (WasmStr,)| {
+            let name = name.to_str(&store)?;
             Ok((store.data().assets.read(&name),))
         },
     )?;

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
+use wasmtime::Store;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Func, Instance, InstancePre, Lift, Lower, TypedFunc,
 };
-use wasmtime::{Store, Trap};
 
+use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
 use super::check;
 use super::contract::{self, Description, Drawing, FrameInfo, Image, ImageRef, Layer};
+use super::failure::{Failed, over, too_slow};
 use super::host::HostState;
-use super::limits::{self, MemoryLimit};
+use super::limits;
 use super::log::StepLog;
 use super::ticker::{EPOCH, epochs};
 use super::{Engine, Filter, Kind};
@@ -34,7 +36,7 @@ pub struct StepSettings {
     pub assets_read: AssetsRead,
     /// The most that one call may take.
     pub time_limit: Duration,
-    /// The most memory that the filter may have, in bytes.
+    /// The most memory that the filter may have, what the server keeps of its answers included, in bytes.
     pub memory_limit: u64,
 }
 
@@ -93,7 +95,7 @@ impl RunningFilter {
         let assets = Assets::new(&settings.folder, settings.assets.iter().cloned())
             .noting(settings.assets_read.clone());
         let log = StepLog::new(&settings.label);
-        let memory = MemoryLimit::new(settings.memory_limit);
+        let memory = filter.memory_limit(settings.memory_limit);
         let state = HostState::new(memory, assets, log);
         let mut guest =
             Guest::instantiate(filter.engine(), filter.pre(), state).map_err(|message| {
@@ -126,14 +128,18 @@ impl RunningFilter {
         let Function::Draw(draw) = &self.function else {
             return Err(CallError::Broken("is no overlay".to_owned()));
         };
+        let (width, height) = (frame.width, frame.height);
+        let expected = Answer::Drawing { width, height };
         let (answer,) = self
             .guest
-            .call_typed(draw, (frame.clone(),), self.time_limit)
+            .call_typed(draw, (frame.clone(),), expected, self.time_limit)
             .map_err(CallError::Broken)?;
         match answer.map_err(|message| CallError::Refused(shorten(&message)))? {
             Drawing::Unchanged => Ok(None),
             Drawing::Layers(layers) => {
-                check::layers(&layers, frame.width, frame.height).map_err(CallError::Broken)?;
+                check::layers(&layers, width, height).map_err(CallError::Broken)?;
+                let bytes = layers.iter().map(|layer| layer.rgba.len() as u64).sum();
+                self.keep(bytes)?;
                 Ok(Some(layers))
             }
         }
@@ -150,11 +156,19 @@ impl RunningFilter {
         let params = (frame.clone(), image);
         let (answer,) = self
             .guest
-            .call::<_, (Result<Image, String>,)>(apply, params, self.time_limit)
+            .call::<_, (Result<Image, String>,)>(apply, params, Answer::Picture, self.time_limit)
             .map_err(CallError::Broken)?;
         let image = answer.map_err(|message| CallError::Refused(shorten(&message)))?;
         check::image(&image).map_err(CallError::Broken)?;
+        self.keep(image.rgb.len() as u64)?;
         Ok(image)
+    }
+
+    /// Counts what the server keeps of the latest answer.
+    fn keep(&mut self, bytes: u64) -> Result<(), CallError> {
+        let memory = &mut self.guest.store.data_mut().memory;
+        let kept = memory.keep(bytes);
+        kept.map_err(|refusal| CallError::Broken(over(refusal)))
     }
 }
 
@@ -173,8 +187,7 @@ impl Guest {
     ) -> Result<Self, String> {
         let mut store = Store::new(engine.raw(), state);
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(limits::TRANSFER_BYTES);
-        store.set_epoch_deadline(epochs(limits::START_TIME));
+        let failed = allow(&mut store, Answer::Configured, limits::START_TIME);
         let _active = engine.activate();
         let instantiate = pre.instantiate_async(&mut store);
         match run(engine.runtime(), limits::START_TIME, instantiate) {
@@ -183,21 +196,26 @@ impl Guest {
                 store,
                 instance,
             }),
-            Some(Err(error)) => Err(explain(&error, &store, limits::START_TIME)),
+            Some(Err(error)) => Err(failed.explain(&error, store.data_mut())),
             None => Err(too_slow(limits::START_TIME)),
         }
     }
 
     pub(super) fn describe(&mut self) -> Result<Description, String> {
         let describe = self.function(contract::LIFECYCLE, "describe")?;
-        let (description,) = self.call::<_, (Description,)>(describe, (), limits::START_TIME)?;
+        let (description,) =
+            self.call::<_, (Description,)>(describe, (), Answer::Description, limits::START_TIME)?;
         Ok(description)
     }
 
     fn configure(&mut self, json: &str) -> Result<(), String> {
         let configure = self.function(contract::LIFECYCLE, "configure")?;
-        let (answer,) =
-            self.call::<_, (Result<(), String>,)>(configure, (json,), limits::START_TIME)?;
+        let (answer,) = self.call::<_, (Result<(), String>,)>(
+            configure,
+            (json,),
+            Answer::Configured,
+            limits::START_TIME,
+        )?;
         answer.map_err(|message| shorten(&message))
     }
 
@@ -226,7 +244,13 @@ impl Guest {
         }
     }
 
-    fn call<P, R>(&mut self, function: Func, params: P, limit: Duration) -> Result<R, String>
+    fn call<P, R>(
+        &mut self,
+        function: Func,
+        params: P,
+        answer: Answer,
+        limit: Duration,
+    ) -> Result<R, String>
     where
         P: ComponentNamedList + Lower + Send + Sync,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
@@ -234,7 +258,7 @@ impl Guest {
         let function = function
             .typed::<P, R>(&self.store)
             .map_err(|error| misfit(&error))?;
-        self.call_typed(&function, params, limit)
+        self.call_typed(&function, params, answer, limit)
     }
 
     /// Calls with a limit on compute time (by epochs) and on waiting inside WASI (by the clock).
@@ -242,6 +266,7 @@ impl Guest {
         &mut self,
         function: &TypedFunc<P, R>,
         params: P,
+        answer: Answer,
         limit: Duration,
     ) -> Result<R, String>
     where
@@ -249,13 +274,26 @@ impl Guest {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let _active = self.engine.activate();
-        self.store.set_epoch_deadline(epochs(limit));
+        let failed = allow(&mut self.store, answer, limit);
         let call = function.call_async(&mut self.store, params);
         match run(self.engine.runtime(), limit, call) {
             Some(Ok(result)) => Ok(result),
-            Some(Err(error)) => Err(explain(&error, &self.store, limit)),
+            Some(Err(error)) => Err(failed.explain(&error, self.store.data_mut())),
             None => Err(too_slow(limit)),
         }
+    }
+}
+
+/// Sets what the next call may take and hand over; gives what explains its failure.
+fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> Failed {
+    store.data().forget_words();
+    let transfer = answer.most(store.data().memory.room());
+    store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));
+    store.set_epoch_deadline(epochs(time_limit));
+    Failed {
+        answer,
+        time_limit,
+        transfer,
     }
 }
 
@@ -273,25 +311,6 @@ fn run<F: Future>(runtime: &Handle, limit: Duration, call: F) -> Option<F::Outpu
     }
     let timed = async { tokio::time::timeout(limit + 3 * EPOCH, call).await };
     runtime.block_on(timed).ok()
-}
-
-fn too_slow(limit: Duration) -> String {
-    format!("ran into its time limit of {limit:?} for one call")
-}
-
-/// What went wrong, in the words of the pipeline file.
-fn explain(error: &wasmtime::Error, store: &Store<HostState>, limit: Duration) -> String {
-    tracing::debug!("filter failed: {error:?}");
-    if matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt)) {
-        return too_slow(limit);
-    }
-    let cause = shorten(&error.root_cause().to_string());
-    let memory = &store.data().memory;
-    if memory.was_hit() {
-        let mib = memory.limit() as f64 / f64::from(1 << 20);
-        return format!("ran into its memory limit of {mib} MiB, then failed: {cause}");
-    }
-    format!("failed: {cause}")
 }
 
 /// Shared by steps that use the same filter.

@@ -1,8 +1,10 @@
-//! What a filter may use: memory, tables, and the size of what it hands over.
+//! What a filter may use: memory, tables, instances, and the size of what it hands over.
 
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
+
+use super::budget::Budget;
 
 /// The largest `.wasm` file that is read, in bytes.
 pub const MODULE_BYTES: u64 = 64 << 20;
@@ -14,45 +16,132 @@ pub const SIDE: u32 = 16_384;
 pub const PICTURE_PIXELS: u64 = 64 << 20;
 /// The most layers that one drawing may have.
 pub const LAYERS: usize = 256;
-/// The bytes that may pass from a filter to the server in one call: the largest picture, and some.
-pub const TRANSFER_BYTES: usize = 3 * PICTURE_PIXELS as usize + (1 << 20);
 /// The longest settings schema, in bytes.
 pub const SCHEMA_BYTES: usize = 256 << 10;
+/// The most values in a settings schema, which take hundreds of bytes each once they are read.
+pub const SCHEMA_VALUES: usize = 20_000;
 /// How long a filter may take to introduce itself and to take its settings. A runtime such as Python's
 /// starts up in this time, so it is longer than a frame's limit.
 pub const START_TIME: Duration = Duration::from_secs(10);
 /// The memory that a filter gets to introduce itself in, in bytes.
 pub const DESCRIBE_MEMORY: u64 = 256 << 20;
 
-const TABLE_ELEMENTS: usize = 1 << 20;
+/// The most tables of one filter.
+const TABLES: usize = 96;
+/// The most memories of one filter. Each takes 4 GiB of addresses, whatever its size is.
+const MEMORIES: usize = 32;
+/// The bytes of a table's element: a pointer.
+const ELEMENT_BYTES: u64 = size_of::<usize>() as u64;
 
-/// Counts the memory of one filter, over all the memories of all its modules.
+/// Counts the memory of one filter, over all the memories and tables of all its modules, and what the server keeps of
+/// its answers. What is counted is given back to the budget when this is dropped.
 #[derive(Debug)]
 pub struct MemoryLimit {
-    limit: usize,
-    used: usize,
-    refused: bool,
+    limit: u64,
+    used: u64,
+    /// The part of `used` that the server keeps for the filter.
+    kept: u64,
+    instances: usize,
+    budget: Budget,
+    refusal: Option<Refusal>,
+}
+
+/// The limit that a filter ran into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Its own, in bytes.
+    #[error("its memory limit of {} MiB", mib(*.0))]
+    Own(u64),
+    /// That of all filters, in bytes.
+    #[error(
+        "the budget of {} MiB for the memory of all filters (raise `filters-memory`, or run fewer or smaller ones)",
+        mib(*.0)
+    )]
+    All(u64),
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 impl MemoryLimit {
-    /// At most `limit` bytes.
-    pub fn new(limit: u64) -> Self {
+    /// At most `limit` bytes, which count in `budget`, too, and so many `instances` of modules.
+    pub fn new(limit: u64, instances: usize, budget: &Budget) -> Self {
         Self {
-            limit: usize::try_from(limit).unwrap_or(usize::MAX),
+            limit,
             used: 0,
-            refused: false,
+            kept: 0,
+            instances,
+            budget: budget.clone(),
+            refusal: None,
         }
     }
 
-    /// Whether the filter asked for more than it may have. It may live on without it, but when it fails
-    /// next, that is most likely why.
-    pub fn was_hit(&self) -> bool {
-        self.refused
+    /// The limit that the filter asked for more than. It may live on without it, but when it fails next, that is most
+    /// likely why.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.refusal
     }
 
-    /// The limit in bytes.
-    pub fn limit(&self) -> usize {
-        self.limit
+    /// The bytes that it may still take.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used).min(self.budget.left())
+    }
+
+    /// The most bytes that the server may keep for it.
+    pub fn room(&self) -> u64 {
+        self.left().saturating_add(self.kept)
+    }
+
+    /// Counts `bytes` that the server keeps for the filter, in place of what it kept before.
+    ///
+    /// # Errors
+    /// The limit that this goes beyond; the server must not keep it.
+    pub fn keep(&mut self, bytes: u64) -> Result<(), Refusal> {
+        self.take(bytes.saturating_sub(self.kept))?;
+        let less = self.kept.saturating_sub(bytes);
+        self.used -= less;
+        self.budget.give_back(less);
+        self.kept = bytes;
+        Ok(())
+    }
+
+    /// Takes note that the filter asked for `bytes` more than it has; gives the limit that this goes beyond, if any.
+    pub fn refuse(&mut self, bytes: u64) -> Option<Refusal> {
+        self.refusal = if bytes > self.limit.saturating_sub(self.used) {
+            Some(Refusal::Own(self.limit))
+        } else if bytes > self.budget.left() {
+            Some(Refusal::All(self.budget.limit()))
+        } else {
+            self.refusal
+        };
+        self.refusal
+    }
+
+    fn take(&mut self, bytes: u64) -> Result<(), Refusal> {
+        if bytes > self.limit.saturating_sub(self.used) {
+            return Err(*self.refusal.insert(Refusal::Own(self.limit)));
+        }
+        if !self.budget.take(bytes) {
+            return Err(*self.refusal.insert(Refusal::All(self.budget.limit())));
+        }
+        self.used += bytes;
+        Ok(())
+    }
+
+    /// Whether something may grow from `current` to `desired` units of `unit` bytes. What fails anyhow is not counted.
+    fn may_grow(&mut self, unit: u64, current: usize, desired: usize, most: Option<usize>) -> bool {
+        if most.is_some_and(|most| desired > most) {
+            return false;
+        }
+        let more = desired.saturating_sub(current) as u64;
+        self.take(more.saturating_mul(unit)).is_ok()
+    }
+}
+
+impl Drop for MemoryLimit {
+    fn drop(&mut self) {
+        self.budget.give_back(self.used);
     }
 }
 
@@ -61,24 +150,30 @@ impl ResourceLimiter for MemoryLimit {
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        let used = self.used.saturating_add(desired.saturating_sub(current));
-        if used > self.limit {
-            self.refused = true;
-            return Ok(false);
-        }
-        self.used = used;
-        Ok(true)
+        Ok(self.may_grow(1, current, desired, maximum))
     }
 
     fn table_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        Ok(desired <= TABLE_ELEMENTS)
+        Ok(self.may_grow(ELEMENT_BYTES, current, desired, maximum))
+    }
+
+    fn instances(&self) -> usize {
+        self.instances
+    }
+
+    fn tables(&self) -> usize {
+        TABLES
+    }
+
+    fn memories(&self) -> usize {
+        MEMORIES
     }
 }
 
@@ -87,11 +182,49 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memories_are_counted_together() {
-        let mut limit = MemoryLimit::new(100);
+    fn memories_and_tables_are_counted_together() {
+        let budget = Budget::new(1000);
+        let mut limit = MemoryLimit::new(100, 1, &budget);
         assert!(limit.memory_growing(0, 60, None).unwrap());
         assert!(!limit.memory_growing(0, 60, None).unwrap());
-        assert!(limit.was_hit());
-        assert!(limit.memory_growing(60, 100, None).unwrap());
+        assert_eq!(limit.refusal(), Some(Refusal::Own(100)));
+        assert!(limit.table_growing(1, 5, None).unwrap());
+        assert!(!limit.table_growing(5, 7, None).unwrap());
+        assert!(limit.memory_growing(60, 68, None).unwrap());
+        assert_eq!(budget.used(), 100);
+    }
+
+    #[test]
+    fn what_would_fail_anyhow_is_not_counted() {
+        let budget = Budget::new(1000);
+        let mut limit = MemoryLimit::new(100, 1, &budget);
+        assert!(!limit.memory_growing(0, 60, Some(50)).unwrap());
+        assert!(!limit.table_growing(0, usize::MAX, None).unwrap());
+        assert_eq!((budget.used(), limit.left()), (0, 100));
+    }
+
+    #[test]
+    fn all_filters_share_a_budget_and_give_back_what_they_had() {
+        let budget = Budget::new(100);
+        let mut one = MemoryLimit::new(80, 1, &budget);
+        let mut other = MemoryLimit::new(80, 1, &budget);
+        assert!(one.memory_growing(0, 70, None).unwrap());
+        assert!(!other.memory_growing(0, 40, None).unwrap());
+        assert_eq!(other.refusal(), Some(Refusal::All(100)));
+        drop(one);
+        assert!(other.memory_growing(0, 40, None).unwrap());
+        assert_eq!(budget.used(), 40);
+    }
+
+    #[test]
+    fn what_the_server_keeps_takes_the_place_of_what_it_kept() {
+        let budget = Budget::new(1000);
+        let mut limit = MemoryLimit::new(100, 1, &budget);
+        assert_eq!(limit.keep(60), Ok(()));
+        assert_eq!(limit.keep(90), Ok(()));
+        assert_eq!(limit.keep(101), Err(Refusal::Own(100)));
+        assert_eq!(budget.used(), 90);
+        assert_eq!(limit.keep(0), Ok(()));
+        assert_eq!((budget.used(), limit.left()), (0, 100));
     }
 }

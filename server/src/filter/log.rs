@@ -1,7 +1,7 @@
 //! What a filter says, by the contract's `log` or on its standard output and error.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -11,36 +11,70 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::contract::Level;
+use super::last_words::LastWords;
 use crate::log::{FloodGate, LINE_CHARS, PERIOD, shorten};
 
-/// The log of one step. Clones share the flood gate.
+/// The log of one step. Clones share what it counts.
 #[derive(Clone)]
 pub struct StepLog {
     label: Arc<str>,
-    gate: Arc<Mutex<FloodGate>>,
+    gates: Arc<Mutex<Gates>>,
+    words: Arc<Mutex<LastWords>>,
+}
+
+/// Errors have a budget of their own, so that nothing else that a filter says can silence them.
+struct Gates {
+    errors: FloodGate,
+    others: FloodGate,
 }
 
 impl StepLog {
     /// `label` names stream and step in each line.
     pub fn new(label: &str) -> Self {
+        let now = Instant::now();
         Self {
             label: label.into(),
-            gate: Arc::new(Mutex::new(FloodGate::new(Instant::now()))),
+            gates: Arc::new(Mutex::new(Gates {
+                errors: FloodGate::new(now),
+                others: FloodGate::new(now),
+            })),
+            words: Arc::default(),
         }
+    }
+
+    /// Whether a line of this level is of any use. One that nobody wants to see costs the filter nothing.
+    pub fn wants(&self, level: Level) -> bool {
+        matches!(level, Level::Error) || is_shown(level)
     }
 
     /// Writes one line, unless there were too many of late.
     pub fn line(&self, level: Level, message: &str) {
-        let filter = &*self.label;
-        let admitted = self
-            .gate
-            .lock()
-            .expect("no panic while it is held")
-            .admit(Instant::now());
-        let Some(is_last) = admitted else {
-            return;
+        if matches!(level, Level::Error) {
+            self.words().add(message);
+        }
+        if is_shown(level)
+            && let Some(is_last) = self.admit(level)
+        {
+            self.write(level, &shorten(message), is_last);
+        }
+    }
+
+    /// What the filter said of an error of late.
+    pub fn words(&self) -> MutexGuard<'_, LastWords> {
+        self.words.lock().expect("no panic while it is held")
+    }
+
+    fn admit(&self, level: Level) -> Option<bool> {
+        let mut gates = self.gates.lock().expect("no panic while it is held");
+        let gate = match level {
+            Level::Error => &mut gates.errors,
+            _ => &mut gates.others,
         };
-        let message = shorten(message);
+        gate.admit(Instant::now())
+    }
+
+    fn write(&self, level: Level, message: &str, is_last: bool) {
+        let filter = &*self.label;
         match level {
             Level::Debug => tracing::debug!(filter, "{message}"),
             Level::Info => tracing::info!(filter, "{message}"),
@@ -48,12 +82,22 @@ impl StepLog {
             Level::Error => tracing::error!(filter, "{message}"),
         }
         if is_last {
+            let seconds = PERIOD.as_secs();
             tracing::warn!(
                 filter,
-                "says too much: its lines are left out for up to {} s",
-                PERIOD.as_secs()
+                "says too much: its lines are left out for up to {seconds} s"
             );
         }
+    }
+}
+
+/// Whether lines of this level are shown at all.
+fn is_shown(level: Level) -> bool {
+    match level {
+        Level::Debug => tracing::enabled!(tracing::Level::DEBUG),
+        Level::Info => tracing::enabled!(tracing::Level::INFO),
+        Level::Warn => tracing::enabled!(tracing::Level::WARN),
+        Level::Error => tracing::enabled!(tracing::Level::ERROR),
     }
 }
 
@@ -62,6 +106,8 @@ impl StepLog {
 pub struct LogStream {
     log: StepLog,
     level: Level,
+    /// Whether its lines may tell of a failure.
+    is_errors: bool,
     partial: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -71,22 +117,51 @@ impl LogStream {
         Self {
             log,
             level,
+            is_errors: false,
             partial: Arc::default(),
         }
     }
 
+    /// The standard error, which goes to `log` as warnings: not all that programs write there is an error.
+    pub fn errors(log: StepLog) -> Self {
+        Self {
+            is_errors: true,
+            ..Self::new(log, Level::Warn)
+        }
+    }
+
+    /// Takes what was written of a line as the whole of it.
+    pub fn end_line(&self) {
+        let mut partial = self.partial();
+        if !partial.is_empty() {
+            self.tell(&mut partial);
+        }
+    }
+
+    fn partial(&self) -> MutexGuard<'_, Vec<u8>> {
+        self.partial.lock().expect("no panic while it is held")
+    }
+
     fn take(&self, bytes: &[u8]) {
-        let mut partial = self.partial.lock().expect("no panic while it is held");
+        let mut partial = self.partial();
         for &byte in bytes {
             if byte != b'\n' {
                 partial.push(byte);
             }
             // A line without an end must not grow for ever.
             if byte == b'\n' || partial.len() >= 4 * LINE_CHARS {
-                let line = std::mem::take(&mut *partial);
-                self.log.line(self.level, &String::from_utf8_lossy(&line));
+                self.tell(&mut partial);
             }
         }
+    }
+
+    fn tell(&self, line: &mut Vec<u8>) {
+        let line = std::mem::take(line);
+        let line = String::from_utf8_lossy(&line);
+        if self.is_errors {
+            self.log.words().add(&line);
+        }
+        self.log.line(self.level, &line);
     }
 }
 

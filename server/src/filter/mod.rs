@@ -4,14 +4,19 @@
 //! an overlay never sees a picture. Each running filter has memory of its own, a limit on it, a limit on
 //! the time of each call, and WASI with nothing granted.
 
+mod answer;
 mod assets;
+mod budget;
 pub mod catalogue;
 mod check;
 pub mod compile;
 pub mod contract;
 mod engine;
+mod failure;
+mod footprint;
 mod host;
 mod instance;
+mod last_words;
 pub mod limits;
 mod log;
 mod module;
@@ -24,6 +29,7 @@ use serde_json::Value;
 use wasmtime::component::{Component, InstancePre};
 
 pub use assets::{AssetFailure, AssetsRead};
+pub use budget::Budget;
 pub use compile::{CompileCache, Compiler, LoadError, Manifest};
 pub use engine::Engine;
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
@@ -119,6 +125,10 @@ impl Filter {
         self.load_time
     }
 
+    fn memory_limit(&self, bytes: u64) -> MemoryLimit {
+        MemoryLimit::new(bytes, self.manifest.instances, self.engine.budget())
+    }
+
     fn engine(&self) -> &Engine {
         &self.engine
     }
@@ -137,11 +147,11 @@ fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>
 ///
 /// # Errors
 /// A sentence without its subject.
-fn describe(engine: &Engine, component: &Component) -> Result<Manifest, String> {
+fn describe(engine: &Engine, component: &Component, instances: usize) -> Result<Manifest, String> {
     let kind = kind_of(component, engine)?;
     let pre = link(engine, component)?;
     let state = HostState::new(
-        MemoryLimit::new(limits::DESCRIBE_MEMORY),
+        MemoryLimit::new(limits::DESCRIBE_MEMORY, instances, engine.budget()),
         Assets::new(Path::new("."), []),
         StepLog::new("describe"),
     );
@@ -157,6 +167,7 @@ fn describe(engine: &Engine, component: &Component) -> Result<Manifest, String> 
         schema: parse_schema(&description.config_schema)?,
         imports: imports.map(|(name, _)| shorten(name)).collect(),
         exports: exports.map(|(name, _)| shorten(name)).collect(),
+        instances,
     })
 }
 
@@ -173,7 +184,23 @@ fn parse_schema(text: &str) -> Result<Value, String> {
     if !schema.is_object() {
         return Err("has a settings schema that is no JSON object".to_owned());
     }
+    if values(&schema) > limits::SCHEMA_VALUES {
+        return Err(format!(
+            "has a settings schema of more than {} values",
+            limits::SCHEMA_VALUES
+        ));
+    }
     Ok(schema)
+}
+
+/// How many values there are in `value`, itself included. It lies no deeper than `serde_json` reads.
+fn values(value: &Value) -> usize {
+    let below: usize = match value {
+        Value::Array(items) => items.iter().map(values).sum(),
+        Value::Object(entries) => entries.values().map(values).sum(),
+        _ => 0,
+    };
+    below + 1
 }
 
 /// Reads the kind off the exports, before any of the filter runs.

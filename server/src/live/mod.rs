@@ -269,8 +269,14 @@ impl Live {
         mut plans: Plans,
     ) -> Result<Checked, ConfigError> {
         take_source(&mut pipeline, self.0.first_source.as_ref());
+        // Filters that start now may need the larger budget that comes with them.
+        let budget = self.0.loader.engine().budget();
+        let in_force = running.pipeline.filters_memory;
+        budget.set_limit(in_force.max(pipeline.filters_memory));
         let wanted = (&pipeline, scope);
-        plans.ready(&self.0.loader, wanted, Some(running), &*self.0.clock)?;
+        let ready = plans.ready(&self.0.loader, wanted, Some(running), &*self.0.clock);
+        budget.set_limit(in_force);
+        ready?;
         Ok(Checked {
             admin_token: read_token(&pipeline)?,
             pipeline,

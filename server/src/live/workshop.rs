@@ -140,6 +140,8 @@ impl Workshop {
             mut plans,
             admin_token,
         } = checked;
+        let budget = self.equip.loader.engine().budget();
+        budget.set_limit(pipeline.filters_memory);
         let mut changes = Changes::default();
         self.forget_others(&pipeline, &mut changes);
         let new = self.add_new(&pipeline, &mut plans, &mut changes);
@@ -251,6 +253,9 @@ impl Workshop {
                 changes.words.push(format!("`{key}` is another"));
                 changes.needs_restart.push(key);
             }
+        }
+        if old.filters_memory != pipeline.filters_memory {
+            changes.words.push("`filters-memory` is another".to_owned());
         }
         let is_same = old.admin_token == pipeline.admin_token
             && old.allowed_hosts == pipeline.allowed_hosts

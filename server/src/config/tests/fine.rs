@@ -62,6 +62,7 @@ fn the_sample_of_the_design() {
 fn what_is_left_out_has_defaults() {
     let pipeline = parse("streams: {a: , b: {filters: [use: x]}}").unwrap();
     assert_eq!(pipeline.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(pipeline.filters_memory, 2 << 30);
     let names: Vec<_> = pipeline.streams.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
     let stream = pipeline.stream("b").unwrap();
@@ -83,6 +84,7 @@ fn everything_can_be_set() {
     let pipeline = parse(
         "
 listen: '[::1]:0'
+filters-memory: 64MiB
 streams:
   z9_-:
     source: {driver: files, path: a.mjpeg, fps: 0.5, loop: false}
@@ -99,6 +101,7 @@ streams:
     )
     .unwrap();
     assert_eq!(pipeline.listen.to_string(), "[::1]:0");
+    assert_eq!(pipeline.filters_memory, 64 << 20);
     let stream = &pipeline.streams[0];
     assert!(matches!(
         &stream.source.driver,

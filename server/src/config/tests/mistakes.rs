@@ -225,7 +225,7 @@ fn wrong_values() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `streams` and `gpio`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `streams` and `gpio`, found an empty list",
             ],
         ),
         (
@@ -356,6 +356,10 @@ fn wrong_steps() {
                 "1:65+4 `memory-limit`: expected 1MiB to 4GiB, found the text `1KiB`",
                 "1:95+4 `memory-limit`: expected a size such as `256MiB` or `1GiB`, found `much`",
             ],
+        ),
+        (
+            "filters-memory: 32MiB\nstreams: {a: }\n",
+            &["1:17+5 `filters-memory`: expected 64MiB to 1TiB, found the text `32MiB`"],
         ),
         (
             "streams: {a: {filters: [{use: x, assets: a.ttf}]}}\n",

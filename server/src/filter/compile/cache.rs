@@ -236,6 +236,7 @@ mod tests {
             schema: serde_json::json!({}),
             imports: Vec::new(),
             exports: Vec::new(),
+            instances: 1,
         }
     }
 

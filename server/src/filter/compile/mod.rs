@@ -45,6 +45,8 @@ pub struct Manifest {
     pub imports: Vec<String>,
     /// The interfaces that it exports.
     pub exports: Vec<String>,
+    /// The most instances of core modules that it may have.
+    pub instances: usize,
 }
 
 /// A reason why a filter can't be loaded.

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::rlimits::Limits;
 use crate::config::SettingsSchema;
 use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
-use crate::filter::{Engine, Manifest, Module, describe};
+use crate::filter::{Engine, Manifest, Module, describe, footprint};
 
 /// The hidden command of `mattebox` that runs this.
 pub const COMMAND: &str = "filter-worker";
@@ -100,6 +100,7 @@ fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
     let engine = Engine::compiling(runtime.handle().clone())
         .map_err(|error| broken(format!("{error:#}")))?;
     let component = Module::new(bytes).into_component()?;
+    let instances = footprint::instances(&component);
     let (component, compiled) = engine
         .compile(&component)
         .map_err(|error| broken(format!("{error:#}")))?;
@@ -111,5 +112,5 @@ fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
     }
     std::fs::write(code, &compiled).map_err(|error| broken(error.to_string()))?;
     drop(compiled);
-    describe(&engine, &component)
+    describe(&engine, &component, instances)
 }

@@ -20,7 +20,7 @@ use crate::events::Event;
 /// How often a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What happens, as server-sent events: `state`, `viewers`, `filter-error` and `reload`; `lagged` to one who reads so slowly
+/// What happens, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered` and `reload`; `lagged` to one who reads so slowly
 /// that events were left out.
 #[utoipa::path(
     get,
@@ -75,6 +75,15 @@ fn describe(event: Event) -> (&'static str, Value) {
         } => (
             "filter-error",
             json!({ "stream": stream, "step": step, "filter": filter, "error": error }),
+        ),
+        Event::FilterRecovered {
+            stream,
+            step,
+            filter,
+            failures,
+        } => (
+            "filter-recovered",
+            json!({ "stream": stream, "step": step, "filter": filter, "failures": failures }),
         ),
         Event::Reload { message, succeeded } => (
             "reload",

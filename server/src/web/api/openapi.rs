@@ -157,7 +157,7 @@ fn step_key(key: &str) -> Value {
         }),
         "memory-limit" => json!({
             "type": "string",
-            "description": "The most memory that the filter may have, `1MiB` to `4GiB`.",
+            "description": "The most memory that the filter may have, tables and what the server keeps of its answers included, `1MiB` to `4GiB`.",
             "examples": ["256MiB"],
         }),
         _ => Value::Bool(true),
