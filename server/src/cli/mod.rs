@@ -22,6 +22,7 @@ use crate::config::{
     parse_spec,
 };
 use crate::filter::{CompileCache, Engine};
+use crate::panics;
 use crate::source;
 
 /// The pipeline file that is looked for when none is named.
@@ -148,6 +149,7 @@ impl From<ConfigError> for Failure {
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
     start_log(cli.log_format);
+    panics::log_uncaught();
     let result = match cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Serve(args)) => serve::run(&args),
