@@ -14,7 +14,7 @@ mod workshop;
 mod writers;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch as channel;
 
@@ -28,6 +28,7 @@ pub use workshop::{Checked, Equip, Workshop};
 use crate::config::{ConfigError, Pipeline};
 use crate::events::{Event, Events};
 use crate::stream::Stream;
+use crate::sync::IgnorePoison;
 use crate::variables::Variables;
 use report::Reloads;
 use writers::Writers;
@@ -81,9 +82,8 @@ impl Live {
     }
 
     fn workshop(&self) -> MutexGuard<'_, Workshop> {
-        let workshop = self.0.workshop.lock();
         // A module or a file that some library breaks down over must not be the last that anybody can try.
-        workshop.unwrap_or_else(PoisonError::into_inner)
+        self.0.workshop.lock().ignore_poison()
     }
 
     /// What runs now.
