@@ -7,9 +7,17 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use crate::stream::State as Doing;
 
-/// `GET /healthz`: the server answers.
-pub async fn healthz() -> &'static str {
-    "ok\n"
+/// `GET /healthz`: the server answers, and all its streams run or could.
+pub async fn healthz(State(app): State<App>) -> Response {
+    let running = app.live.now();
+    let gone = running.streams.iter().filter(|stream| !stream.is_alive());
+    let gone: Vec<_> = gone
+        .map(|stream| format!("a thread of the stream `{}` is gone\n", stream.name()))
+        .collect();
+    match gone.as_slice() {
+        [] => "ok\n".into_response(),
+        gone => (StatusCode::SERVICE_UNAVAILABLE, gone.concat()).into_response(),
+    }
 }
 
 /// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as it is.
