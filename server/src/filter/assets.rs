@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Digest;
 use super::limits::ASSET_BYTES;
+use crate::sync::IgnorePoison;
 
 /// The assets of one step.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub struct AssetsRead(Arc<Mutex<BTreeMap<String, Option<Digest>>>>);
 
 impl AssetsRead {
     fn note(&self, name: &str, bytes: Option<&[u8]>) {
-        let mut read = self.0.lock().expect("no panic while it is held");
+        let mut read = self.0.lock().ignore_poison();
         // As with the failures.
         if read.len() < 1024 {
             read.insert(
@@ -43,7 +44,7 @@ impl AssetsRead {
     /// Whether reading all of them again would give the same.
     pub fn are_unchanged(&self, folder: &Path, granted: &[String]) -> bool {
         let assets = Assets::new(folder, granted.iter().cloned());
-        let read = self.0.lock().expect("no panic while it is held").clone();
+        let read = self.0.lock().ignore_poison().clone();
         read.iter().all(|(name, digest)| {
             let now = assets.try_read(name).ok();
             now.map(|bytes| Sha256::digest(bytes).into()) == *digest
@@ -85,7 +86,7 @@ impl Assets {
         let bytes = self.try_read(name);
         self.read.note(name, bytes.as_deref().ok());
         bytes.inspect_err(|reason| {
-            let mut failures = self.failures.lock().expect("no panic while it is held");
+            let mut failures = self.failures.lock().ignore_poison();
             // A filter that asks in a loop must not fill the server's memory.
             if failures.len() < 16 {
                 failures.push(AssetFailure {
@@ -98,7 +99,7 @@ impl Assets {
 
     /// What could not be read so far; forgets it.
     pub fn take_failures(&self) -> Vec<AssetFailure> {
-        std::mem::take(&mut self.failures.lock().expect("no panic while it is held"))
+        std::mem::take(&mut self.failures.lock().ignore_poison())
     }
 
     fn try_read(&self, name: &str) -> Result<Vec<u8>, String> {

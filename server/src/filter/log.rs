@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::contract::Level;
 use crate::log::{FloodGate, LINE_CHARS, PERIOD, shorten};
+use crate::sync::IgnorePoison;
 
 /// The log of one step. Clones share the flood gate.
 #[derive(Clone)]
@@ -32,11 +33,7 @@ impl StepLog {
     /// Writes one line, unless there were too many of late.
     pub fn line(&self, level: Level, message: &str) {
         let filter = &*self.label;
-        let admitted = self
-            .gate
-            .lock()
-            .expect("no panic while it is held")
-            .admit(Instant::now());
+        let admitted = self.gate.lock().ignore_poison().admit(Instant::now());
         let Some(is_last) = admitted else {
             return;
         };
@@ -76,7 +73,7 @@ impl LogStream {
     }
 
     fn take(&self, bytes: &[u8]) {
-        let mut partial = self.partial.lock().expect("no panic while it is held");
+        let mut partial = self.partial.lock().ignore_poison();
         for &byte in bytes {
             if byte != b'\n' {
                 partial.push(byte);
