@@ -1,8 +1,6 @@
 //! Checks a filter's settings against the filter's own JSON Schema, and says what is wrong in the words
 //! of the pipeline file.
 
-use std::panic::catch_unwind;
-
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
@@ -13,6 +11,7 @@ use super::model::StepConfig;
 use super::schema_cost;
 use super::schema_words::{choices, expected, keys};
 use super::suggest::{enumerate, hint, one_of, quote};
+use crate::panics::catch;
 
 /// The most problems that are told of one step.
 const PROBLEMS: usize = 50;
@@ -30,7 +29,7 @@ pub fn check_settings(
     schema_cost::check(schema, step.settings())
         .map_err(|why| format!("has a settings schema that can't be used: {why}"))?;
     // jsonschema 0.61.2 panics on some schemas that refer to themselves; the tests have one.
-    catch_unwind(|| validate(step, filter, schema)).unwrap_or_else(|_| {
+    catch(|| validate(step, filter, schema)).unwrap_or_else(|_| {
         Err("has a settings schema that can't be used: checking it failed".to_owned())
     })
 }
