@@ -133,7 +133,11 @@ fn a_command_that_says_much_is_told_of_in_part() {
     let server = exec(&format!(
         "n=0; while [ $n -lt 500 ]; do n=$((n+1)); echo late $n >&2; done; {CAMERA}"
     ));
-    server.watch("s").next().unwrap();
+    let mut viewer = server.watch("s");
+    // What it says is read beside its pictures.
+    for _ in 0..10 {
+        viewer.next().unwrap();
+    }
     let log = server.log();
     assert_eq!(log.matches("the command says: late").count(), 20, "{log}");
     assert_eq!(log.matches("the command says much").count(), 1, "{log}");
