@@ -532,6 +532,23 @@ fn variables_come_and_go() {
 }
 
 #[test]
+fn what_the_server_measures_cant_be_set() {
+    let server = server();
+    for (method, name, body) in [
+        ("PUT", "gpio.door", json!({"text": "closed"})),
+        ("PUT", "gpio.", json!({"text": "closed", "ttl_seconds": 1})),
+        ("DELETE", "gpio.door", Value::Null),
+    ] {
+        let target = format!("/api/variables/{name}");
+        let problem = done(server.change(method, &target, &body), 409);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("the server itself measures"), "{detail}");
+    }
+    let all = server.get("/api/variables").json();
+    assert_eq!(all, json!({"variables": {}}));
+}
+
+#[test]
 fn a_variable_is_seen_until_its_time_is_over() {
     let server = Server::start(Folder::with(
         "admin-token: { env: TEST_TOKEN }

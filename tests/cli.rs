@@ -1,7 +1,7 @@
 //! The command line: what it prints, and how it ends.
 
 use crate::support::hostile::{UNCHANGED, overlay};
-use crate::support::picture::jpeg;
+use crate::support::picture::{jpeg, resized};
 use crate::support::{Folder, mattebox, repository, stderr, stdout};
 
 #[test]
@@ -63,6 +63,22 @@ fn apply_counts_and_measures() {
     assert!(stdout(&output).starts_with("frames: 2 (2 passthrough, 0 splice, 0 recode); "));
     assert_eq!(folder.read("out/2.jpg"), jpeg("444.jpg"));
     assert!(!folder.path().join("out/out").exists());
+}
+
+#[test]
+fn apply_leaves_out_what_the_server_would() {
+    let folder =
+        Folder::with("streams:\n  a: {}\n  b: { source: { driver: demo, max-megapixels: 42 } }\n");
+    folder.write("large.jpg", resized(8000, 5200));
+    let output = folder.run(&["apply", "large.jpg"]);
+    assert_eq!(output.status.code(), Some(1));
+    let errors = stderr(&output);
+    assert!(
+        errors.contains("large.jpg: is too large: 8000×5200"),
+        "{errors}"
+    );
+    let output = folder.run(&["apply", "--stream", "b", "large.jpg"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
 #[test]

@@ -114,6 +114,36 @@ fn a_command_that_fails_again_and_again_is_told_of_once() {
 }
 
 #[test]
+fn a_camera_that_flaps_is_told_of_once() {
+    let server = exec("echo run >> runs; cat a.jpg; exit 3");
+    let _viewer = server.watch("s");
+    let runs = server.folder().join("runs");
+    let count = || std::fs::read_to_string(&runs).unwrap_or_default();
+    while count().lines().count() < 4 {
+        std::thread::yield_now();
+    }
+    let log = server.log();
+    assert_eq!(log.matches("the camera fails").count(), 1, "{log}");
+    let again = log.matches("the camera gives pictures again").count();
+    assert_eq!(again, 1, "{log}");
+}
+
+#[test]
+fn a_command_that_says_much_is_told_of_in_part() {
+    let server = exec(&format!(
+        "n=0; while [ $n -lt 500 ]; do n=$((n+1)); echo late $n >&2; done; {CAMERA}"
+    ));
+    let mut viewer = server.watch("s");
+    // What it says is read beside its pictures.
+    for _ in 0..10 {
+        viewer.next().unwrap();
+    }
+    let log = server.log();
+    assert_eq!(log.matches("the command says: late").count(), 20, "{log}");
+    assert_eq!(log.matches("the command says much").count(), 1, "{log}");
+}
+
+#[test]
 fn a_program_that_is_not_there_is_told_of() {
     let sources = [
         (

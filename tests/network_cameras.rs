@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use crate::support::Folder;
 use crate::support::camera::{HttpCamera, Request, part, plain, stream, stream_head, tick};
 use crate::support::http::Mjpeg;
-use crate::support::picture::jpeg;
+use crate::support::picture::{jpeg, resized};
 use crate::support::server::Server;
 
 /// A server with the stream `s` from `camera` at `path`, and some more settings.
@@ -438,6 +438,65 @@ fn extra_frames_are_dropped_before_any_work() {
     let rate = report["fps_in"].as_f64().unwrap();
     assert!(rate < 7.0, "{report:#}");
     assert_eq!(report["frames_skipped"], 0);
+}
+
+#[test]
+fn without_a_rate_no_more_frames_are_taken_than_anybody_sees() {
+    let camera = HttpCamera::new(|_, socket| {
+        stream_head(socket)?;
+        let picture = jpeg("420.jpg");
+        loop {
+            part(socket, &picture)?;
+        }
+    });
+    let server = server(&camera, "/", "");
+    let mut viewer = server.watch("s");
+    viewer.next().unwrap();
+    let start = std::time::Instant::now();
+    for _ in 0..240 {
+        viewer.next().unwrap();
+    }
+    // At 120 a second, with a little grace for the first ones.
+    let seconds = start.elapsed().as_secs_f64();
+    assert!(seconds > 1.9, "240 frames in {seconds} s");
+    let rate = server.report("s")["fps_in"].as_f64().unwrap();
+    assert!(rate < 126.0, "{rate}");
+}
+
+#[test]
+fn too_large_pictures_are_left_out() {
+    let large = resized(8000, 5001);
+    let served = |settings: &str| {
+        let pictures = [resized(8000, 5001), jpeg("420.jpg")];
+        let camera = HttpCamera::new(move |_, socket| stream(socket, &pictures));
+        let server = server(&camera, "/", settings);
+        let mut viewer = server.watch("s");
+        let frames: Vec<_> = (0..6).map(|_| viewer.next().unwrap().jpeg).collect();
+        (frames.contains(&large), server.report("s"), server.log())
+    };
+    let (is_there, report, log) = served("");
+    assert!(!is_there);
+    assert!(report["frames_broken"].as_u64() >= Some(1), "{report:#}");
+    assert_eq!(report["state"], "running");
+    let words = "a picture of the camera is too large: 8000×5001 are 40.01 megapixels, and `max-megapixels` of the source is 40; such are left out";
+    assert_eq!(log.matches(words).count(), 1, "{log}");
+    let (is_there, ..) = served(", max-megapixels: 40.1");
+    assert!(is_there);
+}
+
+#[test]
+fn a_camera_whose_pictures_all_are_too_large_fails() {
+    let camera = HttpCamera::new(|_, socket| {
+        stream_head(socket)?;
+        let picture = resized(65_500, 65_500);
+        // Many more than are taken.
+        loop {
+            part(socket, &picture)?;
+        }
+    });
+    let server = server(&camera, "/", ", stall-timeout: 100ms");
+    let _viewer = server.watch("s");
+    error(&server, "no whole picture (one is too large: 65500×65500");
 }
 
 #[test]

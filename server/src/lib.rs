@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+mod backoff;
 pub mod chain;
 pub mod cli;
 pub mod clock;
@@ -16,7 +17,10 @@ pub mod gpio;
 pub mod jpeg;
 pub mod live;
 mod log;
+mod panics;
 pub mod source;
 pub mod stream;
+mod supervise;
+mod sync;
 pub mod variables;
 pub mod web;

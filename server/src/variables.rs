@@ -7,9 +7,52 @@ use std::time::Instant;
 use tokio::sync::{Notify, watch};
 
 use crate::clock::Clock;
+use crate::sync::IgnorePoison;
 
 /// The most variables.
 const MOST: usize = 1_000;
+
+/// What the server measures itself. Each kind has names of its own, which nobody else can set or remove: a filter that
+/// shows the state of a door must not show what somebody sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measured {
+    /// The inputs below `gpio:`.
+    Gpio,
+}
+
+impl Measured {
+    const ALL: [Self; 1] = [Self::Gpio];
+
+    /// What the names start with.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::Gpio => "gpio.",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let mut all = Self::ALL.into_iter();
+        all.find(|it| name.starts_with(it.prefix()))
+    }
+}
+
+/// Why a variable can't be set or removed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// The server sets it itself.
+    #[error(
+        "`{name}` can't be set or removed: the server itself measures what starts with `{}`; use another name", .by.prefix()
+    )]
+    Measured {
+        /// Its name.
+        name: String,
+        /// What it would belong to.
+        by: Measured,
+    },
+    /// There are so many already.
+    #[error("there are {MOST} variables, and no room for more; remove some first")]
+    TooMany,
+}
 
 /// All variables. Clones share them.
 #[derive(Clone, Debug)]
@@ -38,21 +81,24 @@ impl Default for Variables {
 
 impl Variables {
     fn ends(&self) -> MutexGuard<'_, BTreeMap<String, Instant>> {
-        self.0.ends.lock().expect("no panic while it is held")
+        self.0.ends.lock().ignore_poison()
     }
 
-    /// Gives the variable `name` a value, or another one, which stays.
-    pub fn set(&self, name: &str, value: &str) {
-        self.ends().remove(name);
-        self.put(name, value);
+    /// Gives the variable `name` of what is `measured` a value, or another one.
+    pub fn measure(&self, measured: Measured, name: &str, value: &str) {
+        self.put(&format!("{}{name}", measured.prefix()), value);
     }
 
-    /// The same for a value that ends at `end`, if [`Variables::run`] runs. `false` if there are too many variables.
-    pub fn try_set(&self, name: &str, value: &str, end: Option<Instant>) -> bool {
+    /// Gives the variable `name` a value, or another one; until `end`, if [`Variables::run`] runs, or for good.
+    ///
+    /// # Errors
+    /// The server itself sets it, or there are too many.
+    pub fn set(&self, name: &str, value: &str, end: Option<Instant>) -> Result<(), Refusal> {
+        check_owner(name)?;
         let mut ends = self.ends();
         let variables = self.snapshot();
         if variables.len() >= MOST && !variables.iter().any(|(known, _)| known == name) {
-            return false;
+            return Err(Refusal::TooMany);
         }
         match end {
             Some(end) => ends.insert(name.to_owned(), end),
@@ -61,7 +107,7 @@ impl Variables {
         self.put(name, value);
         drop(ends);
         self.0.ends_changed.notify_one();
-        true
+        Ok(())
     }
 
     fn put(&self, name: &str, value: &str) {
@@ -76,7 +122,15 @@ impl Variables {
     }
 
     /// Forgets the variable `name`; `false` if there was none.
-    pub fn remove(&self, name: &str) -> bool {
+    ///
+    /// # Errors
+    /// The server itself sets it.
+    pub fn remove(&self, name: &str) -> Result<bool, Refusal> {
+        check_owner(name)?;
+        Ok(self.forget(name))
+    }
+
+    fn forget(&self, name: &str) -> bool {
         self.ends().remove(name);
         self.0.snapshot.send_if_modified(|variables| {
             let known = variables.len();
@@ -101,7 +155,7 @@ impl Variables {
                 over.map(|(name, _)| name.clone()).collect()
             };
             for name in over {
-                self.remove(&name);
+                self.forget(&name);
             }
             let next = self.ends().values().min().copied();
             let changed = self.0.ends_changed.notified();
@@ -116,6 +170,16 @@ impl Variables {
     }
 }
 
+fn check_owner(name: &str) -> Result<(), Refusal> {
+    match Measured::of(name) {
+        Some(by) => Err(Refusal::Measured {
+            name: name.to_owned(),
+            by,
+        }),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -125,8 +189,10 @@ mod tests {
         let (clock, variables) = (crate::clock::fake::FakeClock::new(), Variables::default());
         let second = std::time::Duration::from_secs(1);
         let end = Some(clock.now() + second);
-        assert!(variables.try_set("a", "1", end) && variables.try_set("b", "2", None));
-        assert!(variables.try_set("c", "3", end) && variables.try_set("c", "4", None));
+        for (name, value, end) in [("a", "1", end), ("b", "2", None), ("c", "3", end)] {
+            assert_eq!(variables.set(name, value, end), Ok(()));
+        }
+        assert_eq!(variables.set("c", "4", None), Ok(()));
         let names = |variables: &Variables| -> Vec<String> {
             variables
                 .snapshot()
@@ -145,16 +211,43 @@ mod tests {
             tokio::task::yield_now().await;
         }
         running.abort();
-        assert!(variables.remove("b") && !variables.remove("b"));
+        assert_eq!(variables.remove("b"), Ok(true));
+        assert_eq!(variables.remove("b"), Ok(false));
     }
 
     #[test]
     fn the_last_value_counts() {
         let variables = Variables::default();
         for (name, value) in [("b", "1"), ("a", "2"), ("b", "3")] {
-            variables.set(name, value);
+            variables.set(name, value, None).unwrap();
         }
         let expected = [("a", "2"), ("b", "3")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         assert_eq!(&*variables.snapshot(), &expected);
+    }
+
+    #[test]
+    fn what_the_server_measures_is_nobody_elses() {
+        let variables = Variables::default();
+        variables.measure(Measured::Gpio, "door", "open");
+        let refusal = variables.set("gpio.door", "closed", None).unwrap_err();
+        assert!(refusal.to_string().contains("starts with `gpio.`"));
+        assert_eq!(variables.remove("gpio.door"), Err(refusal));
+        // Nor can a name be taken before it is measured.
+        assert!(variables.set("gpio.window", "closed", None).is_err());
+        let expected = [("gpio.door".to_owned(), "open".to_owned())];
+        assert_eq!(&*variables.snapshot(), &expected);
+        assert!(variables.set("gpio", "x", None).is_ok());
+    }
+
+    #[test]
+    fn there_is_room_for_what_is_measured() {
+        let variables = Variables::default();
+        for number in 0..MOST {
+            variables.set(&number.to_string(), "", None).unwrap();
+        }
+        assert_eq!(variables.set("more", "", None), Err(Refusal::TooMany));
+        assert_eq!(variables.set("0", "again", None), Ok(()));
+        variables.measure(Measured::Gpio, "door", "open");
+        assert_eq!(variables.snapshot().len(), MOST + 1);
     }
 }

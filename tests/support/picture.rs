@@ -24,6 +24,16 @@ pub fn numbered(number: u32, padding: usize) -> Vec<u8> {
     picture
 }
 
+/// A JPEG whose header says that it has another size; what follows is too little for it.
+pub fn resized(width: u16, height: u16) -> Vec<u8> {
+    let mut picture = jpeg("420.jpg");
+    let header = picture.windows(2).position(|pair| pair == [0xff, 0xc0]);
+    let size = header.unwrap() + 5;
+    picture[size..size + 2].copy_from_slice(&height.to_be_bytes());
+    picture[size + 2..size + 4].copy_from_slice(&width.to_be_bytes());
+    picture
+}
+
 /// The number that [`numbered`] gave it.
 pub fn number(jpeg: &[u8]) -> u32 {
     let text = std::str::from_utf8(&jpeg[6..18]).unwrap();

@@ -10,6 +10,7 @@ use super::drawing::Drawing;
 use super::plan::{Demand, Path};
 use crate::filter::contract::{Image, ImageRef};
 use crate::jpeg::Header;
+use crate::panics::catch;
 
 /// Drawings that cover more than this part of the picture, one in so many, are quicker drawn on its pixels: a block
 /// that is decoded, drawn on and coded by itself costs three times what it costs among all the others.
@@ -162,7 +163,12 @@ impl<'a> Canvas<'a> {
             .map(|drawing| drawing.for_jpeg())
             .collect();
         let mut jpeg = Vec::new();
-        let spliced = splicer.splice(self.source, &drawings, &mut jpeg);
+        let spliced = catch(|| splicer.splice(self.source, &drawings, &mut jpeg));
+        let spliced = spliced.map_err(|panicked| {
+            // It may have left its memory half changed.
+            *splicer = Splicer::new();
+            format!("drawing on its blocks panicked: {panicked}")
+        })?;
         spliced.map_err(|error| error.to_string())?;
         Ok(jpeg.into())
     }

@@ -1,10 +1,11 @@
 //! The time that checking a pipeline may take: a filter that needs long to start must not hold up changes for ever.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config::{Diagnostic, StepConfig};
+use crate::sync::IgnorePoison;
 
 /// The most that one check may take. Compiling a large filter for the first time takes most of it on a small machine.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -52,7 +53,7 @@ impl<'c> CheckLimit<'c> {
         }
         let result = work();
         let took = self.clock.now() - start;
-        let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut longest = self.longest.lock().ignore_poison();
         if longest.as_ref().is_none_or(|longest| longest.took < took) {
             let filter = step.filter.as_str().to_owned();
             *longest = Some(Longest { filter, took });
@@ -62,7 +63,7 @@ impl<'c> CheckLimit<'c> {
 
     fn used_up(&self) -> String {
         let limit = LIMIT.as_secs();
-        let longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+        let longest = self.longest.lock().ignore_poison();
         let cause = longest.as_ref().map_or_else(String::new, |longest| {
             let (filter, took) = (&longest.filter, longest.took.as_secs_f64());
             format!(": `{filter}` alone took {took:.1} s")

@@ -13,6 +13,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::filter::limits::{PICTURE_PIXELS, SIDE};
 use crate::jpeg::{Header, Segments, marker};
+use crate::panics::catch;
 
 /// Decodes `jpeg`, whose header is `header`, to 8-bit RGB: width × height × 3 bytes, rows from top to
 /// bottom, in `rgb`, whose memory is used again.
@@ -27,6 +28,19 @@ pub fn decode(jpeg: &[u8], header: &Header, rgb: &mut Vec<u8>) -> Result<(), Str
             "is too large to be decoded: {width}×{height}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
         ));
     }
+    let decoded = catch(|| decode_checked(jpeg, (width, height), rgb));
+    decoded.unwrap_or_else(|panicked| {
+        Err(format!(
+            "can't be decoded: the decoder panicked: {panicked}"
+        ))
+    })
+}
+
+fn decode_checked(
+    jpeg: &[u8],
+    (width, height): (u32, u32),
+    rgb: &mut Vec<u8>,
+) -> Result<(), String> {
     let options = DecoderOptions::default()
         .set_max_width(SIDE as usize)
         .set_max_height(SIDE as usize)
@@ -57,10 +71,14 @@ pub fn encode(
     header: &Header,
     source: &[u8],
 ) -> Result<Bytes, String> {
-    let jpeg = Encoder::new(rgb, width as usize, height as usize, PixelFormat::Rgb)
-        .quality(quality)
-        .subsampling(subsampling(header))
-        .encode()
+    let encode = || {
+        Encoder::new(rgb, width as usize, height as usize, PixelFormat::Rgb)
+            .quality(quality)
+            .subsampling(subsampling(header))
+            .encode()
+    };
+    let jpeg = catch(encode)
+        .map_err(|panicked| format!("can't be encoded: the encoder panicked: {panicked}"))?
         .map_err(|error| format!("can't be encoded: {error}"))?;
     Ok(with_metadata(jpeg, source).into())
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::config::{self, FilterRef};
 use crate::events::Events;
 use crate::filter::{Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, catalogue};
+use crate::sync::IgnorePoison;
 use crate::variables::Variables;
 
 /// Loads filters. Clones share what is loaded.
@@ -85,10 +86,7 @@ impl Loader {
     }
 
     fn filters(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Filter>>> {
-        self.0
-            .filters
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.filters.lock().ignore_poison()
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::config::{OnError, StepConfig};
 use crate::filter::{Filter, Kind};
 use crate::log::recurring::{Notice, Recovery, Recurring};
+use crate::sync::IgnorePoison;
 
 /// The percentiles are those of this many latest calls.
 const WINDOW: usize = 512;
@@ -111,7 +112,7 @@ pub enum StepState {
 
 impl StepStats {
     fn lock(&self) -> MutexGuard<'_, Counters> {
-        self.0.lock().expect("no panic while it is held")
+        self.0.lock().ignore_poison()
     }
 
     /// A call that took `time`.

@@ -13,6 +13,7 @@ use crate::filter::contract::{FrameInfo, Image, ImageRef};
 use crate::filter::{
     CallError, Engine, Kind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
+use crate::panics::catch;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -168,7 +169,11 @@ impl Step {
         {
             let (filter, settings) = (self.filter.clone(), self.settings.clone());
             let start = move || RunningFilter::start(&filter, &settings);
-            self.state = State::Starting(self.engine.runtime().spawn_blocking(start));
+            // It panics where the system has no thread to give.
+            match catch(|| self.engine.runtime().spawn_blocking(start)) {
+                Ok(task) => self.state = State::Starting(task),
+                Err(panicked) => self.broke(&format!("can't be restarted: {panicked}"), now),
+            }
         }
         if let State::Starting(task) = &mut self.state
             && task.is_finished()
@@ -195,10 +200,14 @@ impl Step {
 
     /// Asks an overlay what to draw. The step must be ready.
     pub fn draw(&mut self, frame: &FrameInfo, now: Instant) -> Outcome<Arc<Drawing>> {
-        match self.call(now, |filter| filter.draw(frame)) {
+        let draw = |filter: &mut RunningFilter| {
+            let layers = filter.draw(frame)?;
+            Ok(layers.map(|layers| Arc::new(Drawing::new(layers))))
+        };
+        match self.call(now, draw) {
             Some(new) => {
-                if let Some(layers) = new {
-                    self.drawing = Arc::new(Drawing::new(layers));
+                if let Some(drawing) = new {
+                    self.drawing = drawing;
                 }
                 Outcome::Done(self.drawing.clone())
             }
@@ -229,7 +238,13 @@ impl Step {
         };
         let since = *since;
         let start = Instant::now();
-        let result = call(filter);
+        let result = catch(|| call(filter));
+        // Whatever the panic left of the instance is not used again.
+        let result = result.unwrap_or_else(|panicked| {
+            Err(CallError::Broken(format!(
+                "the server panicked in its call: {panicked}"
+            )))
+        });
         self.stats.called(start.elapsed());
         match result {
             Ok(result) => {

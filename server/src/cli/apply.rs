@@ -12,6 +12,7 @@ use cpu_time::ProcessTime;
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
+use crate::jpeg::{Header, check_size};
 use crate::source::files;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
@@ -28,7 +29,8 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let _active = chain.activate();
     for _ in 0..args.repeat {
         for (input, output) in inputs.iter().zip(&outputs) {
-            one(&mut chain, input, output.as_deref(), &mut totals)?;
+            let most = stream.source.max_pixels();
+            one(&mut chain, most, (input, output.as_deref()), &mut totals)?;
         }
     }
     totals.print(args.json);
@@ -113,8 +115,8 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
 
 fn one(
     chain: &mut Chain,
-    input: &Input,
-    output: Option<&Path>,
+    most_pixels: u64,
+    (input, output): (&Input, Option<&Path>),
     totals: &mut Totals,
 ) -> Result<(), Failure> {
     let frame = RawFrame {
@@ -123,7 +125,9 @@ fn one(
         captured_at: input.modified,
     };
     let start = ProcessTime::try_now().map_err(|error| Failure::Run(error.to_string()))?;
-    let result = chain.process(&frame);
+    let result = Header::parse(&frame.jpeg)
+        .and_then(|header| check_size((header.width, header.height), most_pixels))
+        .and_then(|()| chain.process(&frame));
     let spent = start
         .try_elapsed()
         .map_err(|error| Failure::Run(error.to_string()))?;

@@ -24,6 +24,7 @@ use crate::config::{
 use crate::events::Events;
 use crate::filter::compile::worker;
 use crate::filter::{CompileCache, Compiler, Engine};
+use crate::panics;
 use crate::source;
 use crate::variables::Variables;
 
@@ -172,6 +173,7 @@ pub fn run() -> ExitCode {
         };
     }
     start_log(cli.log_format);
+    panics::log_uncaught();
     let result = match cli.command {
         None => serve::run(&cli.serve),
         Some(Command::Serve(args)) => serve::run(&args),

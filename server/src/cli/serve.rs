@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Diagnostic, Pipeline};
 use crate::gpio::{Gpio, PrivacyLamps};
 use crate::live::{self, Equip, Live, Workshop};
+use crate::supervise::keep_running;
 use crate::variables::Variables;
 use crate::web::{self, App};
 
@@ -87,26 +88,43 @@ async fn serve(
     ));
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
     let router = web::router(App::new(live.clone(), shutdown.clone()));
-    let server = tokio::spawn(web::serve(listener, router, shutdown.clone()));
-    while let Signal::Reload = signals.next().await {
-        tracing::info!("reloads the pipeline, as it was told to");
-        // Not waited for: whoever tells the server to stop next must be heard at once.
-        let live = live.clone();
-        tokio::spawn(async move { live.reload().await });
+    let mut server = tokio::spawn(web::serve(listener, router, shutdown.clone()));
+    let mut ended = None;
+    while ended.is_none() {
+        tokio::select! {
+            end = &mut server => ended = Some(end),
+            signal = signals.next() => match signal {
+                Signal::Reload => {
+                    tracing::info!("reloads the pipeline, as it was told to");
+                    // Not waited for: whoever tells the server to stop next must be heard at once.
+                    let live = live.clone();
+                    tokio::spawn(async move { live.reload().await });
+                }
+                Signal::Stop => break,
+            },
+        }
     }
     tracing::info!("stopping");
     shutdown.cancel();
     tasks.close();
-    server
-        .await
-        .map_err(|error| Failure::Run(format!("the server broke down: {error}")))?;
+    let serving = match ended {
+        Some(Ok(())) => Err(Failure::Run("the server ended by itself".to_owned())),
+        Some(Err(error)) => Err(error.into()),
+        None => server.await.map_err(Into::into),
+    };
     if tokio::time::timeout(CLOSING, tasks.wait()).await.is_err() {
         tracing::warn!("a camera did not close in time");
     }
     if let Some(lamps) = lamps {
         lamps.go_out().await;
     }
-    Ok(())
+    serving
+}
+
+impl From<JoinError> for Failure {
+    fn from(error: JoinError) -> Self {
+        Self::Run(format!("the server broke down: {error}"))
+    }
 }
 
 /// Readies the filters, then watches the files until `end`.
@@ -118,7 +136,9 @@ async fn prepare_and_watch(live: Live, clock: Arc<dyn Clock>, end: CancellationT
 
 /// Ends variables whose time has come, until `end`.
 async fn forget(variables: Variables, clock: Arc<dyn Clock>, end: CancellationToken) {
-    end.run_until_cancelled(variables.run(&*clock)).await;
+    let forget = || variables.run(&*clock);
+    let forgetting = keep_running("expiry of variables", &*clock, &end, forget);
+    end.run_until_cancelled(forgetting).await;
 }
 
 fn open_gpio(pipeline: &Pipeline, variables: &Variables) -> Result<Option<Gpio>, Failure> {
@@ -142,7 +162,7 @@ fn light_lamps(gpio: Gpio, live: &Live) -> Lit<impl Send + use<>> {
     let (lamps, inputs) = gpio.into_lamps();
     let end = CancellationToken::new();
     Lit {
-        lamps: tokio::spawn(lamps.run(live.changes(), end.clone())),
+        lamps: tokio::spawn(lamps.run(live.changes(), Arc::new(SystemClock), end.clone())),
         end,
         _inputs: inputs,
     }

@@ -1,8 +1,6 @@
 //! Checks a filter's settings against the filter's own JSON Schema, and says what is wrong in the words
 //! of the pipeline file.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind as Kind;
 use serde_json::Value;
@@ -14,6 +12,7 @@ use super::schema_cost;
 use super::schema_words::{choices, expected, keys};
 use super::settings_schema::SettingsSchema;
 use super::suggest::{enumerate, hint, one_of, quote};
+use crate::panics::catch;
 
 /// The most problems that are told of one step.
 const PROBLEMS: usize = 50;
@@ -32,7 +31,7 @@ pub fn check_settings(
     schema_cost::check(schema.value(), step.settings()).map_err(unusable)?;
     let validator = schema.validator()?;
     // jsonschema 0.61.2 panics on some schemas that refer to themselves.
-    let found = catch_unwind(AssertUnwindSafe(|| {
+    let found = catch(|| {
         let mut checker = Checker {
             step,
             filter,
@@ -43,7 +42,7 @@ pub fn check_settings(
             checker.explain(&error);
         }
         checker.found
-    }));
+    });
     found.map_err(|_| unusable("checking it failed".to_owned()))
 }
 

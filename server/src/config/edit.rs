@@ -2,7 +2,6 @@
 //!
 //! `yaml-edit` does it. Since no editor knows all of YAML, the result is read again, and must say what was meant.
 
-use std::panic::catch_unwind;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
@@ -11,6 +10,7 @@ use yaml_edit::{AsYaml, Document, YamlNode};
 use super::fields::Errors;
 use super::lines::move_item;
 use super::parse::parse;
+use crate::panics::catch;
 
 /// A change of a pipeline file. A path is one of keys, and of places in lists.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,8 +47,8 @@ pub fn edit(text: &str, changes: &[Change]) -> Result<String, String> {
         let change = simplify(&value, change.clone());
         apply_to_json(&mut value, &change)?;
         // The library may break down over YAML that it doesn't know.
-        text = catch_unwind(|| apply_to_text(&text, &change))
-            .unwrap_or_else(|_| Err(BY_HAND.to_owned()))?;
+        text =
+            catch(|| apply_to_text(&text, &change)).unwrap_or_else(|_| Err(BY_HAND.to_owned()))?;
         if read(&text).as_ref() != Ok(&value) {
             return Err(BY_HAND.to_owned());
         }

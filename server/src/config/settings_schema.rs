@@ -1,10 +1,11 @@
 //! A filter's settings schema, ready to check settings with.
 
-use std::panic::catch_unwind;
 use std::sync::OnceLock;
 
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
+
+use crate::panics::catch;
 
 /// The most bytes of one compiled pattern.
 const PATTERN_BYTES: usize = 1 << 20;
@@ -58,7 +59,7 @@ fn build(schema: &Value) -> Result<Validator, String> {
         .size_limit(PATTERN_BYTES)
         .dfa_size_limit(PATTERN_BYTES);
     // jsonschema 0.61.2 panics on some schemas that refer to themselves; the tests have one.
-    let built = catch_unwind(|| {
+    let built = catch(|| {
         jsonschema::options()
             .with_pattern_options(patterns)
             .build(schema)

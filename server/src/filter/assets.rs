@@ -20,6 +20,7 @@ use crate::log::shorten_to;
 const FAILURES: usize = 16;
 /// The most characters of a name that are kept or shown.
 const NAME_CHARS: usize = 256;
+use crate::sync::IgnorePoison;
 
 /// The assets of one step.
 #[derive(Debug)]
@@ -38,14 +39,14 @@ pub struct AssetsRead(Arc<Mutex<BTreeMap<String, Option<Digest>>>>);
 impl AssetsRead {
     fn note(&self, name: &str, bytes: Option<&[u8]>) {
         let digest = bytes.map(|bytes| Sha256::digest(bytes).into());
-        let mut read = self.0.lock().expect("no panic while it is held");
+        let mut read = self.0.lock().ignore_poison();
         read.insert(name.to_owned(), digest);
     }
 
     /// Whether reading all of them again would give the same.
     pub fn are_unchanged(&self, folder: &Path, granted: &[String]) -> bool {
         let assets = Assets::new(folder, granted.iter().cloned());
-        let read = self.0.lock().expect("no panic while it is held").clone();
+        let read = self.0.lock().ignore_poison().clone();
         read.iter().all(|(name, digest)| {
             let now = assets.try_read(name).ok();
             now.map(|bytes| Sha256::digest(bytes).into()) == *digest
@@ -89,7 +90,7 @@ impl Assets {
             self.read.note(name, bytes.as_deref().ok());
         }
         bytes.inspect_err(|reason| {
-            let mut failures = self.failures.lock().expect("no panic while it is held");
+            let mut failures = self.failures.lock().ignore_poison();
             // A filter that asks in a loop must not fill the server's memory.
             if failures.len() < FAILURES {
                 failures.push(AssetFailure {
@@ -102,7 +103,7 @@ impl Assets {
 
     /// What could not be read so far; forgets it.
     pub fn take_failures(&self) -> Vec<AssetFailure> {
-        std::mem::take(&mut self.failures.lock().expect("no panic while it is held"))
+        std::mem::take(&mut self.failures.lock().ignore_poison())
     }
 
     fn try_read(&self, name: &str) -> Result<Vec<u8>, String> {

@@ -13,6 +13,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use super::contract::Level;
 use super::last_words::LastWords;
 use crate::log::{FloodGate, LINE_CHARS, PERIOD, shorten};
+use crate::sync::IgnorePoison;
 
 /// The log of one step. Clones share what it counts.
 #[derive(Clone)]
@@ -61,11 +62,11 @@ impl StepLog {
 
     /// What the filter said of an error of late.
     pub fn words(&self) -> MutexGuard<'_, LastWords> {
-        self.words.lock().expect("no panic while it is held")
+        self.words.lock().ignore_poison()
     }
 
     fn admit(&self, level: Level) -> Option<bool> {
-        let mut gates = self.gates.lock().expect("no panic while it is held");
+        let mut gates = self.gates.lock().ignore_poison();
         let gate = match level {
             Level::Error => &mut gates.errors,
             _ => &mut gates.others,

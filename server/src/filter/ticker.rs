@@ -10,6 +10,9 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
+use crate::panics::catch;
+use crate::sync::IgnorePoison;
+
 /// How long an epoch lasts; time limits are rounded up to it.
 pub const EPOCH: Duration = Duration::from_millis(10);
 
@@ -42,8 +45,9 @@ impl Ticker {
         thread::Builder::new()
             .name("mattebox-epochs".into())
             .spawn(move || {
-                while shared.wait_until_active() {
-                    engine.increment_epoch();
+                // Without it, nothing would stop a filter.
+                while let Err(panicked) = catch(|| shared.tick(&engine)) {
+                    tracing::error!("the filters' clock panicked and goes on: {panicked}");
                     thread::sleep(EPOCH);
                 }
             })?;
@@ -78,7 +82,15 @@ impl Drop for Active {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no panic while it is held")
+        self.state.lock().ignore_poison()
+    }
+
+    /// Counts epochs up until the ticker is gone.
+    fn tick(&self, engine: &Engine) {
+        while self.wait_until_active() {
+            engine.increment_epoch();
+            thread::sleep(EPOCH);
+        }
     }
 
     /// `false` once the ticker is gone.
@@ -86,7 +98,7 @@ impl Shared {
         let state = self.lock();
         let idle = |state: &mut State| state.active == 0 && !state.closed;
         let state = self.changed.wait_while(state, idle);
-        !state.expect("no panic while it is held").closed
+        !state.ignore_poison().closed
     }
 }
 

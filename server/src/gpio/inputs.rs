@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use super::Board;
 use crate::clock::Clock;
 use crate::config::InputConfig;
-use crate::variables::Variables;
+use crate::supervise::keep_running;
+use crate::variables::{Measured, Variables};
 
 /// Inputs in use.
 pub struct Inputs {
@@ -37,14 +39,12 @@ impl Inputs {
             });
             let pin = board.input(input.pin, input.pull, changed);
             pins.push(pin.map_err(|why| format!("the pin {}: {why}", input.pin))?);
-            let debounce = input.debounce;
-            let (variables, input) = (variables.clone(), input.clone());
-            let publish = move |is_high| {
-                let value = if is_high { &input.high } else { &input.low };
-                variables.set(&format!("gpio.{}", input.name), value);
-                tracing::info!("the input `{}` is {value}", input.name);
-            };
-            tasks.spawn(follow(levels, debounce, clock.clone(), publish));
+            tasks.spawn(watch_input(
+                input.clone(),
+                levels,
+                variables.clone(),
+                clock.clone(),
+            ));
         }
         Ok(Self {
             _pins: pins,
@@ -53,11 +53,29 @@ impl Inputs {
     }
 }
 
+/// Keeps one of `variables` at the state of `input`, whose level is told by `levels`.
+async fn watch_input(
+    input: InputConfig,
+    levels: watch::Receiver<Option<bool>>,
+    variables: Variables,
+    clock: Arc<dyn Clock>,
+) {
+    let publish = |is_high| {
+        let value = if is_high { &input.high } else { &input.low };
+        variables.measure(Measured::Gpio, &input.name, value);
+        tracing::info!("the input `{}` is {value}", input.name);
+    };
+    let name = format!("input {}", input.name);
+    let follow = || follow(levels.clone(), input.debounce, &*clock, publish);
+    // Dropped with the inputs.
+    keep_running(&name, &*clock, &CancellationToken::new(), follow).await;
+}
+
 /// Publishes the first level at once, and then each that has lasted for `debounce`.
 async fn follow(
     mut levels: watch::Receiver<Option<bool>>,
     debounce: Duration,
-    clock: Arc<dyn Clock>,
+    clock: &dyn Clock,
     publish: impl Fn(bool),
 ) {
     let mut published = None;

@@ -7,11 +7,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::OutputPin;
-use crate::clock::Stop;
+use crate::clock::{Clock, Stop};
 use crate::config::{Lamp, OutputConfig};
 use crate::live::Running;
 use crate::source::{Camera, Capture, Source, SourceError};
 use crate::stream::State;
+use crate::supervise::keep_running;
+use crate::sync::IgnorePoison;
 
 /// A pin that lights a lamp.
 pub struct Light {
@@ -58,7 +60,7 @@ impl PrivacyLamps {
         for (lamp, light) in lights {
             if let Lamp::Captures(stream) = lamp {
                 let lights = lamps.entry(stream).or_default();
-                lights.lock().expect("nobody else has it").push(light);
+                lights.lock().ignore_poison().push(light);
             }
         }
         Self(lamps)
@@ -89,7 +91,7 @@ impl Source for PrivacyLamp {
 
     /// A camera whose lamp can't be lit stays closed.
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
-        let mut lit = Lit(self.lights.lock().expect("no panic while it is held"));
+        let mut lit = Lit(self.lights.lock().ignore_poison());
         for light in lit.0.iter_mut() {
             light.set(true).map_err(SourceError)?;
         }
@@ -137,10 +139,22 @@ impl Lamps {
     }
 
     /// Shows what the streams in `running` do until `end`; then all go out.
-    pub async fn run(self, running: watch::Receiver<Arc<Running>>, end: CancellationToken) {
+    pub async fn run(
+        self,
+        running: watch::Receiver<Arc<Running>>,
+        clock: Arc<dyn Clock>,
+        end: CancellationToken,
+    ) {
         let shown = self.0.into_iter().map(|(lamp, light)| {
-            let (running, end) = (running.clone(), end.clone());
-            show(light, lamp, running, end)
+            let name = format!("lamp on pin {}", light.number);
+            let light = tokio::sync::Mutex::new(light);
+            let (running, clock, end) = (running.clone(), clock.clone(), end.clone());
+            async move {
+                let show = || show(&light, &lamp, running.clone());
+                let shown = keep_running(&name, &*clock, &end, show);
+                end.run_until_cancelled(shown).await;
+                light.into_inner().show(false);
+            }
         });
         futures_util::future::join_all(shown).await;
     }
@@ -192,24 +206,22 @@ impl Reading {
 }
 
 async fn show(
-    mut light: Light,
-    lamp: Lamp,
+    light: &tokio::sync::Mutex<Light>,
+    lamp: &Lamp,
     mut running: watch::Receiver<Arc<Running>>,
-    end: CancellationToken,
 ) {
-    let mut was_lit = false;
-    let mut told_by = reading(&lamp, &running.borrow_and_update());
-    while !end.is_cancelled() {
+    let mut light = light.lock().await;
+    let mut was_lit = None;
+    let mut told_by = reading(lamp, &running.borrow_and_update());
+    loop {
         let is_lit = told_by.is_lit();
-        if is_lit != was_lit {
+        if was_lit != Some(is_lit) {
             light.show(is_lit);
-            was_lit = is_lit;
+            was_lit = Some(is_lit);
         }
         tokio::select! {
-            () = end.cancelled() => {}
             () = told_by.changed() => {}
-            Ok(()) = running.changed() => told_by = reading(&lamp, &running.borrow_and_update()),
+            Ok(()) = running.changed() => told_by = reading(lamp, &running.borrow_and_update()),
         }
     }
-    light.show(false);
 }

@@ -6,6 +6,8 @@ use rppal::gpio::{Gpio, InputPin, Level, OutputPin as RppalOutput, Trigger};
 
 use super::{Board, Changed, OutputPin};
 use crate::config::Pull;
+use crate::panics::catch;
+use crate::sync::IgnorePoison;
 
 /// A Raspberry Pi.
 pub struct RaspberryPi(Gpio);
@@ -46,15 +48,16 @@ impl Board for RaspberryPi {
         let told = changed.clone();
         let tell = move |event: rppal::gpio::Event| {
             let is_high = event.trigger == Trigger::RisingEdge;
-            if let Ok(mut changed) = told.lock() {
-                changed(is_high);
+            // The library's thread would end with a panic, and see no other edge.
+            if let Err(panicked) = catch(|| told.lock().ignore_poison()(is_high)) {
+                tracing::error!("the pin {number} panicked: {panicked}");
             }
         };
         // Debouncing is done for all boards in one place.
         pin.set_async_interrupt(Trigger::Both, None, tell)
             .map_err(|error| error.to_string())?;
         // An edge that comes meanwhile waits, and so is told last.
-        let mut changed = changed.lock().map_err(|error| error.to_string())?;
+        let mut changed = changed.lock().ignore_poison();
         changed(pin.read() == Level::High);
         drop(changed);
         Ok(Box::new(Input(pin)))

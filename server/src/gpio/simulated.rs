@@ -9,11 +9,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::{Board, Changed, OutputPin};
 use crate::clock::Clock;
 use crate::config::Pull;
+use crate::supervise::keep_running;
 
 /// How often inputs are looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -55,22 +58,32 @@ impl Board for Simulated {
         mut changed: Changed,
     ) -> Result<Box<dyn Send>, String> {
         let path = self.path(number);
-        let mut level = read(&path, pull)?;
+        let level = read(&path, pull)?;
         changed(level);
         let clock = self.clock.clone();
+        let told = Mutex::new((level, changed));
         let task = tokio::spawn(async move {
-            loop {
-                clock.sleep_until(clock.now() + LOOK).await;
-                // A file that is being written has no level for a moment.
-                if let Ok(new) = read(&path, pull)
-                    && new != level
-                {
-                    level = new;
-                    changed(level);
-                }
-            }
+            let name = format!("pin {number}");
+            let look = || look(&path, pull, &*clock, &told);
+            // Dropped with the pin.
+            keep_running(&name, &*clock, &CancellationToken::new(), look).await;
         });
         Ok(Box::new(Look(task)))
+    }
+}
+
+/// Looks at the file of a pin again and again; `told` is the level that was told last, and who is told of another.
+async fn look(path: &PathBuf, pull: Pull, clock: &dyn Clock, told: &Mutex<(bool, Changed)>) {
+    let (level, changed) = &mut *told.lock().await;
+    loop {
+        clock.sleep_until(clock.now() + LOOK).await;
+        // A file that is being written has no level for a moment.
+        if let Ok(new) = read(path, pull)
+            && new != *level
+        {
+            *level = new;
+            changed(new);
+        }
     }
 }
 

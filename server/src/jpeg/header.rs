@@ -170,6 +170,23 @@ impl Header {
     }
 }
 
+/// Checks a picture's size before any work is done on it: it may have `most` pixels.
+///
+/// # Errors
+/// A text that says how large it is, to stand behind a noun.
+pub fn check_size((width, height): (u32, u32), most: u64) -> Result<(), String> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels <= most {
+        return Ok(());
+    }
+    // Rounded so that neither looks like the other.
+    let megapixels = (pixels as f64 / 1e4).ceil() / 1e2;
+    let most = most as f64 / 1e6;
+    Err(format!(
+        "is too large: {width}×{height} are {megapixels} megapixels, and `max-megapixels` of the source is {most}"
+    ))
+}
+
 fn ratio(luma: u8, chroma: u8) -> u8 {
     luma.checked_div(chroma).unwrap_or(1).max(1)
 }
@@ -198,6 +215,22 @@ mod tests {
         let segments = Segments::new(HEAD).unwrap();
         let payloads: Vec<_> = segments.map(|s| s.unwrap().payload().len()).collect();
         assert_eq!(payloads, [2, 15]);
+    }
+
+    #[test]
+    fn a_pictures_size_is_checked() {
+        assert_eq!(check_size((8000, 5000), 40_000_000), Ok(()));
+        for (size, words) in [
+            ((8000, 5001), "is too large: 8000×5001 are 40.01 megapixels"),
+            ((65_535, 65_535), "65535×65535 are 4294.84 megapixels"),
+        ] {
+            let error = check_size(size, 40_000_000).unwrap_err();
+            assert!(error.contains(words), "{error}");
+            assert!(
+                error.ends_with("`max-megapixels` of the source is 40"),
+                "{error}"
+            );
+        }
     }
 
     #[test]

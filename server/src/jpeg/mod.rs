@@ -5,5 +5,5 @@ mod header;
 mod scan;
 
 pub use complete::complete;
-pub use header::{Header, Segments, marker};
+pub use header::{Header, Segments, check_size, marker};
 pub use scan::{Scanned, Scanner};

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
@@ -16,6 +16,7 @@ use super::watch::{FileState, file_state};
 use crate::chain::module;
 use crate::config::{FilterRef, Pipeline};
 use crate::filter::{Compiler, Kind, LoadError, Manifest, catalogue};
+use crate::sync::IgnorePoison;
 
 /// The filters that a step can name. Serialized, it is `/api/filters`.
 #[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
@@ -84,7 +85,7 @@ impl Live {
 
 impl Catalogues {
     fn lock(&self) -> MutexGuard<'_, Scans> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().ignore_poison()
     }
 
     /// The scan that is under way, or a new one.

@@ -1,10 +1,11 @@
 //! A lock that tells how long it has been held, so that a holder that hangs can be noticed.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
+use crate::sync::IgnorePoison;
 
 /// A mutex that outlives a panic of its holder.
 pub struct TimedLock<T> {
@@ -31,7 +32,7 @@ impl<T> TimedLock<T> {
 
     /// Waits until nobody else holds it.
     pub fn lock(&self) -> TimedGuard<'_, T> {
-        let value = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        let value = self.value.lock().ignore_poison();
         set(&self.since, Some(self.clock.now()));
         TimedGuard {
             value,
@@ -41,7 +42,7 @@ impl<T> TimedLock<T> {
 
     /// How long it has been held by now; zero if it is free.
     pub fn held(&self) -> Duration {
-        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let since = *self.since.lock().ignore_poison();
         since.map_or(Duration::ZERO, |since| self.clock.now() - since)
     }
 }
@@ -67,7 +68,7 @@ impl<T> Drop for TimedGuard<'_, T> {
 }
 
 fn set(since: &Mutex<Option<Instant>>, at: Option<Instant>) {
-    *since.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    *since.lock().ignore_poison() = at;
 }
 
 #[cfg(test)]

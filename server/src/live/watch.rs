@@ -18,6 +18,7 @@ use super::Live;
 use super::writers::Writers;
 use crate::clock::Clock;
 use crate::config::{FilterRef, Pipeline, Secret};
+use crate::supervise::keep_running;
 
 /// How long the files must have been left alone: writing one takes more than one event.
 const QUIET: Duration = Duration::from_millis(40);
@@ -32,15 +33,9 @@ const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
 /// Watches until `end`.
 pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
-    let stirred = Arc::new(Notify::new());
-    let folders = Folders::new(stirred.clone(), live.0.writers.clone());
-    let watch = Watch {
-        live,
-        clock,
-        stirred,
-        folders,
-    };
-    end.run_until_cancelled(watch.run()).await;
+    let watch = || Watch::new(live.clone(), clock.clone()).run();
+    let watching = keep_running("watching of files", &*clock, &end, watch);
+    end.run_until_cancelled(watching).await;
 }
 
 struct Watch {
@@ -52,6 +47,17 @@ struct Watch {
 }
 
 impl Watch {
+    fn new(live: Live, clock: Arc<dyn Clock>) -> Self {
+        let stirred = Arc::new(Notify::new());
+        let folders = Folders::new(stirred.clone(), live.0.writers.clone());
+        Self {
+            live,
+            clock,
+            stirred,
+            folders,
+        }
+    }
+
     async fn run(mut self) {
         // What was changed since the start, before anybody watched.
         let mut known = self.reload().await;

@@ -16,6 +16,7 @@ use crate::events::{Event, Events};
 use crate::gpio::PrivacyLamps;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Equipment, Rules, Shared, Stream};
+use crate::supervise::keep_running;
 use crate::variables::Variables;
 
 /// What streams are built with.
@@ -308,9 +309,17 @@ impl Workshop {
             stream.prepare();
         }
         self.equip.tasks.spawn(life);
-        self.equip
-            .tasks
-            .spawn(tell(stream.clone(), self.events().clone()));
+        let (told, events, clock) = (stream.clone(), self.events().clone(), self.clock.clone());
+        let end = self.equip.shutdown.clone();
+        self.equip.tasks.spawn(async move {
+            let name = format!("events of {}", told.name());
+            let tell = || tell(&told, &events);
+            let telling = keep_running(&name, &*clock, &end, tell);
+            tokio::select! {
+                () = telling => {}
+                () = told.ended() => {}
+            }
+        });
         Station {
             config: config.clone(),
             stream,
@@ -318,13 +327,12 @@ impl Workshop {
     }
 }
 
-/// Tells what `stream` does, until it ends.
-async fn tell(stream: Arc<Stream>, events: Events) {
+/// Tells what `stream` does.
+async fn tell(stream: &Stream, events: &Events) {
     let (mut conditions, mut watchers) = (stream.conditions(), stream.watchers());
     let (mut state, mut viewers) = (stream.state(), 0);
     loop {
         tokio::select! {
-            () = stream.ended() => return,
             _ = conditions.changed() => {
                 conditions.mark_unchanged();
                 let condition = stream.condition();
@@ -358,7 +366,9 @@ fn rules(config: &StreamConfig) -> Rules {
         idle_timeout: config.idle_timeout,
         capture: CaptureRules {
             fps: config.source.fps,
+            most_fps: config.source.most_fps(),
             stall_timeout: config.source.stall_timeout,
+            max_pixels: config.source.max_pixels(),
         },
     }
 }

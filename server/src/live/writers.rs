@@ -7,13 +7,15 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{Event, EventKind};
 
+use crate::sync::IgnorePoison;
+
 /// Files that were written to and not closed since, where the system tells of closing (Linux). Clones share it.
 #[derive(Clone, Default)]
 pub struct Writers(Arc<Mutex<BTreeSet<PathBuf>>>);
 
 impl Writers {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
-        self.0.lock().expect("no panic while it is held")
+        self.0.lock().ignore_poison()
     }
 
     /// Takes in what has happened to files.

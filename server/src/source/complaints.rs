@@ -8,31 +8,77 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
 
 use super::process::Invocation;
-use crate::log::{FloodGate, LINE_CHARS, shorten};
+use crate::log::recurring::{Notice, PERIOD, Recurring};
+use crate::log::{LINE_CHARS, shorten};
+use crate::panics::catch_async;
+use crate::sync::IgnorePoison;
 
 /// How long the rest of what an ended command wrote is waited for; somebody else may hold the pipe.
 const REST: Duration = Duration::from_secs(1);
-/// The most lines that are kept to be told once only.
-const KEPT: usize = 100;
+/// The most lines that are told, each once, before the rest are only counted.
+const TOLD: usize = 20;
 
-/// What a command has said already, so that one that fails again and again is told of once.
+/// What a command has said already, over all its runs: one that says the same again and again, or always something else,
+/// doesn't fill the log.
 #[derive(Clone, Default)]
-pub struct Told(Arc<Mutex<HashSet<String>>>);
+pub struct Told(Arc<Mutex<Said>>);
+
+#[derive(Default)]
+struct Said {
+    told: HashSet<String>,
+    /// What was not told.
+    rest: Recurring,
+    last: Option<Instant>,
+}
 
 impl Told {
-    fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.0.lock().expect("no panic while it is held")
+    fn lock(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().ignore_poison()
     }
 
-    /// Whether this is news.
-    fn note(&self, line: &str) -> bool {
-        let mut lines = self.lock();
-        lines.len() >= KEPT || lines.insert(line.to_owned())
+    /// What the log is to say of this line, if anything.
+    fn note(&self, line: &str, now: Instant) -> Option<String> {
+        self.lock().note(line, now)
     }
 
-    /// It works; what it says from now on is news.
-    pub fn forget(&self) {
-        self.lock().clear();
+    /// It works: what it says is news again once it has been quiet for a while. Gives what the log is to say of that, if
+    /// anything.
+    pub fn works(&self, now: Instant) -> Option<String> {
+        self.lock().works(now)
+    }
+}
+
+impl Said {
+    fn note(&mut self, line: &str, now: Instant) -> Option<String> {
+        self.last = Some(now);
+        if self.told.len() < TOLD && self.told.insert(line.to_owned()) {
+            return Some(format!("the command says: {line}"));
+        }
+        match self.rest.failed(now)? {
+            // What was told already is no reason to say that there is more.
+            Notice::Started if self.told.contains(line) => None,
+            Notice::Started => {
+                Some("the command says much; from now on its lines are counted".to_owned())
+            }
+            Notice::Again { failures, over } => {
+                let seconds = over.as_secs();
+                Some(format!(
+                    "the command said {failures} more lines within {seconds} s, last: {line}"
+                ))
+            }
+        }
+    }
+
+    fn works(&mut self, now: Instant) -> Option<String> {
+        if now.duration_since(self.last?) < PERIOD {
+            return None;
+        }
+        let recovery = self.rest.worked(now);
+        *self = Self::default();
+        let lines = recovery?.failures;
+        Some(format!(
+            "the command is quiet again after {lines} more lines"
+        ))
     }
 }
 
@@ -57,9 +103,17 @@ impl Complaints {
             last: last.clone(),
             partial: Vec::new(),
             told: invocation.told.clone(),
-            gate: FloodGate::new(Instant::now()),
         };
-        let task = tokio::spawn(async move { lines.read(errors).await });
+        let task = tokio::spawn(async move {
+            let mut errors = errors;
+            // One whose output nobody reads any more would hang.
+            while let Err(panicked) = catch_async(lines.read(&mut errors)).await {
+                tracing::error!(
+                    stream = lines.stream,
+                    "reading a command's errors panicked: {panicked}"
+                );
+            }
+        });
         Self { last, task }
     }
 
@@ -70,7 +124,7 @@ impl Complaints {
 
     /// Its last words.
     pub fn last(&self) -> String {
-        self.last.lock().expect("no panic while it is held").clone()
+        self.last.lock().ignore_poison().clone()
     }
 }
 
@@ -86,7 +140,6 @@ struct Lines {
     last: Arc<Mutex<String>>,
     partial: Vec<u8>,
     told: Told,
-    gate: FloodGate,
 }
 
 impl Lines {
@@ -115,21 +168,10 @@ impl Lines {
         if let Some((secret, shown)) = &self.secret {
             line = line.replace(secret, shown);
         }
-        if self.told.note(&line) {
-            self.tell(&line);
+        if let Some(told) = self.told.note(&line, Instant::now()) {
+            tracing::info!(stream = self.stream, "{told}");
         }
-        *self.last.lock().expect("no panic while it is held") = line;
-    }
-
-    fn tell(&mut self, line: &str) {
-        let stream = &self.stream;
-        let Some(is_last) = self.gate.admit(Instant::now()) else {
-            return;
-        };
-        tracing::info!(stream, "the command says: {line}");
-        if is_last {
-            tracing::info!(stream, "the command says too much; some lines are left out");
-        }
+        *self.last.lock().ignore_poison() = line;
     }
 }
 
@@ -156,10 +198,38 @@ mod tests {
     }
 
     #[test]
-    fn the_same_is_told_once_until_it_works() {
-        let told = Told::default();
-        assert!(told.note("a") && !told.note("a"));
-        told.forget();
-        assert!(told.note("a"));
+    fn the_same_is_told_once_until_it_has_been_quiet() {
+        let (told, start) = (Told::default(), Instant::now());
+        assert_eq!(told.note("a", start).unwrap(), "the command says: a");
+        let again = (1..60).map(|second| start + Duration::from_secs(second));
+        assert!(again.clone().all(|now| told.note("a", now).is_none()));
+        assert!(again.clone().all(|now| told.works(now).is_none()));
+        let summary = told.note("a", start + Duration::from_secs(61)).unwrap();
+        assert_eq!(
+            summary,
+            "the command said 59 more lines within 60 s, last: a"
+        );
+        let later = start + 3 * PERIOD;
+        let quiet = told.works(later).unwrap();
+        assert_eq!(quiet, "the command is quiet again after 60 more lines");
+        assert_eq!(told.works(later), None);
+        assert_eq!(told.note("a", later).unwrap(), "the command says: a");
+    }
+
+    #[test]
+    fn changing_lines_are_counted() {
+        let (told, start) = (Told::default(), Instant::now());
+        let lines = (0..100 * 600).map(|tenth| {
+            let now = start + tenth * Duration::from_millis(100);
+            told.note(&format!("frame {tenth} is late"), now)
+        });
+        let told: Vec<_> = lines.flatten().collect();
+        assert_eq!(told.len(), TOLD + 1 + 99, "{told:?}");
+        assert_eq!(
+            told[TOLD],
+            "the command says much; from now on its lines are counted"
+        );
+        let summary = "the command said 600 more lines within 60 s, last: frame 620 is late";
+        assert_eq!(told[TOLD + 1], summary);
     }
 }

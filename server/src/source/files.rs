@@ -1,6 +1,5 @@
 //! The driver `files`: a recording that is played as if it were a camera.
 
-use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -18,8 +17,6 @@ pub struct Files {
     path: PathBuf,
     fps: f64,
     repeat: bool,
-    // Kept over openings, so that each bad file is told of once.
-    told: HashSet<String>,
 }
 
 impl Files {
@@ -29,7 +26,6 @@ impl Files {
             path: in_folder(folder, &config.path),
             fps: config.fps,
             repeat: config.repeat,
-            told: HashSet::new(),
         }
     }
 }
@@ -82,7 +78,6 @@ impl Source for Files {
             repeat: self.repeat,
             played: 0,
             path: &self.path,
-            told: &mut self.told,
         }))
     }
 }
@@ -95,11 +90,8 @@ fn is_mjpeg(path: &Path) -> bool {
 /// What comes next in a recording.
 enum Item {
     Frame(Bytes),
-    /// The key tells each bad place once.
-    Bad {
-        key: String,
-        why: String,
-    },
+    /// Which, and how it is broken.
+    Bad(String),
     End,
 }
 
@@ -115,37 +107,33 @@ struct Player<'a> {
     /// Good frames since the start of the recording.
     played: u64,
     path: &'a Path,
-    told: &'a mut HashSet<String>,
 }
 
 impl Camera for Player<'_> {
     fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
-        let Some(jpeg) = self.next_good(stop)? else {
+        let Some(picture) = self.next(stop)? else {
             return Ok(None);
         };
-        if !self.pace.wait(stop) {
+        // What is left out takes no time.
+        if picture.is_ok() && !self.pace.wait(stop) {
             return Ok(None);
         }
         Ok(Some(Capture {
-            picture: Ok(jpeg).into(),
+            picture: picture.into(),
             captured_at: stop.clock().unix(),
         }))
     }
 }
 
 impl Player<'_> {
-    fn next_good(&mut self, stop: &Stop) -> Result<Option<Bytes>, SourceError> {
+    fn next(&mut self, stop: &Stop) -> Result<Option<Result<Bytes, String>>, SourceError> {
         while !stop.is_requested() {
             match self.frames.next()? {
                 Item::Frame(jpeg) => {
                     self.played += 1;
-                    return Ok(Some(jpeg));
+                    return Ok(Some(Ok(jpeg)));
                 }
-                Item::Bad { key, why } => {
-                    if self.told.insert(key) {
-                        tracing::warn!("{why}; it is left out");
-                    }
-                }
+                Item::Bad(why) => return Ok(Some(Err(why))),
                 Item::End if self.played == 0 => {
                     return Err(SourceError(format!(
                         "{}: there is no JPEG in it",
@@ -204,10 +192,7 @@ impl Recording for FileList {
         self.next += 1;
         Ok(match read_jpeg(path) {
             Ok(jpeg) => Item::Frame(jpeg.into()),
-            Err(why) => Item::Bad {
-                key: path.to_string_lossy().into_owned(),
-                why: format!("{} {why}", path.display()),
-            },
+            Err(why) => Item::Bad(format!("({}) {why}", path.display())),
         })
     }
 
@@ -263,9 +248,9 @@ impl Recording for MjpegFile {
     fn next(&mut self) -> Result<Item, SourceError> {
         let scanned = self.scanner.next_jpeg().map_err(|e| self.error(&e))?;
         self.number += 1;
-        let bad = |why: &str| Item::Bad {
-            key: format!("{}#{}", self.path.display(), self.number),
-            why: format!("{}: picture {} {why}", self.path.display(), self.number),
+        let bad = |why: &str| {
+            let (path, number) = (self.path.display(), self.number);
+            Item::Bad(format!("({path}, number {number}) {why}"))
         };
         Ok(match scanned {
             Scanned::End => Item::End,

@@ -20,7 +20,8 @@ use bytes::Bytes;
 pub use pace::Ceiling;
 
 use crate::clock::Stop;
-use crate::config::{DriverConfig, SourceConfig};
+use crate::config::{DriverConfig, Size, SourceConfig};
+use crate::jpeg::Header;
 
 /// The source of the stream called `stream`, as pipeline.yaml in `folder` names it; none if it is another stream.
 pub fn from_config(config: &SourceConfig, folder: &Path, stream: &str) -> Option<Box<dyn Source>> {
@@ -93,15 +94,34 @@ pub enum Picture<'a> {
     /// A JPEG, or how it is broken.
     Coded(Result<Bytes, String>),
     /// One that is still to be coded, which only those are that are wanted.
-    Raw(Box<dyn FnOnce() -> Result<Bytes, String> + 'a>),
+    Raw {
+        /// Its size.
+        size: Size,
+        /// Codes it.
+        code: Box<dyn FnOnce() -> Result<Bytes, String> + 'a>,
+    },
 }
 
 impl Picture<'_> {
+    /// Its width and height in pixels.
+    ///
+    /// # Errors
+    /// How it is broken.
+    pub fn size(&self) -> Result<(u32, u32), String> {
+        match self {
+            Self::Coded(jpeg) => {
+                let header = Header::parse(jpeg.as_ref().map_err(Clone::clone)?)?;
+                Ok((header.width, header.height))
+            }
+            Self::Raw { size, .. } => Ok((size.width, size.height)),
+        }
+    }
+
     /// A JPEG, or how it is broken.
     pub fn into_jpeg(self) -> Result<Bytes, String> {
         match self {
             Self::Coded(jpeg) => jpeg,
-            Self::Raw(code) => code(),
+            Self::Raw { code, .. } => code(),
         }
     }
 }

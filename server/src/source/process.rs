@@ -21,6 +21,7 @@ const POLL: Duration = Duration::from_millis(20);
 /// A running command. Dropping it ends its whole process group.
 pub struct Process {
     name: String,
+    stream: String,
     child: Child,
     /// The number of its process group. Its own children may be left there when it has ended.
     #[cfg(unix)]
@@ -78,10 +79,13 @@ impl Process {
             io::ErrorKind::NotFound => CantRun::NotFound,
             _ => CantRun::Other(SourceError(format!("`{program}` can't be run: {error}"))),
         })?;
-        let out = child.stdout.take().expect("it is piped");
-        let errors = child.stderr.take().expect("it is piped");
+        let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
+            let why = format!("`{program}` has no output");
+            return Err(CantRun::Other(SourceError(why)));
+        };
         Ok(Self {
             name: program.clone(),
+            stream: invocation.stream.to_owned(),
             #[cfg(unix)]
             group: child
                 .id()
@@ -102,7 +106,9 @@ impl Process {
         match self.jpegs.next()? {
             _ if self.stop.is_requested() => Ok(None),
             Some(picture) => {
-                self.told.forget();
+                if let Some(told) = self.told.works(self.stop.clock().now()) {
+                    tracing::info!(stream = self.stream, "{told}");
+                }
                 Ok(Some(picture))
             }
             None => Err(self.end()),

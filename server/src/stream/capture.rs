@@ -1,14 +1,18 @@
 //! The capture thread: keeps the camera open and hands on its newest frame.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use tokio::sync::watch;
 
-use super::status::{State, Status};
+use super::status::Status;
+use super::stream_log::StreamLog;
 use super::watchdog::Watchdog;
+use crate::backoff::Backoff;
 use crate::chain::RawFrame;
 use crate::clock::Stop;
-use crate::jpeg::complete;
+use crate::jpeg::{check_size, complete};
+use crate::panics::catch;
 use crate::source::{Camera, Capture, Ceiling, Picture, Source, SourceError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -23,10 +27,14 @@ pub type Newest = watch::Sender<Option<RawFrame>>;
 /// How a camera is to be run.
 #[derive(Clone, Copy, Debug)]
 pub struct CaptureRules {
-    /// The most frames per second that are taken.
+    /// Frames per second that it was asked for.
     pub fps: Option<f64>,
+    /// The most frames per second that are taken.
+    pub most_fps: f64,
     /// How long it may give no frame.
     pub stall_timeout: Duration,
+    /// The most pixels of a picture; larger ones are left out.
+    pub max_pixels: u64,
 }
 
 impl CaptureRules {
@@ -49,43 +57,59 @@ pub struct Capturing<'a> {
     pub rules: CaptureRules,
     pub newest: &'a Newest,
     pub status: &'a Status,
+    pub log: &'a StreamLog,
     pub stop: &'a Stop,
 }
 
 impl Capturing<'_> {
-    /// Runs until the order to stop. A camera that fails is closed, told of once, and opened again with growing pauses.
+    /// Runs until the order to stop. A camera that fails, or whose driver panics, is closed, told of, and opened again with
+    /// growing pauses.
     pub fn run(&self, source: &mut dyn Source) {
-        let (stream, mut pause) = (self.stream, FIRST_PAUSE);
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !self.stop.is_requested() {
             let mut reel = Reel::default();
-            let end = self.status.while_open(|| self.film(source, &mut reel));
+            let end = self.status.while_open(|| {
+                catch(|| self.film(source, &mut reel)).unwrap_or_else(|panicked| {
+                    let driver = source.driver();
+                    Err(SourceError(format!(
+                        "the driver `{driver}` panicked: {panicked}"
+                    )))
+                })
+            });
             match end {
                 Ok(End::Stopped) => return,
                 Ok(End::Over) => {
-                    tracing::info!(stream, "the recording is over");
+                    tracing::info!(stream = self.stream, "the recording is over");
                     self.status.end();
                     // The last picture stays until nobody watches any more.
                     self.stop.wait_for(std::future::pending::<()>());
                     return;
                 }
                 Err(error) => {
-                    if self.status.fail_camera(&error.0) {
-                        tracing::warn!(stream, "the camera fails: {error}");
-                    }
+                    self.fail(&error);
                     if reel.frames > 0 {
-                        pause = FIRST_PAUSE;
+                        backoff.reset();
                     }
-                    self.stop.sleep(pause);
-                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    self.stop.sleep(backoff.pause());
                 }
             }
         }
+    }
+
+    fn fail(&self, error: &SourceError) {
+        self.status.fail_camera(&error.0);
+        self.log.camera_failed(self.now(), &error.0);
+    }
+
+    fn now(&self) -> Instant {
+        self.stop.clock().now()
     }
 
     /// Opens the camera, takes its frames until it ends, and closes it.
     fn film(&self, source: &mut dyn Source, reel: &mut Reel) -> Result<End, SourceError> {
         if !source.can_stall() {
             let mut camera = source.open(self.stop)?;
+            reel.hopeless_at = Some(self.now() + self.rules.patience());
             return self.take_all(&mut *camera, self.stop, || {}, reel);
         }
         let patience = self.rules.patience();
@@ -111,7 +135,7 @@ impl Capturing<'_> {
         feed: impl Fn(),
         reel: &mut Reel,
     ) -> Result<End, SourceError> {
-        let mut ceiling = self.rules.fps.map(Ceiling::new);
+        let mut ceiling = Ceiling::new(self.rules.most_fps);
         loop {
             let capture = camera.next_frame(stop)?;
             if stop.is_requested() {
@@ -124,13 +148,15 @@ impl Capturing<'_> {
             else {
                 return Ok(End::Over);
             };
-            let is_too_many = |ceiling: &mut Ceiling| !ceiling.admits(stop.clock().now());
             let is_broken = matches!(picture, Picture::Coded(Err(_)));
-            if !is_broken && ceiling.as_mut().is_some_and(is_too_many) {
-                feed();
+            if !is_broken && !ceiling.admits(self.now()) {
+                // As good as the last one, for all that is known.
+                if reel.is_whole {
+                    feed();
+                }
                 continue;
             }
-            match picture.into_jpeg().and_then(complete) {
+            match self.finish(picture) {
                 Ok(jpeg) => {
                     feed();
                     self.hand_on(RawFrame {
@@ -139,27 +165,38 @@ impl Capturing<'_> {
                         captured_at,
                     });
                     reel.frames += 1;
+                    reel.is_whole = true;
                 }
                 Err(why) => self.leave_out(why, reel),
             }
         }
     }
 
+    /// The whole JPEG, or how the picture is broken. Nothing is done with one that is too large.
+    fn finish(&self, picture: Picture<'_>) -> Result<Bytes, String> {
+        let most = self.rules.max_pixels;
+        let finished = catch(|| {
+            check_size(picture.size()?, most)?;
+            picture.into_jpeg().and_then(complete)
+        });
+        finished.unwrap_or_else(|panicked| Err(format!("can't be read: {panicked}")))
+    }
+
     fn hand_on(&self, frame: RawFrame) {
-        if frame.sequence == 0 && self.status.state() == State::Failing {
-            tracing::info!(stream = self.stream, "the camera gives pictures again");
-        }
+        self.log.picture_came(self.now());
         self.status.frame_in();
         self.newest.send_replace(Some(frame));
     }
 
     fn leave_out(&self, why: String, reel: &mut Reel) {
         self.status.frame_broken();
-        if reel.broken.is_none() {
-            let stream = self.stream;
-            tracing::warn!(stream, "a picture of the camera {why}; such are left out");
-        }
+        self.log.picture_left_out(self.now(), &why);
         reel.broken = Some(why);
+        reel.is_whole = false;
+        let is_hopeless = reel.hopeless_at.is_some_and(|at| at <= self.now());
+        if is_hopeless && reel.frames == 0 {
+            self.fail(&reel.stalled(self.rules.patience()));
+        }
     }
 }
 
@@ -169,6 +206,10 @@ struct Reel {
     frames: u64,
     /// What was wrong with the last broken picture.
     broken: Option<String>,
+    /// Whether the last picture was none of those.
+    is_whole: bool,
+    /// When a source that nobody else watches over fails if none of its pictures was whole.
+    hopeless_at: Option<Instant>,
 }
 
 impl Reel {

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::demand::Demand;
 use super::no_signal;
 use super::orders::Orders;
 use super::status::{Readiness, State, Status};
+use super::stream_log::StreamLog;
 use crate::chain::{Chain, RawFrame};
 use crate::clock::Stop;
+use crate::panics::catch;
 
 /// How long viewers wait before they are told that there is no picture.
 const NO_SIGNAL_AFTER: Duration = Duration::from_millis(1600);
@@ -44,6 +45,7 @@ pub struct Filtering<'a> {
     pub served: &'a Newest,
     pub demand: &'a Demand,
     pub status: &'a Status,
+    pub log: &'a StreamLog,
     pub stop: &'a Stop,
 }
 
@@ -68,24 +70,32 @@ impl Filtering<'_> {
             again: None,
         };
         while let Some(event) = self.wait(progress.next_due(), &mut rearranged) {
-            match event {
-                Event::Due if progress.again.is_some_and(|at| at <= self.now()) => {
-                    progress.again = None;
-                    if let Some((frame, _)) = progress.last.take() {
-                        self.filter_and_serve(chain, frame, &mut progress);
-                    }
+            // A panic costs the frame that it came with.
+            let done = catch(|| self.take_up(event, chain, &mut progress));
+            if let Err(panicked) = done {
+                self.drop_frame(&format!("the chain panicked: {panicked}"));
+            }
+        }
+    }
+
+    fn take_up(&self, event: Event, chain: &mut Chain, progress: &mut Progress) {
+        match event {
+            Event::Due if progress.again.is_some_and(|at| at <= self.now()) => {
+                progress.again = None;
+                if let Some((frame, _)) = progress.last.take() {
+                    self.filter_and_serve(chain, frame, progress);
                 }
-                Event::Due => {
-                    // On the grid of the last frame, or from now on if that is long past.
-                    progress.due = (progress.due + NO_SIGNAL_EVERY).max(self.now());
-                    self.tell_of_no_picture(progress.size);
-                }
-                Event::Frame(frame) => self.take(chain, frame, &mut progress),
-                Event::Rearranged => {
-                    self.orders.rearrange_now(chain);
-                    let last = progress.last.as_ref();
-                    progress.again = last.map(|(_, at)| *at + NEXT_FRAME_SOON);
-                }
+            }
+            Event::Due => {
+                // On the grid of the last frame, or from now on if that is long past.
+                progress.due = (progress.due + NO_SIGNAL_EVERY).max(self.now());
+                self.tell_of_no_picture(progress.size);
+            }
+            Event::Frame(frame) => self.take(chain, frame, progress),
+            Event::Rearranged => {
+                self.orders.rearrange_now(chain);
+                let last = progress.last.as_ref();
+                progress.again = last.map(|(_, at)| *at + NEXT_FRAME_SOON);
             }
         }
     }
@@ -157,6 +167,7 @@ impl Filtering<'_> {
         match chain.process(frame) {
             Ok(filtered) => {
                 self.status.frame_out(&filtered);
+                self.log.frame_came_out(self.now());
                 self.served.send_replace(Some(Arc::new(ServedFrame {
                     jpeg: filtered.jpeg,
                     captured_at: frame.captured_at,
@@ -165,12 +176,15 @@ impl Filtering<'_> {
                 Some(filtered.size)
             }
             Err(why) => {
-                if self.status.frame_dropped(&why) {
-                    tracing::warn!(stream = self.stream, "frames are dropped: {why}");
-                }
+                self.drop_frame(&why);
                 None
             }
         }
+    }
+
+    fn drop_frame(&self, why: &str) {
+        self.status.frame_dropped(why);
+        self.log.frame_dropped(self.now(), why);
     }
 
     fn tell_of_no_picture(&self, size: Option<(u32, u32)>) {
@@ -180,17 +194,9 @@ impl Filtering<'_> {
             (Readiness::Ready, State::Starting | State::Failing) => "No signal",
             _ => return,
         };
-        let at = self.stop.clock().unix();
-        let jpeg = Timestamp::try_from(at)
-            .map_err(|error| error.to_string())
-            .and_then(|time| no_signal::draw(title, self.stream, size, time));
-        match jpeg {
-            Ok(jpeg) => {
-                self.served.send_replace(Some(Arc::new(ServedFrame {
-                    jpeg,
-                    captured_at: at,
-                    is_picture: false,
-                })));
+        match no_signal::frame(title, self.stream, size, self.stop.clock().unix()) {
+            Ok(frame) => {
+                self.served.send_replace(Some(Arc::new(frame)));
             }
             Err(why) => tracing::debug!(stream = self.stream, "no picture of no signal: {why}"),
         }

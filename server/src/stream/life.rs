@@ -2,20 +2,31 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::capture::{self, Capturing};
 use super::demand::Demand;
 use super::filtering::{self, Filtering};
+use super::no_signal;
 use super::orders::Orders;
 use super::status::{State, Status};
+use super::stream_log::StreamLog;
+use super::threads::Threads;
+use crate::backoff::Backoff;
 use crate::chain::Chain;
 use crate::clock::{Clock, Stop};
+use crate::panics::{Panicked, catch};
 use crate::source::Source;
+use crate::supervise::keep_running;
+
+/// Pauses before a thread that broke down, or could not be started, is started again.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What governs a stream's running.
 pub struct Life {
@@ -24,16 +35,42 @@ pub struct Life {
     pub clock: Arc<dyn Clock>,
     pub demand: Demand,
     pub status: Status,
+    pub log: Arc<StreamLog>,
     pub raw: capture::Newest,
     pub served: filtering::Newest,
     /// Ends the stream for good.
     pub shutdown: CancellationToken,
+    /// Starts threads.
+    pub threads: Arc<dyn Threads>,
+    /// Whether all threads that are wanted are there.
+    pub is_alive: Arc<AtomicBool>,
 }
 
-/// What the threads work with, lent to them while they run.
+/// What the threads work with.
 pub struct Equipment {
     pub source: Box<dyn Source>,
     pub chain: Chain,
+}
+
+/// The same in two parts. A thread holds the lock of its part for as long as it runs, and leaves the part behind however it
+/// ends.
+#[derive(Clone)]
+struct Shelf {
+    source: Arc<Mutex<Box<dyn Source>>>,
+    chain: Arc<Mutex<Chain>>,
+}
+
+/// Why a session ended before it was over.
+#[derive(Debug, thiserror::Error)]
+enum Breakdown {
+    #[error(
+        "no thread can be started: {0}; see how many the system allows (`ulimit -u`, systemd's `TasksMax`)"
+    )]
+    NoThread(#[from] io::Error),
+    #[error("the {0} thread panicked: {1}")]
+    Panicked(&'static str, Panicked),
+    #[error("the {0} thread ended by itself")]
+    Ended(&'static str),
 }
 
 /// Why a session is over.
@@ -42,33 +79,49 @@ enum Over {
     Idle,
     /// Another camera is to be opened; viewers stay.
     SourceReplaced,
+    /// A thread is gone that was not told to end.
+    Broken(Breakdown),
 }
+
+/// A thread that was started, until it ends.
+type Running = oneshot::Receiver<Result<(), Panicked>>;
 
 impl Life {
     /// Lives until `shutdown`; the camera is closed then.
-    pub async fn run(self, mut equipment: Equipment) {
-        let shutdown = self.shutdown.clone();
-        while shutdown
-            .run_until_cancelled(self.until_demand(&mut equipment))
+    pub async fn run(self, equipment: Equipment) {
+        let shelf = Shelf {
+            source: Arc::new(Mutex::new(equipment.source)),
+            chain: Arc::new(Mutex::new(equipment.chain)),
+        };
+        let name = format!("stream {}", self.name);
+        let live = || self.live(&shelf);
+        keep_running(&name, &*self.clock, &self.shutdown, live).await;
+    }
+
+    async fn live(&self, shelf: &Shelf) {
+        let _pulse = Pulse::new(&self.is_alive);
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut is_retry = false;
+        while self
+            .shutdown
+            .run_until_cancelled(self.until_demand(shelf))
             .await
             .is_some()
         {
-            equipment = match self.session(equipment).await {
-                Ok(equipment) => equipment,
-                Err(error) => {
-                    self.status.fail(&error);
-                    tracing::error!(stream = self.name, "{error}");
-                    return;
-                }
-            };
+            let ended = self.session(shelf, is_retry).await;
+            is_retry = ended.is_err();
+            match ended {
+                Ok(()) => backoff.reset(),
+                Err(breakdown) => self.recover(&breakdown, backoff.pause()).await,
+            }
         }
     }
 
     /// Rests until somebody watches, and changes what is to be changed meanwhile.
-    async fn until_demand(&self, equipment: &mut Equipment) {
+    async fn until_demand(&self, shelf: &Shelf) {
         let (mut rearranged, mut replaced) = (self.orders.rearranged(), self.orders.replaced());
         loop {
-            self.orders.fulfil(equipment);
+            self.fulfil_orders(shelf).await;
             if !self.demand.exists() {
                 self.rest();
             }
@@ -82,7 +135,16 @@ impl Life {
         }
     }
 
+    /// Waits for threads that are still ending, too.
+    async fn fulfil_orders(&self, shelf: &Shelf) {
+        let mut source = shelf.source.lock().await;
+        let mut chain = shelf.chain.lock().await;
+        self.orders.fulfil(&mut source, &mut chain);
+    }
+
     fn rest(&self) {
+        // No thread is wanted, so that none is missing.
+        self.is_alive.store(true, Ordering::Relaxed);
         if self.status.state() != State::Resting {
             self.served.send_replace(None);
             self.status.set(State::Resting);
@@ -90,36 +152,55 @@ impl Life {
         }
     }
 
-    /// From the first viewer to the rest after the last, or until the source is to be another one.
-    async fn session(&self, mut equipment: Equipment) -> Result<Equipment, String> {
+    /// From the first viewer to the rest after the last, or until the source is to be another one. In a retry after a
+    /// breakdown the stream fails until a picture comes through.
+    async fn session(&self, shelf: &Shelf, is_retry: bool) -> Result<(), Breakdown> {
         if self.status.state() == State::Resting {
             tracing::info!(stream = self.name, "starts: somebody watches");
         }
-        self.status.set(State::Starting);
+        if !is_retry || self.status.state() == State::Resting {
+            self.status.set(State::Starting);
+        }
         let mut replaced = self.orders.replaced();
-        self.orders.fulfil(&mut equipment);
+        self.fulfil_orders(shelf).await;
         let token = self.shutdown.child_token();
         // However this ends, no thread is left running.
         let stop = token.clone().drop_guard();
-        let work = self
-            .start_threads(equipment, token)
-            .map_err(|error| format!("can't start a thread: {error}"))?;
-        let mut work = std::pin::pin!(work);
-        let broke = |_| "a thread of this stream broke down; the stream stays off".to_owned();
+        let threads = self.start_threads(shelf, token)?;
+        self.is_alive.store(true, Ordering::Relaxed);
         let over = tokio::select! {
             _ = self.shutdown.run_until_cancelled(self.until_idle()) => Over::Idle,
             _ = replaced.changed() => Over::SourceReplaced,
-            // Told nothing, they end only by breaking down.
-            ended = &mut work => return ended.map_err(broke),
+            breakdown = first_to_end(threads) => Over::Broken(breakdown),
         };
         drop(stop);
-        let equipment = work.await.map_err(broke)?;
+        // Each has let go of its part of the shelf when it has ended.
+        drop((shelf.source.lock().await, shelf.chain.lock().await));
         self.raw.send_replace(None);
         match over {
             Over::Idle => self.rest(),
             Over::SourceReplaced => self.status.set(State::Starting),
+            Over::Broken(breakdown) => return Err(breakdown),
         }
-        Ok(equipment)
+        Ok(())
+    }
+
+    /// Tells of a breakdown and waits for `pause`. Viewers stay, and see that there is no signal.
+    async fn recover(&self, breakdown: &Breakdown, pause: Duration) {
+        self.is_alive.store(false, Ordering::Relaxed);
+        let why = breakdown.to_string();
+        self.status.fail_camera(&why);
+        self.log.broke_down(self.clock.now(), &why);
+        let picture = catch(|| no_signal::frame("No signal", &self.name, None, self.clock.unix()));
+        match picture {
+            Ok(Ok(frame)) => {
+                self.served.send_replace(Some(Arc::new(frame)));
+            }
+            Ok(Err(why)) => tracing::debug!(stream = self.name, "no picture of no signal: {why}"),
+            Err(why) => tracing::debug!(stream = self.name, "no picture of no signal: {why}"),
+        }
+        let until = self.clock.sleep_until(self.clock.now() + pause);
+        self.shutdown.run_until_cancelled(until).await;
     }
 
     /// Resolves once nobody has watched for the whole idle time-out.
@@ -136,41 +217,41 @@ impl Life {
         }
     }
 
-    /// Starts both threads. The result resolves to the equipment when they have ended.
+    /// Starts both threads, which end once `token` is cancelled.
     fn start_threads(
         &self,
-        equipment: Equipment,
+        shelf: &Shelf,
         token: CancellationToken,
-    ) -> io::Result<impl Future<Output = Result<Equipment, oneshot::error::RecvError>> + use<>>
-    {
-        let Equipment {
-            mut source,
-            mut chain,
-        } = equipment;
+    ) -> io::Result<[(&'static str, Running); 2]> {
         let stop = Stop::new(self.clock.clone(), Handle::current(), token);
-        let raw = self.raw.subscribe();
+        let capture = self.start("capture", self.capturing(shelf, stop.clone()))?;
+        let filtering = self.start("chain", self.filtering(shelf, stop))?;
+        Ok([capture, filtering])
+    }
 
-        let (name, rules, newest) = (
-            self.name.clone(),
-            self.orders.rules().capture,
-            self.raw.clone(),
-        );
-        let (status, until) = (self.status.clone(), stop.clone());
-        let capture = thread(format!("{name} capture"), move || {
+    fn capturing(&self, shelf: &Shelf, stop: Stop) -> impl FnOnce() + Send + 'static {
+        let (name, rules) = (self.name.clone(), self.orders.rules().capture);
+        let (newest, status, log) = (self.raw.clone(), self.status.clone(), self.log.clone());
+        let source = shelf.source.clone();
+        move || {
             let capturing = Capturing {
                 stream: &name,
                 rules,
                 newest: &newest,
                 status: &status,
-                stop: &until,
+                log: &log,
+                stop: &stop,
             };
-            capturing.run(&mut *source);
-            source
-        })?;
-        let (name, status) = (self.name.clone(), self.status.clone());
+            capturing.run(&mut **source.blocking_lock());
+        }
+    }
+
+    fn filtering(&self, shelf: &Shelf, stop: Stop) -> impl FnOnce() + Send + 'static {
+        let (name, raw) = (self.name.clone(), self.raw.subscribe());
+        let (status, log) = (self.status.clone(), self.log.clone());
         let (served, demand) = (self.served.clone(), self.demand.clone());
-        let orders = self.orders.clone();
-        let filtering = thread(format!("{name} chain"), move || {
+        let (orders, chain) = (self.orders.clone(), shelf.chain.clone());
+        move || {
             let mut filtering = Filtering {
                 stream: &name,
                 raw,
@@ -178,27 +259,53 @@ impl Life {
                 served: &served,
                 demand: &demand,
                 status: &status,
+                log: &log,
                 stop: &stop,
             };
-            filtering.run(&mut chain);
-            chain
-        })?;
-        Ok(async move {
-            let (source, chain) = tokio::try_join!(capture, filtering)?;
-            Ok(Equipment { source, chain })
-        })
+            filtering.run(&mut chain.blocking_lock());
+        }
+    }
+
+    /// Starts the thread `name` of this stream, which does `work`.
+    fn start(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<(&'static str, Running)> {
+        let (ended, receiver) = oneshot::channel();
+        let work = Box::new(move || {
+            // Nobody waits for it any more when the server is shutting down.
+            ended.send(catch(work)).ok();
+        });
+        self.threads.start(format!("{} {name}", self.name), work)?;
+        Ok((name, receiver))
     }
 }
 
-/// Runs `work` on a thread called `name`. The result never comes if it panics.
-fn thread<T: Send + 'static>(
-    name: String,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<oneshot::Receiver<T>> {
-    let (result, receiver) = oneshot::channel();
-    thread::Builder::new().name(name).spawn(move || {
-        // Nobody waits for it any more when the server is shutting down.
-        result.send(work()).ok();
-    })?;
-    Ok(receiver)
+/// Resolves once one of the threads has ended, which none does unless it is told to.
+async fn first_to_end([capture, chain]: [(&'static str, Running); 2]) -> Breakdown {
+    let (name, end) = tokio::select! {
+        end = capture.1 => (capture.0, end),
+        end = chain.1 => (chain.0, end),
+    };
+    match end {
+        Ok(Err(panicked)) => Breakdown::Panicked(name, panicked),
+        Ok(Ok(())) | Err(_) => Breakdown::Ended(name),
+    }
+}
+
+/// Says that a stream is alive, until it is dropped.
+struct Pulse<'a>(&'a AtomicBool);
+
+impl<'a> Pulse<'a> {
+    fn new(is_alive: &'a AtomicBool) -> Self {
+        is_alive.store(true, Ordering::Relaxed);
+        Self(is_alive)
+    }
+}
+
+impl Drop for Pulse<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }

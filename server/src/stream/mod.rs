@@ -14,8 +14,11 @@ mod orders;
 mod rate;
 mod shared;
 mod status;
+mod stream_log;
+mod threads;
 mod watchdog;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
@@ -32,10 +35,13 @@ pub use status::{Condition, Report, State};
 use crate::chain::{RawFrame, Rearrangement, StepStatus};
 use crate::clock::Clock;
 use crate::source::Source;
+use crate::sync::IgnorePoison;
 use demand::{Demand, Watcher, Watching};
 use life::Life;
 use orders::Orders;
 use status::{Makeup, Readiness, Status};
+use stream_log::StreamLog;
+use threads::{SystemThreads, Threads};
 
 /// A stream that runs by itself whenever somebody watches it.
 pub struct Stream {
@@ -48,6 +54,7 @@ pub struct Stream {
     raw: watch::Sender<Option<RawFrame>>,
     served: watch::Sender<Option<Arc<ServedFrame>>>,
     shutdown: CancellationToken,
+    is_alive: Arc<AtomicBool>,
 }
 
 /// How a stream is to be run.
@@ -78,6 +85,18 @@ impl Stream {
         clock: Arc<dyn Clock>,
         shutdown: CancellationToken,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
+        let threads = Arc::new(SystemThreads);
+        Self::with_threads(name, equipment, rules, clock, shutdown, threads)
+    }
+
+    fn with_threads(
+        name: String,
+        equipment: Equipment,
+        rules: Rules,
+        clock: Arc<dyn Clock>,
+        shutdown: CancellationToken,
+        threads: Arc<dyn Threads>,
+    ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
         let stream = Arc::new(Self {
             name: name.clone(),
             makeup: RwLock::new(Makeup {
@@ -90,8 +109,10 @@ impl Stream {
             raw: watch::Sender::new(None),
             served: watch::Sender::new(None),
             shutdown: shutdown.clone(),
+            is_alive: Arc::new(AtomicBool::new(true)),
         });
         let life = Life {
+            log: Arc::new(StreamLog::new(&name)),
             name,
             orders: stream.orders.clone(),
             clock,
@@ -100,6 +121,8 @@ impl Stream {
             raw: stream.raw.clone(),
             served: stream.served.clone(),
             shutdown,
+            threads,
+            is_alive: stream.is_alive.clone(),
         };
         (stream, life.run(equipment))
     }
@@ -130,22 +153,28 @@ impl Stream {
         self.status.error()
     }
 
+    /// Whether it runs, or could at once: its task and the threads that it wants now are there. One whose thread broke down, or
+    /// can't be started, is not alive until it has got up again.
+    pub fn is_alive(&self) -> bool {
+        self.is_alive.load(Ordering::Relaxed) || self.shutdown.is_cancelled()
+    }
+
     /// Everything about it.
     pub fn report(&self) -> Report {
-        let makeup = self.makeup.read().expect("no panic while it is held");
+        let makeup = self.makeup.read().ignore_poison();
         self.status
             .report(&self.name, &makeup, self.demand.watchers())
     }
 
     /// Its steps, in order.
     pub fn steps(&self) -> Vec<StepStatus> {
-        let makeup = self.makeup.read().expect("no panic while it is held");
+        let makeup = self.makeup.read().ignore_poison();
         makeup.steps.clone()
     }
 
     /// Makes its chain another between two frames; `steps` are those that it will have.
     pub fn rearrange(&self, rearrangement: Rearrangement, steps: Vec<StepStatus>) {
-        let mut makeup = self.makeup.write().expect("no panic while it is held");
+        let mut makeup = self.makeup.write().ignore_poison();
         makeup.steps = steps;
         drop(makeup);
         self.orders.rearrange(rearrangement);
@@ -174,7 +203,7 @@ impl Stream {
 
     /// Closes the camera and opens another in its place. Viewers stay.
     pub fn replace_source(&self, source: Box<dyn Source>) {
-        let mut makeup = self.makeup.write().expect("no panic while it is held");
+        let mut makeup = self.makeup.write().ignore_poison();
         makeup.driver = source.driver();
         drop(makeup);
         self.orders.replace_source(source);

@@ -1,10 +1,14 @@
 //! What viewers see while there is no picture: the stream's name, and the time, so that they see that the server is well.
 
+use std::time::SystemTime;
+
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+
+use super::ServedFrame;
 
 /// The filters write with it too; its licence lies beside it.
 const FONT: &[u8] = include_bytes!("../../../filters/lettering/font/DejaVuSansMono.ttf");
@@ -16,11 +20,29 @@ const BRIGHT: [u8; 3] = [236, 238, 242];
 const DIM: [u8; 3] = [150, 156, 166];
 const QUALITY: u8 = 80;
 
-/// A picture with `title`, of the size of the stream's own (`size`, width and height in pixels), or smaller and of the same shape.
+/// The picture with `title` of the stream called `stream` as viewers get it, at the time `at`.
 ///
 /// # Errors
 /// A text that says why there is none.
-pub fn draw(
+pub fn frame(
+    title: &str,
+    stream: &str,
+    size: Option<(u32, u32)>,
+    at: SystemTime,
+) -> Result<ServedFrame, String> {
+    let time = Timestamp::try_from(at).map_err(|error| error.to_string())?;
+    Ok(ServedFrame {
+        jpeg: draw(title, stream, size, time)?,
+        captured_at: at,
+        is_picture: false,
+    })
+}
+
+/// A picture with `title` of the size of the stream's own (`size`, width and height in pixels), or smaller and of the same shape.
+///
+/// # Errors
+/// A text that says why there is none.
+fn draw(
     title: &str,
     stream: &str,
     size: Option<(u32, u32)>,

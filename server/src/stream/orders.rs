@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
 use super::Rules;
-use super::life::Equipment;
 use crate::chain::{Chain, Rearrangement};
 use crate::source::Source;
+use crate::sync::IgnorePoison;
 
 /// Changes that are waiting to be made. Clones share them.
 #[derive(Clone)]
@@ -41,7 +41,7 @@ impl Orders {
     }
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.0.waiting.lock().expect("no panic while it is held")
+        self.0.waiting.lock().ignore_poison()
     }
 
     /// The chain is to become another.
@@ -85,10 +85,11 @@ impl Orders {
     }
 
     /// Changes all that is waiting to be changed.
-    pub fn fulfil(&self, equipment: &mut Equipment) {
-        self.rearrange_now(&mut equipment.chain);
-        if let Some(source) = self.lock().source.take() {
-            equipment.source = source;
+    pub fn fulfil(&self, source: &mut Box<dyn Source>, chain: &mut Chain) {
+        self.rearrange_now(chain);
+        let new = self.lock().source.take();
+        if let Some(new) = new {
+            *source = new;
         }
     }
 }

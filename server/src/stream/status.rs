@@ -7,6 +7,7 @@ use super::demand::Watchers;
 use super::rate::Rate;
 use crate::chain::{FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
+use crate::sync::IgnorePoison;
 use tokio::sync::watch;
 
 /// What a stream is doing.
@@ -197,7 +198,7 @@ impl Status {
     }
 
     fn lock(&self) -> MutexGuard<'_, Counters> {
-        self.counters.lock().expect("no panic while it is held")
+        self.counters.lock().ignore_poison()
     }
 
     /// The stream does something else now.
@@ -210,10 +211,10 @@ impl Status {
         }
     }
 
-    /// The camera fails; `true` if that is news.
-    pub fn fail_camera(&self, error: &str) -> bool {
+    /// The camera fails.
+    pub fn fail_camera(&self, error: &str) {
         self.lock().camera_is_out = true;
-        self.fail(error)
+        self.fail(error);
     }
 
     /// The recording is over.
@@ -229,14 +230,12 @@ impl Status {
         }
     }
 
-    /// The stream fails; `true` if that is news.
-    pub fn fail(&self, error: &str) -> bool {
+    fn fail(&self, error: &str) {
         self.lock().last_error = Some(error.to_owned());
-        self.change(State::Failing, Some(error))
+        self.change(State::Failing, Some(error));
     }
 
-    /// `true` if there was anything to change.
-    fn change(&self, state: State, error: Option<&str>) -> bool {
+    fn change(&self, state: State, error: Option<&str>) {
         self.condition.send_if_modified(|condition| {
             let is_news = condition.state != state || condition.error.as_deref() != error;
             if is_news {
@@ -244,7 +243,7 @@ impl Status {
                 condition.error = error.map(str::to_owned);
             }
             is_news
-        })
+        });
     }
 
     /// Whether the stream has its filters.
@@ -340,10 +339,10 @@ impl Status {
         counters.bytes_sent += jpeg.len() as u64;
     }
 
-    /// A frame was dropped; `true` if the reason is news.
-    pub fn frame_dropped(&self, why: &str) -> bool {
+    /// A frame was dropped.
+    pub fn frame_dropped(&self, why: &str) {
         self.lock().frames_dropped += 1;
-        self.fail(why)
+        self.fail(why);
     }
 
     /// The state.

@@ -1,9 +1,12 @@
 //! A stream's life against a camera and a clock that the tests move by hand.
 
+use std::collections::VecDeque;
+use std::io;
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -13,9 +16,9 @@ use super::*;
 use crate::chain::{Chain, Path};
 use crate::clock::Stop;
 use crate::clock::fake::FakeClock;
-use crate::config::SharedFrames;
+use crate::config::{SharedFrames, Size};
 use crate::filter::Engine;
-use crate::source::{Camera, Capture, Source, SourceError};
+use crate::source::{Camera, Capture, Picture, Source, SourceError};
 use crate::variables::Variables;
 
 const IDLE: Duration = Duration::from_secs(10);
@@ -23,7 +26,9 @@ const RULES: Rules = Rules {
     idle_timeout: IDLE,
     capture: CaptureRules {
         fps: None,
+        most_fps: f64::INFINITY,
         stall_timeout: Duration::from_secs(3600),
+        max_pixels: 320 * 240,
     },
 };
 /// A JPEG around what the tests tell frames apart by.
@@ -37,6 +42,9 @@ enum Order {
     Frame(&'static [u8]),
     Broken(&'static str),
     Fail(&'static str),
+    Panic(&'static str),
+    /// A raw picture of this width, whose coding panics.
+    Raw(u32),
     End,
 }
 
@@ -76,6 +84,14 @@ impl Camera for TestCamera<'_> {
                 captured_at: SystemTime::UNIX_EPOCH,
             })),
             Some(Order::Fail(why)) => Err(SourceError(why.to_owned())),
+            Some(Order::Panic(why)) => panic!("{why}"),
+            Some(Order::Raw(width)) => Ok(Some(Capture {
+                picture: Picture::Raw {
+                    size: Size { width, height: 1 },
+                    code: Box::new(|| panic!("no such format")),
+                },
+                captured_at: SystemTime::UNIX_EPOCH,
+            })),
             Some(Order::End) | None => Ok(None),
         }
     }
@@ -87,9 +103,59 @@ impl Drop for TestCamera<'_> {
     }
 }
 
+/// What becomes of a thread that is to be started.
+enum Start {
+    Refused,
+    EndsAtOnce,
+    Works,
+}
+
+/// A system whose next threads start like this; those after them work.
+#[derive(Default)]
+struct TestThreads(Mutex<VecDeque<Start>>);
+
+impl TestThreads {
+    fn plan(&self, starts: impl IntoIterator<Item = Start>) {
+        self.0.lock().unwrap().extend(starts);
+    }
+}
+
+impl Threads for TestThreads {
+    fn start(&self, name: String, work: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+        match self.0.lock().unwrap().pop_front() {
+            Some(Start::Refused) => Err(io::ErrorKind::WouldBlock.into()),
+            Some(Start::EndsAtOnce) => Ok(()),
+            Some(Start::Works) | None => SystemThreads.start(name, work),
+        }
+    }
+}
+
+/// A chain's clock, which panics when it is told to.
+struct TestClock {
+    clock: Arc<FakeClock>,
+    panics: AtomicBool,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Instant {
+        assert!(!self.panics.load(Ordering::SeqCst), "what time is it?");
+        self.clock.now()
+    }
+
+    fn unix(&self) -> SystemTime {
+        self.clock.unix()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
+        self.clock.sleep_until(deadline)
+    }
+}
+
 struct Stage {
     stream: Arc<Stream>,
     clock: Arc<FakeClock>,
+    chain_clock: Arc<TestClock>,
+    threads: Arc<TestThreads>,
     orders: mpsc::UnboundedSender<Order>,
     work: Arc<Mutex<Camerawork>>,
     shutdown: CancellationToken,
@@ -103,12 +169,17 @@ impl Stage {
 
     fn with(rules: Rules) -> Self {
         let clock = FakeClock::new();
+        let chain_clock = Arc::new(TestClock {
+            clock: clock.clone(),
+            panics: AtomicBool::new(false),
+        });
+        let threads = Arc::new(TestThreads::default());
         let engine = Engine::new(Handle::current()).unwrap();
         let chain = Chain::new(
             &engine,
             Vec::new(),
             85,
-            clock.clone(),
+            chain_clock.clone(),
             TimeZone::UTC,
             Variables::default(),
         );
@@ -120,16 +191,19 @@ impl Stage {
         });
         let shutdown = CancellationToken::new();
         let equipment = Equipment { source, chain };
-        let (stream, life) = Stream::new(
+        let (stream, life) = Stream::with_threads(
             "test".to_owned(),
             equipment,
             rules,
             clock.clone(),
             shutdown.clone(),
+            threads.clone(),
         );
         Self {
             stream,
             clock,
+            chain_clock,
+            threads,
             orders,
             work,
             shutdown,
@@ -369,7 +443,7 @@ async fn broken_pictures_are_left_out() {
 #[tokio::test]
 async fn frames_above_the_ceiling_are_dropped_before_any_work() {
     let mut rules = RULES;
-    rules.capture.fps = Some(10.0);
+    rules.capture.most_fps = 10.0;
     let stage = Stage::with(rules);
     let mut viewer = stage.stream.watch();
     for frame in [b"a", b"b", b"c"] {
@@ -481,4 +555,142 @@ async fn a_shared_cameras_failure_is_told_by_both() {
         stage.until(|report| report.state == State::Running).await;
         while any(&mut viewer).await.jpeg != [HEAD, b"b", END].concat() {}
     }
+}
+
+#[tokio::test]
+async fn a_driver_that_panics_is_closed_and_opened_again() {
+    let stage = Stage::new();
+    let mut viewer = stage.stream.watch();
+    let mut pause = Duration::from_millis(500);
+    for panic in 1..=3 {
+        stage.order(Order::Panic("no such register"));
+        stage.until(|report| report.state == State::Failing).await;
+        let error = stage.stream.error().unwrap();
+        assert!(
+            error.contains("`test` panicked: no such register"),
+            "{error}"
+        );
+        stage.pass(pause).await;
+        stage.until(|_| stage.cameras() == (panic + 1, panic)).await;
+        pause *= 2;
+    }
+    stage.order(Order::Frame(b"a"));
+    assert_eq!(next(&mut viewer).await, "a");
+    assert!(stage.stream.is_alive());
+}
+
+#[tokio::test]
+async fn a_panic_in_the_chain_costs_one_frame() {
+    let stage = Stage::new();
+    let mut viewer = stage.stream.watch();
+    stage.order(Order::Frame(b"a"));
+    assert_eq!(next(&mut viewer).await, "a");
+    stage.chain_clock.panics.store(true, Ordering::SeqCst);
+    stage.order(Order::Frame(b"b"));
+    stage.until(|report| report.frames_dropped == 1).await;
+    stage.until(|report| report.state == State::Failing).await;
+    let error = stage.stream.error().unwrap();
+    assert!(
+        error.contains("the chain panicked: what time is it?"),
+        "{error}"
+    );
+    stage.chain_clock.panics.store(false, Ordering::SeqCst);
+    stage.order(Order::Frame(b"c"));
+    assert_eq!(next(&mut viewer).await, "c");
+    assert_eq!(stage.stream.state(), State::Running);
+    assert_eq!(stage.cameras(), (1, 0));
+}
+
+#[tokio::test]
+async fn a_panic_while_a_picture_is_coded_costs_that_picture() {
+    let stage = Stage::new();
+    let mut viewer = stage.stream.watch();
+    stage.order(Order::Raw(320));
+    stage.order(Order::Frame(b"a"));
+    assert_eq!(next(&mut viewer).await, "a");
+    assert_eq!(stage.stream.report().frames_broken, 1);
+    assert_eq!(stage.cameras(), (1, 0));
+}
+
+#[tokio::test]
+async fn threads_that_cant_be_started_are_tried_again_with_growing_pauses() {
+    let stage = Stage::new();
+    // First the one for the camera, then the one for the chain.
+    let starts = [Start::Refused, Start::Works, Start::Refused, Start::Refused];
+    stage.threads.plan(starts);
+    let mut viewer = stage.stream.watch();
+    for milliseconds in [500, 1000, 2000] {
+        stage.until(|report| report.state == State::Failing).await;
+        let error = stage.stream.error().unwrap();
+        assert!(error.contains("no thread can be started"), "{error}");
+        assert!(!stage.stream.is_alive());
+        assert!(!any(&mut viewer).await.is_picture);
+        stage.pass(Duration::from_millis(milliseconds)).await;
+    }
+    stage.order(Order::Frame(b"a"));
+    while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
+    assert!(stage.stream.is_alive());
+    assert_eq!(stage.stream.state(), State::Running);
+}
+
+#[tokio::test]
+async fn a_thread_that_ends_is_started_again_with_the_camera_that_it_had() {
+    let stage = Stage::new();
+    let starts = [
+        Start::EndsAtOnce,
+        Start::Works,
+        Start::Works,
+        Start::EndsAtOnce,
+    ];
+    stage.threads.plan(starts);
+    let mut viewer = stage.stream.watch();
+    for milliseconds in [500, 1000] {
+        stage.until(|report| report.state == State::Failing).await;
+        let error = stage.stream.error().unwrap();
+        assert!(error.contains("thread ended by itself"), "{error}");
+        assert!(!stage.stream.is_alive());
+        stage.pass(Duration::from_millis(milliseconds)).await;
+    }
+    stage.order(Order::Frame(b"a"));
+    while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
+    assert!(stage.stream.is_alive());
+}
+
+#[tokio::test]
+async fn a_stream_that_can_start_no_thread_rests_when_nobody_watches() {
+    let stage = Stage::new();
+    stage.threads.plan([Start::Refused]);
+    let viewer = stage.stream.watch();
+    stage.until(|report| report.state == State::Failing).await;
+    drop(viewer);
+    stage.pass(Duration::from_millis(500)).await;
+    stage.until(|report| report.state == State::Resting).await;
+    assert!(stage.stream.is_alive());
+    let mut viewer = stage.stream.watch();
+    stage.until(|report| report.state == State::Starting).await;
+    stage.order(Order::Frame(b"a"));
+    assert_eq!(next(&mut viewer).await, "a");
+}
+
+#[tokio::test]
+async fn too_large_pictures_are_left_out_before_any_work() {
+    let mut rules = RULES;
+    rules.capture.max_pixels = 320 * 240 - 1;
+    rules.capture.stall_timeout = Duration::from_secs(5);
+    let stage = Stage::with(rules);
+    let _viewer = stage.stream.watch();
+    let first = Duration::from_secs(10);
+    timeout(PATIENCE, stage.clock.sleeper(first)).await.unwrap();
+    // Coding the second would panic.
+    stage.order(Order::Frame(b"a"));
+    stage.order(Order::Raw(320 * 240));
+    stage.until(|report| report.frames_broken == 2).await;
+    assert_eq!(stage.stream.report().frames_in, 0);
+    stage.clock.advance(first);
+    stage.until(|report| report.state == State::Failing).await;
+    let error = stage.stream.error().unwrap();
+    assert!(
+        error.contains("no whole picture (one is too large: 76800×1 are 0.08 megapixels"),
+        "{error}"
+    );
 }

@@ -23,11 +23,13 @@ impl Watchdog {
         let clock = stop.clock().clone();
         let (deadline, mut watched) = watch::channel(clock.now() + first);
         let task = stop.runtime().spawn(async move {
+            // However this ends, a camera that nobody watches over is opened again.
+            let _token = token.drop_guard();
             loop {
                 let deadline = *watched.borrow_and_update();
                 clock.sleep_until(deadline).await;
                 if *watched.borrow() <= clock.now() {
-                    return token.cancel();
+                    return;
                 }
             }
         });

@@ -1,5 +1,7 @@
 //! For those who watch over the server: whether it lives, and whether it does what it should.
 
+use std::time::Duration;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -7,9 +9,25 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use crate::stream::State as Doing;
 
-/// `GET /healthz`: the server answers.
-pub async fn healthz() -> &'static str {
-    "ok\n"
+/// Changes that take longer to be made, once they are ready, are stuck.
+const LONGEST_CHANGE: Duration = Duration::from_secs(30);
+
+/// `GET /healthz`: the server answers, and all its streams run or could.
+pub async fn healthz(State(app): State<App>) -> Response {
+    let running = app.live.now();
+    let gone = running.streams.iter().filter(|stream| !stream.is_alive());
+    let mut wrong: Vec<_> = gone
+        .map(|stream| format!("a thread of the stream `{}` is gone\n", stream.name()))
+        .collect();
+    let held_up = app.live.changes_held_up();
+    if held_up >= LONGEST_CHANGE {
+        let seconds = held_up.as_secs();
+        wrong.push(format!("a change has held up all others for {seconds} s\n"));
+    }
+    match wrong.as_slice() {
+        [] => "ok\n".into_response(),
+        wrong => (StatusCode::SERVICE_UNAVAILABLE, wrong.concat()).into_response(),
+    }
 }
 
 /// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as it is.

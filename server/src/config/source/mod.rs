@@ -20,10 +20,12 @@ use super::error::Span;
 pub struct SourceConfig {
     /// The driver and its settings. Default: the demo camera.
     pub driver: DriverConfig,
-    /// The most frames per second that are taken, 0.01 to 240; more are dropped before any work. Default: as many as come.
+    /// The most frames per second that are taken, 0.01 to 240; more are dropped before any work. Default: 120.
     pub fps: Option<f64>,
     /// How long a camera may give no frame before it is closed and opened again: 100 ms to 1 h. Default 5 s.
     pub stall_timeout: Duration,
+    /// The most megapixels (millions of pixels) of a picture, 0.01 to 268; larger ones are left out before any work. Default 40.
+    pub max_megapixels: f64,
     /// Where to show what is wrong with it.
     pub span: Span,
 }
@@ -231,8 +233,22 @@ impl SourceConfig {
             driver,
             fps: None,
             stall_timeout: Duration::from_secs(5),
+            max_megapixels: MAX_MEGAPIXELS,
             span: Span::START,
         }
+    }
+
+    /// The most frames per second that are taken. A recording keeps its rate by itself.
+    pub fn most_fps(&self) -> f64 {
+        match self.driver {
+            DriverConfig::Files(_) => f64::INFINITY,
+            _ => self.fps.unwrap_or(MOST_FPS),
+        }
+    }
+
+    /// The most pixels of a picture.
+    pub fn max_pixels(&self) -> u64 {
+        (self.max_megapixels * 1e6).round() as u64
     }
 
     /// The stream that it shares, if it does.
@@ -274,3 +290,7 @@ impl PiCameraConfig {
 const QUALITY: u8 = 85;
 /// Frames per second of a recording.
 const FILES_FPS: f64 = 10.0;
+/// Frames per second that are taken at most where nothing else is said: as many as fast screens show.
+const MOST_FPS: f64 = 120.0;
+/// Megapixels of a picture at most where nothing else is said: what phones' and network cameras' largest sensors give.
+const MAX_MEGAPIXELS: f64 = 40.0;

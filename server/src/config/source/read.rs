@@ -7,7 +7,7 @@ use super::super::fields::{Errors, Fields};
 use super::super::suggest::{hint, list, quote};
 use super::super::yaml::{Content, Node};
 use super::drivers::{read_camera, read_exec, read_files, read_http, read_pi_camera, read_rtsp};
-use super::{DriverConfig, SharedConfig, SharedFrames, SourceConfig};
+use super::{DriverConfig, MAX_MEGAPIXELS, SharedConfig, SharedFrames, SourceConfig};
 
 type Read = fn(&Fields<'_>, Span, &mut Errors) -> Option<DriverConfig>;
 
@@ -19,7 +19,7 @@ struct Driver {
 }
 
 /// Keys that every driver has.
-const COMMON: &[&str] = &["driver", "fps", "stall-timeout"];
+const COMMON: &[&str] = &["driver", "fps", "stall-timeout", "max-megapixels"];
 
 const DRIVERS: &[Driver] = &[
     Driver {
@@ -93,23 +93,36 @@ pub fn read_source(node: &Node, errors: &mut Errors) -> Option<SourceConfig> {
     let keys = [COMMON, driver.keys].concat();
     let owner = format!("the driver `{}`", driver.name);
     let fields = Fields::new(node, &owner, &keys, errors)?;
-    let (fps, stall_timeout) = read_common(&fields, errors);
+    let common = read_common(&fields, errors);
     let read = (driver.read)(&fields, name.span, errors)?;
     let is_recording = matches!(read, DriverConfig::Files(_));
     Some(SourceConfig {
         driver: read,
         // A recording has no rate but this one.
-        fps: fps.filter(|_| !is_recording),
-        stall_timeout,
+        fps: common.fps.filter(|_| !is_recording),
+        stall_timeout: common.stall_timeout,
+        max_megapixels: common.max_megapixels,
         span: span_of(&fields, &["path", "url", "command", "device"], name.span),
     })
 }
 
-fn read_common(fields: &Fields<'_>, errors: &mut Errors) -> (Option<f64>, Duration) {
+/// The values of the keys that every driver has.
+struct Common {
+    fps: Option<f64>,
+    stall_timeout: Duration,
+    max_megapixels: f64,
+}
+
+fn read_common(fields: &Fields<'_>, errors: &mut Errors) -> Common {
     let range = Duration::from_millis(100)..=Duration::from_secs(60 * 60);
     let stall = fields.duration("stall-timeout", range, errors);
-    let fps = fields.number("fps", 0.01..=240.0, errors);
-    (fps, stall.unwrap_or(Duration::from_secs(5)))
+    // Up to 16384 a side, as everywhere.
+    let max_megapixels = fields.number("max-megapixels", 0.01..=268.0, errors);
+    Common {
+        fps: fields.number("fps", 0.01..=240.0, errors),
+        stall_timeout: stall.unwrap_or(Duration::from_secs(5)),
+        max_megapixels: max_megapixels.unwrap_or(MAX_MEGAPIXELS),
+    }
 }
 
 fn span_of(fields: &Fields<'_>, keys: &[&str], default: Span) -> Span {
@@ -136,14 +149,14 @@ fn find_driver(node: &Node, errors: &mut Errors) -> Option<&'static Driver> {
 }
 
 fn read_shared(node: &Node, errors: &mut Errors) -> Option<SourceConfig> {
-    let keys = ["stream", "frames", "fps", "stall-timeout"];
+    let keys = ["stream", "frames", "fps", "stall-timeout", "max-megapixels"];
     let fields = Fields::new(node, "a source that is another stream", &keys, errors)?;
     let frames = [
         ("unfiltered", SharedFrames::Unfiltered),
         ("filtered", SharedFrames::Filtered),
     ];
     let frames = fields.choice("frames", &frames, errors);
-    let (fps, stall_timeout) = read_common(&fields, errors);
+    let common = read_common(&fields, errors);
     let Some(name) = fields.get("stream") else {
         let message = "`stream`: expected the name of another stream";
         errors.add(fields.span(), message);
@@ -154,8 +167,9 @@ fn read_shared(node: &Node, errors: &mut Errors) -> Option<SourceConfig> {
             name: fields.text("stream", errors)?.to_owned(),
             frames: frames.unwrap_or_default(),
         }),
-        fps,
-        stall_timeout,
+        fps: common.fps,
+        stall_timeout: common.stall_timeout,
+        max_megapixels: common.max_megapixels,
         span: name.span,
     })
 }

@@ -29,14 +29,19 @@ const VGA: Size = Size {
 
 #[test]
 fn what_all_have() {
-    let read = source("driver: demo, fps: 2.5, stall-timeout: 90s");
-    assert_eq!(read.fps, Some(2.5));
+    let read = source("driver: demo, fps: 2.5, stall-timeout: 90s, max-megapixels: 0.5");
+    assert_eq!((read.fps, read.most_fps()), (Some(2.5), 2.5));
+    assert_eq!(read.max_pixels(), 500_000);
     assert_eq!(read.stall_timeout, Duration::from_secs(90));
     let plain = source("driver: demo");
     assert_eq!(
         (plain.fps, plain.stall_timeout),
         (None, Duration::from_secs(5))
     );
+    assert_eq!((plain.most_fps(), plain.max_pixels()), (120.0, 40_000_000));
+    let shared =
+        parse("streams: { a: {}, s: { source: { stream: a, max-megapixels: 2 } } }").unwrap();
+    assert_eq!(shared.streams[1].source.max_pixels(), 2_000_000);
 }
 
 #[test]
@@ -101,7 +106,7 @@ fn every_driver_with_all_its_settings() {
 
 #[test]
 fn mistakes_are_told() {
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 13] = [
         (
             "driver: camera, size: 640*480",
             &["`size`: expected a size such as `1280x720`, up to 16384 a side, found `640*480`"],
@@ -157,6 +162,10 @@ fn mistakes_are_told() {
         (
             "driver: demo, stall-timeout: 1ms",
             &["`stall-timeout`: expected 100ms to 1h, found the text `1ms`"],
+        ),
+        (
+            "driver: demo, max-megapixels: 0",
+            &["`max-megapixels`: expected a number from 0.01 to 268, found `0`"],
         ),
     ];
     for (settings, expected) in cases {

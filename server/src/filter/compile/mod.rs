@@ -12,7 +12,7 @@ pub mod worker;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::Semaphore;
 
@@ -22,6 +22,7 @@ pub use cache::Entry;
 use child::Phase;
 
 use super::{Digest, Engine, Kind, Module};
+use crate::sync::IgnorePoison;
 
 /// Child processes at once, at least and at most: one module that takes its whole time must not keep all others waiting.
 const CHILDREN: (usize, usize) = (2, 4);
@@ -141,10 +142,7 @@ impl Compiler {
     }
 
     fn modules(&self) -> std::sync::MutexGuard<'_, Modules> {
-        self.0
-            .modules
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.modules.lock().ignore_poison()
     }
 
     fn forget_lock(&self, digest: &Digest, lock: Arc<tokio::sync::Mutex<()>>) {

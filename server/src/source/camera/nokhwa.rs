@@ -162,7 +162,10 @@ impl Camera for OpenCamera {
             CameraFormat::Mjpeg => Picture::Coded(cut(frame.buffer())),
             _ => {
                 let (layout, quality) = (&self.layout, self.quality);
-                Picture::Raw(Box::new(move || encode(frame.buffer(), layout, quality)))
+                Picture::Raw {
+                    size: layout.size,
+                    code: Box::new(move || encode(frame.buffer(), layout, quality)),
+                }
             }
         };
         Ok(Some(Capture {

@@ -286,7 +286,10 @@ impl Camera for OpenCamera {
             Picture::Coded(cut(used))
         } else {
             let (layout, quality) = (&self.layout, self.quality);
-            Picture::Raw(Box::new(move || encode(used, layout, quality)))
+            Picture::Raw {
+                size: layout.size,
+                code: Box::new(move || encode(used, layout, quality)),
+            }
         };
         Ok(Some(Capture {
             picture,

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
+use crate::sync::IgnorePoison;
 
 /// Wrong tokens that cost nothing: people mistype.
 const FREE: u32 = 5;
@@ -35,7 +36,7 @@ impl Throttle {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
-        self.failures.lock().expect("no panic while it is held")
+        self.failures.lock().ignore_poison()
     }
 
     /// How long `peer` must wait, if it must.

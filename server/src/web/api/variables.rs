@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::{Answer, fresh, parse};
+use crate::variables::Refusal;
 
 const NAME_CHARS: usize = 64;
 const TEXT_CHARS: usize = 500;
@@ -83,6 +84,10 @@ fn unknown(name: &str) -> ProblemDetails {
     ProblemDetails::not_found(format!("no variable is called `{name}`"))
 }
 
+fn conflict(refusal: &Refusal) -> ProblemDetails {
+    ProblemDetails::new(StatusCode::CONFLICT, refusal.to_string())
+}
+
 /// Gives it a text, for a while or for good.
 #[utoipa::path(
     put,
@@ -94,7 +99,7 @@ fn unknown(name: &str) -> ProblemDetails {
     responses(
         (status = NO_CONTENT, description = "It has that text"),
         (status = BAD_REQUEST, description = "The name or the body is wrong", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "There are too many variables", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "There are too many variables, or the server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
     ),
     security(("admin" = [])),
 )]
@@ -123,12 +128,8 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
         }
     };
     let end = ttl.map(|ttl| app.clock.now() + ttl);
-    if !app.live.variables().try_set(&name, &text, end) {
-        return Err(ProblemDetails::new(
-            StatusCode::CONFLICT,
-            "there are too many variables; remove some first",
-        ));
-    }
+    let set = app.live.variables().set(&name, &text, end);
+    set.map_err(|refusal| conflict(&refusal))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -142,11 +143,13 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
     responses(
         (status = NO_CONTENT, description = "It is forgotten"),
         (status = NOT_FOUND, description = "No such variable", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
     ),
     security(("admin" = [])),
 )]
 pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
-    match app.live.variables().remove(&name) {
+    let removed = app.live.variables().remove(&name);
+    match removed.map_err(|refusal| conflict(&refusal))? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
         false => Err(unknown(&name)),
     }

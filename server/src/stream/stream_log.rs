@@ -1,0 +1,105 @@
+//! What the log says of a stream's failures: when they start, summed up once a minute, and when they end.
+
+use std::sync::{Mutex, MutexGuard};
+use std::time::Instant;
+
+use crate::log::recurring::Recurring;
+use crate::sync::IgnorePoison;
+
+/// Tells of one stream. Kept over its camera's openings and its threads, so that what flaps is told of as one.
+pub struct StreamLog {
+    stream: String,
+    failures: Mutex<Failures>,
+}
+
+#[derive(Default)]
+struct Failures {
+    camera: Recurring,
+    pictures: Recurring,
+    chain: Recurring,
+    threads: Recurring,
+}
+
+impl StreamLog {
+    /// The log of the stream called `stream`.
+    pub fn new(stream: &str) -> Self {
+        Self {
+            stream: stream.to_owned(),
+            failures: Mutex::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Failures> {
+        self.failures.lock().ignore_poison()
+    }
+
+    /// The camera failed.
+    pub fn camera_failed(&self, now: Instant, why: &str) {
+        let notice = self.lock().camera.failed(now);
+        if let Some(notice) = notice {
+            let stream = &self.stream;
+            let why = notice.word(&format!("the camera fails: {why}"));
+            tracing::warn!(stream, "{why}");
+        }
+    }
+
+    /// The camera gave a whole picture.
+    pub fn picture_came(&self, now: Instant) {
+        let mut failures = self.lock();
+        let (camera, pictures) = (failures.camera.worked(now), failures.pictures.worked(now));
+        drop(failures);
+        let stream = &self.stream;
+        if let Some(recovery) = camera {
+            let failures = recovery.failures;
+            tracing::info!(stream, failures, "the camera gives pictures again");
+        }
+        if let Some(recovery) = pictures {
+            let left_out = recovery.failures;
+            tracing::info!(stream, left_out, "the camera's pictures are whole again");
+        }
+    }
+
+    /// A picture of the camera was left out.
+    pub fn picture_left_out(&self, now: Instant, why: &str) {
+        let notice = self.lock().pictures.failed(now);
+        if let Some(notice) = notice {
+            let stream = &self.stream;
+            let why = format!("a picture of the camera {why}; such are left out");
+            tracing::warn!(stream, "{}", notice.word(&why));
+        }
+    }
+
+    /// A frame was lost in the chain.
+    pub fn frame_dropped(&self, now: Instant, why: &str) {
+        let notice = self.lock().chain.failed(now);
+        if let Some(notice) = notice {
+            let stream = &self.stream;
+            let why = notice.word(&format!("frames are dropped: {why}"));
+            tracing::warn!(stream, "{why}");
+        }
+    }
+
+    /// A frame came out of the chain.
+    pub fn frame_came_out(&self, now: Instant) {
+        let mut failures = self.lock();
+        let (chain, threads) = (failures.chain.worked(now), failures.threads.worked(now));
+        drop(failures);
+        let stream = &self.stream;
+        if let Some(recovery) = chain {
+            let dropped = recovery.failures;
+            tracing::info!(stream, dropped, "frames come through again");
+        }
+        if let Some(recovery) = threads {
+            tracing::info!(stream, "the stream {recovery}");
+        }
+    }
+
+    /// A thread broke down or could not be started.
+    pub fn broke_down(&self, now: Instant, why: &str) {
+        let notice = self.lock().threads.failed(now);
+        if let Some(notice) = notice {
+            let stream = &self.stream;
+            tracing::error!(stream, "{}", notice.word(why));
+        }
+    }
+}
