@@ -13,6 +13,7 @@ use crate::filter::contract::{FrameInfo, Image, ImageRef};
 use crate::filter::{
     CallError, Engine, Kind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
+use crate::secret::mask_foreign;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -258,7 +259,9 @@ impl Step {
     }
 
     fn tell(&self, why: &str) {
-        if self.stats.failed(why) {
+        // The filter's own words may quote its settings.
+        let why = mask_foreign(why);
+        if self.stats.failed(&why) {
             let fate = match self.config.on_error {
                 OnError::Bypass => "frames go on without it",
                 OnError::Drop => "frames are dropped",
@@ -268,7 +271,7 @@ impl Step {
                 stream: self.stream.clone(),
                 step: self.id,
                 filter: self.name().to_owned(),
-                error: why.to_owned(),
+                error: why,
             });
         }
     }

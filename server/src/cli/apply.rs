@@ -15,6 +15,7 @@ use super::{ApplyArgs, Failure, build_chain, start_engine};
 use crate::chain::{self, Chain, Loader, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
 use crate::events::Events;
+use crate::secret::mask;
 use crate::source::files;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
@@ -38,7 +39,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     }
     totals.print(args.json);
     for failure in &totals.failures {
-        eprintln!("{failure}");
+        eprintln!("{}", mask(failure));
     }
     match totals.failures.len() {
         0 => Ok(()),

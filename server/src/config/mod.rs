@@ -12,6 +12,7 @@ mod excerpt;
 mod fields;
 mod gpio;
 mod help;
+mod hidden;
 mod lines;
 mod load;
 mod model;
@@ -36,6 +37,7 @@ pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use model::{AdminToken, FilterRef, OnError, Pipeline, StepConfig, StreamConfig};
 pub use read::{STEP_KEYS, STREAM_KEYS, parse_listen};
+pub use settings::shown;
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, HttpConfig,
     Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size, SourceConfig,

@@ -12,6 +12,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::contract::Level;
 use crate::log::{FloodGate, LINE_CHARS, PERIOD, shorten};
+use crate::secret::mask_foreign;
 
 /// The log of one step. Clones share the flood gate.
 #[derive(Clone)]
@@ -40,7 +41,7 @@ impl StepLog {
         let Some(is_last) = admitted else {
             return;
         };
-        let message = shorten(message);
+        let message = shorten(&mask_foreign(message));
         match level {
             Level::Debug => tracing::debug!(filter, "{message}"),
             Level::Info => tracing::info!(filter, "{message}"),

@@ -27,6 +27,7 @@ pub use workshop::{Checked, Equip, Workshop};
 
 use crate::config::{ConfigError, Pipeline};
 use crate::events::{Event, Events};
+use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
 use report::Reloads;
@@ -54,7 +55,7 @@ pub struct Running {
     /// The streams, in the file's order.
     pub streams: Arc<[Arc<Stream>]>,
     /// What proves that somebody may change the pipeline; nobody may if there is none.
-    pub admin_token: Option<Arc<str>>,
+    pub admin_token: Option<SecretText>,
 }
 
 impl Running {

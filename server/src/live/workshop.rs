@@ -15,6 +15,7 @@ use crate::config::{
 };
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLamps;
+use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Equipment, Rules, Shared, Stream};
 use crate::variables::Variables;
@@ -51,7 +52,7 @@ struct Station {
 pub struct Checked {
     pipeline: Pipeline,
     planned: Vec<Planned>,
-    admin_token: Option<Arc<str>>,
+    admin_token: Option<SecretText>,
 }
 
 /// What has changed.
@@ -362,14 +363,14 @@ fn rules(config: &StreamConfig) -> Rules {
     }
 }
 
-fn read_token(pipeline: &Pipeline) -> Result<Option<Arc<str>>, ConfigError> {
+fn read_token(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigError> {
     let Some(token) = &pipeline.admin_token else {
         return Ok(None);
     };
     let revealed = token.secret.reveal(&pipeline.folder);
-    let revealed = revealed.and_then(|text| match text.trim() {
+    let revealed = revealed.and_then(|text| match text.expose().trim() {
         "" => Err("it is empty".to_owned()),
-        text => Ok(Arc::from(text)),
+        text => Ok(SecretText::new(text)),
     });
     let wrong = |why| Diagnostic::new(token.span, format!("`admin-token`: {why}"));
     revealed

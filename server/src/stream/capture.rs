@@ -9,6 +9,7 @@ use super::watchdog::Watchdog;
 use crate::chain::RawFrame;
 use crate::clock::Stop;
 use crate::jpeg::complete;
+use crate::secret::mask;
 use crate::source::{Camera, Capture, Ceiling, Picture, Source, SourceError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -68,8 +69,9 @@ impl Capturing<'_> {
                     self.stop.wait_for(std::future::pending::<()>());
                     return;
                 }
-                Err(error) => {
-                    if self.status.fail_camera(&error.0) {
+                Err(SourceError(error)) => {
+                    let error = mask(&error);
+                    if self.status.fail_camera(&error) {
                         tracing::warn!(stream, "the camera fails: {error}");
                     }
                     if reel.frames > 0 {

@@ -1,6 +1,6 @@
 //! For those who watch over the server: whether it lives, and whether it does what it should.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
@@ -13,7 +13,7 @@ pub async fn healthz() -> &'static str {
 }
 
 /// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as it is.
-pub async fn readyz(State(app): State<App>) -> Response {
+pub async fn readyz(State(app): State<App>, request: Request) -> Response {
     let running = app.live.now();
     let failing = running
         .streams
@@ -25,8 +25,12 @@ pub async fn readyz(State(app): State<App>) -> Response {
             format!("the stream `{}` fails: {why}", stream.name())
         })
         .collect();
-    if let Some(error) = app.live.report().error {
-        wrong.push(format!("the pipeline file is wrong: {}", error.message));
+    match app.live.report().error {
+        Some(error) if app.is_admin(&request) => {
+            wrong.push(format!("the pipeline file is wrong: {}", error.message));
+        }
+        Some(error) => wrong.push(error.places_only().message),
+        None => {}
     }
     match wrong.as_slice() {
         [] => "ready\n".into_response(),
