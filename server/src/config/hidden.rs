@@ -30,6 +30,11 @@ pub fn is_like_a_secret(name: &str) -> bool {
     is_secret_name(name) || suggest(name, NAMES).is_some()
 }
 
+/// Longer lines are hidden altogether.
+const LINE_BYTES: usize = 10_000;
+/// The most values that are looked for beside their own places.
+const VALUES: usize = 100;
+
 /// What is hidden of a file.
 pub struct Hidden {
     /// The values of secrets, as far as the file is YAML.
@@ -52,6 +57,7 @@ impl Hidden {
         let is_yaml = walk.document().is_some() && is_text;
         walk.values.sort_unstable();
         walk.values.dedup();
+        walk.values.truncate(VALUES);
         Self {
             spans: walk.spans,
             values: walk.values,
@@ -83,6 +89,9 @@ impl Hidden {
 
     /// What is hidden of the line of this number, in bytes, sorted and apart.
     fn of_line(&self, line: &str, number: usize) -> Vec<Range<usize>> {
+        if line.len() > LINE_BYTES {
+            return std::iter::once(0..line.len()).collect();
+        }
         let mut hidden = written(line, Until::Word);
         hidden.extend(
             self.spans
@@ -243,6 +252,9 @@ fn suspect<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<Range<usize>>> {
     // others.
     let mut open: Option<(usize, bool)> = None;
     let hide = |line: &str| {
+        if line.len() > LINE_BYTES {
+            return Vec::new();
+        }
         let indent = line.len() - line.trim_start().len();
         if let Some((least, has_any)) = open {
             let is_its_own = is_key(line) && (indent <= least || !has_any);

@@ -31,6 +31,9 @@ const PARAMETER_NAMES: &[&str] = &[
 /// Options of commands whose value is a login, `user:password`.
 const LOGIN_OPTIONS: &[&str] = &["u", "user", "proxyuser", "login", "U"];
 
+/// The most bytes of a login with quotes or spaces in it.
+const LOGIN_BYTES: usize = 256;
+
 /// How far a value goes that has no quotes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Until {
@@ -62,57 +65,71 @@ fn is_edge(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\u{1b}')
 }
 
-/// Adds the users and passwords of the addresses in `text`, from behind `//` to `@`.
+/// Adds the users and passwords of the addresses in `text`, from behind `//` to the word's last `@`.
 pub fn logins(text: &str, found: &mut Vec<Range<usize>>) {
-    for (at, _) in text.match_indices('@') {
-        if let Some(start) = login_start(&text[..at]) {
-            found.push(start..at);
+    let mut start = 0;
+    for word in text.split_inclusive(is_edge) {
+        if let Some(at) = word.rfind('@') {
+            let login = login_in(&word[..at]).map(|login| start + login);
+            let login = login.or_else(|| login_before(text, start, start + at));
+            found.extend(login.map(|login| login..start + at));
         }
+        start += word.len();
     }
 }
 
-fn login_start(before: &str) -> Option<usize> {
-    let edge = before.char_indices().rfind(|(_, c)| is_edge(*c));
-    let start = edge.map_or(0, |(at, c)| at + c.len_utf8());
-    let word = &before[start..];
-    if word.is_empty() {
-        return None;
+/// Where the login starts in the part of a word before its `@`.
+fn login_in(word: &str) -> Option<usize> {
+    match word.find(":/") {
+        Some(colon) => Some(word.len() - word[colon + 1..].trim_start_matches('/').len()),
+        None => word.contains(':').then_some(0),
     }
-    if let Some(slashes) = word.find(":/") {
-        let rest = &word[slashes + 1..];
-        return Some(start + slashes + 1 + (rest.len() - rest.trim_start_matches('/').len()));
+}
+
+/// Where the login starts that ends at `end` in the word at `word`, if there is a quote or a space in it.
+fn login_before(text: &str, word: usize, end: usize) -> Option<usize> {
+    // Nobody's login is longer, and looking back farther from each word would take long.
+    let mut least = word.saturating_sub(LOGIN_BYTES);
+    while !text.is_char_boundary(least) {
+        least += 1;
     }
-    if word.contains(':') {
-        return Some(start);
-    }
-    // A password may have a quote or a space in it.
-    let slashes = before.rfind(":/")? + 1;
-    let login = before[slashes..].trim_start_matches('/');
-    let start = before.len() - login.len();
-    let is_one = !login.contains(['/', '"', '`', '\n', '\u{1b}']);
+    let before = &text[least..end];
+    let colon = before.rfind(":/")?;
+    let login = before[colon + 1..].trim_start_matches('/');
+    let is_one = word < end && !login.contains(['/', '"', '`', '\n', '\u{1b}']);
     let first = login.split_whitespace().next().unwrap_or_default();
     let is_port = |(_, port): (&str, &str)| port.chars().all(|c| c.is_ascii_digit());
     let has_password = first.split_once(':').is_some_and(|it| !is_port(it));
-    (is_one && (has_password || !login.contains(char::is_whitespace))).then_some(start)
+    let is_login = is_one && (has_password || !login.contains(char::is_whitespace));
+    is_login.then_some(end - login.len())
 }
 
 /// Adds the values of addresses' parameters that are called like secrets.
 pub fn queries(text: &str, found: &mut Vec<Range<usize>>) {
+    let mut done = 0;
     for (at, _) in text.match_indices('=') {
+        if at < done {
+            continue;
+        }
         let is_named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '%');
         let name = &text[text[..at].trim_end_matches(is_named).len()..at];
         let starts = text[..at - name.len()].ends_with(['?', '&', ';', '#']);
         if starts && is_secret_parameter(name) {
             let value = &text[at + 1..];
             let end = value.find(|c| is_edge(c) || matches!(c, '&' | '#'));
-            found.push(at + 1..at + 1 + end.unwrap_or(value.len()));
+            done = at + 1 + end.unwrap_or(value.len());
+            found.push(at + 1..done);
         }
     }
 }
 
 /// Adds the values of `name: value` and `name=value` whose name is a secret's.
 pub fn settings(text: &str, until: Until, found: &mut Vec<Range<usize>>) {
+    let mut done = 0;
     for (at, _) in text.match_indices([':', '=']) {
+        if at < done {
+            continue;
+        }
         let before = text[..at].trim_end();
         let before = before.strip_suffix(['"', '\'', '`']).unwrap_or(before);
         let is_named = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
@@ -128,7 +145,9 @@ pub fn settings(text: &str, until: Until, found: &mut Vec<Range<usize>>) {
             let is_header = ["authorization", "cookie"]
                 .iter()
                 .any(|it| plain(name).contains(it));
-            found.push(value_range(value, start, until, is_header));
+            let range = value_range(value, start, until, is_header);
+            done = range.end;
+            found.push(range);
         }
     }
 }

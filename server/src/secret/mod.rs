@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_say() {
+    fn what_somebody_wrote() {
         for (text, masked) in [
             ("wrong password: hunter2", "wrong password: ***"),
             ("token=\"hunter 2\" x", "token=\"***\" x"),
@@ -206,7 +206,7 @@ mod tests {
                 "401 Unauthorized (authorization failed)",
             ),
         ] {
-            assert_eq!(mask_foreign(text), masked);
+            assert_eq!(mask_written(text), masked);
         }
         // The server's own words name settings.
         let own = "`password`: expected a text";
