@@ -135,9 +135,10 @@ pub fn flags() -> i32 {
 /// Whether opening failed since sockets and some devices can't be opened (`ENXIO`).
 pub fn is_none_that_opens(error: &io::Error) -> bool {
     #[cfg(unix)]
-    return error.raw_os_error() == Some(rustix::io::Errno::NXIO.raw_os_error());
+    let code = Some(rustix::io::Errno::NXIO.raw_os_error());
     #[cfg(not(unix))]
-    return error.kind() == ErrorKind::Unsupported;
+    let code = None;
+    code.is_some() && error.raw_os_error() == code
 }
 
 /// The reason where opening failed since something else lies there: a socket, or a folder (on Windows).

@@ -11,7 +11,9 @@ use saphyr_parser::{Event, Parser, Span as ParserSpan, StrInput};
 use super::error::Span;
 use super::excerpt;
 use super::suggest::suggest;
-use crate::secret::{MASK, Until, find_word, is_secret_name, merge, names_a_place, written};
+use crate::secret::{
+    MASK, Until, find_word, is_reference, is_secret_name, merge, names_a_place, written,
+};
 
 /// Names that a slip of the pen may have become another of.
 const NAMES: [&str; 6] = [
@@ -259,7 +261,7 @@ fn suspect<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<Range<usize>>> {
         if let Some((least, has_any)) = open {
             let is_its_own = is_key(line) && (indent <= least || !has_any);
             if !is_its_own {
-                return vec![indent..line.len()];
+                return std::iter::once(indent..line.len()).collect();
             }
             open = None;
         }
@@ -269,7 +271,11 @@ fn suspect<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<Range<usize>>> {
         };
         let text = line[value..].trim_start();
         open = Some((name, text.starts_with(['|', '>', '"', '\'', '&', '!'])));
-        written(line, Until::End)
+        let mut hidden = written(line, Until::End);
+        if !is_reference(text) {
+            hidden.push(line.len() - text.len()..line.len());
+        }
+        hidden
     };
     lines.map(hide).collect()
 }
@@ -361,6 +367,7 @@ mod tests {
             "user: \"me\nx:\n  password: hunter2\nurl: y",
             "tokn: hunter2, hunter3\nurl: [",
             "{ user: me, password: hunter2, hunter3\nurl: x",
+            "x: [\n  pasword: \"hunter2 hunter3\nurl: x",
         ] {
             let masked = masked(text);
             assert!(

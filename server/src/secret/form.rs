@@ -167,7 +167,7 @@ fn value_range(value: &str, start: usize, until: Until, is_header: bool) -> Rang
 }
 
 /// Whether a value says where the secret stands, `{ env: NAME }` or `{ file: PATH }`, which may be shown.
-fn is_reference(value: &str) -> bool {
+pub fn is_reference(value: &str) -> bool {
     let inner = value
         .strip_prefix('{')
         .and_then(|rest| rest.split_once('}'));
