@@ -18,6 +18,17 @@ export async function get(target) {
   return answer(await fetch(target, { signal: AbortSignal.timeout(PATIENCE_MS) }));
 }
 
+/** The admin token, if it was asked for. */
+export function knownToken() {
+  return localStorage.getItem(TOKEN);
+}
+
+/** The same with the admin token, if it is known, to whom more is shown. */
+export async function getAsAdmin(target) {
+  const headers = knownToken() ? { Authorization: `Bearer ${knownToken()}` } : {};
+  return answer(await fetch(target, { headers, signal: AbortSignal.timeout(PATIENCE_MS) }));
+}
+
 /** Asks for a change. `body` is JSON, or a file. */
 export async function change(method, target, body) {
   let wrong = "";

@@ -1,6 +1,6 @@
 // The page: asks the server what its streams are doing, and keeps a card for each.
 
-import { get } from "./api.js";
+import { get, getAsAdmin, knownToken } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
 import { advise } from "./dom.js";
@@ -87,11 +87,27 @@ function showFile() {
   waiting.textContent = `Restart the server for the change of ${pipeline.needs_restart.join(" and ")}.`;
 }
 
+let explanation = { of: null, error: null };
+
+/** With what is wrong in the pipeline file, which is shown to the admin only. Asked for once for each error and token, so that
+ * a token that is no longer right is not sent again and again. */
+async function explained(pipeline) {
+  if (!pipeline.error || !knownToken()) {
+    return pipeline;
+  }
+  const of = `${pipeline.failed_reloads} ${knownToken()}`;
+  if (explanation.of !== of) {
+    explanation = { of, error: null };
+    explanation.error = (await getAsAdmin("/api/pipeline")).error;
+  }
+  return { ...pipeline, error: explanation.error ?? pipeline.error };
+}
+
 async function poll() {
   try {
     const answers = await Promise.all([get("/api/streams"), get("/api/pipeline"), get("/api/access")]);
     reports = answers[0].streams;
-    pipeline = answers[1];
+    pipeline = await explained(answers[1]);
     access = answers[2].changing;
     show();
     setConnected(true);

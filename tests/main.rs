@@ -7,6 +7,8 @@ mod api;
 mod cli;
 #[cfg(unix)]
 mod commands;
+#[cfg(unix)]
+mod files;
 mod filters;
 mod gpio;
 mod hostile;
@@ -16,6 +18,8 @@ mod network_cameras;
 mod page;
 mod reload;
 mod rtsp;
+#[cfg(unix)]
+mod secrets;
 mod serving;
 mod sources;
 mod viewers;

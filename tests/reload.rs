@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::support::hostile::{UNCHANGED, overlay};
 use crate::support::picture::{decode, is_near, jpeg, mean, numbered, png};
-use crate::support::server::Server;
+use crate::support::server::{Server, until};
 use crate::support::{Folder, repository};
 
 const RED: [u8; 4] = [255, 0, 0, 255];
@@ -64,6 +64,7 @@ fn pipeline(filters: &str) -> String {
     source: {{ driver: files, path: 'f*.jpg', fps: 20 }}
     filters: {filters}
   other: {{ source: {{ driver: demo }}, filters: [{{ use: timestamp }}] }}
+admin-token: {{ env: TEST_TOKEN }}
 "
     )
 }
@@ -102,12 +103,13 @@ fn until_corner(server: &Server, colour: [u8; 4]) {
     panic!("never {wanted:?}, but {:?}", corner(server));
 }
 
+/// As the admin sees it, who is told what is wrong.
 fn reloads(server: &Server) -> Value {
-    server.get("/api/pipeline").json()
+    server.change_by("GET", "/api/pipeline", b"").json()
 }
 
 fn until_reload(server: &Server, condition: impl Fn(&Value) -> bool) -> Value {
-    server.until_get("/api/pipeline", condition)
+    until(|| reloads(server), condition)
 }
 
 fn until_error(server: &Server, words: &str) {

@@ -167,7 +167,8 @@ impl Drop for Server {
     }
 }
 
-fn until(look: impl Fn() -> Value, condition: impl Fn(&Value) -> bool) -> Value {
+/// Looks until `condition` holds, and gives what is seen then.
+pub fn until(look: impl Fn() -> Value, condition: impl Fn(&Value) -> bool) -> Value {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
         let seen = look();

@@ -12,6 +12,7 @@ use super::{Chain, Placed, Rearrangement, Step, StepStatus};
 use crate::clock::Clock;
 use crate::config::{self, Diagnostic, Pipeline, StepConfig, StreamConfig};
 use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings};
+use crate::secret::mask_foreign;
 
 /// A chain that is ready to become another, or a new one.
 pub struct Planned {
@@ -191,10 +192,14 @@ fn start_step(
 /// An asset that could not be read is shown where it is named; all else where the filter's words point.
 fn start_errors(step: &StepConfig, name: &str, error: &StartError) -> Vec<Diagnostic> {
     if error.assets.is_empty() {
-        return vec![step.error_from_filter(&error.message, format!("`{name}`: {error}"))];
+        let message = mask_foreign(&format!("{error}"));
+        return vec![step.error_from_filter(&error.message, format!("`{name}`: {message}"))];
     }
     let at = |failure: &crate::filter::AssetFailure| {
-        let message = format!("`{name}` can't read its file: {}", failure.reason);
+        let message = format!(
+            "`{name}` can't read its file: {}",
+            mask_foreign(&failure.reason)
+        );
         step.error_at_text(&failure.name, message)
     };
     error.assets.iter().map(at).collect()

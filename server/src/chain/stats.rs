@@ -74,7 +74,7 @@ pub struct StepReport {
     pub state: StepState,
     /// Whether it is switched on.
     pub enabled: bool,
-    /// The filter's settings, as pipeline.yaml has them.
+    /// The filter's settings, as pipeline.yaml has them; passwords, tokens and logins in addresses as `***`.
     pub settings: Value,
     /// What happens to a frame when it fails.
     pub on_error: OnError,
@@ -182,7 +182,7 @@ impl StepStats {
                 (true, false) => StepState::Running,
             },
             enabled: config.enabled,
-            settings: config.settings().clone(),
+            settings: config.shown_settings(),
             on_error: config.on_error,
             time_limit_seconds: config.time_limit.as_secs_f64(),
             memory_limit_bytes: config.memory_limit,

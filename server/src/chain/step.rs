@@ -14,6 +14,7 @@ use crate::filter::{
     CallError, Engine, Kind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
 use crate::panics::catch;
+use crate::secret::mask_foreign;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
@@ -279,6 +280,8 @@ impl Step {
     }
 
     fn tell(&self, why: &str, now: Instant) {
+        // The filter's own words may quote its settings.
+        let why = &*mask_foreign(why);
         let Some(notice) = self.stats.failed(why, now) else {
             return;
         };

@@ -13,6 +13,7 @@ use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
 use crate::jpeg::{Header, check_size};
+use crate::secret::mask;
 use crate::source::files;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
@@ -35,7 +36,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     }
     totals.print(args.json);
     for failure in &totals.failures {
-        eprintln!("{failure}");
+        eprintln!("{}", mask(failure));
     }
     match totals.failures.len() {
         0 => Ok(()),

@@ -7,6 +7,7 @@ mod filters;
 mod serve;
 
 use std::fmt::Display;
+use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -25,6 +26,7 @@ use crate::events::Events;
 use crate::filter::compile::worker;
 use crate::filter::{CompileCache, Compiler, Engine};
 use crate::panics;
+use crate::secret::mask;
 use crate::source;
 use crate::variables::Variables;
 
@@ -165,7 +167,10 @@ impl From<ConfigError> for Failure {
 
 /// Runs the command that the process was started with.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error),
+    };
     if let Some(Command::FilterWorker(work)) = &cli.command {
         return match work {
             FilterWork::Compile { code } => worker::compile(code),
@@ -192,21 +197,55 @@ pub fn run() -> ExitCode {
 }
 
 fn fail(why: impl Display, code: u8) -> ExitCode {
-    eprintln!("{why}");
+    eprintln!("{}", mask(&why.to_string()));
     ExitCode::from(code)
+}
+
+/// Says what is wrong with the command line, which may hold an address with a login; or what was asked for, such as the help.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let is_error = error.use_stderr();
+    let is_terminal = if is_error {
+        std::io::stderr().is_terminal()
+    } else {
+        std::io::stdout().is_terminal()
+    };
+    let text = error.render();
+    let text = match is_terminal {
+        true => mask(&text.ansi().to_string()),
+        false => mask(&text.to_string()),
+    };
+    if is_error {
+        eprint!("{text}");
+    } else {
+        print!("{text}");
+    }
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 fn start_log(format: LogFormat) {
     let filter = EnvFilter::try_from_env("MATTEBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(|| MaskedLog)
         .with_target(false);
     match format {
         LogFormat::Json => log.json().flatten_event(true).init(),
-        LogFormat::Human => log
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .init(),
+        LogFormat::Human => log.with_ansi(std::io::stderr().is_terminal()).init(),
+    }
+}
+
+/// Standard error without secrets, whichever library a line comes from. Each line is written at once.
+struct MaskedLog;
+
+impl Write for MaskedLog {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        let masked = mask(&String::from_utf8_lossy(line));
+        std::io::stderr().write_all(masked.as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
     }
 }
 

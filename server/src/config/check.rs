@@ -10,6 +10,7 @@ use super::error::Diagnostic;
 use super::model::StepConfig;
 use super::schema_cost;
 use super::schema_words::{choices, expected, keys};
+use super::settings::shown;
 use super::settings_schema::SettingsSchema;
 use super::suggest::{enumerate, hint, one_of, quote};
 use crate::panics::catch;
@@ -88,8 +89,14 @@ impl<'a> Checker<'a> {
             known => hint(key, known.iter().map(String::as_str)),
         };
         let owner = self.owner(path);
-        let message = format!("{} is not a setting of {owner}{hint}", quote(key));
         let place = self.step.with.place(path);
+        let is_hidden = place.as_ref().is_some_and(|place| place.value.is_secret);
+        let name = if is_hidden {
+            "a key".to_owned()
+        } else {
+            quote(key)
+        };
+        let message = format!("{name} is not a setting of {owner}{hint}");
         let entry = place.and_then(|place| place.value.entry(key));
         match entry {
             Some((key, _)) => self.add(Diagnostic::new(key.span, message)),
@@ -159,9 +166,10 @@ impl<'a> Checker<'a> {
         let place = self.step.with.place(path);
         let found = match &place {
             Some(place) => place.value.describe(),
-            None => quote(&error.instance().to_string()),
+            None => quote(&shown(error.instance()).to_string()),
         };
-        let word = place.as_ref().and_then(|place| place.value.text());
+        let open = place.as_ref().filter(|place| !place.value.is_secret);
+        let word = open.and_then(|place| place.value.text());
         let schema = self.failed_schema(error);
         let choices = schema.map(|schema| choices(self.schema, schema));
         let message = match choices.filter(|choices| !choices.is_empty()) {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::excerpt;
+use super::hidden::Hidden;
+use crate::secret::mask;
 
 /// The most diagnostics that are printed; a file that is wrong throughout needs no more to begin with.
 const SHOWN: usize = 50;
@@ -57,12 +59,19 @@ impl Diagnostic {
 
 /// A file's name and text, for showing what is wrong in it. It takes no part in comparing two files'
 /// contents either.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SourceFile {
     /// As the user gave it.
     pub name: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,
+}
+
+impl fmt::Debug for SourceFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The text may hold passwords.
+        f.write_str(&self.name)
+    }
 }
 
 impl PartialEq for SourceFile {
@@ -83,6 +92,9 @@ pub struct ConfigError {
 impl ConfigError {
     /// What was found wrong in `file`, to be shown from top to bottom.
     pub fn new(file: SourceFile, mut diagnostics: Vec<Diagnostic>) -> Self {
+        for diagnostic in &mut diagnostics {
+            diagnostic.message = mask(&diagnostic.message);
+        }
         diagnostics.sort_by_key(|d| (d.span.line, d.span.column));
         Self {
             file,
@@ -103,6 +115,11 @@ impl ConfigError {
         }
     }
 
+    /// The file's name, as the user gave it.
+    pub fn file_name(&self) -> &str {
+        &self.file.name
+    }
+
     /// What is wrong, from top to bottom.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
@@ -112,6 +129,7 @@ impl ConfigError {
         &self,
         diagnostic: &Diagnostic,
         lines: &[&str],
+        hidden: &Hidden,
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
         let span = diagnostic.span;
@@ -123,7 +141,10 @@ impl ConfigError {
         }
         write!(f, "{name}:{}:{}: {message}", span.line, span.column)?;
         match lines.get(span.line - 1) {
-            Some(line) => excerpt::write(f, line, span),
+            Some(line) => {
+                let (line, span) = hidden.mask(line, span);
+                excerpt::write(f, &line, span)
+            }
             None => Ok(()),
         }
     }
@@ -132,11 +153,12 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<_> = excerpt::lines(&self.file.text).collect();
+        let hidden = Hidden::of(&self.file.text);
         for (index, diagnostic) in self.diagnostics.iter().take(SHOWN).enumerate() {
             if index > 0 {
                 writeln!(f)?;
             }
-            self.show(diagnostic, &lines, f)?;
+            self.show(diagnostic, &lines, &hidden, f)?;
         }
         match self.diagnostics.len().saturating_sub(SHOWN) {
             0 => Ok(()),

@@ -1,7 +1,5 @@
 //! From a file on disk, or its text, to a checked pipeline.
 
-use std::fs;
-use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
@@ -10,6 +8,7 @@ use super::fields::Errors;
 use super::model::Pipeline;
 use super::parse::{FILE_BYTES, parse};
 use super::read::{LEAST, read_pipeline};
+use crate::files::{self, FileError};
 
 impl Pipeline {
     /// Reads and checks the file at `path`.
@@ -69,25 +68,14 @@ impl Pipeline {
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
-    let why = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => {
+    files::read(path, FILE_BYTES as u64).map_err(|error| match error {
+        FileError::NotFound => {
             "no such file; name one with --config, or write it (README.md shows how)".to_owned()
         }
-        _ => format!("can't be read: {error}"),
-    };
-    if path.is_dir() {
-        return Err("is a folder; name the pipeline file in it".to_owned());
-    }
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .map_err(why)?
-        .take(FILE_BYTES as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(why)?;
-    if bytes.len() > FILE_BYTES {
-        return Err("is larger than 1 MiB, which no pipeline file is".to_owned());
-    }
-    Ok(bytes)
+        FileError::NotPlain("a folder") => "is a folder; name the pipeline file in it".to_owned(),
+        FileError::TooLarge(_) => format!("{error}, which no pipeline file is"),
+        FileError::NotPlain(_) | FileError::Io(_) => error.to_string(),
+    })
 }
 
 fn decode(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {

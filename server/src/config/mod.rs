@@ -12,6 +12,7 @@ mod excerpt;
 mod fields;
 mod gpio;
 mod help;
+mod hidden;
 mod lines;
 mod load;
 mod model;
@@ -39,6 +40,7 @@ pub use model::{
     AdminToken, FILTERS_MEMORY, FilterRef, OnError, Pipeline, StepConfig, StreamConfig,
 };
 pub use read::{STEP_KEYS, STREAM_KEYS, parse_listen};
+pub use settings::shown;
 pub use settings_schema::SettingsSchema;
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, HttpConfig,

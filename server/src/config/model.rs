@@ -1,5 +1,6 @@
 //! What a pipeline file says, checked and with its defaults filled in.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use serde_json::Value;
 
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::gpio::GpioConfig;
-use super::settings::Settings;
+use super::settings::{Settings, shown};
 use super::source::{Secret, SourceConfig};
 
 /// The memory that all filters together may have unless the file says otherwise, in bytes.
@@ -62,7 +63,7 @@ pub struct StreamConfig {
 }
 
 /// One step of a chain.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct StepConfig {
     /// The filter.
     pub filter: FilterRef,
@@ -124,6 +125,12 @@ impl FilterRef {
     }
 }
 
+impl fmt::Debug for StepConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", shown(&self.written))
+    }
+}
+
 impl StepConfig {
     /// All that the file says of the step, a JSON object.
     pub fn written(&self) -> &Value {
@@ -133,6 +140,11 @@ impl StepConfig {
     /// The filter's settings, a JSON object.
     pub fn settings(&self) -> &Value {
         self.with.json()
+    }
+
+    /// The same with its secrets masked, for whoever reads it.
+    pub fn shown_settings(&self) -> Value {
+        shown(self.settings())
     }
 
     /// The files that the filter may read: every text in its settings is taken as a grant, and `assets`.

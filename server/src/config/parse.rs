@@ -7,9 +7,11 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, Ta
 use super::error::{Diagnostic, Span};
 use super::excerpt;
 use super::fields::Errors;
+use super::hidden;
 use super::scan_error;
 use super::suggest::quote;
 use super::yaml::{Content, Node, Style};
+use crate::secret::note_addresses;
 
 /// The most that a file may have, in bytes.
 pub const FILE_BYTES: usize = 1 << 20;
@@ -123,18 +125,13 @@ impl<'a> Builder<'a, '_> {
             }
             Event::SequenceStart(anchor, tag) => {
                 self.refuse(tag.as_deref(), span);
-                let content = self.list(depth)?;
-                (anchor, Node { span, content })
+                (anchor, Node::open(span, self.list(depth)?))
             }
             Event::MappingStart(anchor, tag) => {
                 self.refuse(tag.as_deref(), span);
-                let content = self.mapping(depth)?;
-                (anchor, Node { span, content })
+                (anchor, Node::open(span, self.mapping(depth)?))
             }
-            Event::Alias(id) => {
-                let content = self.alias(id, span, depth)?;
-                (0, Node { span, content })
-            }
+            Event::Alias(id) => (0, Node::open(span, self.alias(id, span, depth)?)),
             _ => return Err(Diagnostic::new(span, "something is missing here")),
         };
         if anchor > 0 {
@@ -172,8 +169,8 @@ impl<'a> Builder<'a, '_> {
             Some(comment) => (comment, Style::Commented),
             None => (span, style),
         };
-        let content = Content::Scalar { text, style };
-        Node { span, content }
+        note_addresses(&text);
+        Node::open(span, Content::Scalar { text, style })
     }
 
     /// Where something like `#fff` stands instead of the empty value at `span`: a comment that looks like
@@ -215,7 +212,10 @@ impl<'a> Builder<'a, '_> {
                 (event, span) => self.node(event, span, depth + 1)?,
             };
             let (event, span) = self.next()?;
-            let value = self.node(event, span, depth + 1)?;
+            let mut value = self.node(event, span, depth + 1)?;
+            if key.text().is_some_and(hidden::is_like_a_secret) && !value.names_a_place() {
+                value.keep_secret();
+            }
             match check_key(&key, &mut names) {
                 Ok(()) => entries.push((key, value)),
                 Err(message) => self.errors.add(key.span, message),

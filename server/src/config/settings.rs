@@ -1,16 +1,42 @@
 //! A filter's settings as written, and where each of them stands in the file.
 
+use std::fmt;
+
 use serde_json::{Map, Value};
 
 use super::error::Span;
 use super::yaml::{Content, Node};
+use crate::secret::{MASK, is_secret_name, mask};
 
 /// What a step has below `with`. Two are equal if they say the same, however it is written.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     key: Option<Span>,
     node: Option<Node>,
     json: Value,
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", shown(&self.json))
+    }
+}
+
+/// `value` with its secrets masked: what is called like one, and logins in addresses.
+pub fn shown(value: &Value) -> Value {
+    match value {
+        Value::String(text) => mask(text).into(),
+        Value::Array(items) => items.iter().map(shown).collect(),
+        Value::Object(entries) => {
+            let show = |(key, value): (&String, &Value)| match value {
+                Value::Null | Value::Bool(_) => (key.clone(), value.clone()),
+                _ if is_secret_name(key) => (key.clone(), MASK.into()),
+                value => (key.clone(), shown(value)),
+            };
+            Value::Object(entries.iter().map(show).collect::<Map<_, _>>())
+        }
+        other => other.clone(),
+    }
 }
 
 impl PartialEq for Settings {

@@ -1,5 +1,7 @@
 //! "Did you mean": the nearest of the words that would have been right; and words in backticks.
 
+use crate::secret::mask_written;
+
 /// Longer words are no slips of a shorter one, and comparing them is slow.
 const WORD_CHARS: usize = 64;
 /// The most words that are listed.
@@ -50,7 +52,7 @@ pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 
 /// `a`, `b` and `c`, or whatever stands for "and".
 pub fn enumerate<'a>(words: impl IntoIterator<Item = &'a str>, and: &str) -> String {
-    let mut words: Vec<_> = words.into_iter().map(quote).collect();
+    let mut words: Vec<_> = words.into_iter().map(shorten).collect();
     if words.len() > LISTED {
         let more = words.len() - LISTED;
         words.truncate(LISTED);
@@ -63,8 +65,12 @@ pub fn enumerate<'a>(words: impl IntoIterator<Item = &'a str>, and: &str) -> Str
     }
 }
 
-/// A text in backticks, shortened if it is long.
+/// A text that somebody wrote, in backticks: without secrets, and shortened if it is long.
 pub fn quote(text: &str) -> String {
+    shorten(&mask_written(text))
+}
+
+fn shorten(text: &str) -> String {
     if text.chars().nth(QUOTED_CHARS).is_none() {
         return format!("`{}`", text.trim_end_matches('\n'));
     }

@@ -3,20 +3,25 @@
 //! Errors are to point at the very word that is wrong, also inside a filter's settings, whose meaning only
 //! the filter's schema knows. So the file is read into this tree first.
 
+use std::fmt;
+
 use serde_json::{Map, Number, Value};
 
 use super::error::Span;
 use super::suggest::quote;
+use crate::secret::{self, note};
 
 /// A value and its place.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Node {
     pub span: Span,
     pub content: Content,
+    /// Whether it is a secret's value, or a part of it, and must not be shown.
+    pub is_secret: bool,
 }
 
-/// What a node holds.
-#[derive(Clone, Debug)]
+/// What a node holds. Without `Debug`, since that may be a secret.
+#[derive(Clone)]
 pub enum Content {
     Scalar { text: String, style: Style },
     List(Vec<Node>),
@@ -34,7 +39,46 @@ pub enum Style {
     Commented,
 }
 
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
 impl Node {
+    /// What may be shown.
+    pub fn open(span: Span, content: Content) -> Self {
+        Self {
+            span,
+            content,
+            is_secret: false,
+        }
+    }
+
+    /// Notes that it is a secret's value: it and its parts are not shown from now on.
+    pub fn keep_secret(&mut self) {
+        self.is_secret = true;
+        match &mut self.content {
+            Content::Scalar { text, .. } => note(text),
+            Content::List(items) => items.iter_mut().for_each(Self::keep_secret),
+            Content::Mapping(entries) => {
+                let parts = entries.iter_mut().flat_map(|(key, value)| [key, value]);
+                parts.for_each(Self::keep_secret);
+            }
+        }
+    }
+
+    /// Whether it says where a secret stands: `{ env: NAME }` or `{ file: PATH }`.
+    pub fn names_a_place(&self) -> bool {
+        match self.entries() {
+            [(key, value)] => match (key.text(), value.text()) {
+                (Some(key), Some(value)) => secret::names_a_place(key, value),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
     /// The text, if it is a scalar.
     pub fn text(&self) -> Option<&str> {
         match &self.content {
@@ -94,6 +138,12 @@ impl Node {
             Content::Scalar { text, style } => (text, *style),
         };
         match self.scalar() {
+            Some(Value::String(text)) if self.is_secret && !text.is_empty() => {
+                "a text that is not shown".to_owned()
+            }
+            Some(value) if self.is_secret && !value.is_null() && !value.is_string() => {
+                "a value that is not shown".to_owned()
+            }
             _ if style == Style::Commented => {
                 "nothing (a `#` after a space starts a comment; put the value in quotes)".to_owned()
             }

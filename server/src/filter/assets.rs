@@ -4,7 +4,6 @@
 //! symbolic links, so that a check and the opening can't be raced against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -14,13 +13,14 @@ use sha2::{Digest as _, Sha256};
 
 use super::Digest;
 use super::limits::ASSET_BYTES;
+use crate::files::{self, FileError};
 use crate::log::shorten_to;
+use crate::sync::IgnorePoison;
 
 /// The most failures that are kept for one start of a filter.
 const FAILURES: usize = 16;
 /// The most characters of a name that are kept or shown.
 const NAME_CHARS: usize = 256;
-use crate::sync::IgnorePoison;
 
 /// The assets of one step.
 #[derive(Debug)]
@@ -116,29 +116,22 @@ impl Assets {
         }
         let folder = Dir::open_ambient_dir(&self.folder, ambient_authority())
             .map_err(|error| format!("{}: {error}", self.folder.display()))?;
-        // Asked before opening: a pipe or a device would block or answer for ever.
-        let is_file = |meta: cap_std::fs::Metadata| meta.is_file();
-        if !folder
-            .metadata(name)
-            .map(is_file)
-            .map_err(|e| self.why(name, &e))?
-        {
-            return Err(format!("`{name}` is not a plain file"));
-        }
+        let mut options = OpenOptions::new();
+        options.read(true);
+        #[cfg(unix)]
+        cap_std::fs::OpenOptionsExt::custom_flags(&mut options, files::flags());
         let file = folder
-            .open_with(name, OpenOptions::new().read(true))
-            .map_err(|e| self.why(name, &e))?;
-        let mut bytes = Vec::new();
-        file.take(ASSET_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|e| self.why(name, &e))?;
-        if bytes.len() as u64 > ASSET_BYTES {
-            return Err(format!(
-                "`{name}` is larger than {} MiB, the most that an asset may have",
-                ASSET_BYTES >> 20
-            ));
-        }
-        Ok(bytes)
+            .open_with(name, &options)
+            .map_err(|e| self.why(name, &e))?
+            .into_std();
+        let read = files::check(&file).and_then(|_| files::read_all(file, ASSET_BYTES));
+        read.map_err(|error| match error {
+            FileError::Io(error) => self.why(name, &error),
+            FileError::TooLarge(_) => {
+                format!("`{name}` {error}, the most that an asset may have")
+            }
+            error => format!("`{name}` {error}"),
+        })
     }
 
     fn why(&self, name: &str, error: &std::io::Error) -> String {
@@ -151,6 +144,9 @@ impl Assets {
                 format!(
                     "`{name}` can't be read, or leads out of the pipeline file's folder ({folder})"
                 )
+            }
+            _ if files::is_none_that_opens(error) => {
+                format!("`{name}` is a socket or a device, not a plain file")
             }
             _ => format!("`{name}`: {error}"),
         }

@@ -13,6 +13,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 use super::contract::Level;
 use super::last_words::LastWords;
 use crate::log::{FloodGate, LINE_CHARS, PERIOD, shorten};
+use crate::secret::mask_foreign;
 use crate::sync::IgnorePoison;
 
 /// The log of one step. Clones share what it counts.
@@ -56,7 +57,7 @@ impl StepLog {
         if is_shown(level)
             && let Some(is_last) = self.admit(level)
         {
-            self.write(level, &shorten(message), is_last);
+            self.write(level, &shorten(&mask_foreign(message)), is_last);
         }
     }
 

@@ -3,8 +3,6 @@
 //! Most compilers write core modules. One that carries its WIT world, as those made with `wit-bindgen`
 //! do, is wrapped into a component here, so that its author needs no further tool.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use bytes::Bytes;
@@ -16,6 +14,7 @@ use wit_component::ComponentEncoder;
 
 use super::Digest;
 use super::limits::MODULE_BYTES;
+use crate::files;
 
 const MAGIC: &[u8] = b"\0asm";
 // Bytes 4 to 8: version and layer (component model, binary format).
@@ -46,27 +45,7 @@ impl Module {
     /// # Errors
     /// A text without the file's name: it is missing, can't be read, or is larger than [`MODULE_BYTES`].
     pub fn read(path: &Path) -> Result<Self, String> {
-        let why = |error: std::io::Error| match error.kind() {
-            std::io::ErrorKind::NotFound => "no such file".to_owned(),
-            _ => error.to_string(),
-        };
-        let kind = path.metadata().map_err(why)?.file_type();
-        if kind.is_dir() {
-            return Err("is a folder, not a .wasm file".to_owned());
-        }
-        // A pipe would block for ever.
-        if !kind.is_file() {
-            return Err("is not a plain file".to_owned());
-        }
-        let mut bytes = Vec::new();
-        File::open(path)
-            .map_err(why)?
-            .take(MODULE_BYTES + 1)
-            .read_to_end(&mut bytes)
-            .map_err(why)?;
-        if bytes.len() as u64 > MODULE_BYTES {
-            return Err(format!("is larger than {} MiB", MODULE_BYTES >> 20));
-        }
+        let bytes = files::read(path, MODULE_BYTES).map_err(|error| error.to_string())?;
         Ok(Self::new(bytes))
     }
 

@@ -4,7 +4,6 @@
 //! writes those of outputs and reads those of inputs.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,10 +15,13 @@ use tokio_util::sync::CancellationToken;
 use super::{Board, Changed, OutputPin};
 use crate::clock::Clock;
 use crate::config::Pull;
+use crate::files::{self, FileError};
 use crate::supervise::keep_running;
 
 /// How often inputs are looked at.
 const LOOK: Duration = Duration::from_millis(50);
+/// The most bytes of a pin's file.
+const PIN_BYTES: u64 = 1024;
 
 /// A folder of pins.
 pub struct Simulated {
@@ -98,17 +100,17 @@ impl Drop for Look {
 
 /// A pin that nobody drives is where it is pulled to.
 fn read(path: &PathBuf, pull: Pull) -> Result<bool, String> {
-    match fs::read_to_string(path) {
-        Ok(text) => match text.trim() {
-            "1" => Ok(true),
-            "0" => Ok(false),
+    match files::read(path, PIN_BYTES) {
+        Ok(text) => match text.trim_ascii() {
+            b"1" => Ok(true),
+            b"0" => Ok(false),
             _ => Err(format!(
                 "{}: there must be `0` or `1` in it",
                 path.display()
             )),
         },
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(pull == Pull::Up),
-        Err(error) => Err(format!("{}: {error}", path.display())),
+        Err(FileError::NotFound) => Ok(pull == Pull::Up),
+        Err(error) => Err(format!("{} {error}", path.display())),
     }
 }
 
@@ -120,6 +122,7 @@ impl OutputPin for Output {
     fn set(&mut self, is_high: bool) -> Result<(), String> {
         let level = if is_high { "1\n" } else { "0\n" };
         tracing::debug!("{} becomes {}", self.path.display(), level.trim());
-        fs::write(&self.path, level).map_err(|error| format!("{}: {error}", self.path.display()))
+        files::write(&self.path, level.as_bytes())
+            .map_err(|error| format!("{}: {error}", self.path.display()))
     }
 }

@@ -225,7 +225,7 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
                 PermissionDenied | ReadOnlyFilesystem | ResourceBusy
             ) =>
         {
-            std::fs::write(path, bytes)
+            crate::files::write(path, bytes)
         }
         result => result,
     }

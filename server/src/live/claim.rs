@@ -5,6 +5,8 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::files;
+
 /// Much longer than writing a file takes, and not so long that other changes are held up.
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
@@ -21,7 +23,7 @@ pub struct Claim(#[expect(dead_code, reason = "held, not used")] Option<File>);
 /// Another has had it for too long.
 pub fn claim(file: &Path) -> Result<Claim, String> {
     let folder = file.parent().unwrap_or(Path::new("."));
-    let lock = match File::open(folder) {
+    let lock = match files::open_folder(folder) {
         Ok(lock) => lock,
         Err(error) => return Ok(unclaimed(folder, &error)),
     };

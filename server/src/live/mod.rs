@@ -32,6 +32,7 @@ use crate::chain::{Loader, Unchanged};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigError, Pipeline, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
+use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
 use catalogue::Catalogues;
@@ -74,7 +75,7 @@ pub struct Running {
     /// The streams, in the file's order.
     pub streams: Arc<[Arc<Stream>]>,
     /// What proves that somebody may change the pipeline; nobody may if there is none.
-    pub admin_token: Option<Arc<str>>,
+    pub admin_token: Option<SecretText>,
 }
 
 impl Running {
@@ -166,8 +167,7 @@ impl Live {
         match planned {
             Ok(()) => self.workshop().complete(config, &mut plans),
             Err(error) => {
-                let messages = error.diagnostics().iter().map(|it| it.message.as_str());
-                stream.cannot_prepare(&messages.collect::<Vec<_>>().join("; "));
+                stream.cannot_prepare(&cannot_be_used(&error));
                 return Err(error);
             }
         }
@@ -345,4 +345,15 @@ fn take_source(pipeline: &mut Pipeline, source: Option<&SourceConfig>) {
     if let (Some(source), Some(first)) = (source, pipeline.streams.first_mut()) {
         first.source = source.clone();
     }
+}
+
+/// A sentence for everybody, without what the file says.
+fn cannot_be_used(error: &ConfigError) -> String {
+    let file = error.file_name();
+    let places = error.diagnostics().iter().map(|it| {
+        let span = it.span;
+        format!("{file}:{}:{}", span.line, span.column)
+    });
+    let places: Vec<_> = places.collect();
+    format!("its filters can't be used: wrong at {}", places.join(", "))
 }

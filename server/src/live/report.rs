@@ -8,6 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{ConfigError, Pipeline};
 
+/// The most places that are told in one sentence.
+const PLACES: usize = 10;
+
 /// How the pipeline file is. Serialized, it is `/api/pipeline`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct PipelineReport {
@@ -28,12 +31,43 @@ pub struct PipelineReport {
 /// Why a change was refused.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct ReloadError {
-    /// All of it, as the log has it.
+    /// All of it, as the log has it; without the admin token only where it is.
     pub message: String,
     /// Each problem with its place.
     pub problems: Vec<Problem>,
     /// When it was found, RFC 3339, UTC.
     pub at: String,
+    #[serde(skip)]
+    file: String,
+}
+
+impl ReloadError {
+    /// What everybody may know: that the file is wrong, and where.
+    pub fn places_only(&self) -> Self {
+        let places: Vec<_> = self
+            .problems
+            .iter()
+            .take(PLACES)
+            .map(|problem| format!("{}:{}:{}", self.file, problem.line, problem.column))
+            .collect();
+        let more = match self.problems.len().saturating_sub(PLACES) {
+            0 => String::new(),
+            more => format!(" and {more} more places"),
+        };
+        let places = places.join(", ");
+        let problems = self.problems.iter().map(|problem| Problem {
+            message: "is wrong; what it is takes the admin token to see".to_owned(),
+            ..*problem
+        });
+        Self {
+            message: format!(
+                "the pipeline file is wrong at {places}{more}; what is wrong there takes the admin token to see, or the server's log"
+            ),
+            problems: problems.collect(),
+            at: self.at.clone(),
+            file: self.file.clone(),
+        }
+    }
 }
 
 /// Something that is wrong with the pipeline file.
@@ -43,7 +77,7 @@ pub struct Problem {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// What is wrong, and what was expected.
+    /// What is wrong, and what was expected; without the admin token only that it is wrong.
     pub message: String,
 }
 
@@ -78,6 +112,7 @@ impl Reloads {
             self.error = Some(ReloadError {
                 problems: problems(error),
                 message,
+                file: error.file_name().to_owned(),
                 at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
             });
         }
@@ -105,6 +140,15 @@ pub fn revision(text: &str) -> String {
 }
 
 impl PipelineReport {
+    /// What somebody may know of it who may see what stands in the file, or may not.
+    pub fn for_reader(self, may_see_all: bool) -> Self {
+        let error = self.error.map(|error| match may_see_all {
+            true => error,
+            false => error.places_only(),
+        });
+        Self { error, ..self }
+    }
+
     /// Of the `pipeline` in force, read from `file`.
     pub fn new(file: Option<&Path>, pipeline: &Pipeline, reloads: &Reloads) -> Self {
         Self {

@@ -14,6 +14,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigError, Diagnostic, DriverConfig, Pipeline, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLamps;
+use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Equipment, Rules, Shared, Stream};
 use crate::supervise::keep_running;
@@ -54,7 +55,7 @@ pub struct Checked {
     /// The chains. A stream without one keeps its own, or has none yet if it is new.
     pub plans: Plans,
     /// What proves that somebody may change it.
-    pub admin_token: Option<Arc<str>>,
+    pub admin_token: Option<SecretText>,
 }
 
 /// What has changed.
@@ -377,14 +378,14 @@ fn rules(config: &StreamConfig) -> Rules {
 ///
 /// # Errors
 /// It can't be read, or is empty.
-pub fn read_token(pipeline: &Pipeline) -> Result<Option<Arc<str>>, ConfigError> {
+pub fn read_token(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigError> {
     let Some(token) = &pipeline.admin_token else {
         return Ok(None);
     };
     let revealed = token.secret.reveal(&pipeline.folder);
-    let revealed = revealed.and_then(|text| match text.trim() {
+    let revealed = revealed.and_then(|text| match text.expose().trim() {
         "" => Err("it is empty".to_owned()),
-        text => Ok(Arc::from(text)),
+        text => Ok(SecretText::new(text)),
     });
     let wrong = |why| Diagnostic::new(token.span, format!("`admin-token`: {why}"));
     revealed

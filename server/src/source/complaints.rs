@@ -11,6 +11,7 @@ use super::process::Invocation;
 use crate::log::recurring::{Notice, PERIOD, Recurring};
 use crate::log::{LINE_CHARS, shorten};
 use crate::panics::catch_async;
+use crate::secret::mask_foreign;
 use crate::sync::IgnorePoison;
 
 /// How long the rest of what an ended command wrote is waited for; somebody else may hold the pipe.
@@ -97,9 +98,6 @@ impl Complaints {
         let last = Arc::new(Mutex::new(String::new()));
         let mut lines = Lines {
             stream: invocation.stream.to_owned(),
-            secret: invocation
-                .secret
-                .map(|(secret, shown)| (secret.to_owned(), shown.to_owned())),
             last: last.clone(),
             partial: Vec::new(),
             told: invocation.told.clone(),
@@ -136,7 +134,6 @@ impl Drop for Complaints {
 
 struct Lines {
     stream: String,
-    secret: Option<(String, String)>,
     last: Arc<Mutex<String>>,
     partial: Vec<u8>,
     told: Told,
@@ -147,11 +144,11 @@ impl Lines {
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = errors.read(&mut buffer).await {
             for &byte in &buffer[..length] {
-                // ffmpeg's progress ends in a carriage return; an endless line must not grow for ever.
-                if matches!(byte, b'\n' | b'\r') || self.partial.len() >= 4 * LINE_CHARS {
+                // ffmpeg's progress ends in a carriage return; an endless line must not grow for ever, nor be cut
+                // within a secret where it is shown.
+                if matches!(byte, b'\n' | b'\r') {
                     self.end_line();
-                }
-                if !matches!(byte, b'\n' | b'\r') {
+                } else if self.partial.len() < 4 * LINE_CHARS {
                     self.partial.push(byte);
                 }
             }
@@ -161,12 +158,11 @@ impl Lines {
 
     fn end_line(&mut self) {
         let bytes = std::mem::take(&mut self.partial);
-        let mut line = without_addresses(&shorten(&String::from_utf8_lossy(&bytes)));
+        // Masked before it is shortened, which could leave the start of a secret.
+        let line = mask_foreign(&String::from_utf8_lossy(&bytes));
+        let line = without_addresses(&shorten(&line));
         if line.is_empty() {
             return;
-        }
-        if let Some((secret, shown)) = &self.secret {
-            line = line.replace(secret, shown);
         }
         if let Some(told) = self.told.note(&line, Instant::now()) {
             tracing::info!(stream = self.stream, "{told}");

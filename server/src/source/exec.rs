@@ -6,6 +6,7 @@ use super::complaints::Told;
 use super::process::{CantRun, Invocation, Process};
 use super::{Camera, Capture, Source, SourceError};
 use crate::clock::Stop;
+use crate::secret::{SecretText, mask_written};
 
 /// A command that writes JPEGs; also what other drivers run.
 pub struct Exec {
@@ -18,12 +19,12 @@ pub struct Exec {
 /// The driver `exec`.
 pub struct ExecSource {
     exec: Exec,
-    command: Vec<String>,
+    command: Vec<SecretText>,
 }
 
 impl ExecSource {
     /// Runs `command` in `folder`, for the stream called `stream`.
-    pub fn new(command: Vec<String>, folder: &Path, stream: &str) -> Self {
+    pub fn new(command: Vec<SecretText>, folder: &Path, stream: &str) -> Self {
         Self {
             exec: Exec::new("exec", folder, stream),
             command,
@@ -38,15 +39,13 @@ impl Source for ExecSource {
 
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
         let command = &self.command;
-        self.exec
-            .run(command, None, stop)
-            .map_err(|error| match error {
-                CantRun::Other(error) => error,
-                CantRun::NotFound => SourceError(format!(
-                    "there is no program `{}`: install it, or write its whole path",
-                    command[0]
-                )),
-            })
+        self.exec.run(command, stop).map_err(|error| match error {
+            CantRun::Other(error) => error,
+            CantRun::NotFound => SourceError(format!(
+                "there is no program `{}`: install it, or write its whole path",
+                mask_written(command[0].expose())
+            )),
+        })
     }
 }
 
@@ -66,20 +65,18 @@ impl Exec {
         self.driver
     }
 
-    /// Starts `command`. In what it says, the first text of `secret` is replaced by the second.
+    /// Starts `command`.
     ///
     /// # Errors
     /// It can't be started.
     pub fn run(
         &self,
-        command: &[String],
-        secret: Option<(&str, &str)>,
+        command: &[SecretText],
         stop: &Stop,
     ) -> Result<Box<dyn Camera + '_>, CantRun> {
         let invocation = Invocation {
             command,
             folder: &self.folder,
-            secret,
             stream: &self.stream,
             told: &self.told,
         };

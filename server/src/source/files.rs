@@ -1,7 +1,7 @@
 //! The driver `files`: a recording that is played as if it were a camera.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use super::pace::Pace;
 use super::{Camera, Capture, FRAME_BYTES, Source, SourceError};
 use crate::clock::Stop;
 use crate::config::FilesConfig;
+use crate::files;
 use crate::jpeg::{Header, Scanned, Scanner};
 
 /// A glob of JPEG files, or one `.mjpeg` file of JPEGs back to back.
@@ -37,10 +38,8 @@ impl Files {
 pub fn check(folder: &Path, path: &str) -> Result<(), String> {
     let path = in_folder(folder, path);
     if is_mjpeg(&path) {
-        return match path.is_file() {
-            true => Ok(()),
-            false => Err(format!("{}: no such file", path.display())),
-        };
+        let opened = files::open(&path).map(drop);
+        return opened.map_err(|error| format!("{}: {error}", path.display()));
     }
     FileList::find(&path).map(drop).map_err(|error| error.0)
 }
@@ -207,16 +206,7 @@ impl Recording for FileList {
 /// # Errors
 /// A text to stand behind the file's name.
 pub fn read_jpeg(path: &Path) -> Result<Vec<u8>, String> {
-    let why = |error: std::io::Error| format!("can't be read: {error}");
-    let mut jpeg = Vec::new();
-    File::open(path)
-        .map_err(why)?
-        .take(FRAME_BYTES as u64 + 1)
-        .read_to_end(&mut jpeg)
-        .map_err(why)?;
-    if jpeg.len() > FRAME_BYTES {
-        return Err(format!("is larger than {} MiB", FRAME_BYTES >> 20));
-    }
+    let jpeg = files::read(path, FRAME_BYTES as u64).map_err(|error| error.to_string())?;
     Header::parse(&jpeg)?;
     Ok(jpeg)
 }
@@ -230,8 +220,8 @@ struct MjpegFile {
 
 impl MjpegFile {
     fn open(path: &Path) -> Result<Self, SourceError> {
-        let why = |error| SourceError(format!("{}: {error}", path.display()));
-        let file = File::open(path).map_err(why)?;
+        let why = |error| SourceError(format!("{} {error}", path.display()));
+        let file = files::open(path).map_err(why)?;
         Ok(Self {
             scanner: Scanner::new(BufReader::with_capacity(256 << 10, file), FRAME_BYTES),
             path: path.to_owned(),

@@ -7,6 +7,7 @@ use super::process::CantRun;
 use super::{Camera, Source, SourceError};
 use crate::clock::Stop;
 use crate::config::PiCameraConfig;
+use crate::secret::SecretText;
 
 /// Newer systems have the first, older ones the second; both take the same arguments.
 const PROGRAMS: [&str; 2] = ["rpicam-vid", "libcamera-vid"];
@@ -28,11 +29,11 @@ impl PiCamera {
         }
     }
 
-    fn command(&self, program: &str) -> Vec<String> {
+    fn command(&self, program: &str) -> Vec<SecretText> {
         let config = &self.config;
-        let mut command = vec![program.to_owned()];
+        let mut command = vec![SecretText::new(program)];
         let mut add = |name: &str, value: &dyn ToString| {
-            command.extend([name.to_owned(), value.to_string()]);
+            command.extend([SecretText::new(name), SecretText::new(value.to_string())]);
         };
         add("--codec", &"mjpeg");
         add("--camera", &config.camera);
@@ -46,7 +47,7 @@ impl PiCamera {
         // Without an end, into the pipe.
         add("--timeout", &0);
         add("--output", &"-");
-        command.extend(["--nopreview", "--flush"].map(str::to_owned));
+        command.extend(["--nopreview", "--flush"].map(SecretText::new));
         command
     }
 }
@@ -58,7 +59,7 @@ impl Source for PiCamera {
 
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
         for program in PROGRAMS {
-            match self.exec.run(&self.command(program), None, stop) {
+            match self.exec.run(&self.command(program), stop) {
                 Ok(camera) => return Ok(camera),
                 Err(CantRun::Other(error)) => return Err(error),
                 Err(CantRun::NotFound) => {}

@@ -12,11 +12,15 @@ use super::SourceError;
 use super::arriving::Jpegs;
 use super::complaints::{Complaints, Told};
 use crate::clock::Stop;
+use crate::secret::{self, SecretText, mask_written};
 
 /// How long a command has to end by itself once it is told to.
 const GRACE: Duration = Duration::from_secs(1);
 /// How often its end is looked for.
 const POLL: Duration = Duration::from_millis(20);
+
+/// What systemd tells the server, and nobody else.
+const SYSTEMD: [&str; 2] = ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"];
 
 /// A running command. Dropping it ends its whole process group.
 pub struct Process {
@@ -35,11 +39,9 @@ pub struct Process {
 /// What to run.
 pub struct Invocation<'a> {
     /// The program, and its arguments.
-    pub command: &'a [String],
+    pub command: &'a [SecretText],
     /// Where.
     pub folder: &'a Path,
-    /// What its complaints must not show, and what they show instead.
-    pub secret: Option<(&'a str, &'a str)>,
     /// The stream's name, for the log.
     pub stream: &'a str,
     /// What the command has said in runs that gave no picture.
@@ -64,27 +66,29 @@ impl Process {
             return Err(CantRun::NotFound);
         };
         let _runtime = stop.runtime().enter();
-        let mut command = Command::new(program);
+        let name = mask_written(program.expose());
+        let mut command = Command::new(program.expose());
         command
-            .args(arguments)
+            .args(arguments.iter().map(SecretText::expose))
             .current_dir(invocation.folder)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // For the case that it is never asked to end.
             .kill_on_drop(true);
+        remove_secrets(&mut command);
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => CantRun::NotFound,
-            _ => CantRun::Other(SourceError(format!("`{program}` can't be run: {error}"))),
+            _ => CantRun::Other(SourceError(format!("`{name}` can't be run: {error}"))),
         })?;
         let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
-            let why = format!("`{program}` has no output");
+            let why = format!("`{name}` has no output");
             return Err(CantRun::Other(SourceError(why)));
         };
         Ok(Self {
-            name: program.clone(),
+            name,
             stream: invocation.stream.to_owned(),
             #[cfg(unix)]
             group: child
@@ -128,6 +132,22 @@ impl Process {
             words if words.is_empty() => how,
             words => format!("{how}: {words}"),
         })
+    }
+}
+
+/// Keeps from a command what the server was told by its environment: the variables that a pipeline file names for
+/// passwords and tokens, the server's own, and systemd's (where credentials lie, and whom to report to).
+fn remove_secrets(command: &mut Command) {
+    for name in secret::environment() {
+        command.env_remove(name);
+    }
+    for (name, _) in std::env::vars_os() {
+        let is_own = name
+            .to_str()
+            .is_some_and(|name| name.starts_with("MATTEBOX_"));
+        if is_own || SYSTEMD.iter().any(|other| name == *other) {
+            command.env_remove(name);
+        }
     }
 }
 

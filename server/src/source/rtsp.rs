@@ -9,6 +9,7 @@ use super::process::CantRun;
 use super::{Camera, Source, SourceError};
 use crate::clock::Stop;
 use crate::config::RtspConfig;
+use crate::secret::SecretText;
 
 /// An RTSP camera.
 pub struct Rtsp {
@@ -30,32 +31,31 @@ impl Rtsp {
     }
 
     /// The address with user and password in it, as ffmpeg wants them.
-    fn url(&self) -> Result<String, SourceError> {
+    fn url(&self) -> Result<SecretText, SourceError> {
         let Some(login) = &self.config.login else {
             return Ok(self.config.url.clone());
         };
         let password = login.password.reveal(&self.folder).map_err(SourceError)?;
-        let mut url = Url::parse(&self.config.url).map_err(|e| SourceError(e.to_string()))?;
+        let url = Url::parse(self.config.url.expose());
+        let mut url = url.map_err(|e| SourceError(e.to_string()))?;
         url.set_username(&login.user)
-            .and_then(|()| url.set_password(Some(&password)))
+            .and_then(|()| url.set_password(Some(password.expose())))
             .map_err(|()| SourceError("this address can't have a user".to_owned()))?;
-        Ok(url.into())
+        Ok(SecretText::new(String::from(url)))
     }
 
-    fn command(&self, url: &str) -> Vec<String> {
+    fn command(&self, url: &SecretText) -> Vec<SecretText> {
         let config = &self.config;
-        let mut command: Vec<String> =
-            ["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning"]
-                .map(str::to_owned)
-                .into();
-        let mut add = |words: &[&str]| command.extend(words.iter().map(|word| (*word).to_owned()));
+        let mut command = Vec::new();
+        let mut add = |words: &[&str]| command.extend(words.iter().map(|it| SecretText::new(*it)));
+        add(&["ffmpeg", "-nostdin", "-hide_banner", "-loglevel", "warning"]);
         add(&["-rtsp_transport", config.transport]);
         // What comes is shown at once instead of being gathered for smoothness.
         add(&["-fflags", "nobuffer", "-flags", "low_delay"]);
         if let Some(hardware) = config.hardware {
             add(&["-hwaccel", hardware]);
         }
-        add(&["-i", url, "-an", "-sn", "-dn"]);
+        add(&["-i", url.expose(), "-an", "-sn", "-dn"]);
         let filters = filters(config, self.fps);
         if !filters.is_empty() {
             add(&["-vf", &filters]);
@@ -75,8 +75,7 @@ impl Source for Rtsp {
 
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
         let url = self.url()?;
-        let secret = (url != self.config.url).then_some((url.as_str(), self.config.url.as_str()));
-        let run = self.exec.run(&self.command(&url), secret, stop);
+        let run = self.exec.run(&self.command(&url), stop);
         run.map_err(|error| match error {
             CantRun::Other(error) => error,
             CantRun::NotFound => SourceError(
@@ -112,11 +111,13 @@ mod tests {
         let DriverConfig::Rtsp(config) = spec.driver else {
             panic!("another driver");
         };
-        assert_eq!(config.url, "rtsp://cam:8554/main");
+        assert_eq!(config.url.expose(), "rtsp://cam:8554/main");
         let rtsp = Rtsp::new(&config, Some(12.5), Path::new("."), "s");
         let url = rtsp.url().unwrap();
-        assert_eq!(url, "rtsp://me:p%40ss@cam:8554/main");
-        let command = rtsp.command(&url).join(" ");
+        assert_eq!(url.expose(), "rtsp://me:p%40ss@cam:8554/main");
+        let command = rtsp.command(&url);
+        let command: Vec<_> = command.iter().map(SecretText::expose).collect();
+        let command = command.join(" ");
         assert!(command.contains("-rtsp_transport tcp"), "{command}");
         assert!(command.contains("-vf fps=12.5 "), "{command}");
     }

@@ -13,6 +13,7 @@ use crate::chain::RawFrame;
 use crate::clock::Stop;
 use crate::jpeg::{check_size, complete};
 use crate::panics::catch;
+use crate::secret::mask;
 use crate::source::{Camera, Capture, Ceiling, Picture, Source, SourceError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -85,8 +86,8 @@ impl Capturing<'_> {
                     self.stop.wait_for(std::future::pending::<()>());
                     return;
                 }
-                Err(error) => {
-                    self.fail(&error);
+                Err(SourceError(error)) => {
+                    self.fail(&SourceError(mask(&error)));
                     if reel.frames > 0 {
                         backoff.reset();
                     }

@@ -190,7 +190,6 @@ impl Stream {
     /// Its filters can't be used, and why. Nothing of the camera is served until it gets another chain.
     pub fn cannot_prepare(&self, why: &str) {
         if !self.is_prepared() {
-            tracing::error!(stream = self.name, "filters can't be used: {why}");
             self.status
                 .set_readiness(Readiness::Unusable(why.to_owned()));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
@@ -31,7 +31,7 @@ pub async fn healthz(State(app): State<App>) -> Response {
 }
 
 /// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as it is.
-pub async fn readyz(State(app): State<App>) -> Response {
+pub async fn readyz(State(app): State<App>, request: Request) -> Response {
     let running = app.live.now();
     let failing = running
         .streams
@@ -46,8 +46,12 @@ pub async fn readyz(State(app): State<App>) -> Response {
     let preparing = running.streams.iter();
     let preparing = preparing.filter(|it| it.state() == Doing::Preparing);
     wrong.extend(preparing.map(|it| format!("the stream `{}` prepares its filters", it.name())));
-    if let Some(error) = app.live.report().error {
-        wrong.push(format!("the pipeline file is wrong: {}", error.message));
+    match app.live.report().error {
+        Some(error) if app.is_admin(&request) => {
+            wrong.push(format!("the pipeline file is wrong: {}", error.message));
+        }
+        Some(error) => wrong.push(error.places_only().message),
+        None => {}
     }
     match wrong.as_slice() {
         [] => "ready\n".into_response(),

@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
@@ -26,6 +26,7 @@ pub use server::serve;
 
 use crate::clock::{Clock, SystemClock};
 use crate::live::Live;
+use crate::secret::SecretText;
 use crate::stream::Stream;
 use access::Access;
 use problem::ProblemDetails;
@@ -54,8 +55,16 @@ impl App {
 
     fn check_admin(&self, headers: &HeaderMap, peer: IpAddr) -> Result<(), ProblemDetails> {
         let running = self.live.now();
-        self.access
-            .check(headers, peer, running.admin_token.as_deref())
+        let token = running.admin_token.as_ref().map(SecretText::expose);
+        self.access.check(headers, peer, token)
+    }
+
+    /// Whether a request that only reads shows the admin token. A wrong one is as good as none, though it is counted like
+    /// every wrong one.
+    fn is_admin(&self, request: &Request) -> bool {
+        let headers = request.headers();
+        let is_sent = headers.contains_key(header::AUTHORIZATION);
+        is_sent && self.check_admin(headers, access::peer(request)).is_ok()
     }
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {

@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::config::ConfigError;
 use crate::live::{ChangeError, Problem, problems};
+use crate::secret::mask;
 
 /// The media type of problem details.
 pub const PROBLEM: &str = "application/problem+json";
@@ -36,7 +37,7 @@ impl ProblemDetails {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: mask(&detail.into()),
             problems: Vec::new(),
             retry_after: None,
         }

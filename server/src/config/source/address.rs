@@ -4,6 +4,7 @@ use url::Url;
 
 use super::super::suggest::quote;
 use super::{Login, Secret};
+use crate::secret::{SecretText, note_addresses};
 
 /// An address of HTTP.
 pub fn check_http_url(text: &str) -> Result<Url, String> {
@@ -29,7 +30,8 @@ fn check_url(text: &str, schemes: &[&str]) -> Result<Url, String> {
 }
 
 /// The address without user and password, and these.
-pub fn with_login(mut url: Url) -> (String, Option<Login>) {
+pub fn with_login(mut url: Url) -> (SecretText, Option<Login>) {
+    note_addresses(url.as_str());
     let decode = |text: &str| {
         percent_encoding::percent_decode_str(text)
             .decode_utf8_lossy()
@@ -42,7 +44,7 @@ pub fn with_login(mut url: Url) -> (String, Option<Login>) {
     debug_assert!(cleared.is_ok());
     let login = (!user.is_empty()).then_some(Login {
         user,
-        password: Secret::Text(password),
+        password: Secret::Text(SecretText::noted(password)),
     });
-    (url.into(), login)
+    (SecretText::new(String::from(url)), login)
 }

@@ -11,6 +11,7 @@ use super::{
     CameraConfig, CameraFormat, DriverConfig, ExecConfig, FILES_FPS, FilesConfig, HARDWARE,
     HttpConfig, PiCameraConfig, QUALITY, RtspConfig, Size,
 };
+use crate::secret::{SecretText, note, secrets_of_command};
 
 pub fn read_files(fields: &Fields<'_>, driver: Span, errors: &mut Errors) -> Option<DriverConfig> {
     // What is wrong with it has been told of.
@@ -113,6 +114,8 @@ pub fn read_exec(fields: &Fields<'_>, driver: Span, errors: &mut Errors) -> Opti
         );
         return None;
     };
+    secrets_of_command(&command).iter().for_each(|it| note(it));
+    let command = command.into_iter().map(SecretText::new).collect();
     Some(DriverConfig::Exec(ExecConfig { command }))
 }
 

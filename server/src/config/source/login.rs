@@ -1,12 +1,11 @@
 //! User names and passwords of cameras, which may stand in the file, in a file of their own, or in the environment.
 
-use std::fmt;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use super::super::fields::{Errors, Fields};
 use super::super::yaml::Node;
+use crate::files;
+use crate::secret::{SecretText, names_a_place, note_environment};
 
 /// The most bytes of a file with a password.
 const SECRET_BYTES: u64 = 64 << 10;
@@ -20,11 +19,11 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// Something that must not be shown.
-#[derive(Clone, PartialEq, Eq)]
+/// Something that must not be shown, or where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secret {
     /// Itself.
-    Text(String),
+    Text(SecretText),
     /// The environment variable that holds it.
     Env(String),
     /// The file that holds it in its first line, relative to the pipeline file's folder.
@@ -36,31 +35,22 @@ impl Secret {
     ///
     /// # Errors
     /// A text that says what can't be read, and never the secret.
-    pub fn reveal(&self, folder: &Path) -> Result<String, String> {
+    pub fn reveal(&self, folder: &Path) -> Result<SecretText, String> {
         match self {
             Self::Text(text) => Ok(text.clone()),
             Self::Env(name) => std::env::var(name)
+                .map(SecretText::noted)
                 .map_err(|_| format!("the environment variable `{name}` is not set")),
             Self::File(name) => read(&folder.join(name)),
         }
     }
 }
 
-fn read(path: &Path) -> Result<String, String> {
-    let why = |error| format!("{}: {error}", path.display());
-    let mut text = String::new();
-    File::open(path)
-        .map_err(why)?
-        .take(SECRET_BYTES)
-        .read_to_string(&mut text)
-        .map_err(why)?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
+fn read(path: &Path) -> Result<SecretText, String> {
+    let name = path.display();
+    let bytes = files::read(path, SECRET_BYTES).map_err(|error| format!("{name} {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
+    Ok(SecretText::noted(text.lines().next().unwrap_or_default()))
 }
 
 /// Reads `user` and `password`.
@@ -77,7 +67,7 @@ pub fn read_login(fields: &Fields<'_>, errors: &mut Errors) -> Option<Login> {
     };
     let password = match password {
         Some(node) => read_secret(node, "password", errors)?,
-        None => Secret::Text(String::new()),
+        None => Secret::Text(SecretText::new("")),
     };
     Some(Login {
         user: user.to_owned(),
@@ -88,15 +78,18 @@ pub fn read_login(fields: &Fields<'_>, errors: &mut Errors) -> Option<Login> {
 /// Reads the secret that is the value of `key`.
 pub fn read_secret(node: &Node, key: &str, errors: &mut Errors) -> Option<Secret> {
     if let Some(text) = node.text() {
-        return Some(Secret::Text(text.to_owned()));
+        return Some(Secret::Text(SecretText::noted(text)));
     }
     let named = match node.entries() {
         [(key, value)] => value.text().map(|value| (key.text(), value.to_owned())),
         _ => None,
     };
     match named {
-        Some((Some("env"), name)) => Some(Secret::Env(name)),
-        Some((Some("file"), path)) => Some(Secret::File(path)),
+        Some((Some("env"), name)) if names_a_place("env", &name) => {
+            note_environment(&name);
+            Some(Secret::Env(name))
+        }
+        Some((Some("file"), path)) if names_a_place("file", &path) => Some(Secret::File(path)),
         _ => {
             let found = node.describe();
             let message = format!(

@@ -14,6 +14,7 @@ pub use read::read_source;
 pub use spec::parse_spec;
 
 use super::error::Span;
+use crate::secret::SecretText;
 
 /// Where a stream's frames come from.
 #[derive(Clone, Debug, PartialEq)]
@@ -114,7 +115,7 @@ pub enum CameraFormat {
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpConfig {
     /// The address of an MJPEG stream, or of single pictures; `http` or `https`, without user and password.
-    pub url: String,
+    pub url: SecretText,
     /// What it wants to know, if it does.
     pub login: Option<Login>,
     /// Whether the certificate must be one that this machine trusts. Default true.
@@ -125,14 +126,14 @@ pub struct HttpConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ExecConfig {
     /// The program and its arguments; no shell reads them.
-    pub command: Vec<String>,
+    pub command: Vec<SecretText>,
 }
 
 /// A camera that speaks RTSP.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RtspConfig {
     /// Its address; `rtsp` or `rtsps`, without user and password.
-    pub url: String,
+    pub url: SecretText,
     /// What it wants to know, if it does.
     pub login: Option<Login>,
     /// How packets travel: `tcp` or `udp`. Default `tcp`, which loses none.

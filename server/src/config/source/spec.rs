@@ -70,6 +70,7 @@ fn pi_camera(text: &str) -> Result<u8, String> {
 mod tests {
     use super::super::{Login, Secret};
     use super::*;
+    use crate::secret::SecretText;
 
     #[test]
     fn every_kind() {
@@ -91,7 +92,9 @@ mod tests {
             matches!(driver("files:a b/*.jpg"), DriverConfig::Files(f) if f.path == "a b/*.jpg")
         );
         assert!(matches!(driver("pi-camera:1"), DriverConfig::PiCamera(pi) if pi.camera == 1));
-        assert!(matches!(driver("rtsp://cam/1"), DriverConfig::Rtsp(r) if r.url == "rtsp://cam/1"));
+        assert!(
+            matches!(driver("rtsp://cam/1"), DriverConfig::Rtsp(r) if r.url.expose() == "rtsp://cam/1")
+        );
     }
 
     #[test]
@@ -102,10 +105,10 @@ mod tests {
         else {
             panic!("another driver");
         };
-        assert_eq!(http.url, "https://cam:81/video?x=1");
+        assert_eq!(http.url.expose(), "https://cam:81/video?x=1");
         let login = Login {
             user: "me".into(),
-            password: Secret::Text("p@ss".into()),
+            password: Secret::Text(SecretText::new("p@ss")),
         };
         assert_eq!(http.login, Some(login));
     }

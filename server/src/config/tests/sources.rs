@@ -7,6 +7,7 @@ use super::super::{
     PiCameraConfig, RtspConfig, Secret, Size, SourceConfig,
 };
 use super::{mistakes, parse};
+use crate::secret::SecretText;
 
 fn source(settings: &str) -> SourceConfig {
     let text = format!("streams: {{a: {{source: {{{settings}}}}}}}");
@@ -75,7 +76,7 @@ fn every_driver_with_all_its_settings() {
         (
             "driver: exec, command: [a, '--b', 3]",
             DriverConfig::Exec(ExecConfig {
-                command: ["a", "--b", "3"].map(str::to_owned).into(),
+                command: ["a", "--b", "3"].map(SecretText::from).into(),
             }),
         ),
         (
@@ -178,7 +179,7 @@ fn a_secret_is_read_when_it_is_needed_and_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("pw"), "s3cret\nmore\n").unwrap();
     let file = Secret::File("pw".into());
-    assert_eq!(file.reveal(folder.path()).unwrap(), "s3cret");
+    assert_eq!(file.reveal(folder.path()).unwrap().expose(), "s3cret");
     let missing = Secret::File("none".into()).reveal(folder.path());
     assert!(missing.unwrap_err().contains("none"));
     let unset = Secret::Env("MATTEBOX_TEST_NOT_SET".into()).reveal(folder.path());
@@ -186,5 +187,5 @@ fn a_secret_is_read_when_it_is_needed_and_never_shown() {
         unset.unwrap_err(),
         "the environment variable `MATTEBOX_TEST_NOT_SET` is not set"
     );
-    assert_eq!(format!("{:?}", Secret::Text("s3cret".into())), "Secret");
+    assert_eq!(format!("{:?}", Secret::Text("s3cret".into())), "Text(***)");
 }

@@ -1,14 +1,16 @@
 //! Asks a camera for its address: time-outs, redirects, and who we are when it wants to know.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
 use http_auth::{PasswordClient, PasswordParams};
-use reqwest::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use reqwest::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::config::HttpConfig;
+use crate::secret::{SecretText, mask_foreign};
 use crate::source::SourceError;
 
 const CONNECTING: Duration = Duration::from_secs(5);
@@ -20,7 +22,7 @@ pub struct Client {
     url: Url,
     /// The address without its query, which may hold a password; for messages.
     address: String,
-    login: Option<(String, String)>,
+    login: Option<(String, SecretText)>,
     /// How the camera wants to be told, once it has been asked for.
     scheme: Option<PasswordClient>,
 }
@@ -38,12 +40,15 @@ impl Client {
         let http = reqwest::Client::builder()
             .user_agent(concat!("mattebox/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(CONNECTING)
-            .redirect(reqwest::redirect::Policy::limited(REDIRECTS))
+            // Followed here, since what is told must depend on whom to.
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
             .tls_danger_accept_invalid_certs(!config.verify_tls)
             .no_proxy()
             .build()
             .map_err(|error| SourceError(format!("can't use HTTP here: {}", cause(&error))))?;
-        let url = Url::parse(&config.url).map_err(|error| SourceError(error.to_string()))?;
+        let url =
+            Url::parse(config.url.expose()).map_err(|error| SourceError(error.to_string()))?;
         let mut shown = url.clone();
         shown.set_query(None);
         shown.set_fragment(None);
@@ -68,26 +73,78 @@ impl Client {
         &self.address
     }
 
-    /// Asks for the address, and once more with the login if the camera wants one.
+    /// Asks for the address, where it is sent on to, and each once more with the login if the camera wants one.
     ///
     /// # Errors
     /// The camera can't be reached, or answers with an error.
     pub async fn get(&mut self) -> Result<Response, SourceError> {
-        let url = self.url.clone();
-        let response = self.send(&url).await?;
-        let response = if response.status() == StatusCode::UNAUTHORIZED {
-            self.identify(response).await?
+        let mut url = self.url.clone();
+        for _ in 0..=REDIRECTS {
+            let response = self.ask(&url).await?;
+            match self.sent_on(&response)? {
+                Some(next) => url = next,
+                None => return self.accept(response),
+            }
+        }
+        Err(self.error("too many redirects"))
+    }
+
+    async fn ask(&mut self, url: &Url) -> Result<Response, SourceError> {
+        let response = self.send(url).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            self.identify(response).await
         } else {
-            response
-        };
-        let status = response.status();
-        match status {
-            _ if status.is_success() => Ok(response),
+            Ok(response)
+        }
+    }
+
+    fn accept(&self, response: Response) -> Result<Response, SourceError> {
+        match response.status() {
+            status if status.is_success() => Ok(response),
             StatusCode::UNAUTHORIZED => {
                 Err(self.error("the camera does not accept this user and password"))
             }
-            _ => Err(self.error(format!("the camera answers {status}"))),
+            status => Err(self.error(format!("the camera answers {status}"))),
         }
+    }
+
+    /// Where the camera sends us on to (RFC 9110, 15.4), if it does.
+    fn sent_on(&self, response: &Response) -> Result<Option<Url>, SourceError> {
+        let location = match response.status().as_u16() {
+            301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),
+            _ => None,
+        };
+        let Some(location) = location else {
+            return Ok(None);
+        };
+        let location = String::from_utf8_lossy(location.as_bytes());
+        let next = response.url().join(&location).ok();
+        let next = next.filter(|next| matches!(next.scheme(), "http" | "https"));
+        let next =
+            next.ok_or_else(|| self.error("the camera sends us on to no address of HTTP"))?;
+        Ok(Some(self.as_told_to(next)))
+    }
+
+    /// `next` without logins, and without our query where it is another server.
+    fn as_told_to(&self, mut next: Url) -> Url {
+        // Both fail only where there is no host, which addresses of HTTP have.
+        let cleared = next.set_username("").and_then(|()| next.set_password(None));
+        debug_assert!(cleared.is_ok());
+        if is_same_place(&self.url, &next) {
+            return next;
+        }
+        let ours: Vec<_> = self.url.query_pairs().collect();
+        let is_ours = |pair: &(Cow<'_, str>, Cow<'_, str>)| {
+            ours.contains(pair) || mask_foreign(&pair.1) != pair.1
+        };
+        if next.query_pairs().any(|pair| is_ours(&pair)) {
+            let theirs = next.query_pairs().into_owned();
+            let theirs: Vec<_> = theirs
+                .filter(|(name, value)| !is_ours(&(name.into(), value.into())))
+                .collect();
+            next.query_pairs_mut().clear().extend_pairs(theirs);
+        }
+        next
     }
 
     /// Answers the camera's question who we are.
@@ -114,11 +171,13 @@ impl Client {
 
     async fn send(&mut self, url: &Url) -> Result<Response, SourceError> {
         let mut request = self.http.get(url.clone());
-        if let (Some(scheme), Some((user, password))) = (&mut self.scheme, &self.login) {
+        if is_same_place(&self.url, url)
+            && let (Some(scheme), Some((user, password))) = (&mut self.scheme, &self.login)
+        {
             let uri = &url[url::Position::BeforePath..url::Position::AfterQuery];
             let authorization = scheme.respond(&PasswordParams {
                 username: user,
-                password,
+                password: password.expose(),
                 uri,
                 method: "GET",
                 body: Some(&[]),
@@ -160,7 +219,7 @@ pub fn cause(error: &reqwest::Error) -> String {
     while let Some(source) = cause.source() {
         cause = source;
     }
-    cause.to_string()
+    mask_foreign(&cause.to_string())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::Method;
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
@@ -16,12 +16,13 @@ use tokio_util::sync::CancellationToken;
 use super::super::App;
 use super::super::mjpeg::no_body;
 use crate::events::Event;
+use crate::live::Live;
 
 /// How often a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// What happens, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered` and `reload`; `lagged` to one who reads so slowly
-/// that events were left out.
+/// that events were left out. What is wrong with a pipeline file takes the admin token to see.
 #[utoipa::path(
     get,
     path = "/events",
@@ -31,27 +32,59 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
         (status = OK, description = "Events, for as long as the connection stands", body = String, content_type = "text/event-stream"),
     ),
 )]
-pub async fn listen(State(app): State<App>, method: Method) -> Response {
+pub async fn listen(State(app): State<App>, request: Request) -> Response {
     let kind = [("content-type", "text/event-stream")];
-    if method == Method::HEAD {
+    if request.method() == Method::HEAD {
         return (kind, no_body()).into_response();
     }
-    let listener = (app.live.events().listen(), app.shutdown.clone());
-    let events = stream::unfold(listener, |(mut events, shutdown)| async {
-        let event = next(&mut events, &shutdown).await?;
-        Some((Ok::<_, Infallible>(event), (events, shutdown)))
+    let listener = Listener {
+        events: app.live.events().listen(),
+        shutdown: app.shutdown.clone(),
+        may_see_all: app.is_admin(&request),
+        live: app.live,
+    };
+    let events = stream::unfold(listener, |mut listener| async {
+        let event = listener.next().await?;
+        Some((Ok::<_, Infallible>(event), listener))
     });
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
     Sse::new(events).keep_alive(keep_alive).into_response()
 }
 
-async fn next(events: &mut Receiver<Event>, shutdown: &CancellationToken) -> Option<Sent> {
-    let (name, data) = match shutdown.run_until_cancelled(events.recv()).await? {
-        Ok(event) => describe(event),
-        Err(RecvError::Lagged(missed)) => ("lagged", json!({ "missed": missed })),
-        Err(RecvError::Closed) => return None,
-    };
-    Some(Sent::default().event(name).data(data.to_string()))
+struct Listener {
+    events: Receiver<Event>,
+    shutdown: CancellationToken,
+    live: Live,
+    /// Whether it may see what stands in the pipeline file.
+    may_see_all: bool,
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Sent> {
+        let event = self.shutdown.run_until_cancelled(self.events.recv());
+        let (name, data) = match event.await? {
+            Ok(event) => describe(self.allowed(event)),
+            Err(RecvError::Lagged(missed)) => ("lagged", json!({ "missed": missed })),
+            Err(RecvError::Closed) => return None,
+        };
+        Some(Sent::default().event(name).data(data.to_string()))
+    }
+
+    fn allowed(&self, event: Event) -> Event {
+        match event {
+            Event::Reload {
+                succeeded: false, ..
+            } if !self.may_see_all => {
+                let error = self.live.report().error;
+                let message = error.map(|error| error.places_only().message);
+                Event::Reload {
+                    message: message.unwrap_or_else(|| "the pipeline file was wrong".to_owned()),
+                    succeeded: false,
+                }
+            }
+            event => event,
+        }
+    }
 }
 
 fn describe(event: Event) -> (&'static str, Value) {

@@ -12,7 +12,7 @@ use super::super::problem::{PROBLEM, ProblemDetails};
 use super::streams::{place, unknown, without_nulls};
 use super::{Answer, fresh, parse};
 use crate::chain::{StepReport, StepStatus};
-use crate::config::{Change, Part};
+use crate::config::{Change, Part, shown};
 use crate::live::{ChangeError, Running};
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -244,8 +244,10 @@ fn merge(path: Vec<Part>, old: &Value, patch: Map<String, Value>, changes: &mut 
     for (key, new) in patch {
         let known = old.get(&key);
         let mut path = path.clone();
-        path.push(Part::Key(key));
+        path.push(Part::Key(key.clone()));
         match (known, new) {
+            // Nobody means to set what is only shown.
+            (Some(known), new) if is_as_shown(known, &key, &new) => {}
             (None, Value::Null) => {}
             (Some(_), Value::Null) => changes.push(Change::Remove(path)),
             (Some(known @ Value::Object(_)), Value::Object(new)) => {
@@ -255,4 +257,11 @@ fn merge(path: Vec<Part>, old: &Value, patch: Map<String, Value>, changes: &mut 
             (_, new) => changes.push(Change::Set(path, new)),
         }
     }
+}
+
+/// Whether `new` is what is shown of the value `known` of `key`, in which a secret is masked.
+fn is_as_shown(known: &Value, key: &str, new: &Value) -> bool {
+    let entry = |value: &Value| Value::Object(Map::from_iter([(key.to_owned(), value.clone())]));
+    let (known, new) = (entry(known), entry(new));
+    known != new && shown(&known) == new
 }

@@ -1,0 +1,402 @@
+//! The parts of a pipeline file that are not shown: values of passwords and tokens, logins in addresses and commands.
+//!
+//! A value is found by the parser, which knows where it ends. A file that is no YAML is not known to mean what it
+//! seems to, so there all is hidden that could belong to a secret's value: the rest of its line, and the lines
+//! below it that start nothing else.
+
+use std::ops::Range;
+
+use saphyr_parser::{Event, Parser, Span as ParserSpan, StrInput};
+
+use super::error::Span;
+use super::excerpt;
+use super::suggest::suggest;
+use crate::secret::{
+    MASK, Until, find_word, is_reference, is_secret_name, merge, names_a_place, written,
+};
+
+/// Names that a slip of the pen may have become another of.
+const NAMES: [&str; 6] = [
+    "password",
+    "passwd",
+    "token",
+    "admin-token",
+    "secret",
+    "api-key",
+];
+/// Files in which values lie deeper are taken for no YAML.
+const DEPTH: usize = 64;
+
+/// Whether what is called `name` is a secret, or was probably meant to be one.
+pub fn is_like_a_secret(name: &str) -> bool {
+    is_secret_name(name) || suggest(name, NAMES).is_some()
+}
+
+/// Longer lines are hidden altogether.
+const LINE_BYTES: usize = 10_000;
+/// The most values that are looked for beside their own places.
+const VALUES: usize = 100;
+
+/// What is hidden of a file.
+pub struct Hidden {
+    /// The values of secrets, as far as the file is YAML.
+    spans: Vec<ParserSpan>,
+    values: Vec<String>,
+    /// Of a file that is no YAML: what could be a secret's value, for each line in bytes.
+    suspect: Option<Vec<Vec<Range<usize>>>>,
+}
+
+impl Hidden {
+    /// What is to be hidden of the file `text`.
+    pub fn of(text: &str) -> Self {
+        let mut walk = Walk {
+            events: Parser::new_from_str(text),
+            spans: Vec::new(),
+            values: Vec::new(),
+        };
+        // The parser takes some characters for the end of the file.
+        let is_text = !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
+        let is_yaml = walk.document().is_some() && is_text;
+        walk.values.sort_unstable();
+        walk.values.dedup();
+        walk.values.truncate(VALUES);
+        Self {
+            spans: walk.spans,
+            values: walk.values,
+            suspect: (!is_yaml).then(|| suspect(excerpt::lines(text))),
+        }
+    }
+
+    /// `line`, which `span` lies in, without what is hidden; and where `span` is then.
+    pub fn mask(&self, line: &str, span: Span) -> (String, Span) {
+        let hidden = self.of_line(line, span.line);
+        let mut masked = String::new();
+        let mut done = 0;
+        for range in &hidden {
+            masked += &line[done..range.start];
+            masked += MASK;
+            done = range.end;
+        }
+        masked += &line[done..];
+        let start = span.column - 1;
+        let from = moved(line, &hidden, start, 0);
+        let to = moved(line, &hidden, start + span.length, MASK.len());
+        let span = Span {
+            line: span.line,
+            column: from + 1,
+            length: to.saturating_sub(from).max(1),
+        };
+        (masked, span)
+    }
+
+    /// What is hidden of the line of this number, in bytes, sorted and apart.
+    fn of_line(&self, line: &str, number: usize) -> Vec<Range<usize>> {
+        if line.len() > LINE_BYTES {
+            return std::iter::once(0..line.len()).collect();
+        }
+        let mut hidden = written(line, Until::Word);
+        hidden.extend(
+            self.spans
+                .iter()
+                .filter_map(|span| part(span, line, number)),
+        );
+        for value in &self.values {
+            find_word(line, value, &mut hidden);
+        }
+        let suspect = self.suspect.as_ref();
+        hidden.extend(
+            suspect
+                .and_then(|lines| lines.get(number - 1))
+                .into_iter()
+                .flatten()
+                .cloned(),
+        );
+        merge(hidden)
+    }
+}
+
+/// Where the column `column`, in characters from 0, is once `hidden` is masked; one within a hidden part is
+/// `inside` characters behind the mask's start.
+fn moved(line: &str, hidden: &[Range<usize>], column: usize, inside: usize) -> usize {
+    let mut moved = column;
+    for range in hidden {
+        let start = line[..range.start].chars().count();
+        let length = line[range.clone()].chars().count();
+        if column >= start + length {
+            moved = moved + MASK.len() - length;
+        } else if column > start {
+            return moved - (column - start) + inside;
+        }
+    }
+    moved
+}
+
+/// The part of the line of this number that lies in `span`, in bytes.
+fn part(span: &ParserSpan, line: &str, number: usize) -> Option<Range<usize>> {
+    let (first, last) = (span.start.line(), span.end.line());
+    if !(first..=last).contains(&number) {
+        return None;
+    }
+    let byte = |column: usize| {
+        line.char_indices()
+            .nth(column)
+            .map_or(line.len(), |(at, _)| at)
+    };
+    let indent = line.len() - line.trim_start().len();
+    let start = if number == first {
+        byte(span.start.col())
+    } else {
+        indent
+    };
+    let end = if number == last {
+        byte(span.end.col())
+    } else {
+        line.len()
+    };
+    (start < end).then_some(start..end)
+}
+
+/// Goes through a file's values.
+struct Walk<'a> {
+    events: Parser<'a, StrInput<'a>>,
+    spans: Vec<ParserSpan>,
+    values: Vec<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn next(&mut self) -> Option<(Event<'a>, ParserSpan)> {
+        self.events.next_event()?.ok()
+    }
+
+    /// Goes to the end; `None` if the file is no YAML.
+    fn document(&mut self) -> Option<()> {
+        loop {
+            match self.next()? {
+                (Event::StreamEnd, _) => return Some(()),
+                (
+                    Event::Nothing
+                    | Event::StreamStart
+                    | Event::DocumentStart(_)
+                    | Event::DocumentEnd,
+                    _,
+                ) => {}
+                (event, span) => {
+                    self.node(event, span, false, 0)?;
+                }
+            }
+        }
+    }
+
+    /// Goes through a node; gives its text if it is a scalar.
+    fn node(
+        &mut self,
+        event: Event<'a>,
+        span: ParserSpan,
+        is_secret: bool,
+        depth: usize,
+    ) -> Option<Option<String>> {
+        if depth > DEPTH {
+            return None;
+        }
+        match event {
+            Event::Scalar(text, ..) => {
+                if is_secret && !text.is_empty() {
+                    self.spans.push(span);
+                    self.values.push(text.trim().to_owned());
+                }
+                return Some(Some(text.into_owned()));
+            }
+            Event::Alias(_) if is_secret => self.spans.push(span),
+            Event::Alias(_) => {}
+            Event::SequenceStart(..) => self.list(is_secret, depth)?,
+            Event::MappingStart(..) => self.mapping(is_secret, depth)?,
+            _ => return None,
+        }
+        Some(None)
+    }
+
+    fn list(&mut self, is_secret: bool, depth: usize) -> Option<()> {
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Some(()),
+                (event, span) => self.node(event, span, is_secret, depth + 1)?,
+            };
+        }
+    }
+
+    fn mapping(&mut self, is_secret: bool, depth: usize) -> Option<()> {
+        let (spans, values) = (self.spans.len(), self.values.len());
+        let mut entries = Vec::new();
+        loop {
+            let key = match self.next()? {
+                (Event::MappingEnd, _) => break,
+                (event, span) => self.node(event, span, is_secret, depth + 1)?,
+            };
+            let is_named_so = key.as_deref().is_some_and(is_like_a_secret);
+            let (event, span) = self.next()?;
+            let value = self.node(event, span, is_secret || is_named_so, depth + 1)?;
+            entries.push((key, value));
+        }
+        if let [(Some(key), Some(value))] = entries.as_slice()
+            && names_a_place(key, value)
+            && is_secret
+        {
+            self.spans.truncate(spans);
+            self.values.truncate(values);
+        }
+        Some(())
+    }
+}
+
+/// What could be a secret's value in the lines of a file that is no YAML.
+fn suspect<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<Range<usize>>> {
+    // How far the line with a secret's name is indented, and whether its value goes on over lines that look like
+    // others.
+    let mut open: Option<(usize, bool)> = None;
+    let hide = |line: &str| {
+        if line.len() > LINE_BYTES {
+            return Vec::new();
+        }
+        let indent = line.len() - line.trim_start().len();
+        if let Some((least, has_any)) = open {
+            let is_its_own = is_key(line) && (indent <= least || !has_any);
+            if !is_its_own {
+                return std::iter::once(indent..line.len()).collect();
+            }
+            open = None;
+        }
+        let (name, value) = match secret_on(line) {
+            Some(found) => found,
+            None => return Vec::new(),
+        };
+        let text = line[value..].trim_start();
+        open = Some((name, text.starts_with(['|', '>', '"', '\'', '&', '!'])));
+        let mut hidden = written(line, Until::End);
+        if !is_reference(text) {
+            hidden.push(line.len() - text.len()..line.len());
+        }
+        hidden
+    };
+    lines.map(hide).collect()
+}
+
+/// How far a line with a secret's name is indented, and where the value starts.
+fn secret_on(line: &str) -> Option<(usize, usize)> {
+    let is_named = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let mut marks = line.match_indices([':', '=']);
+    let (at, _) = marks.find(|(at, _)| {
+        let before = line[..*at].trim_end().trim_end_matches(['"', '\'']);
+        is_like_a_secret(&before[before.trim_end_matches(is_named).len()..])
+    })?;
+    Some((line.len() - line.trim_start().len(), at + 1))
+}
+
+/// Whether a line starts a key.
+fn is_key(line: &str) -> bool {
+    let line = line.trim_start().trim_start_matches("- ");
+    let is_named = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '"' | '\'');
+    let rest = line.trim_start_matches(is_named);
+    rest.len() < line.len()
+        && rest
+            .strip_prefix(':')
+            .is_some_and(|it| it.is_empty() || it.starts_with(' '))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All lines of `text`, masked.
+    fn masked(text: &str) -> String {
+        let hidden = Hidden::of(text);
+        let lines = excerpt::lines(text).enumerate().map(|(index, line)| {
+            let span = Span {
+                line: index + 1,
+                ..Span::START
+            };
+            hidden.mask(line, span).0
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn values_of_secrets() {
+        for (text, expected) in [
+            ("password: hunter2", "password: ***"),
+            ("password: a b, c # note", "password: *** # note"),
+            (
+                "{ user: me, password: hunter2, fps: 1 }",
+                "{ user: me, password: ***, fps: 1 }",
+            ),
+            ("\"admin-token\" : 'it''s'", "\"admin-token\" : ***"),
+            ("pasword: hunter2", "pasword: ***"),
+            ("api_key: 12345", "api_key: ***"),
+            ("password: { env: DOOR }", "password: { env: DOOR }"),
+            ("password:\n  file: a.b", "password:\n  file: a.b"),
+            ("password: { env: two words }", "password: ***"),
+            ("password: [one, two]", "password: ***"),
+            ("password:hunter2", "password:***"),
+            ("# password: hunter2", "# password: ***"),
+            ("url: rtsp://me:hunter2@cam/1", "url: rtsp://***@cam/1"),
+            (
+                "x: &a hunter2\npassword: *a",
+                "x: &a hunter2\npassword: ***",
+            ),
+            ("x: hunter2\npassword: hunter2", "x: ***\npassword: ***"),
+            ("streams: demo", "streams: demo"),
+        ] {
+            assert_eq!(masked(text), expected);
+        }
+    }
+
+    #[test]
+    fn values_over_several_lines() {
+        for text in [
+            "password: |\n  hunter2\n  HUNTER3\nurl: x",
+            "password: >-\n  hunter2\n\n  hunter3\nurl: x",
+            "password: \"hunter2\n  hunter3\"\nurl: x",
+            "password: hunter2\n  hunter3\nurl: x",
+            "password:\n  hunter2\nurl: x",
+            "{ password: hunter2\n  hunter3,\n  url: x }",
+            // No YAML.
+            "password: |\n  hunter2\n  hunter3\nurl: [",
+            "password: \"hunter2\n  hunter3\nurl: [",
+            "password: hunter2\n   hunter3\nurl: [",
+            "password:\n\thunter2\nurl: [",
+            "  password:\nhunter2\nurl: [",
+            "user: \"me\nx:\n  password: hunter2\nurl: y",
+            "tokn: hunter2, hunter3\nurl: [",
+            "{ user: me, password: hunter2, hunter3\nurl: x",
+            "x: [\n  pasword: \"hunter2 hunter3\nurl: x",
+        ] {
+            let masked = masked(text);
+            assert!(
+                !masked.to_lowercase().contains("hunter"),
+                "{text}\n->\n{masked}"
+            );
+            assert!(masked.contains("url: "), "{text}\n->\n{masked}");
+        }
+    }
+
+    #[test]
+    fn the_mark_stays_at_its_part() {
+        let text = "{ password: hunter2, opacty: 1 }";
+        let hidden = Hidden::of(text);
+        let span = |column, length| Span {
+            line: 1,
+            column,
+            length,
+        };
+        for (before, after) in [
+            ((3, 8), (3, 8)),
+            ((13, 7), (13, 3)),
+            ((15, 2), (13, 3)),
+            ((22, 6), (18, 6)),
+            ((3, 17), (3, 13)),
+        ] {
+            let (line, moved) = hidden.mask(text, span(before.0, before.1));
+            assert_eq!(line, "{ password: ***, opacty: 1 }");
+            assert_eq!((moved.column, moved.length), after, "{before:?}");
+        }
+    }
+}
