@@ -1,6 +1,8 @@
 //! What strangers (filters, commands) say goes to the server's log: cut to a sane length, and thinned out when it
 //! floods.
 
+pub mod recurring;
+
 use std::time::{Duration, Instant};
 
 /// The most characters of a line.
