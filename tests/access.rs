@@ -1,5 +1,7 @@
 //! Who may do what: every address, as everybody.
 
+use std::io::BufRead;
+
 use serde_json::json;
 
 use crate::support::Folder;
@@ -117,7 +119,7 @@ fn every_address_as_everybody() {
     // Nobody.
     client.reads(None);
     client.changes_nothing(401);
-    // Somebody who came by another name, or from another page, even with the token.
+    // Somebody who came by another name, or from another page, even with the token. Pictures other pages may show.
     for token in [None, Some(TOKEN)] {
         let elsewhere = Client {
             host: "evil.example".to_owned(),
@@ -133,7 +135,11 @@ fn every_address_as_everybody() {
                 origin: Some(origin),
                 ..client
             };
-            from_page.reads(Some(403));
+            for (method, target, usual) in READING {
+                let status = if is_picture(target) { usual } else { 403 };
+                let response = from_page.send(method, target);
+                assert_eq!(response.status, status, "{method} {target}");
+            }
             from_page.changes_nothing(403);
         }
     }
@@ -190,9 +196,56 @@ fn every_address_as_everybody() {
     let refused = wrong.send("POST", "/api/streams/s/restart");
     assert_eq!(refused.status, 429);
     assert!(refused.header("retry-after").is_some());
-    // Not even the right one is heard now; else guessing would go on.
-    assert_eq!(admin.send("POST", "/api/streams/s/restart").status, 429);
+    // The right one is let in all the same: who guesses shuts nobody out.
+    assert_eq!(admin.send("POST", "/api/streams/t/restart").status, 404);
     assert_eq!(wrong.send("GET", "/api/streams").status, 200);
+}
+
+fn is_picture(target: &str) -> bool {
+    let names = ["/stream", "/video_feed", "/snapshot"];
+    names.contains(&target) || target.ends_with(".jpg") || target.ends_with(".mjpeg")
+}
+
+#[test]
+fn changes_and_wrong_tokens_are_logged_with_the_address() {
+    let server = server("admin-token: { env: TEST_TOKEN }\n");
+    let events = server.get("/api/events");
+    assert_eq!(
+        server
+            .change("POST", "/api/streams/s/restart?x=1", &json!({}))
+            .status,
+        204
+    );
+    assert_eq!(
+        server
+            .change("POST", "/api/streams/none/restart", &json!({}))
+            .status,
+        404
+    );
+    let line = events
+        .body
+        .lines()
+        .map(Result::unwrap)
+        .find(|line| line.contains("POST"));
+    let expected =
+        r#"data: {"method":"POST","path":"/api/streams/s/restart?x=1","peer":"127.0.0.1"}"#;
+    assert_eq!(line.as_deref(), Some(expected));
+    for token in ["wrong", "wrong\tpeer=192.0.2.1"] {
+        let client = Client {
+            server: &server,
+            host: server.address.to_string(),
+            token: Some(token),
+            origin: None,
+        };
+        assert_eq!(client.send("GET", "/api/access").status, 401);
+    }
+    let log = server.log();
+    let lines = |text: &str| log.lines().filter(|line| line.ends_with(text)).count();
+    assert_eq!(lines(" WARN wrong admin token peer=127.0.0.1"), 2, "{log}");
+    let change =
+        " INFO changed over the API peer=127.0.0.1 method=POST path=\"/api/streams/s/restart?x=1\"";
+    assert_eq!(lines(change), 1, "{log}");
+    assert!(!log.contains("none/restart"), "{log}");
 }
 
 impl Client<'_> {

@@ -7,9 +7,12 @@ mod api;
 mod cli;
 #[cfg(unix)]
 mod commands;
+mod embedding;
 mod filters;
 mod gpio;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod limits;
 mod metrics;
 mod mistakes;
 mod network_cameras;
@@ -18,4 +21,5 @@ mod reload;
 mod rtsp;
 mod serving;
 mod sources;
+mod uploads;
 mod viewers;

@@ -86,8 +86,8 @@ async fn serve(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     tasks.spawn(live::watch(live.clone(), clock.clone(), shutdown.clone()));
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
-    let router = web::router(App::new(live.clone(), shutdown.clone()));
-    let server = tokio::spawn(web::serve(listener, router, shutdown.clone()));
+    let app = App::new(live.clone(), shutdown.clone());
+    let server = tokio::spawn(web::serve(listener, app, shutdown.clone()));
     while let Signal::Reload = signals.next().await {
         tracing::info!("reloads the pipeline, as it was told to");
         live.reload().await;

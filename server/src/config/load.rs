@@ -58,6 +58,8 @@ impl Pipeline {
                 admin_token: contents.admin_token,
                 allowed_hosts: contents.allowed_hosts,
                 filter_folder: contents.filter_folder,
+                filter_folder_limit: contents.filter_folder_limit,
+                web: contents.web,
                 gpio: contents.gpio,
                 folder: folder.to_owned(),
                 file,

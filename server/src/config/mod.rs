@@ -24,6 +24,7 @@ mod settings;
 mod source;
 mod suggest;
 mod units;
+mod web;
 mod yaml;
 
 #[cfg(test)]
@@ -42,3 +43,4 @@ pub use source::{
     parse_spec,
 };
 pub use suggest::{hint, list, suggest};
+pub use web::{Embedding, WebConfig};

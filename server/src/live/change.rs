@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::NamedTempFile;
+
 use super::claim::claim;
 use super::{Live, Running};
 use crate::config::{Change, ConfigError, Pipeline, edit};
@@ -64,15 +66,15 @@ impl Live {
         .await
     }
 
-    /// Keeps a filter in the file `name` of the folder that the pipeline file names for uploads, once it has been found to be
-    /// one. Gives the path by which a step can `use` it; and whether it is new.
+    /// Keeps `upload`, which lies in the folder that the pipeline file names for uploads, as the file `name` there, once it has
+    /// been found to be a filter. Gives the path by which a step can `use` it; and whether it is new.
     ///
     /// # Errors
     /// See [`ChangeError`].
     pub async fn keep_filter(
         &self,
         name: String,
-        bytes: Vec<u8>,
+        upload: NamedTempFile,
     ) -> Result<(String, bool), ChangeError> {
         self.at_work(move |live| {
             let pipeline = live.now().pipeline.clone();
@@ -82,13 +84,13 @@ impl Live {
                 ));
             };
             let mut workshop = live.workshop();
-            Filter::load(workshop.loader().engine(), Module::new(bytes.clone()))
+            Module::read(upload.path())
+                .and_then(|module| Filter::load(workshop.loader().engine(), module))
                 .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
             let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", path.display()));
-            std::fs::create_dir_all(pipeline.folder.join(folder)).map_err(unwritable)?;
-            write(&path, &bytes).map_err(unwritable)?;
+            put_in_place(upload, &path).map_err(unwritable)?;
             tracing::info!("the filter {} was uploaded", path.display());
             Ok((format!("./{}/{name}", folder.trim_end_matches('/')), is_new))
         })
@@ -178,8 +180,12 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    let mut new = NamedTempFile::new_in(folder)?;
     new.write_all(bytes)?;
+    put_in_place(new, path)
+}
+
+fn put_in_place(new: NamedTempFile, path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

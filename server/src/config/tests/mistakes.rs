@@ -225,7 +225,7 @@ fn wrong_values() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `streams` and `gpio`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `streams` and `gpio`, found an empty list",
             ],
         ),
         (

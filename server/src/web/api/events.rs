@@ -20,7 +20,7 @@ use crate::events::Event;
 /// How often a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What happens, as server-sent events: `state`, `viewers`, `filter-error` and `reload`; `lagged` to one who reads so slowly
+/// What happens, as server-sent events: `state`, `viewers`, `filter-error`, `reload` and `change`; `lagged` to one who reads so slowly
 /// that events were left out.
 #[utoipa::path(
     get,
@@ -79,6 +79,10 @@ fn describe(event: Event) -> (&'static str, Value) {
         Event::Reload { message, succeeded } => (
             "reload",
             json!({ "message": message, "succeeded": succeeded }),
+        ),
+        Event::Change { method, path, peer } => (
+            "change",
+            json!({ "method": method, "path": path, "peer": peer }),
         ),
     }
 }
