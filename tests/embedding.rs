@@ -219,6 +219,13 @@ fn requests_that_a_proxy_may_understand_otherwise_are_refused() {
             "{head}"
         );
     }
+    // What can't be read at all.
+    let long = format!("GET /{} HTTP/1.1\r\n", "x".repeat(20_000));
+    for (head, statuses) in [("NO REQUEST", 400..=400), (&long, 414..=431)] {
+        let response = send_raw(server.address, &format!("{head}\r\n\r\n"));
+        assert!(statuses.contains(&response.status), "{}", response.status);
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
+    }
     // Behind others on one connection, too.
     let fine = "POST /api/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}";
     let both = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";

@@ -72,7 +72,6 @@ fn raise_limit_of_files() {
 fn is_refused(response: &Response) {
     assert_eq!(response.status, 503);
     assert_eq!(response.header("retry-after"), Some("5"));
-    assert_eq!(response.header("connection"), Some("close"));
     assert_eq!(response.header("x-content-type-options"), Some("nosniff"));
 }
 
@@ -199,7 +198,8 @@ fn thousands_of_wrong_tokens_cost_others_nothing() {
         while statuses.len() < TOKENS {
             line.clear();
             assert!(reader.read_line(&mut line).unwrap() > 0);
-            if let Some(status) = line.strip_prefix("HTTP/1.1 ") {
+            // The body before it has no line break at its end.
+            if let Some((_, status)) = line.split_once("HTTP/1.1 ") {
                 statuses.push(status[..3].to_owned());
             }
         }

@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::problem::ProblemDetails;
-use super::server::{Ambiguous, Full, Place, Seat, hold};
+use super::server::{Framing, Full, Place, Seat, hold};
 use super::{App, body};
 use crate::clock::Clock;
 use crate::events::Event;
@@ -107,7 +107,7 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
     let answer = answer(&app, &running, content, request, next).await;
     let mut response = answer.unwrap_or_else(IntoResponse::into_response);
     if has_chunks {
-        // What comes behind chunks is not looked at (see `Ambiguous`).
+        // What comes behind chunks is not looked at (see `Framing`).
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -137,9 +137,9 @@ async fn answer(
 /// Checks what a proxy could understand otherwise than this server (RFC 9112, 3.2 and 6.1).
 fn check_framing(request: &Request) -> Result<(), ProblemDetails> {
     let hosts = request.headers().get_all(header::HOST).iter().count();
-    let is_ambiguous = request.extensions().get::<Ambiguous>();
+    let framing = request.extensions().get::<Framing>();
     let why = match (hosts, request.version()) {
-        _ if is_ambiguous.is_some_and(Ambiguous::is_so) => {
+        _ if framing.is_some_and(|framing| framing.is_ambiguous) => {
             "a request has `Content-Length` or `Transfer-Encoding`, not both"
         }
         (2.., _) => "a request has one `Host` header",

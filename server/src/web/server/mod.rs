@@ -15,8 +15,8 @@ use axum::Router;
 use axum::http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -31,8 +31,7 @@ pub use hold::hold;
 pub use places::{Full, Place, Places};
 pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
-pub use wire::Ambiguous;
-use wire::Wire;
+use wire::{Ambiguous, Wire};
 
 /// How long a client may take to send its request, and to send none on a connection that stays open.
 const HEADER_TIME: Duration = Duration::from_secs(10);
@@ -73,6 +72,13 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
         abort.cancel();
         connections.wait().await;
     }
+}
+
+/// The way that a request's end is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Framing {
+    /// Whether it has both a length and chunks.
+    pub is_ambiguous: bool,
 }
 
 /// Gives each connection a place, or a seat in the reserve.
@@ -195,16 +201,18 @@ async fn exchange(
     let ambiguous = Ambiguous::default();
     let wire = Wire::new(socket, ambiguous.clone());
     let is_reserved = seat.is_some();
-    let service = router.map_request(move |mut request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         let extensions = request.extensions_mut();
         extensions.insert(peer);
-        extensions.insert(ambiguous.clone());
+        // Not in the router, which begins later: hyper may have read the next head by then.
+        extensions.insert(Framing {
+            is_ambiguous: ambiguous.is_so(),
+        });
         if let Some(seat) = &seat {
             extensions.insert(seat.clone());
         }
-        request
+        router.clone().oneshot(request)
     });
-    let service = TowerToHyperService::new(service);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(if is_reserved { SILENCE } else { HEADER_TIME })

@@ -8,13 +8,16 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 /// The part of a line that is kept: the names that matter, and a length, are shorter.
 const LINE_BYTES: usize = 64;
+/// hyper's own answers are shorter.
+const REFUSAL_BYTES: usize = 512;
+const NOSNIFF: &[u8] = b"x-content-type-options: nosniff\r\n";
 
 /// Whether the request that came last has both a length and chunks. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +37,21 @@ pub struct Wire {
     /// Bytes behind the end of a head, to be read next: hyper never has two heads at once, so that what is known is of the one
     /// that it has.
     held: Vec<u8>,
+    /// The rest of hyper's refusal that is being written.
+    refusal: Vec<u8>,
+}
+
+/// Whether `bytes` are hyper's answer to a request that it can't read: it has no header that all others have.
+fn is_refusal(bytes: &[u8]) -> bool {
+    let is_answer = bytes.starts_with(b"HTTP/1.1 4") && bytes.len() < REFUSAL_BYTES;
+    is_answer && !bytes.windows(NOSNIFF.len()).any(|it| it == NOSNIFF)
+}
+
+/// The same answer with that header.
+fn sealed(bytes: &[u8]) -> Vec<u8> {
+    let line = bytes.iter().position(|byte| *byte == b'\n');
+    let (status, rest) = bytes.split_at(line.map_or(0, |line| line + 1));
+    [status, NOSNIFF, rest].concat()
 }
 
 impl Wire {
@@ -43,6 +61,7 @@ impl Wire {
             socket,
             requests: Requests::new(ambiguous),
             held: Vec::new(),
+            refusal: Vec::new(),
         }
     }
 }
@@ -77,7 +96,21 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write(context, bytes)
+        let this = &mut *self;
+        if !is_refusal(bytes) {
+            return Pin::new(&mut this.socket).poll_write(context, bytes);
+        }
+        if this.refusal.is_empty() {
+            this.refusal = sealed(bytes);
+        }
+        while !this.refusal.is_empty() {
+            let written = ready!(Pin::new(&mut this.socket).poll_write(context, &this.refusal))?;
+            if written == 0 {
+                return Poll::Ready(Ok(0));
+            }
+            this.refusal.drain(..written);
+        }
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_write_vectored(
@@ -85,7 +118,10 @@ impl AsyncWrite for Wire {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.socket).poll_write_vectored(context, slices)
+        match slices.iter().find(|slice| !slice.is_empty()) {
+            Some(first) if is_refusal(first) => self.poll_write(context, first),
+            _ => Pin::new(&mut self.socket).poll_write_vectored(context, slices),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
