@@ -297,6 +297,22 @@ fn the_token_may_lie_in_a_file_and_be_changed() {
 }
 
 #[test]
+fn a_short_token_is_warned_of() {
+    const WARNING: &str = "the admin token is shorter than 16 characters";
+    let folder = || Folder::with("admin-token: { file: token }\nstreams: { s: }\n");
+    for (token, is_short) in [("fifteen letters", true), ("sixteen letters!", false)] {
+        let folder = folder();
+        folder.write("token", token);
+        let checked = folder.run(&["check"]);
+        assert_eq!(checked.status.code(), Some(0));
+        let log = crate::support::stderr(&checked);
+        assert_eq!(log.contains(WARNING), is_short, "{log}");
+        let log = Server::start(folder).log();
+        assert_eq!(log.matches(WARNING).count(), usize::from(is_short), "{log}");
+    }
+}
+
+#[test]
 fn wrong_tokens_in_the_file_are_told() {
     for (line, why) in [
         (
@@ -310,6 +326,30 @@ fn wrong_tokens_in_the_file_are_told() {
         ("admin-token: { file: gone }", "gone"),
         ("allowed-hosts: [\"http://x\"]", "expected a host's name"),
         ("filter-folder: ../x", "below the pipeline file's folder"),
+        (
+            "filter-folder-limit: 1KiB",
+            "1:22: `filter-folder-limit`: expected 1MiB to 1024GiB, found the text `1KiB`",
+        ),
+        (
+            "limits: { connections-per-address: 0 }",
+            "`connections-per-address`: expected a whole number from 1 to 10000, found `0`",
+        ),
+        (
+            "limits: { connections: 5 }",
+            "`connections` is not a key of `limits`",
+        ),
+        (
+            "trusted-proxies: 127.0.0.1",
+            "1:18: `trusted-proxies`: expected a list such as `[127.0.0.1]`",
+        ),
+        (
+            "trusted-proxies: [10.0.0.0/33]",
+            "expected an address such as `127.0.0.1` or a network such as `10.0.0.0/8`, found `10.0.0.0/33`",
+        ),
+        (
+            "embedding: sometimes",
+            "1:12: `embedding`: expected `any`, `same-site` or `none`, found the text `sometimes`",
+        ),
     ] {
         let folder = Folder::with(&format!("{line}\nstreams: {{ s: }}\n"));
         let output = folder.run(&["serve", "--listen", "127.0.0.1:0"]);

@@ -24,7 +24,6 @@ use axum::routing::get;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-pub use access::TOKEN_CHARS;
 pub use server::serve;
 
 use crate::clock::{Clock, SystemClock};

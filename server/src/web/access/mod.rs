@@ -31,10 +31,6 @@ pub use client::{Client, ClientKind, network};
 use embedding::Content;
 use throttle::Throttle;
 
-/// The shortest admin token that can't be guessed: since the right one is always let in, guesses come as fast as the network
-/// carries them. Of 16 random letters and digits there are 2⁹⁵.
-pub const TOKEN_CHARS: usize = 16;
-
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
