@@ -1,5 +1,7 @@
 //! Who may do what: every address, as everybody.
 
+use std::io::BufRead;
+
 use serde_json::json;
 
 use crate::support::Folder;
@@ -117,7 +119,7 @@ fn every_address_as_everybody() {
     // Nobody.
     client.reads(None);
     client.changes_nothing(401);
-    // Somebody who came by another name, or from another page, even with the token.
+    // Somebody who came by another name, or from another page, even with the token. Pictures other pages may show.
     for token in [None, Some(TOKEN)] {
         let elsewhere = Client {
             host: "evil.example".to_owned(),
@@ -133,7 +135,11 @@ fn every_address_as_everybody() {
                 origin: Some(origin),
                 ..client
             };
-            from_page.reads(Some(403));
+            for (method, target, usual) in READING {
+                let status = if is_picture(target) { usual } else { 403 };
+                let response = from_page.send(method, target);
+                assert_eq!(response.status, status, "{method} {target}");
+            }
             from_page.changes_nothing(403);
         }
     }
@@ -190,9 +196,56 @@ fn every_address_as_everybody() {
     let refused = wrong.send("POST", "/api/streams/s/restart");
     assert_eq!(refused.status, 429);
     assert!(refused.header("retry-after").is_some());
-    // Not even the right one is heard now; else guessing would go on.
-    assert_eq!(admin.send("POST", "/api/streams/s/restart").status, 429);
+    // The right one is let in all the same: who guesses shuts nobody out.
+    assert_eq!(admin.send("POST", "/api/streams/t/restart").status, 404);
     assert_eq!(wrong.send("GET", "/api/streams").status, 200);
+}
+
+fn is_picture(target: &str) -> bool {
+    let names = ["/stream", "/video_feed", "/snapshot"];
+    names.contains(&target) || target.ends_with(".jpg") || target.ends_with(".mjpeg")
+}
+
+#[test]
+fn changes_and_wrong_tokens_are_logged_with_the_address() {
+    let server = server("admin-token: { env: TEST_TOKEN }\n");
+    let events = server.get("/api/events");
+    assert_eq!(
+        server
+            .change("POST", "/api/streams/s/restart?x=1", &json!({}))
+            .status,
+        204
+    );
+    assert_eq!(
+        server
+            .change("POST", "/api/streams/none/restart", &json!({}))
+            .status,
+        404
+    );
+    let line = events
+        .body
+        .lines()
+        .map(Result::unwrap)
+        .find(|line| line.contains("POST"));
+    let expected =
+        r#"data: {"method":"POST","path":"/api/streams/s/restart?x=1","peer":"127.0.0.1"}"#;
+    assert_eq!(line.as_deref(), Some(expected));
+    for token in ["wrong", "wrong\tpeer=192.0.2.1"] {
+        let client = Client {
+            server: &server,
+            host: server.address.to_string(),
+            token: Some(token),
+            origin: None,
+        };
+        assert_eq!(client.send("GET", "/api/access").status, 401);
+    }
+    let log = server.log();
+    let lines = |text: &str| log.lines().filter(|line| line.ends_with(text)).count();
+    assert_eq!(lines(" WARN wrong admin token peer=127.0.0.1"), 2, "{log}");
+    let change =
+        " INFO changed over the API peer=127.0.0.1 method=POST path=\"/api/streams/s/restart?x=1\"";
+    assert_eq!(lines(change), 1, "{log}");
+    assert!(!log.contains("none/restart"), "{log}");
 }
 
 impl Client<'_> {
@@ -244,6 +297,22 @@ fn the_token_may_lie_in_a_file_and_be_changed() {
 }
 
 #[test]
+fn a_short_token_is_warned_of() {
+    const WARNING: &str = "the admin token is shorter than 16 characters";
+    let folder = || Folder::with("admin-token: { file: token }\nstreams: { s: }\n");
+    for (token, is_short) in [("fifteen letters", true), ("sixteen letters!", false)] {
+        let folder = folder();
+        folder.write("token", token);
+        let checked = folder.run(&["check"]);
+        assert_eq!(checked.status.code(), Some(0));
+        let log = crate::support::stderr(&checked);
+        assert_eq!(log.contains(WARNING), is_short, "{log}");
+        let log = Server::start(folder).log();
+        assert_eq!(log.matches(WARNING).count(), usize::from(is_short), "{log}");
+    }
+}
+
+#[test]
 fn wrong_tokens_in_the_file_are_told() {
     for (line, why) in [
         (
@@ -257,6 +326,30 @@ fn wrong_tokens_in_the_file_are_told() {
         ("admin-token: { file: gone }", "gone"),
         ("allowed-hosts: [\"http://x\"]", "expected a host's name"),
         ("filter-folder: ../x", "below the pipeline file's folder"),
+        (
+            "filter-folder-limit: 1KiB",
+            "1:22: `filter-folder-limit`: expected 1MiB to 1024GiB, found the text `1KiB`",
+        ),
+        (
+            "limits: { connections-per-address: 0 }",
+            "`connections-per-address`: expected a whole number from 1 to 10000, found `0`",
+        ),
+        (
+            "limits: { connections: 5 }",
+            "`connections` is not a key of `limits`",
+        ),
+        (
+            "trusted-proxies: 127.0.0.1",
+            "1:18: `trusted-proxies`: expected a list such as `[127.0.0.1]`",
+        ),
+        (
+            "trusted-proxies: [10.0.0.0/33]",
+            "expected an address such as `127.0.0.1` or a network such as `10.0.0.0/8`, found `10.0.0.0/33`",
+        ),
+        (
+            "embedding: sometimes",
+            "1:12: `embedding`: expected `any`, `same-site` or `none`, found the text `sometimes`",
+        ),
     ] {
         let folder = Folder::with(&format!("{line}\nstreams: {{ s: }}\n"));
         let output = folder.run(&["serve", "--listen", "127.0.0.1:0"]);

@@ -7,11 +7,14 @@ mod api;
 mod cli;
 #[cfg(unix)]
 mod commands;
+mod embedding;
 #[cfg(unix)]
 mod files;
 mod filters;
 mod gpio;
 mod hostile;
+#[cfg(target_os = "linux")]
+mod limits;
 mod metrics;
 mod mistakes;
 mod network_cameras;
@@ -22,4 +25,5 @@ mod rtsp;
 mod secrets;
 mod serving;
 mod sources;
+mod uploads;
 mod viewers;

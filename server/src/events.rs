@@ -57,6 +57,15 @@ pub enum Event {
         /// Whether it is in force now.
         succeeded: bool,
     },
+    /// Somebody changed something over the API.
+    Change {
+        /// The request's method, such as `PATCH`.
+        method: String,
+        /// What was changed, such as `/api/streams/front/steps/1`.
+        path: String,
+        /// The client's address.
+        peer: String,
+    },
 }
 
 impl Default for Events {

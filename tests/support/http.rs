@@ -1,10 +1,11 @@
 //! HTTP as a client sees it, with the raw socket at hand, since tests read slowly or not at all.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
 
 /// Long enough for a busy machine, short enough to fail.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -57,8 +58,29 @@ pub fn send(
     headers: &[(&str, &str)],
     body: &[u8],
 ) -> Response {
-    let mut socket = TcpStream::connect(address).unwrap();
+    let from = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    send_from(from, address, method, target, headers, body)
+}
+
+/// Connects from the address `from` of this machine: on Linux all of 127.0.0.0/8 are.
+pub fn connect_from(from: IpAddr, address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::new(from, 0).into()).unwrap();
+    socket.connect(&address.into()).unwrap();
     socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    socket.into()
+}
+
+/// The same as [`send`], from the address `from` of this machine.
+pub fn send_from(
+    from: IpAddr,
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Response {
+    let mut socket = connect_from(from, address);
     let mut head = format!(
         "{method} {target} HTTP/1.0\r\nContent-Length: {}\r\n",
         body.len()
@@ -70,6 +92,19 @@ pub fn send(
     socket.write_all(head.as_bytes()).unwrap();
     // A server that refuses a large body may close before it has read all of it.
     socket.write_all(body).ok();
+    read_response(socket)
+}
+
+/// Sends `bytes` as they are, and gives the answer to them.
+pub fn send_raw(address: SocketAddr, bytes: &str) -> Response {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    socket.write_all(bytes.as_bytes()).unwrap();
+    read_response(socket)
+}
+
+/// Waits for the head of an answer that comes by `socket`.
+pub fn read_response(socket: TcpStream) -> Response {
     let mut body = BufReader::new(socket);
     let status = line(&mut body);
     let status = status.split(' ').nth(1).unwrap().parse().unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{Common, Failure, start_loader, start_runtime};
 use crate::clock::SystemClock;
 use crate::config::Pipeline;
-use crate::live::{Plans, Scope};
+use crate::live::{Plans, Scope, warn_of_short_token};
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     let pipeline = Pipeline::load(file)?;
@@ -13,6 +13,11 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     let loader = start_loader(&runtime, common)?;
     loader.engine().budget().set_limit(pipeline.filters_memory);
     Plans::default().ready(&loader, (&pipeline, Scope::All), None, &SystemClock)?;
+    let token = pipeline.admin_token.as_ref();
+    // One that only the server's own environment has can't be looked at here.
+    if let Some(Ok(token)) = token.map(|token| token.secret.reveal(&pipeline.folder)) {
+        warn_of_short_token(token.expose().trim());
+    }
     println!("{} is fine:", file.display());
     for stream in &pipeline.streams {
         let filters: Vec<_> = stream.filters.iter().map(|s| s.filter.as_str()).collect();

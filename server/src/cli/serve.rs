@@ -87,8 +87,8 @@ async fn serve(
         shutdown.clone(),
     ));
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
-    let router = web::router(App::new(live.clone(), shutdown.clone()));
-    let mut server = tokio::spawn(web::serve(listener, router, shutdown.clone()));
+    let app = App::new(live.clone(), shutdown.clone());
+    let mut server = tokio::spawn(web::serve(listener, app, shutdown.clone()));
     let mut ended = None;
     while ended.is_none() {
         tokio::select! {

@@ -58,6 +58,8 @@ impl Pipeline {
                 allowed_hosts: contents.allowed_hosts,
                 filter_folder: contents.filter_folder,
                 filters_memory: contents.filters_memory,
+                filter_folder_limit: contents.filter_folder_limit,
+                web: contents.web,
                 gpio: contents.gpio,
                 folder: folder.to_owned(),
                 file,

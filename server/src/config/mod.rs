@@ -26,6 +26,7 @@ mod settings_schema;
 mod source;
 mod suggest;
 mod units;
+mod web;
 mod yaml;
 
 #[cfg(test)]
@@ -48,3 +49,4 @@ pub use source::{
     parse_spec,
 };
 pub use suggest::{hint, list, suggest};
+pub use web::{Embedding, WebConfig};

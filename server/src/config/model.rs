@@ -11,6 +11,7 @@ use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::gpio::GpioConfig;
 use super::settings::{Settings, shown};
 use super::source::{Secret, SourceConfig};
+use super::web::WebConfig;
 
 /// The memory that all filters together may have unless the file says otherwise, in bytes.
 pub const FILTERS_MEMORY: u64 = 2 << 30;
@@ -30,6 +31,10 @@ pub struct Pipeline {
     pub filter_folder: Option<String>,
     /// The most memory that all filters together may have, in bytes: 64 MiB to 1 TiB. Default 2 GiB.
     pub filters_memory: u64,
+    /// The most bytes that its files may have together, 1 MiB to 1 TiB. Default 256 MiB.
+    pub filter_folder_limit: u64,
+    /// Clients: how many, through which proxies, from which pages.
+    pub web: WebConfig,
     /// The pins that it uses. Default: none.
     pub gpio: Option<GpioConfig>,
     /// The file's folder: relative paths start here, and assets lie below it.
@@ -56,6 +61,8 @@ pub struct StreamConfig {
     pub source: SourceConfig,
     /// How long the camera stays on after the last viewer: 0 to 24 h. Default 10 s.
     pub idle_timeout: Duration,
+    /// The most that watch at once, 1 to 10,000. Default: as many as there are connections.
+    pub max_viewers: Option<usize>,
     /// JPEG quality of recoded frames, 1 to 100. Default 85.
     pub quality: u8,
     /// Its chain, in order. Default: none.

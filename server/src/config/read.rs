@@ -10,6 +10,7 @@ use super::model::{AdminToken, FILTERS_MEMORY, FilterRef, OnError, StepConfig, S
 use super::settings::Settings;
 use super::source::{DriverConfig, Secret, SourceConfig, read_secret, read_source};
 use super::suggest::{hint, quote};
+use super::web::{WebConfig, read_web};
 use super::yaml::{Content, Node};
 
 /// The shortest pipeline, for messages.
@@ -20,7 +21,13 @@ const NAME_CHARS: usize = 64;
 const STEPS: usize = 64;
 
 /// The keys of a stream.
-pub const STREAM_KEYS: &[&str] = &["source", "idle-timeout", "quality", "filters"];
+pub const STREAM_KEYS: &[&str] = &[
+    "source",
+    "idle-timeout",
+    "max-viewers",
+    "quality",
+    "filters",
+];
 /// The keys of a step.
 pub const STEP_KEYS: &[&str] = &[
     "use",
@@ -40,6 +47,8 @@ pub struct Contents {
     pub allowed_hosts: Vec<String>,
     pub filter_folder: Option<String>,
     pub filters_memory: u64,
+    pub filter_folder_limit: u64,
+    pub web: WebConfig,
     pub gpio: Option<GpioConfig>,
 }
 
@@ -51,6 +60,10 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
         "allowed-hosts",
         "filter-folder",
         "filters-memory",
+        "filter-folder-limit",
+        "limits",
+        "trusted-proxies",
+        "embedding",
         "streams",
         "gpio",
     ];
@@ -66,6 +79,8 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
     );
     let filter_folder = fields.parsed("filter-folder", below_folder, errors);
     let filters_memory = fields.bytes("filters-memory", 64 << 20..=1 << 40, errors);
+    let filter_folder_limit = fields.bytes("filter-folder-limit", 1 << 20..=1 << 40, errors);
+    let web = read_web(&fields, errors);
     let Some(streams) = fields.get("streams") else {
         let span = fields.key_span("streams").unwrap_or(fields.span());
         errors.add(
@@ -97,6 +112,8 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
         allowed_hosts,
         filter_folder,
         filters_memory: filters_memory.unwrap_or(FILTERS_MEMORY),
+        filter_folder_limit: filter_folder_limit.unwrap_or(256 << 20),
+        web,
         gpio: gpio.and_then(|node| read_gpio(node, &streams, errors)),
         streams,
     })
@@ -176,6 +193,7 @@ fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamCon
         name: name.to_owned(),
         source: SourceConfig::new(DriverConfig::Demo),
         idle_timeout: Duration::from_secs(10),
+        max_viewers: None,
         quality: 85,
         filters: Vec::new(),
     };
@@ -194,6 +212,9 @@ fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamCon
     if let Some(timeout) = fields.duration("idle-timeout", Duration::ZERO..=day, errors) {
         stream.idle_timeout = timeout;
     }
+    stream.max_viewers = fields
+        .whole("max-viewers", 1..=10_000, errors)
+        .map(|most| most as usize);
     if let Some(quality) = fields.whole("quality", 1..=100, errors) {
         stream.quality = quality as u8;
     }
@@ -299,13 +320,13 @@ fn read_assets(fields: &Fields<'_>, errors: &mut Errors) -> Vec<String> {
 }
 
 /// A list of texts that `read` accepts.
-fn read_list(
+pub fn read_list<T>(
     fields: &Fields<'_>,
     key: &str,
     example: &str,
-    read: fn(&str) -> Result<String, String>,
+    read: fn(&str) -> Result<T, String>,
     errors: &mut Errors,
-) -> Vec<String> {
+) -> Vec<T> {
     let Some(node) = fields.get(key) else {
         return Vec::new();
     };

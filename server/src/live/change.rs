@@ -6,6 +6,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tempfile::NamedTempFile;
+
 use super::claim::claim;
 use super::workshop::Checked;
 use super::{Live, Plans, Running, Scope, TRIES};
@@ -77,15 +79,15 @@ impl Live {
         Ok(())
     }
 
-    /// Keeps a filter in the file `name` of the folder that the pipeline file names for uploads, once it has been found to be
-    /// one. Gives the path by which a step can `use` it; and whether it is new.
+    /// Keeps `upload`, which lies in the folder that the pipeline file names for uploads, as the file `name` there, once it has
+    /// been found to be a filter. Gives the path by which a step can `use` it; and whether it is new.
     ///
     /// # Errors
     /// See [`ChangeError`].
     pub async fn keep_filter(
         &self,
         name: String,
-        bytes: Vec<u8>,
+        upload: NamedTempFile,
     ) -> Result<(String, bool), ChangeError> {
         self.at_work(move |live| {
             let pipeline = live.now().pipeline.clone();
@@ -94,7 +96,8 @@ impl Live {
                     "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`".to_owned(),
                 ));
             };
-            let module = Module::new(bytes.clone());
+            let module = Module::read(upload.path())
+                .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
             let compiler = live.0.loader.compiler();
             tokio::runtime::Handle::current()
                 .block_on(compiler.compile(&module))
@@ -102,8 +105,7 @@ impl Live {
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
             let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", path.display()));
-            std::fs::create_dir_all(pipeline.folder.join(folder)).map_err(unwritable)?;
-            write(&path, &bytes).map_err(unwritable)?;
+            put_in_place(upload, &path).map_err(unwritable)?;
             tracing::info!("the filter {} was uploaded", path.display());
             Ok((format!("./{}/{name}", folder.trim_end_matches('/')), is_new))
         })
@@ -233,8 +235,12 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
 
 fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    let mut new = NamedTempFile::new_in(folder)?;
     new.write_all(bytes)?;
+    put_in_place(new, path)
+}
+
+fn put_in_place(new: NamedTempFile, path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;

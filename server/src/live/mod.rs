@@ -85,6 +85,19 @@ impl Running {
     }
 }
 
+/// The shortest admin token that is taken without a word. The right one is always let in, so guesses come as fast as the
+/// network carries them; of 16 random letters and digits there are 2⁹⁵.
+const TOKEN_CHARS: usize = 16;
+
+/// Warns of an admin token that could be guessed.
+pub fn warn_of_short_token(token: &str) {
+    if token.chars().count() < TOKEN_CHARS {
+        tracing::warn!(
+            "the admin token is shorter than {TOKEN_CHARS} characters and could be guessed; make a longer one, for instance with `openssl rand -hex 16`"
+        );
+    }
+}
+
 impl Live {
     /// Starts the streams of `pipeline`, which was read from `file`. Their filters are readied by [`Live::prepare`]. Must be
     /// called on a runtime.
@@ -108,6 +121,9 @@ impl Live {
             pipeline,
             plans: Plans::default(),
         });
+        if let Some(token) = &running.admin_token {
+            warn_of_short_token(token.expose());
+        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(Self(Arc::new(Inner {
             loader,
@@ -300,7 +316,13 @@ impl Live {
     }
 
     fn publish(&self, running: Running, changes: &workshop::Changes) {
-        self.0.current.send_replace(Arc::new(running));
+        let running = Arc::new(running);
+        let old = self.0.current.send_replace(running.clone());
+        if let Some(token) = &running.admin_token
+            && old.admin_token.as_ref() != Some(token)
+        {
+            warn_of_short_token(token);
+        }
         for stream in &changes.ended {
             stream.end();
         }

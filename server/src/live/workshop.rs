@@ -227,6 +227,9 @@ impl Workshop {
         if station.config.idle_timeout != config.idle_timeout {
             words.push("idle-timeout");
         }
+        if station.config.max_viewers != config.max_viewers {
+            words.push("max-viewers");
+        }
         station.stream.set_rules(rules(config));
         if station.config.source != config.source
             && let Some(source) = source
@@ -261,11 +264,11 @@ impl Workshop {
         }
         let is_same = old.admin_token == pipeline.admin_token
             && old.allowed_hosts == pipeline.allowed_hosts
-            && old.filter_folder == pipeline.filter_folder;
+            && old.filter_folder == pipeline.filter_folder
+            && old.filter_folder_limit == pipeline.filter_folder_limit
+            && old.web == pipeline.web;
         if !is_same {
-            changes
-                .words
-                .push("who may change it is another".to_owned());
+            changes.words.push("who may do what is another".to_owned());
         }
     }
 

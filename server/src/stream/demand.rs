@@ -63,6 +63,16 @@ impl Demand {
         Watching(self.0.clone(), watcher)
     }
 
+    /// One more viewer, unless there are `most` already.
+    pub fn watch_below(&self, most: usize) -> Option<Watching> {
+        let is_room = self.0.send_if_modified(|watchers| {
+            let is_room = watchers.viewers < most;
+            watchers.viewers += usize::from(is_room);
+            is_room
+        });
+        is_room.then(|| Watching(self.0.clone(), Watcher::Viewer))
+    }
+
     /// Who there is.
     pub fn watchers(&self) -> Watchers {
         *self.0.borrow()

@@ -143,6 +143,18 @@ impl Stream {
         }
     }
 
+    /// One more viewer, unless there are `most` already.
+    pub fn watch_below(&self, most: usize) -> Option<Viewer> {
+        let watching = self.demand.watch_below(most)?;
+        Some(Viewer {
+            newest: self.served.subscribe(),
+            is_new: true,
+            status: self.status.clone(),
+            shutdown: self.shutdown.clone(),
+            _watching: watching,
+        })
+    }
+
     /// What it is doing.
     pub fn state(&self) -> State {
         self.status.state()

@@ -9,15 +9,15 @@ use prometheus::proto::{
 use prometheus::{Encoder, TextEncoder};
 
 use super::App;
+use super::server::Places;
 use crate::chain::{BUCKETS, Durations};
-use crate::live::Live;
 use crate::stream::{State as Doing, Stream};
 
 /// All numbers.
 pub async fn answer(State(app): State<App>) -> Response {
     let mut text = Vec::new();
     let encoder = TextEncoder::new();
-    match encoder.encode(&families(&app.live), &mut text) {
+    match encoder.encode(&families(&app), &mut text) {
         Ok(()) => ([(header::CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response(),
         Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
     }
@@ -91,14 +91,14 @@ fn labelled(labels: &[(&str, &str)]) -> Metric {
     metric
 }
 
-fn families(live: &Live) -> Vec<MetricFamily> {
-    let running = live.now();
+fn families(app: &App) -> Vec<MetricFamily> {
+    let running = app.live.now();
     let mut streams = StreamFamilies::new();
     for stream in running.streams.iter() {
         streams.add(stream);
     }
     let mut families = streams.into_families();
-    let report = live.report();
+    let report = app.live.report();
     let mut reloads = Family::counter(
         "mattebox_reloads_total",
         "Changes of the pipeline, by what became of them.",
@@ -113,9 +113,27 @@ fn families(live: &Live) -> Vec<MetricFamily> {
     let mut info = Family::gauge("mattebox_build_info", "Which version runs.");
     info.add(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     families.extend([reloads.0, valid.0, info.0]);
+    families.extend(connections(&app.places));
     // A family without samples would be no valid text.
     families.retain(|family| !family.get_metric().is_empty());
     families
+}
+
+/// Connections, and those for which there was no room.
+fn connections(places: &Places) -> [MetricFamily; 2] {
+    let mut open = Family::gauge(
+        "mattebox_connections",
+        "Open connections, beside those in the reserve.",
+    );
+    open.add(&[], places.connections() as f64);
+    let mut refused = Family::counter(
+        "mattebox_connections_refused_total",
+        "Connections and forwarded requests beyond the limits, by which one.",
+    );
+    let counts = places.refused();
+    refused.add(&[("limit", "address")], counts.client as f64);
+    refused.add(&[("limit", "all")], counts.server as f64);
+    [open.0, refused.0]
 }
 
 struct StreamFamilies {

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use axum::body::Body;
-use axum::http::{Method, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio_util::sync::CancellationToken;
 
-use super::{NO_CACHE, timestamp};
+use super::viewing::Visit;
+use super::{App, NO_CACHE, timestamp};
 use crate::stream::{ServedFrame, Stream, Viewer};
 
 const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=mattebox-frame";
@@ -19,17 +20,20 @@ const FIRST_BOUNDARY: &[u8] = b"--mattebox-frame\r\n";
 const NEXT_BOUNDARY: &[u8] = b"\r\n--mattebox-frame\r\n";
 const LAST_BOUNDARY: &[u8] = b"\r\n--mattebox-frame--\r\n";
 
-/// The stream's frames until the client goes or `shutdown`. A `HEAD` request starts nothing.
-pub fn answer(stream: &Stream, method: &Method, shutdown: &CancellationToken) -> Response {
+/// The stream's frames until the client goes or the server stops. A `HEAD` request starts nothing.
+pub fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, NO_CACHE),
         (header::PRAGMA, "no-cache"),
     ];
-    let body = if method == Method::HEAD {
+    let body = if visit.is_head() {
         no_body()
     } else {
-        parts(stream.watch(), shutdown.clone())
+        match app.viewer(stream, visit) {
+            Ok(viewer) => parts(viewer, app.shutdown.clone()),
+            Err(full) => return full.into_response(),
+        }
     };
     (headers, body).into_response()
 }

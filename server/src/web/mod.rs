@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod body;
 mod health;
 mod metrics;
 mod mjpeg;
@@ -9,13 +10,14 @@ mod page;
 mod problem;
 mod server;
 mod snapshot;
+mod viewing;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -29,13 +31,19 @@ use crate::live::Live;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use access::Access;
+use api::Uploads;
 use problem::ProblemDetails;
+use server::{Places, Room};
+use viewing::Visit;
 
 /// What every handler knows.
 #[derive(Clone)]
 pub struct App {
     live: Live,
     access: Access,
+    places: Places,
+    room: Room,
+    uploads: Uploads,
     clock: Arc<dyn Clock>,
     /// Ends the never-ending answers.
     shutdown: CancellationToken,
@@ -45,26 +53,33 @@ impl App {
     /// Serves the streams of `live` until `shutdown`.
     pub fn new(live: Live, shutdown: CancellationToken) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let room = Room::make();
         Self {
             live,
             access: Access::new(clock.clone()),
+            places: Places::new(room.places),
+            room,
+            uploads: Uploads::default(),
             clock,
             shutdown,
         }
     }
 
-    fn check_admin(&self, headers: &HeaderMap, peer: IpAddr) -> Result<(), ProblemDetails> {
+    fn check_admin(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), ProblemDetails> {
         let running = self.live.now();
         let token = running.admin_token.as_ref().map(SecretText::expose);
-        self.access.check(headers, peer, token)
+        self.access.check(headers, client, token)
     }
 
-    /// Whether a request that only reads shows the admin token. A wrong one is as good as none, though it is counted like
-    /// every wrong one.
+    /// Whether a request that only reads shows the admin token.
     fn is_admin(&self, request: &Request) -> bool {
-        let headers = request.headers();
-        let is_sent = headers.contains_key(header::AUTHORIZATION);
-        is_sent && self.check_admin(headers, access::peer(request)).is_ok()
+        self.shows_token(request.headers(), access::client(request))
+    }
+
+    /// Whether `headers` show the admin token. One who sends none has not been wrong; a wrong one is as good as none, though it
+    /// is counted like every wrong one.
+    fn shows_token(&self, headers: &HeaderMap, client: IpAddr) -> bool {
+        headers.contains_key(header::AUTHORIZATION) && self.check_admin(headers, client).is_ok()
     }
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {
@@ -100,11 +115,11 @@ struct RootQuery {
     action: Option<String>,
 }
 
-async fn root(State(app): State<App>, method: Method, Query(query): Query<RootQuery>) -> Response {
+async fn root(State(app): State<App>, Query(query): Query<RootQuery>, visit: Visit) -> Response {
     match query.action.as_deref() {
         None => page::index(),
-        Some("stream") => first_stream(State(app), method).await,
-        Some("snapshot") => first_snapshot(State(app), method).await,
+        Some("stream") => first_stream(State(app), visit).await,
+        Some("snapshot") => first_snapshot(State(app), visit).await,
         Some(action) => {
             let message =
                 format!("no action is called `{action}`; there is `stream` and `snapshot`\n");
@@ -113,27 +128,27 @@ async fn root(State(app): State<App>, method: Method, Query(query): Query<RootQu
     }
 }
 
-async fn first_stream(State(app): State<App>, method: Method) -> Response {
+async fn first_stream(State(app): State<App>, visit: Visit) -> Response {
     match app.first() {
-        Some(stream) => mjpeg::answer(&stream, &method, &app.shutdown),
+        Some(stream) => mjpeg::answer(&app, &stream, &visit),
         None => not_found(State(app)).await,
     }
 }
 
-async fn first_snapshot(State(app): State<App>, method: Method) -> Response {
+async fn first_snapshot(State(app): State<App>, visit: Visit) -> Response {
     match app.first() {
-        Some(stream) => snapshot::answer(&stream, &method, &app.shutdown).await,
+        Some(stream) => snapshot::answer(&app, &stream, &visit).await,
         None => not_found(State(app)).await,
     }
 }
 
 /// `/NAME.mjpeg` and `/NAME.jpg`.
-async fn by_name(State(app): State<App>, method: Method, Path(file): Path<String>) -> Response {
+async fn by_name(State(app): State<App>, Path(file): Path<String>, visit: Visit) -> Response {
     let stream = |extension| app.find(file.strip_suffix(extension)?);
     if let Some(stream) = stream(".mjpeg") {
-        mjpeg::answer(&stream, &method, &app.shutdown)
+        mjpeg::answer(&app, &stream, &visit)
     } else if let Some(stream) = stream(".jpg") {
-        snapshot::answer(&stream, &method, &app.shutdown).await
+        snapshot::answer(&app, &stream, &visit).await
     } else {
         not_found(State(app)).await
     }

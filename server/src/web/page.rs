@@ -60,7 +60,6 @@ fn answer(file: &'static File) -> Response {
         // Asked for again at each visit, so that a new server shows its own page.
         (header::CACHE_CONTROL, "no-cache"),
         (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
     ];
     (headers, file.bytes).into_response()

@@ -28,6 +28,9 @@ pub struct ProblemDetails {
     problems: Vec<Problem>,
     #[serde(skip)]
     retry_after: Option<u64>,
+    /// Whether the connection ends with this answer.
+    #[serde(skip)]
+    is_last: bool,
 }
 
 impl ProblemDetails {
@@ -40,6 +43,7 @@ impl ProblemDetails {
             detail: mask(&detail.into()),
             problems: Vec::new(),
             retry_after: None,
+            is_last: false,
         }
     }
 
@@ -57,6 +61,14 @@ impl ProblemDetails {
     pub fn retry_after(self, seconds: u64) -> Self {
         Self {
             retry_after: Some(seconds),
+            ..self
+        }
+    }
+
+    /// The same problem, after which nothing more can be read from the connection.
+    pub fn closing(self) -> Self {
+        Self {
+            is_last: true,
             ..self
         }
     }
@@ -88,7 +100,7 @@ impl From<ChangeError> for ProblemDetails {
 impl IntoResponse for ProblemDetails {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = self.retry_after;
+        let (retry_after, is_last) = (self.retry_after, self.is_last);
         let mut response = (status, Json(self)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
@@ -97,6 +109,9 @@ impl IntoResponse for ProblemDetails {
         }
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        if is_last {
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

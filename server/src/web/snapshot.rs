@@ -3,29 +3,32 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use tokio_util::sync::CancellationToken;
 
 use super::mjpeg::no_body;
-use super::{NO_CACHE, timestamp};
+use super::viewing::Visit;
+use super::{App, NO_CACHE, timestamp};
 use crate::stream::{ServedFrame, State, Stream, Viewer};
 
 /// How long a camera may take to start before the client is told that there is no picture.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The newest frame, or the first one of a stream that rests. A `HEAD` request starts nothing.
-pub async fn answer(stream: &Stream, method: &Method, shutdown: &CancellationToken) -> Response {
+pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     let headers = [
         (header::CONTENT_TYPE, "image/jpeg"),
         (header::CACHE_CONTROL, NO_CACHE),
     ];
-    if method == Method::HEAD {
+    if visit.is_head() {
         return (headers, no_body()).into_response();
     }
-    let mut viewer = stream.watch();
+    let mut viewer = match app.viewer(stream, visit) {
+        Ok(viewer) => viewer,
+        Err(full) => return full.into_response(),
+    };
     let next = tokio::time::timeout(PATIENCE, picture(stream, &mut viewer));
-    match shutdown.run_until_cancelled(next).await {
+    match app.shutdown.run_until_cancelled(next).await {
         Some(Ok(Some(frame))) if frame.is_picture => {
             let taken = [("x-timestamp", timestamp(frame.captured_at))];
             (headers, taken, frame.jpeg.clone()).into_response()

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::super::{DriverConfig, FilesConfig, FilterRef, OnError, Pipeline, SourceConfig};
+use super::super::{
+    DriverConfig, Embedding, FilesConfig, FilterRef, OnError, Pipeline, SourceConfig,
+};
 use super::{parse, step};
 
 const DESIGN: &str = r#"
@@ -77,6 +79,41 @@ fn what_is_left_out_has_defaults() {
     assert_eq!(step.memory_limit, 256 << 20);
     assert!(step.granted_assets().is_empty());
     assert_eq!(pipeline.stream("c"), None);
+}
+
+#[test]
+fn clients_have_rules() {
+    let pipeline = parse("streams: {a: }").unwrap();
+    assert_eq!(pipeline.web.connections_per_address, 64);
+    assert_eq!(pipeline.web.embedding, Embedding::Any);
+    assert!(!pipeline.web.trusts("127.0.0.1".parse().unwrap()));
+    assert_eq!(pipeline.filter_folder_limit, 256 << 20);
+    assert_eq!(pipeline.streams[0].max_viewers, None);
+    let pipeline = parse(
+        "
+limits: {connections-per-address: 8}
+trusted-proxies: [127.0.0.1, 10.0.0.0/8, '::1', '2001:db8::/32']
+embedding: none
+filter-folder-limit: 1GiB
+streams: {a: {max-viewers: 3}}
+",
+    )
+    .unwrap();
+    assert_eq!(pipeline.web.connections_per_address, 8);
+    assert_eq!(pipeline.web.embedding, Embedding::None);
+    for (address, is_trusted) in [
+        ("127.0.0.1", true),
+        ("127.0.0.2", false),
+        ("10.255.0.1", true),
+        ("::1", true),
+        ("2001:db8:1::1", true),
+        ("2001:db9::1", false),
+    ] {
+        let trusts = pipeline.web.trusts(address.parse().unwrap());
+        assert_eq!(trusts, is_trusted, "{address}");
+    }
+    assert_eq!(pipeline.filter_folder_limit, 1 << 30);
+    assert_eq!(pipeline.streams[0].max_viewers, Some(3));
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn wrong_keys() {
         (
             "streams: {a: {colour: 1}}\n",
             &[
-                "1:15+6 `colour` is not a key of a stream; there is `source`, `idle-timeout`, `quality` and `filters`",
+                "1:15+6 `colour` is not a key of a stream; there is `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`",
             ],
         ),
         (
@@ -225,13 +225,13 @@ fn wrong_values() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `streams` and `gpio`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `streams` and `gpio`, found an empty list",
             ],
         ),
         (
             "streams: {a: demo}\n",
             &[
-                "1:14+4 expected a stream with keys such as `source`, `idle-timeout`, `quality` and `filters`, found the text `demo`",
+                "1:14+4 expected a stream with keys such as `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`, found the text `demo`",
             ],
         ),
         (

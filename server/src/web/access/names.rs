@@ -38,25 +38,54 @@ pub fn check_origin(
     host: Option<&str>,
     allowed: &[String],
 ) -> Result<(), ProblemDetails> {
-    let url = Url::parse(origin).ok();
+    match site_of(origin, host, allowed) {
+        Site::Own => Ok(()),
+        Site::Same | Site::Other => Err(foreign_page()),
+    }
+}
+
+/// The refusal of a page from elsewhere.
+pub fn foreign_page() -> ProblemDetails {
+    let why = "pages from elsewhere may not use this server";
+    ProblemDetails::new(StatusCode::FORBIDDEN, why)
+}
+
+/// The site that a page belongs to, as seen from the server (HTML standard, "same site").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Site {
+    /// The server gave it out, under this name or an allowed one.
+    Own,
+    /// It comes from another port of the same host, or from a domain above or below it.
+    Same,
+    /// It comes from elsewhere.
+    Other,
+}
+
+/// The site of the page at `address` (a URL, or an origin), which asks for something of `host`.
+pub fn site_of(address: &str, host: Option<&str>, allowed: &[String]) -> Site {
+    let url = Url::parse(address).ok();
     let name = url.as_ref().and_then(Url::host_str);
     if name.is_some_and(|name| is_allowed(name, allowed)) {
-        return Ok(());
+        return Site::Own;
     }
-    // A page that the server gave out itself. A proxy may have changed the scheme, never the name.
+    // A proxy may have changed the scheme, never the name.
     let own = host.and_then(|host| Url::parse(&format!("http://{host}")).ok());
-    let is_own = match (&url, &own) {
-        (Some(url), Some(own)) => {
-            let is_default = url.port().is_none() && own.port().is_none();
-            url.host() == own.host() && (is_default || url.port() == own.port())
-        }
-        _ => false,
+    let (Some(url), Some(own)) = (url, own) else {
+        return Site::Other;
     };
-    if is_own {
-        return Ok(());
+    let is_default = url.port().is_none() && own.port().is_none();
+    match (url.domain(), own.domain()) {
+        _ if url.host() == own.host() && (is_default || url.port() == own.port()) => Site::Own,
+        _ if url.host().is_some() && url.host() == own.host() => Site::Same,
+        (Some(one), Some(other)) if is_below(one, other) || is_below(other, one) => Site::Same,
+        _ => Site::Other,
     }
-    let why = "pages from elsewhere may not use this server";
-    Err(ProblemDetails::new(StatusCode::FORBIDDEN, why))
+}
+
+/// Whether `name` is a name below `domain`, which is no top-level domain.
+fn is_below(name: &str, domain: &str) -> bool {
+    let rest = name.strip_suffix(domain);
+    domain.contains('.') && rest.is_some_and(|rest| rest.ends_with('.'))
 }
 
 fn is_local(name: &str) -> bool {
@@ -124,5 +153,27 @@ mod tests {
         assert!(!check("http://evil.example", "127.0.0.1:8080"));
         assert!(!check("null", "127.0.0.1:8080"));
         assert!(!check("http://127.0.0.1", "127.0.0.1:8080"));
+    }
+    #[test]
+    fn sites() {
+        let allowed = ["cam.example.org".to_owned()];
+        let site = |address, host| site_of(address, Some(host), &allowed);
+        for (address, host, expected) in [
+            ("http://127.0.0.1:8080/a?b", "127.0.0.1:8080", Site::Own),
+            ("https://cam.example.org/x", "127.0.0.1:8080", Site::Own),
+            ("http://127.0.0.1:3000/", "127.0.0.1:8080", Site::Same),
+            ("http://nas.lan/", "cam.nas.lan:8080", Site::Same),
+            ("http://grafana.nas.lan:1/", "nas.lan", Site::Same),
+            ("http://other.lan/", "nas.lan", Site::Other),
+            ("http://xnas.lan/", "nas.lan", Site::Other),
+            ("http://a.local/", "local", Site::Other),
+            ("http://1.127.0.0.1/", "127.0.0.1", Site::Other),
+            ("http://127.0.0.2/", "127.0.0.1", Site::Other),
+            ("null", "nas.lan", Site::Other),
+            ("about:blank", "nas.lan", Site::Other),
+        ] {
+            assert_eq!(site(address, host), expected, "{address} {host}");
+        }
+        assert_eq!(site_of("http://a.example/", None, &allowed), Site::Other);
     }
 }

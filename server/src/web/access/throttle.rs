@@ -1,10 +1,12 @@
-//! Slows down those who guess tokens: after a few wrong ones, an address must wait, each time twice as long.
+//! Slows down those who guess tokens: after a few wrong ones, an address must wait, each time twice as long; and all
+//! addresses together may be wrong only so often. The right token is never throttled: its length is what guards it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use super::client::network;
 use crate::clock::Clock;
 use crate::sync::IgnorePoison;
 
@@ -12,15 +14,32 @@ use crate::sync::IgnorePoison;
 const FREE: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Addresses that are kept in mind; the one that was wrong longest ago is forgotten for a new one.
+/// An address that was not wrong for so long is forgotten.
+const MEMORY: Duration = Duration::from_secs(600);
+/// Addresses that are kept in mind. With more, those that are new share one count.
 const ADDRESSES: usize = 1024;
+/// Wrong tokens of all addresses together that cost nothing, and how soon one of them is forgotten.
+const ALL_FREE: u32 = 100;
+const ALL_PAUSE: Duration = Duration::from_millis(100);
+/// The time between two looks for addresses that can be forgotten.
+const SWEEP: Duration = Duration::from_secs(1);
 
-/// Counts wrong tokens by address.
+/// Counts wrong tokens by address, and in all.
 pub struct Throttle {
     clock: Arc<dyn Clock>,
-    failures: Mutex<HashMap<IpAddr, Failures>>,
+    counts: Mutex<Counts>,
 }
 
+struct Counts {
+    by_address: HashMap<IpAddr, Failures>,
+    /// Those of addresses for which there was no room.
+    others: Failures,
+    /// When all wrong tokens so far will be forgotten, one each [`ALL_PAUSE`].
+    all_forgotten: Instant,
+    swept: Instant,
+}
+
+#[derive(Clone, Copy)]
 struct Failures {
     count: u32,
     last: Instant,
@@ -29,61 +48,98 @@ struct Failures {
 impl Throttle {
     /// Nobody was wrong yet.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let now = clock.now();
+        let counts = Counts {
+            by_address: HashMap::new(),
+            others: Failures::none(now),
+            all_forgotten: now,
+            swept: now,
+        };
         Self {
             clock,
-            failures: Mutex::default(),
+            counts: Mutex::new(counts),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<IpAddr, Failures>> {
-        self.failures.lock().ignore_poison()
+    fn lock(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().ignore_poison()
     }
 
-    /// How long `peer` must wait, if it must.
-    pub fn wait(&self, peer: IpAddr) -> Option<Duration> {
-        let failures = self.lock();
-        let failures = failures.get(&network(peer))?;
-        let excess = failures.count.checked_sub(FREE)?;
-        let wait = FIRST_WAIT
-            .saturating_mul(1 << excess.min(10))
-            .min(LONGEST_WAIT);
-        let left = (failures.last + wait).saturating_duration_since(self.clock.now());
-        (!left.is_zero()).then_some(left)
-    }
-
-    /// `peer` was wrong.
-    pub fn failed(&self, peer: IpAddr) {
-        let mut failures = self.lock();
-        let peer = network(peer);
-        if failures.len() >= ADDRESSES && !failures.contains_key(&peer) {
-            let oldest = failures.iter().min_by_key(|(_, failures)| failures.last);
-            let oldest = oldest.map(|(peer, _)| *peer);
-            oldest.map(|oldest| failures.remove(&oldest));
+    /// Counts a wrong token of `peer`. Gives the time that it must wait if it may not be wrong now, which counts no further:
+    /// else an address that others share could be shut out for good.
+    pub fn failed(&self, peer: IpAddr) -> Option<Duration> {
+        let now = self.clock.now();
+        let mut counts = self.lock();
+        let wait = counts.wait(now);
+        let failures = counts.of(network(peer), now);
+        let wait = wait.max(failures.wait(now));
+        if !wait.is_zero() {
+            return Some(wait);
         }
-        let last = self.clock.now();
-        let entry = failures.entry(peer).or_insert(Failures { count: 0, last });
-        entry.count = entry.count.saturating_add(1);
-        entry.last = last;
-        if entry.count == FREE {
-            tracing::warn!("{peer} keeps sending wrong admin tokens and has to wait now");
-        }
+        failures.count = failures.count.saturating_add(1);
+        failures.last = now;
+        counts.all_forgotten = counts.all_forgotten.max(now) + ALL_PAUSE;
+        None
     }
 
-    /// `peer` was right.
+    /// Forgives `peer`, which was right.
     pub fn succeeded(&self, peer: IpAddr) {
-        self.lock().remove(&network(peer));
+        self.lock().by_address.remove(&network(peer));
     }
 }
 
-/// One customer has a whole network of IPv6 addresses: the first 64 bits are theirs.
-fn network(peer: IpAddr) -> IpAddr {
-    match peer {
-        IpAddr::V6(peer) => {
-            let bits = peer.to_bits() & !u128::from(u64::MAX);
-            peer.to_ipv4_mapped()
-                .map_or(IpAddr::V6(bits.into()), IpAddr::V4)
+impl Counts {
+    /// How long all must wait.
+    fn wait(&self, now: Instant) -> Duration {
+        let remembered = self.all_forgotten.saturating_duration_since(now);
+        (remembered + ALL_PAUSE).saturating_sub(ALL_PAUSE * ALL_FREE)
+    }
+
+    /// The count of `network`; where there is no room for it, the one that all such share.
+    fn of(&mut self, network: IpAddr, now: Instant) -> &mut Failures {
+        if self.by_address.len() >= ADDRESSES && !self.by_address.contains_key(&network) {
+            self.sweep(now);
+            if self.by_address.len() >= ADDRESSES {
+                if self.others.is_past(now) {
+                    self.others = Failures::none(now);
+                }
+                return &mut self.others;
+            }
         }
-        peer => peer,
+        let failures = self.by_address.entry(network);
+        let failures = failures.or_insert(Failures::none(now));
+        if failures.is_past(now) {
+            *failures = Failures::none(now);
+        }
+        failures
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        if now.duration_since(self.swept) >= SWEEP {
+            self.swept = now;
+            self.by_address.retain(|_, failures| !failures.is_past(now));
+        }
+    }
+}
+
+impl Failures {
+    fn none(now: Instant) -> Self {
+        Self {
+            count: 0,
+            last: now,
+        }
+    }
+
+    fn is_past(&self, now: Instant) -> bool {
+        now.duration_since(self.last) >= MEMORY
+    }
+
+    fn wait(&self, now: Instant) -> Duration {
+        let Some(excess) = self.count.checked_sub(FREE) else {
+            return Duration::ZERO;
+        };
+        let wait = FIRST_WAIT.saturating_mul(1 << excess.min(10));
+        (self.last + wait.min(LONGEST_WAIT)).saturating_duration_since(now)
     }
 }
 
@@ -92,38 +148,87 @@ mod tests {
     use super::*;
     use crate::clock::fake::FakeClock;
 
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn peer(number: u32) -> IpAddr {
+        IpAddr::V4((0x0a00_0000 + number).into())
+    }
+
     #[test]
     fn guessing_gets_slow() {
         let clock = FakeClock::new();
         let throttle = Throttle::new(clock.clone());
-        let [peer, other] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
-        for _ in 0..FREE - 1 {
-            throttle.failed(peer);
-            assert_eq!(throttle.wait(peer), None);
+        for _ in 0..FREE {
+            assert_eq!(throttle.failed(peer(1)), None);
         }
-        throttle.failed(peer);
-        assert_eq!(throttle.wait(peer), Some(Duration::from_secs(1)));
-        assert_eq!(throttle.wait(other), None);
-        clock.advance(Duration::from_secs(1));
-        assert_eq!(throttle.wait(peer), None);
-        throttle.failed(peer);
-        assert_eq!(throttle.wait(peer), Some(Duration::from_secs(2)));
-        for _ in 0..100 {
-            throttle.failed(peer);
+        assert_eq!(throttle.failed(peer(1)), Some(SECOND));
+        assert_eq!(throttle.failed(peer(2)), None);
+        clock.advance(SECOND);
+        assert_eq!(throttle.failed(peer(1)), None);
+        assert_eq!(throttle.failed(peer(1)), Some(2 * SECOND));
+        for _ in 0..10 {
+            clock.advance(LONGEST_WAIT);
+            assert_eq!(throttle.failed(peer(1)), None);
         }
-        assert_eq!(throttle.wait(peer), Some(LONGEST_WAIT));
-        throttle.succeeded(peer);
-        assert_eq!(throttle.wait(peer), None);
+        assert_eq!(throttle.failed(peer(1)), Some(LONGEST_WAIT));
+        throttle.succeeded(peer(1));
+        assert_eq!(throttle.failed(peer(1)), None);
     }
 
     #[test]
-    fn few_addresses_are_kept_in_mind() {
-        let throttle = Throttle::new(FakeClock::new());
-        for number in 0..5_000u32 {
-            throttle.failed(IpAddr::V4(number.into()));
+    fn an_address_that_was_not_wrong_for_long_starts_anew() {
+        let clock = FakeClock::new();
+        let throttle = Throttle::new(clock.clone());
+        for _ in 0..=FREE {
+            throttle.failed(peer(1));
         }
-        assert_eq!(throttle.lock().len(), ADDRESSES);
-        let [a, b] = ["2001:db8::1", "2001:db8::2:0:1"].map(|text| network(text.parse().unwrap()));
-        assert_eq!(a, b);
+        clock.advance(MEMORY);
+        for _ in 0..FREE {
+            assert_eq!(throttle.failed(peer(1)), None);
+        }
+    }
+
+    #[test]
+    fn all_together_may_be_wrong_only_so_often() {
+        let clock = FakeClock::new();
+        let throttle = Throttle::new(clock.clone());
+        let not_refused = |from: u32| {
+            let all = from..from + 2 * ALL_FREE;
+            all.filter(|number| throttle.failed(peer(*number)).is_none())
+                .count()
+        };
+        assert_eq!(not_refused(0), ALL_FREE as usize);
+        assert_eq!(throttle.failed(peer(9_999)), Some(ALL_PAUSE));
+        clock.advance(10 * ALL_PAUSE);
+        assert_eq!(not_refused(1_000), 10);
+        clock.advance(MEMORY);
+        assert_eq!(not_refused(2_000), ALL_FREE as usize);
+    }
+
+    /// Wrong once from each of so many addresses, slowly enough for the limit of all.
+    fn fill(throttle: &Throttle, clock: &FakeClock) {
+        for number in 0..ADDRESSES as u32 {
+            assert_eq!(throttle.failed(peer(number)), None);
+            clock.advance(ALL_PAUSE);
+        }
+    }
+
+    #[test]
+    fn with_more_addresses_than_are_kept_in_mind_new_ones_share_a_count() {
+        let clock = FakeClock::new();
+        let throttle = Throttle::new(clock.clone());
+        fill(&throttle, &clock);
+        for number in 0..FREE {
+            assert_eq!(throttle.failed(peer(5_000 + number)), None);
+        }
+        assert_eq!(throttle.failed(peer(6_000)), Some(SECOND));
+        assert_eq!(throttle.lock().by_address.len(), ADDRESSES);
+        // The known ones have counts of their own still.
+        assert_eq!(throttle.failed(peer(1)), None);
+        // When the known ones are forgotten there is room again.
+        clock.advance(MEMORY);
+        for number in 0..50 {
+            assert_eq!(throttle.failed(peer(7_000 + number)), None);
+        }
     }
 }

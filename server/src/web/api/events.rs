@@ -21,7 +21,7 @@ use crate::live::Live;
 /// How often a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// What happens, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered` and `reload`; `lagged` to one who reads so slowly
+/// What happens, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered`, `reload` and `change`; `lagged` to one who reads so slowly
 /// that events were left out. What is wrong with a pipeline file takes the admin token to see.
 #[utoipa::path(
     get,
@@ -121,6 +121,10 @@ fn describe(event: Event) -> (&'static str, Value) {
         Event::Reload { message, succeeded } => (
             "reload",
             json!({ "message": message, "succeeded": succeeded }),
+        ),
+        Event::Change { method, path, peer } => (
+            "change",
+            json!({ "method": method, "path": path, "peer": peer }),
         ),
     }
 }

@@ -1,14 +1,13 @@
 //! Filters: those there are, and new ones.
 
-use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::extract::{Path, Request, State};
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
 use serde::Serialize;
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::{Answer, fresh};
+use super::{Answer, fresh, upload};
 use crate::live::Catalogue;
 
 const NAME_CHARS: usize = 64;
@@ -47,11 +46,15 @@ pub async fn list(State(app): State<App>) -> Response {
         (status = CREATED, description = "The filter", body = Kept),
         (status = BAD_REQUEST, description = "The name is wrong", body = ProblemDetails, content_type = PROBLEM),
         (status = CONFLICT, description = "The pipeline file names no `filter-folder`", body = ProblemDetails, content_type = PROBLEM),
+        (status = REQUEST_TIMEOUT, description = "The module did not come in time", body = ProblemDetails, content_type = PROBLEM),
+        (status = PAYLOAD_TOO_LARGE, description = "The module is too large", body = ProblemDetails, content_type = PROBLEM),
         (status = UNPROCESSABLE_ENTITY, description = "It is no filter", body = ProblemDetails, content_type = PROBLEM),
+        (status = SERVICE_UNAVAILABLE, description = "Another upload is under way", body = ProblemDetails, content_type = PROBLEM),
+        (status = INSUFFICIENT_STORAGE, description = "The folder has no room for it", body = ProblemDetails, content_type = PROBLEM),
     ),
     security(("admin" = [])),
 )]
-pub async fn put(State(app): State<App>, Path(file): Path<String>, body: Bytes) -> Answer {
+pub async fn put(State(app): State<App>, Path(file): Path<String>, request: Request) -> Answer {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let stem = file.strip_suffix(".wasm").unwrap_or_default();
     if stem.is_empty() || file.len() > NAME_CHARS || !stem.chars().all(is_fine) {
@@ -59,11 +62,16 @@ pub async fn put(State(app): State<App>, Path(file): Path<String>, body: Bytes) 
             "a filter's file has a name of letters, digits, `_` and `-` that ends in `.wasm`",
         ));
     }
-    let (use_, is_new) = app.live.keep_filter(file, body.into()).await?;
+    let (use_, is_new) = upload::keep(&app, file, request.into_body()).await?;
     let status = if is_new {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
     Ok((status, fresh(Kept { use_ })).into_response())
+}
+
+/// Whether `request` brings a filter.
+pub fn is_upload(request: &Request) -> bool {
+    request.method() == Method::PUT && request.uri().path().starts_with("/api/filters/")
 }

@@ -8,6 +8,7 @@ mod filters;
 mod openapi;
 mod steps;
 mod streams;
+mod upload;
 mod variables;
 
 use axum::body::to_bytes;
@@ -18,16 +19,18 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt};
+use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{PROBLEM, ProblemDetails};
 use super::{App, NO_CACHE, access};
-use crate::filter::limits::MODULE_BYTES;
 use crate::live::PipelineReport;
 
-/// The most bytes of a request that isn't an upload.
-const BODY_BYTES: usize = 256 << 10;
+/// The most characters of what the framework says of a request that it refuses.
+const WORDS: usize = 64 << 10;
+
+pub use filters::is_upload;
+pub use upload::Uploads;
 
 type Answer = Result<Response, ProblemDetails>;
 
@@ -39,7 +42,6 @@ pub fn router() -> Router<App> {
 
 /// The same with their description.
 fn described() -> OpenApiRouter<App> {
-    let uploads = DefaultBodyLimit::max(MODULE_BYTES as usize);
     let addresses = OpenApiRouter::default()
         .routes(routes!(check_access))
         .routes(routes!(events::listen))
@@ -53,8 +55,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(variables::list))
         .routes(routes!(variables::show, variables::put, variables::delete))
         .routes(routes!(filters::list))
-        .layer(DefaultBodyLimit::max(BODY_BYTES))
-        .routes(routes!(filters::put).layer(uploads))
+        .routes(routes!(filters::put))
+        // Bodies are limited before they come here.
+        .layer(DefaultBodyLimit::disable())
         .fallback(not_found)
         .layer(map_response(as_problem));
     OpenApiRouter::default().nest("/api", addresses)
@@ -68,7 +71,7 @@ async fn as_problem(response: Response) -> Response {
     if !is_plain || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    let words = to_bytes(response.into_body(), BODY_BYTES).await;
+    let words = to_bytes(response.into_body(), WORDS).await;
     let words = words.map(|words| String::from_utf8_lossy(&words).into_owned());
     ProblemDetails::new(status, words.unwrap_or_default()).into_response()
 }
@@ -107,7 +110,7 @@ async fn check_access(State(app): State<App>, request: Request) -> Answer {
         None => "off",
         Some(_) if !request.headers().contains_key(header::AUTHORIZATION) => "token-needed",
         Some(_) => {
-            app.check_admin(request.headers(), access::peer(&request))?;
+            app.check_admin(request.headers(), access::client(&request))?;
             "allowed"
         }
     };

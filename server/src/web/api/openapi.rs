@@ -112,6 +112,12 @@ fn stream_key(key: &str) -> Value {
             "description": "How long the camera stays on after the last viewer, `0s` to `24h`.",
             "examples": ["10s"],
         }),
+        "max-viewers" => json!({
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 10_000,
+            "description": "The most that watch at once; more get 503.",
+        }),
         "quality" => json!({
             "type": "integer",
             "minimum": 1,

@@ -1,0 +1,236 @@
+//! Accepts connections, with limits, and ends them cleanly.
+
+mod descriptors;
+mod hold;
+mod places;
+mod reserve;
+mod wire;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt;
+
+use super::App;
+use super::access::Peer;
+use crate::log::recurring::Recurring;
+pub use descriptors::Room;
+pub use hold::hold;
+pub use places::{Full, Place, Places};
+pub use reserve::Seat;
+use reserve::{Reserve, SILENCE};
+use wire::{Ambiguous, Wire};
+
+/// How long a client may take to send its request, and to send none on a connection that stays open.
+const HEADER_TIME: Duration = Duration::from_secs(10);
+/// A request's header, and what is kept for a client that reads slowly beside the frame it is at.
+const BUFFER_BYTES: usize = 8 << 10;
+/// A client that takes nothing for so long is gone, and must not keep a camera on.
+const STALL_TIME: Duration = Duration::from_secs(60);
+/// Bytes that may lie unsent in a socket: with more, a slow viewer would watch the past.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 << 10;
+/// How long clients have to take what is left when the server stops.
+const FAREWELL: Duration = Duration::from_millis(1200);
+/// Out of file descriptors, most likely: some must be closed before the next is tried.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves `app` until `shutdown`, then lets answers end and closes what doesn't.
+pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) {
+    let connections = TaskTracker::new();
+    let abort = CancellationToken::new();
+    let mut entrance = Entrance::new(app, shutdown.clone());
+    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+        let Some(connection) = entrance.let_in(accepted).await else {
+            continue;
+        };
+        let abort = abort.clone();
+        connections.spawn(async move { abort.run_until_cancelled(connection).await });
+    }
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(FAREWELL, connections.wait())
+        .await
+        .is_err()
+    {
+        tracing::info!(
+            "{} connections did not end by themselves and are cut",
+            connections.len()
+        );
+        abort.cancel();
+        connections.wait().await;
+    }
+}
+
+/// The way that a request's end is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Framing {
+    /// Whether it has both a length and chunks.
+    pub is_ambiguous: bool,
+}
+
+/// Gives each connection a place, or a seat in the reserve.
+struct Entrance {
+    app: App,
+    router: Router,
+    reserve: Reserve,
+    failures: Recurring,
+    shutdown: CancellationToken,
+}
+
+/// A connection that was accepted, with its right to be served.
+enum Admitted {
+    Placed(Place),
+    Reserved(Arc<Seat>),
+}
+
+impl Entrance {
+    fn new(app: App, shutdown: CancellationToken) -> Self {
+        Self {
+            router: super::router(app.clone()),
+            reserve: Reserve::new(app.room.reserve),
+            app,
+            failures: Recurring::default(),
+            shutdown,
+        }
+    }
+
+    /// The connection as a task; none if it can't be served. Never waits for a client.
+    async fn let_in(
+        &mut self,
+        accepted: io::Result<(TcpStream, SocketAddr)>,
+    ) -> Option<impl Future<Output = ()> + Send + use<>> {
+        let Ok((socket, peer)) = accepted.map_err(|error| self.failed(&error)) else {
+            tokio::time::sleep(PAUSE).await;
+            return None;
+        };
+        if let Some(recovery) = self.failures.worked(Instant::now()) {
+            tracing::info!("connections are accepted: {recovery}");
+        }
+        if let Err(error) = tune(&socket) {
+            tracing::debug!("a socket keeps its defaults: {error}");
+        }
+        let admitted = self.admit(peer)?;
+        let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
+        Some(connection(socket, Peer(peer), admitted, router, shutdown))
+    }
+
+    fn failed(&mut self, error: &io::Error) {
+        if let Some(notice) = self.failures.failed(Instant::now()) {
+            let why = format!("a connection can't be accepted: {error}");
+            tracing::warn!("{}", notice.word(&why));
+        }
+    }
+
+    fn admit(&self, peer: SocketAddr) -> Option<Admitted> {
+        let running = self.app.live.now();
+        let rules = &running.pipeline.web;
+        let address = peer.ip().to_canonical();
+        let client = (!rules.trusts(address)).then_some(address);
+        match self
+            .app
+            .places
+            .connect(client, rules.connections_per_address)
+        {
+            Ok(place) => Some(Admitted::Placed(place)),
+            Err(full) => {
+                let seat = self.reserve.enter(address, full)?;
+                Some(Admitted::Reserved(Arc::new(seat)))
+            }
+        }
+    }
+}
+
+fn tune(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let socket = SockRef::from(socket);
+    let keepalive = TcpKeepalive::new().with_time(STALL_TIME / 2);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_user_timeout(Some(STALL_TIME))?;
+        socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    }
+    Ok(())
+}
+
+async fn connection(
+    socket: TcpStream,
+    peer: Peer,
+    admitted: Admitted,
+    router: Router,
+    shutdown: CancellationToken,
+) {
+    match admitted {
+        Admitted::Placed(place) => {
+            exchange(socket, peer, None, router, shutdown).await;
+            drop(place);
+        }
+        Admitted::Reserved(seat) => {
+            let exchange = exchange(socket, peer, Some(seat.clone()), router, shutdown);
+            tokio::select! {
+                // First, so that a request that has come is answered.
+                biased;
+                () = exchange => {}
+                () = seat.over() => {}
+            }
+        }
+    }
+}
+
+/// Answers the requests of a connection; in the reserve it is one.
+async fn exchange(
+    socket: TcpStream,
+    peer: Peer,
+    seat: Option<Arc<Seat>>,
+    router: Router,
+    shutdown: CancellationToken,
+) {
+    let ambiguous = Ambiguous::default();
+    let wire = Wire::new(socket, ambiguous.clone());
+    let is_reserved = seat.is_some();
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        let extensions = request.extensions_mut();
+        extensions.insert(peer);
+        // Not in the router, which begins later: hyper may have read the next head by then.
+        extensions.insert(Framing {
+            is_ambiguous: ambiguous.is_so(),
+        });
+        if let Some(seat) = &seat {
+            extensions.insert(seat.clone());
+        }
+        router.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(if is_reserved { SILENCE } else { HEADER_TIME })
+        .keep_alive(!is_reserved)
+        // The smallest there is: a slow viewer's next frame is taken when this one is gone, and is then
+        // the newest.
+        .max_buf_size(BUFFER_BYTES)
+        .serve_connection(TokioIo::new(wire), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = shutdown.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients come and go; that is no fault of the server.
+        tracing::debug!("a connection ended: {error}");
+    }
+}

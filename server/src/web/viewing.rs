@@ -1,0 +1,68 @@
+//! Viewers, and how many a stream may have.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, StatusCode};
+
+use super::App;
+use super::access::Client;
+use super::problem::ProblemDetails;
+use crate::stream::{Stream, Viewer};
+
+/// How soon to try again when a stream has all its viewers.
+const PAUSE_SECONDS: u64 = 5;
+
+/// A request for pictures.
+pub struct Visit {
+    method: Method,
+    headers: HeaderMap,
+    client: Option<IpAddr>,
+}
+
+impl Visit {
+    /// Whether only the answer's header is wanted.
+    pub fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Visit {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        let client = parts.extensions.get::<Client>();
+        Ok(Self {
+            method: parts.method.clone(),
+            headers: parts.headers.clone(),
+            client: client.map(|client| client.address),
+        })
+    }
+}
+
+impl App {
+    /// A viewer of `stream`. Who shows the admin token may watch also where all that may are there.
+    ///
+    /// # Errors
+    /// It has as many as it may have.
+    pub fn viewer(&self, stream: &Stream, visit: &Visit) -> Result<Viewer, ProblemDetails> {
+        let running = self.live.now();
+        let config = running.pipeline.stream(stream.name());
+        let Some(most) = config.and_then(|config| config.max_viewers) else {
+            return Ok(stream.watch());
+        };
+        let is_admin = |client| self.shows_token(&visit.headers, client);
+        match stream.watch_below(most) {
+            Some(viewer) => Ok(viewer),
+            None if visit.client.is_some_and(is_admin) => Ok(stream.watch()),
+            None => Err(full(stream.name(), most)),
+        }
+    }
+}
+
+fn full(name: &str, most: usize) -> ProblemDetails {
+    let why = format!("`{name}` has {most} viewers already, and may have no more (`max-viewers`)");
+    ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(PAUSE_SECONDS)
+}
