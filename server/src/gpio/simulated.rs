@@ -4,7 +4,7 @@
 //! writes those of outputs and reads those of inputs.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ impl Drop for Look {
 }
 
 /// A pin that nobody drives is where it is pulled to.
-fn read(path: &PathBuf, pull: Pull) -> Result<bool, String> {
+fn read(path: &Path, pull: Pull) -> Result<bool, String> {
     match files::read(path, PIN_BYTES) {
         Ok(text) => match text.trim_ascii() {
             b"1" => Ok(true),
