@@ -141,7 +141,7 @@ impl LogStream {
     }
 
     fn partial(&self) -> MutexGuard<'_, Vec<u8>> {
-        self.partial.lock().expect("no panic while it is held")
+        self.partial.lock().ignore_poison()
     }
 
     fn take(&self, bytes: &[u8]) {

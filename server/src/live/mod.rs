@@ -321,7 +321,7 @@ impl Live {
         if let Some(token) = &running.admin_token
             && old.admin_token.as_ref() != Some(token)
         {
-            warn_of_short_token(token);
+            warn_of_short_token(token.expose());
         }
         for stream in &changes.ended {
             stream.end();
