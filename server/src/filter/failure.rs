@@ -90,16 +90,23 @@ pub fn too_slow(limit: Duration) -> String {
     format!("ran into its time limit of {limit:?} for one call")
 }
 
-/// The innermost function that the filter's author has written, as far as names tell.
+/// The innermost function that the filter's author has written, as far as names tell. One without a name is most often
+/// part of what wraps modules into components.
 fn function(trace: &WasmBacktrace) -> Option<String> {
-    let name = |frame: &wasmtime::FrameInfo| match frame.func_name() {
-        Some(name) => demangle(name),
-        None => format!("function {}", frame.func_index()),
+    let frames = trace.frames();
+    let names = || {
+        frames
+            .iter()
+            .filter_map(|frame| frame.func_name())
+            .map(demangle)
     };
-    let names = || trace.frames().iter().map(name);
     let is_own = |name: &String| !PLUMBING.iter().any(|start| name.starts_with(start));
-    let name = names().find(is_own).or_else(|| names().next())?;
-    Some(shorten_to(&name, NAME_CHARS))
+    let name = names().find(is_own).or_else(|| names().next());
+    let name = name.or_else(|| {
+        let first = frames.first()?;
+        Some(format!("function {}", first.func_index()))
+    });
+    Some(shorten_to(&name?, NAME_CHARS))
 }
 
 fn demangle(name: &str) -> String {
