@@ -191,7 +191,7 @@ impl Recording for FileList {
         self.next += 1;
         Ok(match read_jpeg(path) {
             Ok(jpeg) => Item::Frame(jpeg.into()),
-            Err(why) => Item::Bad(format!("({}) {why}", path.display())),
+            Err(why) => Item::Bad(format!("can't be used: {} {why}", path.display())),
         })
     }
 
@@ -240,7 +240,7 @@ impl Recording for MjpegFile {
         self.number += 1;
         let bad = |why: &str| {
             let (path, number) = (self.path.display(), self.number);
-            Item::Bad(format!("({path}, number {number}) {why}"))
+            Item::Bad(format!("can't be used: {path}: picture {number} {why}"))
         };
         Ok(match scanned {
             Scanned::End => Item::End,

@@ -224,9 +224,10 @@ impl Life {
         token: CancellationToken,
     ) -> io::Result<[(&'static str, Running); 2]> {
         let stop = Stop::new(self.clock.clone(), Handle::current(), token);
-        let capture = self.start("capture", self.capturing(shelf, stop.clone()))?;
-        let filtering = self.start("chain", self.filtering(shelf, stop))?;
-        Ok([capture, filtering])
+        // Listens for frames before there can be any.
+        let filtering = self.filtering(shelf, stop.clone());
+        let capture = self.start("capture", self.capturing(shelf, stop))?;
+        Ok([capture, self.start("chain", filtering)?])
     }
 
     fn capturing(&self, shelf: &Shelf, stop: Stop) -> impl FnOnce() + Send + 'static {
