@@ -107,6 +107,7 @@ fn the_folder_has_a_limit() {
     );
     assert_eq!(files(server.folder()), Vec::<String>::new());
     let module = std::fs::read(repository("filters/prebuilt/text.wasm")).unwrap();
+    std::fs::create_dir_all(server.folder().join("uploaded")).unwrap();
     let padding = vec![0; (1 << 20) - module.len()];
     std::fs::write(server.folder().join("uploaded/big.bin"), &padding).unwrap();
     for status in [201, 200] {

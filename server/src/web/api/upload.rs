@@ -57,15 +57,31 @@ pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool),
     let app = app.clone();
     // A task of its own, so that it lasts as long as the work does, also when the client has gone.
     let kept = tokio::spawn(async move {
-        let file = receive(&app, folder, name.clone(), body).await?;
-        let kept = app.live.keep_filter(name, file).await?;
+        let (path, is_new) = (folder.path.clone(), !folder.path.exists());
+        let kept = receive_and_keep(&app, folder, name, body).await;
+        if is_new
+            && kept.is_err()
+            && let Err(error) = std::fs::remove_dir(&path)
+        {
+            tracing::debug!("{} stays: {error}", path.display());
+        }
         drop(claim);
-        Ok(kept)
+        kept
     });
     kept.await.unwrap_or_else(|error| {
         let why = format!("the upload broke down: {error}");
         Err(ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why))
     })
+}
+
+async fn receive_and_keep(
+    app: &App,
+    folder: Folder,
+    name: String,
+    body: Body,
+) -> Result<(String, bool), ProblemDetails> {
+    let file = receive(app, folder, name.clone(), body).await?;
+    Ok(app.live.keep_filter(name, file).await?)
 }
 
 /// The folder for uploads.

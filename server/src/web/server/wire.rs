@@ -252,7 +252,8 @@ mod tests {
             let passed = requests.pass(now);
             let text = std::str::from_utf8(&now[..passed]).unwrap();
             pieces.last_mut().unwrap().push_str(text);
-            if text.ends_with("\r\n\r\n") || passed < now.len() {
+            let is_head = pieces.last().unwrap().ends_with("\r\n\r\n");
+            if is_head || passed < now.len() {
                 pieces.push(String::new());
             }
             rest = &rest[passed..];
