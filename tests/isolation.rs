@@ -176,7 +176,8 @@ fn schemas_that_are_too_much_for_their_checker() {
         all
     };
     let pattern = |index: usize| {
-        let pattern = json!({ "type": "string", "pattern": format!("^(\\w{{1,100}}){{1,9}}{index}$") });
+        let pattern =
+            json!({ "type": "string", "pattern": format!("^(\\w{{1,100}}){{1,9}}{index}$") });
         (format!("p{index}"), pattern)
     };
     let patterns: serde_json::Map<_, _> = (0..2_000).map(pattern).collect();
@@ -192,7 +193,11 @@ fn schemas_that_are_too_much_for_their_checker() {
             json!({ "properties": { "x": below }, "$defs": definitions(6_000, &chain) }),
             "can't be used",
         ),
-        ("patterns", json!({ "properties": patterns }), "can't be used"),
+        (
+            "patterns",
+            json!({ "properties": patterns }),
+            "can't be used",
+        ),
     ] {
         let wasm = with_schema(&schema.to_string());
         is_refused(name, &wasm, false, words);
@@ -233,7 +238,10 @@ fn a_module_that_is_cut_off_anywhere() {
         assert_eq!(refused.status, 422, "{cut}");
         let problem = refused.json();
         let why = problem["detail"].as_str().unwrap();
-        assert!(why.starts_with("`hostile.wasm` ") && !why.contains("panicked"), "{why}");
+        assert!(
+            why.starts_with("`hostile.wasm` ") && !why.contains("panicked"),
+            "{why}"
+        );
     }
     assert_eq!(get(server.address, "/readyz").status, 200);
     others.saw_everything();
@@ -241,7 +249,8 @@ fn a_module_that_is_cut_off_anywhere() {
 
 #[test]
 fn calls_that_fail_loop_grow_and_flood() {
-    let grow = "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
+    let grow =
+        "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
     let log = format!(
         "(local $n i32) (loop $l (call $log (i32.const 3) (i32.const 64) (i32.const 8))
          (local.set $n (i32.add (local.get $n) (i32.const 1)))
@@ -316,7 +325,11 @@ fn the_list_of_filters_holds_nobody_up() {
     let server = server();
     let folder = server.folder().join("uploaded");
     std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("loop.wasm"), describe("(loop $l (br $l)) unreachable")).unwrap();
+    std::fs::write(
+        folder.join("loop.wasm"),
+        describe("(loop $l (br $l)) unreachable"),
+    )
+    .unwrap();
     let asked: Vec<_> = (0..100)
         .map(|_| ask_and_leave(&server, "/api/filters"))
         .collect();

@@ -13,6 +13,7 @@ mod files;
 mod filters;
 mod gpio;
 mod hostile;
+mod isolation;
 #[cfg(target_os = "linux")]
 mod limits;
 mod metrics;

@@ -100,20 +100,58 @@ pub fn image(width: u32, height: u32, bytes: u32, length: u32) -> String {
     code + &format!("(i32.const {RESULT})")
 }
 
+/// An overlay whose `describe` has this body.
+pub fn describe(body: &str) -> Vec<u8> {
+    described(body, "{}", &plain_overlay())
+}
+
+/// An overlay with this settings schema.
+pub fn with_schema(schema: &str) -> Vec<u8> {
+    described("(i32.const 0)", schema, &plain_overlay())
+}
+
+fn plain_overlay() -> String {
+    format!(
+        "(func (export \"mattebox:filter/overlay@0.1.0#draw\")
+            (param i64 i64 i32 i32 i32 i32 i32) (result i32) {UNCHANGED})"
+    )
+}
+
+fn described(describe: &str, schema: &str, function: &str) -> Vec<u8> {
+    assemble("overlay-filter", ("", describe, schema), "", function)
+}
+
 fn module(world: &str, imports: &str, configure: &str, function: &str) -> Vec<u8> {
+    assemble(world, (imports, "(i32.const 0)", "{}"), configure, function)
+}
+
+fn assemble(
+    world: &str,
+    (imports, describe, schema): (&str, &str, &str),
+    configure: &str,
+    function: &str,
+) -> Vec<u8> {
     let configure = if configure.is_empty() {
         "(i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024)"
     } else {
         configure
     };
+    // The schema lies behind the 64 KiB that a test may use, and what is allocated behind the schema.
+    let (at, length) = (65536, schema.len());
+    let next = at + length;
+    let pages = next.div_ceil(65536) + 3;
+    let length = length.to_le_bytes().map(|byte| format!("\\{byte:02x}"));
+    let length = length[..4].concat();
+    let schema = schema.replace('\\', "\\\\").replace('"', "\\\"");
     let text = format!(
         r#"(module
             {imports}
-            (memory (export "memory") 4)
-            (global $next (mut i32) (i32.const 65536))
+            (memory (export "memory") {pages})
+            (global $next (mut i32) (i32.const {next}))
             ;; name, version, summary, schema: pairs of address and length
-            (data (i32.const 0) "\40\00\00\00\07\00\00\00\47\00\00\00\01\00\00\00\48\00\00\00\00\00\00\00\48\00\00\00\02\00\00\00")
-            (data (i32.const 64) "hostile1{{}}")
+            (data (i32.const 0) "\40\00\00\00\07\00\00\00\47\00\00\00\01\00\00\00\48\00\00\00\00\00\00\00\00\00\01\00{length}")
+            (data (i32.const 64) "hostile1")
+            (data (i32.const {at}) "{schema}")
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                 (local $at i32)
                 (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
@@ -123,7 +161,7 @@ fn module(world: &str, imports: &str, configure: &str, function: &str) -> Vec<u8
                     (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))
                     unreachable))
                 (local.get $at))
-            (func (export "mattebox:filter/lifecycle@0.1.0#describe") (result i32) (i32.const 0))
+            (func (export "mattebox:filter/lifecycle@0.1.0#describe") (result i32) {describe})
             (func (export "mattebox:filter/lifecycle@0.1.0#configure") (param i32 i32) (result i32) {configure})
             {function})"#
     );
