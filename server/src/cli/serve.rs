@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, start_engine};
+use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, memory, start_engine};
 use crate::chain::Loader;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Diagnostic, Pipeline};
@@ -25,6 +25,7 @@ use crate::web::{self, App};
 const CLOSING: Duration = Duration::from_millis(1500);
 
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+    memory::limit();
     let (pipeline, file) = load(args.config.as_deref())?;
     if let (Some(_), Some(first)) = (&args.source, pipeline.streams.first()) {
         tracing::info!(stream = first.name, "takes the source of the command line");
