@@ -12,15 +12,4 @@ pub mod config;
 #[path = "../../server/src/jpeg/mod.rs"]
 pub mod jpeg;
 
-/// What `source/arriving.rs` needs of its parent.
-pub mod source {
-    #[path = "../../../server/src/source/arriving.rs"]
-    pub mod arriving;
-
-    /// The largest JPEG, in bytes: less than in the server, so that a fuzzer reaches it.
-    pub const FRAME_BYTES: usize = 64 << 10;
-
-    /// Why a camera gives nothing.
-    #[derive(Debug)]
-    pub struct SourceError(pub String);
-}
+pub mod source;
