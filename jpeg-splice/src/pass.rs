@@ -6,7 +6,7 @@ use crate::cache::Cache;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::huffman::Tables;
-use crate::intervals::{self, next_marker};
+use crate::intervals;
 use crate::layout::{self, Layout};
 use crate::reader::BitReader;
 use crate::run::Run;
@@ -137,7 +137,14 @@ impl<'a> Pass<'a> {
         let end = progress.reader.place();
         self.writer.copy(self.jpeg, written, end);
         self.writer.finish();
-        self.copied = next_marker(self.jpeg, end.byte)?;
+        // Kept as it is: with what lies between here and the marker, of which a damaged JPEG may have much.
+        self.copied = end.next_byte(self.jpeg);
+        if mcus.end < self.mcus {
+            // Without its marker, decoders don't agree on where the next interval starts.
+            let number = mcus.start / self.interval;
+            return intervals::skip(self.jpeg, self.copied, number..number + 1)
+                .map(|_| self.copied);
+        }
         Ok(self.copied)
     }
 

@@ -16,6 +16,16 @@ pub(crate) struct Place {
     pub bits: u64,
 }
 
+impl Place {
+    /// The first byte of `jpeg` that lies wholly behind this place.
+    pub fn next_byte(self, jpeg: &[u8]) -> usize {
+        match self.bit {
+            0 => self.byte,
+            _ => self.byte + 1 + usize::from(jpeg[self.byte] == 0xff),
+        }
+    }
+}
+
 /// The bits of one restart interval. Behind its end come zeros; [`BitReader::check`] tells.
 #[derive(Clone)]
 pub(crate) struct BitReader<'a> {

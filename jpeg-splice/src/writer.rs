@@ -132,7 +132,7 @@ impl<'a> BitWriter<'a> {
         let byte = jpeg[from.byte];
         self.put(u32::from(byte) & ((1 << rest) - 1), rest);
         self.flush();
-        from.byte + 1 + usize::from(byte == 0xff)
+        from.next_byte(jpeg)
     }
 }
 

@@ -171,6 +171,46 @@ fn what_is_cut_off_is_an_error_everywhere() {
     }
 }
 
+/// A JPEG whose header claims restart markers, of which there are none, or other ones.
+#[test]
+fn a_missing_restart_marker_is_damage_and_cuts_nothing_off() {
+    let picture = jpeg("420.jpg");
+    let scan = picture.windows(2).position(|pair| pair == [0xff, 0xda]);
+    let scan = scan.unwrap();
+    // The drawing lies in the first interval, or reaches into the second.
+    for interval in [100u8, 30] {
+        let mut claimed = picture.clone();
+        claimed.splice(scan..scan, [0xff, 0xdd, 0, 4, 0, interval]);
+        let result = splice(&claimed);
+        assert!(
+            matches!(result, Err(Error::Damaged { .. })),
+            "{interval}: {result:?}"
+        );
+    }
+    let mut restart = jpeg("restart.jpg");
+    let second = restart.windows(2).position(|pair| pair == [0xff, 0xd1]);
+    restart[second.unwrap() + 1] = 0xd5;
+    assert!(matches!(splice(&restart), Err(Error::Damaged { .. })));
+}
+
+/// A header may claim fewer rows than there are; decoders pass over the rest, unless it starts with a marker.
+#[test]
+fn coded_data_behind_the_last_block_is_kept() {
+    let mut picture = jpeg("420.jpg");
+    let header = picture.windows(2).position(|pair| pair == [0xff, 0xc0]);
+    let height = header.unwrap() + 5;
+    assert_eq!(picture[height..height + 2], [0, 149]);
+    picture[height + 1] = 48;
+    let tail = picture.len() - 600;
+    picture.splice(tail..tail, [0xff, 0x67]);
+    let all = drawing(vec![plain(0, 0, 203, 48, [10, 200, 90, 255])]);
+    let mut out = Vec::new();
+    Splicer::new().splice(&picture, &[&all], &mut out).unwrap();
+    assert_eq!(out[out.len() - 602..], picture[tail..]);
+    assert!(out.len() > 2000);
+    decode(&out);
+}
+
 /// libjpeg-turbo's own djpeg; not in the usual run, since not everybody has it. It also tells what it finds odd.
 #[test]
 #[ignore = "needs djpeg (Debian: libjpeg-turbo-progs)"]

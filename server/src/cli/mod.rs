@@ -4,6 +4,7 @@ mod apply;
 mod cameras;
 mod check;
 mod filters;
+mod memory;
 mod serve;
 
 use std::fmt::Display;

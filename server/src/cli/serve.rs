@@ -11,7 +11,7 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, start_loader, start_runtime};
+use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Diagnostic, Pipeline};
 use crate::gpio::{Gpio, PrivacyLamps};
@@ -24,6 +24,7 @@ use crate::web::{self, App};
 const CLOSING: Duration = Duration::from_millis(1500);
 
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
+    memory::limit();
     let (pipeline, file) = load(args.config.as_deref())?;
     if let (Some(_), Some(first)) = (&args.source, pipeline.streams.first()) {
         tracing::info!(stream = first.name, "takes the source of the command line");

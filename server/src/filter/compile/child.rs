@@ -58,6 +58,9 @@ async fn start_and_wait(
     input: &[u8],
 ) -> io::Result<(ExitStatus, Vec<u8>, Vec<u8>)> {
     let mut command = Command::new(program);
+    // Its own name, whatever the binary is called by.
+    #[cfg(unix)]
+    command.arg0("mattebox");
     command.arg(worker::COMMAND);
     match phase {
         Phase::Compile(code) => command.arg("compile").arg(code),

@@ -1,0 +1,15 @@
+//! The parts of the server that read what strangers send, for the fuzz targets beside this.
+//!
+//! They are included as files, at the same paths as in the crate `mattebox`: that crate brings a WebAssembly compiler along,
+//! whose building with a fuzzer's instrumentation takes longer than the fuzzing.
+
+#![allow(dead_code, unused_imports, reason = "the targets use some of it")]
+
+#[path = "../../server/src/clock.rs"]
+pub mod clock;
+#[path = "../../server/src/config/mod.rs"]
+pub mod config;
+#[path = "../../server/src/jpeg/mod.rs"]
+pub mod jpeg;
+
+pub mod source;

@@ -1,0 +1,11 @@
+//! What `source/arriving.rs` needs of its parent.
+
+#[path = "../../server/src/source/arriving.rs"]
+pub mod arriving;
+
+/// The largest JPEG, in bytes: less than in the server, so that a fuzzer reaches it.
+pub const FRAME_BYTES: usize = 64 << 10;
+
+/// Why a camera gives nothing.
+#[derive(Debug)]
+pub struct SourceError(pub String);
