@@ -328,7 +328,7 @@ fn wrong_tokens_in_the_file_are_told() {
         ("filter-folder: ../x", "below the pipeline file's folder"),
         (
             "filter-folder-limit: 1KiB",
-            "1:22: `filter-folder-limit`: expected 1MiB to 1024GiB, found the text `1KiB`",
+            "1:22: `filter-folder-limit`: expected 1MiB to 1TiB, found the text `1KiB`",
         ),
         (
             "limits: { connections-per-address: 0 }",

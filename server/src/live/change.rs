@@ -10,11 +10,13 @@ use tempfile::NamedTempFile;
 
 use super::claim::claim;
 use super::workshop::Checked;
-use super::{Live, Plans, Running, Scope, TRIES};
+use super::{Live, Plans, Running, Scope};
 use crate::chain::Unchanged;
 use crate::config::{Change, ConfigError, Pipeline, edit};
 use crate::filter::Module;
 
+/// How long a change tries to come before others.
+const LONGEST_WAIT: Duration = Duration::from_secs(130);
 /// How long somebody may take to save the file.
 const SAVING: Duration = Duration::from_secs(1);
 
@@ -38,17 +40,23 @@ pub enum ChangeError {
 }
 
 impl Live {
-    /// Makes the changes that `wanted` says of what runs then. Gives what `look` sees right after them, before any other change.
+    /// Makes the changes of the stream `name` that `wanted` says of what runs then. Gives what `look` sees right after them,
+    /// before any other change.
     ///
     /// # Errors
     /// See [`ChangeError`]. Nothing has changed then.
     pub async fn change<T: Send + 'static>(
         &self,
+        name: &str,
         wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError> + Send + 'static,
         look: impl FnOnce(&Running) -> T + Send + 'static,
     ) -> Result<T, ChangeError> {
-        self.at_work(move |live| live.change_now(wanted, look))
-            .await
+        let name = name.to_owned();
+        self.at_work(move |live| {
+            let turns = &live.0.turns;
+            turns.take(&name, || live.change_now(wanted, look))
+        })
+        .await
     }
 
     /// Opens the camera of the stream `name` anew, with its filters started again.
@@ -56,7 +64,8 @@ impl Live {
     /// # Errors
     /// There is no such stream, or its filters can't be started any more.
     pub async fn restart(&self, name: String) -> Result<(), ChangeError> {
-        self.at_work(move |live| live.restart_now(&name)).await
+        self.at_work(move |live| live.0.turns.take(&name, || live.restart_now(&name)))
+            .await
     }
 
     fn restart_now(&self, name: &str) -> Result<(), ChangeError> {
@@ -137,7 +146,9 @@ impl Live {
             ));
         };
         let mut plans = Plans::default();
-        for _ in 0..TRIES {
+        let mut look = Some(look);
+        let give_up = self.0.clock.now() + LONGEST_WAIT;
+        while self.0.clock.now() < give_up {
             self.wait_for_writers(file)?;
             self.take_up_file(file)?;
             let running = self.now();
@@ -146,10 +157,10 @@ impl Live {
             let checked = Pipeline::parse(&text, &old.name, &running.pipeline.folder)
                 .and_then(|pipeline| self.check((pipeline, Scope::Changed), &running, plans))
                 .map_err(ChangeError::Wrong)?;
-            match self.write_and_make(file, &running, &text, checked)? {
-                None => return Ok(look(&self.now())),
+            match self.write_and_make((file, &text), &running, checked, &mut look)? {
+                Ok(seen) => return Ok(seen),
                 // Another change came first: what it left is what this one has to stand on.
-                Some(unmade) => plans = unmade,
+                Err(unmade) => plans = unmade,
             }
         }
         let why = "other changes keep coming before this one; try again";
@@ -157,25 +168,30 @@ impl Live {
     }
 
     /// Writes `text` to the file and makes the change, if the file and what runs are what they were; else gives its chains back.
-    fn write_and_make(
+    fn write_and_make<T, L: FnOnce(&Running) -> T>(
         &self,
-        file: &Path,
+        (file, text): (&Path, &str),
         running: &Arc<Running>,
-        text: &str,
         checked: Checked,
-    ) -> Result<Option<Plans>, ChangeError> {
+        look: &mut Option<L>,
+    ) -> Result<Result<T, Plans>, ChangeError> {
         let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let mut workshop = self.workshop();
         let _claim = claim(&real).map_err(ChangeError::Busy)?;
         let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
         let is_same = on_disk.file.text == running.pipeline.file.text;
         if !is_same || !Arc::ptr_eq(running, &self.now()) {
-            return Ok(Some(checked.plans));
+            return Ok(Err(checked.plans));
         }
+        let Some(look) = look.take() else {
+            return Ok(Err(checked.plans));
+        };
         write(&real, text.as_bytes())
             .map_err(|error| ChangeError::Unwritable(format!("{}: {error}", file.display())))?;
-        let made = self.make(&mut workshop, running, checked);
-        Ok(made.err().map(|unmade| unmade.plans))
+        let made = self.make(&mut workshop, running, (checked, Scope::Changed));
+        Ok(made
+            .map(|()| look(&self.now()))
+            .map_err(|unmade| unmade.plans))
     }
 
     /// Makes what somebody has written to the file a moment ago, since the change is to stand on it.

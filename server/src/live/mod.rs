@@ -10,6 +10,7 @@ mod claim;
 mod plan;
 mod report;
 mod timed_lock;
+mod turns;
 mod watch;
 mod workshop;
 mod writers;
@@ -39,10 +40,11 @@ use catalogue::Catalogues;
 use plan::check_parts;
 use report::Reloads;
 use timed_lock::{TimedGuard, TimedLock};
+use turns::Turns;
 use workshop::{Checked, read_token};
 use writers::Writers;
 
-/// How often a change is tried that others always come before.
+/// How often the file is read again when other changes come before what it says.
 const TRIES: usize = 20;
 
 /// The pipeline as it runs. Clones share it.
@@ -58,6 +60,7 @@ struct Inner {
     workshop: TimedLock<Workshop>,
     /// Held while the file is read again and its filters are readied, so that this is done once at a time.
     reloading: TimedLock<()>,
+    turns: Turns,
     catalogues: Catalogues,
     current: channel::Sender<Arc<Running>>,
     reloads: channel::Sender<Reloads>,
@@ -131,6 +134,7 @@ impl Live {
             workshop: TimedLock::new(workshop, clock.clone()),
             reloading: TimedLock::new((), clock.clone()),
             clock,
+            turns: Turns::default(),
             catalogues: Catalogues::default(),
             current: channel::Sender::new(Arc::new(running)),
             reloads: channel::Sender::default(),
@@ -267,7 +271,7 @@ impl Live {
                 return Ok(false);
             }
             let mut workshop = self.workshop();
-            match self.make(&mut workshop, &running, checked?) {
+            match self.make(&mut workshop, &running, (checked?, Scope::All)) {
                 Ok(()) => return Ok(true),
                 // Another change came first: what it left is what this one has to stand on.
                 Err(unmade) => plans = unmade.plans,
@@ -305,17 +309,17 @@ impl Live {
         &self,
         workshop: &mut Workshop,
         running: &Arc<Running>,
-        checked: Checked,
+        (checked, scope): (Checked, Scope),
     ) -> Result<(), Box<Checked>> {
         if !Arc::ptr_eq(running, &self.now()) {
             return Err(Box::new(checked));
         }
         let (running, changes) = workshop.apply(checked);
-        self.publish(running, &changes);
+        self.publish(running, &changes, scope);
         Ok(())
     }
 
-    fn publish(&self, running: Running, changes: &workshop::Changes) {
+    fn publish(&self, running: Running, changes: &workshop::Changes, scope: Scope) {
         let running = Arc::new(running);
         let old = self.0.current.send_replace(running.clone());
         if let Some(token) = &running.admin_token
@@ -326,7 +330,9 @@ impl Live {
         for stream in &changes.ended {
             stream.end();
         }
-        let was_wrong = self.0.reloads.borrow().error.is_some();
+        // A change of one stream says nothing of the files that others name.
+        let is_whole = scope == Scope::All;
+        let was_wrong = is_whole && self.0.reloads.borrow().error.is_some();
         let message = match changes.words.as_slice() {
             [] if was_wrong => "the pipeline file is right again; nothing has changed".to_owned(),
             // Saved as it was, or written by the server itself.
@@ -335,7 +341,7 @@ impl Live {
         };
         self.0
             .reloads
-            .send_modify(|reloads| reloads.succeed(&changes.needs_restart));
+            .send_modify(|reloads| reloads.succeed(&changes.needs_restart, is_whole));
         tracing::info!("the pipeline changes: {message}");
         for key in &changes.needs_restart {
             tracing::warn!("a change of `{key}` takes a restart of the server");

@@ -93,10 +93,13 @@ pub struct Reloads {
 }
 
 impl Reloads {
-    /// A change was made, of which `needs_restart` is yet to come into force.
-    pub fn succeed(&mut self, needs_restart: &[&'static str]) {
+    /// A change was made, of which `needs_restart` is yet to come into force. If the whole file was checked, nothing is wrong
+    /// with it any more.
+    pub fn succeed(&mut self, needs_restart: &[&'static str], is_whole: bool) {
         self.succeeded += 1;
-        self.error = None;
+        if is_whole {
+            self.error = None;
+        }
         self.needs_restart = needs_restart.iter().map(ToString::to_string).collect();
     }
 

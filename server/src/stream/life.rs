@@ -145,7 +145,7 @@ impl Life {
     fn rest(&self) {
         // No thread is wanted, so that none is missing.
         self.is_alive.store(true, Ordering::Relaxed);
-        if self.status.state() != State::Resting {
+        if self.status.activity() != State::Resting {
             self.served.send_replace(None);
             self.status.set(State::Resting);
             tracing::info!(stream = self.name, "rests: nobody watches");
@@ -155,10 +155,10 @@ impl Life {
     /// From the first viewer to the rest after the last, or until the source is to be another one. In a retry after a
     /// breakdown the stream fails until a picture comes through.
     async fn session(&self, shelf: &Shelf, is_retry: bool) -> Result<(), Breakdown> {
-        if self.status.state() == State::Resting {
+        if self.status.activity() == State::Resting {
             tracing::info!(stream = self.name, "starts: somebody watches");
         }
-        if !is_retry || self.status.state() == State::Resting {
+        if !is_retry || self.status.activity() == State::Resting {
             self.status.set(State::Starting);
         }
         let mut replaced = self.orders.replaced();

@@ -345,6 +345,11 @@ impl Status {
         self.fail(why);
     }
 
+    /// What its threads do, whether or not it has its filters.
+    pub fn activity(&self) -> State {
+        self.condition.borrow().state
+    }
+
     /// The state.
     pub fn state(&self) -> State {
         self.condition().state

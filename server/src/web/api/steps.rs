@@ -123,6 +123,7 @@ pub async fn add(
     let report = app
         .live
         .change(
+            &stream,
             move |running| {
                 let count = steps(running, &name)?.len();
                 let at = position.unwrap_or(count).min(count);
@@ -175,10 +176,11 @@ pub async fn patch(
             ProblemDetails::bad_request("`position` is the place in the chain, a number from 0")
         })?),
     };
-    let name = stream.clone();
+    let (name, seen) = (stream.clone(), stream.clone());
     let report = app
         .live
         .change(
+            &stream,
             move |running| {
                 let at = index(running, &name, step)?;
                 let config = written(running, &name, at);
@@ -192,8 +194,8 @@ pub async fn patch(
                 Ok(changes)
             },
             move |running| {
-                let at = index(running, &stream, step).ok()?;
-                report(running, &stream, at).ok()
+                let at = index(running, &seen, step).ok()?;
+                report(running, &seen, at).ok()
             },
         )
         .await?;
@@ -220,11 +222,13 @@ pub async fn patch(
     security(("admin" = [])),
 )]
 pub async fn delete(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
+    let name = stream.clone();
     app.live
         .change(
+            &stream,
             move |running| {
-                let at = index(running, &stream, step)?;
-                Ok(vec![Change::Remove(step_place(&stream, at))])
+                let at = index(running, &name, step)?;
+                Ok(vec![Change::Remove(step_place(&name, at))])
             },
             |_| (),
         )

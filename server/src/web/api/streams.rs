@@ -93,7 +93,7 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
     let look = move |running: &Running| running.find(&seen).map(|stream| stream.report());
     let report = app
         .live
-        .change(move |_| Ok(vec![set.clone()]), look)
+        .change(&name, move |_| Ok(vec![set.clone()]), look)
         .await?;
     let report = report.ok_or_else(|| ProblemDetails::not_found(unknown(&name)))?;
     let status = if is_new {
@@ -130,11 +130,13 @@ pub fn without_nulls(map: Map<String, Value>) -> Value {
     security(("admin" = [])),
 )]
 pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    let stream = name.clone();
     app.live
         .change(
-            move |running| match running.find(&name) {
-                Some(_) => Ok(vec![Change::Remove(place(&name))]),
-                None => Err(ChangeError::NotFound(unknown(&name))),
+            &name,
+            move |running| match running.find(&stream) {
+                Some(_) => Ok(vec![Change::Remove(place(&stream))]),
+                None => Err(ChangeError::NotFound(unknown(&stream))),
             },
             |_| (),
         )
