@@ -453,13 +453,12 @@ fn what_it_said_and_where_it_failed_is_in_the_error() {
         "(call $log (i32.const 3) (i32.const 512) (i32.const 19)) (call $focus_lens) unreachable";
     let why = "in `focus_lens`; it said: no \\u{1b}[31mlens";
     is_contained(&overlay_with(LOG, fields, log), why);
-    let write = format!(
+    let write =
         "(i32.store (i32.const 600) (i32.const 512)) (i32.store (i32.const 604) (i32.const 19))
         (drop (call $write (i32.const 2) (i32.const 600) (i32.const 1) (i32.const 608)))
-        (call $focus_lens) unreachable"
-    );
+        (call $focus_lens) unreachable";
     is_refused(
-        &configure_with(FD_WRITE, fields, &write),
+        &configure_with(FD_WRITE, fields, write),
         &format!("{why}; at all"),
     );
 }

@@ -160,8 +160,14 @@ fn silence_does_not_fill_the_reserve() {
 fn many_at_once_are_all_answered() {
     let server = server("limits: { connections-per-address: 8 }\nstreams: { s: }\n");
     let crowd = address(0, 1);
-    let _held = idle(&server, crowd, 8);
     let host = server.address;
+    // Silent ones would be cut in time, and make room.
+    let watch = format!("GET /s.mjpeg HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    let watching = idle(&server, crowd, 8).into_iter().map(|mut socket| {
+        socket.write_all(watch.as_bytes()).unwrap();
+        read_response(socket)
+    });
+    let _held: Vec<_> = watching.collect();
     let request = format!("GET /api/streams HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let mut asking = idle(&server, crowd, 100);
     for socket in &mut asking {

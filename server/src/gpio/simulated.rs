@@ -75,7 +75,7 @@ impl Board for Simulated {
 }
 
 /// Looks at the file of a pin again and again; `told` is the level that was told last, and who is told of another.
-async fn look(path: &PathBuf, pull: Pull, clock: &dyn Clock, told: &Mutex<(bool, Changed)>) {
+async fn look(path: &Path, pull: Pull, clock: &dyn Clock, told: &Mutex<(bool, Changed)>) {
     let (level, changed) = &mut *told.lock().await;
     loop {
         clock.sleep_until(clock.now() + LOOK).await;

@@ -1,7 +1,7 @@
 //! Secrets: a type for them that can't be printed, and the masking of texts that may hold one.
 //!
 //! Two ways find a secret in a text. Its form: a login in an address, a query parameter called `token`, a
-//! command's option `--password`. Its value: each password and token that was read is kept in [`known`], so that
+//! command's option `--password`. Its value: each password and token that was read is kept in `known`, so that
 //! it is found in the words of others (ffmpeg, filters, HTTP libraries) too.
 
 mod form;

@@ -2,7 +2,7 @@
 //!
 //! A module is a stranger's, and a compiler can be made to take minutes and gigabytes, or to break down. So the server
 //! has no compiler: a child process ([`worker`]) with limits of its own turns a module into native code and a
-//! [`Manifest`], both of which go into the [`cache`]. A second one builds the settings schema, under limits that make
+//! [`Manifest`], both of which go into the cache. A second one builds the settings schema, under limits that make
 //! it known to be cheap. The server loads only what both have passed.
 
 mod cache;
