@@ -1,4 +1,4 @@
-//! What pages of other sites may show, by the headers that browsers send.
+//! Pages of other sites: what they may show, by the headers that browsers send.
 
 use crate::support::Folder;
 use crate::support::http::{Response, send, send_raw};

@@ -11,18 +11,17 @@
 
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::support::crowd::Crowd;
 use crate::support::hostile::{
     LOG, READ_ASSET, UNCHANGED, configure, describe, overlay, overlay_with, with_schema,
 };
 use crate::support::http::{Response, connect_from, get, read_response};
-use crate::support::picture::{jpeg, number, numbered};
+use crate::support::picture::{jpeg, numbered};
 use crate::support::server::{Server, TOKEN};
 use crate::support::{Folder, repository};
 
@@ -48,45 +47,6 @@ streams:
     }
     folder.write("plain.jpg", jpeg("420.jpg"));
     Server::start(folder)
-}
-
-/// People who watch `s` and count its frames.
-struct Others {
-    is_over: Arc<AtomicBool>,
-    viewers: Vec<JoinHandle<Vec<u32>>>,
-}
-
-impl Others {
-    fn watch(server: &Server) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let viewers = (0..VIEWERS).map(|_| {
-            let (mut viewer, is_over) = (server.watch("s"), is_over.clone());
-            thread::spawn(move || {
-                let mut seen = Vec::new();
-                while !is_over.load(Ordering::Relaxed) {
-                    let part = viewer.next().expect("nobody is disconnected");
-                    seen.push(number(&part.jpeg));
-                }
-                seen
-            })
-        });
-        Self {
-            viewers: viewers.collect(),
-            is_over,
-        }
-    }
-
-    /// Nobody was disconnected, and nobody missed a frame.
-    fn saw_everything(self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        for viewer in self.viewers {
-            let seen = viewer.join().unwrap();
-            assert!(!seen.is_empty());
-            for pair in seen.windows(2) {
-                assert_eq!(pair[1], (pair[0] + 1) % FRAMES, "{seen:?}");
-            }
-        }
-    }
 }
 
 /// The memory that the server has now, its child processes not included, in KiB.
@@ -153,7 +113,7 @@ fn upload(server: &Server, wasm: &[u8]) -> Response {
 /// The module is refused when it is uploaded, with these words, and nobody else notices.
 fn is_refused(name: &str, wasm: &[u8], takes_long: bool, words: &str) {
     let server = server();
-    let others = Others::watch(&server);
+    let others = Crowd::new(&server, VIEWERS, FRAMES);
     change_of_others(&server, 0);
     let before = memory(&server);
     let (status, answer) = while_others_change(&server, takes_long, || upload(&server, wasm));
@@ -239,7 +199,7 @@ fn one_that_describes_itself_without_end() {
 #[test]
 fn one_that_takes_its_settings_without_end() {
     let server = server();
-    let others = Others::watch(&server);
+    let others = Crowd::new(&server, VIEWERS, FRAMES);
     let kept = upload(&server, &configure("(loop $l (br $l)) unreachable"));
     assert_eq!(kept.status, 201);
     let before = memory(&server);
@@ -256,7 +216,7 @@ fn one_that_takes_its_settings_without_end() {
 fn a_module_that_is_cut_off_anywhere() {
     let module = std::fs::read(repository("filters/prebuilt/resize.wasm")).unwrap();
     let server = server();
-    let others = Others::watch(&server);
+    let others = Crowd::new(&server, VIEWERS, FRAMES);
     let cuts = (0..40).map(|part| module.len() * part / 40);
     // Near the start, section by section.
     for cut in cuts.chain(1..24) {
@@ -295,7 +255,7 @@ fn calls_that_fail_loop_grow_and_flood() {
         ("asks for many names", overlay_with(READ_ASSET, "", names)),
     ] {
         let server = server();
-        let others = Others::watch(&server);
+        let others = Crowd::new(&server, VIEWERS, FRAMES);
         assert_eq!(upload(&server, &wasm).status, 201, "{name}");
         let step = json!({ "use": "./uploaded/hostile.wasm", "time-limit": "50ms", "memory-limit": "8MiB" });
         let added = server.change("POST", "/api/streams/attacker/steps", &step);

@@ -3,12 +3,10 @@
 use std::fs;
 use std::io::Write;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
 
 use serde_json::Value;
 
+use crate::support::crowd::Crowd;
 use crate::support::hostile::{UNCHANGED, overlay};
 use crate::support::picture::{decode, is_near, jpeg, mean, numbered, png};
 use crate::support::server::{Server, until};
@@ -17,44 +15,6 @@ use crate::support::{Folder, repository};
 const RED: [u8; 4] = [255, 0, 0, 255];
 const BLUE: [u8; 4] = [0, 0, 255, 255];
 const FRAMES: u32 = 100;
-
-/// Viewers of the stream `s`, who note which frames they get until they are told to stop.
-struct Crowd {
-    is_over: Arc<AtomicBool>,
-    viewers: Vec<JoinHandle<Vec<u32>>>,
-}
-
-impl Crowd {
-    fn new(server: &Server, count: usize) -> Self {
-        let is_over = Arc::new(AtomicBool::new(false));
-        let viewers = (0..count).map(|_| {
-            let (mut viewer, is_over) = (server.watch("s"), is_over.clone());
-            thread::spawn(move || {
-                let mut seen = Vec::new();
-                while !is_over.load(Ordering::Relaxed) {
-                    let part = viewer.next().expect("nobody is disconnected");
-                    seen.push(crate::support::picture::number(&part.jpeg));
-                }
-                seen
-            })
-        });
-        Self {
-            viewers: viewers.collect(),
-            is_over,
-        }
-    }
-
-    /// Nobody was disconnected, and nobody missed a frame.
-    fn saw_everything(self) {
-        self.is_over.store(true, Ordering::Relaxed);
-        for viewer in self.viewers {
-            let seen = viewer.join().unwrap();
-            for pair in seen.windows(2) {
-                assert_eq!(pair[1], (pair[0] + 1) % FRAMES, "{seen:?}");
-            }
-        }
-    }
-}
 
 /// `s` plays numbered frames; `filters` is its chain.
 fn pipeline(filters: &str) -> String {
@@ -127,7 +87,7 @@ fn save(server: &Server, text: &str) {
 fn filters_come_and_go_while_twenty_people_watch() {
     let server = Server::start(folder("[]"));
     fs::write(server.folder().join("logo.png"), png(64, 64, RED)).unwrap();
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     assert_eq!(
         server.until("s", |s| s["viewers"] == 20)["filters"],
         serde_json::json!([])
@@ -172,7 +132,7 @@ fn a_module_is_replaced_by_a_better_one() {
     let prebuilt = |name: &str| fs::read(repository("filters/prebuilt").join(name)).unwrap();
     folder.write("label.wasm", prebuilt("timestamp.wasm"));
     let server = Server::start(folder);
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     assert_eq!(server.report("s")["filters"][0]["name"], "timestamp");
     // As compilers do it: a new file in the old one's place.
     let (new, path) = (
@@ -207,7 +167,7 @@ fn a_module_is_replaced_by_a_better_one() {
 fn a_wrong_file_changes_nothing_and_is_told_of() {
     let (folder, filters) = with_logo(RED);
     let server = Server::start(folder);
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     save(&server, &pipeline("[{ use: watermrk }]"));
     let report = until_reload(&server, |report| !report["error"].is_null());
     let error = &report["error"];
@@ -256,7 +216,7 @@ fn what_is_not_changed_goes_on_with_its_state() {
     let folder = folder(&format!("[{counting}]"));
     folder.write("counting.wasm", first_fails);
     let server = Server::start(folder);
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     let first = server.until("s", |s| s["filters"][0]["errors"] == 1);
     let id = &first["filters"][0]["id"];
     let time = "{ use: timestamp, with: { format: \"%H\" } }";
@@ -294,7 +254,7 @@ fn what_is_not_changed_goes_on_with_its_state() {
 fn streams_come_and_go() {
     let folder = folder("[]");
     let server = Server::start(folder);
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     let mut other = server.watch("other");
     other.next().unwrap();
     // `other` goes, and with it its viewer; two come, one of which takes the other's frames.
@@ -381,7 +341,7 @@ fn sighup_reloads_and_links_are_followed() {
     link("v1", "current");
     link("current/pipeline.yaml", "pipeline.yaml");
     let server = Server::start(folder);
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     std::os::unix::fs::symlink("v2", server.folder().join("next")).unwrap();
     fs::rename(
         server.folder().join("next"),
@@ -411,7 +371,7 @@ fn a_change_that_nobody_tells_of_is_seen_too() {
     fs::remove_file(&here).unwrap();
     fs::hard_link(&there, &here).unwrap();
     let server = Server::start(folder);
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     fs::write(&there, pipeline("[{ use: timestamp }]")).unwrap();
     server.until("s", |s| s["filters"][0]["use"] == "timestamp");
     crowd.saw_everything();
@@ -420,7 +380,7 @@ fn a_change_that_nobody_tells_of_is_seen_too() {
 #[test]
 fn a_burst_of_saves_ends_with_the_last() {
     let server = Server::start(folder("[]"));
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     for quality in 1..=100 {
         let filters = format!("[{{ use: text, with: {{ format: \"number {quality}\" }} }}]");
         save(&server, &pipeline(&filters));
@@ -437,7 +397,7 @@ fn a_burst_of_saves_ends_with_the_last() {
 #[test]
 fn a_file_that_is_being_written_is_waited_for() {
     let server = Server::start(folder("[]"));
-    let crowd = Crowd::new(&server, 20);
+    let crowd = Crowd::new(&server, 20, FRAMES);
     save(&server, &pipeline("[{ use: timestamp }]"));
     until_reload(&server, |report| report["reloads"] == 1);
     let whole = pipeline("[]");

@@ -1,4 +1,4 @@
-//! What `source/arriving.rs` needs of its parent.
+//! The parts of `source` that `source/arriving.rs` uses.
 
 #[path = "../../server/src/source/arriving.rs"]
 pub mod arriving;

@@ -36,7 +36,7 @@ pub enum Event {
         step: u64,
         /// What pipeline.yaml calls the filter.
         filter: String,
-        /// What went wrong, or how often of late and what at last.
+        /// The failure, or the number of late ones and the last of them.
         error: String,
     },
     /// A filter that failed works again.
@@ -45,9 +45,9 @@ pub enum Event {
         stream: String,
         /// The step's id.
         step: u64,
-        /// What pipeline.yaml calls the filter.
+        /// The filter's name in pipeline.yaml.
         filter: String,
-        /// How often it failed.
+        /// The number of failures.
         failures: u64,
     },
     /// pipeline.yaml, or what it names, was read again.
@@ -57,11 +57,11 @@ pub enum Event {
         /// Whether it is in force now.
         succeeded: bool,
     },
-    /// Somebody changed something over the API.
+    /// A change over the API.
     Change {
         /// The request's method, such as `PATCH`.
         method: String,
-        /// What was changed, such as `/api/streams/front/steps/1`.
+        /// The address of what was changed, such as `/api/streams/front/steps/1`.
         path: String,
         /// The client's address.
         peer: String,

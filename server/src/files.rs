@@ -147,7 +147,7 @@ fn what_it_is(path: &Path) -> Option<FileError> {
     kind(metadata.file_type()).map(FileError::NotPlain)
 }
 
-/// What something is that is no plain file.
+/// A kind of file that is no plain one.
 fn kind(kind: FileType) -> Option<&'static str> {
     if kind.is_file() {
         return None;

@@ -13,9 +13,9 @@ use std::task::Poll;
 use crate::log::shorten;
 
 thread_local! {
-    /// How many [`catch`] this thread is in.
+    /// The number of [`catch`] that this thread is in.
     static CATCHING: Cell<usize> = const { Cell::new(0) };
-    /// Where the panic began that is about to be caught.
+    /// The place in the source of the panic that is about to be caught.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 

@@ -12,7 +12,7 @@ use crate::sync::IgnorePoison;
 /// The most variables.
 const MOST: usize = 1_000;
 
-/// What the server measures itself. Each kind has names of its own, which nobody else can set or remove: a filter that
+/// Values that the server measures itself. Each kind has names of its own, which nobody else can set or remove: a filter that
 /// shows the state of a door must not show what somebody sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measured {
@@ -23,7 +23,7 @@ pub enum Measured {
 impl Measured {
     const ALL: [Self; 1] = [Self::Gpio];
 
-    /// What the names start with.
+    /// The start of the names.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Gpio => "gpio.",
@@ -46,7 +46,7 @@ pub enum Refusal {
     Measured {
         /// Its name.
         name: String,
-        /// What it would belong to.
+        /// The kind that it would belong to.
         by: Measured,
     },
     /// There are so many already.

@@ -1,6 +1,7 @@
 //! What the tests share: folders with pipeline files, running servers, HTTP, pictures, hostile filters.
 
 pub mod camera;
+pub mod crowd;
 pub mod hostile;
 pub mod http;
 pub mod picture;

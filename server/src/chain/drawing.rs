@@ -111,7 +111,7 @@ impl Part {
     }
 }
 
-/// How many tiles the pixels `part` of a layer that begins at `start` lie in, along one direction.
+/// The number of tiles that the pixels `part` of a layer that begins at `start` lie in, along one direction.
 fn tiles(start: i32, part: &std::ops::Range<u32>) -> u64 {
     let tile = |pixel: u32| (i64::from(start) + i64::from(pixel)) / TILE;
     (tile(part.end - 1) - tile(part.start) + 1) as u64

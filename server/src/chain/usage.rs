@@ -5,7 +5,7 @@ const FRAMES: u32 = 100;
 /// Less than this is held without counting, in bytes.
 const SMALL: u64 = 1 << 20;
 
-/// How much memory of one kind frames need, and how much is held from earlier ones.
+/// Memory of one kind: the most that recent frames needed, and what is held from earlier ones.
 #[derive(Debug, Default)]
 pub struct Usage {
     held: u64,

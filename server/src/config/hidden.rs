@@ -37,7 +37,7 @@ const LINE_BYTES: usize = 10_000;
 /// The most values that are looked for beside their own places.
 const VALUES: usize = 100;
 
-/// What is hidden of a file.
+/// The hidden parts of a file.
 pub struct Hidden {
     /// The values of secrets, as far as the file is YAML.
     spans: Vec<ParserSpan>,
@@ -47,7 +47,7 @@ pub struct Hidden {
 }
 
 impl Hidden {
-    /// What is to be hidden of the file `text`.
+    /// The parts of the file `text` that are to be hidden.
     pub fn of(text: &str) -> Self {
         let mut walk = Walk {
             events: Parser::new_from_str(text),
@@ -89,7 +89,7 @@ impl Hidden {
         (masked, span)
     }
 
-    /// What is hidden of the line of this number, in bytes, sorted and apart.
+    /// The hidden parts of the line of this number, in bytes, sorted and apart.
     fn of_line(&self, line: &str, number: usize) -> Vec<Range<usize>> {
         if line.len() > LINE_BYTES {
             return std::iter::once(0..line.len()).collect();
@@ -115,7 +115,7 @@ impl Hidden {
     }
 }
 
-/// Where the column `column`, in characters from 0, is once `hidden` is masked; one within a hidden part is
+/// The place of the column `column`, in characters from 0, is once `hidden` is masked; one within a hidden part is
 /// `inside` characters behind the mask's start.
 fn moved(line: &str, hidden: &[Range<usize>], column: usize, inside: usize) -> usize {
     let mut moved = column;
@@ -248,7 +248,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// What could be a secret's value in the lines of a file that is no YAML.
+/// Texts that could be a secret's value in the lines of a file that is no YAML.
 fn suspect<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<Range<usize>>> {
     // How far the line with a secret's name is indented, and whether its value goes on over lines that look like
     // others.
@@ -280,7 +280,7 @@ fn suspect<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<Range<usize>>> {
     lines.map(hide).collect()
 }
 
-/// How far a line with a secret's name is indented, and where the value starts.
+/// A line with a secret's name: its indentation, and the start of the value.
 fn secret_on(line: &str) -> Option<(usize, usize)> {
     let is_named = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let mut marks = line.match_indices([':', '=']);

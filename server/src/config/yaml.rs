@@ -20,7 +20,7 @@ pub struct Node {
     pub is_secret: bool,
 }
 
-/// What a node holds. Without `Debug`, since that may be a secret.
+/// A node's contents. Without `Debug`, since that may be a secret.
 #[derive(Clone)]
 pub enum Content {
     Scalar { text: String, style: Style },
@@ -46,7 +46,7 @@ impl fmt::Debug for Node {
 }
 
 impl Node {
-    /// What may be shown.
+    /// The part that may be shown.
     pub fn open(span: Span, content: Content) -> Self {
         Self {
             span,

@@ -1,4 +1,4 @@
-//! How much a filter may hand over in one call: what the contract allows for it, and some more for texts.
+//! Limits on what a filter hands over in one call: what the contract allows for it, and some more for texts.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::limits::{PICTURE_PIXELS, SCHEMA_BYTES};
 /// The bytes for texts and for what describes the pixels, which every call may hand over.
 const TEXTS: u64 = 1 << 20;
 
-/// What a call is to return. Shown, it says how much that may be.
+/// The expected answer of a call. Shown, it says how large that may be.
 #[derive(Clone, Copy, Debug)]
 pub enum Answer {
     /// The filter's description of itself.

@@ -31,7 +31,7 @@ pub struct Assets {
     failures: Mutex<Vec<AssetFailure>>,
 }
 
-/// What a filter has read so far of the assets that are granted to it: each one's contents, by their hash; none where it
+/// The granted assets that a filter has read so far: each one's contents, by their hash; none where it
 /// could not be read. Names that are not granted are not kept: a filter can make up any number of them. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct AssetsRead(Arc<Mutex<BTreeMap<String, Option<Digest>>>>);

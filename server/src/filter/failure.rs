@@ -12,7 +12,7 @@ use crate::log::{shorten, shorten_to};
 
 /// The most characters of a function's name.
 const NAME_CHARS: usize = 120;
-/// What runtimes and libraries put between a mistake and the trap that ends it.
+/// Functions that runtimes and libraries put between a mistake and the trap that ends it.
 const PLUMBING: [&str; 10] = [
     "abort", "core::", "std::", "alloc::", "<core::", "<std::", "<alloc::", "rust_", "__rust",
     "panic",
@@ -20,7 +20,7 @@ const PLUMBING: [&str; 10] = [
 
 /// The call that failed.
 pub struct Failed {
-    /// What it was to return.
+    /// The answer that was expected.
     pub answer: Answer,
     /// The most time that it could take.
     pub time_limit: Duration,
@@ -29,7 +29,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// What went wrong, in the words of the pipeline file and of the contract.
+    /// Explains what went wrong, in the words of the pipeline file and of the contract.
     pub fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> String {
         tracing::debug!("filter failed: {error:?}");
         let trace = error.downcast_ref::<WasmBacktrace>();

@@ -51,7 +51,7 @@ impl HostState {
         self.log.words().forget();
     }
 
-    /// What the filter said of an error since [`HostState::forget_words`]; empty if nothing.
+    /// The filter's words on an error since [`HostState::forget_words`]; empty if nothing.
     pub fn last_words(&self) -> String {
         self.errors.end_line();
         self.log.words().text()

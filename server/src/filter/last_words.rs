@@ -1,4 +1,4 @@
-//! What a filter says of its own failure: a panic's message, an exception and where it comes from.
+//! A filter's own words on its failure: a panic's message, an exception and where it comes from.
 
 use std::collections::VecDeque;
 

@@ -1,4 +1,4 @@
-//! What a filter may use: memory, tables, instances, and the size of what it hands over.
+//! Limits of a filter: memory, tables, instances, and the size of what it hands over.
 
 use std::time::Duration;
 

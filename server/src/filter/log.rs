@@ -61,7 +61,7 @@ impl StepLog {
         }
     }
 
-    /// What the filter said of an error of late.
+    /// The filter's latest words on an error.
     pub fn words(&self) -> MutexGuard<'_, LastWords> {
         self.words.lock().ignore_poison()
     }

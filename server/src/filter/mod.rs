@@ -100,7 +100,7 @@ impl Filter {
         })
     }
 
-    /// What it works on.
+    /// Layers or pixels.
     pub fn kind(&self) -> Kind {
         self.manifest.kind
     }
@@ -120,7 +120,7 @@ impl Filter {
         &self.digest
     }
 
-    /// How long loading took, which is short when its code was in the cache.
+    /// The time that loading took, which is short when its code was in the cache.
     pub fn load_time(&self) -> Duration {
         self.load_time
     }
@@ -193,7 +193,7 @@ fn parse_schema(text: &str) -> Result<Value, String> {
     Ok(schema)
 }
 
-/// How many values there are in `value`, itself included. It lies no deeper than `serde_json` reads.
+/// The number of values in `value`, itself included. It lies no deeper than `serde_json` reads.
 fn values(value: &Value) -> usize {
     let below: usize = match value {
         Value::Array(items) => items.iter().map(values).sum(),

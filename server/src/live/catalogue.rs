@@ -68,7 +68,7 @@ struct Scans {
     known: BTreeMap<PathBuf, Known>,
 }
 
-/// What a file held when it was last looked at, good or bad.
+/// A file as it was last looked at: the filter in it, or why there is none.
 struct Known {
     state: FileState,
     found: Result<Arc<Manifest>, LoadError>,

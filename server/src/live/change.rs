@@ -15,7 +15,7 @@ use crate::chain::Unchanged;
 use crate::config::{Change, ConfigError, Pipeline, edit};
 use crate::filter::Module;
 
-/// How long a change tries to come before others.
+/// The longest time that a change tries to come before others.
 const LONGEST_WAIT: Duration = Duration::from_secs(130);
 /// How long somebody may take to save the file.
 const SAVING: Duration = Duration::from_secs(1);

@@ -44,7 +44,7 @@ use turns::Turns;
 use workshop::{Checked, read_token};
 use writers::Writers;
 
-/// How often the file is read again when other changes come before what it says.
+/// The number of times that the file is read again when other changes come before what it says.
 const TRIES: usize = 20;
 
 /// The pipeline as it runs. Clones share it.
@@ -54,7 +54,7 @@ pub struct Live(Arc<Inner>);
 struct Inner {
     loader: Loader,
     clock: Arc<dyn Clock>,
-    /// What the first stream takes instead of the file's source.
+    /// The first stream's source on the command line, instead of the file's.
     first_source: Option<SourceConfig>,
     /// Held for as long as it takes to make a change that is ready; never while a filter is compiled or started.
     workshop: TimedLock<Workshop>,
@@ -106,7 +106,7 @@ impl Live {
     /// called on a runtime.
     ///
     /// # Errors
-    /// What is wrong with the pipeline and can be told without its filters.
+    /// All that is wrong with the pipeline and can be told without its filters.
     pub fn start(
         mut workshop: Workshop,
         mut pipeline: Pipeline,
@@ -149,7 +149,7 @@ impl Live {
         self.0.workshop.lock()
     }
 
-    /// How long the change that is being made now has held up all others.
+    /// The time for which the change that is being made now has held up all others.
     pub fn changes_held_up(&self) -> Duration {
         self.0.workshop.held()
     }

@@ -13,7 +13,7 @@ use crate::{gpio, source};
 pub struct Plans(HashMap<String, Plan>);
 
 struct Plan {
-    /// What it was planned for.
+    /// The stream that it was planned for.
     config: StreamConfig,
     /// The steps that the stream had then.
     old: Vec<u64>,
@@ -35,7 +35,7 @@ impl Plans {
     /// code.
     ///
     /// # Errors
-    /// Everything that is wrong with the pipeline. What runs doesn't notice.
+    /// All that is wrong with the pipeline. What runs doesn't notice.
     pub fn ready(
         &mut self,
         loader: &Loader,
@@ -70,7 +70,7 @@ impl Plans {
     /// Readies the chain of `stream` alone, whose steps are `old`. Blocks like [`Plans::ready`].
     ///
     /// # Errors
-    /// Everything that is wrong with its filters.
+    /// All that is wrong with its filters.
     pub fn ready_one(
         &mut self,
         loader: &Loader,

@@ -42,7 +42,7 @@ pub struct ReloadError {
 }
 
 impl ReloadError {
-    /// What everybody may know: that the file is wrong, and where.
+    /// The public part: that the file is wrong, and where.
     pub fn places_only(&self) -> Self {
         let places: Vec<_> = self
             .problems
@@ -77,7 +77,7 @@ pub struct Problem {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
-    /// What is wrong, and what was expected; without the admin token only that it is wrong.
+    /// The mistake, and what was expected; without the admin token only that it is wrong.
     pub message: String,
 }
 
@@ -143,7 +143,7 @@ pub fn revision(text: &str) -> String {
 }
 
 impl PipelineReport {
-    /// What somebody may know of it who may see what stands in the file, or may not.
+    /// The report for a reader who may see what stands in the file, or may not.
     pub fn for_reader(self, may_see_all: bool) -> Self {
         let error = self.error.map(|error| match may_see_all {
             true => error,

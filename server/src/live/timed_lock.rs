@@ -40,7 +40,7 @@ impl<T> TimedLock<T> {
         }
     }
 
-    /// How long it has been held by now; zero if it is free.
+    /// The time for which it has been held by now; zero if it is free.
     pub fn held(&self) -> Duration {
         let since = *self.since.lock().ignore_poison();
         since.map_or(Duration::ZERO, |since| self.clock.now() - since)

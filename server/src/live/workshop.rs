@@ -50,11 +50,11 @@ struct Station {
 
 /// A pipeline that was found to be right, with its chains ready.
 pub struct Checked {
-    /// What the file says.
+    /// The file's contents.
     pub pipeline: Pipeline,
     /// The chains. A stream without one keeps its own, or has none yet if it is new.
     pub plans: Plans,
-    /// What proves that somebody may change it.
+    /// The admin token.
     pub admin_token: Option<SecretText>,
 }
 

@@ -46,7 +46,7 @@ pub enum Notice {
     Started,
     /// The latest of several.
     Again {
-        /// How many there were since the last notice, this one included.
+        /// The number of failures since the last notice, this one included.
         failures: u64,
         /// The time since the last notice.
         over: Duration,
@@ -56,7 +56,7 @@ pub enum Notice {
 /// An end that is to be told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// How many failures there were since the start.
+    /// The number of failures since the start.
     pub failures: u64,
 }
 
@@ -163,7 +163,7 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// What was told, second by second, when it fails in the seconds that `fails` names.
+    /// The notices, second by second, when it fails in the seconds that `fails` names.
     fn told(seconds: u32, fails: impl Fn(u32) -> bool) -> Vec<(u32, String)> {
         let start = Instant::now();
         let mut failures = Recurring::default();

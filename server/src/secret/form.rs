@@ -34,7 +34,7 @@ const LOGIN_OPTIONS: &[&str] = &["u", "user", "proxyuser", "login", "U"];
 /// The most bytes of a login with quotes or spaces in it.
 const LOGIN_BYTES: usize = 256;
 
-/// How far a value goes that has no quotes.
+/// The end of a value that has no quotes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Until {
     /// To the end of the word.
@@ -78,7 +78,7 @@ pub fn logins(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Where the login starts in the part of a word before its `@`.
+/// The start of the login in the part of a word before its `@`.
 fn login_in(word: &str) -> Option<usize> {
     match word.find(":/") {
         Some(colon) => Some(word.len() - word[colon + 1..].trim_start_matches('/').len()),
@@ -86,7 +86,7 @@ fn login_in(word: &str) -> Option<usize> {
     }
 }
 
-/// Where the login starts that ends at `end` in the word at `word`, if there is a quote or a space in it.
+/// The start of the login that ends at `end` in the word at `word`, if there is a quote or a space in it.
 fn login_before(text: &str, word: usize, end: usize) -> Option<usize> {
     // Nobody's login is longer, and looking back farther from each word would take long.
     let mut least = word.saturating_sub(LOGIN_BYTES);
@@ -256,7 +256,7 @@ pub fn secrets_of_command(words: &[String]) -> Vec<String> {
     with_decoded(secrets)
 }
 
-/// What stands behind the user's name.
+/// The text behind the user's name.
 fn password(login: &str) -> &str {
     login
         .split_once(':')

@@ -23,7 +23,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
-/// What the WHATWG's URL standard encodes in a user and a password.
+/// Characters that the WHATWG's URL standard encodes in a user and a password.
 const USERINFO: &AsciiSet = &percent_encoding::CONTROLS
     .add(b' ')
     .add(b'"')

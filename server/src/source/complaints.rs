@@ -19,7 +19,7 @@ const REST: Duration = Duration::from_secs(1);
 /// The most lines that are told, each once, before the rest are only counted.
 const TOLD: usize = 20;
 
-/// What a command has said already, over all its runs: one that says the same again and again, or always something else,
+/// Lines that a command has said already, over all its runs: one that says the same again and again, or always something else,
 /// doesn't fill the log.
 #[derive(Clone, Default)]
 pub struct Told(Arc<Mutex<Said>>);
@@ -27,7 +27,7 @@ pub struct Told(Arc<Mutex<Said>>);
 #[derive(Default)]
 struct Said {
     told: HashSet<String>,
-    /// What was not told.
+    /// The lines that were not told.
     rest: Recurring,
     last: Option<Instant>,
 }
@@ -37,7 +37,7 @@ impl Told {
         self.0.lock().ignore_poison()
     }
 
-    /// What the log is to say of this line, if anything.
+    /// The log's line on this line, if it is to have one.
     fn note(&self, line: &str, now: Instant) -> Option<String> {
         self.lock().note(line, now)
     }

@@ -106,7 +106,7 @@ impl Picture<'_> {
     /// Its width and height in pixels.
     ///
     /// # Errors
-    /// How it is broken.
+    /// The reason why it is broken.
     pub fn size(&self) -> Result<(u32, u32), String> {
         match self {
             Self::Coded(jpeg) => {

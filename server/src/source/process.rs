@@ -19,7 +19,7 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How often its end is looked for.
 const POLL: Duration = Duration::from_millis(20);
 
-/// What systemd tells the server, and nobody else.
+/// Variables that systemd sets for the server, and nobody else.
 const SYSTEMD: [&str; 2] = ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"];
 
 /// A running command. Dropping it ends its whole process group.

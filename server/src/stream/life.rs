@@ -46,7 +46,7 @@ pub struct Life {
     pub is_alive: Arc<AtomicBool>,
 }
 
-/// What the threads work with.
+/// The source and the chain, which the threads work with.
 pub struct Equipment {
     pub source: Box<dyn Source>,
     pub chain: Chain,

@@ -240,7 +240,7 @@ impl Stream {
         self.demand.changes()
     }
 
-    /// What it is doing now.
+    /// The stream's condition now.
     pub fn condition(&self) -> Condition {
         self.status.condition()
     }

@@ -263,7 +263,7 @@ impl Status {
         self.condition.send_modify(|_| {});
     }
 
-    /// What it is doing, as those see it who ask.
+    /// The condition that is shown: without its filters, a stream prepares or fails.
     pub fn condition(&self) -> Condition {
         let condition = self.condition.borrow().clone();
         match &*self.readiness.borrow() {
@@ -345,7 +345,7 @@ impl Status {
         self.fail(why);
     }
 
-    /// What its threads do, whether or not it has its filters.
+    /// The state of its threads, whether or not it has its filters.
     pub fn activity(&self) -> State {
         self.condition.borrow().state
     }

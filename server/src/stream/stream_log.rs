@@ -1,4 +1,4 @@
-//! What the log says of a stream's failures: when they start, summed up once a minute, and when they end.
+//! The log of a stream's failures: when they start, summed up once a minute, and when they end.
 
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;

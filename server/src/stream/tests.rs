@@ -103,7 +103,7 @@ impl Drop for TestCamera<'_> {
     }
 }
 
-/// What becomes of a thread that is to be started.
+/// The fate of a thread that is to be started.
 enum Start {
     Refused,
     EndsAtOnce,

@@ -1,4 +1,4 @@
-//! How threads are started, behind a trait, so that a system which has none left can be tested.
+//! The starting of threads, behind a trait, so that a system which has none left can be tested.
 
 use std::io;
 use std::thread;

@@ -13,7 +13,7 @@ use super::api;
 use super::problem::ProblemDetails;
 use crate::clock::Clock;
 
-/// How long a body may take, from its header on.
+/// The longest time for a body, from its header on.
 pub const BODY_TIME: Duration = Duration::from_secs(30);
 /// The most bytes of a body that isn't an upload.
 const BODY_BYTES: u64 = 256 << 10;
@@ -21,7 +21,7 @@ const BODY_BYTES: u64 = 256 << 10;
 /// The body of a request, piece by piece.
 pub struct Incoming {
     pieces: BodyDataStream,
-    /// How many bytes may still come.
+    /// The bytes that may still come.
     left: u64,
     most: u64,
     end: Instant,

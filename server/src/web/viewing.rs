@@ -12,7 +12,7 @@ use super::access::Client;
 use super::problem::ProblemDetails;
 use crate::stream::{Stream, Viewer};
 
-/// How soon to try again when a stream has all its viewers.
+/// The time after which to try again when a stream has all its viewers.
 const PAUSE_SECONDS: u64 = 5;
 
 /// A request for pictures.

@@ -42,7 +42,7 @@ pub struct Cache {
 pub struct Entry {
     /// The code's file.
     pub code: PathBuf,
-    /// What the module says of itself.
+    /// The module's description.
     pub manifest: Manifest,
 }
 
@@ -80,7 +80,7 @@ impl Cache {
         })
     }
 
-    /// What is kept of the module with this hash.
+    /// The entry of the module with this hash.
     pub fn find(&self, digest: &Digest) -> Option<Entry> {
         let manifest = fs::read(self.path(digest, "json")).ok()?;
         let manifest = serde_json::from_slice(&manifest).ok()?;
@@ -95,7 +95,7 @@ impl Cache {
     /// A file for new code, which is removed unless it is kept.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn new_code(&self) -> io::Result<NewCode> {
         let file = tempfile::Builder::new()
             .prefix("new-")
@@ -106,7 +106,7 @@ impl Cache {
     /// Keeps `code` and `manifest` for the module with this hash.
     ///
     /// # Errors
-    /// What the system says.
+    /// The system's error.
     pub fn keep(&self, digest: &Digest, code: NewCode, manifest: Manifest) -> io::Result<Entry> {
         let path = self.path(digest, "cwasm");
         code.0.persist(&path)?;

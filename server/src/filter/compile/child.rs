@@ -116,7 +116,7 @@ impl Phase<'_> {
         }
     }
 
-    /// What an end without an answer means.
+    /// Explains an end without an answer.
     fn explain(self, status: ExitStatus, complaint: &[u8]) -> LoadError {
         let limits = match self {
             Self::Compile(_) => worker::COMPILE,

@@ -32,7 +32,7 @@ const REMEMBERED: usize = 256;
 /// A module's description of itself, and what it imports and exports.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
-    /// What it works on.
+    /// Layers or pixels.
     pub kind: Kind,
     /// The name that it gives itself.
     pub name: String,
@@ -72,7 +72,7 @@ struct Inner {
     modules: Mutex<Modules>,
 }
 
-/// What is known of modules beside the cache.
+/// Knowledge of modules beside the cache.
 #[derive(Default)]
 struct Modules {
     refused: HashMap<Digest, LoadError>,

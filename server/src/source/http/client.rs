@@ -108,7 +108,7 @@ impl Client {
         }
     }
 
-    /// Where the camera sends us on to (RFC 9110, 15.4), if it does.
+    /// The address that the camera redirects to (RFC 9110, 15.4), if it does.
     fn sent_on(&self, response: &Response) -> Result<Option<Url>, SourceError> {
         let location = match response.status().as_u16() {
             301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),

@@ -13,7 +13,7 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub struct Client {
     /// For limits, throttling and logs.
     pub address: IpAddr,
-    /// What its connections and requests count as.
+    /// The kind, which decides the limits.
     pub kind: ClientKind,
 }
 
@@ -32,7 +32,7 @@ impl Client {
     /// The client of a request with these `headers` that came in by a connection from `peer`.
     ///
     /// From the right, the first address that is no trusted proxy's counts: what stands left of it anybody may have written.
-    /// Where a proxy tells something else, or `X-Forwarded-For` and `Forwarded` disagree (one of them came from outside
+    /// If a proxy tells something else, or `X-Forwarded-For` and `Forwarded` disagree (one of them came from outside
     /// then), all clients of that proxy count as one.
     pub fn of(peer: IpAddr, headers: &HeaderMap, rules: &WebConfig) -> Self {
         let peer = peer.to_canonical();
@@ -128,7 +128,7 @@ fn split(text: &str, at: char) -> Vec<&str> {
     text.split(is_end).collect()
 }
 
-/// What counts as one client: an IPv4 address, or the network of 64 bits that one customer has in IPv6.
+/// The address that counts as one client: an IPv4 address, or the network of 64 bits that one customer has in IPv6.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),

@@ -17,7 +17,7 @@ use crate::config::{Embedding, Pipeline};
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
-/// What a request is for.
+/// The purpose of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content {
     /// Pictures of a stream, one or many.
@@ -29,7 +29,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// What `request` is for, by its address.
+    /// The purpose of `request`, by its address.
     pub fn of(request: &Request) -> Self {
         let path = request.uri().path();
         let query = request.uri().query().unwrap_or_default();

@@ -89,7 +89,7 @@ impl Throttle {
 }
 
 impl Counts {
-    /// How long all must wait.
+    /// The time that all must wait.
     fn wait(&self, now: Instant) -> Duration {
         let remembered = self.all_forgotten.saturating_duration_since(now);
         (remembered + ALL_PAUSE).saturating_sub(ALL_PAUSE * ALL_FREE)

@@ -117,7 +117,7 @@ async fn check_access(State(app): State<App>, request: Request) -> Answer {
     Ok(fresh(AccessReport { changing }))
 }
 
-/// How the pipeline file is. What is wrong with it takes the admin token to see; without it, only where is told.
+/// The state of the pipeline file. What is wrong with it takes the admin token to see; without it, only where is told.
 #[utoipa::path(
     get,
     path = "/pipeline",

@@ -33,7 +33,7 @@ pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
 use wire::{Ambiguous, Wire};
 
-/// How long a client may take to send its request, and to send none on a connection that stays open.
+/// The longest time that a client may take to send its request, and to send none on a connection that stays open.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// A request's header, and what is kept for a client that reads slowly beside the frame it is at.
 const BUFFER_BYTES: usize = 8 << 10;
@@ -42,7 +42,7 @@ const STALL_TIME: Duration = Duration::from_secs(60);
 /// Bytes that may lie unsent in a socket: with more, a slow viewer would watch the past.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 128 << 10;
-/// How long clients have to take what is left when the server stops.
+/// The time that clients have to take what is left when the server stops.
 const FAREWELL: Duration = Duration::from_millis(1200);
 /// Out of file descriptors, most likely: some must be closed before the next is tried.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -22,7 +22,7 @@ struct Taken {
     of_all: Recurring,
 }
 
-/// How often there was no place, by why.
+/// The number of refusals, by reason.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Refused {
     /// One client had all that it may have.
@@ -99,12 +99,12 @@ impl Places {
         })
     }
 
-    /// How many connections there are, beside the reserve.
+    /// The number of connections, beside the reserve.
     pub fn connections(&self) -> usize {
         self.lock().connections
     }
 
-    /// How often there was no place.
+    /// The number of refusals.
     pub fn refused(&self) -> Refused {
         self.lock().refused
     }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::super::access::network;
 use super::places::Full;
 
-/// How long a connection in the reserve may take to send its request.
+/// The longest time that a connection in the reserve may take to send its request.
 pub const SILENCE: Duration = Duration::from_secs(1);
 /// Connections of one client that have sent no request yet.
 const SILENT_OF_CLIENT: usize = 16;
@@ -22,7 +22,7 @@ const SILENT_OF_CLIENT: usize = 16;
 const KINDS: usize = 3;
 /// A request that lies in the socket when its connection has to make room is still answered.
 const GRACE: Duration = Duration::from_millis(100);
-/// How long an answer may take to be sent, unless the admin asked for it.
+/// The longest time that an answer may take to be sent, unless the admin asked for it.
 const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// The reserve. Clones share it.
@@ -43,7 +43,7 @@ struct Silent {
     stage: watch::Sender<Stage>,
 }
 
-/// How far a connection in the reserve has come.
+/// The progress of a connection in the reserve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     /// It has sent no request.
