@@ -40,8 +40,7 @@ pub async fn run(program: &Path, phase: Phase<'_>, input: &[u8]) -> Result<Vec<u
             LoadError::Failed(format!("can't be checked: no child process: {error}"))
         })?,
         Err(_) => {
-            let seconds = PATIENCE.as_secs();
-            let why = format!("{} more than {seconds} s, and is given up", phase.takes());
+            let why = phase.needs_more_than(&format!("{} s", PATIENCE.as_secs()));
             return Err(LoadError::Failed(why));
         }
     };
@@ -108,11 +107,13 @@ async fn read(from: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec
 }
 
 impl Phase<'_> {
-    /// The start of a sentence on a limit.
-    fn takes(self) -> &'static str {
+    /// The sentence on a limit that was reached, such as `64 MiB of memory`.
+    fn needs_more_than(self, limit: &str) -> String {
         match self {
-            Self::Compile(_) => "takes to be compiled",
-            Self::Schema => "has a settings schema that can't be used: to build it takes",
+            Self::Compile(_) => format!("needs more than {limit} to be compiled"),
+            Self::Schema => format!(
+                "has a settings schema that can't be used: building it takes more than {limit}"
+            ),
         }
     }
 
@@ -123,19 +124,18 @@ impl Phase<'_> {
             Self::Schema => worker::SCHEMA,
         };
         let complaint = String::from_utf8_lossy(complaint);
-        let takes = self.takes();
         if is_out_of_time(status) {
-            let seconds = limits.cpu.as_secs();
-            return LoadError::Refused(format!("{takes} more than {seconds} s of processor time"));
+            let limit = format!("{} s of processor time", limits.cpu.as_secs());
+            return LoadError::Refused(self.needs_more_than(&limit));
         }
         if complaint.contains("memory allocation of") || complaint.contains("out of memory") {
-            let mib = limits.data >> 20;
-            return LoadError::Refused(format!("{takes} more than {mib} MiB of memory"));
+            let limit = format!("{} MiB of memory", limits.data >> 20);
+            return LoadError::Refused(self.needs_more_than(&limit));
         }
         if complaint.contains("overflowed its stack") {
-            return LoadError::Refused(format!(
-                "{takes} too deep a stack: it is nested too deeply"
-            ));
+            return LoadError::Refused(
+                self.needs_more_than("the stack that it has: it is nested too deeply"),
+            );
         }
         let lines = complaint.lines().map(str::trim);
         // A panic's message stands below the line that names its place.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use cpu_time::ProcessTime;
 use serde_json::Value;
 
 use super::rlimits::Limits;
@@ -31,6 +32,8 @@ pub const SCHEMA: Limits = Limits {
     address_space: 4 << 30,
     cpu: Duration::from_secs(1),
 };
+/// The processor time that a schema may take. The limit above is for whole seconds only.
+const SCHEMA_TIME: Duration = Duration::from_millis(500);
 /// The stack that a schema is built on, half of what the server's threads have.
 const SCHEMA_STACK: usize = 1 << 20;
 /// The most bytes of compiled code.
@@ -60,8 +63,19 @@ pub fn build_schema() -> ExitCode {
         let schema = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
         let build = move || SettingsSchema::new(schema).build();
         let thread = thread::Builder::new().stack_size(SCHEMA_STACK).spawn(build);
-        let built = thread.map_err(|error| error.to_string())?.join();
-        match built {
+        let thread = thread.map_err(|error| error.to_string())?;
+        let start = ProcessTime::now();
+        while !thread.is_finished() {
+            if start.elapsed() > SCHEMA_TIME {
+                let limit = SCHEMA_TIME.as_millis();
+                return Err(format!(
+                    "has a settings schema that can't be used: building it takes more than {limit} ms of processor time"
+                ));
+            }
+            // Shorter than anybody notices.
+            thread::sleep(Duration::from_millis(2));
+        }
+        match thread.join() {
             Ok(built) => built.map(|()| Value::Null),
             // The parent process finds what it said on standard error.
             Err(panic) => std::panic::resume_unwind(panic),
