@@ -33,6 +33,7 @@ use crate::chain::{Loader, Unchanged};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigError, Pipeline, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
+use crate::panics::catch;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
@@ -160,7 +161,12 @@ impl Live {
         let mut preparing = JoinSet::new();
         for stream in &self.now().pipeline.streams {
             let (live, stream) = (self.clone(), stream.clone());
-            preparing.spawn_blocking(move || live.prepare_stream(&stream));
+            preparing.spawn_blocking(move || {
+                catch(|| live.prepare_stream(&stream)).unwrap_or_else(|panicked| {
+                    live.give_up(&stream, &format!("preparing them panicked: {panicked}"));
+                    Ok(())
+                })
+            });
         }
         let mut wrong = Vec::new();
         while let Some(prepared) = preparing.join_next().await {
@@ -171,7 +177,15 @@ impl Live {
             }
         }
         if !wrong.is_empty() {
-            self.refuse(&self.now().pipeline.error(wrong));
+            let told = "streams whose filters can't be used serve no pictures";
+            self.refuse(&self.now().pipeline.error(wrong), told);
+        }
+    }
+
+    fn give_up(&self, config: &StreamConfig, why: &str) {
+        if let Some(stream) = self.now().find(&config.name) {
+            tracing::error!(stream = config.name, "filters can't be used: {why}");
+            stream.cannot_prepare(&format!("its filters can't be used: {why}"));
         }
     }
 
@@ -245,7 +259,8 @@ impl Live {
         match reloaded {
             Ok(is_whole) => is_whole,
             Err(error) => {
-                self.refuse(&error);
+                let told = "the old pipeline goes on, since the new one is wrong";
+                self.refuse(&error, told);
                 true
             }
         }
@@ -352,14 +367,14 @@ impl Live {
         });
     }
 
-    fn refuse(&self, error: &ConfigError) {
+    fn refuse(&self, error: &ConfigError, told: &str) {
         let message = error.to_string();
         let is_news = self
             .0
             .reloads
             .send_if_modified(|reloads| reloads.fail(error));
         if is_news {
-            tracing::error!("the old pipeline goes on, since the new one is wrong:\n{message}");
+            tracing::error!("{told}:\n{message}");
             self.0.events.tell(Event::Reload {
                 message,
                 succeeded: false,
