@@ -13,6 +13,7 @@ pub mod worker;
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
@@ -28,6 +29,8 @@ use crate::sync::IgnorePoison;
 const CHILDREN: (usize, usize) = (2, 4);
 /// Refused modules that are remembered.
 const REMEMBERED: usize = 256;
+/// The time for which they are. Some refusals are of limits of time, which a machine that was busy may have been the cause of.
+const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
 /// A module's description of itself, and what it imports and exports.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
@@ -75,7 +78,7 @@ struct Inner {
 /// Knowledge of modules beside the cache.
 #[derive(Default)]
 struct Modules {
-    refused: HashMap<Digest, LoadError>,
+    refused: HashMap<Digest, (Instant, LoadError)>,
     /// Held while a module is compiled, so that nobody else compiles it at the same time.
     compiling: HashMap<Digest, Arc<tokio::sync::Mutex<()>>>,
 }
@@ -101,7 +104,9 @@ impl Compiler {
     /// See [`LoadError`].
     pub async fn compile(&self, module: &Module) -> Result<Entry, LoadError> {
         let digest = *module.digest();
-        if let Some(refused) = self.modules().refused.get(&digest) {
+        if let Some((at, refused)) = self.modules().refused.get(&digest)
+            && at.elapsed() < REMEMBERED_FOR
+        {
             return Err(refused.clone());
         }
         let lock = self.modules().compiling.entry(digest).or_default().clone();
@@ -158,7 +163,7 @@ impl Compiler {
         if modules.refused.len() >= REMEMBERED {
             modules.refused.clear();
         }
-        modules.refused.insert(digest, error);
+        modules.refused.insert(digest, (Instant::now(), error));
     }
 }
 
