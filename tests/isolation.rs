@@ -23,7 +23,7 @@ use crate::support::hostile::{
 use crate::support::http::{Response, connect_from, get, read_response};
 use crate::support::picture::{jpeg, numbered};
 use crate::support::server::{Server, TOKEN};
-use crate::support::{Folder, repository};
+use crate::support::{Folder, load, repository};
 
 const FRAMES: u32 = 200;
 const VIEWERS: usize = 5;
@@ -112,6 +112,7 @@ fn upload(server: &Server, wasm: &[u8]) -> Response {
 
 /// The module is refused when it is uploaded, with these words, and nobody else notices.
 fn is_refused(name: &str, wasm: &[u8], takes_long: bool, words: &str) {
+    let _busy = load::busy();
     let server = server();
     let others = Crowd::new(&server, VIEWERS, FRAMES);
     change_of_others(&server, 0);
@@ -198,6 +199,7 @@ fn one_that_describes_itself_without_end() {
 
 #[test]
 fn one_that_takes_its_settings_without_end() {
+    let _busy = load::busy();
     let server = server();
     let others = Crowd::new(&server, VIEWERS, FRAMES);
     let kept = upload(&server, &configure("(loop $l (br $l)) unreachable"));
@@ -214,6 +216,7 @@ fn one_that_takes_its_settings_without_end() {
 
 #[test]
 fn a_module_that_is_cut_off_anywhere() {
+    let _busy = load::busy();
     let module = std::fs::read(repository("filters/prebuilt/resize.wasm")).unwrap();
     let server = server();
     let others = Crowd::new(&server, VIEWERS, FRAMES);
@@ -235,6 +238,7 @@ fn a_module_that_is_cut_off_anywhere() {
 
 #[test]
 fn calls_that_fail_loop_grow_and_flood() {
+    let _busy = load::busy();
     let grow =
         "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable";
     let log = format!(
@@ -308,6 +312,7 @@ fn a_server_listens_before_its_filters_are_compiled_and_says_so() {
 
 #[test]
 fn the_list_of_filters_holds_nobody_up() {
+    let _busy = load::busy();
     let server = server();
     let folder = server.folder().join("uploaded");
     std::fs::create_dir_all(&folder).unwrap();

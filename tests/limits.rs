@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::Folder;
 use crate::support::http::{Response, connect_from, read_response, send_from};
 use crate::support::server::{Server, TOKEN};
+use crate::support::{Folder, load};
 
 /// The time in which others must be answered.
 const SOON: Duration = Duration::from_secs(1);
@@ -77,6 +77,7 @@ fn is_refused(response: &Response) {
 
 #[test]
 fn an_address_has_64_connections_and_the_reserve() {
+    let _busy = load::busy();
     let server = server("streams: { s: }\n");
     let [crowd, other] = [address(0, 1), address(0, 2)];
     let token = format!("Bearer {TOKEN}");
@@ -124,6 +125,7 @@ fn an_address_has_64_connections_and_the_reserve() {
 
 #[test]
 fn a_thousand_idle_connections_of_one_address_cost_others_nothing() {
+    let _busy = load::busy();
     raise_limit_of_files();
     let server = server("streams: { s: }\n");
     let [crowd, other] = [address(0, 1), address(0, 2)];
@@ -139,6 +141,7 @@ fn a_thousand_idle_connections_of_one_address_cost_others_nothing() {
 
 #[test]
 fn silence_does_not_fill_the_reserve() {
+    let _busy = load::busy();
     raise_limit_of_files();
     let server = server("limits: { connections-per-address: 1 }\nstreams: { s: }\n");
     let all = (0..200).map(|n| idle(&server, address(1, n), 5));
@@ -158,6 +161,7 @@ fn silence_does_not_fill_the_reserve() {
 
 #[test]
 fn many_at_once_are_all_answered() {
+    let _busy = load::busy();
     let server = server("limits: { connections-per-address: 8 }\nstreams: { s: }\n");
     let crowd = address(0, 1);
     let host = server.address;
@@ -188,6 +192,7 @@ fn many_at_once_are_all_answered() {
 
 #[test]
 fn thousands_of_wrong_tokens_cost_others_nothing() {
+    let _busy = load::busy();
     const ADDRESSES: usize = 1_100;
     const TOKENS: usize = 15;
     let server = server("streams: { s: }\n");

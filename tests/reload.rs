@@ -10,7 +10,7 @@ use crate::support::crowd::Crowd;
 use crate::support::hostile::{UNCHANGED, overlay};
 use crate::support::picture::{decode, is_near, jpeg, mean, numbered, png};
 use crate::support::server::{Server, until};
-use crate::support::{Folder, repository};
+use crate::support::{Folder, load, repository};
 
 const RED: [u8; 4] = [255, 0, 0, 255];
 const BLUE: [u8; 4] = [0, 0, 255, 255];
@@ -87,6 +87,7 @@ fn save(server: &Server, text: &str) {
 fn filters_come_and_go_while_twenty_people_watch() {
     let server = Server::start(folder("[]"));
     fs::write(server.folder().join("logo.png"), png(64, 64, RED)).unwrap();
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     assert_eq!(
         server.until("s", |s| s["viewers"] == 20)["filters"],
@@ -132,6 +133,7 @@ fn a_module_is_replaced_by_a_better_one() {
     let prebuilt = |name: &str| fs::read(repository("filters/prebuilt").join(name)).unwrap();
     folder.write("label.wasm", prebuilt("timestamp.wasm"));
     let server = Server::start(folder);
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     assert_eq!(server.report("s")["filters"][0]["name"], "timestamp");
     // As compilers do it: a new file in the old one's place.
@@ -167,6 +169,7 @@ fn a_module_is_replaced_by_a_better_one() {
 fn a_wrong_file_changes_nothing_and_is_told_of() {
     let (folder, filters) = with_logo(RED);
     let server = Server::start(folder);
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     save(&server, &pipeline("[{ use: watermrk }]"));
     let report = until_reload(&server, |report| !report["error"].is_null());
@@ -216,6 +219,7 @@ fn what_is_not_changed_goes_on_with_its_state() {
     let folder = folder(&format!("[{counting}]"));
     folder.write("counting.wasm", first_fails);
     let server = Server::start(folder);
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     let first = server.until("s", |s| s["filters"][0]["errors"] == 1);
     let id = &first["filters"][0]["id"];
@@ -254,6 +258,7 @@ fn what_is_not_changed_goes_on_with_its_state() {
 fn streams_come_and_go() {
     let folder = folder("[]");
     let server = Server::start(folder);
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     let mut other = server.watch("other");
     other.next().unwrap();
@@ -341,6 +346,7 @@ fn sighup_reloads_and_links_are_followed() {
     link("v1", "current");
     link("current/pipeline.yaml", "pipeline.yaml");
     let server = Server::start(folder);
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     std::os::unix::fs::symlink("v2", server.folder().join("next")).unwrap();
     fs::rename(
@@ -371,6 +377,7 @@ fn a_change_that_nobody_tells_of_is_seen_too() {
     fs::remove_file(&here).unwrap();
     fs::hard_link(&there, &here).unwrap();
     let server = Server::start(folder);
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     fs::write(&there, pipeline("[{ use: timestamp }]")).unwrap();
     server.until("s", |s| s["filters"][0]["use"] == "timestamp");
@@ -380,6 +387,7 @@ fn a_change_that_nobody_tells_of_is_seen_too() {
 #[test]
 fn a_burst_of_saves_ends_with_the_last() {
     let server = Server::start(folder("[]"));
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     for quality in 1..=100 {
         let filters = format!("[{{ use: text, with: {{ format: \"number {quality}\" }} }}]");
@@ -397,6 +405,7 @@ fn a_burst_of_saves_ends_with_the_last() {
 #[test]
 fn a_file_that_is_being_written_is_waited_for() {
     let server = Server::start(folder("[]"));
+    let _quiet = load::quiet();
     let crowd = Crowd::new(&server, 20, FRAMES);
     save(&server, &pipeline("[{ use: timestamp }]"));
     until_reload(&server, |report| report["reloads"] == 1);

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::support::Folder;
 use crate::support::http::{Mjpeg, request};
 use crate::support::picture::{decode, jpeg};
 use crate::support::server::Server;
+use crate::support::{Folder, load};
 
 /// Frames of different content; an empty chain.
 fn recording(extra: &str) -> Server {
@@ -192,6 +192,7 @@ fn sigterm_ends_streams_cleanly_and_soon() {
 
 #[test]
 fn a_recording_that_ends_keeps_its_last_picture() {
+    let _quiet = load::quiet();
     let folder = Folder::with(
         "streams:
   s:
@@ -215,6 +216,7 @@ fn a_recording_that_ends_keeps_its_last_picture() {
 
 #[test]
 fn files_come_in_natural_order_and_a_bad_one_is_told_of_once() {
+    let _quiet = load::quiet();
     let folder = Folder::with(
         "streams:
   s:

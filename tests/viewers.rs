@@ -2,9 +2,9 @@
 
 use std::thread;
 
-use crate::support::Folder;
 use crate::support::picture::{number, numbered};
 use crate::support::server::Server;
+use crate::support::{Folder, load};
 
 /// 300 different frames of about 250 KB.
 fn server() -> Server {
@@ -23,6 +23,7 @@ fn server() -> Server {
 
 #[test]
 fn forty_five_viewers_get_every_frame_while_five_crawl() {
+    let _busy = load::busy();
     let server = server();
     let crawling: Vec<_> = (0..5).map(|_| server.watch("s")).collect();
     let viewers: Vec<_> = (0..45)
@@ -77,6 +78,7 @@ fn a_slow_viewer_skips_to_the_newest_frame() {
 #[cfg(target_os = "linux")]
 #[test]
 fn stalled_viewers_hold_no_memory() {
+    let _busy = load::busy();
     let server = server();
     let resident = || {
         let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
