@@ -4,13 +4,13 @@ use std::path::Path;
 
 use super::{Common, Failure, start_engine, start_runtime};
 use crate::config::{SettingHelp, settings_help};
-use crate::filter::{Kind, Manifest, Module, catalogue};
+use crate::filter::{Kind, Manifest, Module, Wanted, catalogue};
 
 pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
     let runtime = start_runtime()?;
     let (_, compiler) = start_engine(&runtime, common)?;
     let compile = |module: &Module, name: &str| {
-        let compiled = runtime.block_on(compiler.compile(module));
+        let compiled = runtime.block_on(compiler.compile(module, Wanted::ByList));
         compiled
             .map(|entry| entry.manifest)
             .map_err(|why| Failure::Run(format!("{name}: {why}")))

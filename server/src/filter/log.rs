@@ -51,6 +51,8 @@ impl StepLog {
 
     /// Writes one line, unless there were too many of late.
     pub fn line(&self, level: Level, message: &str) {
+        // Before anything is done with it: what is masked here is not stopped by the filter's time limit.
+        let message = start_of(message, 4 * LINE_CHARS);
         if matches!(level, Level::Error) {
             self.words().add(message);
         }
@@ -101,6 +103,15 @@ fn is_shown(level: Level) -> bool {
         Level::Warn => tracing::enabled!(tracing::Level::WARN),
         Level::Error => tracing::enabled!(tracing::Level::ERROR),
     }
+}
+
+/// At most so many bytes of `text`, whole characters.
+fn start_of(text: &str, most: usize) -> &str {
+    let mut end = most.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// A filter's standard output or error, line by line into its log.

@@ -30,7 +30,7 @@ use wasmtime::component::{Component, InstancePre};
 
 pub use assets::{AssetFailure, AssetsRead};
 pub use budget::Budget;
-pub use compile::{CompileCache, Compiler, LoadError, Manifest};
+pub use compile::{CompileCache, Compiler, LoadError, Manifest, Wanted};
 pub use engine::Engine;
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
 pub use module::Module;
@@ -79,12 +79,12 @@ impl Filter {
     pub fn load(engine: &Engine, compiler: &Compiler, module: &Module) -> Result<Self, LoadError> {
         let start = Instant::now();
         let runtime = engine.runtime();
-        let mut entry = runtime.block_on(compiler.compile(module))?;
+        let mut entry = runtime.block_on(compiler.compile(module, Wanted::ByStream))?;
         let mut component = engine.load(&entry.code);
         if let Err(error) = &component {
             tracing::debug!("compiled code of another build or processor: {error:#}");
             compiler.discard(&entry);
-            entry = runtime.block_on(compiler.compile(module))?;
+            entry = runtime.block_on(compiler.compile(module, Wanted::ByStream))?;
             component = engine.load(&entry.code);
         }
         let unusable = |error| LoadError::Failed(format!("can't be loaded: {error:#}"));

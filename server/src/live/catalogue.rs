@@ -15,7 +15,7 @@ use super::Live;
 use super::watch::{FileState, file_state};
 use crate::chain::module;
 use crate::config::{FilterRef, Pipeline};
-use crate::filter::{Compiler, Kind, LoadError, Manifest, catalogue};
+use crate::filter::{Compiler, Kind, LoadError, Manifest, Wanted, catalogue};
 use crate::sync::IgnorePoison;
 
 /// The filters that a step can name. Serialized, it is `/api/filters`.
@@ -151,11 +151,14 @@ impl Catalogues {
             return known.found.clone();
         }
         let found = describe(filter.clone(), pipeline.clone(), compiler).await;
-        let known = Known {
-            state,
-            found: found.clone(),
-        };
-        self.lock().known.insert(path, known);
+        // What failed for another reason than the module may succeed the next time.
+        if !matches!(found, Err(LoadError::Failed(_))) {
+            let known = Known {
+                state,
+                found: found.clone(),
+            };
+            self.lock().known.insert(path, known);
+        }
         found
     }
 
@@ -173,7 +176,7 @@ async fn describe(
 ) -> Result<Arc<Manifest>, LoadError> {
     let read = tokio::task::spawn_blocking(move || module(&filter, &pipeline.folder)).await;
     let module = read.map_err(|error| LoadError::Failed(error.to_string()))??;
-    let entry = compiler.compile(&module).await?;
+    let entry = compiler.compile(&module, Wanted::ByList).await?;
     Ok(Arc::new(entry.manifest))
 }
 

@@ -13,7 +13,7 @@ use super::workshop::Checked;
 use super::{Live, Plans, Running, Scope};
 use crate::chain::Unchanged;
 use crate::config::{Change, ConfigError, Pipeline, edit};
-use crate::filter::Module;
+use crate::filter::{Module, Wanted};
 
 /// The longest time that a change tries to come before others.
 const LONGEST_WAIT: Duration = Duration::from_secs(130);
@@ -109,7 +109,7 @@ impl Live {
                 .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
             let compiler = live.0.loader.compiler();
             tokio::runtime::Handle::current()
-                .block_on(compiler.compile(&module))
+                .block_on(compiler.compile(&module, Wanted::ByStream))
                 .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();

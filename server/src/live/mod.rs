@@ -158,8 +158,9 @@ impl Live {
     /// Readies the filters of all streams, each on its own, so that none waits for another's. What is wrong with them is told
     /// like a wrong file; the streams without filters of theirs say so.
     pub async fn prepare(&self) {
+        let pipeline = self.now().pipeline.clone();
         let mut preparing = JoinSet::new();
-        for stream in &self.now().pipeline.streams {
+        for stream in &pipeline.streams {
             let (live, stream) = (self.clone(), stream.clone());
             preparing.spawn_blocking(move || {
                 catch(|| live.prepare_stream(&stream)).unwrap_or_else(|panicked| {
@@ -178,7 +179,7 @@ impl Live {
         }
         if !wrong.is_empty() {
             let told = "streams whose filters can't be used serve no pictures";
-            self.refuse(&self.now().pipeline.error(wrong), told);
+            self.refuse(&pipeline.error(wrong), told);
         }
     }
 

@@ -69,13 +69,21 @@ fn is_edge(c: char) -> bool {
 pub fn logins(text: &str, found: &mut Vec<Range<usize>>) {
     let mut start = 0;
     for word in text.split_inclusive(is_edge) {
-        if let Some(at) = word.rfind('@') {
+        if let Some(at) = word.rfind('@').filter(|at| !is_version(&word[at + 1..])) {
             let login = login_in(&word[..at]).map(|login| start + login);
             let login = login.or_else(|| login_before(text, start, start + at));
             found.extend(login.map(|login| login..start + at));
         }
         start += word.len();
     }
+}
+
+/// Whether `text` starts with a version such as `0.1.0`, as interfaces of WebAssembly have one; no host does.
+fn is_version(text: &str) -> bool {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+    let number = text[..end.unwrap_or(text.len())].trim_end_matches('.');
+    let is_number = |part: &str| !part.is_empty();
+    number.split('.').count() == 3 && number.split('.').all(is_number)
 }
 
 /// The start of the login in the part of a word before its `@`.

@@ -12,6 +12,7 @@ use crate::backoff::Backoff;
 use crate::chain::RawFrame;
 use crate::clock::Stop;
 use crate::jpeg::{check_size, complete};
+use crate::log::shorten;
 use crate::panics::catch;
 use crate::secret::mask;
 use crate::source::{Camera, Capture, Ceiling, Picture, Source, SourceError};
@@ -87,7 +88,7 @@ impl Capturing<'_> {
                     return;
                 }
                 Err(SourceError(error)) => {
-                    self.fail(&SourceError(mask(&error)));
+                    self.fail(&SourceError(shorten(&mask(&error))));
                     if reel.frames > 0 {
                         backoff.reset();
                     }

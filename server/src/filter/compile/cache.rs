@@ -2,20 +2,25 @@
 //!
 //! Code from here runs in the server without another check, so that the folder must be nobody else's.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use tempfile::{NamedTempFile, TempDir, TempPath};
 
 use super::Manifest;
+use crate::files;
 use crate::filter::Digest;
 
 /// The form of what is kept; another one is not read.
 const FORM: u32 = 1;
 /// Once the folder holds more bytes than this, what was used longest ago is removed.
 const FOLDER_BYTES: u64 = 512 << 20;
+/// The most bytes of a manifest's file: the largest schema with its escapes, and some.
+const MANIFEST_BYTES: u64 = 4 << 20;
+/// New files that are older were left behind by a process that was killed.
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
 
 /// A place for compiled modules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,10 +87,10 @@ impl Cache {
 
     /// The entry of the module with this hash.
     pub fn find(&self, digest: &Digest) -> Option<Entry> {
-        let manifest = fs::read(self.path(digest, "json")).ok()?;
+        let manifest = files::read(&self.path(digest, "json"), MANIFEST_BYTES).ok()?;
         let manifest = serde_json::from_slice(&manifest).ok()?;
         let code = self.path(digest, "cwasm");
-        let file = File::options().append(true).open(&code).ok()?;
+        let file = files::open(&code).ok()?;
         if let Err(error) = file.set_modified(SystemTime::now()) {
             tracing::debug!(file = %code.display(), "use can't be noted: {error}");
         }
@@ -145,6 +150,11 @@ impl Cache {
         for file in fs::read_dir(&self.folder)? {
             let file = file?;
             let metadata = file.metadata()?;
+            let age = metadata.modified()?.elapsed().unwrap_or_default();
+            if file.path().extension().is_none() && age > ABANDONED {
+                fs::remove_file(file.path())?;
+                continue;
+            }
             files.push((metadata.modified()?, metadata.len(), file.path()));
         }
         files.sort();

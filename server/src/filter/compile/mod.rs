@@ -25,8 +25,8 @@ use child::Phase;
 use super::{Digest, Engine, Kind, Module};
 use crate::sync::IgnorePoison;
 
-/// Child processes at once, at least and at most: one module that takes its whole time must not keep all others waiting.
-const CHILDREN: (usize, usize) = (2, 4);
+/// Child processes at once for changes: modules that take their whole time must not keep all others waiting.
+const CHILDREN: usize = 4;
 /// Refused modules that are remembered.
 const REMEMBERED: usize = 256;
 /// The time for which they are. Some refusals are of limits of time, which a machine that was busy may have been the cause of.
@@ -64,6 +64,15 @@ pub enum LoadError {
     Failed(String),
 }
 
+/// The purpose that a module is compiled for. Each has child processes of its own, since anybody may ask for the list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// A stream's chain, or an upload.
+    ByStream,
+    /// The list of filters.
+    ByList,
+}
+
 /// Compiles modules by child processes. Clones share all of it.
 #[derive(Clone)]
 pub struct Compiler(Arc<Inner>);
@@ -71,7 +80,8 @@ pub struct Compiler(Arc<Inner>);
 struct Inner {
     cache: Cache,
     worker: PathBuf,
-    children: Semaphore,
+    changing: Semaphore,
+    listing: Semaphore,
     modules: Mutex<Modules>,
 }
 
@@ -89,11 +99,11 @@ impl Compiler {
     /// # Errors
     /// No folder for the results can be had.
     pub fn new(engine: &Engine, worker: PathBuf, cache: &CompileCache) -> std::io::Result<Self> {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self(Arc::new(Inner {
             cache: Cache::open(cache, engine.compatibility())?,
             worker,
-            children: Semaphore::new(cores.clamp(CHILDREN.0, CHILDREN.1)),
+            changing: Semaphore::new(CHILDREN),
+            listing: Semaphore::new(1),
             modules: Mutex::default(),
         })))
     }
@@ -102,7 +112,7 @@ impl Compiler {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub async fn compile(&self, module: &Module) -> Result<Entry, LoadError> {
+    pub async fn compile(&self, module: &Module, wanted: Wanted) -> Result<Entry, LoadError> {
         let digest = *module.digest();
         if let Some((at, refused)) = self.modules().refused.get(&digest)
             && at.elapsed() < REMEMBERED_FOR
@@ -114,7 +124,7 @@ impl Compiler {
             let _compiling = lock.lock().await;
             match self.0.cache.find(&digest) {
                 Some(entry) => Ok(entry),
-                None => self.compile_now(module).await,
+                None => self.compile_now(module, wanted).await,
             }
         };
         self.forget_lock(&digest, lock);
@@ -129,9 +139,13 @@ impl Compiler {
         self.0.cache.remove(entry);
     }
 
-    async fn compile_now(&self, module: &Module) -> Result<Entry, LoadError> {
+    async fn compile_now(&self, module: &Module, wanted: Wanted) -> Result<Entry, LoadError> {
         let inner = &*self.0;
-        let place = inner.children.acquire().await;
+        let places = match wanted {
+            Wanted::ByStream => &inner.changing,
+            Wanted::ByList => &inner.listing,
+        };
+        let place = places.acquire().await;
         let _place = place.map_err(|closed| LoadError::Failed(closed.to_string()))?;
         let code = inner.cache.new_code().map_err(unwritable)?;
         let manifest =
