@@ -232,3 +232,16 @@ impl AsyncWrite for LogStream {
         Poll::Ready(Ok(()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_start_of_a_long_text_is_worked_on_and_no_character_is_cut() {
+        assert_eq!(start_of("short", 8), "short");
+        assert_eq!(start_of("0123456789", 8), "01234567");
+        assert_eq!(start_of("012345é789", 7), "012345");
+        assert_eq!(start_of("é", 1), "");
+    }
+}

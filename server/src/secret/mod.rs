@@ -230,4 +230,15 @@ mod tests {
         assert_eq!(mask("a teapot"), "a teapot");
         assert_eq!(mask_foreign("a teapot, teapots"), "a ***, teapots");
     }
+
+    #[test]
+    fn an_interface_with_its_version_is_no_login() {
+        for text in [
+            "not `mattebox:filter/lifecycle@0.1.0`",
+            "wasi:io/poll@0.2.9, more",
+        ] {
+            assert_eq!(mask(text), text);
+        }
+        assert_eq!(mask("me:hush@192.168.0.1"), "***@192.168.0.1");
+    }
 }
