@@ -9,7 +9,17 @@
 pub mod clock;
 #[path = "../../server/src/config/mod.rs"]
 pub mod config;
+#[path = "../../server/src/files.rs"]
+pub mod files;
 #[path = "../../server/src/jpeg/mod.rs"]
 pub mod jpeg;
+#[path = "../../server/src/log/mod.rs"]
+pub mod log;
+#[path = "../../server/src/panics.rs"]
+pub mod panics;
+#[path = "../../server/src/secret/mod.rs"]
+pub mod secret;
+#[path = "../../server/src/sync.rs"]
+pub mod sync;
 
 pub mod source;
