@@ -200,7 +200,7 @@ impl Live {
             return Ok(());
         };
         match planned {
-            Ok(()) => self.workshop().complete(config, &mut plans),
+            Ok(()) => self.workshop().complete(&config.name, &mut plans),
             Err(error) => {
                 stream.cannot_prepare(&cannot_be_used(&error));
                 return Err(error);

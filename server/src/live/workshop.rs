@@ -115,22 +115,18 @@ impl Workshop {
         let (Some(pipeline), Some(station)) = (&self.pipeline, self.stations.get(name)) else {
             return;
         };
-        let stream = &station.stream;
-        if let Some(planned) = plans.take(&station.config, &stream.steps()) {
-            stream.rearrange(planned.rearrangement, planned.steps);
-        }
+        self.complete(name, plans);
         if let Some(source) = self.source(&station.config, pipeline) {
-            stream.replace_source(source);
+            station.stream.replace_source(source);
         }
     }
 
-    /// Gives the stream of `config` its first chain, unless another change has given it one.
-    pub fn complete(&self, config: &StreamConfig, plans: &mut Plans) {
-        let Some(station) = self.stations.get(&config.name) else {
+    /// Gives the stream `name` the chain in `plans`, unless another change has given it one meanwhile.
+    pub fn complete(&self, name: &str, plans: &mut Plans) {
+        let Some(Station { config, stream }) = self.stations.get(name) else {
             return;
         };
-        if let Some(planned) = plans.take(&station.config, &station.stream.steps()) {
-            let stream = &station.stream;
+        if let Some(planned) = plans.take(config, &stream.steps()) {
             stream.rearrange(planned.rearrangement, planned.steps);
         }
     }

@@ -5,9 +5,11 @@
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::sync::IgnorePoison;
 
 /// The most secrets that are kept; the oldest goes first.
 const MOST: usize = 1_000;
@@ -83,7 +85,7 @@ pub fn note(secret: &str) {
     // Its lines may be shown one by one.
     let lines = secret.lines().filter(|line| *line != secret);
     lines.for_each(note);
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let mut known = KNOWN.write().ignore_poison();
     if known.secrets.len() >= MOST {
         known.secrets.pop_front();
     }
@@ -95,13 +97,13 @@ pub fn note(secret: &str) {
 }
 
 fn is_noted(secret: &str) -> bool {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let known = KNOWN.read().ignore_poison();
     known.secrets.iter().any(|known| known.text == secret)
 }
 
 /// Keeps the environment variable `name`, which holds a secret, from commands.
 pub fn note_environment(name: &str) {
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let mut known = KNOWN.write().ignore_poison();
     if known.environment.len() < MOST {
         known.environment.insert(name.to_owned());
     }
@@ -109,13 +111,13 @@ pub fn note_environment(name: &str) {
 
 /// The environment variables that are kept from commands.
 pub fn environment() -> BTreeSet<String> {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let known = KNOWN.read().ignore_poison();
     known.environment.clone()
 }
 
 /// Adds where known secrets stand in `text`.
 pub fn find(text: &str, which: Which, found: &mut Vec<Range<usize>>) {
-    let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+    let known = KNOWN.read().ignore_poison();
     for secret in &known.secrets {
         if which == Which::Telling && !secret.is_telling {
             continue;

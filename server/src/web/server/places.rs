@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
 use super::super::access::network;
 use crate::log::recurring::Recurring;
+use crate::sync::IgnorePoison;
 
 /// The places for connections. Clones share them.
 #[derive(Clone)]
@@ -65,7 +66,7 @@ impl Places {
     }
 
     fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().ignore_poison()
     }
 
     /// A place for a connection of `client`, which may have `most`; a trusted proxy is none.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::super::access::network;
 use super::places::Full;
+use crate::sync::IgnorePoison;
 
 /// The longest time that a connection in the reserve may take to send its request.
 pub const SILENCE: Duration = Duration::from_secs(1);
@@ -77,7 +78,7 @@ impl Reserve {
     }
 
     fn lock(&self) -> MutexGuard<'_, Seats> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().ignore_poison()
     }
 
     /// A seat for a connection of `client`, for which there was no place because of `full`. None if even those that are
