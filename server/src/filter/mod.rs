@@ -32,6 +32,7 @@ pub use assets::{AssetFailure, AssetsRead};
 pub use budget::Budget;
 pub use compile::{CompileCache, Compiler, LoadError, Manifest, Wanted};
 pub use engine::Engine;
+use footprint::Footprint;
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
 pub use module::Module;
 pub use ticker::Active;
@@ -71,20 +72,24 @@ pub struct Filter {
 pub type Digest = [u8; 32];
 
 impl Filter {
-    /// Loads a filter, compiled by `compiler` unless it was before. Blocks for as long as that takes; must not be called from async
-    /// code.
+    /// Loads a filter, compiled by `compiler` for the purpose `wanted` unless it was before. Blocks for as long as that takes; must
+    /// not be called from async code.
     ///
     /// # Errors
     /// See [`LoadError`]; a sentence without its subject, which is the module.
-    pub fn load(engine: &Engine, compiler: &Compiler, module: &Module) -> Result<Self, LoadError> {
+    pub fn load(
+        engine: &Engine,
+        (compiler, wanted): (&Compiler, Wanted),
+        module: &Module,
+    ) -> Result<Self, LoadError> {
         let start = Instant::now();
         let runtime = engine.runtime();
-        let mut entry = runtime.block_on(compiler.compile(module, Wanted::ByStream))?;
+        let mut entry = runtime.block_on(compiler.compile(module, wanted))?;
         let mut component = engine.load(&entry.code);
         if let Err(error) = &component {
             tracing::debug!("compiled code of another build or processor: {error:#}");
             compiler.discard(&entry);
-            entry = runtime.block_on(compiler.compile(module, Wanted::ByStream))?;
+            entry = runtime.block_on(compiler.compile(module, wanted))?;
             component = engine.load(&entry.code);
         }
         let unusable = |error| LoadError::Failed(format!("can't be loaded: {error:#}"));
@@ -125,8 +130,8 @@ impl Filter {
         self.load_time
     }
 
-    fn memory_limit(&self, bytes: u64) -> MemoryLimit {
-        MemoryLimit::new(bytes, self.manifest.instances, self.engine.budget())
+    fn memory_limit(&self, bytes: u64) -> Result<MemoryLimit, String> {
+        MemoryLimit::new(bytes, self.manifest.footprint, self.engine.budget())
     }
 
     fn engine(&self) -> &Engine {
@@ -147,11 +152,15 @@ fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>
 ///
 /// # Errors
 /// A sentence without its subject.
-fn describe(engine: &Engine, component: &Component, instances: usize) -> Result<Manifest, String> {
+fn describe(
+    engine: &Engine,
+    component: &Component,
+    footprint: Footprint,
+) -> Result<Manifest, String> {
     let kind = kind_of(component, engine)?;
     let pre = link(engine, component)?;
     let state = HostState::new(
-        MemoryLimit::new(limits::DESCRIBE_MEMORY, instances, engine.budget()),
+        MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget())?,
         Assets::new(Path::new("."), []),
         StepLog::new("describe"),
     );
@@ -167,7 +176,7 @@ fn describe(engine: &Engine, component: &Component, instances: usize) -> Result<
         schema: parse_schema(&description.config_schema)?,
         imports: imports.map(|(name, _)| shorten(name)).collect(),
         exports: exports.map(|(name, _)| shorten(name)).collect(),
-        instances,
+        footprint,
     })
 }
 

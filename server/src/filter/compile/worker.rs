@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::rlimits::Limits;
 use crate::config::SettingsSchema;
+use crate::filter::footprint::Footprint;
 use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
-use crate::filter::{Engine, Manifest, Module, describe, footprint};
+use crate::filter::{Engine, Manifest, Module, describe};
 
 /// The hidden command of `mattebox` that runs this.
 pub const COMMAND: &str = "filter-worker";
@@ -114,7 +115,7 @@ fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
     let engine = Engine::compiling(runtime.handle().clone())
         .map_err(|error| broken(format!("{error:#}")))?;
     let component = Module::new(bytes).into_component()?;
-    let instances = footprint::instances(&component);
+    let footprint = Footprint::of(&component);
     let (component, compiled) = engine
         .compile(&component)
         .map_err(|error| broken(format!("{error:#}")))?;
@@ -126,5 +127,5 @@ fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
     }
     std::fs::write(code, &compiled).map_err(|error| broken(error.to_string()))?;
     drop(compiled);
-    describe(&engine, &component, instances)
+    describe(&engine, &component, footprint)
 }
