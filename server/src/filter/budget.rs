@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::limits::Refusal;
 use crate::sync::IgnorePoison;
 
 /// Counts the memory of all filters against one limit. Clones share it.
@@ -22,6 +23,19 @@ struct Inner {
 pub struct ComingLimit {
     budget: Budget,
     bytes: u64,
+}
+
+/// Bytes that were taken. Dropping it gives them back.
+#[derive(Debug)]
+pub struct Taken {
+    budget: Budget,
+    bytes: u64,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
 }
 
 impl Drop for ComingLimit {
@@ -82,6 +96,20 @@ impl Budget {
             .is_ok()
     }
 
+    /// Takes `bytes` for as long as the result lives.
+    ///
+    /// # Errors
+    /// So many are not left.
+    pub(super) fn take_for(&self, bytes: u64) -> Result<Taken, Refusal> {
+        match self.take(bytes) {
+            true => Ok(Taken {
+                budget: self.clone(),
+                bytes,
+            }),
+            false => Err(Refusal::All(self.limit())),
+        }
+    }
+
     /// Gives back `bytes` that were taken.
     pub(super) fn give_back(&self, bytes: u64) {
         self.0.used.fetch_sub(bytes, Ordering::Relaxed);
@@ -115,6 +143,15 @@ mod tests {
         assert_eq!(budget.limit(), 200);
         drop((other, smaller));
         assert_eq!((budget.limit(), budget.left()), (100, 0));
+    }
+
+    #[test]
+    fn bytes_are_taken_for_as_long_as_they_are_needed() {
+        let budget = Budget::new(100);
+        let taken = budget.take_for(60).unwrap();
+        assert_eq!(budget.take_for(60).unwrap_err(), Refusal::All(100));
+        drop(taken);
+        assert_eq!((budget.used(), budget.left()), (0, 100));
     }
 
     #[test]

@@ -60,7 +60,8 @@ pub enum Refusal {
     All(u64),
 }
 
-fn mib(bytes: u64) -> f64 {
+/// Bytes in MiB, for people.
+pub(super) fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 

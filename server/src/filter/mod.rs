@@ -40,6 +40,7 @@ pub use ticker::Active;
 use crate::config::SettingsSchema;
 use crate::log::shorten;
 use assets::Assets;
+use budget::Taken;
 use compile::Entry;
 use host::HostState;
 use instance::Guest;
@@ -66,6 +67,8 @@ pub struct Filter {
     schema: SettingsSchema,
     digest: Digest,
     load_time: Duration,
+    /// The memory that it takes by itself.
+    _loaded: Taken,
 }
 
 /// What tells a file's contents from others: their SHA-256 hash.
@@ -95,6 +98,13 @@ impl Filter {
         let unusable = |error| LoadError::Failed(format!("can't be loaded: {error:#}"));
         let component = component.map_err(unusable)?;
         let Entry { manifest, .. } = entry;
+        let loaded = engine.budget().take_for(manifest.loaded);
+        let loaded = loaded.map_err(|refusal| {
+            let needed = limits::mib(manifest.loaded);
+            LoadError::Failed(format!(
+                "can't be loaded: it needs {needed:.1} MiB, more than {refusal}"
+            ))
+        })?;
         Ok(Self {
             pre: link(engine, &component).map_err(LoadError::Refused)?,
             engine: engine.clone(),
@@ -102,6 +112,7 @@ impl Filter {
             manifest,
             digest: *module.digest(),
             load_time: start.elapsed(),
+            _loaded: loaded,
         })
     }
 
@@ -177,6 +188,7 @@ fn describe(
         imports: imports.map(|(name, _)| shorten(name)).collect(),
         exports: exports.map(|(name, _)| shorten(name)).collect(),
         footprint,
+        loaded: 0,
     })
 }
 

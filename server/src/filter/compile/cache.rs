@@ -296,6 +296,7 @@ mod tests {
                 instances: 1,
                 bytes: 0,
             },
+            loaded: 0,
         }
     }
 

@@ -2,8 +2,8 @@
 //!
 //! A module is a stranger's, and a compiler can be made to take minutes and gigabytes, or to break down. So the server
 //! has no compiler: a child process ([`worker`]) with limits of its own turns a module into native code and a
-//! [`Manifest`], both of which go into the cache. A second one builds the settings schema, under limits that make
-//! it known to be cheap. The server loads only what both have passed.
+//! [`Manifest`], both of which go into the cache. A second one loads the code, and a third one builds the settings schema, under
+//! limits that make both known to be cheap. The server loads only what both have passed.
 
 mod cache;
 mod child;
@@ -56,6 +56,8 @@ pub struct Manifest {
     pub exports: Vec<String>,
     /// The size of its instances.
     pub footprint: Footprint,
+    /// The bytes of memory that it takes once it is loaded, before it has an instance. Zero until that was measured.
+    pub loaded: u64,
 }
 
 /// A reason why a filter can't be loaded.
@@ -192,8 +194,10 @@ impl Compiler {
         let code = self.in_cache(Cache::new_code).await?;
         let manifest =
             child::run(&inner.worker, Phase::Compile(code.path()), module.bytes()).await?;
-        let manifest: Manifest = serde_json::from_slice(&manifest)
-            .map_err(|error| LoadError::Failed(format!("can't be compiled: {error}")))?;
+        let unreadable = |error| LoadError::Failed(format!("can't be compiled: {error}"));
+        let mut manifest: Manifest = serde_json::from_slice(&manifest).map_err(unreadable)?;
+        let loaded = child::run(&inner.worker, Phase::Load(code.path()), &[]).await?;
+        manifest.loaded = serde_json::from_slice(&loaded).map_err(unreadable)?;
         let schema = manifest.schema.to_string();
         child::run(&inner.worker, Phase::Schema, schema.as_bytes()).await?;
         let digest = *module.digest();
