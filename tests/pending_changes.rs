@@ -253,5 +253,6 @@ streams: { s: { source: { driver: files, path: plain.jpg } } }
     );
     // A limit of its own is one, too.
     let step = json!({ "use": "./globals.wasm", "memory-limit": "4MiB" });
-    answers(&server, "PUT", "/api/streams/s/steps/1", &step, 422);
+    let why = answers(&server, "POST", "/api/streams/s/steps", &step, 422);
+    assert!(why.contains("its memory limit of 4 MiB"), "{why}");
 }
