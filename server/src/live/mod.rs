@@ -29,7 +29,7 @@ pub use change::ChangeError;
 pub use plan::Plans;
 pub use report::{PipelineReport, Problem, ReloadError, problems};
 pub use watch::watch;
-pub use workshop::{Equip, Workshop};
+pub use workshop::{Equip, Workshop, read_token};
 
 use crate::chain::{Check, Loader};
 use crate::clock::{Clock, SystemClock};
@@ -46,7 +46,7 @@ use renewal::Renewals;
 use report::Reloads;
 use timed_lock::{TimedGuard, TimedLock};
 use turns::Turns;
-use workshop::{Checked, read_token};
+use workshop::Checked;
 use writers::Writers;
 
 /// The pipeline as it runs. Clones share it.
