@@ -15,6 +15,7 @@ use mattebox::filter::{
     CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, catalogue,
 };
 use mattebox::jpeg::Header;
+use tokio_util::sync::CancellationToken;
 
 const ROUNDS: usize = 60;
 const QUALITY: u8 = 85;
@@ -226,8 +227,13 @@ fn filters(picture: &Picture) {
 
 fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str) -> RunningFilter {
     let module = catalogue::module(name).expect("a built-in filter");
-    let filter =
-        Filter::load(engine, (compiler, Wanted::ByChange), &module).expect("a built-in filter");
+    let filter = Filter::load(
+        engine,
+        (compiler, Wanted::ByChange),
+        &module,
+        &CancellationToken::new(),
+    )
+    .expect("a built-in filter");
     let settings = StepSettings {
         label: name.to_owned(),
         config_json: config_json.to_owned(),

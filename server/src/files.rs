@@ -7,6 +7,7 @@
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
+use std::time::SystemTime;
 
 /// Why a file can't be had. The texts stand behind its name.
 #[derive(Debug, thiserror::Error)]
@@ -253,4 +254,31 @@ mod tests {
         changing.join().unwrap();
         assert!(seen > 0);
     }
+}
+/// Modification time, length and inode of a file, which tell whether it has changed; nothing where there is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileState(Option<(SystemTime, u64, u64)>);
+
+impl FileState {
+    /// Whether the file is there.
+    pub fn exists(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Whether the file is there and has nothing in it.
+    pub fn is_empty(&self) -> bool {
+        matches!(self.0, Some((_, 0, _)))
+    }
+}
+
+/// The state of the file at `path`, where a link leads.
+pub fn state(path: &Path) -> FileState {
+    let state = path.metadata().and_then(|meta| {
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Ok((meta.modified()?, meta.len(), inode))
+    });
+    FileState(state.ok())
 }

@@ -79,9 +79,7 @@ pub fn plan(
 ) -> Result<Planned, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let filters = stream.filters.iter().map(|step| {
-        let checked = check.run(step, || {
-            check_step((loader, check.wanted()), pipeline, step)
-        });
+        let checked = check.run(step, || check_step((loader, check), pipeline, step));
         checked.map_err(|mut wrong| errors.append(&mut wrong))
     });
     let filters: Vec<_> = filters.collect();
@@ -144,13 +142,13 @@ pub fn plan(
 }
 
 fn check_step(
-    (loader, wanted): (&Loader, Wanted),
+    (loader, check): (&Loader, &Check<'_>),
     pipeline: &Pipeline,
     step: &StepConfig,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let filter = loader
-        .load(&step.filter, &pipeline.folder, wanted)
+        .load(&step.filter, &pipeline.folder, check)
         .map_err(|error| vec![step.error_at_use(error.to_string())])?;
     let wrong = config::check_settings(step, name, filter.schema())
         .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;

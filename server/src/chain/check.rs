@@ -1,8 +1,9 @@
 //! One check of filters: its purpose, the time that it may take, and whether anybody still waits for it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config::{Diagnostic, StepConfig};
@@ -16,25 +17,9 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub struct Check<'c> {
     clock: &'c dyn Clock,
     wanted: Wanted,
-    abandoned: Abandoned,
+    abandoned: CancellationToken,
     end: Instant,
     longest: Mutex<Option<Longest>>,
-}
-
-/// Says whether a check is done for nobody any more. Clones share it.
-#[derive(Clone, Default)]
-pub struct Abandoned(Arc<AtomicBool>);
-
-impl Abandoned {
-    /// From now on, nobody waits for it.
-    pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether nobody waits for it.
-    pub fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// The step that took the longest so far.
@@ -49,14 +34,14 @@ impl<'c> Check<'c> {
         Self {
             clock,
             wanted,
-            abandoned: Abandoned::default(),
+            abandoned: CancellationToken::new(),
             end: clock.now() + LIMIT,
             longest: Mutex::default(),
         }
     }
 
-    /// The same, ended before its next step once it is `abandoned`.
-    pub fn unless(self, abandoned: &Abandoned) -> Self {
+    /// The same, ended before its next step, or while a module is compiled, once it is `abandoned`.
+    pub fn unless(self, abandoned: &CancellationToken) -> Self {
         Self {
             abandoned: abandoned.clone(),
             ..self
@@ -66,6 +51,11 @@ impl<'c> Check<'c> {
     /// The purpose that filters are compiled for.
     pub fn wanted(&self) -> Wanted {
         self.wanted
+    }
+
+    /// Cancelled when nobody waits for it any more.
+    pub fn abandoned(&self) -> &CancellationToken {
+        &self.abandoned
     }
 
     /// The time now.
@@ -83,7 +73,7 @@ impl<'c> Check<'c> {
         work: impl FnOnce() -> Result<T, Vec<Diagnostic>>,
     ) -> Result<T, Vec<Diagnostic>> {
         let start = self.clock.now();
-        if self.abandoned.is_set() {
+        if self.abandoned.is_cancelled() {
             let why = "not checked, since a newer change came".to_owned();
             return Err(vec![step.error_at_use(why)]);
         }
@@ -152,10 +142,10 @@ mod tests {
     fn one_that_is_abandoned_does_no_more_steps() {
         let steps = steps();
         let clock = FakeClock::new();
-        let abandoned = Abandoned::default();
+        let abandoned = CancellationToken::new();
         let check = Check::new(&*clock, Wanted::ByChange).unless(&abandoned);
         assert!(check.run(&steps[0], || Ok(())).is_ok());
-        abandoned.set();
+        abandoned.cancel();
         let refused = check.run(&steps[1], || -> Result<(), _> {
             panic!("it is abandoned");
         });

@@ -1,15 +1,15 @@
 //! Loads the filters that pipeline.yaml names, each once for all the steps that use it.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
+use super::Check;
 use crate::config::{self, FilterRef};
 use crate::events::Events;
-use crate::filter::{
-    Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, Wanted, catalogue,
-};
+use crate::files::{self, FileState};
+use crate::filter::{Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, catalogue};
 use crate::sync::IgnorePoison;
 use crate::variables::Variables;
 
@@ -24,6 +24,8 @@ struct Inner {
     events: Events,
     /// Filters that some step uses, by their modules' hashes.
     filters: Mutex<HashMap<Digest, Weak<Filter>>>,
+    /// The hashes of those that were loaded from files, and the files' states then: while they are so, they need not be read.
+    files: Mutex<HashMap<PathBuf, (FileState, Digest)>>,
     steps: AtomicU64,
 }
 
@@ -36,6 +38,7 @@ impl Loader {
             variables,
             events,
             filters: Mutex::default(),
+            files: Mutex::default(),
             steps: AtomicU64::new(1),
         }))
     }
@@ -65,8 +68,8 @@ impl Loader {
         self.0.steps.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled for the purpose `wanted`; must not be
-    /// called from async code.
+    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled, as long as `check` is wanted; must not
+    /// be called from async code.
     ///
     /// # Errors
     /// See [`LoadError`]; a sentence that names the filter and says what is wrong with it.
@@ -74,14 +77,40 @@ impl Loader {
         &self,
         filter: &FilterRef,
         folder: &Path,
-        wanted: Wanted,
+        check: &Check<'_>,
+    ) -> Result<SharedFilter, LoadError> {
+        let FilterRef::Path(path) = filter else {
+            return self.load_new(filter, folder, check);
+        };
+        let path = folder.join(path);
+        // Before it is read: what changes then is another state the next time.
+        let state = files::state(&path);
+        let known = self.files().get(&path).copied();
+        if let Some((_, digest)) = known.filter(|(known, _)| state.exists() && *known == state)
+            && let Some(loaded) = self.loaded(&digest)
+        {
+            return Ok(loaded);
+        }
+        let loaded = self.load_new(filter, folder, check)?;
+        let mut files = self.files();
+        files.retain(|_, (_, digest)| self.loaded(digest).is_some());
+        files.insert(path, (state, *loaded.digest()));
+        Ok(loaded)
+    }
+
+    fn load_new(
+        &self,
+        filter: &FilterRef,
+        folder: &Path,
+        check: &Check<'_>,
     ) -> Result<SharedFilter, LoadError> {
         let named = |error| about(error, filter);
         let module = module(filter, folder).map_err(named)?;
-        if let Some(loaded) = self.filters().get(module.digest()).and_then(Weak::upgrade) {
+        if let Some(loaded) = self.loaded(module.digest()) {
             return Ok(loaded);
         }
-        let new = Filter::load(self.engine(), (self.compiler(), wanted), &module);
+        let compiler = (self.compiler(), check.wanted());
+        let new = Filter::load(self.engine(), compiler, &module, check.abandoned());
         let new = new.map_err(named)?;
         let mut filters = self.filters();
         filters.retain(|_, filter| filter.strong_count() > 0);
@@ -92,6 +121,14 @@ impl Loader {
         let new = Arc::new(new);
         filters.insert(*module.digest(), Arc::downgrade(&new));
         Ok(new)
+    }
+
+    fn loaded(&self, digest: &Digest) -> Option<SharedFilter> {
+        self.filters().get(digest).and_then(Weak::upgrade)
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<PathBuf, (FileState, Digest)>> {
+        self.0.files.lock().ignore_poison()
     }
 
     fn filters(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Filter>>> {

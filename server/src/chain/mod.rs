@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 use jpeg_splice::Splicer;
 
 pub use build::{Planned, Unchanged, build, plan as plan_chain};
-pub use check::{Abandoned, Check};
+pub use check::Check;
 pub use loader::{Loader, module};
 pub use plan::Path;
 pub use rearrangement::{Placed, Rearrangement};

@@ -26,6 +26,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 use wasmtime::component::{Component, InstancePre};
 
 pub use assets::{AssetFailure, AssetsRead};
@@ -75,8 +76,8 @@ pub struct Filter {
 pub type Digest = [u8; 32];
 
 impl Filter {
-    /// Loads a filter, compiled by `compiler` for the purpose `wanted` unless it was before. Blocks for as long as that takes; must
-    /// not be called from async code.
+    /// Loads a filter, compiled by `compiler` for the purpose `wanted` unless it was before. Blocks for as long as that takes, or
+    /// until it is `abandoned`; must not be called from async code.
     ///
     /// # Errors
     /// See [`LoadError`]; a sentence without its subject, which is the module.
@@ -84,15 +85,21 @@ impl Filter {
         engine: &Engine,
         (compiler, wanted): (&Compiler, Wanted),
         module: &Module,
+        abandoned: &CancellationToken,
     ) -> Result<Self, LoadError> {
         let start = Instant::now();
         let runtime = engine.runtime();
-        let mut entry = runtime.block_on(compiler.compile(module, wanted))?;
+        let compile = || {
+            let compiled = abandoned.run_until_cancelled(compiler.compile(module, wanted));
+            let not_wanted = || LoadError::Failed("is not wanted any more".to_owned());
+            runtime.block_on(compiled).ok_or_else(not_wanted)?
+        };
+        let mut entry = compile()?;
         let mut component = engine.load(&entry.code);
         if let Err(error) = &component {
             tracing::debug!("compiled code of another build or processor: {error:#}");
             compiler.discard(&entry);
-            entry = runtime.block_on(compiler.compile(module, wanted))?;
+            entry = compile()?;
             component = engine.load(&entry.code);
         }
         let unusable = |error| LoadError::Failed(format!("can't be loaded: {error:#}"));

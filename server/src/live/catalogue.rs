@@ -12,9 +12,9 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use serde_json::Value;
 
 use super::Live;
-use super::reading::{FileState, file_state};
 use crate::chain::module;
 use crate::config::{FilterRef, Pipeline};
+use crate::files;
 use crate::filter::{Compiler, Kind, LoadError, Manifest, Wanted, catalogue};
 use crate::sync::IgnorePoison;
 
@@ -70,7 +70,7 @@ struct Scans {
 
 /// A file as it was last looked at: the filter in it, or why there is none.
 struct Known {
-    state: FileState,
+    state: files::FileState,
     found: Result<Arc<Manifest>, LoadError>,
 }
 
@@ -145,7 +145,7 @@ impl Catalogues {
     ) -> Result<Arc<Manifest>, LoadError> {
         let path = path(filter, pipeline);
         let looked_at = path.clone();
-        let state = tokio::task::spawn_blocking(move || file_state(&looked_at)).await;
+        let state = tokio::task::spawn_blocking(move || files::state(&looked_at)).await;
         let state = state.map_err(|error| LoadError::Failed(error.to_string()))?;
         if let Some(known) = self.lock().known.get(&path)
             && known.state == state

@@ -1,17 +1,14 @@
 //! One reading of the pipeline's files, and whether what was read is whole.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::SystemTime;
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::writers::Writers;
-
-/// Modification time, length and inode of a file, which tell whether it has changed; nothing where there is none.
-pub type FileState = Option<(SystemTime, u64, u64)>;
+use crate::files::{FileState, state};
 
 /// The states of files.
 pub type FileStates = BTreeMap<PathBuf, FileState>;
@@ -103,7 +100,7 @@ impl Watched {
     fn is_whole(&self) -> bool {
         let files = self.seen.keys();
         let is_quiet = look(files.clone()) == self.seen && !self.writers.have_any(files);
-        is_quiet && !self.seen.values().any(is_empty)
+        is_quiet && !self.seen.values().any(FileState::is_empty)
     }
 
     fn tell(&self, progress: Progress) {
@@ -125,20 +122,5 @@ impl Drop for Watched {
 /// The states of `files` now.
 pub fn look<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> FileStates {
     let files = files.into_iter();
-    files.map(|path| (path.clone(), file_state(path))).collect()
-}
-
-/// The state of the file at `path`.
-pub fn file_state(path: &Path) -> FileState {
-    let meta = path.metadata().ok()?;
-    #[cfg(unix)]
-    let inode = std::os::unix::fs::MetadataExt::ino(&meta);
-    #[cfg(not(unix))]
-    let inode = 0;
-    Some((meta.modified().ok()?, meta.len(), inode))
-}
-
-/// Whether the file is there and has nothing in it.
-pub fn is_empty(state: &FileState) -> bool {
-    matches!(state, Some((_, 0, _)))
+    files.map(|path| (path.clone(), state(path))).collect()
 }

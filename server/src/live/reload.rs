@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch as channel};
+use tokio_util::sync::CancellationToken;
 
 use super::workshop::Checked;
 use super::{ChangedBy, Live, Plans, Reading, Running};
-use crate::chain::{Abandoned, Check};
+use crate::chain::Check;
 use crate::config::{ConfigError, Pipeline, StreamConfig};
 use crate::filter::Wanted;
 use crate::panics::catch;
@@ -20,8 +21,9 @@ use crate::sync::IgnorePoison;
 
 /// The number of times that the file is read again when other changes come before what it says.
 const TRIES: usize = 20;
-/// Attempts at once: a newer one, beside an older one that takes until its current step is done to notice that it is abandoned.
-const ATTEMPTS: usize = 2;
+/// Attempts at once: a newer one, beside older ones that take until the filter at hand is started to notice that they are
+/// abandoned.
+const ATTEMPTS: usize = 4;
 
 /// The attempts to put the file in force.
 pub struct Attempts {
@@ -42,7 +44,7 @@ struct State {
 pub struct Attempt {
     /// The streams that are added or changed.
     changed: Vec<StreamConfig>,
-    abandoned: Abandoned,
+    abandoned: CancellationToken,
     /// What to go on with in the end, since the file has been read once more.
     again: Mutex<Option<Arc<Reading>>>,
     rounds: channel::Sender<Option<Result<(), ConfigError>>>,
@@ -77,12 +79,12 @@ impl Attempts {
                 current.read_again(reading);
                 return Begun::new(current, true);
             }
-            current.abandoned.set();
+            current.abandoned.cancel();
             state.leftover = Plans::default();
         }
         let attempt = Arc::new(Attempt {
             changed,
-            abandoned: Abandoned::default(),
+            abandoned: CancellationToken::new(),
             again: Mutex::default(),
             rounds: channel::Sender::default(),
         });
@@ -239,7 +241,7 @@ impl Live {
             let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(&attempt.abandoned);
             let checked = Pipeline::load(file)
                 .and_then(|pipeline| self.check(pipeline, &running, plans, &check));
-            if attempt.abandoned.is_set() {
+            if attempt.abandoned.is_cancelled() {
                 return Ok(());
             }
             if !reading.is_whole() {

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
-use super::reading::{FileStates, Progress, Reading, is_empty, look};
+use super::reading::{FileStates, Progress, Reading, look};
 use super::writers::Writers;
 use crate::clock::Clock;
 use crate::config::{FilterRef, Pipeline, Secret};
@@ -172,7 +172,7 @@ impl Watch {
 /// Whether a file has just become empty.
 fn is_about_to_be_written(now: &FileStates, known: &FileStates) -> bool {
     let mut states = now.iter();
-    states.any(|(path, state)| is_empty(state) && known.get(path) != Some(state))
+    states.any(|(path, state)| state.is_empty() && known.get(path) != Some(state))
 }
 
 /// The pipeline file and all that it names, as it is in force and as it was read last.
