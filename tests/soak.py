@@ -478,7 +478,9 @@ class Changes:
         name = self.chance.choice(streams)
         _, answer = self.server.ask("GET", f"/api/streams/{name}/steps")
         kinds = ("timestamp", "text", "resize")
-        steps = [step for step in answer["steps"] if step["use"] in kinds] if isinstance(answer, dict) else []
+        # Not the one that is taken away next.
+        is_kept = lambda step: f"/api/streams/{name}/steps/{step['id']}" != self.added
+        steps = [step for step in answer["steps"] if step["use"] in kinds and is_kept(step)] if isinstance(answer, dict) else []
         return (name, self.chance.choice(steps)) if steps else (name, None)
 
     def set_step(self, number):
