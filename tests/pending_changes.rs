@@ -1,5 +1,6 @@
 //! Changes while the filters of other streams take long: none waits for another's.
 
+use std::cell::Cell;
 use std::fs;
 use std::thread;
 
@@ -7,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::hostile::{configure, describe, overlay, overlay_with};
 use crate::support::picture::jpeg;
-use crate::support::server::{Server, until};
-use crate::support::{Folder, load};
+use crate::support::server::{Server, TOKEN, until};
+use crate::support::{Folder, load, repository};
 
 /// The body of a function that takes its whole time, which is 10 s.
 const LOOP: &str = "(loop $l (br $l)) unreachable";
@@ -182,6 +183,121 @@ fn an_edit_of_a_module_and_one_of_another_stream() {
     // The old one goes on.
     assert_eq!(server.report("slow")["filters"][0]["state"], "running");
     assert_eq!(server.get("/slow.jpg").status, 200);
+}
+
+#[test]
+fn a_module_is_taken_while_changes_of_another_stream_keep_coming() {
+    let folder = folder(
+        "[{ use: ./fine.wasm }]",
+        "[{ use: text, with: { format: hello } }]",
+    );
+    // Takes a while, longer than the time between two changes.
+    folder.write("busy.wasm", configure(
+        "(local $n i64) (local.set $n (i64.const 500000000))
+         (loop $l (local.set $n (i64.sub (local.get $n) (i64.const 1))) (br_if $l (i64.ne (local.get $n) (i64.const 0))))
+         (i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024)",
+    ));
+    folder.write(
+        "fine.wasm",
+        fs::read(repository("filters/prebuilt/timestamp.wasm")).unwrap(),
+    );
+    let server = Server::start(folder);
+    let id = &server.report("slow")["filters"][0]["id"];
+    assert_eq!(server.report("slow")["filters"][0]["name"], "timestamp");
+    fs::copy(
+        server.folder().join("busy.wasm"),
+        server.folder().join("fine.wasm"),
+    )
+    .unwrap();
+    let size = Cell::new(20);
+    let report = until(
+        || {
+            size.set(20 + (size.get() + 1) % 20);
+            let patch = json!({ "with": { "size": size.get() } });
+            let step = &server.report("quick")["filters"][0]["id"];
+            answers(
+                &server,
+                "PATCH",
+                &format!("/api/streams/quick/steps/{step}"),
+                &patch,
+                200,
+            );
+            server.report("slow")
+        },
+        |report| report["filters"][0]["name"] == "hostile",
+    );
+    assert_eq!(report["filters"][0]["id"], *id);
+}
+
+#[test]
+fn more_streams_than_the_runtime_has_threads() {
+    const STREAMS: usize = 530;
+    let _busy = load::busy();
+    let mut text = "admin-token: { env: TEST_TOKEN }\nstreams:\n".to_owned();
+    for index in 0..STREAMS {
+        text += &format!("  s{index}: {{ filters: [{{ use: timestamp }}] }}\n");
+    }
+    let server = Server::start_with(Folder::with(&text), |command| {
+        // Nothing is compiled yet.
+        command.env("MATTEBOX_CACHE", "off");
+    });
+    let step = json!({ "use": "text", "with": { "format": "hello" } });
+    answers(&server, "POST", "/api/streams/s1/steps", &step, 201);
+    assert_eq!(server.get("/healthz").status, 200);
+}
+
+#[test]
+fn another_token_counts_at_once_whatever_the_file_waits_for() {
+    let folder = folder("[]", "[]");
+    let text = pipeline("[]", "[]").replace("{ env: TEST_TOKEN }", "{ file: token }");
+    folder.write("pipeline.yaml", &text);
+    folder.write("token", TOKEN);
+    let server = Server::start(folder);
+    answers(
+        &server,
+        "PUT",
+        "/api/variables/a",
+        &json!({ "text": "1" }),
+        204,
+    );
+    save(
+        &server,
+        &text.replacen("filters: []", "filters: [{ use: ./slow.wasm }]", 1),
+    );
+    fs::write(server.folder().join("token"), "another and a longer one").unwrap();
+    let changed = until(
+        || {
+            server
+                .change("PUT", "/api/variables/a", &json!({ "text": "2" }))
+                .status
+                .into()
+        },
+        |status| *status == 401,
+    );
+    assert_eq!(changed, 401);
+    let log = server.log();
+    assert!(!log.contains("time limit"), "{log}");
+}
+
+#[test]
+fn a_stream_has_its_filters_once_there_is_memory_for_them() {
+    let folder = Folder::with(
+        "filters-memory: 64MiB
+streams: { s: { source: { driver: files, path: plain.jpg }, filters: [{ use: ./large.wasm }] } }
+",
+    );
+    folder.write("plain.jpg", jpeg("420.jpg"));
+    let grow = "(drop (memory.grow (i32.const 1600)))
+        (if (i32.lt_u (memory.size) (i32.const 1600)) (then unreachable))
+        (i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024)";
+    folder.write("large.wasm", configure(grow));
+    let server = Server::start(folder);
+    assert_eq!(server.report("s")["state"], "failing");
+    let text = saved(&server);
+    save(&server, &text.replace("64MiB", "1GiB"));
+    server.until("s", |report| report["state"] != "failing");
+    server.until_get("/api/pipeline", |report| report["error"].is_null());
+    assert_eq!(server.get("/s.jpg").status, 200);
 }
 
 #[test]

@@ -437,4 +437,14 @@ fn keys_that_take_a_restart_are_named() {
     let report = until_reload(&server, |report| report["reloads"] == 1);
     assert_eq!(report["needs_restart"], serde_json::json!(["listen"]));
     assert!(report["error"].is_null());
+    // As long as it is another than at the start, whatever else changes.
+    save(
+        &server,
+        &format!("listen: 127.0.0.1:1\n{}", pipeline("[{ use: timestamp }]")),
+    );
+    let report = until_reload(&server, |report| report["reloads"] == 2);
+    assert_eq!(report["needs_restart"], serde_json::json!(["listen"]));
+    save(&server, &pipeline("[]"));
+    let report = until_reload(&server, |report| report["reloads"] == 3);
+    assert_eq!(report["needs_restart"], serde_json::json!([]));
 }

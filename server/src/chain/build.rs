@@ -1,7 +1,6 @@
 //! From a stream's part of pipeline.yaml to its chain: filters loaded, settings checked, steps started.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use jiff::tz::TimeZone;
 
@@ -115,16 +114,7 @@ pub fn plan(
             continue;
         }
         let replaced = take(&|old| old.config.filter == config.filter);
-        let start = || {
-            start_step(
-                loader,
-                pipeline,
-                stream,
-                config,
-                filter,
-                (replaced, check.now()),
-            )
-        };
+        let start = || start_step(loader, pipeline, stream, config, filter, (replaced, check));
         match check.run(config, start) {
             Ok(step) => {
                 planned.steps.push(step.status());
@@ -165,7 +155,7 @@ fn start_step(
     stream: &StreamConfig,
     config: &StepConfig,
     filter: SharedFilter,
-    (replaced, now): (Option<&StepStatus>, Instant),
+    (replaced, check): (Option<&StepStatus>, &Check<'_>),
 ) -> Result<Step, Vec<Diagnostic>> {
     let name = config.filter.as_str();
     let settings = StepSettings {
@@ -176,6 +166,7 @@ fn start_step(
         assets_read: AssetsRead::default(),
         time_limit: config.time_limit,
         memory_limit: config.memory_limit,
+        abandoned: check.abandoned().clone(),
     };
     let parts = StepParts {
         id: replaced.map_or_else(|| loader.next_id(), |step| step.id),
@@ -186,7 +177,8 @@ fn start_step(
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
         events: loader.events().clone(),
     };
-    Step::start(loader.engine(), parts, now).map_err(|error| start_errors(config, name, &error))
+    Step::start(loader.engine(), parts, check.now())
+        .map_err(|error| start_errors(config, name, &error))
 }
 
 /// An asset that could not be read is shown where it is named; all else where the filter's words point.

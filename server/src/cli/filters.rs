@@ -17,17 +17,16 @@ pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
     };
     let Some(path) = file else {
         for filter in catalogue::BUILT_IN {
-            show(&compile(&Module::built_in(filter.wasm), filter.name)?);
+            show(&compile(&Module::built_in(filter.wasm), filter.name)?)?;
         }
         return Ok(());
     };
     let name = path.display().to_string();
     let module = Module::read(path).map_err(|why| Failure::Run(format!("{name}: {why}")))?;
-    show(&compile(&module, &name)?);
-    Ok(())
+    show(&compile(&module, &name)?)
 }
 
-fn show(filter: &Manifest) {
+fn show(filter: &Manifest) -> Result<(), Failure> {
     let kind = match filter.kind {
         Kind::Overlay => "overlay: draws, never sees the picture",
         Kind::Transform => "transform: works on the picture",
@@ -36,10 +35,13 @@ fn show(filter: &Manifest) {
     if !filter.summary.is_empty() {
         println!("  {}", filter.summary);
     }
-    for setting in settings_help(&filter.schema) {
+    let schema = serde_json::from_str(&filter.schema);
+    let schema = schema.map_err(|error| Failure::Run(format!("{}: {error}", filter.name)))?;
+    for setting in settings_help(&schema) {
         show_setting(&setting);
     }
     println!();
+    Ok(())
 }
 
 fn show_setting(setting: &SettingHelp) {

@@ -83,7 +83,7 @@ impl Budget {
     }
 
     /// The bytes that may still be taken.
-    pub(super) fn left(&self) -> u64 {
+    pub fn left(&self) -> u64 {
         self.limit().saturating_sub(self.used())
     }
 

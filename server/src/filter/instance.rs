@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 use wasmtime::Store;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Func, Instance, InstancePre, Lift, Lower, TypedFunc,
@@ -38,6 +39,8 @@ pub struct StepSettings {
     pub time_limit: Duration,
     /// The most memory that the filter may have, what the server keeps of its answers included, in bytes.
     pub memory_limit: u64,
+    /// Cancelled when nobody waits for it to be started any more.
+    pub abandoned: CancellationToken,
 }
 
 impl StepSettings {
@@ -99,7 +102,7 @@ impl RunningFilter {
             .memory_limit(settings.memory_limit)
             .and_then(|memory| {
                 let state = HostState::new(memory, assets, log);
-                Guest::instantiate(filter.engine(), filter.pre(), state)
+                Guest::instantiate(filter.engine(), filter.pre(), state, &settings.abandoned)
             });
         let mut guest = guest.map_err(|message| StartError {
             message,
@@ -178,6 +181,7 @@ pub(super) struct Guest {
     engine: Engine,
     store: Store<HostState>,
     instance: Instance,
+    abandoned: CancellationToken,
 }
 
 impl Guest {
@@ -185,17 +189,23 @@ impl Guest {
         engine: &Engine,
         pre: &InstancePre<HostState>,
         state: HostState,
+        abandoned: &CancellationToken,
     ) -> Result<Self, String> {
         let mut store = Store::new(engine.raw(), state);
         store.limiter(|state| &mut state.memory);
         let failed = allow(&mut store, Answer::Configured, limits::START_TIME);
         let _active = engine.activate();
         let instantiate = pre.instantiate_async(&mut store);
-        match run(engine.runtime(), limits::START_TIME, instantiate) {
+        match run(
+            (engine.runtime(), abandoned),
+            limits::START_TIME,
+            instantiate,
+        ) {
             Some(Ok(instance)) => Ok(Self {
                 engine: engine.clone(),
                 store,
                 instance,
+                abandoned: abandoned.clone(),
             }),
             Some(Err(error)) => Err(failed.explain(&error, store.data_mut())),
             None => Err(too_slow(limits::START_TIME)),
@@ -277,7 +287,7 @@ impl Guest {
         let _active = self.engine.activate();
         let failed = allow(&mut self.store, answer, limit);
         let call = function.call_async(&mut self.store, params);
-        match run(self.engine.runtime(), limit, call) {
+        match run((self.engine.runtime(), &self.abandoned), limit, call) {
             Some(Ok(result)) => Ok(result),
             Some(Err(error)) => Err(failed.explain(&error, self.store.data_mut())),
             None => Err(too_slow(limit)),
@@ -302,8 +312,12 @@ fn misfit(error: &wasmtime::Error) -> String {
     format!("does not fit the filter contract: {error:#}")
 }
 
-/// `None` when `call` waits for longer than `limit`. The epochs come first when it computes.
-fn run<F: Future>(runtime: &Handle, limit: Duration, call: F) -> Option<F::Output> {
+/// `None` when `call` waits for longer than `limit`, or nobody waits for it. The epochs come first when it computes.
+fn run<F: Future>(
+    (runtime, abandoned): (&Handle, &CancellationToken),
+    limit: Duration,
+    call: F,
+) -> Option<F::Output> {
     let mut call = std::pin::pin!(call);
     let _context = runtime.enter();
     // Nearly no call waits for anything, and setting up the waiting costs as much as a short call.
@@ -311,7 +325,7 @@ fn run<F: Future>(runtime: &Handle, limit: Duration, call: F) -> Option<F::Outpu
         return Some(result);
     }
     let timed = async { tokio::time::timeout(limit + 3 * EPOCH, call).await };
-    runtime.block_on(timed).ok()
+    runtime.block_on(abandoned.run_until_cancelled(timed))?.ok()
 }
 
 /// Shared by steps that use the same filter.

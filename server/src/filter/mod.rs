@@ -105,6 +105,8 @@ impl Filter {
         let unusable = |error| LoadError::Failed(format!("can't be loaded: {error:#}"));
         let component = component.map_err(unusable)?;
         let Entry { manifest, .. } = entry;
+        let unreadable = |error| LoadError::Failed(format!("can't be loaded: its schema: {error}"));
+        let schema = serde_json::from_str(&manifest.schema).map_err(unreadable)?;
         let loaded = engine.budget().take_for(manifest.loaded);
         let loaded = loaded.map_err(|refusal| {
             let needed = limits::mib(manifest.loaded);
@@ -115,7 +117,7 @@ impl Filter {
         Ok(Self {
             pre: link(engine, &component).map_err(LoadError::Refused)?,
             engine: engine.clone(),
-            schema: SettingsSchema::new(manifest.schema.clone()),
+            schema: SettingsSchema::new(schema),
             manifest,
             digest: *module.digest(),
             load_time: start.elapsed(),
@@ -182,7 +184,8 @@ fn describe(
         Assets::new(Path::new("."), []),
         StepLog::new("describe"),
     );
-    let description = Guest::instantiate(engine, &pre, state)?.describe()?;
+    let description =
+        Guest::instantiate(engine, &pre, state, &CancellationToken::new())?.describe()?;
     let ty = component.component_type();
     let imports = ty.imports(engine.raw());
     let exports = ty.exports(engine.raw());
@@ -191,7 +194,7 @@ fn describe(
         name: shorten(&description.name),
         version: shorten(&description.version),
         summary: shorten(&description.summary),
-        schema: parse_schema(&description.config_schema)?,
+        schema: parse_schema(&description.config_schema)?.to_string(),
         imports: imports.map(|(name, _)| shorten(name)).collect(),
         exports: exports.map(|(name, _)| shorten(name)).collect(),
         footprint,

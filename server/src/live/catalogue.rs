@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
+use serde::ser::Error;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::Live;
@@ -54,8 +56,19 @@ pub struct CatalogueEntry {
     /// What it works on.
     pub kind: Kind,
     /// The JSON Schema of its settings.
-    pub schema: Value,
+    #[schema(value_type = Object)]
+    #[serde(serialize_with = "as_json")]
+    pub schema: String,
 }
+
+/// Serializes the JSON in `text`, which takes a hundred times as much memory while it is read, one after the other.
+fn as_json<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let value: Value = serde_json::from_str(text).map_err(S::Error::custom)?;
+    value.serialize(serializer)
+}
+
+/// The most bytes of the settings schemas in one list, and of those that are kept for the next.
+const SCHEMAS_BYTES: usize = 16 << 20;
 
 /// Scans of the filters, and what they have found. Clones share it.
 #[derive(Clone, Default)]
@@ -80,6 +93,18 @@ impl Live {
         let pipeline = self.now().pipeline.clone();
         let scan = self.0.catalogues.join(pipeline, self.0.loader.compiler());
         scan.await
+    }
+}
+
+impl Known {
+    fn schema_bytes(&self) -> usize {
+        self.found.as_ref().map_or(0, |found| found.schema.len())
+    }
+}
+
+impl Scans {
+    fn schemas_bytes(&self) -> usize {
+        self.known.values().map(Known::schema_bytes).sum()
     }
 }
 
@@ -116,9 +141,17 @@ impl Catalogues {
             Vec::new()
         });
         self.forget_all_but(&candidates, pipeline);
+        let mut room = SCHEMAS_BYTES;
         for filter in candidates {
             let use_ = filter.as_str().to_owned();
             match self.find(&filter, pipeline, compiler).await {
+                Ok(found) if found.schema.len() > room => {
+                    let mib = SCHEMAS_BYTES >> 20;
+                    let error = format!(
+                        "`{use_}`: is left out, since the settings schemas of all filters take more than {mib} MiB"
+                    );
+                    catalogue.unusable.push(UnusableFilter { use_, error });
+                }
                 Ok(found) => catalogue.filters.push(CatalogueEntry {
                     use_,
                     built_in: matches!(filter, FilterRef::BuiltIn(_)),
@@ -126,7 +159,10 @@ impl Catalogues {
                     version: found.version.clone(),
                     summary: found.summary.clone(),
                     kind: found.kind,
-                    schema: found.schema.clone(),
+                    schema: {
+                        room -= found.schema.len();
+                        found.schema.clone()
+                    },
                 }),
                 Err(error) => {
                     let error = format!("`{use_}`: {error}");
@@ -159,7 +195,10 @@ impl Catalogues {
                 state,
                 found: found.clone(),
             };
-            self.lock().known.insert(path, known);
+            let mut scans = self.lock();
+            if scans.schemas_bytes() + known.schema_bytes() <= SCHEMAS_BYTES {
+                scans.known.insert(path, known);
+            }
         }
         found
     }

@@ -7,8 +7,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::claim::claim;
+use super::turns::Turn;
 use super::workshop::Checked;
 use super::{ChangedBy, Live, Plans, Running};
 use crate::chain::{Check, Unchanged};
@@ -54,9 +56,11 @@ impl Live {
         look: impl FnOnce(&Running) -> T + Send + 'static,
     ) -> Result<T, ChangeError> {
         let name = name.to_owned();
+        let turn = self.turn(&name).await?;
         self.at_work(move |live| {
-            let turns = &live.0.turns;
-            turns.take(&name, || live.change_now(&name, wanted, look))
+            let changed = live.change_now(&name, wanted, look);
+            drop(turn);
+            changed
         })
         .await
     }
@@ -66,8 +70,32 @@ impl Live {
     /// # Errors
     /// There is no such stream, or its filters can't be started any more.
     pub async fn restart(&self, name: String) -> Result<(), ChangeError> {
-        self.at_work(move |live| live.0.turns.take(&name, || live.restart_now(&name)))
-            .await
+        let turn = self.turn(&name).await?;
+        self.at_work(move |live| {
+            let restarted = live.restart_now(&name);
+            drop(turn);
+            restarted
+        })
+        .await
+    }
+
+    /// Waits until no other change of the stream `name` is being made, and not too many of all streams are: those that wait take
+    /// no threads.
+    async fn turn(&self, name: &str) -> Result<(Turn, OwnedSemaphorePermit), ChangeError> {
+        let turn = async {
+            let turn = self.0.turns.wait(name).await;
+            let place = self.0.changing.clone().acquire_owned().await;
+            place
+                .map(|place| (turn, place))
+                .map_err(|closed| closed.to_string())
+        };
+        match tokio::time::timeout(LONGEST_WAIT, turn).await {
+            Ok(turn) => turn.map_err(ChangeError::Busy),
+            Err(_) => {
+                let why = format!("other changes of `{name}` take too long; try again");
+                Err(ChangeError::Busy(why))
+            }
+        }
     }
 
     fn restart_now(&self, name: &str) -> Result<(), ChangeError> {
@@ -155,9 +183,10 @@ impl Live {
         let mut plans = Plans::default();
         let mut look = Some(look);
         let give_up = self.0.clock.now() + LONGEST_WAIT;
+        let mut patience = OTHERS;
         while self.0.clock.now() < give_up {
             self.wait_for_writers(file)?;
-            let on_disk = self.take_up_file(file, name)?;
+            let on_disk = self.take_up_file(file, name, std::mem::take(&mut patience))?;
             let running = self.now();
             let changes = wanted(&running)?;
             let pipeline = changed(&running.pipeline, &changes)?;
@@ -196,8 +225,11 @@ impl Live {
         let Some(look) = look.take() else {
             return Ok(Err(checked.plans));
         };
-        write(&real, text.as_bytes())
-            .map_err(|error| ChangeError::Unwritable(format!("{}: {error}", file.display())))?;
+        let written = write(&real, old.as_bytes(), text.as_bytes());
+        let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", file.display()));
+        if written.map_err(unwritable)? == Written::SavedMeanwhile {
+            return Ok(Err(checked.plans));
+        }
         let made = self.make(&mut workshop, running, (checked, ChangedBy::Api));
         Ok(made
             .map(|()| look(&self.now()))
@@ -205,8 +237,14 @@ impl Live {
     }
 
     /// The file as it is on the disk, put in force if somebody has written to it a moment ago, since the change is to stand on it.
-    /// A change of the stream `name` doesn't wait for the filters of others, and goes by what is wrong with them.
-    fn take_up_file(&self, file: &Path, name: &str) -> Result<Pipeline, ChangeError> {
+    /// A change of the stream `name` waits for the filters of others for no longer than `patience` says, and goes by what is wrong
+    /// with them.
+    fn take_up_file(
+        &self,
+        file: &Path,
+        name: &str,
+        patience: Duration,
+    ) -> Result<Pipeline, ChangeError> {
         let mut on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
         self.take_source(&mut on_disk);
         let running = self.now();
@@ -214,7 +252,7 @@ impl Live {
             return Ok(on_disk);
         }
         let is_of_others = on_disk.stream(name) == running.pipeline.stream(name);
-        let patience = if is_of_others { OTHERS } else { SAVING };
+        let patience = if is_of_others { patience } else { SAVING };
         match self.take_up(file, patience) {
             Some(Ok(())) => Pipeline::load(file).map_err(ChangeError::FileIsWrong),
             _ if is_of_others => Ok(on_disk),
@@ -247,11 +285,20 @@ fn changed(pipeline: &Pipeline, changes: &[Change]) -> Result<Pipeline, ChangeEr
     Pipeline::parse(&text, &old.name, &pipeline.folder).map_err(ChangeError::Wrong)
 }
 
-/// Puts a new file in the old one's place, so that nobody ever sees half of it; where that can't be done (a file mounted by
-/// itself, for instance), writes into the old one.
-fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+/// What became of a text that was to take the place of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// It did.
+    Replaced,
+    /// Somebody has saved the file meanwhile, and it is as they left it.
+    SavedMeanwhile,
+}
+
+/// Puts a new file in the place of the one that has the text `old`, so that nobody ever sees half of it; where that can't be done (a
+/// file mounted by itself, for instance), writes into the old one.
+fn write(path: &Path, old: &[u8], new: &[u8]) -> std::io::Result<Written> {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
-    match replace(path, bytes) {
+    match replace(path, old, new) {
         // A full disk is none of these: writing into the old file would empty it.
         Err(error)
             if matches!(
@@ -259,20 +306,62 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
                 PermissionDenied | ReadOnlyFilesystem | ResourceBusy
             ) =>
         {
-            crate::files::write(path, bytes)
+            crate::files::write(path, new).map(|()| Written::Replaced)
         }
         result => result,
     }
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+fn replace(path: &Path, old: &[u8], new: &[u8]) -> std::io::Result<Written> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let mut new = NamedTempFile::new_in(folder)?;
-    new.write_all(bytes)?;
-    put_in_place(new, path)
+    let mut file = NamedTempFile::new_in(folder)?;
+    file.write_all(new)?;
+    prepare_for(&file, path)?;
+    if let Some(written) = exchange(&file, path, old)? {
+        return Ok(written);
+    }
+    file.persist(path)?;
+    Ok(Written::Replaced)
 }
 
+/// Exchanges `new` and the file at `path` in one step, and looks at what was there: if somebody has saved the file since `old` was
+/// read, theirs goes back into its place. `None` where the file system can't do that (renameat2(2)).
+#[cfg(target_os = "linux")]
+fn exchange(new: &NamedTempFile, path: &Path, old: &[u8]) -> std::io::Result<Option<Written>> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    use rustix::io::Errno;
+    let exchange = || renameat_with(CWD, new.path(), CWD, path, RenameFlags::EXCHANGE);
+    match exchange() {
+        Ok(()) => {}
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    }
+    let was_there = crate::files::read(new.path(), old.len() as u64 + BOM.len() as u64 + 1);
+    let is_old = |text: &Vec<u8>| text.strip_prefix(BOM).unwrap_or(text) == old;
+    if was_there.is_ok_and(|text| is_old(&text)) {
+        return Ok(Some(Written::Replaced));
+    }
+    exchange()?;
+    Ok(Some(Written::SavedMeanwhile))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &NamedTempFile, _: &Path, _: &[u8]) -> std::io::Result<Option<Written>> {
+    Ok(None)
+}
+
+/// The byte order mark, which takes no part in the text (config/load.rs).
+#[cfg(target_os = "linux")]
+const BOM: &[u8] = "\u{feff}".as_bytes();
+
 fn put_in_place(new: NamedTempFile, path: &Path) -> std::io::Result<()> {
+    prepare_for(&new, path)?;
+    new.persist(path)?;
+    Ok(())
+}
+
+/// Gives a new file the mode of the one at `path`, and sees to it that it is on the disk.
+fn prepare_for(new: &NamedTempFile, path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -283,7 +372,32 @@ fn put_in_place(new: NamedTempFile, path: &Path) -> std::io::Result<()> {
             .set_permissions(std::fs::Permissions::from_mode(mode))?;
     }
     // Without this, a power cut can leave an empty file in the old one's place.
-    new.as_file().sync_all()?;
-    new.persist(path)?;
-    Ok(())
+    new.as_file().sync_all()
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_has_saved_meanwhile_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipeline.yaml");
+        std::fs::write(&path, "\u{feff}old").unwrap();
+        assert_eq!(write(&path, b"old", b"new").unwrap(), Written::Replaced);
+        assert_eq!(std::fs::read(&path).unwrap(), b"new");
+        std::fs::write(&path, "of somebody else").unwrap();
+        assert_eq!(
+            write(&path, b"new", b"newer").unwrap(),
+            Written::SavedMeanwhile
+        );
+        assert_eq!(std::fs::read(&path).unwrap(), b"of somebody else");
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(write(&path, b"new", b"newer").unwrap(), Written::Replaced);
+        let left: Vec<_> = folder.path().read_dir().unwrap().collect();
+        assert_eq!(
+            (left.len(), std::fs::read(&path).unwrap()),
+            (1, b"newer".to_vec())
+        );
+    }
 }

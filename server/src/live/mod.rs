@@ -22,7 +22,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch as channel;
+use tokio::sync::{Semaphore, watch as channel};
+use tokio_util::sync::CancellationToken;
 
 pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::ChangeError;
@@ -49,6 +50,9 @@ use turns::Turns;
 use workshop::Checked;
 use writers::Writers;
 
+/// Changes by the API that are made at once; the others wait without a thread each.
+const CHANGES: usize = 128;
+
 /// The pipeline as it runs. Clones share it.
 #[derive(Clone)]
 pub struct Live(Arc<Inner>);
@@ -63,6 +67,8 @@ struct Inner {
     attempts: Attempts,
     renewals: Renewals,
     turns: Turns,
+    /// Places for changes by the API that are being made, each on a thread.
+    changing: Arc<Semaphore>,
     catalogues: Catalogues,
     current: channel::Sender<Arc<Running>>,
     reloads: channel::Sender<Reloads>,
@@ -70,6 +76,8 @@ struct Inner {
     writers: Writers,
     events: Events,
     variables: Variables,
+    /// Cancelled when the server ends.
+    end: CancellationToken,
 }
 
 /// The way by which a change comes.
@@ -130,6 +138,7 @@ impl Live {
         if !wrong.is_empty() {
             return Err(pipeline.error(wrong));
         }
+        let (end, _) = workshop.ends();
         let (running, _) = workshop.apply(Checked {
             admin_token: read_token(&pipeline)?,
             pipeline,
@@ -147,6 +156,8 @@ impl Live {
             renewals: Renewals::default(),
             clock,
             turns: Turns::default(),
+            changing: Arc::new(Semaphore::new(CHANGES)),
+            end,
             catalogues: Catalogues::default(),
             current: channel::Sender::new(Arc::new(running)),
             reloads: channel::Sender::default(),
@@ -259,11 +270,16 @@ impl Live {
             [] => return,
             words => words.join("; "),
         };
+        let known = self.0.reloads.borrow().needs_restart.clone();
         self.0
             .reloads
             .send_modify(|reloads| reloads.succeed(&changes.needs_restart));
         tracing::info!("the pipeline changes: {message}");
-        for key in &changes.needs_restart {
+        for key in changes
+            .needs_restart
+            .iter()
+            .filter(|key| !known.contains(&key.to_string()))
+        {
             tracing::warn!("a change of `{key}` takes a restart of the server");
         }
         self.0.events.tell(Event::Reload {

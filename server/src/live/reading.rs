@@ -1,6 +1,6 @@
 //! One reading of the pipeline's files, and whether what was read is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -69,10 +69,19 @@ impl Reading {
 
     /// Whether what was read until now is whole. If not, it must not be used, and the files will be read again.
     pub fn is_whole(&self) -> bool {
+        self.is_whole_if(|_| true)
+    }
+
+    /// The same of `files` alone.
+    pub fn is_whole_of(&self, files: &BTreeSet<PathBuf>) -> bool {
+        self.is_whole_if(|file| files.contains(file))
+    }
+
+    fn is_whole_if(&self, is_meant: impl Fn(&PathBuf) -> bool) -> bool {
         let Some(watched) = &self.0 else {
             return true;
         };
-        let is_whole = watched.is_last_try || watched.is_whole();
+        let is_whole = watched.is_last_try || watched.is_whole(is_meant);
         if !is_whole {
             self.mark_torn();
         }
@@ -97,10 +106,11 @@ impl Reading {
 }
 
 impl Watched {
-    fn is_whole(&self) -> bool {
-        let files = self.seen.keys();
-        let is_quiet = look(files.clone()) == self.seen && !self.writers.have_any(files);
-        is_quiet && !self.seen.values().any(FileState::is_empty)
+    fn is_whole(&self, is_meant: impl Fn(&PathBuf) -> bool) -> bool {
+        let meant = || self.seen.iter().filter(|(file, _)| is_meant(file));
+        let is_quiet = |(file, seen): (&PathBuf, &FileState)| state(file) == *seen;
+        let is_whole = meant().all(is_quiet) && !meant().any(|(_, seen)| seen.is_empty());
+        is_whole && !self.writers.have_any(meant().map(|(file, _)| file))
     }
 
     fn tell(&self, progress: Progress) {

@@ -11,8 +11,8 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch as channel};
 use tokio_util::sync::CancellationToken;
 
-use super::workshop::Checked;
-use super::{ChangedBy, Live, Plans, Reading, Running};
+use super::workshop::{Checked, read_token};
+use super::{ChangedBy, Live, Plans, Reading, Running, warn_of_short_token};
 use crate::chain::Check;
 use crate::config::{ConfigError, Pipeline, StreamConfig};
 use crate::filter::Wanted;
@@ -176,6 +176,7 @@ impl Live {
         let Some(file) = &self.0.file else {
             return;
         };
+        self.renew_token();
         match self.read(file) {
             Ok(pipeline) => {
                 self.renew_all(reading, |config| {
@@ -190,6 +191,28 @@ impl Live {
             Err(error) => self.refuse_file(&error, reading),
         }
         reading.mark_read();
+    }
+
+    /// Takes the admin token that the file in force names, if it is another by now: it waits for no filters, since the old one may
+    /// have become known.
+    fn renew_token(&self) {
+        let _workshop = self.workshop();
+        let running = self.now();
+        match read_token(&running.pipeline) {
+            Ok(token) if token != running.admin_token => {
+                tracing::info!("the admin token is another");
+                if let Some(token) = &token {
+                    warn_of_short_token(token.expose());
+                }
+                self.0.current.send_replace(Arc::new(Running {
+                    admin_token: token,
+                    ..(*running).clone()
+                }));
+            }
+            Ok(_) => {}
+            // Told with the file, whose check reads it as well.
+            Err(error) => tracing::debug!(%error, "the admin token can't be read again"),
+        }
     }
 
     fn read(&self, file: &Path) -> Result<Pipeline, ConfigError> {
@@ -208,7 +231,7 @@ impl Live {
         while let Some(reading) = next {
             let result = catch(|| self.put_in_force(file, attempt, &reading));
             let result = result.unwrap_or_else(|panicked| {
-                tracing::error!("reloading panicked: {panicked}");
+                self.tell_of_panic(&panicked);
                 Ok(())
             });
             if let Err(error) = &result {

@@ -1,20 +1,25 @@
 //! Renewals: the filters of a stream of which the file says nothing new are readied again, since their files may have changed, or
 //! for the first time after the start. Each stream's by themselves: none waits for another's.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
 
 use tokio::runtime::Handle;
 
+use super::watch::files_of;
 use super::workshop::Completed;
 use super::{Live, Plans, Reading};
 use crate::chain::{Check, Unchanged};
 use crate::config::{ConfigError, StreamConfig};
 use crate::events::Event;
 use crate::filter::Wanted;
-use crate::panics::catch;
+use crate::panics::{Panicked, catch};
 use crate::sync::IgnorePoison;
+
+/// The key that the refusal names if the memory of all filters is used up.
+const FILTERS_MEMORY_KEY: &str = "`filters-memory`";
 
 /// The streams whose filters are being readied again, each with what asks for another time after this one.
 #[derive(Default)]
@@ -69,7 +74,18 @@ impl Live {
                 continue;
             }
             let (live, name, reading) = (self.clone(), config.name.clone(), reading.clone());
-            Handle::current().spawn_blocking(move || live.renew(&name, reading));
+            let runtime = Handle::current();
+            // A thread of its own, as the stream has: all of the runtime's may wait for filters.
+            let renew = move || {
+                let _context = runtime.enter();
+                live.renew(&name, reading);
+            };
+            let thread = thread::Builder::new().name("renewal".to_owned());
+            if let Err(error) = thread.spawn(renew) {
+                tracing::error!(stream = config.name, %error, "filters can't be readied: no thread");
+                self.give_up(&config.name, &format!("no thread: {error}"));
+                self.0.renewals.streams().remove(&config.name);
+            }
         }
     }
 
@@ -77,14 +93,37 @@ impl Live {
         let mut next = Some(reading);
         while let Some(reading) = next {
             if let Err(panicked) = catch(|| self.renew_once(name, &reading)) {
-                tracing::error!(stream = name, "preparing filters panicked: {panicked}");
-                if let Some(stream) = self.now().find(name) {
-                    let why = format!("its filters can't be used: preparing them {panicked}");
-                    stream.cannot_prepare(&why);
-                }
+                self.tell_of_panic(&panicked);
+                self.give_up(name, &panicked.to_string());
             }
             drop(reading);
             next = self.0.renewals.next(name);
+        }
+    }
+
+    /// Readies the filters again of streams that could not have enough memory, if there is more by now.
+    pub(super) fn renew_if_more_memory(&self) {
+        let left = self.0.loader.engine().budget().left();
+        let short = self.0.reloads.borrow().short_of_memory.clone();
+        let has_more = |name: &str| short.get(name).is_some_and(|then| left > *then);
+        if short.keys().any(|name| has_more(name)) {
+            self.renew_all(&Reading::unwatched(), |config| has_more(&config.name));
+        }
+    }
+
+    fn give_up(&self, name: &str, why: &str) {
+        if let Some(stream) = self.now().find(name) {
+            stream.cannot_prepare(&format!(
+                "its filters can't be used: preparing them failed: {why}"
+            ));
+        }
+    }
+
+    /// Tells of a panic while filters were readied. At the end of the server, the runtime panics in those who wait on it.
+    pub(super) fn tell_of_panic(&self, panicked: &Panicked) {
+        match self.0.end.is_cancelled() {
+            true => tracing::debug!("the server ends while filters are readied: {panicked}"),
+            false => tracing::error!("readying filters panicked: {panicked}"),
         }
     }
 
@@ -103,7 +142,9 @@ impl Live {
             (&steps, Unchanged::GoOn),
             &check,
         );
-        if !reading.is_whole() {
+        let mut files = BTreeSet::new();
+        files_of(config, &running.pipeline.folder, &mut files);
+        if !reading.is_whole_of(&files) {
             return;
         }
         match ready {
@@ -153,6 +194,15 @@ impl Live {
             false => "its filters can't be used, and it serves no pictures",
         };
         stream.cannot_prepare(&cannot_be_used(error));
+        let budget = self.0.loader.engine().budget();
+        let is_short = error.to_string().contains(FILTERS_MEMORY_KEY);
+        self.0.reloads.send_modify(|reloads| {
+            let short = &mut reloads.short_of_memory;
+            match is_short {
+                true => short.insert(config.name.clone(), budget.left()),
+                false => short.remove(&config.name),
+            };
+        });
         let told = format!("stream `{}`: {told}", config.name);
         self.refuse(Some(&config.name), error, &told);
     }

@@ -101,6 +101,8 @@ pub struct Reloads {
     pub error: Option<ReloadError>,
     /// What is wrong with the filters of streams of which the file says nothing new.
     pub streams: BTreeMap<String, ReloadError>,
+    /// The bytes that were left for filters when those of a stream could not have enough.
+    pub short_of_memory: BTreeMap<String, u64>,
     /// The file as it was read last, in force or not.
     pub attempted: Option<Arc<Pipeline>>,
 }
@@ -116,11 +118,13 @@ impl Reloads {
     /// came. `true` if the file was wrong until then.
     pub fn settle(&mut self, by: ChangedBy, is_unchanged: impl Fn(&str) -> bool) -> bool {
         self.streams.retain(|name, _| is_unchanged(name));
+        self.short_of_memory.retain(|name, _| is_unchanged(name));
         by == ChangedBy::File && self.error.take().is_some()
     }
 
     /// The filters of `stream` can be used; `true` if that is news.
     pub fn forget(&mut self, stream: &str) -> bool {
+        self.short_of_memory.remove(stream);
         self.streams.remove(stream).is_some()
     }
 

@@ -16,10 +16,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
+use super::plan::check_parts;
 use super::reading::{FileStates, Progress, Reading, look};
 use super::writers::Writers;
 use crate::clock::Clock;
-use crate::config::{FilterRef, Pipeline, Secret};
+use crate::config::{FilterRef, Pipeline, Secret, StreamConfig};
 use crate::supervise::keep_running;
 
 /// How long the files must have been left alone: writing one takes more than one event.
@@ -51,6 +52,7 @@ struct Watch {
     /// The number of the last reading, and how many came before it since all files were whole.
     reading: u64,
     tries: usize,
+    parts_were_wrong: bool,
     progress: (UnboundedSender<Progress>, UnboundedReceiver<Progress>),
 }
 
@@ -66,6 +68,7 @@ impl Watch {
             known: FileStates::new(),
             reading: 0,
             tries: 0,
+            parts_were_wrong: false,
             progress: unbounded_channel(),
         }
     }
@@ -77,12 +80,32 @@ impl Watch {
             let now_and_then = self.clock.sleep_until(self.clock.now() + LOOK_AGAIN);
             tokio::select! {
                 () = self.stirred.notified() => self.reload_if_changed().await,
-                () = now_and_then => if self.have_changed() { self.reload_if_changed().await },
+                () = now_and_then => {
+                    self.live.renew_if_more_memory();
+                    let parts = self.parts_are_wrong();
+                    let are_mended = std::mem::replace(&mut self.parts_were_wrong, parts) && !parts;
+                    if self.have_changed() {
+                        self.reload_if_changed().await;
+                    } else if are_mended {
+                        self.reload();
+                    }
+                }
                 progress = self.progress.1.recv() => if let Some(progress) = progress {
                     self.go_on(progress).await;
                 }
             }
         }
+    }
+
+    /// Whether the file was refused, and what it names beside filters (recordings, pins) is wrong: those files are not watched.
+    fn parts_are_wrong(&self) -> bool {
+        let reloads = self.live.0.reloads.borrow();
+        let attempted = reloads
+            .attempted
+            .as_ref()
+            .filter(|_| reloads.error.is_some());
+        let running = self.live.now();
+        attempted.is_some_and(|it| !check_parts(it, Some(&running.pipeline)).is_empty())
     }
 
     fn have_changed(&self) -> bool {
@@ -186,20 +209,24 @@ fn files(live: &Live) -> BTreeSet<PathBuf> {
 }
 
 fn named(pipeline: &Pipeline, files: &mut BTreeSet<PathBuf>) {
-    let mut add = |name: &str| files.insert(pipeline.folder.join(name));
-    for step in pipeline.streams.iter().flat_map(|stream| &stream.filters) {
-        if let FilterRef::Path(path) = &step.filter {
-            add(path);
-        }
-        // Not all of these texts are files' names; those that are none never change.
-        for name in step.granted_assets() {
-            add(&name);
-        }
+    for stream in &pipeline.streams {
+        files_of(stream, &pipeline.folder, files);
     }
     if let Some(token) = &pipeline.admin_token
         && let Secret::File(path) = &token.secret
     {
-        add(path);
+        files.insert(pipeline.folder.join(path));
+    }
+}
+
+/// The files that the filters of `stream` are and read.
+pub(super) fn files_of(stream: &StreamConfig, folder: &Path, files: &mut BTreeSet<PathBuf>) {
+    for step in &stream.filters {
+        if let FilterRef::Path(path) = &step.filter {
+            files.insert(folder.join(path));
+        }
+        // Not all of these texts are files' names; those that are none never change.
+        files.extend(step.granted_assets().iter().map(|name| folder.join(name)));
     }
 }
 

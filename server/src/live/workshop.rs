@@ -40,6 +40,8 @@ pub struct Workshop {
     clock: Arc<dyn Clock>,
     stations: HashMap<String, Station>,
     pipeline: Option<Arc<Pipeline>>,
+    /// As it was at the start.
+    started: Option<Arc<Pipeline>>,
 }
 
 /// A stream that runs, and what it runs by.
@@ -90,6 +92,7 @@ impl Workshop {
             clock: Arc::new(SystemClock),
             stations: HashMap::new(),
             pipeline: None,
+            started: None,
         }
     }
 
@@ -177,6 +180,7 @@ impl Workshop {
         let streams = streams.map(|station| station.stream.clone()).collect();
         let pipeline = Arc::new(pipeline);
         self.pipeline = Some(pipeline.clone());
+        self.started.get_or_insert_with(|| pipeline.clone());
         let running = Running {
             pipeline,
             streams,
@@ -270,12 +274,23 @@ impl Workshop {
         let Some(old) = &self.pipeline else {
             return;
         };
-        for (key, is_same) in [
-            ("listen", old.listen == pipeline.listen),
-            ("gpio", old.gpio == pipeline.gpio),
+        let started = self.started.as_ref().unwrap_or(old);
+        for (key, is_same, is_in_force) in [
+            (
+                "listen",
+                old.listen == pipeline.listen,
+                started.listen == pipeline.listen,
+            ),
+            (
+                "gpio",
+                old.gpio == pipeline.gpio,
+                started.gpio == pipeline.gpio,
+            ),
         ] {
             if !is_same {
                 changes.words.push(format!("`{key}` is another"));
+            }
+            if !is_in_force {
                 changes.needs_restart.push(key);
             }
         }

@@ -12,6 +12,9 @@ use crate::stream::State as Doing;
 /// Changes that take longer to be made, once they are ready, are stuck.
 const LONGEST_CHANGE: Duration = Duration::from_secs(30);
 
+/// The time in which there must be a thread for a change, on a busy machine too.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// `GET /healthz`: the server answers, and all its streams run or could.
 pub async fn healthz(State(app): State<App>) -> Response {
     let running = app.live.now();
@@ -23,6 +26,10 @@ pub async fn healthz(State(app): State<App>) -> Response {
     if held_up >= LONGEST_CHANGE {
         let seconds = held_up.as_secs();
         wrong.push(format!("a change has held up all others for {seconds} s\n"));
+    }
+    let thread = tokio::task::spawn_blocking(|| ());
+    if tokio::time::timeout(LONGEST_WAIT, thread).await.is_err() {
+        wrong.push("no thread is free for changes\n".to_owned());
     }
     match wrong.as_slice() {
         [] => "ok\n".into_response(),

@@ -14,7 +14,7 @@ use crate::files;
 use crate::filter::Digest;
 
 /// The form of what is kept; another one is not read.
-const FORM: u32 = 2;
+const FORM: u32 = 3;
 /// Once the folder holds more bytes than this, what was used longest ago is removed.
 const FOLDER_BYTES: u64 = 512 << 20;
 /// The most bytes of a manifest's file: the largest schema with its escapes, and some.
@@ -77,7 +77,7 @@ impl Cache {
                 ),
             }
         }
-        let temporary = tempfile::Builder::new().prefix("mattebox-").tempdir()?;
+        let temporary = temporary()?;
         Ok(Self {
             folder: temporary.path().to_owned(),
             compatibility,
@@ -87,9 +87,12 @@ impl Cache {
 
     /// The entry of the module with this hash.
     pub fn find(&self, digest: &Digest) -> Option<Entry> {
-        let manifest = files::read(&self.path(digest, "json"), MANIFEST_BYTES).ok()?;
+        let path = self.path(digest, "json");
+        check_owner(&path).ok()?;
+        let manifest = files::read(&path, MANIFEST_BYTES).ok()?;
         let manifest = serde_json::from_slice(&manifest).ok()?;
         let code = self.path(digest, "cwasm");
+        check_owner(&code).ok()?;
         let file = files::open(&code).ok()?;
         if let Err(error) = file.set_modified(SystemTime::now()) {
             tracing::debug!(file = %code.display(), "use can't be noted: {error}");
@@ -192,6 +195,26 @@ impl NewCode {
     }
 }
 
+/// A folder that is removed in the end, below that for temporary files.
+fn temporary() -> io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("mattebox-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    let temporary = builder.tempdir()?;
+    let folder = temporary.path().canonicalize()?;
+    for above in folder.ancestors().skip(1) {
+        check_above(above).map_err(|error| {
+            let folder = folder.display();
+            let why = format!(
+                "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another for temporary files with TMPDIR"
+            );
+            io::Error::new(error.kind(), why)
+        })?;
+    }
+    Ok(temporary)
+}
+
 /// The folder for this form below `folder`, made where it is missing.
 fn prepare(folder: &Path) -> io::Result<PathBuf> {
     make(folder)?;
@@ -220,18 +243,21 @@ fn make(folder: &Path) -> io::Result<()> {
     builder.create(folder)
 }
 
-/// Whether `folder` is this user's, and nobody else can write to it.
+/// Whether a file or folder is this user's, and nobody else can write to it.
 #[cfg(unix)]
-fn check_owner(folder: &Path) -> io::Result<()> {
+fn check_owner(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
-    let metadata = folder.metadata()?;
+    let metadata = path.symlink_metadata()?;
+    let path = path.display();
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        let why = "it belongs to another user, who could put code into it";
-        return Err(denied(why.to_owned()));
+        return Err(denied(format!(
+            "{path} belongs to another user, who could put code into it"
+        )));
     }
     if metadata.mode() & OTHERS_WRITE != 0 {
-        let why = "others may write to it and could put code into it (`chmod go-w` ends that)";
-        return Err(denied(why.to_owned()));
+        return Err(denied(format!(
+            "others may write to {path} and could put code into it (`chmod go-w` ends that; then remove what is in it)"
+        )));
     }
     Ok(())
 }
@@ -289,7 +315,7 @@ mod tests {
             name: "n".to_owned(),
             version: "1".to_owned(),
             summary: String::new(),
-            schema: serde_json::json!({}),
+            schema: "{}".to_owned(),
             imports: Vec::new(),
             exports: Vec::new(),
             footprint: Footprint {

@@ -27,11 +27,10 @@ use super::footprint::Footprint;
 use super::{Digest, Engine, Kind, Module};
 use crate::sync::IgnorePoison;
 
-/// Child processes at once for changes: as many as a machine of this memory can take, each of which may have its whole limit, but
-/// at least and at most so many. A stream has one change at a time, so that only so many slow streams keep another one waiting.
-const CHANGES: RangeInclusive<u64> = 4..=16;
-/// Child processes at once for the filters of all streams at the start, and for those whose files have changed.
-const RENEWALS: usize = 2;
+/// Child processes at once for changes, and as many for the chains at the start and those whose files have changed: as many as a
+/// machine of this memory can take, each of which may have its whole limit, but at least and at most so many. A stream has one of
+/// each at a time, so that only so many slow streams keep another one waiting.
+const STREAMS: RangeInclusive<u64> = 4..=16;
 /// Refused modules that are remembered.
 const REMEMBERED: usize = 256;
 /// The time for which they are. Some refusals are of limits of time, which a machine that was busy may have been the cause of.
@@ -48,15 +47,16 @@ pub struct Manifest {
     pub version: String,
     /// One line about it.
     pub summary: String,
-    /// The JSON Schema of its settings, an object.
-    pub schema: serde_json::Value,
+    /// The JSON Schema of its settings, an object, as text: read, it takes a hundred times as much memory.
+    pub schema: String,
     /// The interfaces that it imports.
     pub imports: Vec<String>,
     /// The interfaces that it exports.
     pub exports: Vec<String>,
     /// The size of its instances.
     pub footprint: Footprint,
-    /// The bytes of memory that it takes once it is loaded, before it has an instance. Zero until that was measured.
+    /// The bytes of memory that its code and its schema take once they are loaded, before it has an instance. Zero until that was
+    /// measured.
     pub loaded: u64,
 }
 
@@ -95,10 +95,10 @@ struct Places {
 impl Places {
     fn new() -> Self {
         let room = memory().unwrap_or(u64::MAX) / worker::COMPILE.data;
-        let changes = room.clamp(*CHANGES.start(), *CHANGES.end());
+        let streams = room.clamp(*STREAMS.start(), *STREAMS.end()) as usize;
         Self {
-            changes: Semaphore::new(changes as usize),
-            renewals: Semaphore::new(RENEWALS),
+            changes: Semaphore::new(streams),
+            renewals: Semaphore::new(streams),
             upload: Semaphore::new(1),
             list: Semaphore::new(1),
         }
@@ -166,12 +166,18 @@ impl Compiler {
         {
             return Err(refused.clone());
         }
+        if let Some(entry) = self.find(digest).await? {
+            return Ok(entry);
+        }
+        // Before the lock, so that whoever has that one has a place as well and keeps nobody waiting for it.
+        let place = self.0.places.of(wanted).acquire().await;
+        let _place = place.map_err(|closed| LoadError::Failed(closed.to_string()))?;
         let lock = self.modules().compiling.entry(digest).or_default().clone();
         let result = {
             let _compiling = lock.lock().await;
-            match self.in_cache(move |cache| Ok(cache.find(&digest))).await {
+            match self.find(digest).await {
                 Ok(Some(entry)) => Ok(entry),
-                Ok(None) => self.compile_now(module, wanted).await,
+                Ok(None) => self.compile_now(module).await,
                 Err(error) => Err(error),
             }
         };
@@ -187,19 +193,22 @@ impl Compiler {
         self.0.cache.remove(entry);
     }
 
-    async fn compile_now(&self, module: &Module, wanted: Wanted) -> Result<Entry, LoadError> {
+    async fn find(&self, digest: Digest) -> Result<Option<Entry>, LoadError> {
+        self.in_cache(move |cache| Ok(cache.find(&digest))).await
+    }
+
+    async fn compile_now(&self, module: &Module) -> Result<Entry, LoadError> {
         let inner = &*self.0;
-        let place = inner.places.of(wanted).acquire().await;
-        let _place = place.map_err(|closed| LoadError::Failed(closed.to_string()))?;
         let code = self.in_cache(Cache::new_code).await?;
         let manifest =
             child::run(&inner.worker, Phase::Compile(code.path()), module.bytes()).await?;
         let unreadable = |error| LoadError::Failed(format!("can't be compiled: {error}"));
         let mut manifest: Manifest = serde_json::from_slice(&manifest).map_err(unreadable)?;
         let loaded = child::run(&inner.worker, Phase::Load(code.path()), &[]).await?;
-        manifest.loaded = serde_json::from_slice(&loaded).map_err(unreadable)?;
-        let schema = manifest.schema.to_string();
-        child::run(&inner.worker, Phase::Schema, schema.as_bytes()).await?;
+        let loaded: u64 = serde_json::from_slice(&loaded).map_err(unreadable)?;
+        let built = child::run(&inner.worker, Phase::Schema, manifest.schema.as_bytes()).await?;
+        let built: u64 = serde_json::from_slice(&built).map_err(unreadable)?;
+        manifest.loaded = loaded.saturating_add(built);
         let digest = *module.digest();
         self.in_cache(move |cache| cache.keep(&digest, code, manifest))
             .await

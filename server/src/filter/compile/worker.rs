@@ -46,6 +46,8 @@ const SCHEMA_TIME: Duration = Duration::from_millis(500);
 const SCHEMA_STACK: usize = 1 << 20;
 /// Where it can't be measured: the bytes of memory for a byte of compiled code. The most that was seen is 8, with globals alone.
 const UNMEASURED: u64 = 8;
+/// The same for a byte of a schema's text.
+const UNMEASURED_SCHEMA: u64 = 200;
 /// The most bytes of compiled code.
 const CODE_BYTES: usize = 512 << 20;
 
@@ -101,12 +103,17 @@ fn start_runtime() -> io::Result<tokio::runtime::Runtime> {
         .build()
 }
 
-/// Builds the settings schema on standard input.
+/// Builds the settings schema on standard input, and tells how many bytes of memory that took.
 pub fn build_schema() -> ExitCode {
     // Its text comes without the escapes that it had.
     run(SCHEMA, 2 * SCHEMA_BYTES as u64, |bytes| {
+        let before = memory();
+        let text = bytes.len() as u64;
         let schema = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
-        let build = move || SettingsSchema::new(schema).build();
+        let build = move || {
+            let schema = SettingsSchema::new(schema);
+            schema.build().map(|()| schema)
+        };
         let thread = thread::Builder::new().stack_size(SCHEMA_STACK).spawn(build);
         let thread = thread.map_err(|error| error.to_string())?;
         let start = ProcessTime::now();
@@ -121,7 +128,15 @@ pub fn build_schema() -> ExitCode {
             thread::sleep(Duration::from_millis(2));
         }
         match thread.join() {
-            Ok(built) => built.map(|()| Value::Null),
+            Ok(built) => {
+                let schema = built?;
+                let built = match before.zip(memory()) {
+                    Some((before, after)) => after.saturating_sub(before),
+                    None => text * UNMEASURED_SCHEMA,
+                };
+                drop(schema);
+                Ok(built.into())
+            }
             // The parent process finds what it said on standard error.
             Err(panic) => std::panic::resume_unwind(panic),
         }

@@ -30,8 +30,8 @@ use crate::secret::{MASK, is_secret_name};
 
 /// The most characters of what the framework says of a request that it refuses.
 const WORDS: usize = 64 << 10;
-/// An address whose login is not shown.
-const MASKED_LOGIN: &str = "://***@";
+/// What a masked login in an address, a masked parameter and a command's masked option look like.
+const MASKED: [&str; 3] = ["***@", "=***", " ***"];
 
 pub use filters::is_upload;
 pub use upload::Uploads;
@@ -157,8 +157,9 @@ fn masked<'v>(key: &'v str, value: &'v Value) -> Option<&'v str> {
     match value {
         Value::Object(map) => map.iter().find_map(|(key, value)| masked(key, value)),
         Value::Array(values) => values.iter().find_map(|value| masked(key, value)),
+        Value::String(text) if !text.contains(MASK) => None,
         Value::String(text) => {
-            let is_masked = (text == MASK && is_secret_name(key)) || text.contains(MASKED_LOGIN);
+            let is_masked = is_secret_name(key) || MASKED.iter().any(|it| text.contains(it));
             is_masked.then_some(key)
         }
         _ => None,
