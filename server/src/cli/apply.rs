@@ -104,7 +104,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
         let modified = fs::metadata(path).and_then(|meta| meta.modified());
         Ok::<_, String>(Input {
             path: path.clone(),
-            jpeg: jpeg.into(),
+            jpeg,
             modified: modified.map_err(|error| error.to_string())?,
         })
     };
