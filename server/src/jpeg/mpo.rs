@@ -58,11 +58,6 @@ impl Others {
         Some(Self(places.collect()))
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     /// Whether a picture of `length` bytes that starts `start` bytes behind the first one's SOI is one of them.
     pub fn has(&self, start: u64, length: u64) -> bool {
         let fits = |place: &Place| {

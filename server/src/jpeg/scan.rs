@@ -282,7 +282,7 @@ mod tests {
     fn a_broken_one_does_not_take_the_next_along() {
         let cut_off = || Scanned::Broken("it is cut off");
         let jpeg = || Scanned::Jpeg(JPEG.to_vec());
-        for length in [2, 10, 16, 19, 22] {
+        for length in [10, 16, 19, 22] {
             let file = [&JPEG[..length], JPEG].concat();
             assert_eq!(all(&file, 1000), [cut_off(), jpeg()], "{length}");
         }

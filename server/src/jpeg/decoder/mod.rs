@@ -14,6 +14,8 @@ mod idct;
 mod markers;
 mod output;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 use arithmetic::{Arithmetic, Conditioning};
 use bits::Bits;
