@@ -39,9 +39,10 @@ impl<'a> Tiff<'a> {
         (tiff.short(2)? == 42).then_some(tiff)
     }
 
-    /// The place of the first directory.
+    /// The place of the first directory, behind the header.
     pub fn first(&self) -> Option<usize> {
-        self.long(4).map(|at| at as usize)
+        let at = self.long(4)? as usize;
+        (at >= 8).then_some(at)
     }
 
     /// The 16-bit number at `at`.

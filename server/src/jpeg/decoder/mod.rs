@@ -30,7 +30,9 @@ use scan::{Coder, Scan, Walk};
 use super::marker;
 
 /// The most scans of a picture. Usual progressive ones have ten.
-pub const MOST_SCANS: usize = 100;
+const MOST_SCANS: u64 = 100;
+/// The most pixels of all scans together: each costs as much as a picture, however little data it has.
+const MOST_PIXELS: u64 = 1 << 30;
 
 /// Decodes `jpeg` to 8-bit RGB: width × height × 3 bytes, rows from top to bottom, in `rgb`, whose memory is used again.
 /// Gives width and height.
@@ -45,6 +47,13 @@ pub fn decode(jpeg: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32)> {
     Ok(size)
 }
 
+impl Frame {
+    fn most_scans(&self) -> u64 {
+        let pixels = u64::from(self.width) * u64::from(self.height);
+        (MOST_PIXELS / pixels.max(1)).min(MOST_SCANS)
+    }
+}
+
 /// What was read so far.
 #[derive(Default)]
 struct Reading {
@@ -55,7 +64,7 @@ struct Reading {
     interval: u32,
     has_jfif: bool,
     adobe: Option<u8>,
-    scans: usize,
+    scans: u64,
 }
 
 impl Reading {
@@ -112,15 +121,16 @@ impl Reading {
     /// Decodes a scan. Gives what follows it, and whether nothing more is needed.
     fn scan<'a>(&mut self, payload: &[u8], data: Data<'a>) -> Result<(Data<'a>, bool)> {
         self.scans += 1;
-        if self.scans > MOST_SCANS {
-            return Err(DecodeError::Scans(MOST_SCANS));
-        }
         if self.tables.is_empty() {
             // As cameras on USB mean it (T.81, K.3).
             self.tables.read(&jpeg_splice::standard_tables()[4..])?;
         }
         let frame = self.frame.as_mut();
         let frame = frame.ok_or(DecodeError::Damaged("it has no frame header"))?;
+        let most = frame.most_scans();
+        if self.scans > most {
+            return Err(DecodeError::Scans(most));
+        }
         let scan = Scan::read(payload, frame)?;
         for component in &scan.components {
             frame.latch(component.index, &self.quantization)?;

@@ -118,8 +118,10 @@ fn a_lost_interval_is_grey_and_the_others_stay() {
             if [0, rows - 1].contains(&(y % rows)) {
                 continue;
             }
-            let row = y * WIDTH * 3..(y + 1) * WIDTH * 3;
+            let mut row = y * WIDTH * 3..(y + 1) * WIDTH * 3;
             if lost.contains(&(y / rows)) {
+                // The first MCU is decoded before libjpeg knows that nothing comes.
+                row.start += 20 * 3;
                 assert!(
                     found[row].iter().all(|&value| value == 128),
                     "{lost:?}, row {y}"
