@@ -20,6 +20,7 @@ mod metrics;
 mod mistakes;
 mod network_cameras;
 mod page;
+mod pending_changes;
 mod pictures;
 mod reload;
 mod rtsp;

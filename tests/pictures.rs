@@ -112,6 +112,31 @@ fn odd_kinds_are_drawn_on_and_resized() {
 }
 
 #[test]
+fn broken_pictures_are_left_out_each_with_a_sentence() {
+    let folder = Folder::with("streams: { s: { filters: [{ use: timestamp }] } }");
+    let no_height = with_header(&jpeg("420.jpg"), 5, &[0, 0]);
+    let at = no_height.windows(2).position(|pair| pair == [0xff, 0xc0]);
+    let (head, rest) = no_height.split_at(at.unwrap());
+    folder.write("height.jpg", with_dnl(&no_height));
+    folder.write("start.jpg", [head, b"\xff\xd8", rest].concat());
+    folder.write("cut.jpg", jpeg("cut.jpg"));
+    folder.write("good.jpg", jpeg("420.jpg"));
+    let names = ["height.jpg", "start.jpg", "cut.jpg", "good.jpg"];
+    let output = folder.run(&[&["apply", "-o", "out"], &names[..]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    for words in [
+        "height.jpg: tells its height only behind the picture (DNL)",
+        "start.jpg: is damaged: it starts twice",
+        "cut.jpg: is cut off",
+        "3 of 4 pictures gave no result",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert_eq!(decode(&folder.read("out/good.jpg")).width(), 203);
+}
+
+#[test]
 fn a_picture_that_cant_be_drawn_on_goes_by_on_error() {
     let picture = twelve_bits();
     const WHY: &str = "the camera's picture can't be decoded: it has samples of 12 bits, not 8";

@@ -19,9 +19,16 @@ const TILE_BYTES: u64 = 12 * 1_000;
 pub struct Drawing {
     layers: jpeg_splice::Drawing,
     is_grey: bool,
-    /// The same for a picture that is stored turned, kept while the camera's pictures are: the orientation, the stored
-    /// size, the layers.
-    turned: Mutex<Option<(Orientation, (u32, u32), jpeg_splice::Drawing)>>,
+    /// The same for a picture that is stored turned, kept while the camera's pictures are.
+    turned: Mutex<Option<Turned>>,
+}
+
+#[derive(Debug)]
+struct Turned {
+    orientation: Orientation,
+    /// The picture's size.
+    stored: (u32, u32),
+    layers: jpeg_splice::Drawing,
 }
 
 impl Default for Drawing {
@@ -67,17 +74,21 @@ impl Drawing {
         stored: (u32, u32),
     ) -> jpeg_splice::Drawing {
         let mut turned = self.turned.lock().ignore_poison();
-        if let Some((kept, size, drawing)) = &*turned
-            && (*kept, *size) == (orientation, stored)
-        {
-            return drawing.clone();
+        let fits = |it: &&Turned| (it.orientation, it.stored) == (orientation, stored);
+        if let Some(kept) = turned.as_ref().filter(fits) {
+            return kept.layers.clone();
         }
         let layers = self.layers.layers().iter();
         let layers = layers.map(|layer| turn(layer, orientation, stored));
-        let drawing =
+        let layers =
             jpeg_splice::Drawing::new(layers.collect()).expect("turned layers have as many pixels");
-        *turned = Some((orientation, stored, drawing.clone()));
-        drawing
+        let new = Turned {
+            orientation,
+            stored,
+            layers: layers.clone(),
+        };
+        *turned = Some(new);
+        layers
     }
 
     /// Whether it has no colours.
