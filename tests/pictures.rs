@@ -14,7 +14,7 @@ const WATERMARK: &str =
 const RESIZE: &str = "{use: resize, with: {width: 203, height: 149, fit: stretch}, on-error: ON}";
 const RED: [f64; 3] = [254.0, 0.0, 0.0];
 
-/// What `mattebox apply` makes of a picture: the result, if there is one, the numbers, and what was told.
+/// The outcome of `mattebox apply` for a picture: the result, if there is one, the numbers, and what was told.
 fn apply(filters: &str, picture: &[u8]) -> (Option<Vec<u8>>, Value, String) {
     let filters = filters.replace(": ON", ": bypass");
     let folder = Folder::with(&format!(
@@ -286,7 +286,7 @@ fn turned(upright: &RgbImage, orientation: u8, is_big_endian: bool) -> Vec<u8> {
     [&jpeg[..2], &exif, &jpeg[2..]].concat()
 }
 
-/// What another library makes of an orientation.
+/// The picture as another library turns it.
 fn shown(stored: RgbImage, orientation: u8) -> RgbImage {
     let mut image = DynamicImage::ImageRgb8(stored);
     image.apply_orientation(Orientation::from_exif(orientation).unwrap());

@@ -31,14 +31,14 @@ pub struct Canvas<'a> {
     splicer: Splicer,
     /// Why the camera's picture can't be decoded, once that was tried.
     undecodable: Option<String>,
-    /// Everything drawn on the camera's picture, or on a transform's, with the step's place in the chain.
+    /// The drawings on the camera's picture, or on a transform's, with the step's place in the chain.
     drawings: Vec<(usize, Arc<Drawing>)>,
     /// How many of them are in `rgb`.
     blended: usize,
     transformed_by: Option<String>,
 }
 
-/// What is kept from frame to frame.
+/// Memory that is kept from frame to frame.
 #[derive(Default)]
 pub struct Kept {
     /// Memory for pixels. It is as long as the last frame's were, and empty if there were none.

@@ -133,14 +133,14 @@ impl<'a> Iterator for Segments<'a> {
     }
 }
 
-/// What the segments before the picture say.
+/// The parameters that the segments before the picture tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// Width in pixels as it is stored, 1 to 65535.
     pub width: u32,
     /// Height in pixels as it is stored, 1 to 65535.
     pub height: u32,
-    /// How the stored picture is turned when it is shown.
+    /// The way in which the stored picture is turned when it is shown.
     pub orientation: Orientation,
     /// The number of components: 1 grey, 3 colour, 4 CMYK.
     pub components: u8,

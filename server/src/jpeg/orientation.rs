@@ -1,4 +1,4 @@
-//! How a stored picture is turned and mirrored when it is shown (Exif 2.32, tag 274 `Orientation`).
+//! The way in which a stored picture is turned and mirrored when it is shown (Exif 2.32, tag 274 `Orientation`).
 
 /// One of the eight ways, upright unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

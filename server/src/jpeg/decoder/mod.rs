@@ -54,7 +54,7 @@ impl Frame {
     }
 }
 
-/// What was read so far.
+/// Tables and parameters that were read so far.
 #[derive(Default)]
 struct Reading {
     frame: Option<Frame>,

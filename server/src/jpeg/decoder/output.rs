@@ -3,7 +3,7 @@
 use super::frame::{Component, Frame};
 use super::idct;
 
-/// What the components are.
+/// The meaning of the components.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Color {
     Grey,
@@ -37,7 +37,7 @@ struct Plane {
     /// The samples that belong to the picture.
     size: (usize, usize),
     samples: Vec<u8>,
-    /// How many pixels a sample stands for.
+    /// The pixels that a sample stands for, across and down.
     pixels: (u8, u8),
 }
 

@@ -18,7 +18,7 @@ pub const ZIGZAG: [usize; 64] = [
 /// The most blocks of an MCU (T.81, B.2.3).
 const MCU_BLOCKS: usize = 10;
 
-/// What a scan header says.
+/// A scan header.
 pub struct Scan {
     pub components: Vec<ScanComponent>,
     pub is_progressive: bool,
