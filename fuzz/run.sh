@@ -9,7 +9,7 @@ cd "$(dirname "$0")"
 seconds=${1:?"usage: run.sh SECONDS [TARGET...]"}
 shift
 targets=("$@")
-[ $# -gt 0 ] || targets=(config edit jpeg multipart splice)
+[ $# -gt 0 ] || targets=(config decode edit jpeg multipart splice)
 
 machine=$(rustc -vV | sed -n 's/^host: //p')
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
@@ -21,12 +21,13 @@ RUSTFLAGS="$coverage --cfg fuzzing -Ccodegen-units=1 -Cdebug-assertions -Coverfl
 # Seeds: pipelines, and JPEGs with what each target takes before them.
 seeds=$(mktemp -d)
 trap 'rm -r "$seeds"' EXIT
-mkdir "$seeds"/{config,edit,jpeg,multipart,splice}
+mkdir "$seeds"/{config,decode,edit,jpeg,multipart,splice}
 cp ../pipeline.yaml ../tests/v4l2/pipeline.yaml "$seeds/config" 2>/dev/null || cp ../pipeline.yaml "$seeds/config"
 awk '/^```yaml/ { inside = 1; number++; next } /^```/ { inside = 0 } inside { print > sprintf("%s/readme-%d", folder, number) }' \
     folder="$seeds/config" ../README.md
 cp "$seeds"/config/* "$seeds/edit"
 cp ../tests/jpegs/*.jpg "$seeds/jpeg"
+cp ../tests/jpegs/*.jpg "$seeds/decode"
 for jpeg in ../tests/jpegs/*.jpg; do
     { printf '\x20\x20\x20\x80' && cat "$jpeg"; } >"$seeds/splice/${jpeg##*/}"
     {

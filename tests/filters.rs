@@ -142,17 +142,6 @@ fn metadata_that_still_holds_is_kept() {
 }
 
 #[test]
-fn a_picture_that_cant_be_decoded_is_told_of() {
-    let folder = Folder::with("streams:\n  s:\n    filters: [{use: resize, with: {width: 50}}]\n");
-    folder.write("good.jpg", jpeg("420.jpg"));
-    folder.write("arithmetic.jpg", jpeg("arithmetic.jpg"));
-    let output = folder.run(&["apply", "-o", "out", "good.jpg", "arithmetic.jpg"]);
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("arithmetic.jpg: the camera's picture can't be decoded"));
-    assert_eq!(decode(&folder.read("out/good.jpg")).width(), 50);
-}
-
-#[test]
 fn a_filter_in_c_is_loaded_by_its_path() {
     let module = std::fs::read(repository("filters/examples/crosshair-c/crosshair.wasm")).unwrap();
     let step = "{use: ./crosshair.wasm, with: {size: 60}}";

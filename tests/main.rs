@@ -21,6 +21,7 @@ mod mistakes;
 mod network_cameras;
 mod page;
 mod pending_changes;
+mod pictures;
 mod reload;
 mod rtsp;
 #[cfg(unix)]

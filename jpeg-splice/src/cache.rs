@@ -74,6 +74,16 @@ impl Cache {
         layout: &Layout,
         drawings: &[&Drawing],
     ) -> Result<()> {
+        let quantization = self.prepare_tables(frame, layout)?;
+        self.prepare_drawings(layout, drawings);
+        for index in 0..self.drawings.len() {
+            self.quantize(index, quantization);
+        }
+        Ok(())
+    }
+
+    /// Makes sure that all is there for passing over a frame. Gives the quantization tables of its components.
+    pub fn prepare_tables(&mut self, frame: &Frame<'_>, layout: &Layout) -> Result<[[u16; 64]; 3]> {
         if self.tables.len() > MOST || self.walkers.len() > MOST {
             self.tables.clear();
             self.walkers.clear();
@@ -89,11 +99,7 @@ impl Cache {
             self.multipliers_of[index] = self.find_multipliers(&quantization[index]);
         }
         self.walker = self.find_walker(layout, frame.components().len());
-        self.prepare_drawings(layout, drawings);
-        for index in 0..self.drawings.len() {
-            self.quantize(index, quantization);
-        }
-        Ok(())
+        Ok(quantization)
     }
 
     fn find_tables(&mut self, dc: HuffmanSpec<'_>, ac: HuffmanSpec<'_>) -> Result<usize> {

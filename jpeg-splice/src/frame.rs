@@ -52,9 +52,12 @@ impl<'a> Frame<'a> {
         let mut at = 2;
         loop {
             let (marker, start) = marker(jpeg, at)?;
-            if matches!(marker, 0x01 | 0xd0..=0xd8) {
+            if matches!(marker, 0x01 | 0xd0..=0xd7) {
                 at = start + 2;
                 continue;
+            }
+            if marker == 0xd8 {
+                return damaged("the JPEG starts twice", start);
             }
             if marker == 0xd9 {
                 return damaged("the JPEG has no picture", start);

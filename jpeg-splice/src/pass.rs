@@ -99,6 +99,27 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
+    /// Passes over all intervals.
+    pub fn verify(&self) -> Result<()> {
+        intervals::check_end(self.jpeg, self.scan)?;
+        let mut start = self.scan;
+        for number in 0..self.mcus.div_ceil(self.interval) {
+            let mut progress = Progress {
+                reader: BitReader::new(self.jpeg, start),
+                mcu: number * self.interval,
+                old_dc: [0; 3],
+                new_dc: [0; 3],
+            };
+            let end = ((number + 1) * self.interval).min(self.mcus);
+            self.pass_over(&mut progress, end)?;
+            let behind = progress.reader.place().next_byte(self.jpeg);
+            if end < self.mcus {
+                start = intervals::skip(self.jpeg, behind, number..number + 1)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Works through the interval that starts at the byte `start`. Gives a byte within it, or where it ends.
     fn interval(
         &mut self,

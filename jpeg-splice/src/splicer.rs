@@ -49,6 +49,21 @@ impl Splicer {
         pass.scan(&self.touched)
     }
 
+    /// Walks through all coded data of `jpeg` without changing anything: each restart interval has all its blocks, and the
+    /// markers between them are there and in order. Other decoders may show something else than this JPEG where that is not
+    /// so.
+    ///
+    /// # Errors
+    /// Those of [`Splicer::splice`].
+    pub fn verify(&mut self, jpeg: &[u8]) -> Result<()> {
+        let frame = Frame::parse(jpeg)?;
+        let layout = Layout::of(&frame);
+        self.cache.prepare_tables(&frame, &layout)?;
+        let mut nothing = Vec::new();
+        let run = &mut self.run;
+        Pass::new(jpeg, &frame, &layout, &self.cache, run, &mut nothing).verify()
+    }
+
     fn collect_touched(&mut self, drawings: usize) {
         self.touched.clear();
         for drawing in 0..drawings {

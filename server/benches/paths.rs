@@ -8,6 +8,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use jpeg_splice::Splicer;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mattebox::chain::codec;
 use mattebox::filter::contract::{FrameInfo, ImageRef};
@@ -54,7 +55,8 @@ fn pictures() -> Vec<Picture> {
         .map(|jpeg| {
             let header = Header::parse(&jpeg).expect("a JPEG");
             let mut rgb = Vec::new();
-            codec::decode(&jpeg, &header, &mut rgb).expect("a JPEG");
+            let mut splicer = Splicer::new();
+            codec::decode(&jpeg, &header, &mut splicer, &mut rgb).expect("a JPEG");
             Picture { jpeg, header, rgb }
         })
         .collect()
@@ -112,10 +114,10 @@ fn median(mut times: Vec<Duration>) -> Duration {
 fn codecs(pictures: &[Picture]) {
     println!("recode, no pixels changed:");
     let picture = |round: usize| &pictures[round % pictures.len()];
-    let mut rgb = Vec::new();
+    let (mut splicer, mut rgb) = (Splicer::new(), Vec::new());
     let mut decode = |round: usize| {
         let picture = picture(round);
-        codec::decode(&picture.jpeg, &picture.header, &mut rgb).expect("a JPEG");
+        codec::decode(&picture.jpeg, &picture.header, &mut splicer, &mut rgb).expect("a JPEG");
         black_box(&rgb);
     };
     let mut encode = |round: usize| {

@@ -17,6 +17,15 @@ cjpeg -quality 85 -progressive "$tmp/odd.ppm" >progressive.jpg
 cjpeg -quality 85 -restart 2 "$tmp/odd.ppm" >restart.jpg
 cjpeg -quality 85 -optimize "$tmp/odd.ppm" >optimized.jpg
 jpegtran -arithmetic 420.jpg >arithmetic.jpg
+jpegtran -arithmetic -progressive 420.jpg >arithmetic-progressive.jpg
+# Baseline in a scan for each component, and in two scans.
+printf '0;\n1;\n2;\n' >"$tmp/scans"
+jpegtran -scans "$tmp/scans" 420.jpg >multiscan.jpg
+printf '0;\n1 2;\n' >"$tmp/scans"
+jpegtran -scans "$tmp/scans" 420.jpg >partscan.jpg
+# Chroma finer than luma, and luma three times as fine.
+djpeg 444.jpg | cjpeg -quality 85 -sample 1x1,2x2,2x2 >finer.jpg
+djpeg 444.jpg | cjpeg -quality 85 -sample 3x1 >3x1.jpg
 convert "$tmp/odd.ppm" -colorspace CMYK -quality 85 cmyk.jpg
 ffmpeg -v error -y -i "$tmp/odd.ppm" -pix_fmt yuvj422p -q:v 4 -bitexact ffmpeg.jpg
 convert "$tmp/odd.ppm" -quality 85 -set comment "left as it is" comment.jpg

@@ -28,29 +28,43 @@ pub struct Canvas<'a> {
     /// Width × height × 3 bytes of RGB, once somebody needed them.
     pixels: Option<(u32, u32)>,
     rgb: Vec<u8>,
-    /// Everything drawn on the camera's picture, or on a transform's.
-    drawings: Vec<Arc<Drawing>>,
+    splicer: Splicer,
+    /// Why the camera's picture can't be decoded, once that was tried.
+    undecodable: Option<String>,
+    /// The drawings on the camera's picture, or on a transform's, with the step's place in the chain.
+    drawings: Vec<(usize, Arc<Drawing>)>,
     /// How many of them are in `rgb`.
     blended: usize,
     transformed_by: Option<String>,
 }
 
+/// Memory that is kept from frame to frame.
+#[derive(Default)]
+pub struct Kept {
+    /// Memory for pixels. It is as long as the last frame's were, and empty if there were none.
+    pub rgb: Vec<u8>,
+    /// Tables and prepared drawings.
+    pub splicer: Splicer,
+}
+
 impl<'a> Canvas<'a> {
-    /// Starts with the camera's JPEG; `spare` is memory for the pixels.
-    pub fn new(source: &'a Bytes, spare: Vec<u8>, quality: u8) -> Self {
+    /// Starts with the camera's JPEG.
+    pub fn new(source: &'a Bytes, kept: Kept, quality: u8) -> Self {
         Self {
             source,
             header: Header::parse(source).map_err(|why| format!("the camera's picture {why}")),
             quality,
             pixels: None,
-            rgb: spare,
+            rgb: kept.rgb,
+            splicer: kept.splicer,
+            undecodable: None,
             drawings: Vec::new(),
             blended: 0,
             transformed_by: None,
         }
     }
 
-    /// Width and height at this point of the chain.
+    /// Width and height at this point of the chain, as people see the picture.
     pub fn size(&self) -> Option<(u32, u32)> {
         self.known_size().ok()
     }
@@ -62,34 +76,49 @@ impl<'a> Canvas<'a> {
     pub fn known_size(&self) -> Result<(u32, u32), String> {
         match self.pixels {
             Some(size) => Ok(size),
-            None => self
-                .header
-                .clone()
-                .map(|header| (header.width, header.height)),
+            None => self.header.clone().map(|header| header.size()),
         }
     }
 
-    /// Puts a drawing on top.
-    pub fn draw(&mut self, drawing: Arc<Drawing>) {
+    /// Puts a drawing on top, that of the step at this place in the chain.
+    pub fn draw(&mut self, step: usize, drawing: Arc<Drawing>) {
         let (width, height) = self.size().unwrap_or_default();
         if !drawing.is_empty_on(width, height) {
-            self.drawings.push(drawing);
+            self.drawings.push((step, drawing));
         }
     }
 
-    /// The picture as pixels, with everything drawn so far.
+    /// The places of the steps whose drawings lie on the picture as it is now.
+    pub fn drawn_by(&self) -> Vec<usize> {
+        self.drawings.iter().map(|(step, _)| *step).collect()
+    }
+
+    /// The camera's own bytes.
+    pub fn source(&self) -> &Bytes {
+        self.source
+    }
+
+    /// Whether nobody tried to decode the camera's picture in vain.
+    pub fn is_decodable(&self) -> bool {
+        self.undecodable.is_none()
+    }
+
+    /// Whether the picture is a transform's.
+    pub fn is_transformed(&self) -> bool {
+        self.transformed_by.is_some()
+    }
+
+    /// The picture as pixels, upright, with everything drawn so far.
     ///
     /// # Errors
     /// The JPEG can't be decoded.
     pub fn image(&mut self) -> Result<ImageRef<'_>, String> {
         let (width, height) = self.known_size()?;
         if self.pixels.is_none() {
-            let header = self.header.as_ref().map_err(Clone::clone)?;
-            codec::decode(self.source, header, &mut self.rgb)
-                .map_err(|why| format!("the camera's picture {why}"))?;
+            self.decode()?;
             self.pixels = Some((width, height));
         }
-        for drawing in &self.drawings[self.blended..] {
+        for (_, drawing) in &self.drawings[self.blended..] {
             drawing.blend_over(&mut self.rgb, width, height);
         }
         self.blended = self.drawings.len();
@@ -98,6 +127,24 @@ impl<'a> Canvas<'a> {
             height,
             rgb: &self.rgb,
         })
+    }
+
+    fn decode(&mut self) -> Result<(), String> {
+        if let Some(why) = &self.undecodable {
+            return Err(why.clone());
+        }
+        let header = self.header.as_ref().map_err(Clone::clone)?;
+        let decoded = codec::decode(self.source, header, &mut self.splicer, &mut self.rgb);
+        if let Err(why) = decoded {
+            let why = format!("the camera's picture {why}");
+            self.undecodable = Some(why.clone());
+            return Err(why);
+        }
+        if !header.orientation.is_upright() {
+            let stored = (header.width, header.height);
+            self.rgb = header.orientation.show::<3>(&self.rgb, stored);
+        }
+        Ok(())
     }
 
     /// Takes a transform's picture instead.
@@ -126,11 +173,10 @@ impl<'a> Canvas<'a> {
     pub fn finish(
         &mut self,
         (path, reason): (Path, String),
-        splicer: &mut Splicer,
     ) -> Result<(Bytes, Path, String), String> {
         match path {
             Path::Passthrough => Ok((self.source.clone(), path, reason)),
-            Path::Splice => match self.splice(splicer) {
+            Path::Splice => match self.splice() {
                 Ok(jpeg) => Ok((jpeg, path, reason)),
                 Err(why) => {
                     let reason = format!("{reason}, but {why}");
@@ -141,36 +187,30 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    fn splice(&self, splicer: &mut Splicer) -> Result<Bytes, String> {
-        let header = self.header.as_ref().map_err(Clone::clone)?;
-        if header.components == 1 && !self.drawings.iter().all(|drawing| drawing.is_grey()) {
+    fn splice(&mut self) -> Result<Bytes, String> {
+        let header = *self.header.as_ref().map_err(Clone::clone)?;
+        let drawings = self.drawings.iter().map(|(_, drawing)| drawing);
+        if header.components == 1 && !drawings.clone().all(|drawing| drawing.is_grey()) {
             return Err("the camera's picture is grey and the drawing is not".to_owned());
         }
-        let (width, height) = (header.width, header.height);
-        let covered = self
-            .drawings
-            .iter()
-            .map(|drawing| drawing.area_on(width, height));
+        let (width, height) = header.size();
+        let covered = drawings.map(|drawing| drawing.area_on(width, height));
         if covered.sum::<u64>() * LARGE_SHARE > u64::from(width) * u64::from(height) {
             return Err("the drawings cover more than a quarter of it".to_owned());
         }
         if self.prepared_bytes() > PREPARED_BYTES {
             return Err("the drawings touch too many of its blocks".to_owned());
         }
-        let drawings: Vec<_> = self
-            .drawings
-            .iter()
-            .map(|drawing| drawing.for_jpeg())
-            .collect();
-        let mut jpeg = Vec::new();
-        let spliced = catch(|| splicer.splice(self.source, &drawings, &mut jpeg));
-        let spliced = spliced.map_err(|panicked| {
-            // It may have left its memory half changed.
-            *splicer = Splicer::new();
-            format!("drawing on its blocks panicked: {panicked}")
-        })?;
-        spliced.map_err(|error| error.to_string())?;
-        Ok(jpeg.into())
+        let drawings = self.drawings.iter().map(|(_, drawing)| drawing);
+        if header.orientation.is_upright() {
+            let drawings: Vec<_> = drawings.map(|drawing| drawing.for_jpeg()).collect();
+            return splice_all(self.source, &mut self.splicer, &drawings);
+        }
+        let stored = (header.width, header.height);
+        let turned = |drawing: &Arc<Drawing>| drawing.for_turned_jpeg(header.orientation, stored);
+        let drawings: Vec<_> = drawings.map(turned).collect();
+        let drawings: Vec<_> = drawings.iter().collect();
+        splice_all(self.source, &mut self.splicer, &drawings)
     }
 
     /// About the memory that splicing keeps for the drawings, in bytes.
@@ -178,7 +218,7 @@ impl<'a> Canvas<'a> {
         let (width, height) = self.size().unwrap_or_default();
         let drawings = self.drawings.iter();
         drawings
-            .map(|drawing| drawing.prepared_bytes(width, height))
+            .map(|(_, drawing)| drawing.prepared_bytes(width, height))
             .sum()
     }
 
@@ -189,11 +229,30 @@ impl<'a> Canvas<'a> {
         codec::encode(&self.rgb, size, self.quality, header, self.source)
     }
 
-    /// Gives the memory back; it is as long as the pixels were, and empty if there were none.
-    pub fn into_spare(mut self) -> Vec<u8> {
+    /// Gives the memory back.
+    pub fn into_kept(mut self) -> Kept {
         if self.pixels.is_none() {
             self.rgb.clear();
         }
-        self.rgb
+        Kept {
+            rgb: self.rgb,
+            splicer: self.splicer,
+        }
     }
+}
+
+fn splice_all(
+    source: &Bytes,
+    splicer: &mut Splicer,
+    drawings: &[&jpeg_splice::Drawing],
+) -> Result<Bytes, String> {
+    let mut jpeg = Vec::new();
+    let spliced = catch(|| splicer.splice(source, drawings, &mut jpeg));
+    let spliced = spliced.map_err(|panicked| {
+        // It may have left its memory half changed.
+        *splicer = Splicer::new();
+        format!("drawing on its blocks panicked: {panicked}")
+    })?;
+    spliced.map_err(|error| error.to_string())?;
+    Ok(jpeg.into())
 }

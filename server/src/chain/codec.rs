@@ -1,10 +1,12 @@
 //! JPEG to RGB and back, for frames that can't be had cheaper.
 //!
-//! Decoding takes strangers' bytes, so it is done by `zune-jpeg`, which is fuzzed and widely used;
-//! encoding takes our own pixels, so it may be done by the fastest (`libjpeg-turbo-rs`). `docs` in the
-//! README has the numbers of both.
+//! Decoding takes strangers' bytes, so it is done by `zune-jpeg`, which is fuzzed and widely used. That one shows some
+//! pictures wrong without an error: those in several scans, those whose chroma is finer than luma, and damaged ones. So
+//! what it gets is verified first, and the rest goes to the decoder in [`crate::jpeg::decoder`], which is slower. Encoding
+//! takes our own pixels, so it may be done by the fastest (`libjpeg-turbo-rs`). `docs` in the README has the numbers.
 
 use bytes::Bytes;
+use jpeg_splice::Splicer;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
@@ -12,15 +14,20 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::filter::limits::{PICTURE_PIXELS, SIDE};
-use crate::jpeg::{Header, Segments, marker};
+use crate::jpeg::{Header, Segments, decoder, exif, marker};
 use crate::panics::catch;
 
-/// Decodes `jpeg`, whose header is `header`, to 8-bit RGB: width × height × 3 bytes, rows from top to
-/// bottom, in `rgb`, whose memory is used again.
+/// Decodes `jpeg`, whose header is `header`, to 8-bit RGB as it is stored: width × height × 3 bytes, rows from top to
+/// bottom, in `rgb`, whose memory is used again. `splicer` keeps the tables for verifying it.
 ///
 /// # Errors
 /// A text that says why the picture can't be decoded.
-pub fn decode(jpeg: &[u8], header: &Header, rgb: &mut Vec<u8>) -> Result<(), String> {
+pub fn decode(
+    jpeg: &[u8],
+    header: &Header,
+    splicer: &mut Splicer,
+    rgb: &mut Vec<u8>,
+) -> Result<(), String> {
     let (width, height) = (header.width, header.height);
     let pixels = u64::from(width) * u64::from(height);
     if width > SIDE || height > SIDE || pixels > PICTURE_PIXELS {
@@ -28,19 +35,32 @@ pub fn decode(jpeg: &[u8], header: &Header, rgb: &mut Vec<u8>) -> Result<(), Str
             "is too large to be decoded: {width}×{height}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
         ));
     }
-    let decoded = catch(|| decode_checked(jpeg, (width, height), rgb));
-    decoded.unwrap_or_else(|panicked| {
-        Err(format!(
+    // A panic in it is as good as an error: the other decoder may do better.
+    let is_decoded = catch(|| {
+        let is_plain = header.first_is_finest && splicer.verify(jpeg).is_ok();
+        is_plain && decode_fast(jpeg, (width, height), rgb).is_ok()
+    });
+    let is_decoded = is_decoded.unwrap_or_else(|_| {
+        // It may have left its memory half changed.
+        *splicer = Splicer::new();
+        false
+    });
+    if is_decoded {
+        return Ok(());
+    }
+    let decoded = catch(|| decoder::decode(jpeg, rgb));
+    match decoded {
+        Ok(Ok(size)) if size == (width, height) => Ok(()),
+        Ok(Ok(_)) => Err("can't be decoded: it has more than one frame header".to_owned()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(panicked) => Err(format!(
             "can't be decoded: the decoder panicked: {panicked}"
-        ))
-    })
+        )),
+    }
 }
 
-fn decode_checked(
-    jpeg: &[u8],
-    (width, height): (u32, u32),
-    rgb: &mut Vec<u8>,
-) -> Result<(), String> {
+/// Decodes what [`Splicer::verify`] has found whole.
+fn decode_fast(jpeg: &[u8], (width, height): (u32, u32), rgb: &mut Vec<u8>) -> Result<(), String> {
     let options = DecoderOptions::default()
         .set_max_width(SIDE as usize)
         .set_max_height(SIDE as usize)
@@ -48,18 +68,16 @@ fn decode_checked(
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
     decoder
         .decode_headers()
-        .map_err(|error| format!("can't be decoded: {error}"))?;
+        .map_err(|error| error.to_string())?;
     // The buffer's size comes from our own reading of the header; the decoder's must agree.
     if decoder.dimensions() != Some((width as usize, height as usize)) {
-        return Err("can't be decoded: it has more than one frame header".to_owned());
+        return Err("it has more than one frame header".to_owned());
     }
     rgb.resize(width as usize * height as usize * 3, 0);
-    decoder
-        .decode_into(rgb)
-        .map_err(|error| format!("can't be decoded: {error}"))
+    decoder.decode_into(rgb).map_err(|error| error.to_string())
 }
 
-/// Encodes 8-bit RGB (`width` × `height` × 3 bytes) as a baseline JPEG of `quality` (1 to 100) with the
+/// Encodes 8-bit RGB (`width` × `height` × 3 bytes, upright) as a baseline JPEG of `quality` (1 to 100) with the
 /// sampling and the metadata of `source`, the JPEG that the picture came from.
 ///
 /// # Errors
@@ -84,25 +102,34 @@ pub fn encode(
 }
 
 fn subsampling(header: &Header) -> Subsampling {
-    match header.sampling {
+    match header.orientation.turned_size(header.sampling) {
         (1, 1) => Subsampling::S444,
-        (2, 1) => Subsampling::S422,
-        (1, 2) => Subsampling::S440,
+        (2 | 3, 1) => Subsampling::S422,
+        (1, 2..) => Subsampling::S440,
         (4, 1) => Subsampling::S411,
         _ => Subsampling::S420,
     }
 }
 
-/// Puts the segments of `source` that still hold for a new coding of it (Exif with its orientation, the
-/// colour profile, comments) behind the header of `jpeg`.
+/// Puts the segments of `source` that still hold for a new coding of it (Exif, the colour profile, comments) behind the
+/// header of `jpeg`.
 fn with_metadata(jpeg: Vec<u8>, source: &[u8]) -> Vec<u8> {
-    let kept: Vec<&[u8]> = Segments::new(source)
-        .into_iter()
-        .flatten()
-        .map_while(Result::ok)
-        .filter(|segment| is_kept(segment.marker, segment.payload()))
-        .map(|segment| segment.bytes)
-        .collect();
+    let segments = Segments::new(source).into_iter().flatten();
+    let segments = segments.map_while(Result::ok);
+    let mut kept: Vec<u8> = Vec::new();
+    for segment in segments {
+        match (segment.marker, segment.payload()) {
+            (marker::APP1, payload) if exif::is_exif(payload) => {
+                kept.extend(
+                    exif::for_new_picture(payload)
+                        .and_then(|new| app1(&new))
+                        .unwrap_or_default(),
+                );
+            }
+            (marker, payload) if is_kept(marker, payload) => kept.extend(segment.bytes),
+            _ => {}
+        }
+    }
     if kept.is_empty() {
         return jpeg;
     }
@@ -112,7 +139,13 @@ fn with_metadata(jpeg: Vec<u8>, source: &[u8]) -> Vec<u8> {
         _ => 2,
     };
     let (head, rest) = jpeg.split_at(start.min(jpeg.len()));
-    [head, &kept.concat(), rest].concat()
+    [head, &kept, rest].concat()
+}
+
+/// A segment; `None` if the payload is too long for one.
+fn app1(payload: &[u8]) -> Option<Vec<u8>> {
+    let length = u16::try_from(payload.len() + 2).ok()?;
+    Some([&[0xff, marker::APP1], &length.to_be_bytes()[..], payload].concat())
 }
 
 fn is_kept(marker: u8, payload: &[u8]) -> bool {

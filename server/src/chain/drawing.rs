@@ -1,8 +1,12 @@
 //! An overlay's layers, and how they are drawn on pixels.
 
+use std::sync::Mutex;
+
 use jpeg_splice::Layer;
 
 use crate::filter::contract;
+use crate::jpeg::Orientation;
+use crate::sync::IgnorePoison;
 
 /// The side of the usual MCU in pixels (T.81, A.2.4, with 4:2:0 sampling).
 const TILE: i64 = 16;
@@ -15,6 +19,16 @@ const TILE_BYTES: u64 = 12 * 1_000;
 pub struct Drawing {
     layers: jpeg_splice::Drawing,
     is_grey: bool,
+    /// The same for a picture that is stored turned, kept while the camera's pictures are.
+    turned: Mutex<Option<Turned>>,
+}
+
+#[derive(Debug)]
+struct Turned {
+    orientation: Orientation,
+    /// The picture's size.
+    stored: (u32, u32),
+    layers: jpeg_splice::Drawing,
 }
 
 impl Default for Drawing {
@@ -43,12 +57,38 @@ impl Drawing {
             is_grey: layers.iter().all(is_grey),
             layers: jpeg_splice::Drawing::new(layers)
                 .expect("the filter host has checked the layers' sizes"),
+            turned: Mutex::default(),
         }
     }
 
-    /// The same, to be drawn on a JPEG.
+    /// The same, to be drawn on an upright JPEG.
     pub fn for_jpeg(&self) -> &jpeg_splice::Drawing {
         &self.layers
+    }
+
+    /// The same, to be drawn on a JPEG of the size `stored` that is shown turned. It is the same drawing from frame to
+    /// frame.
+    pub fn for_turned_jpeg(
+        &self,
+        orientation: Orientation,
+        stored: (u32, u32),
+    ) -> jpeg_splice::Drawing {
+        let mut turned = self.turned.lock().ignore_poison();
+        let fits = |it: &&Turned| (it.orientation, it.stored) == (orientation, stored);
+        if let Some(kept) = turned.as_ref().filter(fits) {
+            return kept.layers.clone();
+        }
+        let layers = self.layers.layers().iter();
+        let layers = layers.map(|layer| turn(layer, orientation, stored));
+        let layers =
+            jpeg_splice::Drawing::new(layers.collect()).expect("turned layers have as many pixels");
+        let new = Turned {
+            orientation,
+            stored,
+            layers: layers.clone(),
+        };
+        *turned = Some(new);
+        layers
     }
 
     /// Whether it has no colours.
@@ -89,6 +129,27 @@ impl Drawing {
                 blend(layer, &part, rgb, width);
             }
         }
+    }
+}
+
+/// The layer on the stored picture.
+fn turn(layer: &Layer, orientation: Orientation, stored: (u32, u32)) -> Layer {
+    let corner = (i64::from(layer.x), i64::from(layer.y));
+    let shown = (layer.width, layer.height);
+    let (x, y) = orientation.stored_corner(
+        corner,
+        (shown.0.into(), shown.1.into()),
+        (stored.0.into(), stored.1.into()),
+    );
+    let (width, height) = orientation.turned_size(shown);
+    // What lies so far outside stays outside.
+    let near = |at: i64| at.clamp(i32::MIN.into(), i32::MAX.into()) as i32;
+    Layer {
+        x: near(x),
+        y: near(y),
+        width,
+        height,
+        rgba: orientation.store::<4>(&layer.rgba, shown),
     }
 }
 
@@ -212,6 +273,49 @@ mod tests {
         let columns = (0..120).map(|x| layer(16 * x, 0, 1, 1080, RED));
         assert_eq!(bytes(columns.collect()), 120 * 68);
         assert_eq!(bytes(vec![layer(2000, 0, 5, 5, RED)]), 0);
+    }
+
+    #[test]
+    fn a_turned_drawing_covers_what_is_shown_under_it() {
+        // Each pixel of a layer has a colour of its own, and hangs over each edge once.
+        for (x, y) in [(-2, 5), (3, -1), (37, 9), (11, 27), (6, 7)] {
+            let pixels = (0..5 * 4u8).flat_map(|at| [at, 100 + at, 200 - at, 255]);
+            let layer = contract::Layer {
+                x,
+                y,
+                width: 5,
+                height: 4,
+                rgba: pixels.collect(),
+            };
+            let drawing = Drawing::new(vec![layer]);
+            let mut shown = vec![0; 40 * 30 * 3];
+            drawing.blend_over(&mut shown, 40, 30);
+            for orientation in (1..=8).filter_map(Orientation::new) {
+                let size = orientation.turned_size((40, 30));
+                let layers = drawing.for_turned_jpeg(orientation, size).layers().to_vec();
+                let mut stored = vec![0; 40 * 30 * 3];
+                for layer in &layers {
+                    let part = Part::of(layer, size.0, size.1).unwrap();
+                    blend(layer, &part, &mut stored, size.0);
+                }
+                let turned = orientation.show::<3>(&stored, size);
+                assert!(turned == shown, "{orientation:?} at {x}, {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_turned_drawing_is_made_once_for_a_picture() {
+        let drawing = Drawing::new(vec![layer(i32::MIN, i32::MAX, 2, 2, [255; 4])]);
+        let turned = |value, size| {
+            let orientation = Orientation::new(value).unwrap();
+            let turned = drawing.for_turned_jpeg(orientation, size);
+            turned.layers().as_ptr()
+        };
+        let first = turned(6, (40, 30));
+        assert_eq!(turned(6, (40, 30)), first);
+        let second = turned(8, (40, 30));
+        assert_eq!(turned(8, (40, 30)), second);
     }
 
     #[test]

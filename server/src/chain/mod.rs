@@ -36,7 +36,7 @@ use crate::clock::Clock;
 use crate::filter::contract::FrameInfo;
 use crate::filter::{Active, Engine, Kind};
 use crate::variables::Variables;
-use canvas::Canvas;
+use canvas::{Canvas, Kept};
 use plan::plan;
 use step::Outcome;
 use usage::Usage;
@@ -74,11 +74,9 @@ pub struct Chain {
     engine: Engine,
     /// Texts that filters may show.
     variables: Variables,
-    /// The picture's memory, used again for the next.
-    spare: Vec<u8>,
-    spare_usage: Usage,
-    /// Keeps what drawing on the camera's JPEGs needs.
-    splicer: Splicer,
+    /// The picture's memory, used again for the next, and what drawing on the camera's JPEGs needs.
+    kept: Kept,
+    rgb_usage: Usage,
     splicer_usage: Usage,
 }
 
@@ -100,9 +98,8 @@ impl Chain {
             time_zone,
             engine: engine.clone(),
             variables,
-            spare: Vec::new(),
-            spare_usage: Usage::default(),
-            splicer: Splicer::new(),
+            kept: Kept::default(),
+            rgb_usage: Usage::default(),
             splicer_usage: Usage::default(),
         }
     }
@@ -122,43 +119,79 @@ impl Chain {
     /// # Errors
     /// The frame is to be dropped; a text that says why.
     pub fn process(&mut self, frame: &RawFrame) -> Result<FilteredFrame, String> {
-        let spare = std::mem::take(&mut self.spare);
-        let mut canvas = Canvas::new(&frame.jpeg, spare, self.quality);
-        let result = self.run_steps(frame, &mut canvas).and_then(|()| {
-            let plan = plan(canvas.demand(!self.steps.iter().any(Step::is_on)));
-            let (jpeg, path, reason) = canvas.finish(plan, &mut self.splicer)?;
-            Ok(FilteredFrame {
-                jpeg,
-                size: canvas.size(),
-                path,
-                reason,
-            })
-        });
+        let now = self.clock.now();
+        let kept = std::mem::take(&mut self.kept);
+        let mut canvas = Canvas::new(&frame.jpeg, kept, self.quality);
+        let steps = self.run_steps(frame, &mut canvas, now);
+        let result = steps.and_then(|()| self.finish(&mut canvas, now));
         let path = result.as_ref().map(|frame| frame.path);
         let prepared = match path {
             Ok(Path::Splice) => canvas.prepared_bytes(),
             _ => 0,
         };
-        self.spare = canvas.into_spare();
+        self.kept = canvas.into_kept();
         self.give_back(prepared);
         result
     }
 
+    fn finish(
+        &mut self,
+        canvas: &mut Canvas<'_>,
+        now: std::time::Instant,
+    ) -> Result<FilteredFrame, String> {
+        let plan = plan(canvas.demand(!self.steps.iter().any(Step::is_on)));
+        let (jpeg, path, reason) = match canvas.finish(plan) {
+            Ok(finished) => {
+                if canvas.is_decodable() {
+                    self.steps.iter_mut().for_each(Step::picture_worked);
+                }
+                finished
+            }
+            Err(why) if canvas.is_transformed() => return Err(why),
+            Err(why) => self.pass_undrawn(canvas, &why, now)?,
+        };
+        Ok(FilteredFrame {
+            jpeg,
+            size: canvas.size(),
+            path,
+            reason,
+        })
+    }
+
+    /// Lets the camera's picture pass without what was to be drawn on it, if all steps allow that.
+    fn pass_undrawn(
+        &mut self,
+        canvas: &Canvas<'_>,
+        why: &str,
+        now: std::time::Instant,
+    ) -> Result<(Bytes, Path, String), String> {
+        for step in canvas.drawn_by() {
+            self.steps[step].picture_failed(why, now)?;
+        }
+        let reason = format!("{why}; it passes without what was to be drawn");
+        Ok((canvas.source().clone(), Path::Passthrough, reason))
+    }
+
     /// Gives back what earlier frames took and the latest don't need. `prepared` is what splicing keeps for this one.
     fn give_back(&mut self, prepared: u64) {
-        if let Some(needed) = self.spare_usage.note(self.spare.len() as u64) {
-            self.spare.shrink_to(needed as usize);
+        if let Some(needed) = self.rgb_usage.note(self.kept.rgb.len() as u64) {
+            self.kept.rgb.shrink_to(needed as usize);
         }
         if self.splicer_usage.note(prepared).is_some() {
-            self.splicer = Splicer::new();
+            self.kept.splicer = Splicer::new();
         }
     }
 
-    fn run_steps(&mut self, frame: &RawFrame, canvas: &mut Canvas<'_>) -> Result<(), String> {
-        let now = self.clock.now();
+    fn run_steps(
+        &mut self,
+        frame: &RawFrame,
+        canvas: &mut Canvas<'_>,
+        now: std::time::Instant,
+    ) -> Result<(), String> {
         let variables = self.variables.snapshot();
         let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
-        for step in self.steps.iter_mut().filter(|step| step.is_on()) {
+        let steps = self.steps.iter_mut().enumerate();
+        for (place, step) in steps.filter(|(_, step)| step.is_on()) {
             let (width, height) = canvas.known_size()?;
             let info = FrameInfo {
                 sequence: frame.sequence,
@@ -172,7 +205,7 @@ impl Chain {
                 step.failure()
             } else {
                 match step.kind() {
-                    Kind::Overlay => draw(step, &info, canvas, now),
+                    Kind::Overlay => draw((place, &mut *step), &info, canvas, now),
                     Kind::Transform => apply(step, &info, canvas, now)?,
                 }
             };
@@ -195,14 +228,14 @@ impl Chain {
 }
 
 fn draw(
-    step: &mut Step,
+    (place, step): (usize, &mut Step),
     info: &FrameInfo,
     canvas: &mut Canvas<'_>,
     now: std::time::Instant,
 ) -> Outcome<()> {
     match step.draw(info, now) {
         Outcome::Done(drawing) => {
-            canvas.draw(drawing);
+            canvas.draw(place, drawing);
             Outcome::Done(())
         }
         Outcome::Bypassed => Outcome::Bypassed,
@@ -216,7 +249,14 @@ fn apply(
     canvas: &mut Canvas<'_>,
     now: std::time::Instant,
 ) -> Result<Outcome<()>, String> {
-    Ok(match step.apply(info, canvas.image()?, now) {
+    let image = match canvas.image() {
+        Ok(image) => image,
+        Err(why) => {
+            step.picture_failed(&why, now)?;
+            return Ok(Outcome::Bypassed);
+        }
+    };
+    Ok(match step.apply(info, image, now) {
         Outcome::Done(image) => {
             canvas.replace(image, step.name());
             Outcome::Done(())

@@ -31,6 +31,8 @@ pub struct Step {
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
+    /// The last picture could not be decoded for it, whatever the filter itself did.
+    is_undone: bool,
     stats: StepStats,
 }
 
@@ -128,6 +130,7 @@ impl Step {
             state,
             pause: FIRST_PAUSE,
             drawing: Arc::default(),
+            is_undone: false,
             stats: parts.stats,
         })
     }
@@ -199,6 +202,24 @@ impl Step {
         }
     }
 
+    /// Takes note that the picture can't be decoded for it, which is a failure of the step like others.
+    ///
+    /// # Errors
+    /// The frame is to be dropped; a text that says why.
+    pub fn picture_failed(&mut self, why: &str, now: Instant) -> Result<(), String> {
+        self.is_undone = true;
+        self.tell(why, now);
+        match self.config.on_error {
+            OnError::Bypass => Ok(()),
+            OnError::Drop => Err(format!("{why}, and `{}` is set to `drop`", self.name())),
+        }
+    }
+
+    /// Takes note that a picture was no obstacle.
+    pub fn picture_worked(&mut self) {
+        self.is_undone = false;
+    }
+
     /// Asks an overlay what to draw. The step must be ready.
     pub fn draw(&mut self, frame: &FrameInfo, now: Instant) -> Outcome<Arc<Drawing>> {
         let draw = |filter: &mut RunningFilter| {
@@ -249,7 +270,10 @@ impl Step {
         self.stats.called(start.elapsed());
         match result {
             Ok(result) => {
-                self.went_well(since, now);
+                // An overlay's drawing may come to nothing yet, as the last did.
+                if !self.is_undone {
+                    self.went_well(since, now);
+                }
                 Some(result)
             }
             Err(CallError::Refused(why)) => {

@@ -12,9 +12,10 @@ use cpu_time::ProcessTime;
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
-use crate::jpeg::{Header, check_size};
+use crate::files;
+use crate::jpeg::{Header, check_size, complete};
 use crate::secret::mask;
-use crate::source::files;
+use crate::source::FRAME_BYTES;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let pipeline = Pipeline::load(&args.config)?;
@@ -92,19 +93,20 @@ fn outputs(inputs: &[PathBuf], folder: Option<&Path>) -> Result<Vec<Option<PathB
 
 struct Input {
     path: PathBuf,
-    jpeg: Bytes,
+    /// The picture, or how it is broken.
+    jpeg: Result<Bytes, String>,
     modified: SystemTime,
 }
 
 /// All at once, so that reading takes no part in the measured time.
 fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     let read = |path: &PathBuf| {
-        let jpeg = files::read_jpeg(path)?;
+        let jpeg = files::read(path, FRAME_BYTES as u64).map_err(|error| error.to_string())?;
         // A file's time is the best guess at when its picture was taken.
         let modified = fs::metadata(path).and_then(|meta| meta.modified());
         Ok::<_, String>(Input {
             path: path.clone(),
-            jpeg: jpeg.into(),
+            jpeg: complete(jpeg.into()),
             modified: modified.map_err(|error| error.to_string())?,
         })
     };
@@ -120,15 +122,16 @@ fn one(
     (input, output): (&Input, Option<&Path>),
     totals: &mut Totals,
 ) -> Result<(), Failure> {
-    let frame = RawFrame {
-        jpeg: input.jpeg.clone(),
-        sequence: totals.frames,
-        captured_at: input.modified,
+    let process = |chain: &mut Chain, jpeg: Bytes| {
+        check_size(Header::parse(&jpeg)?.size(), most_pixels)?;
+        chain.process(&RawFrame {
+            jpeg,
+            sequence: totals.frames,
+            captured_at: input.modified,
+        })
     };
     let start = ProcessTime::try_now().map_err(|error| Failure::Run(error.to_string()))?;
-    let result = Header::parse(&frame.jpeg)
-        .and_then(|header| check_size((header.width, header.height), most_pixels))
-        .and_then(|()| chain.process(&frame));
+    let result = input.jpeg.clone().and_then(|jpeg| process(chain, jpeg));
     let spent = start
         .try_elapsed()
         .map_err(|error| Failure::Run(error.to_string()))?;

@@ -1,20 +1,25 @@
 //! Makes sure that a camera's picture is a whole JPEG.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::{Header, Segments, marker};
 
-/// `jpeg` itself if it is whole: from SOI with a frame header to EOI. Where Huffman tables were left out, as cameras on USB do
-/// (the abbreviated format of ITU-T T.81, B.5), the standard ones are put in; all else stays as it is.
+/// `jpeg` itself if it is whole: from SOI with a frame header to EOI. An SOI that comes twice is left out. Where Huffman tables
+/// were left out, as cameras on USB do (the abbreviated format of ITU-T T.81, B.5), the standard ones are put in; all else
+/// stays as it is.
 ///
 /// # Errors
 /// A text that says how it is broken, to stand behind a noun.
-pub fn complete(jpeg: Bytes) -> Result<Bytes, String> {
+pub fn complete(mut jpeg: Bytes) -> Result<Bytes, String> {
+    while jpeg.starts_with(&[0xff, marker::SOI, 0xff, marker::SOI]) {
+        jpeg.advance(2);
+    }
     Header::parse(&jpeg)?;
     let mut segments = Segments::new(&jpeg)?;
     let mut has_tables = false;
     for segment in &mut segments {
-        has_tables |= matches!(segment?.marker, marker::DHT | marker::DAC);
+        // Arithmetic coding has none.
+        has_tables |= matches!(segment?.marker, marker::DHT | marker::DAC | 0xc9..=0xcb);
     }
     let scan = segments.rest();
     if !has_end(scan) {
@@ -55,6 +60,16 @@ mod tests {
             let whole = jpeg(&[HEAD, TABLES, SCAN, END, rest]);
             assert_eq!(complete(whole.clone()), Ok(whole));
         }
+    }
+
+    #[test]
+    fn a_start_that_comes_twice_is_one() {
+        let whole = jpeg(&[HEAD, TABLES, SCAN, END]);
+        for starts in [&b"\xff\xd8"[..], b"\xff\xd8\xff\xd8"] {
+            assert_eq!(complete(jpeg(&[starts, &whole])), Ok(whole.clone()));
+        }
+        let later = jpeg(&[HEAD, b"\xff\xd8", TABLES, SCAN, END]);
+        assert!(complete(later).unwrap_err().contains("starts twice"));
     }
 
     #[test]

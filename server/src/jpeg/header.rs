@@ -1,11 +1,20 @@
 //! A JPEG's segments and its frame header (ITU-T T.81, B.1 and B.2.2).
 
+use super::exif;
+use super::orientation::Orientation;
+
 /// The second byte of the markers that matter here (T.81, table B.1).
 pub mod marker {
     /// Start of image.
     pub const SOI: u8 = 0xd8;
     /// End of image.
     pub const EOI: u8 = 0xd9;
+    /// Quantization tables.
+    pub const DQT: u8 = 0xdb;
+    /// The height, behind the first scan.
+    pub const DNL: u8 = 0xdc;
+    /// The restart interval.
+    pub const DRI: u8 = 0xdd;
     /// Huffman tables.
     pub const DHT: u8 = 0xc4;
     /// Conditions of arithmetic coding.
@@ -14,6 +23,8 @@ pub mod marker {
     pub const SOS: u8 = 0xda;
     /// Application segment 0 (JFIF).
     pub const APP0: u8 = 0xe0;
+    /// Application segment 1 (Exif).
+    pub const APP1: u8 = 0xe1;
     /// Application segment 2 (ICC profile).
     pub const APP2: u8 = 0xe2;
     /// Application segment 14 (Adobe's colour transform).
@@ -62,6 +73,11 @@ impl<'a> Segments<'a> {
     /// # Errors
     /// `jpeg` doesn't start with SOI.
     pub fn new(jpeg: &'a [u8]) -> Result<Self, String> {
+        let mut jpeg = jpeg;
+        // Some cameras send it twice.
+        while jpeg.starts_with(&[0xff, marker::SOI, 0xff, marker::SOI]) {
+            jpeg = &jpeg[2..];
+        }
         match jpeg {
             [0xff, marker::SOI, rest @ ..] => Ok(Self { rest, done: false }),
             [] => Err("is empty".to_owned()),
@@ -83,6 +99,7 @@ impl<'a> Segments<'a> {
                 // A marker may be preceded by any number of fill bytes.
                 [0xff, ..] => self.rest = rest,
                 [marker::SOS | marker::EOI, ..] => return Ok(None),
+                [marker::SOI, ..] => return Err("is damaged: it starts twice".to_owned()),
                 [marker, after @ ..] if marker::stands_alone(*marker) => self.rest = after,
                 [marker, high, low, ..] => {
                     let length = usize::from(u16::from_be_bytes([*high, *low]));
@@ -116,32 +133,54 @@ impl<'a> Iterator for Segments<'a> {
     }
 }
 
-/// What the frame header says.
+/// The parameters that the segments before the picture tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// Width in pixels, 1 to 65535.
+    /// Width in pixels as it is stored, 1 to 65535.
     pub width: u32,
-    /// Height in pixels, 1 to 65535.
+    /// Height in pixels as it is stored, 1 to 65535.
     pub height: u32,
+    /// The way in which the stored picture is turned when it is shown.
+    pub orientation: Orientation,
     /// The number of components: 1 grey, 3 colour, 4 CMYK.
     pub components: u8,
     /// How many luma samples there are for each chroma sample, across and down; 1 × 1 for grey.
     pub sampling: (u8, u8),
+    /// Whether no component has more samples than the first, as everywhere but in test pictures.
+    pub first_is_finest: bool,
 }
 
 impl Header {
-    /// Reads the first frame header.
+    /// Reads the first frame header, and the first Exif data.
     ///
     /// # Errors
     /// A text that says how `jpeg` is not a complete JPEG header.
     pub fn parse(jpeg: &[u8]) -> Result<Self, String> {
+        let mut header = None;
+        let mut orientation = None;
         for segment in Segments::new(jpeg)? {
-            let segment = segment?;
-            if marker::is_sof(segment.marker) {
-                return Self::from_sof(segment.payload());
+            match segment {
+                Ok(it) if marker::is_sof(it.marker) && header.is_none() => {
+                    header = Some(Self::from_sof(it.payload())?);
+                }
+                Ok(it) if it.marker == marker::APP1 && orientation.is_none() => {
+                    orientation = exif::orientation(it.payload());
+                }
+                Ok(_) => {}
+                // What stands behind the frame header is for who looks at all of it.
+                Err(_) if header.is_some() => break,
+                Err(why) => return Err(why),
             }
         }
-        Err("has no frame header (SOF) before its picture data".to_owned())
+        let mut header =
+            header.ok_or_else(|| "has no frame header (SOF) before its picture data".to_owned())?;
+        header.orientation = orientation.unwrap_or_default();
+        Ok(header)
+    }
+
+    /// Width and height in pixels as people see the picture.
+    pub fn size(&self) -> (u32, u32) {
+        self.orientation.turned_size((self.width, self.height))
     }
 
     fn from_sof(payload: &[u8]) -> Result<Self, String> {
@@ -152,11 +191,20 @@ impl Header {
             u16::from_be_bytes([*w1, *w0]),
             u16::from_be_bytes([*h1, *h0]),
         );
-        if width == 0 || height == 0 {
+        if width > 0 && height == 0 {
+            return Err(
+                "tells its height only behind the picture (DNL), so that nothing can show it"
+                    .to_owned(),
+            );
+        }
+        if width == 0 {
             return Err(format!("has a size of {width}×{height}"));
         }
         let factors = |component: &[u8]| (component[1] >> 4, component[1] & 15);
-        let mut components_read = rest.chunks_exact(3).map(factors);
+        let all = rest.chunks_exact(3).map(factors);
+        let first = all.clone().next().unwrap_or((1, 1));
+        let first_is_finest = all.clone().all(|(h, v)| h <= first.0 && v <= first.1);
+        let mut components_read = all;
         let sampling = match (components_read.next(), components_read.next()) {
             (Some((y_h, y_v)), Some((c_h, c_v))) => (ratio(y_h, c_h), ratio(y_v, c_v)),
             _ => (1, 1),
@@ -164,8 +212,10 @@ impl Header {
         Ok(Self {
             width: width.into(),
             height: height.into(),
+            orientation: Orientation::default(),
             components: *components,
             sampling,
+            first_is_finest,
         })
     }
 }
@@ -208,8 +258,10 @@ mod tests {
             Ok(Header {
                 width: 64,
                 height: 48,
+                orientation: Orientation::default(),
                 components: 3,
-                sampling: (2, 1)
+                sampling: (2, 1),
+                first_is_finest: true,
             })
         );
         let segments = Segments::new(HEAD).unwrap();
@@ -248,6 +300,11 @@ mod tests {
             (b"\xff\xd8\xff\xda", "no frame header"),
             (b"\xff\xd8\xff\xe0\x00\x01", "cut off"),
             (b"\xff\xd8zz", "damaged"),
+            (b"\xff\xd8\xff\xe0\x00\x02\xff\xd8", "starts twice"),
+            (
+                b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\x00\x00\x08\x01\x01\x11\x00",
+                "DNL",
+            ),
         ] {
             let error = Header::parse(bytes).unwrap_err();
             assert!(error.contains(why), "{error}");

@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Read, Seek};
 use bytes::Bytes;
 
 use super::marker;
+use super::mpo::Others;
 
 /// What came next in the file.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +38,9 @@ pub struct Scanner<R> {
     limit: usize,
     /// The last one broke off at another one's SOI, which is read already.
     is_inside: bool,
+    /// The pictures that belong to the last one, and the bytes read since its SOI.
+    others: Others,
+    since: u64,
 }
 
 impl<R: BufRead> Scanner<R> {
@@ -46,16 +50,39 @@ impl<R: BufRead> Scanner<R> {
             reader,
             limit,
             is_inside: false,
+            others: Others::default(),
+            since: 0,
         }
     }
 
-    /// Reads the next JPEG; bytes before its SOI are passed over.
+    /// Reads the next JPEG. Bytes before its SOI are passed over, and so are pictures that belong to the one before.
     ///
     /// # Errors
     /// Only what reading the file gives.
     pub fn next_jpeg(&mut self) -> io::Result<Scanned> {
-        if !std::mem::take(&mut self.is_inside) && !self.skip_to_soi()? {
-            return Ok(Scanned::End);
+        loop {
+            let scanned = self.next_of_all()?;
+            let Scanned::Jpeg(jpeg) = &scanned else {
+                self.others = Others::default();
+                return Ok(scanned);
+            };
+            let length = jpeg.len() as u64;
+            let start = self.since;
+            self.since += length;
+            if !self.others.has(start, length) {
+                self.others = Others::of(jpeg);
+                self.since = length;
+                return Ok(scanned);
+            }
+        }
+    }
+
+    fn next_of_all(&mut self) -> io::Result<Scanned> {
+        if !std::mem::take(&mut self.is_inside) {
+            let Some(passed) = self.skip_to_soi()? else {
+                return Ok(Scanned::End);
+            };
+            self.since += passed;
         }
         let mut scan = Scan {
             reader: &mut self.reader,
@@ -76,21 +103,25 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
-    fn skip_to_soi(&mut self) -> io::Result<bool> {
+    /// Reads up to and with the next SOI. Gives the bytes passed over before it; `None` at the end.
+    fn skip_to_soi(&mut self) -> io::Result<Option<u64>> {
         let mut before = 0;
+        let mut passed = 0;
         loop {
             let buffer = self.reader.fill_buf()?;
             if buffer.is_empty() {
-                return Ok(false);
+                return Ok(None);
             }
             for (index, &byte) in buffer.iter().enumerate() {
                 if before == 0xff && byte == marker::SOI {
                     self.reader.consume(index + 1);
-                    return Ok(true);
+                    // The FF was counted, if it was in the buffer before.
+                    return Ok(Some((passed + index as u64).saturating_sub(1)));
                 }
                 before = byte;
             }
             let length = buffer.len();
+            passed += length as u64;
             self.reader.consume(length);
         }
     }
@@ -103,6 +134,7 @@ impl<R: BufRead + Seek> Scanner<R> {
     /// What seeking gives.
     pub fn rewind(&mut self) -> io::Result<()> {
         self.is_inside = false;
+        self.others = Others::default();
         self.reader.rewind()
     }
 }
@@ -136,6 +168,11 @@ impl<R: BufRead> Scan<'_, R> {
                 marker::SOS => {
                     self.segment()?;
                     self.coded_data()?
+                }
+                // Some cameras send it twice.
+                marker::SOI if self.jpeg.len() == 4 => {
+                    self.jpeg.truncate(2);
+                    self.marker()?
                 }
                 marker::SOI => return Err(Fault::NextSoi),
                 alone if marker::stands_alone(alone) => self.marker()?,
@@ -245,7 +282,7 @@ mod tests {
     fn a_broken_one_does_not_take_the_next_along() {
         let cut_off = || Scanned::Broken("it is cut off");
         let jpeg = || Scanned::Jpeg(JPEG.to_vec());
-        for length in [2, 10, 16, 19, 22] {
+        for length in [10, 16, 19, 22] {
             let file = [&JPEG[..length], JPEG].concat();
             assert_eq!(all(&file, 1000), [cut_off(), jpeg()], "{length}");
         }
@@ -258,6 +295,50 @@ mod tests {
             ]
         );
         assert_eq!(all(&JPEG[..JPEG.len() - 1], 1000), [cut_off()]);
+    }
+
+    #[test]
+    fn a_start_that_comes_twice_is_one() {
+        let twice = [b"\xff\xd8\xff\xd8\xff\xd8", JPEG, b"\xff\xd8", JPEG].concat();
+        let jpeg = || Scanned::Jpeg(JPEG.to_vec());
+        assert_eq!(all(&twice, 1000), [jpeg(), jpeg()]);
+    }
+
+    /// A JPEG that tells of another of `length` bytes that starts `start` bytes behind its own SOI.
+    fn with_another(start: u32, length: u32) -> Vec<u8> {
+        let mut tiff =
+            b"MM\0\x2a\0\0\0\x08\0\x01\xb0\x02\0\x07\0\0\0\x20\0\0\0\x1a\0\0\0\0".to_vec();
+        // The TIFF header stands behind SOI, the marker, the length and "MPF".
+        let numbers = [0, 0, 0, 0, 0, length, start - 10, 0];
+        tiff.extend(numbers.map(u32::to_be_bytes).concat());
+        let length = (tiff.len() as u16 + 6).to_be_bytes();
+        [
+            b"\xff\xd8\xff\xe2",
+            &length[..],
+            b"MPF\0",
+            &tiff,
+            &JPEG[2..],
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn pictures_that_belong_to_the_one_before_are_passed_over() {
+        let length = with_another(20, 0).len() as u32;
+        let first = with_another(length + 3, JPEG.len() as u32 + 5);
+        let scanned = || Scanned::Jpeg(first.clone());
+        let jpeg = || Scanned::Jpeg(JPEG.to_vec());
+        let whole = [&first[..], b"\0\0\0", JPEG].concat();
+        assert_eq!(
+            all(&[&whole[..], &whole, JPEG].concat(), 1000),
+            [scanned(), scanned(), jpeg()]
+        );
+        // One that lies elsewhere, or is longer, is another frame.
+        let elsewhere = [&first[..], b"\0\0", JPEG].concat();
+        assert_eq!(all(&elsewhere, 1000), [scanned(), jpeg()]);
+        let short = with_another(length, JPEG.len() as u32 - 1);
+        let other = [&short[..], JPEG].concat();
+        assert_eq!(all(&other, 1000), [Scanned::Jpeg(short), jpeg()]);
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::{Camera, Capture, FRAME_BYTES, Source, SourceError};
 use crate::clock::Stop;
 use crate::config::FilesConfig;
 use crate::files;
-use crate::jpeg::{Header, Scanned, Scanner};
+use crate::jpeg::{Header, Scanned, Scanner, complete};
 
 /// A glob of JPEG files, or one `.mjpeg` file of JPEGs back to back.
 pub struct Files {
@@ -190,7 +190,7 @@ impl Recording for FileList {
         };
         self.next += 1;
         Ok(match read_jpeg(path) {
-            Ok(jpeg) => Item::Frame(jpeg.into()),
+            Ok(jpeg) => Item::Frame(jpeg),
             Err(why) => Item::Bad(format!("can't be used: {} {why}", path.display())),
         })
     }
@@ -201,14 +201,13 @@ impl Recording for FileList {
     }
 }
 
-/// Reads a file that must be one JPEG of at most [`FRAME_BYTES`].
+/// Reads a file that must be one whole JPEG of at most [`FRAME_BYTES`].
 ///
 /// # Errors
 /// A text to stand behind the file's name.
-pub fn read_jpeg(path: &Path) -> Result<Vec<u8>, String> {
+pub fn read_jpeg(path: &Path) -> Result<Bytes, String> {
     let jpeg = files::read(path, FRAME_BYTES as u64).map_err(|error| error.to_string())?;
-    Header::parse(&jpeg)?;
-    Ok(jpeg)
+    complete(jpeg.into())
 }
 
 struct MjpegFile {

@@ -81,9 +81,9 @@ pub struct Report {
     pub viewers: usize,
     /// How many other streams take its frames at the moment.
     pub sharers: usize,
-    /// The served picture's width in pixels.
+    /// The served picture's width in pixels, as people see it.
     pub width: Option<u32>,
-    /// The served picture's height in pixels.
+    /// The served picture's height in pixels, as people see it.
     pub height: Option<u32>,
     /// Frames per second from the camera.
     pub fps_in: f64,

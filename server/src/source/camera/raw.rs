@@ -186,7 +186,8 @@ mod tests {
         let header = Header::parse(&jpeg).unwrap();
         assert_eq!((header.width, header.height), (SIZE.width, SIZE.height));
         let mut rgb = Vec::new();
-        codec::decode(&jpeg, &header, &mut rgb).unwrap();
+        let mut splicer = jpeg_splice::Splicer::new();
+        codec::decode(&jpeg, &header, &mut splicer, &mut rgb).unwrap();
         for length in [0, 1, bytes.len() / 2, bytes.len() - stride - 10] {
             assert!(
                 encode(&bytes[..length], &layout, 95).is_err(),
