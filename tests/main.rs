@@ -16,9 +16,11 @@ mod hostile;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod limits;
+mod logins;
 mod metrics;
 mod mistakes;
 mod network_cameras;
+mod odd_cameras;
 mod page;
 mod reload;
 mod rtsp;
@@ -26,5 +28,6 @@ mod rtsp;
 mod secrets;
 mod serving;
 mod sources;
+mod time_zones;
 mod uploads;
 mod viewers;

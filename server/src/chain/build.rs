@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use jiff::tz::TimeZone;
-
 use super::check_limit::CheckLimit;
 use super::loader::Loader;
 use super::step::StepParts;
@@ -12,6 +10,7 @@ use super::{Chain, Placed, Rearrangement, Step, StepStatus};
 use crate::clock::Clock;
 use crate::config::{self, Diagnostic, Pipeline, StepConfig, StreamConfig};
 use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings};
+use crate::local_time;
 use crate::secret::mask_foreign;
 
 /// A chain that is ready to become another, or a new one.
@@ -59,7 +58,7 @@ pub fn build(
         Vec::new(),
         stream.quality,
         clock,
-        TimeZone::system(),
+        local_time::zone(),
         loader.variables().clone(),
     );
     chain.rearrange(planned.rearrangement);

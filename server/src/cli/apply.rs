@@ -13,11 +13,13 @@ use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
 use crate::jpeg::{Header, check_size};
+use crate::local_time::warn_of_unknown_zone;
 use crate::secret::mask;
 use crate::source::files;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let pipeline = Pipeline::load(&args.config)?;
+    warn_of_unknown_zone();
     let stream = pick(&pipeline, args.stream.as_deref())?;
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let runtime = start_runtime()?;

@@ -3,7 +3,7 @@
 //! Looking for FF D9 alone would cut at the end of a thumbnail inside a segment; so segments are stepped
 //! over by their length, and only coded data is searched (ITU-T T.81, B.1.1).
 
-use std::io::{self, BufRead, Read, Seek};
+use std::io::{self, BufRead, Read};
 
 use bytes::Bytes;
 
@@ -76,6 +76,11 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
+    /// Whether the next JPEG's SOI is read already, since it stands where the last one broke off.
+    pub fn is_inside(&self) -> bool {
+        self.is_inside
+    }
+
     fn skip_to_soi(&mut self) -> io::Result<bool> {
         let mut before = 0;
         loop {
@@ -93,17 +98,6 @@ impl<R: BufRead> Scanner<R> {
             let length = buffer.len();
             self.reader.consume(length);
         }
-    }
-}
-
-impl<R: BufRead + Seek> Scanner<R> {
-    /// Goes back to the start of the file.
-    ///
-    /// # Errors
-    /// What seeking gives.
-    pub fn rewind(&mut self) -> io::Result<()> {
-        self.is_inside = false;
-        self.reader.rewind()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -292,7 +291,7 @@ impl Workshop {
             Vec::new(),
             config.quality,
             self.clock.clone(),
-            TimeZone::system(),
+            crate::local_time::zone(),
             self.variables().clone(),
         );
         if let Some(planned) = planned {

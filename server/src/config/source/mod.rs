@@ -55,7 +55,8 @@ pub enum DriverConfig {
 /// A recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilesConfig {
-    /// A glob of JPEG files, or one `.mjpeg` file; relative to the pipeline file's folder.
+    /// A folder of JPEG files, a glob or a numbered pattern (`img%04d.jpg`) of them, or one `.mjpeg` file; relative to the
+    /// pipeline file's folder.
     pub path: String,
     /// Frames per second, 0.01 to 240. Default 10.
     pub fps: f64,

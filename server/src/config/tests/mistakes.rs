@@ -303,7 +303,7 @@ fn wrong_sources() {
         (
             "streams: {a: {source: {driver: files}}}\n",
             &[
-                "1:32+5 the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, or one `.mjpeg` file",
+                "1:32+5 the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, a folder of them, or one `.mjpeg` file",
             ],
         ),
         (
