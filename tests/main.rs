@@ -22,11 +22,13 @@ mod mistakes;
 mod network_cameras;
 mod odd_cameras;
 mod page;
+mod recordings;
 mod reload;
 mod rtsp;
 #[cfg(unix)]
 mod secrets;
 mod serving;
+mod snapshots;
 mod sources;
 mod time_zones;
 mod uploads;

@@ -51,7 +51,7 @@ fn a_zone_that_is_not_known_is_told_of() {
     let checked = check.env("TZ", "Europe/Berln").output().unwrap();
     assert!(stderr(&checked).contains(words), "{}", stderr(&checked));
     let checked = check.env("TZ", "Europe/Berlin").output().unwrap();
-    assert_eq!(stderr(&checked), "");
+    assert!(!stderr(&checked).contains("time zone"));
     let server = crate::support::server::Server::start_with(folder, |command| {
         command.env("TZ", "Europe/Berln");
     });

@@ -368,6 +368,7 @@ fn rules(config: &StreamConfig) -> Rules {
             most_fps: config.source.most_fps(),
             stall_timeout: config.source.stall_timeout,
             max_pixels: config.source.max_pixels(),
+            warm_up: config.source.warm_up,
         },
     }
 }

@@ -43,7 +43,7 @@ impl FileList {
     /// The next file; none at the end. Those that came or went by `now` are seen.
     pub fn next(&mut self, now: Instant) -> Option<PathBuf> {
         match self.look_at {
-            Some(at) if now >= at => self.look(),
+            Some(at) if now >= at => self.look(now),
             Some(_) => {}
             None => self.look_at = Some(now + AGAIN),
         }
@@ -65,14 +65,13 @@ impl FileList {
         Ok(())
     }
 
-    fn look(&mut self) {
+    fn look(&mut self, now: Instant) {
         let start = Instant::now();
         // A moment without files is no end; if they stay away, the next start tells.
         if let Ok(paths) = find(&self.pattern) {
             self.paths = paths;
         }
-        let end = Instant::now();
-        self.look_at = Some(end + AGAIN.max((end - start) * SHARE));
+        self.look_at = Some(now + AGAIN.max(start.elapsed() * SHARE));
     }
 }
 
@@ -96,7 +95,8 @@ fn find(pattern: &Path) -> Result<Vec<PathBuf>, String> {
         let missing = "the folder has no JPEG files (`.jpg` or `.jpeg`)".to_owned();
         (in_folder(pattern, is_jpeg_name)?, missing)
     } else if let Some(numbered) = Numbered::of(pattern) {
-        let folder = pattern.parent().unwrap_or(Path::new("."));
+        let folder = pattern.parent().filter(|it| !it.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
         let missing = format!("no such file: none is called like `{}`", numbered.example());
         (in_folder(folder, |name| numbered.matches(name))?, missing)
     } else {

@@ -49,7 +49,10 @@ fn has_odd_login(text: &str) -> bool {
         // The login has ended before.
         return false;
     }
-    let (name, port) = authority.rsplit_once(':').unwrap_or((authority, "0"));
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, port)) if !authority.ends_with(']') => (name, port),
+        _ => (authority, "0"),
+    };
     let is_address = |text: &str| {
         let end = text.find(['/', '?', '#', ':']).unwrap_or(text.len());
         text[..end].parse::<std::net::Ipv4Addr>().is_ok() || text.starts_with('[')
@@ -123,6 +126,7 @@ mod tests {
             "http://me:p@ss@cam/a@b",
             "http://me:p%23ss@cam/",
             "http://[::1]:80/a@b",
+            "http://[::1]/a@b",
         ] {
             assert!(check_http_url(text).is_ok(), "{text}");
         }

@@ -209,12 +209,13 @@ impl Client {
             && let (Some(scheme), Some((user, password))) = (&mut self.scheme, &self.login)
         {
             let uri = &url[url::Position::BeforePath..url::Position::AfterQuery];
+            let body = body_of(scheme);
             let authorization = scheme.respond(&PasswordParams {
                 username: user,
                 password: password.expose(),
                 uri,
                 method: "GET",
-                body: body_of(scheme),
+                body,
             });
             let authorization = authorization.map_err(|why| {
                 self.error(format!("the camera's login can't be answered: {why}"))

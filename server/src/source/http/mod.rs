@@ -131,18 +131,22 @@ impl Camera for Answers {
                 }
             };
             let next = answer.parts.next();
+            let pictures = answer.parts.pictures();
             if stop.is_requested() {
                 return Ok(None);
             }
             match next {
                 Ok(Some(picture)) => return Ok(Some(capture(picture, stop))),
-                Ok(None) if answer.parts.pictures() == 1 => self.end_snapshot(),
+                Ok(None) if pictures == 1 => self.end_snapshot(),
                 Ok(None) => {
-                    let refusal = self.refuse("the camera ended its stream");
+                    let refusal = self.refuse(match self.is_snapshot_camera() && pictures == 0 {
+                        true => "the camera answered without a picture",
+                        false => "the camera ended its stream",
+                    });
                     return self.miss(refusal, stop).map(Some);
                 }
                 // Its picture has been taken.
-                Err(_) if self.is_snapshot_camera() && answer.parts.pictures() == 1 => {
+                Err(_) if self.is_snapshot_camera() && pictures == 1 => {
                     self.end_snapshot();
                 }
                 Err(error) => {
