@@ -17,6 +17,8 @@ use crate::source::SourceError;
 
 const CONNECTING: Duration = Duration::from_secs(5);
 const REDIRECTS: usize = 5;
+/// The most header lines of an answer; curl takes 5000.
+const HEADERS: usize = 500;
 
 /// Why there is no answer with pictures.
 #[derive(Debug)]
@@ -68,6 +70,7 @@ impl Client {
             .http1_allow_obsolete_multiline_headers_in_responses(true)
             .http1_allow_spaces_after_header_name_in_responses(true)
             .http1_ignore_invalid_headers_in_responses(true)
+            .http1_max_headers(HEADERS)
             .tls_danger_accept_invalid_certs(!config.verify_tls)
             .no_proxy()
             .build()
