@@ -47,7 +47,7 @@ fn digests_are_answered_however_they_are_asked_for() {
         (r#"digest realm="cam",nonce="abc",algorithm=Md5"#, false),
         (r#"Digest realm="cam", nonce="abc", qop="""#, false),
     ] {
-        let challenge: &str = Box::leak(format!("WWW-Authenticate: {challenge}\r\n").into());
+        let challenge: &str = format!("WWW-Authenticate: {challenge}\r\n").leak();
         lets_in(
             &camera(challenge, move |request| digest_is_right(request, has_qop)),
             "secret",

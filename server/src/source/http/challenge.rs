@@ -78,7 +78,7 @@ fn as_known(challenge: &Challenge) -> Result<ChallengeRef<'_>, String> {
     for (name, value) in &challenge.params {
         known
             .params
-            .push((name, ParamValue::try_from_escaped(value)?));
+            .push((name.as_str(), ParamValue::try_from_escaped(value)?));
     }
     Ok(known)
 }

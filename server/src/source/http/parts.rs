@@ -268,7 +268,10 @@ fn behind_headers(part: &[u8]) -> &[u8] {
     let ends = ends
         .iter()
         .filter_map(|end| memmem::find(part, end).map(|at| at + end.len()));
-    ends.min().map_or(&[], |end| &part[end..])
+    match ends.min() {
+        Some(end) => &part[end..],
+        None => &[],
+    }
 }
 
 /// The `Content-Length` among the lines right before a picture.
