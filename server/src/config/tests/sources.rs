@@ -111,7 +111,7 @@ fn every_driver_with_all_its_settings() {
 
 #[test]
 fn mistakes_are_told() {
-    let cases: [(&str, &[&str]); 13] = [
+    let cases: [(&str, &[&str]); 15] = [
         (
             "driver: camera, size: 640*480",
             &["`size`: expected a size such as `1280x720`, up to 16384 a side, found `640*480`"],
