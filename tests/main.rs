@@ -22,6 +22,7 @@ mod mistakes;
 mod network_cameras;
 mod odd_cameras;
 mod page;
+mod pending_changes;
 mod recordings;
 mod reload;
 mod rtsp;
