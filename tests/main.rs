@@ -16,17 +16,22 @@ mod hostile;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod limits;
+mod logins;
 mod metrics;
 mod mistakes;
 mod network_cameras;
+mod odd_cameras;
 mod page;
 mod pending_changes;
 mod pictures;
+mod recordings;
 mod reload;
 mod rtsp;
 #[cfg(unix)]
 mod secrets;
 mod serving;
+mod snapshots;
 mod sources;
+mod time_zones;
 mod uploads;
 mod viewers;

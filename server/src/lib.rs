@@ -17,6 +17,7 @@ pub mod filter;
 pub mod gpio;
 pub mod jpeg;
 pub mod live;
+pub mod local_time;
 mod log;
 mod panics;
 pub mod secret;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
-
 use super::check::Check;
 use super::loader::Loader;
 use super::step::StepParts;
@@ -11,6 +9,7 @@ use super::{Chain, Placed, Rearrangement, Step, StepStatus};
 use crate::clock::Clock;
 use crate::config::{self, Diagnostic, Pipeline, StepConfig, StreamConfig};
 use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings, Wanted};
+use crate::local_time;
 use crate::secret::mask_foreign;
 
 /// A chain that is ready to become another, or a new one.
@@ -58,7 +57,7 @@ pub fn build(
         Vec::new(),
         stream.quality,
         clock,
-        TimeZone::system(),
+        local_time::zone(),
         loader.variables().clone(),
     );
     chain.rearrange(planned.rearrangement);

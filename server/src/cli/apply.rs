@@ -14,11 +14,13 @@ use crate::chain::{self, Chain, RawFrame};
 use crate::config::{Pipeline, StreamConfig, hint};
 use crate::files;
 use crate::jpeg::{Header, check_size, complete};
+use crate::local_time::warn_of_unknown_zone;
 use crate::secret::mask;
 use crate::source::FRAME_BYTES;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let pipeline = Pipeline::load(&args.config)?;
+    warn_of_unknown_zone();
     let stream = pick(&pipeline, args.stream.as_deref())?;
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let runtime = start_runtime()?;

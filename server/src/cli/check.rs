@@ -8,9 +8,11 @@ use crate::clock::SystemClock;
 use crate::config::{Pipeline, Secret};
 use crate::filter::Wanted;
 use crate::live::{Plans, read_token, warn_of_short_token};
+use crate::local_time::warn_of_unknown_zone;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     let pipeline = Pipeline::load(file)?;
+    warn_of_unknown_zone();
     let runtime = start_runtime()?;
     let loader = start_loader(&runtime, common)?;
     loader.engine().budget().set_limit(pipeline.filters_memory);

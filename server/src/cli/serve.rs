@@ -16,6 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::{Diagnostic, Pipeline};
 use crate::gpio::{Gpio, PrivacyLamps};
 use crate::live::{self, Equip, Live, Workshop};
+use crate::local_time;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
 use crate::web::{self, App};
@@ -25,6 +26,7 @@ const CLOSING: Duration = Duration::from_millis(1500);
 
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     memory::limit();
+    local_time::warn_of_unknown_zone();
     let (pipeline, file) = load(args.config.as_deref())?;
     if let (Some(_), Some(first)) = (&args.source, pipeline.streams.first()) {
         tracing::info!(stream = first.name, "takes the source of the command line");

@@ -70,6 +70,16 @@ impl<'a> Fields<'a> {
         (!value.is_null()).then_some(value)
     }
 
+    /// Tells of `key` if it is written without a value, where that can't be meant.
+    pub fn refuse_nothing(&self, key: &str, errors: &mut Errors) {
+        let entry = self.node.entry(key).filter(|(_, value)| value.is_null());
+        if let Some((name, value)) = entry {
+            let found = value.describe();
+            let message = format!("`{key}`: expected a text, found {found}");
+            errors.add(name.span, message);
+        }
+    }
+
     /// Where `key` stands, with or without a value.
     pub fn key_span(&self, key: &str) -> Option<Span> {
         self.node.entry(key).map(|(name, _)| name.span)

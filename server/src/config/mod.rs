@@ -46,7 +46,7 @@ pub use settings_schema::SettingsSchema;
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, HttpConfig,
     Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size, SourceConfig,
-    parse_spec,
+    WarmUp, parse_spec,
 };
 pub use suggest::{hint, list, suggest};
 pub use web::{Embedding, WebConfig};

@@ -3,7 +3,7 @@
 //! Looking for FF D9 alone would cut at the end of a thumbnail inside a segment; so segments are stepped
 //! over by their length, and only coded data is searched (ITU-T T.81, B.1.1).
 
-use std::io::{self, BufRead, Read, Seek};
+use std::io::{self, BufRead, Read};
 
 use bytes::Bytes;
 
@@ -103,6 +103,11 @@ impl<R: BufRead> Scanner<R> {
         }
     }
 
+    /// Whether the next JPEG's SOI is read already, since it stands where the last one broke off.
+    pub fn is_inside(&self) -> bool {
+        self.is_inside
+    }
+
     /// Reads up to and with the next SOI. Gives the bytes passed over before it; `None` at the end.
     fn skip_to_soi(&mut self) -> io::Result<Option<u64>> {
         let mut before = 0;
@@ -124,18 +129,6 @@ impl<R: BufRead> Scanner<R> {
             passed += length as u64;
             self.reader.consume(length);
         }
-    }
-}
-
-impl<R: BufRead + Seek> Scanner<R> {
-    /// Goes back to the start of the file.
-    ///
-    /// # Errors
-    /// What seeking gives.
-    pub fn rewind(&mut self) -> io::Result<()> {
-        self.is_inside = false;
-        self.others = Others::default();
-        self.reader.rewind()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -331,7 +330,7 @@ impl Workshop {
             Vec::new(),
             config.quality,
             self.clock.clone(),
-            TimeZone::system(),
+            crate::local_time::zone(),
             self.variables().clone(),
         );
         if let Some(planned) = planned {
@@ -408,6 +407,7 @@ fn rules(config: &StreamConfig) -> Rules {
             most_fps: config.source.most_fps(),
             stall_timeout: config.source.stall_timeout,
             max_pixels: config.source.max_pixels(),
+            warm_up: config.source.warm_up,
         },
     }
 }

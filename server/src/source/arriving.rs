@@ -39,13 +39,8 @@ pub struct Jpegs<C> {
 impl<C: Chunks> Jpegs<C> {
     /// Reads from `chunks` until the order to stop.
     pub fn new(chunks: C, stop: &Stop) -> Self {
-        let arriving = Arriving {
-            chunks,
-            rest: Bytes::new(),
-            stop: stop.clone(),
-        };
         Self {
-            scanner: Scanner::new(BufReader::with_capacity(BUFFER, arriving), FRAME_BYTES),
+            scanner: Scanner::new(Arriving::buffered(chunks, stop), FRAME_BYTES),
         }
     }
 
@@ -60,10 +55,23 @@ impl<C: Chunks> Jpegs<C> {
     }
 }
 
-struct Arriving<C> {
+/// Chunks as one reader, which blocks until bytes are there.
+pub struct Arriving<C> {
     chunks: C,
     rest: Bytes,
     stop: Stop,
+}
+
+impl<C: Chunks> Arriving<C> {
+    /// Reads from `chunks` until the order to stop, which ends them.
+    pub fn buffered(chunks: C, stop: &Stop) -> BufReader<Self> {
+        let arriving = Self {
+            chunks,
+            rest: Bytes::new(),
+            stop: stop.clone(),
+        };
+        BufReader::with_capacity(BUFFER, arriving)
+    }
 }
 
 impl<C: Chunks> Read for Arriving<C> {

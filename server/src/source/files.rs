@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use bytes::Bytes;
 
+use super::file_list::{FileList, is_numbered};
 use super::pace::Pace;
 use super::{Camera, Capture, FRAME_BYTES, Source, SourceError};
 use crate::clock::Stop;
@@ -13,7 +15,7 @@ use crate::config::FilesConfig;
 use crate::files;
 use crate::jpeg::{Header, Scanned, Scanner, complete};
 
-/// A glob of JPEG files, or one `.mjpeg` file of JPEGs back to back.
+/// JPEG files, which a folder, a glob or a numbered pattern names, or one `.mjpeg` file of JPEGs back to back.
 pub struct Files {
     path: PathBuf,
     fps: f64,
@@ -47,7 +49,7 @@ pub fn check(folder: &Path, path: &str) -> Result<(), String> {
 /// A literal path as it is, or a pattern in which the folder's own name stands for itself.
 fn in_folder(folder: &Path, path: &str) -> PathBuf {
     let literal = folder.join(path);
-    if literal.exists() || Path::new(path).is_absolute() {
+    if literal.exists() || Path::new(path).is_absolute() || is_numbered(&literal) {
         return literal;
     }
     match folder.to_str() {
@@ -95,7 +97,8 @@ enum Item {
 }
 
 trait Recording {
-    fn next(&mut self) -> Result<Item, SourceError>;
+    /// What comes next at `now`.
+    fn next(&mut self, now: Instant) -> Result<Item, SourceError>;
     fn rewind(&mut self) -> Result<(), SourceError>;
 }
 
@@ -127,7 +130,7 @@ impl Camera for Player<'_> {
 impl Player<'_> {
     fn next(&mut self, stop: &Stop) -> Result<Option<Result<Bytes, String>>, SourceError> {
         while !stop.is_requested() {
-            match self.frames.next()? {
+            match self.frames.next(stop.clock().now())? {
                 Item::Frame(jpeg) => {
                     self.played += 1;
                     return Ok(Some(Ok(jpeg)));
@@ -150,54 +153,24 @@ impl Player<'_> {
     }
 }
 
-struct FileList {
-    paths: Vec<PathBuf>,
-    next: usize,
-}
-
-impl FileList {
-    fn find(pattern: &Path) -> Result<Self, SourceError> {
-        let error = |why: String| SourceError(format!("{}: {why}", pattern.display()));
-        let text = pattern
-            .to_str()
-            .ok_or_else(|| error("is not UTF-8".to_owned()))?;
-        if pattern.is_file() {
-            let paths = vec![pattern.to_owned()];
-            return Ok(Self { paths, next: 0 });
-        }
-        let found = glob::glob(text).map_err(|e| error(format!("is not a pattern: {e}")))?;
-        let mut paths = Vec::new();
-        for path in found {
-            match path {
-                // Folders; and pipes and devices, which may never answer.
-                Ok(path) if path.exists() && !path.is_file() => {}
-                Ok(path) => paths.push(path),
-                Err(unreadable) => tracing::warn!("{unreadable}; it is left out"),
+impl Recording for FileList {
+    fn next(&mut self, now: Instant) -> Result<Item, SourceError> {
+        while let Some(path) = FileList::next(self, now) {
+            match read_jpeg(&path) {
+                Ok(jpeg) => return Ok(Item::Frame(jpeg)),
+                // It has gone since it was found.
+                Err(_) if std::fs::exists(&path).is_ok_and(|is_there| !is_there) => {}
+                Err(why) => {
+                    let why = format!("can't be used: {} {why}", path.display());
+                    return Ok(Item::Bad(why));
+                }
             }
         }
-        if paths.is_empty() {
-            return Err(error("no such file".to_owned()));
-        }
-        alphanumeric_sort::sort_path_slice(&mut paths);
-        Ok(Self { paths, next: 0 })
-    }
-}
-
-impl Recording for FileList {
-    fn next(&mut self) -> Result<Item, SourceError> {
-        let Some(path) = self.paths.get(self.next) else {
-            return Ok(Item::End);
-        };
-        self.next += 1;
-        Ok(match read_jpeg(path) {
-            Ok(jpeg) => Item::Frame(jpeg),
-            Err(why) => Item::Bad(format!("can't be used: {} {why}", path.display())),
-        })
+        Ok(Item::End)
     }
 
     fn rewind(&mut self) -> Result<(), SourceError> {
-        self.next = 0;
-        Ok(())
+        Self::rewind(self)
     }
 }
 
@@ -234,7 +207,7 @@ impl MjpegFile {
 }
 
 impl Recording for MjpegFile {
-    fn next(&mut self) -> Result<Item, SourceError> {
+    fn next(&mut self, _now: Instant) -> Result<Item, SourceError> {
         let scanned = self.scanner.next_jpeg().map_err(|e| self.error(&e))?;
         self.number += 1;
         let bad = |why: &str| {
@@ -251,8 +224,9 @@ impl Recording for MjpegFile {
         })
     }
 
+    /// Another file may have come into its place.
     fn rewind(&mut self) -> Result<(), SourceError> {
-        self.number = 0;
-        self.scanner.rewind().map_err(|e| self.error(&e))
+        *self = Self::open(&self.path)?;
+        Ok(())
     }
 }

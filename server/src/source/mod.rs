@@ -5,6 +5,7 @@ pub mod camera;
 mod complaints;
 pub mod demo;
 mod exec;
+mod file_list;
 pub mod files;
 mod http;
 mod pace;

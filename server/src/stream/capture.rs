@@ -11,6 +11,7 @@ use super::watchdog::Watchdog;
 use crate::backoff::Backoff;
 use crate::chain::RawFrame;
 use crate::clock::Stop;
+use crate::config::WarmUp;
 use crate::jpeg::{check_size, complete};
 use crate::log::shorten;
 use crate::panics::catch;
@@ -37,6 +38,8 @@ pub struct CaptureRules {
     pub stall_timeout: Duration,
     /// The most pixels of a picture; larger ones are left out.
     pub max_pixels: u64,
+    /// What is left out after it was opened.
+    pub warm_up: WarmUp,
 }
 
 impl CaptureRules {
@@ -138,6 +141,7 @@ impl Capturing<'_> {
         reel: &mut Reel,
     ) -> Result<End, SourceError> {
         let mut ceiling = Ceiling::new(self.rules.most_fps);
+        let mut start = Start::default();
         loop {
             let capture = camera.next_frame(stop)?;
             if stop.is_requested() {
@@ -151,6 +155,10 @@ impl Capturing<'_> {
                 return Ok(End::Over);
             };
             let is_broken = matches!(picture, Picture::Coded(Err(_)));
+            if !is_broken && start.is_left_out(self.rules.warm_up, self.now()) {
+                feed();
+                continue;
+            }
             if !is_broken && !ceiling.admits(self.now()) {
                 // As good as the last one, for all that is known.
                 if reel.is_whole {
@@ -198,6 +206,28 @@ impl Capturing<'_> {
         let is_hopeless = reel.hopeless_at.is_some_and(|at| at <= self.now());
         if is_hopeless && reel.frames == 0 {
             self.fail(&reel.stalled(self.rules.patience()));
+        }
+    }
+}
+
+/// A camera's first pictures, which may be left out.
+#[derive(Default)]
+struct Start {
+    since: Option<Instant>,
+    frames: u32,
+}
+
+impl Start {
+    /// Whether the picture that came at `now` still belongs to the warm-up.
+    fn is_left_out(&mut self, warm_up: WarmUp, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        match warm_up {
+            WarmUp::Time(time) => now.saturating_duration_since(since) < time,
+            WarmUp::Frames(frames) => {
+                let is_left_out = self.frames < frames;
+                self.frames += u32::from(is_left_out);
+                is_left_out
+            }
         }
     }
 }

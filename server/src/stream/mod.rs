@@ -8,6 +8,7 @@
 mod capture;
 mod demand;
 mod filtering;
+mod fresh;
 mod life;
 mod no_signal;
 mod orders;
@@ -28,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub use capture::CaptureRules;
 pub use demand::Watchers;
 pub use filtering::ServedFrame;
+pub use fresh::Fresh;
 pub use life::Equipment;
 pub use shared::Shared;
 pub use status::{Condition, Report, State};
@@ -153,6 +155,23 @@ impl Stream {
             shutdown: self.shutdown.clone(),
             _watching: watching,
         })
+    }
+
+    /// Tells which of the frames to come were taken from now on.
+    pub fn fresh(&self) -> Fresh {
+        let raw = self.raw.subscribe();
+        let makeup = self.makeup.read().ignore_poison();
+        // What is being read from the camera has been taken before, as has the newest frame of another stream.
+        let is_on_its_way = raw.borrow().is_some() || makeup.driver == "stream";
+        Fresh::new(raw, u32::from(is_on_its_way))
+    }
+
+    /// How long a camera that works may take until its first picture, or until a `fresh` one.
+    pub fn longest_wait(&self, fresh: bool) -> Duration {
+        let rules = self.orders.rules().capture;
+        let fps = rules.fps.unwrap_or(1.0);
+        let frames = if fresh { 2.0 } else { 0.0 };
+        rules.warm_up.duration(fps) + Duration::from_secs_f64(frames / fps)
     }
 
     /// What it is doing.

@@ -5,10 +5,10 @@ use std::time::SystemTime;
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use bytes::Bytes;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 
 use super::ServedFrame;
+use crate::local_time;
 
 /// The filters write with it too; its licence lies beside it.
 const FONT: &[u8] = include_bytes!("../../../filters/lettering/font/DejaVuSansMono.ttf");
@@ -55,7 +55,7 @@ fn draw(
         width,
         height,
     };
-    let time = TimeZone::system()
+    let time = local_time::zone()
         .to_datetime(at)
         .strftime("%Y-%m-%d %H:%M:%S");
     picture.line(&font, title, 0.42, 0.11, BRIGHT);

@@ -16,7 +16,7 @@ use super::*;
 use crate::chain::{Chain, Path};
 use crate::clock::Stop;
 use crate::clock::fake::FakeClock;
-use crate::config::{SharedFrames, Size};
+use crate::config::{SharedFrames, Size, WarmUp};
 use crate::filter::Engine;
 use crate::source::{Camera, Capture, Picture, Source, SourceError};
 use crate::variables::Variables;
@@ -29,6 +29,7 @@ const RULES: Rules = Rules {
         most_fps: f64::INFINITY,
         stall_timeout: Duration::from_secs(3600),
         max_pixels: 320 * 240,
+        warm_up: WarmUp::Frames(0),
     },
 };
 /// A JPEG around what the tests tell frames apart by.

@@ -18,6 +18,7 @@ const PAUSE_SECONDS: u64 = 5;
 /// A request for pictures.
 pub struct Visit {
     method: Method,
+    wants_fresh: bool,
     headers: HeaderMap,
     client: Option<IpAddr>,
 }
@@ -27,6 +28,17 @@ impl Visit {
     pub fn is_head(&self) -> bool {
         self.method == Method::HEAD
     }
+
+    /// Whether the picture must have been taken after this request.
+    pub fn wants_fresh(&self) -> bool {
+        self.wants_fresh
+    }
+}
+
+/// Whether `query` has `fresh`, alone or with a value that doesn't deny it.
+fn wants_fresh(query: &str) -> bool {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    pairs.any(|(name, value)| name == "fresh" && !matches!(&*value, "0" | "false" | "no"))
 }
 
 impl<S: Sync> FromRequestParts<S> for Visit {
@@ -36,6 +48,7 @@ impl<S: Sync> FromRequestParts<S> for Visit {
         let client = parts.extensions.get::<Client>();
         Ok(Self {
             method: parts.method.clone(),
+            wants_fresh: wants_fresh(parts.uri.query().unwrap_or_default()),
             headers: parts.headers.clone(),
             client: client.map(|client| client.address),
         })

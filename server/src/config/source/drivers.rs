@@ -21,7 +21,7 @@ pub fn read_files(fields: &Fields<'_>, driver: Span, errors: &mut Errors) -> Opt
         fields,
         "path",
         driver,
-        "the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, or one `.mjpeg` file",
+        "the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, a folder of them, or one `.mjpeg` file",
         errors,
     )?;
     Some(DriverConfig::Files(FilesConfig {

@@ -50,6 +50,8 @@ fn read(path: &Path) -> Result<SecretText, String> {
     let name = path.display();
     let bytes = files::read(path, SECRET_BYTES).map_err(|error| format!("{name} {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
+    // The byte order mark that some editors write is no part of it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Ok(SecretText::noted(text.lines().next().unwrap_or_default()))
 }
 
@@ -57,6 +59,9 @@ fn read(path: &Path) -> Result<SecretText, String> {
 pub fn read_login(fields: &Fields<'_>, errors: &mut Errors) -> Option<Login> {
     let user = fields.text("user", errors);
     let password = fields.get("password");
+    if password.is_none() {
+        fields.refuse_nothing("password", errors);
+    }
     let user = match (user, password) {
         (Some(user), _) => user,
         (None, Some(password)) if fields.get("user").is_none() => {

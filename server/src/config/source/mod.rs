@@ -5,6 +5,7 @@ mod drivers;
 mod login;
 mod read;
 mod spec;
+mod warm_up;
 
 use std::fmt;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 pub use login::{Login, Secret, read_secret};
 pub use read::read_source;
 pub use spec::parse_spec;
+pub use warm_up::WarmUp;
 
 use super::error::Span;
 use crate::secret::SecretText;
@@ -27,6 +29,8 @@ pub struct SourceConfig {
     pub stall_timeout: Duration,
     /// The most megapixels (millions of pixels) of a picture, 0.01 to 268; larger ones are left out before any work. Default 40.
     pub max_megapixels: f64,
+    /// What is left out after it was opened. Default: nothing.
+    pub warm_up: WarmUp,
     /// Where to show what is wrong with it.
     pub span: Span,
 }
@@ -55,7 +59,8 @@ pub enum DriverConfig {
 /// A recording.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FilesConfig {
-    /// A glob of JPEG files, or one `.mjpeg` file; relative to the pipeline file's folder.
+    /// A folder of JPEG files, a glob or a numbered pattern (`img%04d.jpg`) of them, or one `.mjpeg` file; relative to the
+    /// pipeline file's folder.
     pub path: String,
     /// Frames per second, 0.01 to 240. Default 10.
     pub fps: f64,
@@ -235,6 +240,7 @@ impl SourceConfig {
             fps: None,
             stall_timeout: Duration::from_secs(5),
             max_megapixels: MAX_MEGAPIXELS,
+            warm_up: WarmUp::default(),
             span: Span::START,
         }
     }

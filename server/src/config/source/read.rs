@@ -7,7 +7,8 @@ use super::super::fields::{Errors, Fields};
 use super::super::suggest::{hint, list, quote};
 use super::super::yaml::{Content, Node};
 use super::drivers::{read_camera, read_exec, read_files, read_http, read_pi_camera, read_rtsp};
-use super::{DriverConfig, MAX_MEGAPIXELS, SharedConfig, SharedFrames, SourceConfig};
+use super::warm_up::read_warm_up;
+use super::{DriverConfig, MAX_MEGAPIXELS, SharedConfig, SharedFrames, SourceConfig, WarmUp};
 
 type Read = fn(&Fields<'_>, Span, &mut Errors) -> Option<DriverConfig>;
 
@@ -19,7 +20,13 @@ struct Driver {
 }
 
 /// Keys that every driver has.
-const COMMON: &[&str] = &["driver", "fps", "stall-timeout", "max-megapixels"];
+const COMMON: &[&str] = &[
+    "driver",
+    "fps",
+    "stall-timeout",
+    "max-megapixels",
+    "warm-up",
+];
 
 const DRIVERS: &[Driver] = &[
     Driver {
@@ -102,6 +109,7 @@ pub fn read_source(node: &Node, errors: &mut Errors) -> Option<SourceConfig> {
         fps: common.fps.filter(|_| !is_recording),
         stall_timeout: common.stall_timeout,
         max_megapixels: common.max_megapixels,
+        warm_up: common.warm_up,
         span: span_of(&fields, &["path", "url", "command", "device"], name.span),
     })
 }
@@ -111,6 +119,7 @@ struct Common {
     fps: Option<f64>,
     stall_timeout: Duration,
     max_megapixels: f64,
+    warm_up: WarmUp,
 }
 
 fn read_common(fields: &Fields<'_>, errors: &mut Errors) -> Common {
@@ -122,6 +131,7 @@ fn read_common(fields: &Fields<'_>, errors: &mut Errors) -> Common {
         fps: fields.number("fps", 0.01..=240.0, errors),
         stall_timeout: stall.unwrap_or(Duration::from_secs(5)),
         max_megapixels: max_megapixels.unwrap_or(MAX_MEGAPIXELS),
+        warm_up: read_warm_up(fields, errors).unwrap_or_default(),
     }
 }
 
@@ -170,6 +180,7 @@ fn read_shared(node: &Node, errors: &mut Errors) -> Option<SourceConfig> {
         fps: common.fps,
         stall_timeout: common.stall_timeout,
         max_megapixels: common.max_megapixels,
+        warm_up: common.warm_up,
         span: name.span,
     })
 }

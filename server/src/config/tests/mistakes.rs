@@ -179,7 +179,7 @@ fn wrong_keys() {
         (
             "streams: {a: {source: {driver: demo, path: 5}}}\n",
             &[
-                "1:38+4 `path` is not a key of the driver `demo`; there is `driver`, `fps`, `stall-timeout` and `max-megapixels`",
+                "1:38+4 `path` is not a key of the driver `demo`; there is `driver`, `fps`, `stall-timeout`, `max-megapixels` and `warm-up`",
             ],
         ),
         (
@@ -303,7 +303,7 @@ fn wrong_sources() {
         (
             "streams: {a: {source: {driver: files}}}\n",
             &[
-                "1:32+5 the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, or one `.mjpeg` file",
+                "1:32+5 the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, a folder of them, or one `.mjpeg` file",
             ],
         ),
         (

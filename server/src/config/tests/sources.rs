@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, HttpConfig, Login,
-    PiCameraConfig, RtspConfig, Secret, Size, SourceConfig,
+    PiCameraConfig, RtspConfig, Secret, Size, SourceConfig, WarmUp,
 };
 use super::{mistakes, parse};
 use crate::secret::SecretText;
@@ -40,6 +40,10 @@ fn what_all_have() {
         (None, Duration::from_secs(5))
     );
     assert_eq!((plain.most_fps(), plain.max_pixels()), (120.0, 40_000_000));
+    assert_eq!(plain.warm_up, WarmUp::Frames(0));
+    let warm = |value: &str| source(&format!("driver: demo, warm-up: {value}")).warm_up;
+    assert_eq!(warm("2s"), WarmUp::Time(Duration::from_secs(2)));
+    assert_eq!(warm("10"), WarmUp::Frames(10));
     let shared =
         parse("streams: { a: {}, s: { source: { stream: a, max-megapixels: 2 } } }").unwrap();
     assert_eq!(shared.streams[1].source.max_pixels(), 2_000_000);
@@ -107,7 +111,7 @@ fn every_driver_with_all_its_settings() {
 
 #[test]
 fn mistakes_are_told() {
-    let cases: [(&str, &[&str]); 13] = [
+    let cases: [(&str, &[&str]); 15] = [
         (
             "driver: camera, size: 640*480",
             &["`size`: expected a size such as `1280x720`, up to 16384 a side, found `640*480`"],
@@ -159,6 +163,14 @@ fn mistakes_are_told() {
         (
             "driver: pi-camera, rotation: 90",
             &["`rotation`: expected `0` or `180`, found `90`"],
+        ),
+        (
+            "driver: demo, warm-up: 2m",
+            &["`warm-up`: expected 0s to 60s, found the text `2m`"],
+        ),
+        (
+            "driver: demo, warm-up: 2.5",
+            &["`warm-up`: expected a whole number from 0 to 1000, found `2.5`"],
         ),
         (
             "driver: demo, stall-timeout: 1ms",

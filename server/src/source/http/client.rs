@@ -5,16 +5,39 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
+use http_auth::digest::Qop;
 use http_auth::{PasswordClient, PasswordParams};
 use reqwest::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{Response, StatusCode, Url};
 
+use super::{challenge, tls};
 use crate::config::HttpConfig;
 use crate::secret::{SecretText, mask_foreign};
 use crate::source::SourceError;
 
 const CONNECTING: Duration = Duration::from_secs(5);
 const REDIRECTS: usize = 5;
+/// The most header lines of an answer; curl takes 5000.
+const HEADERS: usize = 500;
+
+/// Why there is no answer with pictures.
+#[derive(Debug)]
+pub struct Refusal {
+    /// The reason.
+    pub error: SourceError,
+    /// Whether the next request may well be answered.
+    pub is_passing: bool,
+}
+
+impl From<SourceError> for Refusal {
+    /// One that stays.
+    fn from(error: SourceError) -> Self {
+        Self {
+            error,
+            is_passing: false,
+        }
+    }
+}
 
 /// Asks for one address.
 pub struct Client {
@@ -43,6 +66,11 @@ impl Client {
             // Followed here, since what is told must depend on whom to.
             .redirect(reqwest::redirect::Policy::none())
             .referer(false)
+            // Headers as curl takes them, since cameras' own servers write them by hand.
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
+            .http1_allow_spaces_after_header_name_in_responses(true)
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http1_max_headers(HEADERS)
             .tls_danger_accept_invalid_certs(!config.verify_tls)
             .no_proxy()
             .build()
@@ -77,7 +105,7 @@ impl Client {
     ///
     /// # Errors
     /// The camera can't be reached, or answers with an error.
-    pub async fn get(&mut self) -> Result<Response, SourceError> {
+    pub async fn get(&mut self) -> Result<Response, Refusal> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS {
             let response = self.ask(&url).await?;
@@ -86,10 +114,10 @@ impl Client {
                 None => return self.accept(response),
             }
         }
-        Err(self.error("too many redirects"))
+        Err(self.error("too many redirects").into())
     }
 
-    async fn ask(&mut self, url: &Url) -> Result<Response, SourceError> {
+    async fn ask(&mut self, url: &Url) -> Result<Response, Refusal> {
         let response = self.send(url).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             self.identify(response).await
@@ -98,14 +126,20 @@ impl Client {
         }
     }
 
-    fn accept(&self, response: Response) -> Result<Response, SourceError> {
-        match response.status() {
-            status if status.is_success() => Ok(response),
-            StatusCode::UNAUTHORIZED => {
-                Err(self.error("the camera does not accept this user and password"))
-            }
-            status => Err(self.error(format!("the camera answers {status}"))),
+    fn accept(&self, response: Response) -> Result<Response, Refusal> {
+        let status = response.status();
+        if status.is_success() {
+            return Ok(response);
         }
+        if status == StatusCode::UNAUTHORIZED {
+            let why = "the camera does not accept this user and password";
+            return Err(self.error(why).into());
+        }
+        let is_busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+        Err(Refusal {
+            error: self.error(format!("the camera answers {status}")),
+            is_passing: status.is_server_error() || is_busy.contains(&status),
+        })
     }
 
     /// The address that the camera redirects to (RFC 9110, 15.4), if it does.
@@ -148,19 +182,22 @@ impl Client {
     }
 
     /// Answers the camera's question who we are.
-    async fn identify(&mut self, response: Response) -> Result<Response, SourceError> {
+    async fn identify(&mut self, response: Response) -> Result<Response, Refusal> {
         if self.login.is_none() {
-            return Err(self.error("the camera wants a `user` and a `password`"));
+            let why = "the camera wants a `user` and a `password`";
+            return Err(self.error(why).into());
         }
         let url = response.url().clone();
         if !is_same_place(&self.url, &url) {
-            return Err(self.error(format!(
-                "the camera sends us on to {}, which wants a password; name that address instead",
-                url.host_str().unwrap_or_default()
-            )));
+            let to = url.host_str().unwrap_or_default();
+            let why = format!(
+                "the camera sends us on to {to}, which wants a password; name that address instead"
+            );
+            return Err(self.error(why).into());
         }
-        let challenges = response.headers().get_all(WWW_AUTHENTICATE);
-        let scheme = PasswordClient::try_from(challenges).map_err(|why| {
+        let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
+        let challenges = challenges.filter_map(|value| value.to_str().ok());
+        let scheme = challenge::choose(challenges).map_err(|why| {
             self.error(format!(
                 "the camera wants a login of an unknown kind: {why}"
             ))
@@ -169,18 +206,19 @@ impl Client {
         self.send(&url).await
     }
 
-    async fn send(&mut self, url: &Url) -> Result<Response, SourceError> {
+    async fn send(&mut self, url: &Url) -> Result<Response, Refusal> {
         let mut request = self.http.get(url.clone());
         if is_same_place(&self.url, url)
             && let (Some(scheme), Some((user, password))) = (&mut self.scheme, &self.login)
         {
             let uri = &url[url::Position::BeforePath..url::Position::AfterQuery];
+            let body = body_of(scheme);
             let authorization = scheme.respond(&PasswordParams {
                 username: user,
                 password: password.expose(),
                 uri,
                 method: "GET",
-                body: Some(&[]),
+                body,
             });
             let authorization = authorization.map_err(|why| {
                 self.error(format!("the camera's login can't be answered: {why}"))
@@ -188,11 +226,23 @@ impl Client {
             request = request.header(AUTHORIZATION, authorization);
         }
         let response = request.send().await;
-        response.map_err(|error| self.error(explain(&error)))
+        response.map_err(|error| Refusal {
+            error: self.error(explain(&error)),
+            is_passing: true,
+        })
     }
 
     fn error(&self, why: impl std::fmt::Display) -> SourceError {
         SourceError(format!("{}: {why}", self.address))
+    }
+}
+
+/// The request's body for a digest of it: none unless the camera takes nothing else, since those that offer both often get
+/// `auth-int` wrong.
+fn body_of(scheme: &PasswordClient) -> Option<&'static [u8]> {
+    match scheme {
+        PasswordClient::Digest(digest) if !(digest.qop() & Qop::Auth) => Some(&[]),
+        _ => None,
     }
 }
 
@@ -205,6 +255,9 @@ fn is_same_place(ours: &Url, theirs: &Url) -> bool {
 fn explain(error: &reqwest::Error) -> String {
     if error.is_connect() && error.is_timeout() {
         return format!("there is no answer within {} s", CONNECTING.as_secs());
+    }
+    if let Some(explained) = tls::explain(error) {
+        return explained;
     }
     let cause = cause(error);
     if cause.contains("certificate") {

@@ -1,25 +1,33 @@
 //! The driver `http`: a camera in the network, or another Mattebox.
 //!
-//! What the address answers says what it is: a multipart body is a stream, a picture is a snapshot, which is then asked for again
-//! and again.
+//! An answer is a stream or a snapshot by what it is, since cameras label both as anything: one with a single picture is a snapshot,
+//! which is then asked for again and again; one with more is a stream.
 
+mod challenge;
 mod client;
+mod parts;
+mod tls;
 
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
 
-use super::arriving::{Chunks, Jpegs};
+use super::arriving::{Arriving, Chunks};
 use super::pace::Pace;
-use super::{Camera, Capture, FRAME_BYTES, Source, SourceError};
+use super::{Camera, Capture, Source, SourceError};
 use crate::clock::Stop;
 use crate::config::HttpConfig;
-use client::Client;
+use client::{Client, Refusal};
+use parts::{Label, Parts, PartsError};
 
 /// Snapshots per second where nothing else is asked for.
 const SNAPSHOT_FPS: f64 = 1.0;
+/// How soon a snapshot that failed is asked for again, at the least and at the most.
+const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 
 /// A camera that speaks HTTP.
 pub struct Http {
@@ -45,43 +53,22 @@ impl Source for Http {
     }
 
     fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
-        let mut client = Client::new(&self.config, &self.folder)?;
-        let response = match stop.wait_for(client.get()) {
-            Some(response) => response?,
-            None => return Err(SourceError("stopped".to_owned())),
+        let client = Client::new(&self.config, &self.folder)?;
+        let fps = self.fps.unwrap_or(SNAPSHOT_FPS);
+        let mut camera = Answers {
+            client,
+            answer: None,
+            snapshots: 0,
+            has_missed: false,
+            pace: Pace::new(fps),
+            retry: Duration::from_secs_f64(1.0 / fps).clamp(RETRY.0, RETRY.1),
         };
-        Ok(match kind(&response)? {
-            Kind::Stream => Box::new(Stream {
-                address: client.address().to_owned(),
-                jpegs: Jpegs::new(Body(response), stop),
-            }),
-            Kind::Snapshot => Box::new(Snapshots {
-                client,
-                first: Some(response),
-                pace: Pace::new(self.fps.unwrap_or(SNAPSHOT_FPS)),
-            }),
-        })
-    }
-}
-
-enum Kind {
-    Stream,
-    Snapshot,
-}
-
-fn kind(response: &Response) -> Result<Kind, SourceError> {
-    let content_type = response.headers().get(CONTENT_TYPE);
-    let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let content_type = content_type.unwrap_or_default().to_lowercase();
-    if content_type.starts_with("image/") {
-        Ok(Kind::Snapshot)
-    } else if content_type.starts_with("text/") || content_type.contains("json") {
-        Err(SourceError(format!(
-            "the camera's address answers `{content_type}` and no pictures: is it the stream's own address, or that of a page around it?"
-        )))
-    } else {
-        // Some cameras call their streams by other names than `multipart/x-mixed-replace`.
-        Ok(Kind::Stream)
+        camera.pace.wait(stop);
+        match camera.ask(stop) {
+            Some(Ok(())) => Ok(Box::new(camera)),
+            Some(Err(refusal)) => Err(refusal.error),
+            None => Err(SourceError("stopped".to_owned())),
+        }
     }
 }
 
@@ -95,76 +82,145 @@ impl Chunks for Body {
     }
 }
 
-struct Stream {
-    address: String,
-    jpegs: Jpegs<Body>,
-}
-
-impl Camera for Stream {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
-        let picture = self
-            .jpegs
-            .next()
-            .map_err(|why| SourceError(format!("{}: {why}", self.address)))?;
-        match picture {
-            _ if stop.is_requested() => Ok(None),
-            Some(picture) => Ok(Some(Capture {
-                picture: picture.into(),
-                captured_at: stop.clock().unix(),
-            })),
-            None => Err(SourceError(format!(
-                "{}: the camera ended its stream",
-                self.address
-            ))),
-        }
-    }
-}
-
-struct Snapshots {
+/// The pictures of one answer after the other.
+struct Answers {
     client: Client,
-    /// What was answered when the camera was opened.
-    first: Option<Response>,
+    answer: Option<Answer>,
+    /// Counts answers with one picture.
+    snapshots: u64,
+    /// The last snapshot failed.
+    has_missed: bool,
     pace: Pace,
+    retry: Duration,
 }
 
-impl Camera for Snapshots {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
-        if !self.pace.wait(stop) {
-            return Ok(None);
+struct Answer {
+    parts: Parts<BufReader<Arriving<Body>>>,
+    /// Its `Content-Type` in lower case.
+    content_type: String,
+}
+
+impl Answer {
+    fn new(response: Response, stop: &Stop) -> Self {
+        let content_type = response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let content_type = content_type.unwrap_or_default().to_lowercase();
+        let label = Label {
+            length: response.content_length(),
+            is_picture: content_type.starts_with("image/"),
+            is_text: content_type.starts_with("text/") || content_type.contains("json"),
+        };
+        Self {
+            parts: Parts::new(Arriving::buffered(Body(response), stop), label),
+            content_type,
         }
-        let picture = stop.wait_for(self.take());
-        picture.transpose().map(|picture| {
-            picture.map(|picture| Capture {
-                picture: picture.into(),
-                captured_at: stop.clock().unix(),
-            })
-        })
     }
 }
 
-impl Snapshots {
-    async fn take(&mut self) -> Result<Result<Bytes, String>, SourceError> {
-        let mut response = match self.first.take() {
-            Some(response) => response,
-            None => self.client.get().await?,
-        };
-        let mut picture = bytes::BytesMut::new();
+impl Camera for Answers {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         loop {
-            let chunk = response.chunk().await.map_err(|error| {
-                let why = client::cause(&error);
-                SourceError(format!("{}: {why}", self.client.address()))
-            })?;
-            let Some(chunk) = chunk else {
-                return Ok(Ok(picture.freeze()));
+            let Some(answer) = &mut self.answer else {
+                if !self.wait(stop) {
+                    return Ok(None);
+                }
+                match self.ask(stop) {
+                    Some(Ok(())) => continue,
+                    Some(Err(refusal)) => return self.miss(refusal, stop).map(Some),
+                    None => return Ok(None),
+                }
             };
-            if picture.len() + chunk.len() > FRAME_BYTES {
-                return Err(SourceError(format!(
-                    "{}: a picture has more than {} MiB",
-                    self.client.address(),
-                    FRAME_BYTES >> 20
-                )));
+            let next = answer.parts.next();
+            let pictures = answer.parts.pictures();
+            if stop.is_requested() {
+                return Ok(None);
             }
-            picture.extend_from_slice(&chunk);
+            match next {
+                Ok(Some(picture)) => return Ok(Some(capture(picture, stop))),
+                Ok(None) if pictures == 1 => self.end_snapshot(),
+                Ok(None) => {
+                    let refusal = self.refuse(match self.is_snapshot_camera() && pictures == 0 {
+                        true => "the camera answered without a picture",
+                        false => "the camera ended its stream",
+                    });
+                    return self.miss(refusal, stop).map(Some);
+                }
+                // Its picture has been taken.
+                Err(_) if self.is_snapshot_camera() && pictures == 1 => {
+                    self.end_snapshot();
+                }
+                Err(error) => {
+                    let refusal = self.explain(&error);
+                    return self.miss(refusal, stop).map(Some);
+                }
+            }
         }
+    }
+}
+
+impl Answers {
+    /// Waits until the next snapshot is due; `false` when the order to stop came first.
+    fn wait(&mut self, stop: &Stop) -> bool {
+        match std::mem::take(&mut self.has_missed) {
+            true => stop.sleep(self.retry),
+            false => self.pace.wait(stop),
+        }
+    }
+
+    /// Asks the camera; `None` after the order to stop.
+    fn ask(&mut self, stop: &Stop) -> Option<Result<(), Refusal>> {
+        let response = stop.wait_for(self.client.get())?;
+        Some(response.map(|response| self.answer = Some(Answer::new(response, stop))))
+    }
+
+    fn end_snapshot(&mut self) {
+        self.answer = None;
+        self.snapshots = self.snapshots.saturating_add(1);
+    }
+
+    /// Whether it has given snapshots before, so that one that fails is no reason to close it.
+    fn is_snapshot_camera(&self) -> bool {
+        self.snapshots > 0
+    }
+
+    /// A picture that is missing, which the camera outlives; if too many are, its watchdog ends it.
+    fn miss(&mut self, refusal: Refusal, stop: &Stop) -> Result<Capture<'static>, SourceError> {
+        let pictures = self.answer.as_ref().map_or(0, |it| it.parts.pictures());
+        if !refusal.is_passing || !self.is_snapshot_camera() || pictures > 1 {
+            return Err(refusal.error);
+        }
+        self.answer = None;
+        self.has_missed = true;
+        Ok(capture(
+            Err(format!("can't be had: {}", refusal.error)),
+            stop,
+        ))
+    }
+
+    fn refuse(&self, why: impl std::fmt::Display) -> Refusal {
+        Refusal {
+            error: SourceError(format!("{}: {why}", self.client.address())),
+            is_passing: true,
+        }
+    }
+
+    fn explain(&self, error: &PartsError) -> Refusal {
+        match (error, &self.answer) {
+            (PartsError::Text, Some(answer)) => Refusal {
+                error: SourceError(format!(
+                    "the camera's address answers `{}` and no pictures: is it the stream's own address, or that of a page around it?",
+                    answer.content_type
+                )),
+                is_passing: true,
+            },
+            _ => self.refuse(error),
+        }
+    }
+}
+
+fn capture(picture: Result<Bytes, String>, stop: &Stop) -> Capture<'static> {
+    Capture {
+        picture: picture.into(),
+        captured_at: stop.clock().unix(),
     }
 }

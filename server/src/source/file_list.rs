@@ -1,0 +1,321 @@
+//! The files of a recording in natural order: of one file, a folder, a glob, or a numbered pattern such as `img%04d.jpg`.
+//!
+//! They are looked for again while they are played, so that files that come and go are seen.
+
+use std::cmp::Ordering;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::SourceError;
+
+/// How often it is looked again, unless looking takes long.
+const AGAIN: Duration = Duration::from_secs(1);
+/// The least part of the time that is not spent on looking.
+const SHARE: u32 = 20;
+/// The most digits of a number in a file's name, as `%04d` has four.
+const DIGITS: usize = 18;
+
+/// Files, and which of them is next.
+pub struct FileList {
+    pattern: PathBuf,
+    paths: Vec<PathBuf>,
+    /// The last one that was played since the start.
+    last: Option<PathBuf>,
+    look_at: Option<Instant>,
+}
+
+impl FileList {
+    /// The files that `pattern` names.
+    ///
+    /// # Errors
+    /// There are none; a text that says why.
+    pub fn find(pattern: &Path) -> Result<Self, SourceError> {
+        let paths =
+            find(pattern).map_err(|why| SourceError(format!("{}: {why}", pattern.display())))?;
+        Ok(Self {
+            pattern: pattern.to_owned(),
+            paths,
+            last: None,
+            look_at: None,
+        })
+    }
+
+    /// The next file; none at the end. Those that came or went by `now` are seen.
+    pub fn next(&mut self, now: Instant) -> Option<PathBuf> {
+        match self.look_at {
+            Some(at) if now >= at => self.look(now),
+            Some(_) => {}
+            None => self.look_at = Some(now + AGAIN),
+        }
+        let next = self.last.as_ref().map_or(0, |last| {
+            let is_played = |path: &PathBuf| order(path, last) != Ordering::Greater;
+            self.paths.partition_point(is_played)
+        });
+        let path = self.paths.get(next)?.clone();
+        self.last = Some(path.clone());
+        Some(path)
+    }
+
+    /// Starts again with the files that are there now.
+    ///
+    /// # Errors
+    /// Those of [`Self::find`].
+    pub fn rewind(&mut self) -> Result<(), SourceError> {
+        *self = Self::find(&self.pattern)?;
+        Ok(())
+    }
+
+    fn look(&mut self, now: Instant) {
+        let start = Instant::now();
+        // A moment without files is no end; if they stay away, the next start tells.
+        if let Ok(paths) = find(&self.pattern) {
+            self.paths = paths;
+        }
+        self.look_at = Some(now + AGAIN.max(start.elapsed() * SHARE));
+    }
+}
+
+/// Whether the file's name in `pattern` has a place for a number.
+pub fn is_numbered(pattern: &Path) -> bool {
+    Numbered::of(pattern).is_some()
+}
+
+/// The order in which people count: `2.jpg` before `10.jpg`.
+fn order(a: &Path, b: &Path) -> Ordering {
+    alphanumeric_sort::compare_path(a, b).then_with(|| a.cmp(b))
+}
+
+/// # Errors
+/// Why there are none, to stand behind `pattern:`.
+fn find(pattern: &Path) -> Result<Vec<PathBuf>, String> {
+    if pattern.is_file() {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    let (mut paths, missing) = if pattern.is_dir() {
+        let missing = "the folder has no JPEG files (`.jpg` or `.jpeg`)".to_owned();
+        (in_folder(pattern, is_jpeg_name)?, missing)
+    } else if let Some(numbered) = Numbered::of(pattern) {
+        let folder = pattern.parent().filter(|it| !it.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new("."));
+        let missing = format!("no such file: none is called like `{}`", numbered.example());
+        (in_folder(folder, |name| numbered.matches(name))?, missing)
+    } else {
+        (matching(pattern)?, missing_for(pattern))
+    };
+    if paths.is_empty() {
+        return Err(missing);
+    }
+    paths.sort_by(|a, b| order(a, b));
+    Ok(paths)
+}
+
+/// The plain files right in `folder` whose names are `wanted`.
+fn in_folder(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, String> {
+    let entries = std::fs::read_dir(folder).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => no_folder(folder),
+        _ => format!("can't be read: {error}"),
+    })?;
+    let entries = entries.filter_map(Result::ok).map(|entry| entry.path());
+    let named = entries.filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        name.is_some_and(&wanted) && path.is_file()
+    });
+    Ok(named.collect())
+}
+
+fn is_jpeg_name(name: &str) -> bool {
+    let extension = Path::new(name).extension().unwrap_or_default();
+    let known = ["jpg", "jpeg", "jpe", "jfif"];
+    known
+        .iter()
+        .any(|known| extension.eq_ignore_ascii_case(known))
+        && !name.starts_with('.')
+}
+
+/// The files that match a glob.
+fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
+    let text = pattern.to_str().ok_or("is not UTF-8")?;
+    let found = glob::glob(text).map_err(|error| format!("is not a pattern: {error}"))?;
+    let mut paths = Vec::new();
+    for path in found {
+        match path {
+            // Folders; and pipes and devices, which may never answer.
+            Ok(path) if path.exists() && !path.is_file() => {}
+            Ok(path) => paths.push(path),
+            Err(unreadable) => tracing::warn!("{unreadable}; it is left out"),
+        }
+    }
+    Ok(paths)
+}
+
+fn missing_for(pattern: &Path) -> String {
+    let is_wild = |path: &Path| path.to_string_lossy().contains(['*', '?', '[']);
+    let mut folders = pattern
+        .ancestors()
+        .skip(1)
+        .filter(|folder| !is_wild(folder));
+    let folder = folders
+        .next()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if !folder.is_dir() => no_folder(folder),
+        _ if is_wild(pattern) => "no such file: none matches this pattern".to_owned(),
+        _ => "no such file".to_owned(),
+    }
+}
+
+fn no_folder(folder: &Path) -> String {
+    format!("no such file: there is no folder `{}`", folder.display())
+}
+
+/// A file name with a number in it, as ffmpeg writes it: `img%04d.jpg`, `%d.jpg`, with `%%` for `%`.
+struct Numbered {
+    before: String,
+    /// The least count of digits; more only for numbers that need them.
+    width: usize,
+    after: String,
+}
+
+impl Numbered {
+    fn of(pattern: &Path) -> Option<Self> {
+        Self::parse(pattern.file_name()?.to_str()?)
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        let mut rest = name;
+        let mut before = String::new();
+        loop {
+            let (text, behind) = rest.split_once('%')?;
+            before += text;
+            if let Some(behind) = behind.strip_prefix('%') {
+                before.push('%');
+                rest = behind;
+                continue;
+            }
+            let (digits, after) = behind.split_once('d')?;
+            let is_width = digits.len() <= 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            return is_width.then(|| Self {
+                before,
+                width: digits.parse().unwrap_or(1).clamp(1, DIGITS),
+                after: after.replace("%%", "%"),
+            });
+        }
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        let number = name.strip_prefix(self.before.as_str());
+        let number = number.and_then(|rest| rest.strip_suffix(self.after.as_str()));
+        number.is_some_and(|digits| {
+            let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+            let is_long_for_a_reason = digits.len() == self.width || !digits.starts_with('0');
+            is_number && (self.width..=DIGITS).contains(&digits.len()) && is_long_for_a_reason
+        })
+    }
+
+    fn example(&self) -> String {
+        let (before, width, after) = (&self.before, self.width, &self.after);
+        format!("{before}{:0width$}{after}", 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(names: &[&str]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for name in names {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        folder
+    }
+
+    fn names(list: &mut FileList, now: Instant) -> Vec<String> {
+        let paths = std::iter::from_fn(|| list.next(now));
+        let names = paths.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+        names.collect()
+    }
+
+    fn found(folder: &tempfile::TempDir, pattern: &str) -> Vec<String> {
+        let mut list = FileList::find(&folder.path().join(pattern)).unwrap();
+        names(&mut list, Instant::now())
+    }
+
+    #[test]
+    fn folders_globs_and_numbers_are_in_natural_order() {
+        let folder = folder(&["10.jpg", "9.JPG", "a.jpeg", "b.txt", ".c.jpg", "img1.jpg"]);
+        std::fs::create_dir(folder.path().join("x.jpg")).unwrap();
+        assert_eq!(
+            found(&folder, ""),
+            ["9.JPG", "10.jpg", "a.jpeg", "img1.jpg"]
+        );
+        assert_eq!(found(&folder, "?0.jpg"), ["10.jpg"]);
+        assert_eq!(found(&folder, "b.txt"), ["b.txt"]);
+        assert_eq!(found(&folder, "%d.jpg"), ["10.jpg"]);
+        assert_eq!(found(&folder, "img%d.jpg"), ["img1.jpg"]);
+    }
+
+    #[test]
+    fn numbers_are_as_ffmpeg_writes_them() {
+        let matches = |pattern: &str, name: &str| Numbered::parse(pattern).unwrap().matches(name);
+        for (pattern, name) in [
+            ("img%04d.jpg", "img0001.jpg"),
+            ("img%04d.jpg", "img12345.jpg"),
+            ("img%d.jpg", "img0.jpg"),
+            ("img%d.jpg", "img120.jpg"),
+            ("%%%3d%%.jpg", "%123%.jpg"),
+        ] {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in [
+            ("img%04d.jpg", "img1.jpg"),
+            ("img%04d.jpg", "img00001.jpg"),
+            ("img%d.jpg", "img.jpg"),
+            ("img%d.jpg", "img01.jpg"),
+            ("img%d.jpg", "img1.jpg.bak"),
+            ("img%d.jpg", "imgä.jpg"),
+        ] {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+        for pattern in ["img.jpg", "%x.jpg", "%", "%%", "%-1d", "%1000000d"] {
+            assert!(Numbered::parse(pattern).is_none(), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn what_comes_and_goes_is_seen() {
+        let folder = folder(&["1.jpg", "2.jpg", "4.jpg"]);
+        let at = |name: &str| folder.path().join(name);
+        let mut list = FileList::find(folder.path()).unwrap();
+        let start = Instant::now();
+        assert_eq!(list.next(start), Some(at("1.jpg")));
+        std::fs::remove_file(at("2.jpg")).unwrap();
+        std::fs::write(at("3.jpg"), "").unwrap();
+        std::fs::write(at("0.jpg"), "").unwrap();
+        let later = start + 2 * AGAIN;
+        assert_eq!(names(&mut list, later), ["3.jpg", "4.jpg"]);
+        list.rewind().unwrap();
+        assert_eq!(
+            names(&mut list, later),
+            ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
+        );
+    }
+
+    #[test]
+    fn a_wrong_path_says_why() {
+        let folder = folder(&["a.png"]);
+        for (pattern, words) in [
+            ("", "the folder has no JPEG files"),
+            ("*.jpg", "none matches this pattern"),
+            ("img%03d.jpg", "none is called like `img001.jpg`"),
+            ("gone/*.jpg", "there is no folder `"),
+            ("gone/%d.jpg", "there is no folder `"),
+            ("gone/a.jpg", "there is no folder `"),
+            ("a.jpg", "no such file"),
+            ("[", "is not a pattern"),
+        ] {
+            let error = FileList::find(&folder.path().join(pattern)).err().unwrap();
+            assert!(error.0.contains(words), "{pattern}: {error}");
+        }
+    }
+}

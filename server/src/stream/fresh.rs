@@ -1,0 +1,102 @@
+//! Tells which of a stream's frames were taken after a moment.
+
+use std::time::SystemTime;
+
+use tokio::sync::watch;
+
+use super::ServedFrame;
+use crate::chain::RawFrame;
+
+/// A moment, and the frames that came since.
+///
+/// They are counted as they come and not found by the time that they bear, since a camera's clock may be another than the server's.
+pub struct Fresh {
+    raw: watch::Receiver<Option<RawFrame>>,
+    /// Frames that are still to come until one was surely taken after the moment.
+    missing: u32,
+    /// When the first such frame was taken.
+    from: Option<SystemTime>,
+}
+
+impl Fresh {
+    /// From now on. Of the frames of `raw` that come next, so many may have been taken before.
+    pub fn new(raw: watch::Receiver<Option<RawFrame>>, on_their_way: u32) -> Self {
+        Self {
+            raw,
+            missing: on_their_way + 1,
+            from: None,
+        }
+    }
+
+    /// Whether `frame`, the newest, was taken after the moment. To be asked of each.
+    pub fn has_taken(&mut self, frame: &ServedFrame) -> bool {
+        if self.from.is_none() && self.raw.has_changed().unwrap_or(false) {
+            let newest = self.raw.borrow_and_update();
+            if let Some(newest) = &*newest {
+                self.missing = self.missing.saturating_sub(1);
+                self.from = (self.missing == 0).then_some(newest.captured_at);
+            }
+        }
+        frame.is_picture && self.from.is_some_and(|from| frame.captured_at >= from)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn at(second: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(second)
+    }
+
+    fn raw(second: u64) -> Option<RawFrame> {
+        Some(RawFrame {
+            jpeg: Bytes::new(),
+            sequence: second,
+            captured_at: at(second),
+        })
+    }
+
+    fn served(second: u64) -> ServedFrame {
+        ServedFrame {
+            jpeg: Bytes::new(),
+            captured_at: at(second),
+            is_picture: true,
+        }
+    }
+
+    #[test]
+    fn frames_that_were_there_or_on_their_way_are_not_fresh() {
+        let camera = watch::Sender::new(raw(1));
+        let mut fresh = Fresh::new(camera.subscribe(), 1);
+        assert!(!fresh.has_taken(&served(1)));
+        camera.send_replace(raw(2));
+        assert!(!fresh.has_taken(&served(2)));
+        // The chain is one behind.
+        camera.send_replace(raw(3));
+        assert!(!fresh.has_taken(&served(2)));
+        camera.send_replace(raw(4));
+        assert!(fresh.has_taken(&served(3)));
+        assert!(fresh.has_taken(&served(4)));
+    }
+
+    #[test]
+    fn the_first_frame_of_a_camera_that_rested_is_fresh() {
+        let camera = watch::Sender::new(None);
+        let mut fresh = Fresh::new(camera.subscribe(), 0);
+        // Closed once more.
+        camera.send_replace(None);
+        assert!(!fresh.has_taken(&served(0)));
+        camera.send_replace(raw(1));
+        let no_signal = ServedFrame {
+            is_picture: false,
+            ..served(9)
+        };
+        assert!(!fresh.has_taken(&no_signal));
+        assert!(fresh.has_taken(&served(1)));
+    }
+}

@@ -1,0 +1,245 @@
+//! Logins at cameras, as these ask for them, and as people write them.
+
+use crate::support::camera::{HttpCamera, Request, plain};
+use crate::support::picture::jpeg;
+use crate::support::server::Server;
+use crate::support::{Folder, stderr, stdout};
+
+/// A camera that answers `challenge` with 401 until a request `is_right`.
+fn camera(
+    challenge: &'static str,
+    is_right: impl Fn(&Request) -> bool + Send + Sync + 'static,
+) -> HttpCamera {
+    HttpCamera::new(move |request, socket| {
+        let picture = "Content-Type: image/jpeg\r\n";
+        match is_right(request) {
+            true => plain(socket, "200 OK", picture, &jpeg("420.jpg")),
+            false => plain(socket, "401 Unauthorized", challenge, b""),
+        }
+    })
+}
+
+fn lets_in(camera: &HttpCamera, password: &str) {
+    let address = camera.address;
+    let folder = Folder::with(&format!(
+        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/x', user: admin, password: {password} }} }} }}"
+    ));
+    folder.write("bom.password", b"\xef\xbb\xbfsecret\r\n");
+    let server = Server::start(folder);
+    assert_eq!(server.watch("s").next().unwrap().jpeg, jpeg("420.jpg"));
+}
+
+#[test]
+fn digests_are_answered_however_they_are_asked_for() {
+    for (challenge, has_qop) in [
+        (
+            r#"Digest qop="auth,auth-int", realm="cam", nonce="abc""#,
+            true,
+        ),
+        (
+            r#"Digest qop=auth,auth-int, realm="cam", nonce="abc""#,
+            true,
+        ),
+        (
+            r#"Digest realm="cam", nonce="abc", qop="auth", algorithm="md5""#,
+            true,
+        ),
+        (r#"digest realm="cam",nonce="abc",algorithm=Md5"#, false),
+        (r#"Digest realm="cam", nonce="abc", qop="""#, false),
+    ] {
+        let challenge: &str = format!("WWW-Authenticate: {challenge}\r\n").leak();
+        lets_in(
+            &camera(challenge, move |request| digest_is_right(request, has_qop)),
+            "secret",
+        );
+    }
+}
+
+/// RFC 7616, 3.4.1 for `admin` and `secret`; without `qop` RFC 2069, 2.1.2.
+fn digest_is_right(request: &Request, has_qop: bool) -> bool {
+    let Some(text) = request.header("authorization") else {
+        return false;
+    };
+    let field = |name: &str| {
+        let fields = text.trim_start_matches("Digest ").split(", ");
+        let mut values = fields.filter_map(|field| field.strip_prefix(&format!("{name}=")));
+        values
+            .next()
+            .unwrap_or_default()
+            .trim_matches('"')
+            .to_owned()
+    };
+    let md5 = |text: String| format!("{:x}", md5::compute(text));
+    let (secret, what) = (md5("admin:cam:secret".to_owned()), md5("GET:/x".to_owned()));
+    let (count, own) = (field("nc"), field("cnonce"));
+    let expected = match has_qop {
+        true => md5(format!("{secret}:abc:{count}:{own}:auth:{what}")),
+        false => md5(format!("{secret}:abc:{what}")),
+    };
+    let qop = if has_qop { "auth" } else { "" };
+    field("response") == expected && field("qop") == qop
+}
+
+#[test]
+fn basic_is_answered_however_it_is_asked_for() {
+    let is_right = |request: &Request| {
+        // RFC 7617: admin:secret in base64.
+        request.header("authorization") == Some("Basic YWRtaW46c2VjcmV0")
+    };
+    for challenge in [
+        "WWW-Authenticate: Basic\r\n",
+        "WWW-Authenticate: basic realm=cam\r\n",
+        "WWW-Authenticate:\r\n",
+        "",
+    ] {
+        lets_in(&camera(challenge, is_right), "secret");
+    }
+    // A file that an editor has written with a byte order mark.
+    let basic = camera("WWW-Authenticate: Basic realm=\"x\"\r\n", is_right);
+    lets_in(&basic, "{file: bom.password}");
+}
+
+/// What `check` says of a source with these lines, all below `source:`.
+fn check(lines: &str) -> String {
+    let folder = Folder::with(&format!("streams:\n  a:\n    source:\n{lines}"));
+    let output = folder.run(&["check", "pipeline.yaml"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stdout(&output));
+    let said = stderr(&output);
+    assert!(!said.contains("hunter"), "{said}");
+    said
+}
+
+#[test]
+fn a_password_that_is_none_is_told_of_and_never_shown() {
+    let camera = "      driver: http\n      url: http://127.0.0.1:1/x\n      user: admin\n";
+    for (line, words) in [
+        ("password: #hunter2", "a `#` after a space starts a comment"),
+        ("password: # hunter2", "found nothing"),
+        ("password:", "`password`: expected a text, found nothing"),
+    ] {
+        let said = check(&format!("{camera}      {line}\n"));
+        assert!(said.contains(words), "{said}");
+        let camera = camera
+            .replace("driver: http", "driver: rtsp")
+            .replace("http:", "rtsp:");
+        let said = check(&format!("{camera}      {line}\n"));
+        assert!(said.contains(words), "{said}");
+    }
+}
+
+#[test]
+fn passwords_that_an_address_cant_hold_are_told_of_and_never_shown() {
+    for password in [
+        "#hunter2",
+        "hun#hunter2",
+        "a/hunter2",
+        "a?hunter2",
+        "12/hunter2",
+        "1#hunter2",
+        "/hunter2",
+    ] {
+        for (driver, scheme) in [("http", "http"), ("http", "https"), ("rtsp", "rtsp")] {
+            let said = check(&format!(
+                "      driver: {driver}\n      url: {scheme}://admin:{password}@192.168.1.5/video\n"
+            ));
+            assert!(said.contains("write `%23`, `%2F` or `%3F`"), "{said}");
+            let folder = Folder::new();
+            let source = format!("{scheme}://admin:{password}@192.168.1.5/video");
+            let output = folder.run(&["serve", "--source", &source]);
+            assert_eq!(output.status.code(), Some(2));
+            let said = stderr(&output);
+            assert!(
+                said.contains("write `%23`") && !said.contains("hunter"),
+                "{said}"
+            );
+        }
+    }
+}
+
+#[test]
+fn old_tls_says_what_to_do() {
+    let Some(camera) = OldCamera::start() else {
+        return;
+    };
+    let folder = Folder::with(&format!(
+        "streams: {{ s: {{ source: {{ driver: http, url: 'https://localhost:{}/x', verify-tls: false }} }} }}",
+        camera.port
+    ));
+    let server = Server::start(folder);
+    let _viewer = server.watch("s");
+    let report = server.until("s", |report| report["state"] == "failing");
+    let error = report["error"].as_str().unwrap();
+    assert!(error.contains("only speaks old TLS"), "{error}");
+    assert!(error.contains("put a proxy"), "{error}");
+}
+
+/// OpenSSL's server with RSA key exchange and CBC alone; none where there is no OpenSSL.
+struct OldCamera {
+    port: u16,
+    server: std::process::Child,
+    _folder: Folder,
+}
+
+impl OldCamera {
+    fn start() -> Option<Self> {
+        use std::process::{Command, Stdio};
+        let folder = Folder::new();
+        let mut certificate = Command::new("openssl");
+        certificate
+            .current_dir(folder.path())
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-subj",
+                "/CN=localhost",
+            ])
+            .args(["-keyout", "key.pem", "-out", "cert.pem"])
+            .stderr(Stdio::null());
+        if !certificate.status().is_ok_and(|status| status.success()) {
+            eprintln!("there is no openssl here");
+            return None;
+        }
+        let port = {
+            let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            socket.local_addr().unwrap().port()
+        };
+        let server = Command::new("openssl")
+            .current_dir(folder.path())
+            .args([
+                "s_server",
+                "-accept",
+                &format!("127.0.0.1:{port}"),
+                "-key",
+                "key.pem",
+            ])
+            .args([
+                "-cert",
+                "cert.pem",
+                "-tls1_2",
+                "-cipher",
+                "AES128-SHA",
+                "-www",
+                "-quiet",
+            ])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        Some(Self {
+            port,
+            server,
+            _folder: folder,
+        })
+    }
+}
+
+impl Drop for OldCamera {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        self.server.kill().ok();
+        self.server.wait().ok();
+    }
+}
