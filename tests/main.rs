@@ -22,6 +22,7 @@ mod network_cameras;
 mod page;
 mod reload;
 mod rtsp;
+mod rtsp_jpeg;
 #[cfg(unix)]
 mod secrets;
 mod serving;

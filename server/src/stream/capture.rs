@@ -151,7 +151,8 @@ impl Capturing<'_> {
                 return Ok(End::Over);
             };
             let is_broken = matches!(picture, Picture::Coded(Err(_)));
-            if !is_broken && !ceiling.admits(self.now()) {
+            let is_skipped = matches!(picture, Picture::Skipped);
+            if is_skipped || !is_broken && !ceiling.admits(self.now()) {
                 // As good as the last one, for all that is known.
                 if reel.is_whole {
                     feed();

@@ -57,6 +57,7 @@ const DRIVERS: &[Driver] = &[
             "size",
             "quality",
             "hardware",
+            "via",
         ],
         read: read_rtsp,
     },
