@@ -312,3 +312,139 @@ pub fn extension_size(rtp: &[u8]) -> Option<(u16, u16)> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::jpeg::{Header, complete};
+
+    /// A packet of a picture of 16 × 8 pixels.
+    fn packet(timestamp: i64, offset: u8, is_last: bool, kind: u8, rest: &[u8]) -> Packet {
+        let head = [0, 0, 0, offset, kind, 50, 2, 1];
+        Packet {
+            timestamp,
+            is_last,
+            payload: [&head, rest].concat().into(),
+            size: None,
+        }
+    }
+
+    fn size(jpeg: &Bytes) -> (u32, u32) {
+        let header = Header::parse(jpeg).unwrap();
+        (header.width, header.height)
+    }
+
+    #[test]
+    fn packets_become_a_whole_picture() {
+        let mut assembler = Assembler::default();
+        assert_eq!(assembler.push(packet(1, 0, false, 1, b"abc")), None);
+        let picture = assembler
+            .push(packet(1, 3, true, 1, b"d"))
+            .unwrap()
+            .unwrap();
+        assert_eq!(complete(picture.clone()), Ok(picture.clone()));
+        assert_eq!(size(&picture), (16, 8));
+        assert!(picture.ends_with(b"abcd\xff\xd9"));
+    }
+
+    #[test]
+    fn a_picture_that_misses_a_packet_is_broken_and_the_next_is_not() {
+        let mut assembler = Assembler::default();
+        // The middle, the start, the end.
+        assert_eq!(assembler.push(packet(1, 0, false, 0, b"abc")), None);
+        assert_eq!(
+            assembler.push(packet(1, 4, true, 0, b"e")),
+            Some(Err(Broken::Lost))
+        );
+        assert_eq!(
+            assembler.push(packet(2, 3, true, 0, b"d")),
+            Some(Err(Broken::Lost))
+        );
+        assert_eq!(assembler.push(packet(3, 0, false, 0, b"abc")), None);
+        assert_eq!(
+            assembler.push(packet(4, 0, false, 0, b"abc")),
+            Some(Err(Broken::Lost))
+        );
+        assert!(assembler.push(packet(4, 3, true, 0, b"d")).unwrap().is_ok());
+    }
+
+    #[test]
+    fn wrong_headers_are_told() {
+        let mut assembler = Assembler::default();
+        let mut short = packet(1, 0, true, 1, b"");
+        short.payload.truncate(7);
+        assert_eq!(assembler.push(short), Some(Err(Broken::Header)));
+        // A restart header that is cut off, and a type without a meaning.
+        assert_eq!(
+            assembler.push(packet(2, 0, true, 65, b"ab")),
+            Some(Err(Broken::Header))
+        );
+        assert_eq!(
+            assembler.push(packet(3, 0, true, 7, b"ab")),
+            Some(Err(Broken::Type(7)))
+        );
+        let with = |q: u8, rest: &[u8]| Packet {
+            payload: [&[0, 0, 0, 0, 1, q, 2, 1], rest].concat().into(),
+            ..packet(4, 0, true, 1, b"")
+        };
+        assert_eq!(assembler.push(with(100, b"x")), Some(Err(Broken::Header)));
+        assert_eq!(
+            assembler.push(with(200, &[0; 4])),
+            Some(Err(Broken::Tables))
+        );
+        assert_eq!(
+            assembler.push(with(200, &[0, 0, 0, 64, 1])),
+            Some(Err(Broken::Header))
+        );
+    }
+
+    #[test]
+    fn sent_tables_are_kept_by_their_number() {
+        let mut assembler = Assembler::default();
+        let sent = |length: u8, tables: &[u8]| Packet {
+            payload: [&[0, 0, 0, 0, 1, 130, 2, 1, 0, 0, 0, length], tables, b"abc"]
+                .concat()
+                .into(),
+            ..packet(1, 0, true, 1, b"")
+        };
+        let first = assembler.push(sent(128, &[3; 128])).unwrap().unwrap();
+        let second = assembler.push(sent(0, &[])).unwrap().unwrap();
+        assert_eq!(first, second);
+    }
+
+    #[test]
+    fn large_pictures_tell_their_size_elsewhere() {
+        let large = |size| Packet {
+            payload: [&[0, 0, 0, 0, 1, 50, 0, 0][..], b"abc"].concat().into(),
+            size,
+            ..packet(1, 0, true, 1, b"")
+        };
+        let mut assembler = Assembler::default();
+        assert_eq!(assembler.push(large(None)), Some(Err(Broken::Size)));
+        let told = assembler.push(large(Some((2560, 1440)))).unwrap().unwrap();
+        assert_eq!(size(&told), (2560, 1440));
+        let sdp = "m=audio 0 RTP/AVP 0\r\na=framesize:0 1-1\r\nm=video 0 RTP/AVP 26\r\na=framesize:26 3840-2160\r\n";
+        assert_eq!(described_size(sdp), Some((3840, 2160)));
+        let sdp = "m=video 0 RTP/AVP 26\r\na=x-dimensions:2560,1440\r\n";
+        let mut assembler = Assembler::new(described_size(sdp));
+        let told = assembler.push(large(None)).unwrap().unwrap();
+        assert_eq!(size(&told), (2560, 1440));
+    }
+
+    #[test]
+    fn an_extension_holds_the_frame_header() {
+        let mut rtp = vec![0x90, 26, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+        // Tables, a frame header, and what fills the last word.
+        let segments =
+            b"\xff\xdb\x00\x03\x00\xff\xc0\x00\x0b\x08\x05\xa0\x0a\x00\x01\x01\x11\x00\xff\xff";
+        rtp.extend([0xff, 0xd8, 0, 5]);
+        rtp.extend(segments);
+        assert_eq!(extension_size(&rtp), Some((2560, 1440)));
+        // Cut anywhere it is none, and no panic.
+        for length in 0..rtp.len() {
+            assert_eq!(extension_size(&rtp[..length]), None);
+        }
+        rtp[0] = 0x80;
+        assert_eq!(extension_size(&rtp), None);
+    }
+}
