@@ -6,6 +6,8 @@
 //! | a schema that is too much for its checker | refused when it is uploaded | see every frame | stays | are made meanwhile |
 //! | `describe` without end | refused when it is uploaded | see every frame | stays | are made meanwhile |
 //! | `configure` without end | its step is refused | see every frame | stays | are made meanwhile |
+//! | ten slow modules at once, edits of the file (`pending_changes.rs`) | refused | go on | stays | are made meanwhile |
+//! | functions and globals without end (`pending_changes.rs`) | beyond its limit, or that of all, its step is refused | go on | counts | are made |
 //! | a module that is cut off | refused when it is uploaded | see every frame | stays | are made meanwhile |
 //! | calls that fail, loop, grow, flood | its step is bypassed | see every frame | stays | are made meanwhile |
 

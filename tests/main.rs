@@ -20,6 +20,7 @@ mod metrics;
 mod mistakes;
 mod network_cameras;
 mod page;
+mod pending_changes;
 mod reload;
 mod rtsp;
 mod rtsp_jpeg;

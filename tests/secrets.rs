@@ -376,6 +376,18 @@ streams:
     let written = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
     assert!(written.contains("password: pl4nted-setting"), "{written}");
     assert!(written.contains("new"), "{written}");
+    // A stream or a step as a whole has to come with its secrets.
+    let step = json!({"use": "./fine.wasm", "with": shown["with"]});
+    let source = json!({"driver": "http", "url": "http://***@127.0.0.1/"});
+    for (method, target, body) in [
+        ("POST", "/api/streams/s/steps", &step),
+        ("PUT", "/api/streams/s", &json!({"filters": [step]})),
+        ("PUT", "/api/streams/s", &json!({"source": source})),
+    ] {
+        let refused = server.change(method, target, body);
+        assert_eq!(refused.status, 422, "{body}");
+        assert!(refused.text().contains("stands for a secret"), "{body}");
+    }
 }
 
 #[test]

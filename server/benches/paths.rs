@@ -12,7 +12,7 @@ use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mattebox::chain::codec;
 use mattebox::filter::contract::{FrameInfo, ImageRef};
 use mattebox::filter::{
-    CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, catalogue,
+    CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, catalogue,
 };
 use mattebox::jpeg::Header;
 
@@ -226,7 +226,8 @@ fn filters(picture: &Picture) {
 
 fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str) -> RunningFilter {
     let module = catalogue::module(name).expect("a built-in filter");
-    let filter = Filter::load(engine, compiler, &module).expect("a built-in filter");
+    let filter =
+        Filter::load(engine, (compiler, Wanted::ByChange), &module).expect("a built-in filter");
     let settings = StepSettings {
         label: name.to_owned(),
         config_json: config_json.to_owned(),

@@ -5,13 +5,13 @@ use std::time::Instant;
 
 use jiff::tz::TimeZone;
 
-use super::check_limit::CheckLimit;
+use super::check::Check;
 use super::loader::Loader;
 use super::step::StepParts;
 use super::{Chain, Placed, Rearrangement, Step, StepStatus};
 use crate::clock::Clock;
 use crate::config::{self, Diagnostic, Pipeline, StepConfig, StreamConfig};
-use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings};
+use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings, Wanted};
 use crate::secret::mask_foreign;
 
 /// A chain that is ready to become another, or a new one.
@@ -51,9 +51,9 @@ pub fn build(
     stream: &StreamConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Chain, Vec<Diagnostic>> {
-    let limit = CheckLimit::new(&*clock);
-    let planned = plan(loader, pipeline, stream, &limit, (&[], Unchanged::GoOn))?;
-    drop(limit);
+    let check = Check::new(&*clock, Wanted::ByChange);
+    let planned = plan(loader, pipeline, stream, &check, (&[], Unchanged::GoOn))?;
+    drop(check);
     let mut chain = Chain::new(
         loader.engine(),
         Vec::new(),
@@ -74,12 +74,14 @@ pub fn plan(
     loader: &Loader,
     pipeline: &Pipeline,
     stream: &StreamConfig,
-    limit: &CheckLimit<'_>,
+    check: &Check<'_>,
     (old, unchanged): (&[StepStatus], Unchanged),
 ) -> Result<Planned, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let filters = stream.filters.iter().map(|step| {
-        let checked = limit.run(step, || check_step(loader, pipeline, step));
+        let checked = check.run(step, || {
+            check_step((loader, check.wanted()), pipeline, step)
+        });
         checked.map_err(|mut wrong| errors.append(&mut wrong))
     });
     let filters: Vec<_> = filters.collect();
@@ -122,10 +124,10 @@ pub fn plan(
                 stream,
                 config,
                 filter,
-                (replaced, limit.now()),
+                (replaced, check.now()),
             )
         };
-        match limit.run(config, start) {
+        match check.run(config, start) {
             Ok(step) => {
                 planned.steps.push(step.status());
                 let step = Placed::New(Box::new(step));
@@ -142,13 +144,13 @@ pub fn plan(
 }
 
 fn check_step(
-    loader: &Loader,
+    (loader, wanted): (&Loader, Wanted),
     pipeline: &Pipeline,
     step: &StepConfig,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let filter = loader
-        .load(&step.filter, &pipeline.folder)
+        .load(&step.filter, &pipeline.folder, wanted)
         .map_err(|error| vec![step.error_at_use(error.to_string())])?;
     let wrong = config::check_settings(step, name, filter.schema())
         .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;

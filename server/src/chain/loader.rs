@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use crate::config::{self, FilterRef};
 use crate::events::Events;
-use crate::filter::{Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, catalogue};
+use crate::filter::{
+    Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, Wanted, catalogue,
+};
 use crate::sync::IgnorePoison;
 use crate::variables::Variables;
 
@@ -63,17 +65,24 @@ impl Loader {
         self.0.steps.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled; must not be called from async code.
+    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled for the purpose `wanted`; must not be
+    /// called from async code.
     ///
     /// # Errors
     /// See [`LoadError`]; a sentence that names the filter and says what is wrong with it.
-    pub fn load(&self, filter: &FilterRef, folder: &Path) -> Result<SharedFilter, LoadError> {
+    pub fn load(
+        &self,
+        filter: &FilterRef,
+        folder: &Path,
+        wanted: Wanted,
+    ) -> Result<SharedFilter, LoadError> {
         let named = |error| about(error, filter);
         let module = module(filter, folder).map_err(named)?;
         if let Some(loaded) = self.filters().get(module.digest()).and_then(Weak::upgrade) {
             return Ok(loaded);
         }
-        let new = Filter::load(self.engine(), self.compiler(), &module).map_err(named)?;
+        let new = Filter::load(self.engine(), (self.compiler(), wanted), &module);
+        let new = new.map_err(named)?;
         let mut filters = self.filters();
         filters.retain(|_, filter| filter.strong_count() > 0);
         // Another step may have loaded it meanwhile.

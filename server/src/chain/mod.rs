@@ -6,7 +6,7 @@
 
 mod build;
 mod canvas;
-mod check_limit;
+mod check;
 pub mod codec;
 mod drawing;
 mod loader;
@@ -25,7 +25,7 @@ use jiff::tz::TimeZone;
 use jpeg_splice::Splicer;
 
 pub use build::{Planned, Unchanged, build, plan as plan_chain};
-pub use check_limit::CheckLimit;
+pub use check::{Abandoned, Check};
 pub use loader::{Loader, module};
 pub use plan::Path;
 pub use rearrangement::{Placed, Rearrangement};

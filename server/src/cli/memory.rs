@@ -7,11 +7,16 @@
 
 /// The settings, read by glibc when a process starts (mallopt(3)); sizes in bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const SETTINGS: [(&str, &str); 3] = [
+const SETTINGS: [(&str, &str); 4] = [
+    (MARK, "1"),
     ("MALLOC_ARENA_MAX", "2"),
     ("MALLOC_MMAP_THRESHOLD_", "16777216"),
     ("MALLOC_TRIM_THRESHOLD_", "16777216"),
 ];
+
+/// Tells this program's own settings from those of whoever started it: they are not for the commands that it runs.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MARK: &str = "MATTEBOX_ALLOCATOR";
 
 /// Starts this program anew in the same process, with the limits in its environment. Does nothing if that holds settings of the
 /// allocator already, or another allocator; and where the allocator is not glibc's. Must be called before anything is opened
@@ -20,6 +25,12 @@ const SETTINGS: [(&str, &str); 3] = [
 pub fn limit() {
     use std::os::unix::process::CommandExt;
 
+    if std::env::var_os(MARK).is_some() {
+        for (name, _) in SETTINGS {
+            crate::secret::note_environment(name);
+        }
+        return;
+    }
     let is_set = |(name, _): (std::ffi::OsString, _)| {
         let name = name.to_string_lossy();
         name.starts_with("MALLOC_") || name == "GLIBC_TUNABLES" || name == "LD_PRELOAD"

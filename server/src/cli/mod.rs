@@ -102,6 +102,11 @@ enum FilterWork {
         /// The file
         code: PathBuf,
     },
+    /// Load compiled code and measure it
+    Load {
+        /// The code's file
+        code: PathBuf,
+    },
     /// Build the settings schema on standard input
     Schema,
 }
@@ -175,6 +180,7 @@ pub fn run() -> ExitCode {
     if let Some(Command::FilterWorker(work)) = &cli.command {
         return match work {
             FilterWork::Compile { code } => worker::compile(code),
+            FilterWork::Load { code } => worker::load(code),
             FilterWork::Schema => worker::build_schema(),
         };
     }

@@ -82,11 +82,11 @@ async fn serve(
     announce(bound, pipeline)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    tasks.spawn(prepare_and_watch(
-        live.clone(),
-        clock.clone(),
-        shutdown.clone(),
-    ));
+    // Whoever watches the files reads them first, which readies the filters.
+    match live.is_by_file() {
+        true => drop(tasks.spawn(live::watch(live.clone(), clock.clone(), shutdown.clone()))),
+        false => live.prepare(),
+    }
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
     let app = App::new(live.clone(), shutdown.clone());
     let mut server = tokio::spawn(web::serve(listener, app, shutdown.clone()));
@@ -125,13 +125,6 @@ async fn serve(
 impl From<JoinError> for Failure {
     fn from(error: JoinError) -> Self {
         Self::Run(format!("the server broke down: {error}"))
-    }
-}
-
-/// Readies the filters, then watches the files until `end`.
-async fn prepare_and_watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
-    if end.run_until_cancelled(live.prepare()).await.is_some() {
-        live::watch(live, clock, end).await;
     }
 }
 

@@ -1,9 +1,12 @@
 //! The memory that instances take beside their memories and tables: for functions, globals and imports.
 //!
-//! wasmtime's limiter counts none of it, and a component may instantiate a module any number of times. So what one instance
-//! takes is read off the module, and the number of instances is limited by it.
+//! wasmtime's limiter counts none of it, and a component may instantiate a module any number of times. So it is read off the
+//! component before it is compiled: what its instances take together, and the most instances that it may have.
 
-use wasmparser::{Parser, Payload};
+use wasmparser::{
+    ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
+    ComponentTypeRef, Encoding, Instance, Parser, Payload,
+};
 
 /// The bytes for a function that can be called indirectly, as any may be (wasmtime's `VMFuncRef`).
 const FUNCTION: u64 = 48;
@@ -18,30 +21,179 @@ const MOST: u64 = 64 << 20;
 /// The most instances, however small they are. A component of one module has four; one of Python's, some thirty.
 const INSTANCES: u64 = 256;
 
-/// The most instances of core modules that a filter may have, whose component this is; at least one.
-pub fn instances(component: &[u8]) -> usize {
-    let largest = largest_instance(component).max(1);
-    (MOST / largest).clamp(1, INSTANCES) as usize
+/// The size of a filter's instances.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Footprint {
+    /// The most instances of core modules that it may have, at least one.
+    pub instances: usize,
+    /// The bytes that they take together beside memories and tables, at most.
+    pub bytes: u64,
 }
 
-/// The bytes that an instance takes at most. What is damaged counts up to there; it is refused when it is compiled.
-fn largest_instance(component: &[u8]) -> u64 {
-    // For the module or component at hand, and those around it.
-    let mut open = Vec::new();
-    let mut largest = 0;
-    for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
-        if let Payload::Version { .. } = payload {
-            open.push(0_u64);
+impl Footprint {
+    /// The size of the instances of `component`. What is damaged counts up to there; it is refused when it is compiled.
+    pub fn of(component: &[u8]) -> Self {
+        let mut walk = Walk::default();
+        for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
+            walk.take(&payload);
         }
-        if let Some(bytes) = open.last_mut() {
-            *bytes += section_bytes(&payload);
-            largest = largest.max(*bytes);
-        }
-        if let Payload::End(_) = payload {
-            open.pop();
+        let largest = walk.largest.max(1);
+        let instances = (MOST / largest).clamp(1, INSTANCES);
+        let most = instances * largest;
+        Self {
+            instances: instances as usize,
+            bytes: walk.total.map_or(most, |total| total.min(most)),
         }
     }
-    largest
+}
+
+/// A module or component that is being read.
+#[derive(Default)]
+struct Open {
+    is_component: bool,
+    /// The bytes of the instances of it. Unknown if it instantiates what it is given.
+    bytes: Option<u64>,
+    /// Those of the modules and components that have an index in it.
+    modules: Vec<Option<u64>>,
+    components: Vec<Option<u64>>,
+}
+
+#[derive(Default)]
+struct Walk {
+    /// The one at hand, and those around it.
+    open: Vec<Open>,
+    /// The bytes of the largest module's instance.
+    largest: u64,
+    /// Those of all instances of what was read last.
+    total: Option<u64>,
+}
+
+impl Walk {
+    fn take(&mut self, payload: &Payload<'_>) {
+        match payload {
+            Payload::Version { encoding, .. } => self.open.push(Open {
+                is_component: *encoding == Encoding::Component,
+                bytes: Some(0),
+                ..Open::default()
+            }),
+            Payload::End(_) => self.close(),
+            Payload::ComponentAliasSection(aliases) => {
+                for alias in aliases.clone().into_iter().map_while(Result::ok) {
+                    self.alias(&alias);
+                }
+            }
+            _ => {
+                if let Some(open) = self.open.last_mut() {
+                    open.take(payload);
+                    if !open.is_component {
+                        self.largest = self.largest.max(open.bytes.unwrap_or(0));
+                    }
+                }
+            }
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(closed) = self.open.pop() else {
+            return;
+        };
+        self.total = closed.bytes;
+        if let Some(around) = self.open.last_mut() {
+            match closed.is_component {
+                true => around.components.push(closed.bytes),
+                false => around.modules.push(closed.bytes),
+            }
+        }
+    }
+
+    fn alias(&mut self, alias: &ComponentAlias<'_>) {
+        let outer = |count: u32| self.open.iter().nth_back(count as usize);
+        let get = |bytes: &Vec<Option<u64>>, index: u32| bytes.get(index as usize).copied();
+        let (is_module, bytes) = match *alias {
+            ComponentAlias::InstanceExport { kind, .. } => match kind {
+                ComponentExternalKind::Module => (true, None),
+                ComponentExternalKind::Component => (false, None),
+                _ => return,
+            },
+            ComponentAlias::Outer { kind, count, index } => match kind {
+                ComponentOuterAliasKind::CoreModule => (
+                    true,
+                    outer(count)
+                        .and_then(|open| get(&open.modules, index))
+                        .flatten(),
+                ),
+                ComponentOuterAliasKind::Component => (
+                    false,
+                    outer(count)
+                        .and_then(|open| get(&open.components, index))
+                        .flatten(),
+                ),
+                _ => return,
+            },
+            ComponentAlias::CoreInstanceExport { .. } => return,
+        };
+        if let Some(open) = self.open.last_mut() {
+            match is_module {
+                true => open.modules.push(bytes),
+                false => open.components.push(bytes),
+            }
+        }
+    }
+}
+
+impl Open {
+    fn take(&mut self, payload: &Payload<'_>) {
+        match payload {
+            Payload::InstanceSection(instances) => {
+                for instance in instances.clone().into_iter().map_while(Result::ok) {
+                    if let Instance::Instantiate { module_index, .. } = instance {
+                        self.add(self.modules.get(module_index as usize).copied().flatten());
+                    }
+                }
+            }
+            Payload::ComponentInstanceSection(instances) => {
+                for instance in instances.clone().into_iter().map_while(Result::ok) {
+                    if let ComponentInstance::Instantiate {
+                        component_index, ..
+                    } = instance
+                    {
+                        self.add(
+                            self.components
+                                .get(component_index as usize)
+                                .copied()
+                                .flatten(),
+                        );
+                    }
+                }
+            }
+            Payload::ComponentImportSection(imports) => {
+                for import in imports.clone().into_iter().map_while(Result::ok) {
+                    match import.ty {
+                        ComponentTypeRef::Module(_) => self.modules.push(None),
+                        ComponentTypeRef::Component(_) => self.components.push(None),
+                        _ => {}
+                    }
+                }
+            }
+            // What is exported has another index from then on.
+            Payload::ComponentExportSection(exports) => {
+                for export in exports.clone().into_iter().map_while(Result::ok) {
+                    let known = match export.kind {
+                        ComponentExternalKind::Module => &mut self.modules,
+                        ComponentExternalKind::Component => &mut self.components,
+                        _ => continue,
+                    };
+                    known.push(known.get(export.index as usize).copied().flatten());
+                }
+            }
+            _ => self.add(Some(section_bytes(payload))),
+        }
+    }
+
+    fn add(&mut self, bytes: Option<u64>) {
+        let sum = |sum: u64| bytes.map(|bytes| sum.saturating_add(bytes));
+        self.bytes = self.bytes.and_then(sum);
+    }
 }
 
 fn section_bytes(payload: &Payload<'_>) -> u64 {
@@ -59,34 +211,85 @@ fn section_bytes(payload: &Payload<'_>) -> u64 {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Vec<u8> {
-        wat::parse_str(text).unwrap()
+    fn of(text: &str) -> Footprint {
+        Footprint::of(&wat::parse_str(text).unwrap())
+    }
+
+    fn globals(count: usize) -> String {
+        "(global i32 (i32.const 0))".repeat(count)
     }
 
     #[test]
-    fn the_largest_module_of_a_component_counts() {
-        let globals = "(global i32 (i32.const 0))".repeat(1000);
-        let functions = "(func)".repeat(100);
+    fn all_instances_count_wherever_their_modules_come_from() {
+        let (large, small) = (globals(1000), "(func)".repeat(100));
         let text = format!(
-            "(component (core module {globals}) (component (core module {functions} {globals})))"
+            "(component $outer
+                (core module $large {large})
+                (core instance (instantiate $large))
+                (component $inner
+                    (core module $small {small})
+                    (core instance (instantiate $small))
+                    (core instance (instantiate $small))
+                    (alias outer $outer $large (core module $again))
+                    (core instance (instantiate $again)))
+                (export \"inner\" (component $inner))
+                (instance (instantiate $inner))
+                (instance (instantiate 1)))"
         );
-        let expected = 1000 * GLOBAL + 100 * FUNCTION;
-        assert_eq!(largest_instance(&parse(&text)), expected);
-        assert_eq!(instances(&parse(&text)), INSTANCES as usize);
+        let (large, small) = (1000 * GLOBAL, 100 * FUNCTION);
+        let expected = large + 2 * (2 * small + large);
+        assert_eq!(of(&text).bytes, expected);
+        assert_eq!(of(&text).instances, INSTANCES as usize);
     }
 
     #[test]
-    fn large_modules_have_few_instances() {
-        let globals = "(global i32 (i32.const 0))".repeat(500_000);
-        let module = parse(&format!("(module {globals})"));
-        assert_eq!(instances(&module), 8);
-        assert_eq!(instances(b"damaged"), INSTANCES as usize);
+    fn what_is_only_known_later_counts_as_the_most_that_there_may_be() {
+        let text = format!(
+            "(component
+                (component $inner (import \"m\" (core module $m)) (core instance (instantiate $m)))
+                (core module $m {})
+                (instance (instantiate $inner (with \"m\" (core module $m)))))",
+            globals(1000)
+        );
+        assert_eq!(of(&text).bytes, INSTANCES * 1000 * GLOBAL);
+    }
+
+    #[test]
+    fn as_many_instances_as_it_likes_are_no_more_than_it_may_have() {
+        let mut inner = format!(
+            "(core module {}) (core instance (instantiate 0))",
+            globals(500_000)
+        );
+        for _ in 0..70 {
+            inner = format!(
+                "(component {inner}) (instance (instantiate 0)) (instance (instantiate 0))"
+            );
+        }
+        let text = format!("(component {inner})");
+        let footprint = of(&text);
+        assert_eq!(footprint.instances, 8);
+        assert_eq!(footprint.bytes, 8 * 500_000 * GLOBAL);
+    }
+
+    #[test]
+    fn what_is_damaged_and_what_is_no_component_has_a_size() {
+        let damaged = Footprint::of(b"damaged");
+        assert_eq!(
+            (damaged.instances, damaged.bytes),
+            (INSTANCES as usize, INSTANCES)
+        );
+        assert_eq!(of(&format!("(module {})", globals(10))).bytes, 10 * GLOBAL);
     }
 
     #[test]
     fn the_filters_that_the_server_brings_have_room() {
         for filter in super::super::catalogue::BUILT_IN {
-            assert!(instances(filter.wasm) > 30, "{}", filter.name);
+            let footprint = Footprint::of(filter.wasm);
+            assert!(footprint.instances > 30, "{}", filter.name);
+            assert!(
+                (1 << 10..512 << 10).contains(&footprint.bytes),
+                "{footprint:?}"
+            );
         }
     }
 }

@@ -95,15 +95,16 @@ impl RunningFilter {
         let assets = Assets::new(&settings.folder, settings.assets.iter().cloned())
             .noting(settings.assets_read.clone());
         let log = StepLog::new(&settings.label);
-        let memory = filter.memory_limit(settings.memory_limit);
-        let state = HostState::new(memory, assets, log);
-        let mut guest =
-            Guest::instantiate(filter.engine(), filter.pre(), state).map_err(|message| {
-                StartError {
-                    message,
-                    assets: Vec::new(),
-                }
-            })?;
+        let guest = filter
+            .memory_limit(settings.memory_limit)
+            .and_then(|memory| {
+                let state = HostState::new(memory, assets, log);
+                Guest::instantiate(filter.engine(), filter.pre(), state)
+            });
+        let mut guest = guest.map_err(|message| StartError {
+            message,
+            assets: Vec::new(),
+        })?;
         let started = guest
             .configure(&settings.config_json)
             .and_then(|()| guest.frame_function(filter.kind()));

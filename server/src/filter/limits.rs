@@ -5,6 +5,7 @@ use std::time::Duration;
 use wasmtime::ResourceLimiter;
 
 use super::budget::Budget;
+use super::footprint::Footprint;
 
 /// The largest `.wasm` file that is read, in bytes.
 pub const MODULE_BYTES: u64 = 64 << 20;
@@ -33,8 +34,7 @@ const MEMORIES: usize = 32;
 /// The bytes of a table's element: a pointer.
 const ELEMENT_BYTES: u64 = size_of::<usize>() as u64;
 
-/// Counts the memory of one filter, over all the memories and tables of all its modules, and what the server keeps of
-/// its answers. What is counted is given back to the budget when this is dropped.
+/// Counts the memory of one filter: its instances, all their memories and tables, and what the server keeps of its answers. What is counted is given back to the budget when this is dropped.
 #[derive(Debug)]
 pub struct MemoryLimit {
     limit: u64,
@@ -60,21 +60,30 @@ pub enum Refusal {
     All(u64),
 }
 
-fn mib(bytes: u64) -> f64 {
+/// Bytes in MiB, for people.
+pub(super) fn mib(bytes: u64) -> f64 {
     bytes as f64 / f64::from(1 << 20)
 }
 
 impl MemoryLimit {
-    /// At most `limit` bytes, which count in `budget`, too, and so many `instances` of modules.
-    pub fn new(limit: u64, instances: usize, budget: &Budget) -> Self {
-        Self {
+    /// At most `limit` bytes, which count in `budget`, too, for instances of this `footprint`.
+    ///
+    /// # Errors
+    /// The instances alone take more; a sentence without its subject.
+    pub fn new(limit: u64, footprint: Footprint, budget: &Budget) -> Result<Self, String> {
+        let mut new = Self {
             limit,
             used: 0,
             kept: 0,
-            instances,
+            instances: footprint.instances,
             budget: budget.clone(),
             refusal: None,
-        }
+        };
+        new.take(footprint.bytes).map_err(|refusal| {
+            let needed = mib(footprint.bytes);
+            format!("needs {needed:.1} MiB for its functions and globals, more than {refusal}")
+        })?;
+        Ok(new)
     }
 
     /// The limit that the filter asked for more than. It may live on without it, but when it fails next, that is most
@@ -181,10 +190,34 @@ impl ResourceLimiter for MemoryLimit {
 mod tests {
     use super::*;
 
+    fn footprint(bytes: u64) -> Footprint {
+        Footprint {
+            instances: 1,
+            bytes,
+        }
+    }
+
+    fn limited(limit: u64, budget: &Budget) -> MemoryLimit {
+        MemoryLimit::new(limit, footprint(0), budget).unwrap()
+    }
+
+    #[test]
+    fn instances_count_before_they_are_there() {
+        let budget = Budget::new(100);
+        let limit = MemoryLimit::new(90, footprint(60), &budget).unwrap();
+        assert_eq!((budget.used(), limit.left()), (60, 30));
+        let own = MemoryLimit::new(50, footprint(60), &budget).unwrap_err();
+        assert!(own.contains("its memory limit"), "{own}");
+        let all = MemoryLimit::new(90, footprint(60), &budget).unwrap_err();
+        assert!(all.contains("filters-memory"), "{all}");
+        drop(limit);
+        assert_eq!(budget.used(), 0);
+    }
+
     #[test]
     fn memories_and_tables_are_counted_together() {
         let budget = Budget::new(1000);
-        let mut limit = MemoryLimit::new(100, 1, &budget);
+        let mut limit = limited(100, &budget);
         assert!(limit.memory_growing(0, 60, None).unwrap());
         assert!(!limit.memory_growing(0, 60, None).unwrap());
         assert_eq!(limit.refusal(), Some(Refusal::Own(100)));
@@ -197,7 +230,7 @@ mod tests {
     #[test]
     fn what_would_fail_anyhow_is_not_counted() {
         let budget = Budget::new(1000);
-        let mut limit = MemoryLimit::new(100, 1, &budget);
+        let mut limit = limited(100, &budget);
         assert!(!limit.memory_growing(0, 60, Some(50)).unwrap());
         assert!(!limit.table_growing(0, usize::MAX, None).unwrap());
         assert_eq!((budget.used(), limit.left()), (0, 100));
@@ -206,8 +239,8 @@ mod tests {
     #[test]
     fn all_filters_share_a_budget_and_give_back_what_they_had() {
         let budget = Budget::new(100);
-        let mut one = MemoryLimit::new(80, 1, &budget);
-        let mut other = MemoryLimit::new(80, 1, &budget);
+        let mut one = limited(80, &budget);
+        let mut other = limited(80, &budget);
         assert!(one.memory_growing(0, 70, None).unwrap());
         assert!(!other.memory_growing(0, 40, None).unwrap());
         assert_eq!(other.refusal(), Some(Refusal::All(100)));
@@ -219,7 +252,7 @@ mod tests {
     #[test]
     fn what_the_server_keeps_takes_the_place_of_what_it_kept() {
         let budget = Budget::new(1000);
-        let mut limit = MemoryLimit::new(100, 1, &budget);
+        let mut limit = limited(100, &budget);
         assert_eq!(limit.keep(60), Ok(()));
         assert_eq!(limit.keep(90), Ok(()));
         assert_eq!(limit.keep(101), Err(Refusal::Own(100)));

@@ -32,6 +32,7 @@ pub use assets::{AssetFailure, AssetsRead};
 pub use budget::Budget;
 pub use compile::{CompileCache, Compiler, LoadError, Manifest, Wanted};
 pub use engine::Engine;
+use footprint::Footprint;
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
 pub use module::Module;
 pub use ticker::Active;
@@ -39,6 +40,7 @@ pub use ticker::Active;
 use crate::config::SettingsSchema;
 use crate::log::shorten;
 use assets::Assets;
+use budget::Taken;
 use compile::Entry;
 use host::HostState;
 use instance::Guest;
@@ -65,31 +67,44 @@ pub struct Filter {
     schema: SettingsSchema,
     digest: Digest,
     load_time: Duration,
+    /// The memory that it takes by itself.
+    _loaded: Taken,
 }
 
 /// What tells a file's contents from others: their SHA-256 hash.
 pub type Digest = [u8; 32];
 
 impl Filter {
-    /// Loads a filter, compiled by `compiler` unless it was before. Blocks for as long as that takes; must not be called from async
-    /// code.
+    /// Loads a filter, compiled by `compiler` for the purpose `wanted` unless it was before. Blocks for as long as that takes; must
+    /// not be called from async code.
     ///
     /// # Errors
     /// See [`LoadError`]; a sentence without its subject, which is the module.
-    pub fn load(engine: &Engine, compiler: &Compiler, module: &Module) -> Result<Self, LoadError> {
+    pub fn load(
+        engine: &Engine,
+        (compiler, wanted): (&Compiler, Wanted),
+        module: &Module,
+    ) -> Result<Self, LoadError> {
         let start = Instant::now();
         let runtime = engine.runtime();
-        let mut entry = runtime.block_on(compiler.compile(module, Wanted::ByStream))?;
+        let mut entry = runtime.block_on(compiler.compile(module, wanted))?;
         let mut component = engine.load(&entry.code);
         if let Err(error) = &component {
             tracing::debug!("compiled code of another build or processor: {error:#}");
             compiler.discard(&entry);
-            entry = runtime.block_on(compiler.compile(module, Wanted::ByStream))?;
+            entry = runtime.block_on(compiler.compile(module, wanted))?;
             component = engine.load(&entry.code);
         }
         let unusable = |error| LoadError::Failed(format!("can't be loaded: {error:#}"));
         let component = component.map_err(unusable)?;
         let Entry { manifest, .. } = entry;
+        let loaded = engine.budget().take_for(manifest.loaded);
+        let loaded = loaded.map_err(|refusal| {
+            let needed = limits::mib(manifest.loaded);
+            LoadError::Failed(format!(
+                "can't be loaded: it needs {needed:.1} MiB, more than {refusal}"
+            ))
+        })?;
         Ok(Self {
             pre: link(engine, &component).map_err(LoadError::Refused)?,
             engine: engine.clone(),
@@ -97,6 +112,7 @@ impl Filter {
             manifest,
             digest: *module.digest(),
             load_time: start.elapsed(),
+            _loaded: loaded,
         })
     }
 
@@ -125,8 +141,8 @@ impl Filter {
         self.load_time
     }
 
-    fn memory_limit(&self, bytes: u64) -> MemoryLimit {
-        MemoryLimit::new(bytes, self.manifest.instances, self.engine.budget())
+    fn memory_limit(&self, bytes: u64) -> Result<MemoryLimit, String> {
+        MemoryLimit::new(bytes, self.manifest.footprint, self.engine.budget())
     }
 
     fn engine(&self) -> &Engine {
@@ -147,11 +163,15 @@ fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>
 ///
 /// # Errors
 /// A sentence without its subject.
-fn describe(engine: &Engine, component: &Component, instances: usize) -> Result<Manifest, String> {
+fn describe(
+    engine: &Engine,
+    component: &Component,
+    footprint: Footprint,
+) -> Result<Manifest, String> {
     let kind = kind_of(component, engine)?;
     let pre = link(engine, component)?;
     let state = HostState::new(
-        MemoryLimit::new(limits::DESCRIBE_MEMORY, instances, engine.budget()),
+        MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget())?,
         Assets::new(Path::new("."), []),
         StepLog::new("describe"),
     );
@@ -167,7 +187,8 @@ fn describe(engine: &Engine, component: &Component, instances: usize) -> Result<
         schema: parse_schema(&description.config_schema)?,
         imports: imports.map(|(name, _)| shorten(name)).collect(),
         exports: exports.map(|(name, _)| shorten(name)).collect(),
-        instances,
+        footprint,
+        loaded: 0,
     })
 }
 

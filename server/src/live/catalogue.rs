@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use serde_json::Value;
 
 use super::Live;
-use super::watch::{FileState, file_state};
+use super::reading::{FileState, file_state};
 use crate::chain::module;
 use crate::config::{FilterRef, Pipeline};
 use crate::filter::{Compiler, Kind, LoadError, Manifest, Wanted, catalogue};
@@ -144,7 +144,9 @@ impl Catalogues {
         compiler: &Compiler,
     ) -> Result<Arc<Manifest>, LoadError> {
         let path = path(filter, pipeline);
-        let state = file_state(&path);
+        let looked_at = path.clone();
+        let state = tokio::task::spawn_blocking(move || file_state(&looked_at)).await;
+        let state = state.map_err(|error| LoadError::Failed(error.to_string()))?;
         if let Some(known) = self.lock().known.get(&path)
             && known.state == state
         {

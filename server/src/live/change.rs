@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use tempfile::NamedTempFile;
 
 use super::claim::claim;
 use super::workshop::Checked;
-use super::{Live, Plans, Running, Scope};
-use crate::chain::Unchanged;
+use super::{ChangedBy, Live, Plans, Running};
+use crate::chain::{Check, Unchanged};
 use crate::config::{Change, ConfigError, Pipeline, edit};
 use crate::filter::{Module, Wanted};
 
@@ -19,6 +19,8 @@ use crate::filter::{Module, Wanted};
 const LONGEST_WAIT: Duration = Duration::from_secs(130);
 /// How long somebody may take to save the file.
 const SAVING: Duration = Duration::from_secs(1);
+/// How long a change waits for the filters of other streams that the file has just been changed to.
+const OTHERS: Duration = Duration::from_millis(250);
 
 /// Why a change was not made.
 #[derive(Debug)]
@@ -54,7 +56,7 @@ impl Live {
         let name = name.to_owned();
         self.at_work(move |live| {
             let turns = &live.0.turns;
-            turns.take(&name, || live.change_now(wanted, look))
+            turns.take(&name, || live.change_now(&name, wanted, look))
         })
         .await
     }
@@ -81,10 +83,14 @@ impl Live {
         let wanted = (&*running.pipeline, config);
         let steps = stream.steps();
         let old = (steps.as_slice(), Unchanged::StartAgain);
+        let check = Check::new(&*self.0.clock, Wanted::ByChange);
         plans
-            .ready_one(&self.0.loader, wanted, old, &*self.0.clock)
+            .ready_one(&self.0.loader, wanted, old, &check)
             .map_err(ChangeError::Wrong)?;
         self.workshop().restart(name, &mut plans);
+        self.0
+            .reloads
+            .send_if_modified(|reloads| reloads.forget(name));
         Ok(())
     }
 
@@ -109,7 +115,7 @@ impl Live {
                 .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
             let compiler = live.0.loader.compiler();
             tokio::runtime::Handle::current()
-                .block_on(compiler.compile(&module, Wanted::ByStream))
+                .block_on(compiler.compile(&module, Wanted::ByUpload))
                 .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
@@ -137,6 +143,7 @@ impl Live {
 
     fn change_now<T>(
         &self,
+        name: &str,
         wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError>,
         look: impl FnOnce(&Running) -> T,
     ) -> Result<T, ChangeError> {
@@ -150,14 +157,17 @@ impl Live {
         let give_up = self.0.clock.now() + LONGEST_WAIT;
         while self.0.clock.now() < give_up {
             self.wait_for_writers(file)?;
-            self.take_up_file(file)?;
+            let on_disk = self.take_up_file(file, name)?;
             let running = self.now();
-            let old = &running.pipeline.file;
-            let text = edit(&old.text, &wanted(&running)?).map_err(ChangeError::Refused)?;
-            let checked = Pipeline::parse(&text, &old.name, &running.pipeline.folder)
-                .and_then(|pipeline| self.check((pipeline, Scope::Changed), &running, plans))
+            let changes = wanted(&running)?;
+            let pipeline = changed(&running.pipeline, &changes)?;
+            let text = changed(&on_disk, &changes)?.file.text;
+            let check = Check::new(&*self.0.clock, Wanted::ByChange);
+            let checked = self
+                .check(pipeline, &running, plans, &check)
                 .map_err(ChangeError::Wrong)?;
-            match self.write_and_make((file, &text), &running, checked, &mut look)? {
+            let write = (file.as_path(), &*on_disk.file.text, &*text);
+            match self.write_and_make(write, &running, checked, &mut look)? {
                 Ok(seen) => return Ok(seen),
                 // Another change came first: what it left is what this one has to stand on.
                 Err(unmade) => plans = unmade,
@@ -167,10 +177,11 @@ impl Live {
         Err(ChangeError::Busy(why.to_owned()))
     }
 
-    /// Writes `text` to the file and makes the change, if the file and what runs are what they were; else gives its chains back.
+    /// Writes `text` to the file in the place of the `old` one and makes the change, if the file and what runs are what they were;
+    /// else gives its chains back.
     fn write_and_make<T, L: FnOnce(&Running) -> T>(
         &self,
-        (file, text): (&Path, &str),
+        (file, old, text): (&Path, &str, &str),
         running: &Arc<Running>,
         checked: Checked,
         look: &mut Option<L>,
@@ -179,8 +190,7 @@ impl Live {
         let mut workshop = self.workshop();
         let _claim = claim(&real).map_err(ChangeError::Busy)?;
         let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
-        let is_same = on_disk.file.text == running.pipeline.file.text;
-        if !is_same || !Arc::ptr_eq(running, &self.now()) {
+        if *on_disk.file.text != *old || !Arc::ptr_eq(running, &self.now()) {
             return Ok(Err(checked.plans));
         }
         let Some(look) = look.take() else {
@@ -188,29 +198,28 @@ impl Live {
         };
         write(&real, text.as_bytes())
             .map_err(|error| ChangeError::Unwritable(format!("{}: {error}", file.display())))?;
-        let made = self.make(&mut workshop, running, (checked, Scope::Changed));
+        let made = self.make(&mut workshop, running, (checked, ChangedBy::Api));
         Ok(made
             .map(|()| look(&self.now()))
             .map_err(|unmade| unmade.plans))
     }
 
-    /// Makes what somebody has written to the file a moment ago, since the change is to stand on it.
-    fn take_up_file(&self, file: &Path) -> Result<(), ChangeError> {
-        let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
-        if on_disk.file.text == self.now().pipeline.file.text {
-            return Ok(());
+    /// The file as it is on the disk, put in force if somebody has written to it a moment ago, since the change is to stand on it.
+    /// A change of the stream `name` doesn't wait for the filters of others, and goes by what is wrong with them.
+    fn take_up_file(&self, file: &Path, name: &str) -> Result<Pipeline, ChangeError> {
+        let mut on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
+        self.take_source(&mut on_disk);
+        let running = self.now();
+        if on_disk.file.text == running.pipeline.file.text {
+            return Ok(on_disk);
         }
-        let (live, path) = (self.clone(), file.to_owned());
-        let (done, reloaded) = mpsc::channel();
-        // On a thread of its own, since its filters may need longer than this change should wait for them.
-        tokio::runtime::Handle::current().spawn_blocking(move || {
-            let _reloading = live.0.reloading.lock();
-            // Nobody may be waiting for it any more.
-            done.send(live.reload_file(&path, || true)).ok();
-        });
-        match reloaded.recv_timeout(SAVING) {
-            Ok(reloaded) => reloaded.map(drop).map_err(ChangeError::FileIsWrong),
-            Err(_) => {
+        let is_of_others = on_disk.stream(name) == running.pipeline.stream(name);
+        let patience = if is_of_others { OTHERS } else { SAVING };
+        match self.take_up(file, patience) {
+            Some(Ok(())) => Pipeline::load(file).map_err(ChangeError::FileIsWrong),
+            _ if is_of_others => Ok(on_disk),
+            Some(Err(error)) => Err(ChangeError::FileIsWrong(error)),
+            None => {
                 let why = "the pipeline file was changed, and its filters are still being readied; try again";
                 Err(ChangeError::Busy(why.to_owned()))
             }
@@ -229,6 +238,13 @@ impl Live {
         }
         Ok(())
     }
+}
+
+/// The pipeline with `changes` made in its text.
+fn changed(pipeline: &Pipeline, changes: &[Change]) -> Result<Pipeline, ChangeError> {
+    let old = &pipeline.file;
+    let text = edit(&old.text, changes).map_err(ChangeError::Refused)?;
+    Pipeline::parse(&text, &old.name, &pipeline.folder).map_err(ChangeError::Wrong)
 }
 
 /// Puts a new file in the old one's place, so that nobody ever sees half of it; where that can't be done (a file mounted by

@@ -2,12 +2,15 @@
 //! names, and by the API.
 //!
 //! A change is checked as a whole before any of it is made. What it doesn't touch goes on: streams with their viewers and
-//! cameras, steps with their instances.
+//! cameras, steps with their instances; and it waits for no filters but those of the streams that it changes.
 
 mod catalogue;
 mod change;
 mod claim;
 mod plan;
+mod reading;
+mod reload;
+mod renewal;
 mod report;
 mod timed_lock;
 mod turns;
@@ -15,38 +18,36 @@ mod watch;
 mod workshop;
 mod writers;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch as channel;
-use tokio::task::JoinSet;
 
 pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::ChangeError;
-pub use plan::{Plans, Scope};
+pub use plan::Plans;
 pub use report::{PipelineReport, Problem, ReloadError, problems};
 pub use watch::watch;
-pub use workshop::{Equip, Workshop};
+pub use workshop::{Equip, Workshop, read_token};
 
-use crate::chain::{Loader, Unchanged};
+use crate::chain::{Check, Loader};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ConfigError, Pipeline, SourceConfig, StreamConfig};
+use crate::config::{ConfigError, Pipeline, SourceConfig};
 use crate::events::{Event, Events};
-use crate::panics::catch;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
 use catalogue::Catalogues;
 use plan::check_parts;
+use reading::Reading;
+use reload::Attempts;
+use renewal::Renewals;
 use report::Reloads;
 use timed_lock::{TimedGuard, TimedLock};
 use turns::Turns;
-use workshop::{Checked, read_token};
+use workshop::Checked;
 use writers::Writers;
-
-/// The number of times that the file is read again when other changes come before what it says.
-const TRIES: usize = 20;
 
 /// The pipeline as it runs. Clones share it.
 #[derive(Clone)]
@@ -59,8 +60,8 @@ struct Inner {
     first_source: Option<SourceConfig>,
     /// Held for as long as it takes to make a change that is ready; never while a filter is compiled or started.
     workshop: TimedLock<Workshop>,
-    /// Held while the file is read again and its filters are readied, so that this is done once at a time.
-    reloading: TimedLock<()>,
+    attempts: Attempts,
+    renewals: Renewals,
     turns: Turns,
     catalogues: Catalogues,
     current: channel::Sender<Arc<Running>>,
@@ -69,6 +70,15 @@ struct Inner {
     writers: Writers,
     events: Events,
     variables: Variables,
+}
+
+/// The way by which a change comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangedBy {
+    /// The file was written by somebody. All of it was checked.
+    File,
+    /// The API. What the file holds beside it may be wrong still.
+    Api,
 }
 
 /// What runs at one moment.
@@ -116,7 +126,7 @@ impl Live {
         let (events, variables) = (workshop.events().clone(), workshop.variables().clone());
         let (loader, first_source) = (workshop.loader().clone(), workshop.first_source().cloned());
         take_source(&mut pipeline, first_source.as_ref());
-        let wrong = check_parts(&pipeline);
+        let wrong = check_parts(&pipeline, None);
         if !wrong.is_empty() {
             return Err(pipeline.error(wrong));
         }
@@ -133,7 +143,8 @@ impl Live {
             loader,
             first_source,
             workshop: TimedLock::new(workshop, clock.clone()),
-            reloading: TimedLock::new((), clock.clone()),
+            attempts: Attempts::default(),
+            renewals: Renewals::default(),
             clock,
             turns: Turns::default(),
             catalogues: Catalogues::default(),
@@ -146,6 +157,11 @@ impl Live {
         })))
     }
 
+    /// Gives the first stream the source of the command line.
+    fn take_source(&self, pipeline: &mut Pipeline) {
+        take_source(pipeline, self.0.first_source.as_ref());
+    }
+
     fn workshop(&self) -> TimedGuard<'_, Workshop> {
         self.0.workshop.lock()
     }
@@ -155,58 +171,9 @@ impl Live {
         self.0.workshop.held()
     }
 
-    /// Readies the filters of all streams, each on its own, so that none waits for another's. What is wrong with them is told
-    /// like a wrong file; the streams without filters of theirs say so.
-    pub async fn prepare(&self) {
-        let pipeline = self.now().pipeline.clone();
-        let mut preparing = JoinSet::new();
-        for stream in &pipeline.streams {
-            let (live, stream) = (self.clone(), stream.clone());
-            preparing.spawn_blocking(move || {
-                catch(|| live.prepare_stream(&stream)).unwrap_or_else(|panicked| {
-                    live.give_up(&stream, &format!("preparing them panicked: {panicked}"));
-                    Ok(())
-                })
-            });
-        }
-        let mut wrong = Vec::new();
-        while let Some(prepared) = preparing.join_next().await {
-            match prepared {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => wrong.extend(error.diagnostics().iter().cloned()),
-                Err(error) => tracing::error!(%error, "preparing filters broke down"),
-            }
-        }
-        if !wrong.is_empty() {
-            let told = "streams whose filters can't be used serve no pictures";
-            self.refuse(&pipeline.error(wrong), told);
-        }
-    }
-
-    fn give_up(&self, config: &StreamConfig, why: &str) {
-        if let Some(stream) = self.now().find(&config.name) {
-            tracing::error!(stream = config.name, "filters can't be used: {why}");
-            stream.cannot_prepare(&format!("its filters can't be used: {why}"));
-        }
-    }
-
-    fn prepare_stream(&self, config: &StreamConfig) -> Result<(), ConfigError> {
-        let running = self.now();
-        let mut plans = Plans::default();
-        let wanted = (&*running.pipeline, config);
-        let old = (&[][..], Unchanged::GoOn);
-        let planned = plans.ready_one(&self.0.loader, wanted, old, &*self.0.clock);
-        let Some(stream) = running.find(&config.name) else {
-            return Ok(());
-        };
-        match planned {
-            Ok(()) => self.workshop().complete(&config.name, &mut plans),
-            Err(error) => {
-                stream.cannot_prepare(&cannot_be_used(&error));
-                return Err(error);
-            }
-        }
-        Ok(())
+    /// Whether the pipeline was read from a file, which may change.
+    pub fn is_by_file(&self) -> bool {
+        self.0.file.is_some()
     }
 
     /// What runs now.
@@ -235,84 +202,19 @@ impl Live {
         PipelineReport::new(self.0.file.as_deref(), &self.now().pipeline, &reloads)
     }
 
-    /// Reads the file again, with what it names, and makes the changes. Whatever is wrong changes nothing.
-    pub async fn reload(&self) {
-        self.reload_if(|| true).await;
-    }
-
-    /// The same, if what was read proves to be whole once it has been read; `false` if it does not, and nothing has happened.
-    async fn reload_if(&self, is_whole: impl FnOnce() -> bool + Send + 'static) -> bool {
-        let live = self.clone();
-        let reload = tokio::task::spawn_blocking(move || live.reload_now(is_whole));
-        reload.await.unwrap_or_else(|error| {
-            tracing::error!("reloading broke down: {error}");
-            true
-        })
-    }
-
-    fn reload_now(&self, is_whole: impl FnOnce() -> bool) -> bool {
-        let Some(file) = &self.0.file else {
-            return true;
-        };
-        let _reloading = self.0.reloading.lock();
-        let mut is_whole = Some(is_whole);
-        let reloaded = self.reload_file(file, || is_whole.take().is_none_or(|is_whole| is_whole()));
-        match reloaded {
-            Ok(is_whole) => is_whole,
-            Err(error) => {
-                let told = "the old pipeline goes on, since the new one is wrong";
-                self.refuse(&error, told);
-                true
-            }
-        }
-    }
-
-    /// Reads the file, readies its filters, and makes the changes, unless `is_whole` then says that what was read is not whole:
-    /// the result is `false`.
-    fn reload_file(
-        &self,
-        file: &Path,
-        mut is_whole: impl FnMut() -> bool,
-    ) -> Result<bool, ConfigError> {
-        let mut plans = Plans::default();
-        for _ in 0..TRIES {
-            let running = self.now();
-            let checked = Pipeline::load(file).and_then(|pipeline| {
-                self.0
-                    .reloads
-                    .send_modify(|reloads| reloads.attempted = Some(Arc::new(pipeline.clone())));
-                self.check((pipeline, Scope::All), &running, std::mem::take(&mut plans))
-            });
-            if !is_whole() {
-                return Ok(false);
-            }
-            let mut workshop = self.workshop();
-            match self.make(&mut workshop, &running, (checked?, Scope::All)) {
-                Ok(()) => return Ok(true),
-                // Another change came first: what it left is what this one has to stand on.
-                Err(unmade) => plans = unmade.plans,
-            }
-        }
-        tracing::warn!("other changes keep coming before that of the file, which is tried again");
-        Ok(false)
-    }
-
-    /// Checks `pipeline` and readies the chains in its scope, for what is `running`.
+    /// Checks `pipeline` and readies the chains that it changes of what is `running`.
     fn check(
         &self,
-        (mut pipeline, scope): (Pipeline, Scope),
+        mut pipeline: Pipeline,
         running: &Running,
         mut plans: Plans,
+        check: &Check<'_>,
     ) -> Result<Checked, ConfigError> {
-        take_source(&mut pipeline, self.0.first_source.as_ref());
+        self.take_source(&mut pipeline);
         // Filters that start now may need the larger budget that comes with them.
         let budget = self.0.loader.engine().budget();
-        let in_force = running.pipeline.filters_memory;
-        budget.set_limit(in_force.max(pipeline.filters_memory));
-        let wanted = (&pipeline, scope);
-        let ready = plans.ready(&self.0.loader, wanted, Some(running), &*self.0.clock);
-        budget.set_limit(in_force);
-        ready?;
+        let _coming = budget.expect_limit(pipeline.filters_memory);
+        plans.ready(&self.0.loader, &pipeline, Some(running), check)?;
         Ok(Checked {
             admin_token: read_token(&pipeline)?,
             pipeline,
@@ -325,17 +227,17 @@ impl Live {
         &self,
         workshop: &mut Workshop,
         running: &Arc<Running>,
-        (checked, scope): (Checked, Scope),
+        (checked, by): (Checked, ChangedBy),
     ) -> Result<(), Box<Checked>> {
         if !Arc::ptr_eq(running, &self.now()) {
             return Err(Box::new(checked));
         }
         let (running, changes) = workshop.apply(checked);
-        self.publish(running, &changes, scope);
+        self.publish(running, &changes, by);
         Ok(())
     }
 
-    fn publish(&self, running: Running, changes: &workshop::Changes, scope: Scope) {
+    fn publish(&self, running: Running, changes: &workshop::Changes, by: ChangedBy) {
         let running = Arc::new(running);
         let old = self.0.current.send_replace(running.clone());
         if let Some(token) = &running.admin_token
@@ -346,9 +248,11 @@ impl Live {
         for stream in &changes.ended {
             stream.end();
         }
-        // A change of one stream says nothing of the files that others name.
-        let is_whole = scope == Scope::All;
-        let was_wrong = is_whole && self.0.reloads.borrow().error.is_some();
+        let is_unchanged = |name: &str| old.pipeline.stream(name) == running.pipeline.stream(name);
+        let mut was_wrong = false;
+        self.0
+            .reloads
+            .send_modify(|reloads| was_wrong = reloads.settle(by, is_unchanged));
         let message = match changes.words.as_slice() {
             [] if was_wrong => "the pipeline file is right again; nothing has changed".to_owned(),
             // Saved as it was, or written by the server itself.
@@ -357,7 +261,7 @@ impl Live {
         };
         self.0
             .reloads
-            .send_modify(|reloads| reloads.succeed(&changes.needs_restart, is_whole));
+            .send_modify(|reloads| reloads.succeed(&changes.needs_restart));
         tracing::info!("the pipeline changes: {message}");
         for key in &changes.needs_restart {
             tracing::warn!("a change of `{key}` takes a restart of the server");
@@ -368,12 +272,13 @@ impl Live {
         });
     }
 
-    fn refuse(&self, error: &ConfigError, told: &str) {
+    /// Tells of an error of the file, or of the filters of one `stream`, unless it is known.
+    fn refuse(&self, stream: Option<&str>, error: &ConfigError, told: &str) {
         let message = error.to_string();
         let is_news = self
             .0
             .reloads
-            .send_if_modified(|reloads| reloads.fail(error));
+            .send_if_modified(|reloads| reloads.fail(stream, error));
         if is_news {
             tracing::error!("{told}:\n{message}");
             self.0.events.tell(Event::Reload {
@@ -384,20 +289,8 @@ impl Live {
     }
 }
 
-/// Gives the first stream the source of the command line.
 fn take_source(pipeline: &mut Pipeline, source: Option<&SourceConfig>) {
     if let (Some(source), Some(first)) = (source, pipeline.streams.first_mut()) {
         first.source = source.clone();
     }
-}
-
-/// A sentence for everybody, without what the file says.
-fn cannot_be_used(error: &ConfigError) -> String {
-    let file = error.file_name();
-    let places = error.diagnostics().iter().map(|it| {
-        let span = it.span;
-        format!("{file}:{}:{}", span.line, span.column)
-    });
-    let places: Vec<_> = places.collect();
-    format!("its filters can't be used: wrong at {}", places.join(", "))
 }

@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 
 use super::Running;
-use crate::chain::{CheckLimit, Loader, Planned, StepStatus, Unchanged, plan_chain};
-use crate::clock::Clock;
+use crate::chain::{Check, Loader, Planned, StepStatus, Unchanged, plan_chain};
 use crate::config::{ConfigError, Diagnostic, Pipeline, StreamConfig};
 use crate::{gpio, source};
 
@@ -20,34 +19,24 @@ struct Plan {
     planned: Planned,
 }
 
-/// Which streams of a pipeline are planned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
-    /// All of them: modules and assets may have changed.
-    All,
-    /// Those of which the file says something else. What other streams' files hold now is none of this change's business.
-    Changed,
-}
-
 impl Plans {
-    /// Readies the chains of `pipeline`, which is to take the place of what `running` is (nothing, for a first check), and
-    /// checks the sources' files and the pins. Blocks while filters are compiled and started; must not be called from async
-    /// code.
+    /// Readies the chains of those streams of `pipeline` that are others than in what is `running` (all of them, if nothing
+    /// is), and checks the sources' files and the pins. The files of a stream that stays as it is are none of this change's
+    /// business. Blocks while filters are compiled and started; must not be called from async code.
     ///
     /// # Errors
     /// All that is wrong with the pipeline. What runs doesn't notice.
     pub fn ready(
         &mut self,
         loader: &Loader,
-        (pipeline, scope): (&Pipeline, Scope),
+        pipeline: &Pipeline,
         running: Option<&Running>,
-        clock: &dyn Clock,
+        check: &Check<'_>,
     ) -> Result<(), ConfigError> {
-        let limit = CheckLimit::new(clock);
-        let mut wrong = check_parts(pipeline);
+        let before = running.map(|running| &*running.pipeline);
+        let mut wrong = check_parts(pipeline, before);
         for stream in &pipeline.streams {
-            let before = running.and_then(|running| running.pipeline.stream(&stream.name));
-            if scope == Scope::Changed && before == Some(stream) {
+            if is_unchanged(stream, before) {
                 self.0.remove(&stream.name);
                 continue;
             }
@@ -55,7 +44,7 @@ impl Plans {
             if self.has(stream, &old) {
                 continue;
             }
-            match plan_chain(loader, pipeline, stream, &limit, (&old, Unchanged::GoOn)) {
+            match plan_chain(loader, pipeline, stream, check, (&old, Unchanged::GoOn)) {
                 Ok(planned) => self.insert(stream, &old, planned),
                 Err(mut errors) => wrong.append(&mut errors),
             }
@@ -76,10 +65,9 @@ impl Plans {
         loader: &Loader,
         (pipeline, stream): (&Pipeline, &StreamConfig),
         (old, unchanged): (&[StepStatus], Unchanged),
-        clock: &dyn Clock,
+        check: &Check<'_>,
     ) -> Result<(), ConfigError> {
-        let limit = CheckLimit::new(clock);
-        let planned = plan_chain(loader, pipeline, stream, &limit, (old, unchanged));
+        let planned = plan_chain(loader, pipeline, stream, check, (old, unchanged));
         let planned = planned.map_err(|wrong| pipeline.error(wrong))?;
         self.insert(stream, old, planned);
         Ok(())
@@ -107,11 +95,18 @@ impl Plans {
     }
 }
 
-/// Checks the sources' files and the pins.
-pub fn check_parts(pipeline: &Pipeline) -> Vec<Diagnostic> {
+/// Whether `stream` stays as it was `before`.
+fn is_unchanged(stream: &StreamConfig, before: Option<&Pipeline>) -> bool {
+    before.and_then(|before| before.stream(&stream.name)) == Some(stream)
+}
+
+/// Checks the pins and, of those streams that are others than `before`, the sources' files.
+pub fn check_parts(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<Diagnostic> {
     let mut wrong = Vec::new();
     for stream in &pipeline.streams {
-        if let Err(why) = source::check(&stream.source, &pipeline.folder) {
+        if !is_unchanged(stream, before)
+            && let Err(why) = source::check(&stream.source, &pipeline.folder)
+        {
             wrong.push(Diagnostic::new(stream.source.span, why));
         }
     }

@@ -1,11 +1,13 @@
 //! What can be said of the pipeline file: whether it is in force, and what is wrong with it if it is not.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use super::ChangedBy;
 use crate::config::{ConfigError, Pipeline};
 
 /// The most places that are told in one sentence.
@@ -42,6 +44,14 @@ pub struct ReloadError {
 }
 
 impl ReloadError {
+    /// Both, as one.
+    fn and(mut self, other: Self) -> Self {
+        self.message = format!("{}\n{}", self.message, other.message);
+        self.problems.extend(other.problems);
+        self.at = self.at.max(other.at);
+        self
+    }
+
     /// The public part: that the file is wrong, and where.
     pub fn places_only(&self) -> Self {
         let places: Vec<_> = self
@@ -87,39 +97,62 @@ pub struct Reloads {
     pub succeeded: u64,
     pub failed: u64,
     pub needs_restart: Vec<String>,
+    /// What is wrong with the file.
     pub error: Option<ReloadError>,
+    /// What is wrong with the filters of streams of which the file says nothing new.
+    pub streams: BTreeMap<String, ReloadError>,
     /// The file as it was read last, in force or not.
     pub attempted: Option<Arc<Pipeline>>,
 }
 
 impl Reloads {
-    /// A change was made, of which `needs_restart` is yet to come into force. If the whole file was checked, nothing is wrong
-    /// with it any more.
-    pub fn succeed(&mut self, needs_restart: &[&'static str], is_whole: bool) {
+    /// A change was made, of which `needs_restart` is yet to come into force.
+    pub fn succeed(&mut self, needs_restart: &[&'static str]) {
         self.succeeded += 1;
-        if is_whole {
-            self.error = None;
-        }
         self.needs_restart = needs_restart.iter().map(ToString::to_string).collect();
     }
 
-    /// A change was refused; `true` if that is news.
-    pub fn fail(&mut self, error: &ConfigError) -> bool {
+    /// What was wrong is settled by a change: with streams that are not as they were, and with the file if that is how the change
+    /// came. `true` if the file was wrong until then.
+    pub fn settle(&mut self, by: ChangedBy, is_unchanged: impl Fn(&str) -> bool) -> bool {
+        self.streams.retain(|name, _| is_unchanged(name));
+        by == ChangedBy::File && self.error.take().is_some()
+    }
+
+    /// The filters of `stream` can be used; `true` if that is news.
+    pub fn forget(&mut self, stream: &str) -> bool {
+        self.streams.remove(stream).is_some()
+    }
+
+    /// The file was refused, or the files of the filters of one `stream`; `true` if that is news.
+    pub fn fail(&mut self, stream: Option<&str>, error: &ConfigError) -> bool {
         let message = error.to_string();
-        let is_news = self
-            .error
-            .as_ref()
-            .is_none_or(|known| known.message != message);
-        if is_news {
-            self.failed += 1;
-            self.error = Some(ReloadError {
-                problems: problems(error),
-                message,
-                file: error.file_name().to_owned(),
-                at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            });
+        let known = match stream {
+            Some(stream) => self.streams.get(stream),
+            None => self.error.as_ref(),
+        };
+        if known.is_some_and(|known| known.message == message) {
+            return false;
         }
-        is_news
+        let error = ReloadError {
+            problems: problems(error),
+            message,
+            file: error.file_name().to_owned(),
+            at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        };
+        self.failed += 1;
+        match stream {
+            Some(stream) => drop(self.streams.insert(stream.to_owned(), error)),
+            None => self.error = Some(error),
+        }
+        true
+    }
+
+    /// All that is wrong now.
+    fn all(&self) -> Option<ReloadError> {
+        let mut errors = self.error.iter().chain(self.streams.values()).cloned();
+        let first = errors.next()?;
+        Some(errors.fold(first, ReloadError::and))
     }
 }
 
@@ -160,7 +193,7 @@ impl PipelineReport {
             reloads: reloads.succeeded,
             failed_reloads: reloads.failed,
             needs_restart: reloads.needs_restart.clone(),
-            error: reloads.error.clone(),
+            error: reloads.all(),
         }
     }
 }

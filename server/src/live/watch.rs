@@ -5,16 +5,18 @@
 //! The metadata is looked at now and then without being told, too: changes made by another machine, or through another mount,
 //! are not told of.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
+use super::reading::{FileStates, Progress, Reading, is_empty, look};
 use super::writers::Writers;
 use crate::clock::Clock;
 use crate::config::{FilterRef, Pipeline, Secret};
@@ -44,6 +46,12 @@ struct Watch {
     /// Told whenever something happens in one of the folders.
     stirred: Arc<Notify>,
     folders: Folders,
+    /// The files as they were before they were read last.
+    known: FileStates,
+    /// The number of the last reading, and how many came before it since all files were whole.
+    reading: u64,
+    tries: usize,
+    progress: (UnboundedSender<Progress>, UnboundedReceiver<Progress>),
 }
 
 impl Watch {
@@ -55,27 +63,70 @@ impl Watch {
             clock,
             stirred,
             folders,
+            known: FileStates::new(),
+            reading: 0,
+            tries: 0,
+            progress: unbounded_channel(),
         }
     }
 
     async fn run(mut self) {
         // What was changed since the start, before anybody watched.
-        let mut known = self.reload().await;
+        self.reload();
         loop {
             let now_and_then = self.clock.sleep_until(self.clock.now() + LOOK_AGAIN);
             tokio::select! {
-                () = self.stirred.notified() => {}
-                () = now_and_then => if look(known.keys()) == known { continue },
-            }
-            self.settle(&known).await;
-            if look(known.keys()) != known {
-                known = self.reload().await;
+                () = self.stirred.notified() => self.reload_if_changed().await,
+                () = now_and_then => if self.have_changed() { self.reload_if_changed().await },
+                progress = self.progress.1.recv() => if let Some(progress) = progress {
+                    self.go_on(progress).await;
+                }
             }
         }
     }
 
+    fn have_changed(&self) -> bool {
+        look(self.known.keys()) != self.known
+    }
+
+    async fn reload_if_changed(&mut self) {
+        self.settle(&self.known).await;
+        if self.have_changed() {
+            self.reload();
+        }
+    }
+
+    /// Goes on as the reading that was begun last tells; older ones are of no interest.
+    async fn go_on(&mut self, progress: Progress) {
+        match progress {
+            Progress::Torn(number) if number == self.reading => {
+                self.tries += 1;
+                self.settle(&self.known).await;
+                self.reload();
+            }
+            // Files that nobody watched until now are read once more.
+            Progress::Read(number) if number == self.reading => {
+                if !files(&self.live)
+                    .iter()
+                    .all(|file| self.known.contains_key(file))
+                {
+                    self.reload_if_changed_or_new().await;
+                }
+            }
+            Progress::Whole(number) if number == self.reading => self.tries = 0,
+            _ => {}
+        }
+    }
+
+    async fn reload_if_changed_or_new(&mut self) {
+        if self.have_changed() {
+            self.settle(&self.known).await;
+        }
+        self.reload();
+    }
+
     /// Waits until the `known` files are left alone.
-    async fn settle(&self, known: &BTreeMap<PathBuf, FileState>) {
+    async fn settle(&self, known: &FileStates) {
         let writers = &self.live.0.writers;
         let start = self.clock.now();
         loop {
@@ -100,65 +151,28 @@ impl Watch {
         }
     }
 
-    /// Reloads the pipeline, and gives its files as they were before they were read: what has changed since is found by the next
-    /// look. Files that nobody watched until then are read once more, for the same reason.
-    async fn reload(&mut self) -> BTreeMap<PathBuf, FileState> {
-        let mut files = files(&self.live);
-        let mut tries = 0;
-        loop {
-            self.folders.watch(&files);
-            let before = look(&files);
-            tries += 1;
-            let (seen, writers) = (before.clone(), self.live.0.writers.clone());
-            let is_whole = move || {
-                let is_quiet = look(seen.keys()) == seen && !writers.have_any(seen.keys());
-                (is_quiet && !seen.values().any(is_empty)) || tries >= TRIES
-            };
-            if !self.live.reload_if(is_whole).await {
-                self.settle(&before).await;
-                continue;
-            }
-            let named = self::files(&self.live);
-            if named.is_subset(&files) {
-                return before;
-            }
-            files = named;
-            if look(before.keys()) != before {
-                self.settle(&before).await;
-            }
-        }
+    /// Begins to reload the pipeline, and remembers its files as they were before they were read: what has changed since is found
+    /// by the next look.
+    fn reload(&mut self) {
+        let files = files(&self.live);
+        self.folders.watch(&files);
+        self.known = look(&files);
+        self.reading += 1;
+        let reading = Reading::watched(
+            self.reading,
+            (self.known.clone(), self.live.0.writers.clone()),
+            self.tries + 1 >= TRIES,
+            self.progress.0.clone(),
+        );
+        let live = self.live.clone();
+        tokio::spawn(async move { live.reload_as(reading).await });
     }
 }
 
 /// Whether a file has just become empty.
-fn is_about_to_be_written(
-    now: &BTreeMap<PathBuf, FileState>,
-    known: &BTreeMap<PathBuf, FileState>,
-) -> bool {
+fn is_about_to_be_written(now: &FileStates, known: &FileStates) -> bool {
     let mut states = now.iter();
     states.any(|(path, state)| is_empty(state) && known.get(path) != Some(state))
-}
-
-fn is_empty(state: &FileState) -> bool {
-    matches!(state, Some((_, 0, _)))
-}
-
-/// Modification time, length and inode of a file, which tell whether it has changed; nothing where there is none.
-pub type FileState = Option<(SystemTime, u64, u64)>;
-
-fn look<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> BTreeMap<PathBuf, FileState> {
-    let files = files.into_iter();
-    files.map(|path| (path.clone(), file_state(path))).collect()
-}
-
-/// The state of the file at `path`.
-pub fn file_state(path: &Path) -> FileState {
-    let meta = path.metadata().ok()?;
-    #[cfg(unix)]
-    let inode = std::os::unix::fs::MetadataExt::ino(&meta);
-    #[cfg(not(unix))]
-    let inode = 0;
-    Some((meta.modified().ok()?, meta.len(), inode))
 }
 
 /// The pipeline file and all that it names, as it is in force and as it was read last.

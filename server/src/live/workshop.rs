@@ -69,6 +69,19 @@ pub struct Changes {
     pub ended: Vec<Arc<Stream>>,
 }
 
+/// What became of a stream's chain that was readied again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completed {
+    /// The stream is another by now; the chain is of no use.
+    Stale,
+    /// It has the same steps as before, which go on.
+    Kept,
+    /// It took the old one's place.
+    Replaced,
+    /// It is the first that the stream has.
+    Prepared,
+}
+
 impl Workshop {
     /// A workshop without streams.
     pub fn new(equip: Equip) -> Self {
@@ -115,19 +128,30 @@ impl Workshop {
         let (Some(pipeline), Some(station)) = (&self.pipeline, self.stations.get(name)) else {
             return;
         };
-        self.complete(name, plans);
+        if self.complete(name, plans) == Completed::Stale {
+            tracing::debug!(stream = name, "another change has given it its chain");
+        }
         if let Some(source) = self.source(&station.config, pipeline) {
             station.stream.replace_source(source);
         }
     }
 
     /// Gives the stream `name` the chain in `plans`, unless another change has given it one meanwhile.
-    pub fn complete(&self, name: &str, plans: &mut Plans) {
+    pub fn complete(&self, name: &str, plans: &mut Plans) -> Completed {
         let Some(Station { config, stream }) = self.stations.get(name) else {
-            return;
+            return Completed::Stale;
         };
-        if let Some(planned) = plans.take(config, &stream.steps()) {
-            stream.rearrange(planned.rearrangement, planned.steps);
+        let (old, is_prepared) = (stream.steps(), stream.is_prepared());
+        let Some(planned) = plans.take(config, &old) else {
+            return Completed::Stale;
+        };
+        if is_prepared && planned.keeps(&old) {
+            return Completed::Kept;
+        }
+        stream.rearrange(planned.rearrangement, planned.steps);
+        match is_prepared {
+            true => Completed::Replaced,
+            false => Completed::Prepared,
         }
     }
 

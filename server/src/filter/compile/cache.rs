@@ -14,7 +14,7 @@ use crate::files;
 use crate::filter::Digest;
 
 /// The form of what is kept; another one is not read.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 /// Once the folder holds more bytes than this, what was used longest ago is removed.
 const FOLDER_BYTES: u64 = 512 << 20;
 /// The most bytes of a manifest's file: the largest schema with its escapes, and some.
@@ -194,10 +194,18 @@ impl NewCode {
 
 /// The folder for this form below `folder`, made where it is missing.
 fn prepare(folder: &Path) -> io::Result<PathBuf> {
-    let below = folder.join(format!("filters-{FORM}"));
     make(folder)?;
-    check_owner(folder)?;
+    // A link that somebody changes later leads nowhere else then.
+    let folder = folder.canonicalize()?;
+    check_owner(&folder)?;
+    for above in folder.ancestors().skip(1) {
+        check_above(above)?;
+    }
+    let below = folder.join(format!("filters-{FORM}"));
     make(&below)?;
+    if !below.symlink_metadata()?.is_dir() {
+        return Err(denied(format!("{} is no folder", below.display())));
+    }
     check_owner(&below)?;
     // Read-only folders are found out now.
     NamedTempFile::new_in(&below)?;
@@ -217,25 +225,63 @@ fn make(folder: &Path) -> io::Result<()> {
 fn check_owner(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let metadata = folder.metadata()?;
-    let why = if metadata.uid() != rustix::process::geteuid().as_raw() {
-        "it belongs to another user, who could put code into it"
-    } else if metadata.mode() & 0o022 != 0 {
-        "others may write to it and could put code into it (`chmod go-w` ends that)"
-    } else {
-        return Ok(());
-    };
-    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        let why = "it belongs to another user, who could put code into it";
+        return Err(denied(why.to_owned()));
+    }
+    if metadata.mode() & OTHERS_WRITE != 0 {
+        let why = "others may write to it and could put code into it (`chmod go-w` ends that)";
+        return Err(denied(why.to_owned()));
+    }
+    Ok(())
 }
+
+/// Whether nobody else can put another folder in the place of one in `folder`: it is this user's or root's, and others may not
+/// write to it, or may not rename what is not theirs.
+#[cfg(unix)]
+fn check_above(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = folder.metadata()?;
+    let above = folder.display();
+    if ![0, rustix::process::geteuid().as_raw()].contains(&metadata.uid()) {
+        return Err(denied(format!(
+            "{above}, which it lies in, belongs to another user, who could put another in its place"
+        )));
+    }
+    if metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0 {
+        return Err(denied(format!(
+            "others may write to {above}, which it lies in, and could put another in its place (`chmod go-w` ends that)"
+        )));
+    }
+    Ok(())
+}
+
+/// Writable by the group or by everybody (POSIX file modes).
+#[cfg(unix)]
+const OTHERS_WRITE: u32 = 0o022;
+/// Files in the folder can be renamed by their owners only.
+#[cfg(unix)]
+const STICKY: u32 = 0o1000;
 
 #[cfg(not(unix))]
 fn check_owner(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
+#[cfg(not(unix))]
+fn check_above(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn denied(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::PermissionDenied, why)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::filter::Kind;
+    use crate::filter::footprint::Footprint;
 
     fn manifest() -> Manifest {
         Manifest {
@@ -246,7 +292,11 @@ mod tests {
             schema: serde_json::json!({}),
             imports: Vec::new(),
             exports: Vec::new(),
-            instances: 1,
+            footprint: Footprint {
+                instances: 1,
+                bytes: 0,
+            },
+            loaded: 0,
         }
     }
 
@@ -281,5 +331,37 @@ mod tests {
             let cache = Cache::open(&place, 7).unwrap();
             assert_eq!(cache.folder.starts_with(folder.path()), is_used, "{mode:o}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_that_others_may_put_another_in_the_place_of_is_done_without() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let above = folder.path().join("above");
+        fs::create_dir(&above).unwrap();
+        let place = CompileCache::Folder(above.join("cache"));
+        for (mode, is_used) in [
+            (0o777, false),
+            (0o775, false),
+            (0o1777, true),
+            (0o755, true),
+        ] {
+            fs::set_permissions(&above, fs::Permissions::from_mode(mode)).unwrap();
+            let cache = Cache::open(&place, 7).unwrap();
+            assert_eq!(cache.folder.starts_with(folder.path()), is_used, "{mode:o}");
+        }
+        // A link of today's leads there for good.
+        let link = folder.path().join("link");
+        symlink(above.join("cache"), &link).unwrap();
+        let cache = Cache::open(&CompileCache::Folder(link), 7).unwrap();
+        let real = above.canonicalize().unwrap();
+        assert!(cache.folder.starts_with(real));
+        // A link in the place of the folder within is not followed.
+        let within = format!("filters-{FORM}");
+        fs::remove_dir_all(above.join("cache").join(&within)).unwrap();
+        symlink(folder.path(), above.join("cache").join(&within)).unwrap();
+        let cache = Cache::open(&place, 7).unwrap();
+        assert!(!cache.folder.starts_with(folder.path()));
     }
 }

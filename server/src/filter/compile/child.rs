@@ -25,6 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub enum Phase<'a> {
     /// Compiles the module on its standard input into this file, and describes it.
     Compile(&'a Path),
+    /// Loads the compiled code in this file.
+    Load(&'a Path),
     /// Builds the settings schema on its standard input.
     Schema,
 }
@@ -63,6 +65,7 @@ async fn start_and_wait(
     command.arg(worker::COMMAND);
     match phase {
         Phase::Compile(code) => command.arg("compile").arg(code),
+        Phase::Load(code) => command.arg("load").arg(code),
         Phase::Schema => command.arg("schema"),
     };
     let mut child = command
@@ -111,6 +114,7 @@ impl Phase<'_> {
     fn needs_more_than(self, limit: &str) -> String {
         match self {
             Self::Compile(_) => format!("needs more than {limit} to be compiled"),
+            Self::Load(_) => format!("needs more than {limit} to be loaded"),
             Self::Schema => format!(
                 "has a settings schema that can't be used: building it takes more than {limit}"
             ),
@@ -121,6 +125,7 @@ impl Phase<'_> {
     fn explain(self, status: ExitStatus, complaint: &[u8]) -> LoadError {
         let limits = match self {
             Self::Compile(_) => worker::COMPILE,
+            Self::Load(_) => worker::LOAD,
             Self::Schema => worker::SCHEMA,
         };
         let complaint = String::from_utf8_lossy(complaint);
@@ -146,6 +151,7 @@ impl Phase<'_> {
             Some(panic) => {
                 let subject = match self {
                     Self::Compile(_) => "can't be compiled",
+                    Self::Load(_) => "can't be loaded",
                     Self::Schema => "has a settings schema that can't be used",
                 };
                 let panic = shorten(panic);

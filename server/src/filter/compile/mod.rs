@@ -2,8 +2,8 @@
 //!
 //! A module is a stranger's, and a compiler can be made to take minutes and gigabytes, or to break down. So the server
 //! has no compiler: a child process ([`worker`]) with limits of its own turns a module into native code and a
-//! [`Manifest`], both of which go into the cache. A second one builds the settings schema, under limits that make
-//! it known to be cheap. The server loads only what both have passed.
+//! [`Manifest`], both of which go into the cache. A second one loads the code, and a third one builds the settings schema, under
+//! limits that make both known to be cheap. The server loads only what both have passed.
 
 mod cache;
 mod child;
@@ -11,6 +11,7 @@ mod rlimits;
 pub mod worker;
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -22,11 +23,15 @@ pub use cache::CompileCache;
 pub use cache::Entry;
 use child::Phase;
 
+use super::footprint::Footprint;
 use super::{Digest, Engine, Kind, Module};
 use crate::sync::IgnorePoison;
 
-/// Child processes at once for changes: modules that take their whole time must not keep all others waiting.
-const CHILDREN: usize = 4;
+/// Child processes at once for changes: as many as a machine of this memory can take, each of which may have its whole limit, but
+/// at least and at most so many. A stream has one change at a time, so that only so many slow streams keep another one waiting.
+const CHANGES: RangeInclusive<u64> = 4..=16;
+/// Child processes at once for the filters of all streams at the start, and for those whose files have changed.
+const RENEWALS: usize = 2;
 /// Refused modules that are remembered.
 const REMEMBERED: usize = 256;
 /// The time for which they are. Some refusals are of limits of time, which a machine that was busy may have been the cause of.
@@ -49,8 +54,10 @@ pub struct Manifest {
     pub imports: Vec<String>,
     /// The interfaces that it exports.
     pub exports: Vec<String>,
-    /// The most instances of core modules that it may have.
-    pub instances: usize,
+    /// The size of its instances.
+    pub footprint: Footprint,
+    /// The bytes of memory that it takes once it is loaded, before it has an instance. Zero until that was measured.
+    pub loaded: u64,
 }
 
 /// A reason why a filter can't be loaded.
@@ -64,13 +71,55 @@ pub enum LoadError {
     Failed(String),
 }
 
-/// The purpose that a module is compiled for. Each has child processes of its own, since anybody may ask for the list.
+/// The purpose that a module is compiled for. Each has child processes of its own, so that none waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// A stream's chain, or an upload.
-    ByStream,
-    /// The list of filters.
+    /// A change of a stream's chain.
+    ByChange,
+    /// The chains at the start, and those whose files have changed.
+    ByRenewal,
+    /// An upload, of which there is one at a time.
+    ByUpload,
+    /// The list of filters, for which anybody may ask.
     ByList,
+}
+
+/// Places for child processes, by purpose.
+struct Places {
+    changes: Semaphore,
+    renewals: Semaphore,
+    upload: Semaphore,
+    list: Semaphore,
+}
+
+impl Places {
+    fn new() -> Self {
+        let room = memory().unwrap_or(u64::MAX) / worker::COMPILE.data;
+        let changes = room.clamp(*CHANGES.start(), *CHANGES.end());
+        Self {
+            changes: Semaphore::new(changes as usize),
+            renewals: Semaphore::new(RENEWALS),
+            upload: Semaphore::new(1),
+            list: Semaphore::new(1),
+        }
+    }
+
+    fn of(&self, wanted: Wanted) -> &Semaphore {
+        match wanted {
+            Wanted::ByChange => &self.changes,
+            Wanted::ByRenewal => &self.renewals,
+            Wanted::ByUpload => &self.upload,
+            Wanted::ByList => &self.list,
+        }
+    }
+}
+
+/// The bytes of memory that the machine has, where the system tells them in `/proc/meminfo`.
+fn memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    kib.checked_mul(1 << 10)
 }
 
 /// Compiles modules by child processes. Clones share all of it.
@@ -80,8 +129,7 @@ pub struct Compiler(Arc<Inner>);
 struct Inner {
     cache: Cache,
     worker: PathBuf,
-    changing: Semaphore,
-    listing: Semaphore,
+    places: Places,
     modules: Mutex<Modules>,
 }
 
@@ -102,8 +150,7 @@ impl Compiler {
         Ok(Self(Arc::new(Inner {
             cache: Cache::open(cache, engine.compatibility())?,
             worker,
-            changing: Semaphore::new(CHILDREN),
-            listing: Semaphore::new(1),
+            places: Places::new(),
             modules: Mutex::default(),
         })))
     }
@@ -122,9 +169,10 @@ impl Compiler {
         let lock = self.modules().compiling.entry(digest).or_default().clone();
         let result = {
             let _compiling = lock.lock().await;
-            match self.0.cache.find(&digest) {
-                Some(entry) => Ok(entry),
-                None => self.compile_now(module, wanted).await,
+            match self.in_cache(move |cache| Ok(cache.find(&digest))).await {
+                Ok(Some(entry)) => Ok(entry),
+                Ok(None) => self.compile_now(module, wanted).await,
+                Err(error) => Err(error),
             }
         };
         self.forget_lock(&digest, lock);
@@ -141,22 +189,30 @@ impl Compiler {
 
     async fn compile_now(&self, module: &Module, wanted: Wanted) -> Result<Entry, LoadError> {
         let inner = &*self.0;
-        let places = match wanted {
-            Wanted::ByStream => &inner.changing,
-            Wanted::ByList => &inner.listing,
-        };
-        let place = places.acquire().await;
+        let place = inner.places.of(wanted).acquire().await;
         let _place = place.map_err(|closed| LoadError::Failed(closed.to_string()))?;
-        let code = inner.cache.new_code().map_err(unwritable)?;
+        let code = self.in_cache(Cache::new_code).await?;
         let manifest =
             child::run(&inner.worker, Phase::Compile(code.path()), module.bytes()).await?;
-        let manifest: Manifest = serde_json::from_slice(&manifest)
-            .map_err(|error| LoadError::Failed(format!("can't be compiled: {error}")))?;
+        let unreadable = |error| LoadError::Failed(format!("can't be compiled: {error}"));
+        let mut manifest: Manifest = serde_json::from_slice(&manifest).map_err(unreadable)?;
+        let loaded = child::run(&inner.worker, Phase::Load(code.path()), &[]).await?;
+        manifest.loaded = serde_json::from_slice(&loaded).map_err(unreadable)?;
         let schema = manifest.schema.to_string();
         child::run(&inner.worker, Phase::Schema, schema.as_bytes()).await?;
-        inner
-            .cache
-            .keep(module.digest(), code, manifest)
+        let digest = *module.digest();
+        self.in_cache(move |cache| cache.keep(&digest, code, manifest))
+            .await
+    }
+
+    /// Works in the cache where blocking is allowed: the folder may lie on another machine.
+    async fn in_cache<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Cache) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let inner = self.0.clone();
+        let done = tokio::task::spawn_blocking(move || work(&inner.cache)).await;
+        done.map_err(|error| LoadError::Failed(error.to_string()))?
             .map_err(unwritable)
     }
 

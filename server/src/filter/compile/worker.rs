@@ -1,4 +1,4 @@
-//! The child process's side: compiles a module and describes it, or builds a settings schema.
+//! The child process's side: compiles a module and describes it, loads compiled code, or builds a settings schema.
 //!
 //! Whatever goes wrong here, from a panic to an overflow of the stack, ends this process and nothing else.
 
@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::rlimits::Limits;
 use crate::config::SettingsSchema;
+use crate::filter::footprint::Footprint;
 use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
-use crate::filter::{Engine, Manifest, Module, describe, footprint};
+use crate::filter::{Engine, Manifest, Module, describe, link};
 
 /// The hidden command of `mattebox` that runs this.
 pub const COMMAND: &str = "filter-worker";
@@ -26,6 +27,13 @@ pub const COMPILE: Limits = Limits {
     address_space: 256 << 30,
     cpu: Duration::from_secs(180),
 };
+/// Limits of loading compiled code, which the server then does as well. The runtime's own description of the code is many times
+/// as large as the module where that has much in it beside functions' bodies.
+pub const LOAD: Limits = Limits {
+    data: 256 << 20,
+    address_space: 16 << 30,
+    cpu: Duration::from_secs(10),
+};
 /// Limits of building a settings schema, which the server then does as well.
 pub const SCHEMA: Limits = Limits {
     data: 64 << 20,
@@ -36,6 +44,8 @@ pub const SCHEMA: Limits = Limits {
 const SCHEMA_TIME: Duration = Duration::from_millis(500);
 /// The stack that a schema is built on, half of what the server's threads have.
 const SCHEMA_STACK: usize = 1 << 20;
+/// Where it can't be measured: the bytes of memory for a byte of compiled code. The most that was seen is 8, with globals alone.
+const UNMEASURED: u64 = 8;
 /// The most bytes of compiled code.
 const CODE_BYTES: usize = 512 << 20;
 
@@ -54,6 +64,41 @@ pub fn compile(code: &Path) -> ExitCode {
         let manifest = compile_into(bytes, code)?;
         serde_json::to_value(manifest).map_err(|error| error.to_string())
     })
+}
+
+/// Loads the compiled code in the file `code`, and tells how many bytes of memory that took.
+pub fn load(code: &Path) -> ExitCode {
+    run(LOAD, 0, |_| {
+        let broken = |why: String| format!("can't be loaded: {why}");
+        let runtime = start_runtime().map_err(|error| broken(error.to_string()))?;
+        let engine = Engine::new(runtime.handle().clone());
+        let engine = engine.map_err(|error| broken(format!("{error:#}")))?;
+        let before = memory();
+        let component = engine.load(code);
+        let component = component.map_err(|error| broken(format!("{error:#}")))?;
+        let linked = link(&engine, &component)?;
+        let loaded = match before.zip(memory()) {
+            Some((before, after)) => after.saturating_sub(before),
+            None => code.metadata().map_or(0, |code| code.len()) * UNMEASURED,
+        };
+        drop(linked);
+        Ok(loaded.into())
+    })
+}
+
+/// The bytes of memory that this process has beside files, where the system tells it (proc(5)).
+fn memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("RssAnon:"))?;
+    let kib: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    kib.checked_mul(1 << 10)
+}
+
+fn start_runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
 }
 
 /// Builds the settings schema on standard input.
@@ -106,15 +151,11 @@ fn run(limits: Limits, most: u64, work: impl FnOnce(Vec<u8>) -> Result<Value, St
 
 fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
     let broken = |why: String| format!("can't be compiled: {why}");
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build()
-        .map_err(|error| broken(error.to_string()))?;
+    let runtime = start_runtime().map_err(|error| broken(error.to_string()))?;
     let engine = Engine::compiling(runtime.handle().clone())
         .map_err(|error| broken(format!("{error:#}")))?;
     let component = Module::new(bytes).into_component()?;
-    let instances = footprint::instances(&component);
+    let footprint = Footprint::of(&component);
     let (component, compiled) = engine
         .compile(&component)
         .map_err(|error| broken(format!("{error:#}")))?;
@@ -126,5 +167,5 @@ fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
     }
     std::fs::write(code, &compiled).map_err(|error| broken(error.to_string()))?;
     drop(compiled);
-    describe(&engine, &component, instances)
+    describe(&engine, &component, footprint)
 }

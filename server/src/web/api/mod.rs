@@ -13,21 +13,25 @@ mod variables;
 
 use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{PROBLEM, ProblemDetails};
 use super::{App, NO_CACHE, access};
 use crate::live::PipelineReport;
+use crate::secret::{MASK, is_secret_name};
 
 /// The most characters of what the framework says of a request that it refuses.
 const WORDS: usize = 64 << 10;
+/// An address whose login is not shown.
+const MASKED_LOGIN: &str = "://***@";
 
 pub use filters::is_upload;
 pub use upload::Uploads;
@@ -137,6 +141,30 @@ fn fresh(body: impl Serialize) -> Response {
 }
 
 /// What a body says.
+/// Refuses what was shown in a secret's place and is sent back as the secret itself.
+fn refuse_masks(config: &Map<String, Value>) -> Result<(), ProblemDetails> {
+    let masked = config.iter().find_map(|(key, value)| masked(key, value));
+    masked.map_or(Ok(()), |key| {
+        let why = format!(
+            "`{key}`: `{MASK}` stands for a secret that is not shown; send the secret itself, or leave the key out of a PATCH"
+        );
+        Err(ProblemDetails::new(StatusCode::UNPROCESSABLE_ENTITY, why))
+    })
+}
+
+/// The key of a secret that is masked in `value`, the value of `key`.
+fn masked<'v>(key: &'v str, value: &'v Value) -> Option<&'v str> {
+    match value {
+        Value::Object(map) => map.iter().find_map(|(key, value)| masked(key, value)),
+        Value::Array(values) => values.iter().find_map(|value| masked(key, value)),
+        Value::String(text) => {
+            let is_masked = (text == MASK && is_secret_name(key)) || text.contains(MASKED_LOGIN);
+            is_masked.then_some(key)
+        }
+        _ => None,
+    }
+}
+
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemDetails> {
     serde_json::from_slice(body)
         .map_err(|error| ProblemDetails::bad_request(format!("the body is wrong: {error}")))

@@ -118,6 +118,7 @@ pub async fn add(
     body: Bytes,
 ) -> Answer {
     let config: Map<String, Value> = parse(&body)?;
+    super::refuse_masks(&config)?;
     let config = without_nulls(config);
     let (name, seen) = (stream.clone(), stream.clone());
     let report = app

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::{Answer, fresh, parse};
+use super::{Answer, fresh, parse, refuse_masks};
 use crate::config::{Change, Part};
 use crate::live::{ChangeError, Running};
 use crate::stream::Report;
@@ -86,6 +86,7 @@ pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
 )]
 pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
     let config: Map<String, Value> = parse(&body)?;
+    refuse_masks(&config)?;
     let is_new = app.find(&name).is_none();
     let path = place(&name);
     let set = Change::Set(path, without_nulls(config));

@@ -1,20 +1,40 @@
-//! The time that checking a pipeline may take: a filter that needs long to start must not hold up changes for ever.
+//! One check of filters: its purpose, the time that it may take, and whether anybody still waits for it.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::config::{Diagnostic, StepConfig};
+use crate::filter::Wanted;
 use crate::sync::IgnorePoison;
 
 /// The most that one check may take. Compiling a large filter for the first time takes most of it on a small machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A time limit on one check of a pipeline.
-pub struct CheckLimit<'c> {
+/// A check of some streams' filters.
+pub struct Check<'c> {
     clock: &'c dyn Clock,
+    wanted: Wanted,
+    abandoned: Abandoned,
     end: Instant,
     longest: Mutex<Option<Longest>>,
+}
+
+/// Says whether a check is done for nobody any more. Clones share it.
+#[derive(Clone, Default)]
+pub struct Abandoned(Arc<AtomicBool>);
+
+impl Abandoned {
+    /// From now on, nobody waits for it.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nobody waits for it.
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The step that took the longest so far.
@@ -23,14 +43,29 @@ struct Longest {
     took: Duration,
 }
 
-impl<'c> CheckLimit<'c> {
+impl<'c> Check<'c> {
     /// Starts now.
-    pub fn new(clock: &'c dyn Clock) -> Self {
+    pub fn new(clock: &'c dyn Clock, wanted: Wanted) -> Self {
         Self {
             clock,
+            wanted,
+            abandoned: Abandoned::default(),
             end: clock.now() + LIMIT,
             longest: Mutex::default(),
         }
+    }
+
+    /// The same, ended before its next step once it is `abandoned`.
+    pub fn unless(self, abandoned: &Abandoned) -> Self {
+        Self {
+            abandoned: abandoned.clone(),
+            ..self
+        }
+    }
+
+    /// The purpose that filters are compiled for.
+    pub fn wanted(&self) -> Wanted {
+        self.wanted
     }
 
     /// The time now.
@@ -41,13 +76,17 @@ impl<'c> CheckLimit<'c> {
     /// Does a part of the check that `step` is the cause of, if there is time left.
     ///
     /// # Errors
-    /// Those of `work`; or the limit is used up, and by which step.
+    /// Those of `work`; or the limit is used up, and by which step; or the check is abandoned.
     pub fn run<T>(
         &self,
         step: &StepConfig,
         work: impl FnOnce() -> Result<T, Vec<Diagnostic>>,
     ) -> Result<T, Vec<Diagnostic>> {
         let start = self.clock.now();
+        if self.abandoned.is_set() {
+            let why = "not checked, since a newer change came".to_owned();
+            return Err(vec![step.error_at_use(why)]);
+        }
         if start >= self.end {
             return Err(vec![step.error_at_use(self.used_up())]);
         }
@@ -78,21 +117,25 @@ mod tests {
     use crate::clock::fake::FakeClock;
     use crate::config::Pipeline;
 
-    #[test]
-    fn the_step_that_uses_it_up_is_named() {
+    fn steps() -> Vec<StepConfig> {
         let text = "streams: { s: { filters: [{ use: a }, { use: b }, { use: c }] } }";
         let pipeline = Pipeline::parse(text, "x", std::path::Path::new(".")).unwrap();
-        let steps = &pipeline.streams[0].filters;
+        pipeline.streams[0].filters.clone()
+    }
+
+    #[test]
+    fn the_step_that_uses_it_up_is_named() {
+        let steps = steps();
         let clock = FakeClock::new();
-        let limit = CheckLimit::new(&*clock);
+        let check = Check::new(&*clock, Wanted::ByChange);
         for (step, seconds) in steps.iter().zip([20, 101]) {
-            let done = limit.run(step, || {
+            let done = check.run(step, || {
                 clock.advance(Duration::from_secs(seconds));
                 Ok(())
             });
             assert!(done.is_ok());
         }
-        let error = limit.run(&steps[2], || Ok(())).unwrap_err().remove(0);
+        let error = check.run(&steps[2], || Ok(())).unwrap_err().remove(0);
         assert!(
             error.message.contains("`b` alone took 101.0 s"),
             "{}",
@@ -103,5 +146,19 @@ mod tests {
             "{}",
             error.message
         );
+    }
+
+    #[test]
+    fn one_that_is_abandoned_does_no_more_steps() {
+        let steps = steps();
+        let clock = FakeClock::new();
+        let abandoned = Abandoned::default();
+        let check = Check::new(&*clock, Wanted::ByChange).unless(&abandoned);
+        assert!(check.run(&steps[0], || Ok(())).is_ok());
+        abandoned.set();
+        let refused = check.run(&steps[1], || -> Result<(), _> {
+            panic!("it is abandoned");
+        });
+        assert!(refused.unwrap_err()[0].message.contains("newer change"));
     }
 }
