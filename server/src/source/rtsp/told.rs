@@ -1,5 +1,6 @@
 //! A camera's errors in a sentence for people, as the driver `http` tells them.
 
+use reqwest::StatusCode;
 use retina::Error;
 
 use crate::log::shorten;
@@ -21,22 +22,36 @@ pub fn foreign(said: &str) -> String {
 
 /// A status that is an error, or an answer that can't be read.
 fn answered(status: u16, said: &str, has_login: bool) -> String {
-    // "401 Unauthorized response to DESCRIBE CSeq=2: …"
-    let (answer, rest) = said.split_once(" response to ").unwrap_or((said, ""));
-    let description = rest.split_once(": ").map_or("", |(_, text)| text);
+    // "401 response to DESCRIBE CSeq=2: …"
+    let description = said.split_once(": ").map_or("", |(_, text)| text);
+    let named = named(status);
     match status {
         401 if !has_login => "the camera wants a `user` and a `password`".to_owned(),
         401 if description.starts_with("Can't understand") => {
             "the camera wants a login of an unknown kind".to_owned()
         }
         401 => "the camera does not accept this user and password".to_owned(),
-        461 => format!(
-            "the camera answers {}: try the other `transport`",
-            foreign(answer)
-        ),
+        461 => format!("the camera answers {named}: try the other `transport`"),
         200..=299 => format!("the camera's answer can't be used: {}", first(description)),
-        _ => format!("the camera answers {}", foreign(answer)),
+        _ => format!("the camera answers {named}"),
     }
+}
+
+/// A status with its name: RTSP's (RFC 2326, 7.1.1), or the one that it shares with HTTP.
+fn named(status: u16) -> String {
+    let name = match status {
+        451 => Some("Parameter Not Understood"),
+        453 => Some("Not Enough Bandwidth"),
+        454 => Some("Session Not Found"),
+        455 => Some("Method Not Valid in This State"),
+        457 => Some("Invalid Range"),
+        459 => Some("Aggregate Operation Not Allowed"),
+        461 => Some("Unsupported Transport"),
+        other => StatusCode::from_u16(other)
+            .ok()
+            .and_then(|status| status.canonical_reason()),
+    };
+    name.map_or_else(|| status.to_string(), |name| format!("{status} {name}"))
 }
 
 fn reason(said: &str) -> String {
@@ -64,7 +79,7 @@ mod tests {
 
     #[test]
     fn statuses_are_told_as_for_http() {
-        let said = "401 Unauthorized response to DESCRIBE CSeq=2: Received Unauthorized\n\nconn: 1";
+        let said = "401 response to DESCRIBE CSeq=2: Received Unauthorized\n\nconn: 1";
         assert_eq!(
             answered(401, said, true),
             "the camera does not accept this user and password"
@@ -73,12 +88,12 @@ mod tests {
             answered(401, said, false),
             "the camera wants a `user` and a `password`"
         );
-        let said = "404 Not Found response to DESCRIBE CSeq=1: Unexpected RTSP response status\n";
+        let said = "404 response to DESCRIBE CSeq=1: Unexpected RTSP response status\n";
         assert_eq!(
             answered(404, said, true),
             "the camera answers 404 Not Found"
         );
-        let said = "200 OK response to SETUP CSeq=3: Missing Transport header\n\nconn: 1";
+        let said = "200 response to SETUP CSeq=3: Missing Transport header\n\nconn: 1";
         let told = "the camera's answer can't be used: Missing Transport header";
         assert_eq!(answered(200, said, true), told);
     }
