@@ -130,6 +130,8 @@ impl Source for Rtsp {
         };
         let opened = stop.wait_for(Frames::open(asked, stop.clock()));
         let opened = opened.ok_or_else(|| SourceError("stopped".to_owned()))?;
+        // A session says goodbye on the runtime that it is dropped on.
+        let _runtime = stop.runtime().enter();
         let (frames, coding) = opened.map_err(|error| failed(&address, &error))?;
         if coding == Coding::Jpeg && self.config.size.is_none() {
             return Ok(Box::new(Passing::new(&address, frames, stop)));
