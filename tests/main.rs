@@ -27,6 +27,7 @@ mod pictures;
 mod recordings;
 mod reload;
 mod rtsp;
+mod rtsp_jpeg;
 #[cfg(unix)]
 mod secrets;
 mod serving;

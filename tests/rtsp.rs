@@ -7,19 +7,25 @@ use crate::support::picture::{decode, psnr};
 use crate::support::server::Server;
 use crate::support::{Folder, repository};
 
-/// A camera that shows a moving ball, 320 × 240 at 20 fps in H.264.
+const CODINGS: [&str; 3] = ["h264", "h265", "jpeg"];
+
+/// A camera that shows a moving ball, 320 × 240 at 20 fps.
 struct RtspCamera {
     child: Child,
     port: u16,
 }
 
 impl RtspCamera {
-    fn start(port: u16, login: &[&str]) -> Self {
+    fn start(port: u16, coding: &str) -> Self {
+        Self::with_login(port, "", coding, "")
+    }
+
+    fn with_login(port: u16, login: &str, coding: &str, scheme: &str) -> Self {
         // Debian's, which has its packages.
         let mut child = Command::new("/usr/bin/python3")
             .arg(repository("tests/support/rtsp_server.py"))
             .arg(port.to_string())
-            .args(login)
+            .args([login, coding, scheme])
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -50,66 +56,120 @@ fn server(camera: &RtspCamera, settings: &str) -> Server {
     )))
 }
 
+/// The command lines of the server's children.
+fn children(server: &Server) -> Vec<String> {
+    let pid = server.pid();
+    let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let children = tasks.filter_map(|task| {
+        // A thread may have ended by now.
+        std::fs::read_to_string(task.unwrap().path().join("children")).ok()
+    });
+    let children: String = children.collect();
+    let line = |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok();
+    children.split_whitespace().filter_map(line).collect()
+}
+
 #[test]
 #[ignore = "needs ffmpeg and GStreamer's RTSP server"]
 fn a_camera_is_seen_goes_and_comes_back() {
-    let camera = RtspCamera::start(0, &[]);
-    let port = camera.port;
-    let server = server(&camera, ", stall-timeout: 2s");
-    let mut viewer = server.watch("s");
-    server.until("s", |report| report["state"] == "running");
-    let first = decode(&viewer.next().unwrap().jpeg);
-    while decode(&viewer.next().unwrap().jpeg).dimensions() != (320, 240) {}
-    let later = decode(&viewer.next().unwrap().jpeg);
-    assert!(first.dimensions() != later.dimensions() || psnr(&first, &later) < 60.0);
-    // Its pictures have the standard tables, so that drawing on them is cheap.
-    assert_eq!(server.report("s")["path"], "splice");
-    drop(camera);
-    server.until("s", |report| report["state"] == "failing");
-    let _camera = RtspCamera::start(port, &[]);
-    server.until("s", |report| report["state"] == "running");
-    drop(viewer);
-    server.until("s", |report| report["state"] == "resting");
-    // ffmpeg was a child of the server's.
-    let children = format!("/proc/{0}/task/{0}/children", server.pid());
-    assert_eq!(std::fs::read_to_string(children).unwrap(), "");
+    for coding in CODINGS {
+        for (transport, via) in [("tcp", ""), ("udp", ""), ("tcp", ", via: ffmpeg")] {
+            let camera = RtspCamera::start(0, coding);
+            let port = camera.port;
+            let server = server(
+                &camera,
+                &format!(", stall-timeout: 2s, transport: {transport}{via}"),
+            );
+            let mut viewer = server.watch("s");
+            server.until("s", |report| report["state"] == "running");
+            let first = decode(&viewer.next().unwrap().jpeg);
+            while decode(&viewer.next().unwrap().jpeg).dimensions() != (320, 240) {}
+            let later = decode(&viewer.next().unwrap().jpeg);
+            assert!(first.dimensions() != later.dimensions() || psnr(&first, &later) < 60.0);
+            // Its pictures have the standard tables, so that drawing on them is cheap.
+            assert_eq!(server.report("s")["path"], "splice");
+            let ffmpegs = children(&server);
+            let told = ffmpegs.iter().any(|line| line.contains("127.0.0.1"));
+            match (coding, via) {
+                ("jpeg", "") => assert_eq!(ffmpegs, [""; 0]),
+                (_, "") => assert!(ffmpegs.len() == 1 && !told, "{ffmpegs:?}"),
+                _ => assert!(told, "{ffmpegs:?}"),
+            }
+            drop(camera);
+            server.until("s", |report| report["state"] == "failing");
+            let _camera = RtspCamera::start(port, coding);
+            server.until("s", |report| report["state"] == "running");
+            drop(viewer);
+            server.until("s", |report| report["state"] == "resting");
+            // ffmpeg was a child of the server's.
+            assert_eq!(children(&server), [""; 0]);
+        }
+    }
 }
 
 #[test]
 #[ignore = "needs ffmpeg and GStreamer's RTSP server"]
 fn size_rate_and_transport_are_as_asked_for() {
-    for transport in ["tcp", "udp"] {
-        let camera = RtspCamera::start(0, &[]);
-        let server = server(
-            &camera,
-            &format!(", transport: {transport}, size: 160x120, fps: 5, hardware: auto"),
-        );
-        let mut viewer = server.watch("s");
-        while decode(&viewer.next().unwrap().jpeg).dimensions() != (160, 120) {}
-        for _ in 0..6 {
-            viewer.next().unwrap();
+    for coding in CODINGS {
+        for transport in ["tcp", "udp"] {
+            let camera = RtspCamera::start(0, coding);
+            let server = server(
+                &camera,
+                &format!(", transport: {transport}, size: 160x120, fps: 5, hardware: auto"),
+            );
+            let mut viewer = server.watch("s");
+            while decode(&viewer.next().unwrap().jpeg).dimensions() != (160, 120) {}
+            for _ in 0..6 {
+                viewer.next().unwrap();
+            }
+            let rate = server.report("s")["fps_in"].as_f64().unwrap();
+            assert!(rate < 7.0, "{coding} by {transport}: {rate}");
         }
-        let rate = server.report("s")["fps_in"].as_f64().unwrap();
-        assert!(rate < 7.0, "{transport}: {rate}");
+    }
+}
+
+#[test]
+#[ignore = "needs ffmpeg and GStreamer's RTSP server"]
+fn only_key_frames_are_decoded_for_two_frames_a_second() {
+    for coding in ["h264", "h265"] {
+        let camera = RtspCamera::start(0, coding);
+        // Shorter than the second from one key frame to the next.
+        let server = server(&camera, ", fps: 2, stall-timeout: 300ms");
+        let mut viewer = server.watch("s");
+        while decode(&viewer.next().unwrap().jpeg).dimensions() != (320, 240) {}
+        let start = std::time::Instant::now();
+        for _ in 0..5 {
+            let picture = decode(&viewer.next().unwrap().jpeg);
+            assert_eq!(picture.dimensions(), (320, 240), "the camera stalled");
+        }
+        let seconds = start.elapsed().as_secs_f64();
+        assert!((3.5..9.0).contains(&seconds), "{coding}: {seconds}");
     }
 }
 
 #[test]
 #[ignore = "needs ffmpeg and GStreamer's RTSP server"]
 fn a_password_opens_the_camera_and_shows_nowhere() {
-    let camera = RtspCamera::start(0, &["me:s3cret"]);
-    let right = server(&camera, ", user: me, password: s3cret");
-    let _viewer = right.watch("s");
-    right.until("s", |report| report["state"] == "running");
-    let wrong = server(&camera, ", user: me, password: gu3ss");
-    let _viewer = wrong.watch("s");
-    let report = wrong.until("s", |report| report["state"] == "failing");
-    let error = report["error"].as_str().unwrap();
-    assert!(error.contains("401"), "{error}");
-    for told in [error.to_owned(), wrong.log(), right.log()] {
-        assert!(
-            !told.contains("gu3ss") && !told.contains("s3cret"),
-            "{told}"
-        );
+    for coding in CODINGS {
+        for scheme in ["basic", "digest"] {
+            let camera = RtspCamera::with_login(0, "me:s3cret", coding, scheme);
+            let right = server(&camera, ", user: me, password: s3cret");
+            let _viewer = right.watch("s");
+            right.until("s", |report| report["state"] == "running");
+            let shown = children(&right).concat();
+            assert!(!shown.contains("s3cret"), "{shown}");
+            let wrong = server(&camera, ", user: me, password: gu3ss");
+            let _viewer = wrong.watch("s");
+            let report = wrong.until("s", |report| report["state"] == "failing");
+            let error = report["error"].as_str().unwrap();
+            let expected = "/live: the camera does not accept this user and password";
+            assert!(error.ends_with(expected), "{error}");
+            for told in [error.to_owned(), wrong.log(), right.log()] {
+                assert!(
+                    !told.contains("gu3ss") && !told.contains("s3cret"),
+                    "{told}"
+                );
+            }
+        }
     }
 }

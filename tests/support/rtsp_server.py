@@ -1,31 +1,46 @@
-"""An RTSP camera: python3 rtsp_server.py PORT [USER:PASSWORD]; port 0 takes a free one. Prints the port."""
+"""An RTSP camera: python3 rtsp_server.py PORT [USER:PASSWORD] [CODING] [SCHEME]; port 0 takes a free one. Prints the port.
+
+CODING is h264 (the default), h265 or jpeg; SCHEME is basic (the default) or digest."""
 
 import sys
 
 import gi
 
 gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
 
+# As security cameras send them; video has a key frame each second.
+CODINGS = {
+    "h264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=20 ! rtph264pay name=pay0",
+    "h265": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=20 ! h265parse ! rtph265pay name=pay0",
+    "jpeg": "jpegenc ! rtpjpegpay name=pay0",
+}
+
+port, login, coding, scheme = (sys.argv[1:] + ["", "", ""])[:4]
 Gst.init(None)
 server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
-server.set_service(sys.argv[1])
+server.set_service(port)
 factory = GstRtspServer.RTSPMediaFactory()
 # A pipeline for each client. With a shared one, GStreamer 1.22 was seen to die of an assertion (gst_rtsp_media_get_rates) where
 # one client comes soon after another; presumably it asks the pipeline that just ends for the last.
 factory.set_shared(False)
-# As security cameras send it; a key frame each second.
 factory.set_launch(
-    "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=20/1"
-    " ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=20 ! rtph264pay name=pay0 )"
+    "( videotestsrc is-live=true pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=20/1"
+    f" ! {CODINGS[coding or 'h264']} )"
 )
-if len(sys.argv) > 2:
+if login:
     auth = GstRtspServer.RTSPAuth()
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", "viewer")
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(*sys.argv[2].split(":")), token)
+    user, password = login.split(":")
+    if scheme == "digest":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
+    else:
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     permissions.add_permission_for_role("viewer", "media.factory.access", True)

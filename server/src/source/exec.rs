@@ -74,13 +74,17 @@ impl Exec {
         command: &[SecretText],
         stop: &Stop,
     ) -> Result<Box<dyn Camera + '_>, CantRun> {
-        let invocation = Invocation {
+        Ok(Box::new(Process::start(&self.invocation(command), stop)?))
+    }
+
+    /// How `command` is run.
+    pub fn invocation<'a>(&'a self, command: &'a [SecretText]) -> Invocation<'a> {
+        Invocation {
             command,
             folder: &self.folder,
             stream: &self.stream,
             told: &self.told,
-        };
-        Ok(Box::new(Process::start(&invocation, stop)?))
+        }
     }
 }
 

@@ -56,6 +56,9 @@ pub fn check(config: &SourceConfig, folder: &Path) -> Result<(), String> {
 /// The largest JPEG that a driver hands on, in bytes.
 pub const FRAME_BYTES: usize = 64 << 20;
 
+/// How a picture is broken that was not decoded.
+const SKIPPED: &str = "was not decoded";
+
 /// A camera that can be opened. It stays closed while nobody watches.
 pub trait Source: Send {
     /// The driver's name in pipeline.yaml.
@@ -101,6 +104,8 @@ pub enum Picture<'a> {
         /// Codes it.
         code: Box<dyn FnOnce() -> Result<Bytes, String> + 'a>,
     },
+    /// None: the camera sends frames, but those that come are not decoded.
+    Skipped,
 }
 
 impl Picture<'_> {
@@ -115,6 +120,7 @@ impl Picture<'_> {
                 Ok((header.width, header.height))
             }
             Self::Raw { size, .. } => Ok((size.width, size.height)),
+            Self::Skipped => Err(SKIPPED.to_owned()),
         }
     }
 
@@ -123,6 +129,7 @@ impl Picture<'_> {
         match self {
             Self::Coded(jpeg) => jpeg,
             Self::Raw { code, .. } => code(),
+            Self::Skipped => Err(SKIPPED.to_owned()),
         }
     }
 }

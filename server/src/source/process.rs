@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::SourceError;
 use super::arriving::Jpegs;
@@ -22,15 +22,20 @@ const POLL: Duration = Duration::from_millis(20);
 /// Variables that systemd sets for the server, and nobody else.
 const SYSTEMD: [&str; 2] = ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"];
 
-/// A running command. Dropping it ends its whole process group.
+/// A running command whose output is pictures.
 pub struct Process {
+    running: Running,
+    jpegs: Jpegs<ChildStdout>,
+}
+
+/// A running command. Dropping it ends its whole process group.
+pub struct Running {
     name: String,
     stream: String,
     child: Child,
     /// The number of its process group. Its own children may be left there when it has ended.
     #[cfg(unix)]
     group: Option<rustix::process::Pid>,
-    jpegs: Jpegs<ChildStdout>,
     complaints: Complaints,
     told: Told,
     stop: Stop,
@@ -62,6 +67,39 @@ impl Process {
     /// # Errors
     /// It can't be started.
     pub fn start(invocation: &Invocation<'_>, stop: &Stop) -> Result<Self, CantRun> {
+        let (running, out) = Running::start(invocation, Stdio::null(), stop)?;
+        Ok(Self {
+            running,
+            jpegs: Jpegs::new(out, stop),
+        })
+    }
+
+    /// The next picture, or how it is broken; `None` after the order to stop.
+    ///
+    /// # Errors
+    /// The command has ended.
+    pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, SourceError> {
+        match self.jpegs.next()? {
+            _ if self.running.stop.is_requested() => Ok(None),
+            Some(picture) => {
+                self.running.works();
+                Ok(Some(picture))
+            }
+            None => Err(self.running.end()),
+        }
+    }
+}
+
+impl Running {
+    /// Starts the command in a process group of its own; gives its output, too.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub fn start(
+        invocation: &Invocation<'_>,
+        input: Stdio,
+        stop: &Stop,
+    ) -> Result<(Self, ChildStdout), CantRun> {
         let [program, arguments @ ..] = invocation.command else {
             return Err(CantRun::NotFound);
         };
@@ -71,7 +109,7 @@ impl Process {
         command
             .args(arguments.iter().map(SecretText::expose))
             .current_dir(invocation.folder)
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             // For the case that it is never asked to end.
@@ -87,7 +125,7 @@ impl Process {
             let why = format!("`{name}` has no output");
             return Err(CantRun::Other(SourceError(why)));
         };
-        Ok(Self {
+        let running = Self {
             name,
             stream: invocation.stream.to_owned(),
             #[cfg(unix)]
@@ -95,32 +133,27 @@ impl Process {
                 .id()
                 .and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)),
             child,
-            jpegs: Jpegs::new(out, stop),
             complaints: Complaints::listen(errors, invocation),
             told: invocation.told.clone(),
             stop: stop.clone(),
-        })
+        };
+        Ok((running, out))
     }
 
-    /// The next picture, or how it is broken; `None` after the order to stop.
-    ///
-    /// # Errors
-    /// The command has ended.
-    pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, SourceError> {
-        match self.jpegs.next()? {
-            _ if self.stop.is_requested() => Ok(None),
-            Some(picture) => {
-                if let Some(told) = self.told.works(self.stop.clock().now()) {
-                    tracing::info!(stream = self.stream, "{told}");
-                }
-                Ok(Some(picture))
-            }
-            None => Err(self.end()),
+    /// Where it reads from, once.
+    pub fn input(&mut self) -> Option<ChildStdin> {
+        self.child.stdin.take()
+    }
+
+    /// A picture has come: what the command says is news again once it has been quiet.
+    pub fn works(&self) {
+        if let Some(told) = self.told.works(self.stop.clock().now()) {
+            tracing::info!(stream = self.stream, "{told}");
         }
     }
 
     /// How it ended, in its own last words.
-    fn end(&mut self) -> SourceError {
+    pub fn end(&mut self) -> SourceError {
         // One that has closed its output but runs on is ended when it is dropped.
         let status = self.stop.wait_for(self.child.wait());
         self.stop.wait_for(self.complaints.finish());
@@ -152,7 +185,7 @@ fn remove_secrets(command: &mut Command) {
 }
 
 #[cfg(unix)]
-impl Drop for Process {
+impl Drop for Running {
     fn drop(&mut self) {
         use rustix::process::{Signal, kill_process_group, test_kill_process_group};
         let Some(group) = self.group else {

@@ -155,11 +155,13 @@ impl Capturing<'_> {
                 return Ok(End::Over);
             };
             let is_broken = matches!(picture, Picture::Coded(Err(_)));
-            if !is_broken && start.is_left_out(self.rules.warm_up, self.now()) {
+            let is_skipped = matches!(picture, Picture::Skipped);
+            let is_new = !is_broken && !is_skipped;
+            if is_new && start.is_left_out(self.rules.warm_up, self.now()) {
                 feed();
                 continue;
             }
-            if !is_broken && !ceiling.admits(self.now()) {
+            if is_skipped || !is_broken && !ceiling.admits(self.now()) {
                 // As good as the last one, for all that is known.
                 if reel.is_whole {
                     feed();

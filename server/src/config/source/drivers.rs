@@ -125,6 +125,7 @@ pub fn read_rtsp(fields: &Fields<'_>, driver: Span, errors: &mut Errors) -> Opti
     let quality = quality(fields, errors);
     let hardware: Vec<_> = HARDWARE.iter().map(|name| (*name, *name)).collect();
     let hardware = fields.choice("hardware", &hardware, errors);
+    let via_ffmpeg = fields.choice("via", &[("ffmpeg", true)], errors);
     let own = read_login(fields, errors);
     let missing = "the driver `rtsp` needs a `url`, such as `rtsp://camera/stream`";
     required(fields, "url", driver, missing, errors)?;
@@ -137,6 +138,7 @@ pub fn read_rtsp(fields: &Fields<'_>, driver: Span, errors: &mut Errors) -> Opti
         size,
         quality,
         hardware,
+        via_ffmpeg: via_ffmpeg.unwrap_or(false),
     }))
 }
 

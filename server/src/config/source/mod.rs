@@ -149,6 +149,8 @@ pub struct RtspConfig {
     pub quality: u8,
     /// What ffmpeg is to decode with, in its own words. Default: the processor.
     pub hardware: Option<&'static str>,
+    /// Whether ffmpeg talks to the camera, too, instead of only decoding. Default false.
+    pub via_ffmpeg: bool,
 }
 
 /// ffmpeg's names of decoding hardware.

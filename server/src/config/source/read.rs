@@ -64,6 +64,7 @@ const DRIVERS: &[Driver] = &[
             "size",
             "quality",
             "hardware",
+            "via",
         ],
         read: read_rtsp,
     },

@@ -41,6 +41,7 @@ pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
                 size: None,
                 quality: QUALITY,
                 hardware: None,
+                via_ffmpeg: false,
             })
         }
         _ => return Err(format!("expected {EXPECTED}")),

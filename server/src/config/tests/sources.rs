@@ -84,7 +84,7 @@ fn every_driver_with_all_its_settings() {
             }),
         ),
         (
-            "driver: rtsp, url: 'rtsp://you:pw@cam:554/1', transport: udp, size: 640x480, quality: 50, hardware: vaapi",
+            "driver: rtsp, url: 'rtsp://you:pw@cam:554/1', transport: udp, size: 640x480, quality: 50, hardware: vaapi, via: ffmpeg",
             DriverConfig::Rtsp(RtspConfig {
                 url: "rtsp://cam:554/1".into(),
                 login: login("you", Secret::Text("pw".into())),
@@ -92,6 +92,7 @@ fn every_driver_with_all_its_settings() {
                 size: Some(VGA),
                 quality: 50,
                 hardware: Some("vaapi"),
+                via_ffmpeg: true,
             }),
         ),
         (
@@ -111,7 +112,7 @@ fn every_driver_with_all_its_settings() {
 
 #[test]
 fn mistakes_are_told() {
-    let cases: [(&str, &[&str]); 15] = [
+    let cases: [(&str, &[&str]); 16] = [
         (
             "driver: camera, size: 640*480",
             &["`size`: expected a size such as `1280x720`, up to 16384 a side, found `640*480`"],
@@ -159,6 +160,10 @@ fn mistakes_are_told() {
         (
             "driver: rtsp, url: 'rtsp://cam', transport: http",
             &["`transport`: expected `tcp` or `udp`, found the text `http`"],
+        ),
+        (
+            "driver: rtsp, url: 'rtsp://cam', via: gstreamer",
+            &["`via`: expected `ffmpeg`, found the text `gstreamer`"],
         ),
         (
             "driver: pi-camera, rotation: 90",

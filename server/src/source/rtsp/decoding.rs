@@ -1,0 +1,205 @@
+//! A camera that sends video: ffmpeg decodes it, and is told nothing else.
+
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
+use tokio::process::{ChildStdin, ChildStdout};
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::session::{Coding, Frames, SessionError};
+use super::timed::{Pictures, Taken, Timeline};
+use super::{ended, failed, matroska};
+use crate::clock::Stop;
+use crate::source::process::{CantRun, Invocation, Running};
+use crate::source::{Camera, Capture, Picture, SourceError};
+use crate::sync::IgnorePoison;
+
+/// A camera's video, and ffmpeg which decodes it.
+pub struct Decoding {
+    address: String,
+    pictures: Pictures<ChildStdout>,
+    shared: Shared,
+    /// Ends before ffmpeg does, so that that finds its input closed.
+    feeding: AbortOnDropHandle<Fed>,
+    running: Running,
+    is_old: Arc<AtomicBool>,
+}
+
+/// What is to be decoded, and by whom.
+pub struct Video<'a> {
+    /// The camera's address, for messages.
+    pub address: &'a str,
+    /// Its frames.
+    pub frames: Frames,
+    /// How they are coded.
+    pub coding: Coding,
+    /// Whether only key frames are wanted.
+    pub only_keys: bool,
+    /// Set when ffmpeg is one that does not know its newer options.
+    pub is_old: &'a Arc<AtomicBool>,
+}
+
+/// What is known on both sides of ffmpeg.
+#[derive(Clone, Default)]
+struct Shared {
+    taken: Arc<Mutex<Taken>>,
+    /// Told of frames that are not decoded.
+    skipped: Arc<Notify>,
+}
+
+/// Why ffmpeg gets no more.
+enum Fed {
+    Camera(SessionError),
+    /// It takes no more.
+    Refused,
+}
+
+impl Decoding {
+    /// Starts ffmpeg as `invocation` says, and gives it the frames of `video`.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub fn start(
+        invocation: &Invocation<'_>,
+        video: Video<'_>,
+        stop: &Stop,
+    ) -> Result<Self, CantRun> {
+        let (mut running, out) = Running::start(invocation, Stdio::piped(), stop)?;
+        let input = running.input().ok_or_else(|| {
+            CantRun::Other(SourceError("ffmpeg has no standard input".to_owned()))
+        })?;
+        let shared = Shared::default();
+        let feeder = Feeder {
+            frames: video.frames,
+            only_keys: video.only_keys,
+            timeline: Timeline::default(),
+            shared: shared.clone(),
+            input,
+        };
+        let feeding = stop.runtime().spawn(feeder.run(video.coding));
+        Ok(Self {
+            address: video.address.to_owned(),
+            pictures: Pictures::new(out),
+            shared,
+            feeding: AbortOnDropHandle::new(feeding),
+            running,
+            is_old: video.is_old.clone(),
+        })
+    }
+
+    /// The next picture and its time; none where a frame was not decoded.
+    async fn next(&mut self) -> Result<Option<(u64, Bytes)>, Over> {
+        tokio::select! {
+            biased;
+            picture = self.pictures.next() => match picture {
+                Ok(Some(picture)) => Ok(Some(picture)),
+                Ok(None) => Err(Over::Ffmpeg),
+                Err(error) => Err(Over::Other(error.to_string())),
+            },
+            fed = &mut self.feeding => Err(match fed {
+                Ok(Fed::Refused) => Over::Ffmpeg,
+                Ok(Fed::Camera(error)) => Over::Other(error.to_string()),
+                Err(error) => Over::Other(ended(Err(error)).to_string()),
+            }),
+            () = self.shared.skipped.notified() => Ok(None),
+        }
+    }
+
+    fn error(&mut self, over: Over) -> SourceError {
+        match over {
+            Over::Other(why) => failed(&self.address, &why),
+            Over::Ffmpeg => {
+                let error = self.running.end();
+                if error.0.contains("fps_mode") {
+                    self.is_old.store(true, Ordering::Relaxed);
+                }
+                error
+            }
+        }
+    }
+}
+
+/// Why there are no more pictures.
+enum Over {
+    /// ffmpeg has ended.
+    Ffmpeg,
+    /// Another reason.
+    Other(String),
+}
+
+impl Camera for Decoding {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+        let next = match stop.wait_for(self.next()) {
+            None => return Ok(None),
+            Some(next) => next.map_err(|over| self.error(over))?,
+        };
+        let arrival = stop.clock().unix();
+        Ok(Some(match next {
+            Some((time, jpeg)) => {
+                self.running.works();
+                let taken = self.shared.taken.lock().ignore_poison().take(time);
+                Capture {
+                    picture: Ok(jpeg).into(),
+                    captured_at: taken.unwrap_or(arrival),
+                }
+            }
+            None => Capture {
+                picture: Picture::Skipped,
+                captured_at: arrival,
+            },
+        }))
+    }
+}
+
+/// Gives ffmpeg what comes from the camera.
+struct Feeder {
+    frames: Frames,
+    only_keys: bool,
+    timeline: Timeline,
+    shared: Shared,
+    input: ChildStdin,
+}
+
+impl Feeder {
+    async fn run(mut self, coding: Coding) -> Fed {
+        if self.input.write_all(&matroska::head(coding)).await.is_err() {
+            return Fed::Refused;
+        }
+        let mut has_begun = false;
+        loop {
+            let frame = match self.frames.next().await {
+                Ok(frame) => frame,
+                Err(error) => return Fed::Camera(error),
+            };
+            let Ok(data) = frame.data else {
+                continue;
+            };
+            has_begun |= frame.is_key;
+            if !has_begun {
+                continue;
+            }
+            if self.only_keys && !frame.is_key {
+                self.skip();
+                continue;
+            }
+            let time = self.timeline.place(frame.timestamp);
+            let taken = &self.shared.taken;
+            taken.lock().ignore_poison().note(time, frame.captured_at);
+            let cluster = matroska::frame(time, frame.is_key, &data);
+            if self.input.write_all(&cluster).await.is_err() {
+                return Fed::Refused;
+            }
+        }
+    }
+
+    /// The camera lives, and so does ffmpeg, if it owes nothing.
+    fn skip(&self) {
+        if self.shared.taken.lock().ignore_poison().is_empty() {
+            self.shared.skipped.notify_one();
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! The driver `rtsp`: a camera in the network that speaks RTSP (RFC 2326).
+//!
+//! retina talks to the camera. JPEGs pass as they are; video goes through ffmpeg, which is told neither the address nor the login.
+//! The old way, in which ffmpeg does it all, is there for cameras that retina fails on, and for RTSP over TLS, which retina does
+//! not speak.
+
+mod clock;
+mod decoding;
+mod ffmpeg;
+mod jpeg;
+mod matroska;
+mod passing;
+mod session;
+mod timed;
+mod told;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use retina::client::Credentials;
+use tokio::task::JoinError;
+use url::Url;
+
+use super::exec::Exec;
+use super::process::CantRun;
+use super::{Camera, Source, SourceError};
+use crate::clock::Stop;
+use crate::config::RtspConfig;
+use crate::secret::SecretText;
+use decoding::{Decoding, Video};
+use passing::Passing;
+use session::{Address, Coding, Frames, SessionError};
+
+/// The most frames per second for which only key frames are decoded.
+const KEYS_FPS: f64 = 2.0;
+
+/// An RTSP camera.
+pub struct Rtsp {
+    exec: Exec,
+    config: RtspConfig,
+    folder: PathBuf,
+    fps: Option<f64>,
+    /// Whether ffmpeg is older than 5.1.
+    is_old: Arc<AtomicBool>,
+}
+
+impl Rtsp {
+    /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second at most.
+    pub fn new(config: &RtspConfig, fps: Option<f64>, folder: &Path, stream: &str) -> Self {
+        Self {
+            exec: Exec::new("rtsp", folder, stream),
+            config: config.clone(),
+            folder: folder.to_owned(),
+            fps,
+            is_old: Arc::default(),
+        }
+    }
+
+    fn url(&self) -> Result<Url, SourceError> {
+        Url::parse(self.config.url.expose()).map_err(|error| SourceError(error.to_string()))
+    }
+
+    fn login(&self) -> Result<Option<Credentials>, SourceError> {
+        let Some(login) = &self.config.login else {
+            return Ok(None);
+        };
+        let password = login.password.reveal(&self.folder).map_err(SourceError)?;
+        Ok(Some(Credentials {
+            username: login.user.clone(),
+            password: password.expose().to_owned(),
+        }))
+    }
+
+    /// The address with user and password in it, as ffmpeg wants them.
+    fn url_with_login(&self) -> Result<SecretText, SourceError> {
+        let mut url = self.url()?;
+        if let Some(login) = self.login()? {
+            url.set_username(&login.username)
+                .and_then(|()| url.set_password(Some(&login.password)))
+                .map_err(|()| SourceError("this address can't have a user".to_owned()))?;
+        }
+        Ok(SecretText::new(String::from(url)))
+    }
+
+    /// The old way.
+    fn open_by_ffmpeg(&self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+        let command = ffmpeg::whole(&self.config, &self.url_with_login()?, self.fps);
+        self.exec.run(&command, stop).map_err(cant_run)
+    }
+
+    fn decode(&self, address: &str, frames: Frames, coding: Coding, stop: &Stop) -> Opened<'_> {
+        let only_keys = coding != Coding::Jpeg && self.fps.is_some_and(|fps| fps <= KEYS_FPS);
+        let passthrough = if self.is_old.load(Ordering::Relaxed) {
+            "-vsync"
+        } else {
+            "-fps_mode"
+        };
+        let fps = self.fps.filter(|_| !only_keys);
+        let command = ffmpeg::decoder(&self.config, fps, passthrough);
+        let video = Video {
+            address,
+            frames,
+            coding,
+            only_keys,
+            is_old: &self.is_old,
+        };
+        let decoding = Decoding::start(&self.exec.invocation(&command), video, stop);
+        Ok(Box::new(decoding.map_err(cant_run)?))
+    }
+}
+
+type Opened<'a> = Result<Box<dyn Camera + 'a>, SourceError>;
+
+impl Source for Rtsp {
+    fn driver(&self) -> &'static str {
+        self.exec.driver()
+    }
+
+    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+        let url = self.url()?;
+        if self.config.via_ffmpeg || url.scheme() == "rtsps" {
+            return self.open_by_ffmpeg(stop);
+        }
+        let address = shown(&url);
+        let asked = Address {
+            url,
+            login: self.login()?,
+            is_udp: self.config.transport == "udp",
+        };
+        let opened = stop.wait_for(Frames::open(asked, stop.clock()));
+        let opened = opened.ok_or_else(|| SourceError("stopped".to_owned()))?;
+        // A session says goodbye on the runtime that it is dropped on.
+        let _runtime = stop.runtime().enter();
+        let (frames, coding) = opened.map_err(|error| failed(&address, &error))?;
+        if coding == Coding::Jpeg && self.config.size.is_none() {
+            return Ok(Box::new(Passing::new(&address, frames, stop)));
+        }
+        self.decode(&address, frames, coding, stop)
+    }
+}
+
+/// The address without its query, which may hold a password.
+fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.into()
+}
+
+fn failed(address: &str, why: &dyn std::fmt::Display) -> SourceError {
+    SourceError(format!("{address}: {why}"))
+}
+
+/// How a task ended that reads from a camera.
+fn ended(result: Result<SessionError, JoinError>) -> String {
+    match result {
+        Ok(error) => error.to_string(),
+        Err(error) => format!("reading from the camera failed: {error}"),
+    }
+}
+
+fn cant_run(error: CantRun) -> SourceError {
+    match error {
+        CantRun::Other(error) => error,
+        CantRun::NotFound => SourceError(
+            "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: `apt install ffmpeg`)"
+                .to_owned(),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DriverConfig, parse_spec};
+
+    #[test]
+    fn a_login_is_decoded_for_the_camera_and_coded_for_ffmpeg() {
+        let spec = parse_spec("rtsp://me:p%40ss@cam:8554/main?key=1").unwrap();
+        let DriverConfig::Rtsp(config) = spec.driver else {
+            panic!("another driver");
+        };
+        assert_eq!(config.url.expose(), "rtsp://cam:8554/main?key=1");
+        let rtsp = Rtsp::new(&config, None, Path::new("."), "s");
+        let login = rtsp.login().unwrap().unwrap();
+        assert_eq!((&*login.username, &*login.password), ("me", "p@ss"));
+        let url = rtsp.url_with_login().unwrap();
+        assert_eq!(url.expose(), "rtsp://me:p%40ss@cam:8554/main?key=1");
+        assert_eq!(shown(&rtsp.url().unwrap()), "rtsp://cam:8554/main");
+    }
+}

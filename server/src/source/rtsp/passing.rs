@@ -1,0 +1,60 @@
+//! A camera that sends JPEG: its own pictures.
+
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::session::{Frame, Frames, SessionError};
+use super::{ended, failed};
+use crate::clock::Stop;
+use crate::source::{Camera, Capture, SourceError};
+
+/// Pictures that may wait for whoever takes them.
+const WAITING: usize = 2;
+
+/// The pictures of a camera, which are read on the runtime.
+pub struct Passing {
+    address: String,
+    pictures: mpsc::Receiver<Frame>,
+    reading: AbortOnDropHandle<SessionError>,
+}
+
+impl Passing {
+    /// Reads `frames` of the camera at `address`.
+    pub fn new(address: &str, mut frames: Frames, stop: &Stop) -> Self {
+        let (sender, pictures) = mpsc::channel(WAITING);
+        let reading = stop.runtime().spawn(async move {
+            loop {
+                let frame = match frames.next().await {
+                    Ok(frame) => frame,
+                    Err(error) => return error,
+                };
+                // The receiver goes only with this task.
+                if sender.send(frame).await.is_err() {
+                    return SessionError::Ended;
+                }
+            }
+        });
+        Self {
+            address: address.to_owned(),
+            pictures,
+            reading: AbortOnDropHandle::new(reading),
+        }
+    }
+
+    async fn next(&mut self) -> Result<Frame, SourceError> {
+        match self.pictures.recv().await {
+            Some(frame) => Ok(frame),
+            None => Err(failed(&self.address, &ended((&mut self.reading).await))),
+        }
+    }
+}
+
+impl Camera for Passing {
+    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+        let frame = stop.wait_for(self.next()).transpose()?;
+        Ok(frame.map(|frame| Capture {
+            picture: frame.data.into(),
+            captured_at: frame.captured_at,
+        }))
+    }
+}
