@@ -235,7 +235,7 @@ fn wants_shaping(grapheme: &str) -> bool {
 }
 
 /// What the log says of characters that no font has.
-fn complaint(missing: &BTreeSet<char>) -> String {
+pub(super) fn complaint(missing: &BTreeSet<char>) -> String {
     let name = |&c: &char| format!("`{c}` (U+{:04X})", u32::from(c));
     let mut names: Vec<_> = missing.iter().take(NAMED).map(name).collect();
     if missing.len() > NAMED {
