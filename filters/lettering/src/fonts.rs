@@ -68,8 +68,6 @@ pub struct Fonts {
     embedded: usize,
     /// Characters that the system's fonts lack, so that they are not asked for again.
     settled: BTreeSet<char>,
-    /// Whether the server offers its fonts.
-    has_system: bool,
 }
 
 impl Fonts {
@@ -89,7 +87,6 @@ impl Fonts {
             fonts,
             embedded,
             settled: BTreeSet::new(),
-            has_system: true,
         })
     }
 
@@ -143,16 +140,14 @@ impl Fonts {
             .collect();
         if !lacking.is_empty() && self.settled.len() < MOST_SETTLED {
             log(Level::Warn, &complaint(&lacking));
+            self.settled.extend(lacking);
         }
-        self.settled.extend(lacking);
     }
 
     /// Makes the server look at its fonts now, which takes a moment.
     pub fn expect_more(&mut self) {
-        if self.has_system {
-            // It names no character, so there is no font to be had.
-            drop(read_asset(SYSTEM));
-        }
+        // It names no character, so there is no font to be had.
+        drop(read_asset(SYSTEM));
     }
 
     /// Characters for which the system's fonts have to be looked at: emoji, and others.
@@ -184,7 +179,7 @@ impl Fonts {
 
     /// Takes fonts of the system for as long as they have more of `wanted`.
     fn ask(&mut self, kind: &str, mut wanted: BTreeSet<char>) {
-        while !wanted.is_empty() && self.has_system && self.fonts.len() <= self.embedded + MOST {
+        while !wanted.is_empty() && self.fonts.len() <= self.embedded + MOST {
             let named = wanted.iter().take(ASKED_AT_ONCE);
             let points: Vec<_> = named.map(|&c| format!("{:x}", u32::from(c))).collect();
             let Ok(bytes) = read_asset(&format!("{SYSTEM}{kind}{}", points.join(","))) else {

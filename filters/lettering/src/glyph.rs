@@ -61,15 +61,25 @@ impl Glyphs {
             glyph
         })
     }
+}
 
-    /// How far a glyph goes above and below its origin, in pixels.
-    pub fn reach(&mut self, fonts: &Fonts, id: GlyphId, size: f32) -> (f32, f32) {
-        let glyph = self.get(fonts, id, size);
-        if matches!(glyph.ink, Ink::None) {
-            return (0.0, 0.0);
-        }
-        (-glyph.top as f32, glyph.top as f32 + glyph.height as f32)
+/// How far a glyph goes above and below its origin, in pixels. It is not drawn for that.
+pub fn reach(fonts: &Fonts, id: GlyphId, size: f32) -> (f32, f32) {
+    let font = fonts.at(id.font);
+    let em = em(fonts, size);
+    if let Some(image) = font.face.glyph_raster_image(id.glyph, em.ceil() as u16) {
+        let scale = em / f32::from(image.pixels_per_em.max(1));
+        let bottom = f32::from(image.y);
+        return ((bottom + f32::from(image.height)) * scale, -bottom * scale);
     }
+    let scale = font.scale(em);
+    let rect = font.face.glyph_bounding_box(id.glyph);
+    rect.map_or((0.0, 0.0), |rect| {
+        (
+            f32::from(rect.y_max) * scale,
+            f32::from(rect.y_min) * -scale,
+        )
+    })
 }
 
 fn draw(font: &Font, id: ttf_parser::GlyphId, em: f32) -> Glyph {

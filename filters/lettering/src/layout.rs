@@ -10,7 +10,7 @@ use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::fonts::{Fonts, GlyphId, is_invisible};
-use super::glyph::Glyphs;
+use super::glyph::reach;
 
 /// Columns from one tab stop to the next.
 const TAB: f32 = 8.0;
@@ -78,20 +78,14 @@ struct Shaped {
 
 impl Layout {
     /// `text` in lines of `size` pixels, broken at `width` if there is one.
-    pub fn block(
-        &mut self,
-        fonts: &Fonts,
-        glyphs: &mut Glyphs,
-        text: &str,
-        (size, width): (f32, Option<f32>),
-    ) -> Block {
+    pub fn block(&mut self, fonts: &Fonts, text: &str, (size, width): (f32, Option<f32>)) -> Block {
         let measures = Measures::new(fonts, size);
         let width = width.map(|width| (width - 2.0 * measures.padding).max(measures.column));
         let mut lines = Vec::new();
         for paragraph in plain_breaks(text).lines() {
             self.paragraph(fonts, &measures, paragraph, width, &mut lines);
         }
-        stack(lines, &measures, |id| glyphs.reach(fonts, id, size))
+        stack(lines, &measures, |id| reach(fonts, id, size))
     }
 
     /// Adds the lines of `text`, which has no line break.

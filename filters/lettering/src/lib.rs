@@ -131,8 +131,7 @@ impl TextBox {
     }
 
     fn block(&mut self, text: &str, size: f32, width: Option<f32>) -> Block {
-        self.layout
-            .block(&self.fonts, &mut self.glyphs, text, (size, width))
+        self.layout.block(&self.fonts, text, (size, width))
     }
 }
 
