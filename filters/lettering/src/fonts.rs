@@ -4,11 +4,11 @@
 //! code points with commas between, `emoji:` before them for a font in colours. It answers with one font that has as many of
 //! them as there are. An older server refuses the name, and a text then has the embedded font and the user's.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use mattebox_filter::{Level, log, read_asset};
 use rustybuzz::ttf_parser::{self, Tag};
-use rustybuzz::{Face, Variation};
+use rustybuzz::{Face, UnicodeBuffer, Variation, shape};
 use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -50,6 +50,15 @@ impl Font {
         self.face.glyph_index(c).is_some()
     }
 
+    /// Whether it has no glyph for `c`, but those of its parts, such as a letter and the accents on it.
+    fn composes(&self, c: char) -> bool {
+        let mut buffer = UnicodeBuffer::new();
+        buffer.add(c, 0);
+        let shaped = shape(&self.face, &[], buffer);
+        let mut glyphs = shaped.glyph_infos().iter();
+        !shaped.is_empty() && glyphs.all(|glyph| glyph.glyph_id != 0)
+    }
+
     /// Whether it has all of a grapheme that is to be seen.
     fn has_all(&self, grapheme: &str) -> bool {
         grapheme.chars().all(|c| is_invisible(c) || self.has(c))
@@ -68,6 +77,8 @@ pub struct Fonts {
     embedded: usize,
     /// Characters that the system's fonts lack, so that they are not asked for again.
     settled: BTreeSet<char>,
+    /// Characters that no font has as a whole, and the place of one that has their parts.
+    composed: BTreeMap<char, usize>,
 }
 
 impl Fonts {
@@ -87,6 +98,7 @@ impl Fonts {
             fonts,
             embedded,
             settled: BTreeSet::new(),
+            composed: BTreeMap::new(),
         })
     }
 
@@ -105,6 +117,7 @@ impl Fonts {
         let chosen = self.find(grapheme, |font| font.has_all(grapheme));
         let base = grapheme.chars().next().unwrap_or(' ');
         chosen
+            .or_else(|| self.composed.get(&base).copied())
             .or_else(|| self.find(grapheme, |font| font.has(base)))
             .unwrap_or(self.embedded)
     }
@@ -138,10 +151,27 @@ impl Fonts {
             .filter(|&c| !is_invisible(c) && !self.settled.contains(&c))
             .filter(|&c| !self.fonts.iter().any(|font| font.has(c)))
             .collect();
-        if !lacking.is_empty() && self.settled.len() < MOST_SETTLED {
-            log(Level::Warn, &complaint(&lacking));
-            self.settled.extend(lacking);
+        if lacking.is_empty() || self.settled.len() >= MOST_SETTLED {
+            return;
         }
+        self.settled.extend(&lacking);
+        let (composed, lacking) = self.compose(lacking);
+        self.composed.extend(composed);
+        if !lacking.is_empty() {
+            log(Level::Warn, &complaint(&lacking));
+        }
+    }
+
+    /// Tells characters that a font has the parts of from those that can't be written.
+    fn compose(&self, lacking: BTreeSet<char>) -> (BTreeMap<char, usize>, BTreeSet<char>) {
+        let mut composed = BTreeMap::new();
+        let mut rest = lacking;
+        rest.retain(|&c| {
+            let place = self.fonts.iter().position(|font| font.composes(c));
+            composed.extend(place.map(|place| (c, place)));
+            place.is_none()
+        });
+        (composed, rest)
     }
 
     /// Makes the server look at its fonts now, which takes a moment.

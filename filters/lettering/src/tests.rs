@@ -108,6 +108,15 @@ fn marks_stand_on_their_letters() {
 }
 
 #[test]
+fn a_letter_that_no_font_has_as_a_whole_is_composed_of_its_parts() {
+    let mut text_box = text_box(None);
+    assert!(!text_box.fonts.embedded().has_all("ế"));
+    text_box.fonts.prepare("ế");
+    assert_eq!(text_box.fonts.composed.get(&'ế'), Some(&0));
+    assert!(image(None, "ế") != image(None, "\u{12000}"));
+}
+
+#[test]
 fn fonts_of_the_system_are_asked_for_by_the_characters() {
     add_asset("system-fonts/5927,95e8", CJK);
     let mut text_box = text_box(None);
