@@ -60,7 +60,7 @@ impl Font {
     }
 
     /// Whether it has all of a grapheme that is to be seen.
-    fn has_all(&self, grapheme: &str) -> bool {
+    pub fn has_all(&self, grapheme: &str) -> bool {
         grapheme.chars().all(|c| is_invisible(c) || self.has(c))
     }
 
@@ -78,7 +78,7 @@ pub struct Fonts {
     /// Characters that the system's fonts lack, so that they are not asked for again.
     settled: BTreeSet<char>,
     /// Characters that no font has as a whole, and the place of one that has their parts.
-    composed: BTreeMap<char, usize>,
+    pub composed: BTreeMap<char, usize>,
 }
 
 impl Fonts {
@@ -181,7 +181,7 @@ impl Fonts {
     }
 
     /// Characters for which the system's fonts have to be looked at: emoji, and others.
-    fn wanted(&self, text: &str) -> (BTreeSet<char>, BTreeSet<char>) {
+    pub fn wanted(&self, text: &str) -> (BTreeSet<char>, BTreeSet<char>) {
         let mut wanted = (BTreeSet::new(), BTreeSet::new());
         if text.is_ascii() {
             return wanted;
