@@ -155,3 +155,66 @@ fn a_filter_in_c_is_loaded_by_its_path() {
     let corner = |image: &image::RgbImage| mean(image, 0, 0, 40, 40);
     assert!(is_near(corner(&result), corner(&source)));
 }
+
+/// The repository's `tests` folder in the place of `/usr/share`: its `fonts` are the system's.
+fn with_fonts(folder: &Folder, arguments: &[&str]) -> std::process::Output {
+    let mut command = crate::support::mattebox();
+    command.env("XDG_DATA_DIRS", repository("tests"));
+    command.current_dir(folder.path()).args(arguments);
+    command.output().unwrap()
+}
+
+const EVERY_SCRIPT: &str =
+    "streams:\n  s:\n    filters: [{use: text, with: {format: \"大门 درجة שלום हिन्दी ที่ 🎥\"}}]\n";
+
+#[test]
+fn texts_of_other_scripts_are_written_in_the_systems_fonts() {
+    let folder = Folder::with(EVERY_SCRIPT);
+    folder.write("in.jpg", jpeg("420.jpg"));
+    let with = with_fonts(&folder, &["apply", "-o", "with", "in.jpg"]);
+    assert!(with.status.success(), "{}", stderr(&with));
+    assert!(!stderr(&with).contains("no font"), "{}", stderr(&with));
+    let without = folder.run(&["apply", "-o", "without", "in.jpg"]);
+    assert!(without.status.success(), "{}", stderr(&without));
+    assert_ne!(folder.read("with/in.jpg"), folder.read("without/in.jpg"));
+}
+
+#[test]
+fn characters_that_no_font_has_are_named_once() {
+    let format = "streams: {s: {filters: [{use: text, with: {format: 大门 🎥}}]}}\n";
+    let folder = Folder::with(format);
+    let output = folder.run(&["check"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let told = stderr(&output);
+    for part in ["`大` (U+5927)", "fonts-noto-cjk", "`font:`", "s/text"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert_eq!(told.matches("no font has").count(), 1, "{told}");
+    let output = with_fonts(&folder, &["check"]);
+    assert!(
+        !stderr(&output).contains("no font has"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn a_font_file_of_the_users_is_taken_and_one_that_is_none_is_shown() {
+    let pipeline = "streams:\n  s:\n    filters:\n      - use: text\n        with:\n          format: 大门\n          font: a.otf\n";
+    let folder = Folder::with(pipeline);
+    folder.write(
+        "a.otf",
+        std::fs::read(repository("tests/fonts/NotoSansCJK.otf")).unwrap(),
+    );
+    let output = folder.run(&["check"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(!stderr(&output).contains("no font"), "{}", stderr(&output));
+    folder.write("a.otf", "no font");
+    let output = folder.run(&["check"]);
+    let told = stderr(&output);
+    assert!(!output.status.success());
+    assert!(
+        told.contains("pipeline.yaml:7:") && told.contains("a.otf"),
+        "{told}"
+    );
+}

@@ -76,7 +76,7 @@
 //!
 //! # What a filter may do
 //!
-//! It may compute, [`log`] and [`read_asset`]. It has no files, no network and no environment. Each call
+//! It may compute, [`log`] and [`read_asset`], which has the system's fonts, too. It has no files, no network and no environment. Each call
 //! has a time limit and the whole instance a memory limit, both set in the pipeline file; a filter that
 //! oversteps is stopped, and started again with growing pauses.
 

@@ -1,122 +1,183 @@
-//! A box with text in it, for the filters that write.
+//! A box with text in it, for the filters that write: any script, shaped, in both directions.
+//!
+//! The embedded font writes Latin, Greek and Cyrillic. For other characters there is the user's font file, and the server's
+//! system fonts, which are asked for by the characters that the text has (see [`fonts`]).
 
-use std::collections::HashMap;
+mod fonts;
+mod glyph;
+mod layout;
+mod paint;
 
-use ab_glyph::{Font, FontRef, PxScale, ScaleFont};
-use mattebox_filter::Color;
 use mattebox_filter::image::{Rgba, RgbaImage};
+use mattebox_filter::{Color, Layer, Position};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
-/// DejaVu Sans Mono: all characters are equally wide, so that the box doesn't jump as digits change.
-const FONT: &[u8] = include_bytes!("../font/DejaVuSansMono.ttf");
-/// Glyphs that are kept; a text of more different characters just takes longer.
-const KEPT: usize = 512;
+use fonts::Fonts;
+use glyph::{Glyph, Glyphs, Ink};
+use layout::{Block, Layout};
 
-/// Draws text of one size and colour.
-pub struct TextBox {
-    font: FontRef<'static>,
-    scale: PxScale,
-    color: Color,
-    background: Color,
-    glyphs: HashMap<char, Glyph>,
+/// The smallest size that a text shrinks to, in pixels.
+const SMALLEST: f32 = 6.0;
+
+/// The fate of a text that is wider or higher than the picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fit {
+    /// It is written smaller.
+    #[default]
+    Shrink,
+    /// Its lines are broken between words, and it is written smaller if that is too high.
+    Wrap,
+    /// What lies outside is cut off.
+    Cut,
 }
 
-/// How much of each pixel a character covers, 0 to 1.
-#[derive(Clone, Default)]
-struct Glyph {
-    left: i32,
-    top: i32,
-    width: usize,
-    coverage: Vec<f32>,
+/// How a text looks, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Style {
+    /// The height of a line in pixels.
+    pub size: u32,
+    /// The colour of the letters.
+    pub color: Color,
+    /// The colour of the box behind them.
+    pub background: Color,
+    /// The name of a font file that is granted to the filter.
+    pub font: Option<String>,
+    /// What becomes of a text that is too large.
+    pub fit: Fit,
+    /// Where the box stands in the picture.
+    pub position: Position,
+    /// Pixels from the box to the picture's edge.
+    pub margin: u32,
+}
+
+/// Draws text of one style.
+pub struct TextBox {
+    style: Style,
+    fonts: Fonts,
+    layout: Layout,
+    glyphs: Glyphs,
 }
 
 impl TextBox {
-    /// Lines `size` pixels high.
+    /// A box in `style`.
     ///
     /// # Errors
-    /// The embedded font is damaged.
-    pub fn new(size: u32, color: Color, background: Color) -> Result<Self, String> {
+    /// The font file can't be read, or is no font.
+    pub fn new(style: Style) -> Result<Self, String> {
         Ok(Self {
-            font: FontRef::try_from_slice(FONT).map_err(|error| error.to_string())?,
-            scale: PxScale::from(size as f32),
-            color,
-            background,
-            glyphs: HashMap::new(),
+            fonts: Fonts::new(style.font.as_deref())?,
+            layout: Layout::default(),
+            glyphs: Glyphs::default(),
+            style,
         })
     }
 
-    /// The box with `text`, cut to at most `limit` (width, height) pixels. No text has no box.
-    pub fn render(&mut self, text: &str, limit: (u32, u32)) -> Option<RgbaImage> {
+    /// Looks for the fonts of `text`, and tells the log of characters that no font has. To be called before the first frame,
+    /// so that the frames don't wait for it; `will_change` says that other texts may follow.
+    pub fn prepare(&mut self, text: &str, will_change: bool) {
+        self.fonts.prepare(text);
+        if will_change {
+            self.fonts.expect_more();
+        }
+    }
+
+    /// The box with `text` at its place in a picture of `picture` (width, height) pixels. No text has no box.
+    pub fn layer(&mut self, text: &str, picture: (u32, u32)) -> Option<Layer> {
+        let image = self.render(text, picture)?;
+        let Style {
+            position, margin, ..
+        } = self.style;
+        let (x, y) = position.place(image.dimensions(), picture, margin);
+        Some(Layer::new(x, y, image))
+    }
+
+    fn render(&mut self, text: &str, picture: (u32, u32)) -> Option<RgbaImage> {
         if text.trim().is_empty() {
             return None;
         }
-        let scaled = self.font.as_scaled(self.scale);
-        let advance = scaled.h_advance(scaled.glyph_id('0'));
-        let (ascent, line_height) = (scaled.ascent(), scaled.height() + scaled.line_gap());
-        let padding = (self.scale.y / 5.0).ceil();
-
-        let lines: Vec<&str> = text.lines().collect();
-        let columns = lines.iter().map(|line| line.chars().count()).max();
-        let width = columns.unwrap_or(0) as f32 * advance + 2.0 * padding;
-        let height = lines.len() as f32 * line_height + padding;
-        let size = |length: f32, limit: u32| (length.ceil() as u32).clamp(1, limit.max(1));
-        let background = self.background.pixel();
-        let mut image =
-            RgbaImage::from_pixel(size(width, limit.0), size(height, limit.1), background);
-
-        for (row, line) in lines.iter().enumerate() {
-            let baseline = (padding / 2.0 + ascent + row as f32 * line_height).round() as i32;
-            for (column, c) in line.chars().enumerate() {
-                let x = (padding + column as f32 * advance).round() as i32;
-                let color = self.color;
-                stamp(&mut image, self.glyph(c), (x, baseline), color);
-            }
+        self.fonts.prepare(text);
+        let room = room(&self.style, picture);
+        let block = self.fitting(text, room);
+        let limit = |length: f32, most: u32| (length.ceil() as u32).clamp(1, most.max(1));
+        let (width, height) = (
+            limit(block.width, picture.0),
+            limit(block.height, picture.1),
+        );
+        let mut image = RgbaImage::from_pixel(width, height, self.style.background.pixel());
+        for placed in &block.glyphs {
+            let glyph = self.glyphs.get(&self.fonts, placed.id, block.size);
+            let origin = (placed.x.round() as i32, placed.y.round() as i32);
+            stamp(&mut image, glyph, origin, self.style.color);
         }
         Some(image)
     }
 
-    fn glyph(&mut self, c: char) -> &Glyph {
-        if self.glyphs.len() >= KEPT && !self.glyphs.contains_key(&c) {
-            self.glyphs.clear();
+    /// Lays `text` out in the style's size, or in a smaller one that fits into `room`.
+    fn fitting(&mut self, text: &str, room: (f32, f32)) -> Block {
+        let width = (self.style.fit == Fit::Wrap).then_some(room.0);
+        let mut size = self.style.size as f32;
+        loop {
+            let block = self.block(text, size, width);
+            let scale = (room.0 / block.width).min(room.1 / block.height);
+            if self.style.fit == Fit::Cut || scale >= 1.0 || size <= SMALLEST {
+                return block;
+            }
+            // Of a wrapped text, both sides shrink.
+            let scale = if width.is_some() { scale.sqrt() } else { scale };
+            size = (size * scale).floor().clamp(SMALLEST, size - 1.0);
         }
-        let (font, scale) = (&self.font, self.scale);
-        self.glyphs
-            .entry(c)
-            .or_insert_with(|| outline(font, scale, c))
+    }
+
+    fn block(&mut self, text: &str, size: f32, width: Option<f32>) -> Block {
+        self.layout.block(&self.fonts, text, (size, width))
     }
 }
 
-fn outline(font: &FontRef<'_>, scale: PxScale, c: char) -> Glyph {
-    let glyph = font.glyph_id(c).with_scale(scale);
-    let Some(outlined) = font.outline_glyph(glyph) else {
-        return Glyph::default();
-    };
-    let bounds = outlined.px_bounds();
-    let width = bounds.width().ceil() as usize;
-    let mut coverage = vec![0.0; width * bounds.height().ceil() as usize];
-    outlined.draw(|x, y, covered| {
-        if let Some(pixel) = coverage.get_mut(y as usize * width + x as usize) {
-            *pixel = covered.clamp(0.0, 1.0);
-        }
-    });
-    Glyph {
-        left: bounds.min.x as i32,
-        top: bounds.min.y as i32,
-        width,
-        coverage,
-    }
+/// The pixels that a box may take at its place.
+fn room(style: &Style, picture: (u32, u32)) -> (f32, f32) {
+    use Position::{Bottom, Center, Left, Right, Top};
+    let margin = |is_middle: bool| if is_middle { 0 } else { style.margin };
+    let is_middle = matches!(style.position, Top | Center | Bottom);
+    let across = picture.0.saturating_sub(margin(is_middle));
+    let is_middle = matches!(style.position, Left | Center | Right);
+    let down = picture.1.saturating_sub(margin(is_middle));
+    (across.max(1) as f32, down.max(1) as f32)
 }
 
 /// Draws a glyph with its origin at `origin`.
 fn stamp(image: &mut RgbaImage, glyph: &Glyph, origin: (i32, i32), color: Color) {
-    for (index, &covered) in glyph.coverage.iter().enumerate() {
-        if covered == 0.0 {
-            continue;
+    let at = |index: usize, width: usize| {
+        let x = origin.0.checked_add(glyph.left)?;
+        let x = x.checked_add(i32::try_from(index % width).ok()?)?;
+        let y = origin.1.checked_add(glyph.top)?;
+        let y = y.checked_add(i32::try_from(index / width).ok()?)?;
+        u32::try_from(x).ok().zip(u32::try_from(y).ok())
+    };
+    match &glyph.ink {
+        Ink::None => {}
+        Ink::Coverage(coverage) => {
+            for (index, &covered) in coverage.iter().enumerate() {
+                if covered > 0.0
+                    && let Some((x, y)) = at(index, glyph.width)
+                    && let Some(pixel) = image.get_pixel_mut_checked(x, y)
+                {
+                    *pixel = over(color.pixel(), covered, *pixel);
+                }
+            }
         }
-        let x = origin.0 + glyph.left + (index % glyph.width) as i32;
-        let y = origin.1 + glyph.top + (index / glyph.width) as i32;
-        let inside = u32::try_from(x).ok().zip(u32::try_from(y).ok());
-        if let Some(pixel) = inside.and_then(|(x, y)| image.get_pixel_mut_checked(x, y)) {
-            *pixel = over(color.pixel(), covered, *pixel);
+        Ink::Colors(pixels) => {
+            // A text that is half transparent has emoji that are, too.
+            let covered = f32::from(color.pixel()[3]) / 255.0;
+            for (index, &top) in pixels.iter().enumerate() {
+                if top[3] > 0
+                    && let Some((x, y)) = at(index, glyph.width)
+                    && let Some(pixel) = image.get_pixel_mut_checked(x, y)
+                {
+                    *pixel = over(top, covered, *pixel);
+                }
+            }
         }
     }
 }
@@ -132,3 +193,6 @@ fn over(top: Rgba<u8>, covered: f32, under: Rgba<u8>) -> Rgba<u8> {
     let mix = |i: usize| ((f32::from(top[i]) * a + f32::from(under[i]) * b) / alpha).round() as u8;
     Rgba([mix(0), mix(1), mix(2), (alpha * 255.0).round() as u8])
 }
+
+#[cfg(test)]
+mod tests;

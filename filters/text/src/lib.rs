@@ -2,8 +2,8 @@
 
 mod template;
 
-use lettering::TextBox;
-use mattebox_filter::{Color, Drawing, FrameInfo, Layer, Overlay, Position};
+use lettering::{Fit, Style, TextBox};
+use mattebox_filter::{Color, Drawing, FrameInfo, Overlay, Position};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -34,6 +34,15 @@ pub struct Config {
     /// The colour of the box behind it; `transparent` for none.
     #[serde(default = "default_background")]
     background: Color,
+    /// A font file (.ttf, .otf or .ttc) below the pipeline file's folder. What it lacks, and all without it, is written in a
+    /// font that the filter brings, and in the system's fonts where that has not all characters.
+    #[serde(default)]
+    #[schemars(length(max = 255))]
+    font: Option<String>,
+    /// What becomes of a text that is larger than the picture: `shrink` writes it smaller, `wrap` breaks its lines, `cut`
+    /// cuts it off.
+    #[serde(default)]
+    fit: Fit,
 }
 
 fn default_position() -> Position {
@@ -59,8 +68,6 @@ fn default_background() -> Color {
 /// The filter.
 pub struct Text {
     template: Template,
-    position: Position,
-    margin: u32,
     text_box: TextBox,
     drawn: Option<Drawn>,
 }
@@ -76,11 +83,20 @@ impl Overlay for Text {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
-        Ok(Self {
-            template: Template::parse(&config.format)?,
+        let template = Template::parse(&config.format)?;
+        let mut text_box = TextBox::new(Style {
+            size: config.size,
+            color: config.color,
+            background: config.background,
+            font: config.font,
+            fit: config.fit,
             position: config.position,
             margin: config.margin,
-            text_box: TextBox::new(config.size, config.color, config.background)?,
+        })?;
+        text_box.prepare(&template.literals(), template.has_variables());
+        Ok(Self {
+            template,
+            text_box,
             drawn: None,
         })
     }
@@ -93,12 +109,7 @@ impl Overlay for Text {
         if self.drawn.as_ref() == Some(&drawn) {
             return Ok(Drawing::Unchanged);
         }
-        let layer = self.text_box.render(&drawn.text, drawn.size).map(|image| {
-            let (x, y) = self
-                .position
-                .place(image.dimensions(), drawn.size, self.margin);
-            Layer::new(x, y, image)
-        });
+        let layer = self.text_box.layer(&drawn.text, drawn.size);
         self.drawn = Some(drawn);
         Ok(Drawing::Layers(layer.into_iter().collect()))
     }

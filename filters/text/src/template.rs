@@ -48,6 +48,21 @@ impl Template {
         Ok(Self(parts))
     }
 
+    /// The text without its variables.
+    pub fn literals(&self) -> String {
+        let literals = self.0.iter().map(|part| match part {
+            Part::Literal(text) => text.as_str(),
+            Part::Variable(_) => NOT_SET,
+        });
+        literals.collect()
+    }
+
+    /// Whether the text changes.
+    pub fn has_variables(&self) -> bool {
+        let is_variable = |part: &Part| matches!(part, Part::Variable(_));
+        self.0.iter().any(is_variable)
+    }
+
     /// The text with `variables` (names and values) in it.
     pub fn fill(&self, variables: &[(String, String)]) -> String {
         let value = |name: &str| {

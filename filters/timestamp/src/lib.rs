@@ -2,8 +2,8 @@
 
 mod time;
 
-use lettering::TextBox;
-use mattebox_filter::{Color, Drawing, FrameInfo, Layer, Overlay, Position};
+use lettering::{Fit, Style, TextBox};
+use mattebox_filter::{Color, Drawing, FrameInfo, Overlay, Position};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -31,6 +31,13 @@ pub struct Config {
     color: Color,
     /// The colour of the box behind it; `transparent` for none.
     background: Color,
+    /// A font file (.ttf, .otf or .ttc) below the pipeline file's folder. What it lacks, and all without it, is written in a
+    /// font that the filter brings, and in the system's fonts where that has not all characters.
+    #[schemars(length(max = 255))]
+    font: Option<String>,
+    /// What becomes of a text that is larger than the picture: `shrink` writes it smaller, `wrap` breaks its lines, `cut`
+    /// cuts it off.
+    fit: Fit,
 }
 
 impl Default for Config {
@@ -43,14 +50,14 @@ impl Default for Config {
             size: 28,
             color: Color::new([255; 4]),
             background: Color::new([0, 0, 0, 128]),
+            font: None,
+            fit: Fit::default(),
         }
     }
 }
 
 /// The filter.
 pub struct Timestamp {
-    position: Position,
-    margin: u32,
     formatter: Formatter,
     text_box: TextBox,
     drawn: Option<Drawn>,
@@ -69,11 +76,21 @@ impl Overlay for Timestamp {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
-        Ok(Self {
+        let formatter = Formatter::new(&config.format, &config.timezone)?;
+        let mut text_box = TextBox::new(Style {
+            size: config.size,
+            color: config.color,
+            background: config.background,
+            font: config.font,
+            fit: config.fit,
             position: config.position,
             margin: config.margin,
-            formatter: Formatter::new(&config.format, &config.timezone)?,
-            text_box: TextBox::new(config.size, config.color, config.background)?,
+        })?;
+        // The time itself is written in letters that are there anyhow.
+        text_box.prepare(&config.format, false);
+        Ok(Self {
+            formatter,
+            text_box,
             drawn: None,
         })
     }
@@ -96,10 +113,7 @@ impl Overlay for Timestamp {
             drawn.moment = moment;
             return Ok(Drawing::Unchanged);
         }
-        let layer = self.text_box.render(&text, size).map(|image| {
-            let (x, y) = self.position.place(image.dimensions(), size, self.margin);
-            Layer::new(x, y, image)
-        });
+        let layer = self.text_box.layer(&text, size);
         self.drawn = Some(Drawn { moment, size, text });
         Ok(Drawing::Layers(layer.into_iter().collect()))
     }

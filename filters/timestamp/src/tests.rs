@@ -1,4 +1,5 @@
 use super::*;
+use mattebox_filter::Layer;
 use mattebox_filter::image::RgbaImage;
 
 /// 2026-11-23 12:34:56.789 UTC.

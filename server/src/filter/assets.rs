@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use cap_std::ambient_authority;
@@ -13,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Digest;
 use super::limits::ASSET_BYTES;
+use super::system_fonts::{self, NoFont, SystemFonts};
 use crate::files::{self, FileError};
 use crate::log::shorten_to;
 use crate::sync::IgnorePoison;
@@ -21,6 +23,8 @@ use crate::sync::IgnorePoison;
 const FAILURES: usize = 16;
 /// The most characters of a name that are kept or shown.
 const NAME_CHARS: usize = 256;
+/// The most questions for a font of the system that one start of a filter may ask: each may read a large file.
+const FONT_QUESTIONS: usize = 256;
 
 /// The assets of one step.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ pub struct Assets {
     granted: BTreeSet<String>,
     read: AssetsRead,
     failures: Mutex<Vec<AssetFailure>>,
+    /// The system's fonts, and the questions for them so far.
+    fonts: Option<(Arc<SystemFonts>, AtomicUsize)>,
 }
 
 /// The granted assets that a filter has read so far: each one's contents, by their hash; none where it
@@ -71,7 +77,21 @@ impl Assets {
             granted: granted.into_iter().collect(),
             read: AssetsRead::default(),
             failures: Mutex::default(),
+            fonts: None,
         }
+    }
+
+    /// The same, with the system's fonts below [`system_fonts::PREFIX`], whether the step names them or not.
+    pub fn with_fonts(self, fonts: Arc<SystemFonts>) -> Self {
+        let fonts = Some((fonts, AtomicUsize::new(0)));
+        Self { fonts, ..self }
+    }
+
+    /// Whether `name` asks for a font of the system, and not for a file that the step names.
+    pub fn is_font(&self, name: &str) -> bool {
+        self.fonts.is_some()
+            && name.starts_with(system_fonts::PREFIX)
+            && !self.granted.contains(name)
     }
 
     /// The same, noting in `read` what is read.
@@ -85,6 +105,9 @@ impl Assets {
     /// A text for the filter, and for whoever reads the log: the name isn't granted or leaves the folder,
     /// or the file is missing, not a plain file, or larger than [`ASSET_BYTES`].
     pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        if self.is_font(name) {
+            return self.font(name).map_err(|error| error.to_string());
+        }
         let bytes = self.try_read(name);
         if self.granted.contains(name) {
             self.read.note(name, bytes.as_deref().ok());
@@ -99,6 +122,17 @@ impl Assets {
                 });
             }
         })
+    }
+
+    fn font(&self, name: &str) -> Result<Vec<u8>, NoFont> {
+        let question = name.strip_prefix(system_fonts::PREFIX);
+        let (Some(question), Some((fonts, asked))) = (question, &self.fonts) else {
+            return Err(NoFont::Question);
+        };
+        if asked.fetch_add(1, Ordering::Relaxed) >= FONT_QUESTIONS {
+            return Err(NoFont::Enough);
+        }
+        fonts.answer(question)
     }
 
     /// What could not be read so far; forgets it.

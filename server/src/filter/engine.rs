@@ -10,6 +10,7 @@ use wasmtime::component::{Component, Linker};
 
 use super::budget::Budget;
 use super::host::{self, HostState};
+use super::system_fonts::{self, SystemFonts};
 use super::ticker::{Active, Ticker};
 use crate::config::FILTERS_MEMORY;
 
@@ -23,6 +24,7 @@ struct Inner {
     ticker: Ticker,
     runtime: Handle,
     budget: Budget,
+    fonts: Arc<SystemFonts>,
 }
 
 impl Engine {
@@ -63,6 +65,7 @@ impl Engine {
             engine,
             runtime,
             budget: Budget::new(FILTERS_MEMORY),
+            fonts: Arc::new(SystemFonts::new(system_fonts::folders())),
         })))
     }
 
@@ -99,6 +102,11 @@ impl Engine {
 
     pub(super) fn linker(&self) -> &Linker<HostState> {
         &self.0.linker
+    }
+
+    /// The system's fonts.
+    pub(super) fn fonts(&self) -> Arc<SystemFonts> {
+        self.0.fonts.clone()
     }
 
     /// The memory that all filters share; 2 GiB until it is set.

@@ -1,5 +1,7 @@
 //! What the server offers to a filter: its log, its assets, and a WASI with nothing granted.
 
+use std::time::Duration;
+
 use wasmtime::component::{Linker, ResourceTable, WasmStr};
 use wasmtime::{Engine, StoreContextMut};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -8,6 +10,7 @@ use super::assets::Assets;
 use super::contract::{self, Level};
 use super::limits::MemoryLimit;
 use super::log::{LogStream, StepLog};
+use super::ticker::epochs;
 
 /// WASI resources (streams, pollables) that a filter may hold at once.
 const RESOURCES: usize = 1_000;
@@ -20,6 +23,8 @@ pub struct HostState {
     table: ResourceTable,
     pub memory: MemoryLimit,
     pub assets: Assets,
+    /// The most that the present call may take.
+    pub time_limit: Duration,
     log: StepLog,
     errors: LogStream,
 }
@@ -41,6 +46,7 @@ impl HostState {
             table,
             memory,
             assets,
+            time_limit: Duration::ZERO,
             log,
             errors,
         }
@@ -87,9 +93,16 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     )?;
     host.func_wrap(
         "read-asset",
-        |store: StoreContextMut<'_, HostState>, (name,): (WasmStr,)| {
+        |mut store: StoreContextMut<'_, HostState>, (name,): (WasmStr,)| {
+            let assets = &store.data().assets;
             let name = name.to_str(&store)?;
-            Ok((store.data().assets.read(&name),))
+            let (bytes, is_font) = (assets.read(&name), assets.is_font(&name));
+            // Looking through the system's fonts takes the server's time, not the filter's. It may ask only so often.
+            if is_font {
+                let limit = store.data().time_limit;
+                store.set_epoch_deadline(epochs(limit));
+            }
+            Ok((bytes,))
         },
     )?;
     Ok(linker)

@@ -96,7 +96,8 @@ impl RunningFilter {
     /// The filter refuses the settings, fails, or takes too long.
     pub fn start(filter: &Filter, settings: &StepSettings) -> Result<Self, StartError> {
         let assets = Assets::new(&settings.folder, settings.assets.iter().cloned())
-            .noting(settings.assets_read.clone());
+            .noting(settings.assets_read.clone())
+            .with_fonts(filter.engine().fonts());
         let log = StepLog::new(&settings.label);
         let guest = filter
             .memory_limit(settings.memory_limit)
@@ -301,6 +302,7 @@ fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> 
     let transfer = answer.most(store.data().memory.room());
     store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));
     store.set_epoch_deadline(epochs(time_limit));
+    store.data_mut().time_limit = time_limit;
     Failed {
         answer,
         time_limit,

@@ -20,6 +20,7 @@ mod last_words;
 pub mod limits;
 mod log;
 mod module;
+mod system_fonts;
 mod ticker;
 
 use std::path::Path;
