@@ -64,7 +64,8 @@ pub fn decoder(config: &RtspConfig, fps: Option<f64>, passthrough: &str) -> Vec<
     let mut words = Words::new();
     // Times stay as they are, and nothing waits: neither for a guess of the rate, nor for more frames.
     words.add(&["-copyts", "-flags", "low_delay"]);
-    words.add(&["-analyzeduration", "0", "-fpsprobesize", "0"]);
+    words.add(&["-probesize", "32", "-analyzeduration", "0"]);
+    words.add(&["-fpsprobesize", "0"]);
     words.hardware(config);
     words.add(&["-f", "matroska", "-i", "pipe:0", "-map", "0:v"]);
     words.filters(fps.map(at_most), config);
