@@ -151,7 +151,7 @@ fn a_program_that_is_not_there_is_told_of() {
             "there is no program `no-such-program`",
         ),
         (
-            "driver: rtsp, url: 'rtsp://127.0.0.1:1/x'",
+            "driver: rtsp, via: ffmpeg, url: 'rtsp://127.0.0.1:1/x'",
             "there is no ffmpeg",
         ),
         ("driver: pi-camera", "neither rpicam-vid nor libcamera-vid"),

@@ -228,6 +228,11 @@ impl OldCamera {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
+        let give_up = std::time::Instant::now() + std::time::Duration::from_secs(30);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(std::time::Instant::now() < give_up);
+            std::thread::yield_now();
+        }
         Some(Self {
             port,
             server,

@@ -39,7 +39,7 @@ fn files(folder: &Path) -> Vec<String> {
 #[test]
 fn one_filter_is_uploaded_at_a_time() {
     let server = server();
-    let module = std::fs::read(repository("filters/prebuilt/text.wasm")).unwrap();
+    let module = std::fs::read(repository("filters/prebuilt/resize.wasm")).unwrap();
     let mut first = begin(&server, Some(module.len() as u64));
     first.write_all(&module[..1000]).unwrap();
     // It lies on the disk as far as it has come.
@@ -68,7 +68,7 @@ fn an_upload_that_breaks_off_leaves_nothing_and_blocks_nobody() {
     let mut first = begin(&server, Some(1000));
     first.write_all(b"half").unwrap();
     drop(first);
-    let module = std::fs::read(repository("filters/prebuilt/text.wasm")).unwrap();
+    let module = std::fs::read(repository("filters/prebuilt/resize.wasm")).unwrap();
     let give_up = std::time::Instant::now() + std::time::Duration::from_secs(30);
     loop {
         let status = server
@@ -106,7 +106,7 @@ fn the_folder_has_a_limit() {
         422
     );
     assert_eq!(files(server.folder()), Vec::<String>::new());
-    let module = std::fs::read(repository("filters/prebuilt/text.wasm")).unwrap();
+    let module = std::fs::read(repository("filters/prebuilt/resize.wasm")).unwrap();
     std::fs::create_dir_all(server.folder().join("uploaded")).unwrap();
     let padding = vec![0; (1 << 20) - module.len()];
     std::fs::write(server.folder().join("uploaded/big.bin"), &padding).unwrap();

@@ -95,6 +95,7 @@ impl Hidden {
             return std::iter::once(0..line.len()).collect();
         }
         let mut hidden = written(line, Until::Word);
+        hidden.extend(commented(line));
         hidden.extend(
             self.spans
                 .iter()
@@ -113,6 +114,14 @@ impl Hidden {
         );
         merge(hidden)
     }
+}
+
+/// A comment in the place of a secret's value, which may be the secret: YAML starts one at a `#` after a space.
+fn commented(line: &str) -> Option<Range<usize>> {
+    let (_, value) = secret_on(line)?;
+    let text = line[value..].trim_start();
+    text.starts_with('#')
+        .then(|| line.len() - text.len()..line.len())
 }
 
 /// The place of the column `column`, in characters from 0, is once `hidden` is masked; one within a hidden part is

@@ -12,5 +12,6 @@ mod tiff;
 
 pub use complete::complete;
 pub use header::{Header, Segments, check_size, marker};
+pub use mpo::Others;
 pub use orientation::Orientation;
 pub use scan::{Scanned, Scanner};

@@ -186,8 +186,8 @@ impl Live {
         let mut patience = OTHERS;
         while self.0.clock.now() < give_up {
             self.wait_for_writers(file)?;
-            let on_disk = self.take_up_file(file, name, std::mem::take(&mut patience))?;
-            let running = self.now();
+            let patience = std::mem::take(&mut patience);
+            let (on_disk, running) = self.take_up_file(file, name, patience)?;
             let changes = wanted(&running)?;
             let pipeline = changed(&running.pipeline, &changes)?;
             let text = changed(&on_disk, &changes)?.file.text;
@@ -222,44 +222,51 @@ impl Live {
         if *on_disk.file.text != *old || !Arc::ptr_eq(running, &self.now()) {
             return Ok(Err(checked.plans));
         }
-        let Some(look) = look.take() else {
-            return Ok(Err(checked.plans));
-        };
         let written = write(&real, old.as_bytes(), text.as_bytes());
         let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", file.display()));
         if written.map_err(unwritable)? == Written::SavedMeanwhile {
             return Ok(Err(checked.plans));
         }
-        let made = self.make(&mut workshop, running, (checked, ChangedBy::Api));
-        Ok(made
-            .map(|()| look(&self.now()))
-            .map_err(|unmade| unmade.plans))
+        if let Err(unmade) = self.make(&mut workshop, running, (checked, ChangedBy::Api)) {
+            return Ok(Err(unmade.plans));
+        }
+        let look = look.take().ok_or_else(|| {
+            let why = "the change was made before";
+            ChangeError::Busy(why.to_owned())
+        })?;
+        Ok(Ok(look(&self.now())))
     }
 
-    /// The file as it is on the disk, put in force if somebody has written to it a moment ago, since the change is to stand on it.
-    /// A change of the stream `name` waits for the filters of others for no longer than `patience` says, and goes by what is wrong
-    /// with them.
+    /// The file as it is on the disk, and what runs: the same, after a moment's waiting if somebody has just written to it, since the
+    /// change is to stand on it. Or they differ in other streams than `name` only, whose filters are waited for no longer than
+    /// `patience` says, and whose mistakes are none of this change's business.
     fn take_up_file(
         &self,
         file: &Path,
         name: &str,
         patience: Duration,
-    ) -> Result<Pipeline, ChangeError> {
-        let mut on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
-        self.take_source(&mut on_disk);
-        let running = self.now();
-        if on_disk.file.text == running.pipeline.file.text {
-            return Ok(on_disk);
-        }
-        let is_of_others = on_disk.stream(name) == running.pipeline.stream(name);
-        let patience = if is_of_others { patience } else { SAVING };
-        match self.take_up(file, patience) {
-            Some(Ok(())) => Pipeline::load(file).map_err(ChangeError::FileIsWrong),
-            _ if is_of_others => Ok(on_disk),
-            Some(Err(error)) => Err(ChangeError::FileIsWrong(error)),
-            None => {
-                let why = "the pipeline file was changed, and its filters are still being readied; try again";
-                Err(ChangeError::Busy(why.to_owned()))
+    ) -> Result<(Pipeline, Arc<Running>), ChangeError> {
+        let give_up = Instant::now() + SAVING;
+        let mut patience = patience;
+        loop {
+            let mut on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
+            self.take_source(&mut on_disk);
+            let running = self.now();
+            if on_disk.file.text == running.pipeline.file.text {
+                return Ok((on_disk, running));
+            }
+            let left = give_up.saturating_duration_since(Instant::now());
+            let is_of_others = on_disk.stream(name) == running.pipeline.stream(name);
+            let wait = if is_of_others { patience } else { left };
+            match self.take_up(file, wait) {
+                // Looked at again, since it may be another by now.
+                Some(Ok(())) if !left.is_zero() => patience = Duration::ZERO,
+                _ if is_of_others => return Ok((on_disk, running)),
+                Some(Err(error)) => return Err(ChangeError::FileIsWrong(error)),
+                Some(Ok(())) | None => {
+                    let why = "the pipeline file was changed, and its filters are still being readied; try again";
+                    return Err(ChangeError::Busy(why.to_owned()));
+                }
             }
         }
     }

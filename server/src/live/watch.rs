@@ -128,17 +128,18 @@ impl Watch {
                 self.reload();
             }
             // Files that nobody watched until now are read once more.
-            Progress::Read(number) if number == self.reading => {
-                if !files(&self.live)
-                    .iter()
-                    .all(|file| self.known.contains_key(file))
-                {
-                    self.reload_if_changed_or_new().await;
-                }
+            Progress::Read(number) if number == self.reading && self.names_others() => {
+                self.reload_if_changed_or_new().await;
             }
             Progress::Whole(number) if number == self.reading => self.tries = 0,
             _ => {}
         }
+    }
+
+    /// Whether the pipeline names files that were not looked at.
+    fn names_others(&self) -> bool {
+        let named = files(&self.live);
+        !named.iter().all(|file| self.known.contains_key(file))
     }
 
     async fn reload_if_changed_or_new(&mut self) {

@@ -109,7 +109,7 @@ fn find(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-/// The plain files right in `folder` whose names are `wanted`.
+/// The files right in `folder` whose names are `wanted`.
 fn in_folder(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, String> {
     let entries = std::fs::read_dir(folder).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => no_folder(folder),
@@ -118,7 +118,7 @@ fn in_folder(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf
     let entries = entries.filter_map(Result::ok).map(|entry| entry.path());
     let named = entries.filter(|path| {
         let name = path.file_name().and_then(|name| name.to_str());
-        name.is_some_and(&wanted) && path.is_file()
+        name.is_some_and(&wanted) && !path.is_dir()
     });
     Ok(named.collect())
 }
@@ -139,8 +139,8 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     let mut paths = Vec::new();
     for path in found {
         match path {
-            // Folders; and pipes and devices, which may never answer.
-            Ok(path) if path.exists() && !path.is_file() => {}
+            // Pipes and devices stay: reading them tells what they are.
+            Ok(path) if path.is_dir() => {}
             Ok(path) => paths.push(path),
             Err(unreadable) => tracing::warn!("{unreadable}; it is left out"),
         }
