@@ -94,6 +94,7 @@ pub struct Address {
 /// Frames of a camera.
 pub struct Frames {
     input: Input,
+    coding: Coding,
     clock: Arc<dyn Clock>,
     camera_clock: CameraClock,
     has_login: bool,
@@ -156,6 +157,7 @@ impl Frames {
         };
         let frames = Self {
             input,
+            coding,
             clock: clock.clone(),
             camera_clock: CameraClock::default(),
             has_login,
@@ -216,6 +218,7 @@ impl Frames {
                             return Err(SessionError::Long);
                         }
                         let data = Bytes::from(frame.into_data());
+                        let is_key = is_key || (self.coding == Coding::H265 && has_irap(&data));
                         Ok(Some(self.frame(Ok(data), timestamp, is_key)))
                     }
                     CodecItem::Rtcp(packet) => {
@@ -247,6 +250,15 @@ fn jpeg_packet(packet: ReceivedPacket) -> jpeg::Packet {
     }
 }
 
+/// Whether an H.265 access unit with start codes has a picture that can be decoded alone: one of the types 16 to 23 (ITU-T H.265,
+/// 7.4.2.2). retina tells of IDR pictures only, and many encoders send CRA pictures after the first.
+fn has_irap(unit: &[u8]) -> bool {
+    const START: [u8; 3] = [0, 0, 1];
+    let starts = unit.windows(START.len() + 1);
+    let mut types = starts.filter_map(|it| it.strip_prefix(&START).map(|nal| nal[0] >> 1 & 0x3f));
+    types.any(|kind| (16..=23).contains(&kind))
+}
+
 /// The first video with a known coding.
 fn choose<S: retina::client::State>(session: &Session<S>) -> Result<(usize, Coding), SessionError> {
     let mut unknown = None;
@@ -262,4 +274,29 @@ fn choose<S: retina::client::State>(session: &Session<S>) -> Result<(usize, Codi
     Err(unknown.map_or(SessionError::NoVideo, |name| {
         SessionError::Coding(told::foreign(&name))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_picture_that_can_be_decoded_alone_is_found() {
+        for (kind, expected) in [
+            (1, false),
+            (15, false),
+            (16, true),
+            (19, true),
+            (21, true),
+            (32, false),
+        ] {
+            let unit = [
+                &[0, 0, 0, 1, 32 << 1, 1, 7][..],
+                &[0, 0, 1, kind << 1, 1, 0x80],
+            ]
+            .concat();
+            assert_eq!(has_irap(&unit), expected, "{kind}");
+        }
+        assert!(!has_irap(&[0, 0, 1]) && !has_irap(&[]));
+    }
 }
