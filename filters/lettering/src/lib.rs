@@ -1,7 +1,7 @@
 //! A box with text in it, for the filters that write: any script, shaped, in both directions.
 //!
 //! The embedded font writes Latin, Greek and Cyrillic. For other characters there is the user's font file, and the server's
-//! system fonts, which are asked for by the characters that the text has (see [`fonts`]).
+//! system fonts, which are asked for by the characters that the text has (see `fonts.rs`).
 
 mod fonts;
 mod glyph;
