@@ -133,6 +133,8 @@ impl Live {
         else {
             return;
         };
+        // Before, so that a limit that is raised meanwhile counts as more.
+        let left = self.0.loader.engine().budget().left();
         let mut plans = Plans::default();
         let steps = stream.steps();
         let check = Check::new(&*self.0.clock, Wanted::ByRenewal);
@@ -149,7 +151,7 @@ impl Live {
         }
         match ready {
             Ok(()) => self.complete(name, &mut plans),
-            Err(error) => self.keep_old_filters(config, &error),
+            Err(error) => self.keep_old_filters(config, &error, left),
         }
     }
 
@@ -178,8 +180,8 @@ impl Live {
         });
     }
 
-    /// Tells that the filters of the stream can't be used, unless it is another stream by now.
-    fn keep_old_filters(&self, config: &StreamConfig, error: &ConfigError) {
+    /// Tells that the filters of the stream can't be used, for which so many bytes were `left`, unless it is another stream by now.
+    fn keep_old_filters(&self, config: &StreamConfig, error: &ConfigError, left: u64) {
         // Held, so that no change comes between.
         let _workshop = self.workshop();
         let running = self.now();
@@ -194,12 +196,11 @@ impl Live {
             false => "its filters can't be used, and it serves no pictures",
         };
         stream.cannot_prepare(&cannot_be_used(error));
-        let budget = self.0.loader.engine().budget();
         let is_short = error.to_string().contains(FILTERS_MEMORY_KEY);
         self.0.reloads.send_modify(|reloads| {
             let short = &mut reloads.short_of_memory;
             match is_short {
-                true => short.insert(config.name.clone(), budget.left()),
+                true => short.insert(config.name.clone(), left),
                 false => short.remove(&config.name),
             };
         });
