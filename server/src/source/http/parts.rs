@@ -507,7 +507,8 @@ mod tests {
             is_text: true,
             ..Label::default()
         };
-        assert!(all(b"<html>", text).unwrap_err().contains("a page"));
+        let error = all(b"<html>", text).unwrap_err();
+        assert!(error.contains("answers text"), "{error}");
         assert_eq!(all(JPEG, text), Ok(vec![Ok(JPEG.to_vec())]));
         assert_eq!(all(&part(1, JPEG), text), Ok(vec![Ok(JPEG.to_vec())]));
         assert_eq!(all(b"--b\r\n", Label::default()), Ok(vec![]));
