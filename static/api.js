@@ -3,7 +3,10 @@
 // An answer that takes longer than this won't come.
 const PATIENCE_MS = 10_000;
 const UPLOAD_PATIENCE_MS = 120_000;
-const TOKEN = "mattebox-admin-token";
+// The server's root: below a proxy's path it isn't the host's.
+const ROOT = new URL("../", import.meta.url);
+// Two servers below two paths of one proxy have tokens of their own.
+const TOKEN = ROOT.pathname === "/" ? "mattebox-admin-token" : `mattebox-admin-token ${ROOT.pathname}`;
 
 /** Why the server refused; `problems` have the places in the pipeline file. */
 export class Refusal extends Error {
@@ -14,8 +17,35 @@ export class Refusal extends Error {
   }
 }
 
-export async function get(target) {
-  return answer(await fetch(target, { signal: AbortSignal.timeout(PATIENCE_MS) }));
+/** An answer that isn't the server's own, but of a proxy in front of it. */
+export class ProxyAnswer extends Error {
+  constructor(response) {
+    super(proxyWords(response));
+    this.status = response.status;
+  }
+}
+
+const PROXY_STATUS = {
+  401: "wants a login: load this page again",
+  403: "answers 403 Forbidden",
+  404: "answers 404 Not Found",
+  413: "answers 413 Content Too Large: it takes no body of this size",
+  429: "answers 429 Too Many Requests",
+  502: "answers 502 Bad Gateway: it doesn't reach the server",
+  503: "answers 503 Service Unavailable: it doesn't reach the server",
+  504: "answers 504 Gateway Timeout: the server is too slow for it",
+};
+
+function proxyWords({ type, ok, status }) {
+  // Nothing of the server's redirects, and no answer of its API is a page.
+  const isLogin = type === "opaqueredirect" || ok;
+  const words = isLogin ? "shows another page, a login perhaps: load this page again" : PROXY_STATUS[status];
+  return `the proxy in front ${words ?? `answers ${status}`}`;
+}
+
+/** The address of what the server has at `path`, which is relative to the server's root: `api/streams`. */
+export function address(path) {
+  return new URL(path, ROOT).href;
 }
 
 /** The admin token, if it was asked for. */
@@ -23,21 +53,33 @@ export function knownToken() {
   return localStorage.getItem(TOKEN);
 }
 
+/** The header that shows the admin token; none if it isn't known. `Authorization` is left to a proxy's login. */
+export function tokenHeaders(token = knownToken()) {
+  return token ? { "X-Mattebox-Token": token } : {};
+}
+
+export async function get(path) {
+  return answer(await ask(path, {}));
+}
+
 /** The same with the admin token, if it is known, to whom more is shown. */
-export async function getAsAdmin(target) {
-  const headers = knownToken() ? { Authorization: `Bearer ${knownToken()}` } : {};
-  return answer(await fetch(target, { headers, signal: AbortSignal.timeout(PATIENCE_MS) }));
+export async function getAsAdmin(path) {
+  return answer(await ask(path, { headers: tokenHeaders() }));
+}
+
+function ask(path, options, patience = PATIENCE_MS) {
+  return fetch(address(path), { redirect: "manual", signal: AbortSignal.timeout(patience), ...options });
 }
 
 /** Asks for a change. `body` is JSON, or a file. */
-export async function change(method, target, body) {
+export async function change(method, path, body) {
   let wrong = "";
   for (;;) {
-    const token = localStorage.getItem(TOKEN) ?? (await askForToken(wrong));
+    const token = knownToken() ?? (await askForToken(wrong));
     try {
-      return answer(await send(method, target, body, token));
+      return await answer(await send(method, path, body, token));
     } catch (error) {
-      if (error.status !== 401) {
+      if (!(error instanceof Refusal && error.status === 401)) {
         throw error;
       }
       localStorage.removeItem(TOKEN);
@@ -46,29 +88,25 @@ export async function change(method, target, body) {
   }
 }
 
-async function send(method, target, body, token) {
+function send(method, path, body, token) {
   const isFile = body instanceof Blob;
-  const headers = { Authorization: `Bearer ${token}` };
+  const headers = tokenHeaders(token);
   if (body !== undefined) {
     headers["Content-Type"] = isFile ? "application/wasm" : "application/json";
   }
-  const response = await fetch(target, {
-    method,
-    headers,
-    body: isFile ? body : JSON.stringify(body),
-    signal: AbortSignal.timeout(isFile ? UPLOAD_PATIENCE_MS : PATIENCE_MS),
-  });
-  if (response.status === 401) {
-    throw new Refusal(401, await response.json());
-  }
-  return response;
+  const options = { method, headers, body: isFile ? body : JSON.stringify(body) };
+  return ask(path, options, isFile ? UPLOAD_PATIENCE_MS : PATIENCE_MS);
 }
 
 async function answer(response) {
   const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
+  const isEmpty = response.status === 204;
+  if (!isJson && !isEmpty) {
+    throw new ProxyAnswer(response);
+  }
   const body = isJson ? await response.json() : null;
   if (!response.ok) {
-    throw new Refusal(response.status, body ?? {});
+    throw new Refusal(response.status, body);
   }
   return body;
 }

@@ -98,14 +98,14 @@ async function explained(pipeline) {
   const of = `${pipeline.failed_reloads} ${knownToken()}`;
   if (explanation.of !== of) {
     explanation = { of, error: null };
-    explanation.error = (await getAsAdmin("/api/pipeline")).error;
+    explanation.error = (await getAsAdmin("api/pipeline")).error;
   }
   return { ...pipeline, error: explanation.error ?? pipeline.error };
 }
 
 async function poll() {
   try {
-    const answers = await Promise.all([get("/api/streams"), get("/api/pipeline"), get("/api/access")]);
+    const answers = await Promise.all([get("api/streams"), get("api/pipeline"), get("api/access")]);
     reports = answers[0].streams;
     pipeline = await explained(answers[1]);
     access = answers[2].changing;

@@ -1,5 +1,7 @@
 // One stream on the page. Texts from the server are only ever set as text, never as HTML.
 
+import { address } from "./api.js";
+
 const STATES = {
   preparing: "Preparing filters",
   resting: "Resting: nobody watches",
@@ -24,7 +26,7 @@ export class Card {
     const link = this.#part("open");
     link.textContent = name;
     link.href = `#${encodeURIComponent(name)}`;
-    this.#part("snapshot").href = `/${encodeURIComponent(name)}.jpg`;
+    this.#part("snapshot").href = this.#address("jpg");
     this.#part("snapshot").download = `${name}.jpg`;
     this.#part("snapshot").setAttribute("aria-label", `Snapshot of ${name}`);
     this.#part("play").addEventListener("click", () => {
@@ -32,6 +34,10 @@ export class Card {
       changed();
     });
     this.#part("full").addEventListener("click", () => this.picture.requestFullscreen());
+  }
+
+  #address(extension) {
+    return address(`${encodeURIComponent(this.name)}.${extension}`);
   }
 
   #part(name) {
@@ -61,7 +67,7 @@ export class Card {
   #start() {
     const live = new Image();
     live.alt = `The live picture of ${this.name}`;
-    live.src = `/${encodeURIComponent(this.name)}.mjpeg`;
+    live.src = this.#address("mjpeg");
     this.#live = live;
     this.#part("still").before(live);
     // The old picture stays until the new one has come.
@@ -103,8 +109,8 @@ export class Card {
     this.#part("chain").replaceChildren(...chain(report));
     this.#text("reason", report.path ? `${report.path}, since ${report.path_reason}` : "");
     this.#failures(report.filters);
-    this.#link("stream-link", report.stream_url);
-    this.#link("snapshot-link", report.snapshot_url);
+    this.#link("stream-link", this.#address("mjpeg"));
+    this.#link("snapshot-link", this.#address("jpg"));
   }
 
   #text(part, text) {
@@ -113,7 +119,7 @@ export class Card {
 
   #link(part, url) {
     this.#part(part).href = url;
-    this.#text(part, url);
+    this.#text(part, new URL(url).pathname);
   }
 
   #failures(filters) {

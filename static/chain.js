@@ -23,7 +23,7 @@ export class ChainPanel {
   }
 
   get url() {
-    return `/api/streams/${encodeURIComponent(this.name)}`;
+    return `api/streams/${encodeURIComponent(this.name)}`;
   }
 
   get count() {
@@ -99,7 +99,7 @@ export class ChainPanel {
 
   async #load() {
     try {
-      this.#offer = await get("/api/filters");
+      this.#offer = await get("api/filters");
     } catch {
       // The page says already that the connection is lost; the next time will do.
       this.#version = null;

@@ -79,7 +79,7 @@ impl App {
     /// Whether `headers` show the admin token. One who sends none has not been wrong; a wrong one is as good as none, though it
     /// is counted like every wrong one.
     fn shows_token(&self, headers: &HeaderMap, client: IpAddr) -> bool {
-        headers.contains_key(header::AUTHORIZATION) && self.check_admin(headers, client).is_ok()
+        access::sent_token(headers).is_some() && self.check_admin(headers, client).is_ok()
     }
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {

@@ -14,7 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
@@ -30,6 +30,9 @@ use crate::log::shorten;
 pub use client::{Client, ClientKind, network};
 use embedding::Content;
 use throttle::Throttle;
+
+/// The header for the admin token alone. A proxy that asks for a login of its own has `Authorization` for that.
+const X_MATTEBOX_TOKEN: HeaderName = HeaderName::from_static("x-mattebox-token");
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug)]
@@ -60,8 +63,8 @@ impl Access {
             let why = "changing is off: set `admin-token` in the pipeline file to `{env: NAME}` or `{file: PATH}`";
             return Err(ProblemDetails::new(StatusCode::FORBIDDEN, why));
         };
-        let Some(sent) = bearer(headers) else {
-            let why = "this takes the admin token: send it as `Authorization: Bearer TOKEN`";
+        let Some(sent) = sent_token(headers) else {
+            let why = "this takes the admin token: send it as `X-Mattebox-Token: TOKEN` or `Authorization: Bearer TOKEN`";
             return Err(ProblemDetails::new(StatusCode::UNAUTHORIZED, why));
         };
         // Hashes are of one length, so that the time tells nothing about the token's either.
@@ -87,10 +90,18 @@ impl Access {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// The token that `headers` show, right or wrong: `X-Mattebox-Token` if it is there, else the bearer token of `Authorization`
+/// (RFC 6750). Another scheme there is a proxy's login, and shows none.
+pub fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
+    let own = headers.get(X_MATTEBOX_TOKEN);
+    own.map(HeaderValue::as_bytes).or_else(|| bearer(headers))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
+    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
+    let (scheme, token) = value.split_at_checked("bearer ".len())?;
+    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer ");
+    is_bearer.then(|| token.trim_ascii())
 }
 
 /// Lets through what may come through, and tells browsers which pages may use the answer.

@@ -112,7 +112,7 @@ struct AccessReport {
 async fn check_access(State(app): State<App>, request: Request) -> Answer {
     let changing = match app.live.now().admin_token {
         None => "off",
-        Some(_) if !request.headers().contains_key(header::AUTHORIZATION) => "token-needed",
+        Some(_) if access::sent_token(request.headers()).is_none() => "token-needed",
         Some(_) => {
             app.check_admin(request.headers(), access::client(&request))?;
             "allowed"
