@@ -65,6 +65,10 @@ pub enum Event {
         path: String,
         /// The client's address.
         peer: String,
+        /// The pipeline file's revision after it; none if it was no change of the file.
+        revision: Option<String>,
+        /// The version of the file before it, if it was another.
+        previous: Option<String>,
     },
 }
 

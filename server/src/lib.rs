@@ -20,6 +20,7 @@ pub mod live;
 pub mod local_time;
 mod log;
 mod panics;
+mod private_folder;
 pub mod secret;
 pub mod source;
 pub mod stream;

@@ -64,6 +64,8 @@ pub fn mattebox() -> Command {
     // No fonts of the system: what is drawn is the same on every machine.
     command.env("XDG_DATA_DIRS", "/nonexistent");
     command.env_remove("MATTEBOX_SOURCE");
+    // Nothing is left behind in the user's folders.
+    command.env("MATTEBOX_STATE", "off");
     command
 }
 

@@ -3,29 +3,19 @@
 use std::path::Path;
 
 use super::{Common, Failure, start_loader, start_runtime};
-use crate::chain::Check;
+use crate::chain::{Check, Loader};
 use crate::clock::SystemClock;
-use crate::config::{Pipeline, Secret};
+use crate::config::{ConfigError, Pipeline};
 use crate::filter::Wanted;
-use crate::live::{Plans, read_token, warn_of_short_token};
+use crate::live::{Plans, check_start};
 use crate::local_time::warn_of_unknown_zone;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
-    let pipeline = Pipeline::load(file)?;
     warn_of_unknown_zone();
+    let pipeline = Pipeline::load(file)?;
     let runtime = start_runtime()?;
     let loader = start_loader(&runtime, common)?;
-    loader.engine().budget().set_limit(pipeline.filters_memory);
-    let check = Check::new(&SystemClock, Wanted::ByChange);
-    Plans::default().ready(&loader, &pipeline, None, &check)?;
-    let token = pipeline.admin_token.as_ref();
-    // One that only the server's own environment has can't be looked at here.
-    let is_elsewhere = |name: &String| std::env::var_os(name).is_none();
-    if !token.is_some_and(|token| matches!(&token.secret, Secret::Env(name) if is_elsewhere(name)))
-        && let Some(token) = read_token(&pipeline)?
-    {
-        warn_of_short_token(token.expose());
-    }
+    check_all(&loader, &pipeline)?;
     println!("{} is fine:", file.display());
     for stream in &pipeline.streams {
         let filters: Vec<_> = stream.filters.iter().map(|s| s.filter.as_str()).collect();
@@ -36,4 +26,20 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
         println!("  {}: {chain}", stream.name);
     }
     Ok(())
+}
+
+/// What refuses a start, and the filters, without which a server would start.
+pub fn check_all(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
+    loader.engine().budget().set_limit(pipeline.filters_memory);
+    let check = Check::new(&SystemClock, Wanted::ByChange);
+    let start = check_start(pipeline).map(drop);
+    let filters = Plans::default().ready_filters(loader, pipeline, &check);
+    let wrong = [start, filters].into_iter().filter_map(Result::err);
+    let wrong: Vec<_> = wrong
+        .flat_map(|error| error.diagnostics().to_vec())
+        .collect();
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(pipeline.error(wrong)),
+    }
 }

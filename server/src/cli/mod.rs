@@ -6,6 +6,7 @@ mod check;
 mod filters;
 mod memory;
 mod serve;
+mod versions;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
@@ -26,6 +27,7 @@ use crate::config::{
 use crate::events::Events;
 use crate::filter::compile::worker;
 use crate::filter::{CompileCache, Compiler, Engine};
+use crate::live::StateFolder;
 use crate::panics;
 use crate::secret::mask;
 use crate::source;
@@ -33,8 +35,6 @@ use crate::variables::Variables;
 
 /// The pipeline file that is looked for when none is named.
 const DEFAULT_FILE: &str = "pipeline.yaml";
-/// What is served when none is named and none is there.
-const BUILT_IN_FILE: &str = "streams:\n  demo:\n    filters:\n      - use: timestamp\n";
 
 /// Serves camera streams as Motion JPEG through a chain of WebAssembly filters.
 #[derive(Parser)]
@@ -87,6 +87,24 @@ enum Command {
     },
     /// List the local cameras with their sizes, rates, formats and controls
     Cameras,
+    /// List earlier versions of a pipeline file, or show one with its secrets masked
+    Versions {
+        /// Which to show
+        #[arg(value_name = "ID")]
+        id: Option<String>,
+        #[command(flatten)]
+        file: VersionsArgs,
+    },
+    /// Make a pipeline file what it was in an earlier version, which is checked first
+    Restore {
+        /// Which
+        #[arg(value_name = "ID")]
+        id: String,
+        #[command(flatten)]
+        file: VersionsArgs,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Pass JPEG files through a stream's chain, without a server
     Apply(ApplyArgs),
     /// Check a filter for the server, as its child process
@@ -119,6 +137,28 @@ struct Common {
 }
 
 #[derive(Args)]
+struct State {
+    /// Where earlier versions of the pipeline file are kept: a folder, or `off` [default: the user's state folder]
+    #[arg(long, value_name = "FOLDER", env = "MATTEBOX_STATE", value_parser = parse_state)]
+    state: Option<StateFolder>,
+}
+
+impl State {
+    fn folder(&self) -> StateFolder {
+        self.state.clone().unwrap_or_default()
+    }
+}
+
+#[derive(Args)]
+struct VersionsArgs {
+    /// The pipeline file
+    #[arg(long, value_name = "FILE", default_value = DEFAULT_FILE)]
+    config: PathBuf,
+    #[command(flatten)]
+    state: State,
+}
+
+#[derive(Args)]
 struct ServeArgs {
     /// The pipeline file [default: pipeline.yaml, or the demo camera if there is none]
     #[arg(long, value_name = "FILE")]
@@ -129,6 +169,8 @@ struct ServeArgs {
     /// The first stream's source instead of the file's: demo, camera:0, http://…, rtsp://…, files:PATH, pi-camera
     #[arg(long, value_name = "SPEC", env = "MATTEBOX_SOURCE", value_parser = parse_source, hide_env_values = true)]
     source: Option<SourceConfig>,
+    #[command(flatten)]
+    state: State,
     #[command(flatten)]
     common: Common,
 }
@@ -191,6 +233,8 @@ pub fn run() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Check { file, common }) => check::run(&file, &common),
         Some(Command::Filters { file, common }) => filters::run(file.as_deref(), &common),
+        Some(Command::Versions { id, file }) => versions::show(id.as_deref(), &file),
+        Some(Command::Restore { id, file, common }) => versions::restore(&id, &file, &common),
         Some(Command::Cameras) => cameras::run(),
         Some(Command::Apply(args)) => apply::run(&args),
         // Done above, without a log.
@@ -273,6 +317,16 @@ fn parse_cache(text: &str) -> Result<CompileCache, String> {
         "off" => CompileCache::Off,
         folder => {
             CompileCache::Folder(std::path::absolute(folder).map_err(|error| error.to_string())?)
+        }
+    })
+}
+
+fn parse_state(text: &str) -> Result<StateFolder, String> {
+    Ok(match text {
+        "" => StateFolder::User,
+        "off" => StateFolder::Off,
+        folder => {
+            StateFolder::Folder(std::path::absolute(folder).map_err(|error| error.to_string())?)
         }
     })
 }

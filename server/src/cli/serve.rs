@@ -11,11 +11,11 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{BUILT_IN_FILE, DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
+use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Diagnostic, Pipeline};
 use crate::gpio::{Gpio, PrivacyLamps};
-use crate::live::{self, Equip, Live, Workshop};
+use crate::live::{self, Equip, Live, Versions, Workshop};
 use crate::local_time;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
@@ -40,28 +40,29 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
-    let result = runtime.block_on(serve(&pipeline, workshop, file, address));
+    let versions = Versions::open(&args.state.folder(), &file);
+    let result = runtime.block_on(serve(&pipeline, workshop, (file, versions), address));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
     result
 }
 
-/// The pipeline, and the file that it was read from.
-fn load(config: Option<&Path>) -> Result<(Pipeline, Option<PathBuf>), Failure> {
+/// The pipeline, and the file that it was read from, or will be once it is there.
+fn load(config: Option<&Path>) -> Result<(Pipeline, PathBuf), Failure> {
     let default = Path::new(DEFAULT_FILE);
     if config.is_none() && !default.exists() {
-        tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera");
-        let pipeline = Pipeline::parse(BUILT_IN_FILE, "built-in", Path::new("."))?;
-        return Ok((pipeline, None));
+        tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera until there is");
+        let pipeline = Pipeline::built_in(Path::new("."))?;
+        return Ok((pipeline, default.to_owned()));
     }
     let file = config.unwrap_or(default);
-    Ok((Pipeline::load(file)?, Some(file.to_owned())))
+    Ok((Pipeline::load(file)?, file.to_owned()))
 }
 
 async fn serve(
     pipeline: &Pipeline,
     mut workshop: Workshop,
-    file: Option<PathBuf>,
+    (file, versions): (PathBuf, Versions),
     address: SocketAddr,
 ) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
@@ -79,16 +80,13 @@ async fn serve(
         workshop.set_lamps(gpio.privacy_lamps());
     }
     let (shutdown, tasks) = workshop.ends();
-    let live = Live::start(workshop, pipeline.clone(), file)?;
+    let live = Live::start(workshop, pipeline.clone(), (file, versions))?;
     let lamps = gpio.map(|gpio| light_lamps(gpio, &live));
     announce(bound, pipeline)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // Whoever watches the files reads them first, which readies the filters.
-    match live.is_by_file() {
-        true => drop(tasks.spawn(live::watch(live.clone(), clock.clone(), shutdown.clone()))),
-        false => live.prepare(),
-    }
+    tasks.spawn(live::watch(live.clone(), clock.clone(), shutdown.clone()));
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
     let app = App::new(live.clone(), shutdown.clone());
     let mut server = tokio::spawn(web::serve(listener, app, shutdown.clone()));

@@ -37,6 +37,20 @@ const LINE_BYTES: usize = 10_000;
 /// The most values that are looked for beside their own places.
 const VALUES: usize = 100;
 
+/// All of the file `text` without what is not shown.
+pub fn masked(text: &str) -> String {
+    let hidden = Hidden::of(text);
+    let lines = excerpt::lines(text).enumerate().map(|(at, line)| {
+        let span = Span {
+            line: at + 1,
+            column: 1,
+            length: 0,
+        };
+        hidden.mask(line, span).0
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// The hidden parts of a file.
 pub struct Hidden {
     /// The values of secrets, as far as the file is YAML.

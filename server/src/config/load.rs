@@ -10,6 +10,9 @@ use super::parse::{FILE_BYTES, parse};
 use super::read::{LEAST, read_pipeline};
 use crate::files::{self, FileError};
 
+/// The byte order mark.
+const BOM: char = '\u{feff}';
+
 impl Pipeline {
     /// Reads and checks the file at `path`.
     ///
@@ -17,13 +20,31 @@ impl Pipeline {
     /// Everything that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
-        let bytes = read_bytes(path).map_err(|why| ConfigError::unreadable(&name, why))?;
-        let text = decode(bytes, &name)?;
-        let folder = match path.parent() {
+        let text = Self::read_text(path)?;
+        Self::parse(&text, &name, Self::folder_of(path))
+    }
+
+    /// The folder of the file at `path`.
+    pub fn folder_of(path: &Path) -> &Path {
+        match path.parent() {
             Some(folder) if folder != Path::new("") => folder,
             _ => Path::new("."),
-        };
-        Self::parse(&text, &name, folder)
+        }
+    }
+
+    /// The text of the file at `path`, as it is, without a byte order mark.
+    ///
+    /// # Errors
+    /// It can't be read, or is no text.
+    pub fn read_text(path: &Path) -> Result<String, ConfigError> {
+        let name = path.display().to_string();
+        let bytes = read_bytes(path).map_err(|why| ConfigError::unreadable(&name, why))?;
+        let mut text = decode(bytes, &name)?;
+        // Some editors on Windows begin a file with one.
+        if text.starts_with(BOM) {
+            text.drain(..BOM.len_utf8());
+        }
+        Ok(text)
     }
 
     /// Checks the text of a file called `name` in `folder`.
@@ -31,8 +52,7 @@ impl Pipeline {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, ConfigError> {
-        // Some editors on Windows begin a file with a byte order mark.
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text.strip_prefix(BOM).unwrap_or(text);
         let file = SourceFile {
             name: name.into(),
             text: text.into(),

@@ -37,6 +37,7 @@ pub use edit::{Change, Part, edit};
 pub use error::{ConfigError, Diagnostic, SourceFile, Span};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
+pub use hidden::masked;
 pub use model::{
     AdminToken, FILTERS_MEMORY, FilterRef, OnError, Pipeline, StepConfig, StreamConfig,
 };

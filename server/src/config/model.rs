@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -110,7 +110,25 @@ pub enum OnError {
     Drop,
 }
 
+/// What is served where there is no pipeline file.
+const BUILT_IN: &str = "streams:\n  demo:\n    filters:\n      - use: timestamp\n";
+/// What it is called in errors.
+const BUILT_IN_NAME: &str = "(built-in)";
+
 impl Pipeline {
+    /// The demo camera, for as long as there is no pipeline file in `folder`.
+    ///
+    /// # Errors
+    /// None that is known of: it is right.
+    pub fn built_in(folder: &Path) -> Result<Self, ConfigError> {
+        Self::parse(BUILT_IN, BUILT_IN_NAME, folder)
+    }
+
+    /// Whether it stands for a file that is not there.
+    pub fn is_built_in(&self) -> bool {
+        &*self.file.name == BUILT_IN_NAME
+    }
+
     /// Errors that others found, shown as this file's.
     pub fn error(&self, diagnostics: Vec<Diagnostic>) -> ConfigError {
         ConfigError::new(self.file.clone(), diagnostics)

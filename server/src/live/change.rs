@@ -10,7 +10,9 @@ use tempfile::NamedTempFile;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::claim::claim;
+use super::report::revision;
 use super::turns::Turn;
+use super::versions::{Author, Version, Versions};
 use super::workshop::Checked;
 use super::{ChangedBy, Live, Plans, Running};
 use crate::chain::{Check, Unchanged};
@@ -43,24 +45,75 @@ pub enum ChangeError {
     Unwritable(String),
 }
 
+/// What a change has made of the pipeline file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revisions {
+    /// The file's revision after it.
+    pub now: String,
+    /// The version to restore to undo it; none if the file was as it was to be.
+    pub before: Option<String>,
+}
+
+impl Revisions {
+    fn of(edit: &Edit<'_>) -> Self {
+        Self {
+            now: revision(edit.new),
+            before: (edit.old != edit.new).then(|| revision(edit.old)),
+        }
+    }
+}
+
+/// A change of the pipeline file's text.
+struct Edit<'e> {
+    file: &'e Path,
+    old: &'e str,
+    new: &'e str,
+    author: &'e Author,
+    by: ChangedBy,
+}
+
+/// A restored version, for [`Live::turn`]: no stream can be called so.
+const ALL_STREAMS: &str = "all streams";
+
 impl Live {
-    /// Makes the changes of the stream `name` that `wanted` says of what runs then. Gives what `look` sees right after them,
-    /// before any other change.
+    /// Makes the changes of the stream `name` that `wanted` says of what runs then, for `author`. Gives what `look` sees right
+    /// after them, before any other change.
     ///
     /// # Errors
     /// See [`ChangeError`]. Nothing has changed then.
     pub async fn change<T: Send + 'static>(
         &self,
         name: &str,
+        author: Author,
         wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError> + Send + 'static,
         look: impl FnOnce(&Running) -> T + Send + 'static,
-    ) -> Result<T, ChangeError> {
+    ) -> Result<(T, Revisions), ChangeError> {
         let name = name.to_owned();
         let turn = self.turn(&name).await?;
         self.at_work(move |live| {
-            let changed = live.change_now(&name, wanted, look);
+            let changed = live.change_now(&name, &author, wanted, look);
             drop(turn);
             changed
+        })
+        .await
+    }
+
+    /// Makes the file again what it was in the version `id`, for `author`; if `expected` is given, only if that is the file's
+    /// revision. What the file says until then is kept as a version, also if it is wrong.
+    ///
+    /// # Errors
+    /// See [`ChangeError`]. Nothing has changed then.
+    pub async fn restore(
+        &self,
+        id: String,
+        expected: Option<String>,
+        author: Author,
+    ) -> Result<Revisions, ChangeError> {
+        let turn = self.turn(ALL_STREAMS).await?;
+        self.at_work(move |live| {
+            let restored = live.restore_version_now(&id, expected.as_deref(), &author);
+            drop(turn);
+            restored
         })
         .await
     }
@@ -172,14 +225,11 @@ impl Live {
     fn change_now<T>(
         &self,
         name: &str,
+        author: &Author,
         wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError>,
         look: impl FnOnce(&Running) -> T,
-    ) -> Result<T, ChangeError> {
-        let Some(file) = &self.0.file else {
-            return Err(ChangeError::Refused(
-                "the server runs without a pipeline file, so there is none to write the change to; start it with one".to_owned(),
-            ));
-        };
+    ) -> Result<(T, Revisions), ChangeError> {
+        let file = &self.0.file;
         let mut plans = Plans::default();
         let mut look = Some(look);
         let give_up = self.0.clock.now() + LONGEST_WAIT;
@@ -195,39 +245,101 @@ impl Live {
             let checked = self
                 .check(pipeline, &running, plans, &check)
                 .map_err(ChangeError::Wrong)?;
-            let write = (file.as_path(), &*on_disk.file.text, &*text);
-            match self.write_and_make(write, &running, checked, &mut look)? {
-                Ok(seen) => return Ok(seen),
+            let edit = Edit {
+                file,
+                old: &on_disk.file.text,
+                new: &text,
+                author,
+                by: ChangedBy::Api,
+            };
+            match self.write_and_make(&edit, &running, checked, &mut look)? {
+                Ok(seen) => return Ok((seen, Revisions::of(&edit))),
                 // Another change came first: what it left is what this one has to stand on.
                 Err(unmade) => plans = unmade,
             }
         }
-        let why = "other changes keep coming before this one; try again";
-        Err(ChangeError::Busy(why.to_owned()))
+        Err(outrun())
     }
 
-    /// Writes `text` to the file in the place of the `old` one and makes the change, if the file and what runs are what they were;
-    /// else gives its chains back.
+    fn restore_version_now(
+        &self,
+        id: &str,
+        expected: Option<&str>,
+        author: &Author,
+    ) -> Result<Revisions, ChangeError> {
+        let file = &self.0.file;
+        let mut plans = Plans::default();
+        let give_up = self.0.clock.now() + LONGEST_WAIT;
+        while self.0.clock.now() < give_up {
+            self.wait_for_writers(file)?;
+            let old = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
+            self.check_revision(&old, expected)?;
+            let version = self.0.versions.find(id).ok_or_else(|| unknown(id))?;
+            let running = self.now();
+            let (name, folder) = (file.display().to_string(), &running.pipeline.folder);
+            let pipeline = Pipeline::parse(version.text.expose(), &name, folder);
+            let check = Check::new(&*self.0.clock, Wanted::ByChange);
+            let checked =
+                pipeline.and_then(|pipeline| self.check(pipeline, &running, plans, &check));
+            let edit = Edit {
+                file,
+                old: &old,
+                new: version.text.expose(),
+                author,
+                by: ChangedBy::File,
+            };
+            let checked = checked.map_err(ChangeError::Wrong)?;
+            match self.write_and_make(&edit, &running, checked, &mut Some(|_: &Running| ()))? {
+                Ok(()) => return Ok(Revisions::of(&edit)),
+                Err(unmade) => plans = unmade,
+            }
+        }
+        Err(outrun())
+    }
+
+    /// Whether the file, which has the text `on_disk`, is still at the revision `expected`.
+    fn check_revision(&self, on_disk: &str, expected: Option<&str>) -> Result<(), ChangeError> {
+        let Some(expected) = expected.filter(|it| *it != revision(on_disk)) else {
+            return Ok(());
+        };
+        let since = self.0.versions.since(expected);
+        let changes: Vec<_> = since.iter().rev().take(TOLD).map(told).collect();
+        let more = match since.len().saturating_sub(TOLD) {
+            0 => String::new(),
+            more => format!("; and {more} before"),
+        };
+        let what = match changes.as_slice() {
+            [] => "somebody has just written to it".to_owned(),
+            changes => changes.join("; ") + &more,
+        };
+        Err(ChangeError::Refused(format!(
+            "the pipeline file is another by now, so nothing is restored: {what}"
+        )))
+    }
+
+    /// Writes the new text to the file in the place of the old one and makes the change, if the file and what runs are what they
+    /// were; else gives its chains back.
     fn write_and_make<T, L: FnOnce(&Running) -> T>(
         &self,
-        (file, old, text): (&Path, &str, &str),
+        edit: &Edit<'_>,
         running: &Arc<Running>,
         checked: Checked,
         look: &mut Option<L>,
     ) -> Result<Result<T, Plans>, ChangeError> {
+        let file = edit.file;
         let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let mut workshop = self.workshop();
         let _claim = claim(&real).map_err(ChangeError::Busy)?;
-        let on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
-        if *on_disk.file.text != *old || !Arc::ptr_eq(running, &self.now()) {
+        let on_disk = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
+        if on_disk != edit.old || !Arc::ptr_eq(running, &self.now()) {
             return Ok(Err(checked.plans));
         }
-        let written = write(&real, old.as_bytes(), text.as_bytes());
+        let written = self.write_version(&real, edit);
         let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", file.display()));
         if written.map_err(unwritable)? == Written::SavedMeanwhile {
             return Ok(Err(checked.plans));
         }
-        if let Err(unmade) = self.make(&mut workshop, running, (checked, ChangedBy::Api)) {
+        if let Err(unmade) = self.make(&mut workshop, running, (checked, edit.by)) {
             return Ok(Err(unmade.plans));
         }
         let look = look.take().ok_or_else(|| {
@@ -235,6 +347,20 @@ impl Live {
             ChangeError::Busy(why.to_owned())
         })?;
         Ok(Ok(look(&self.now())))
+    }
+
+    /// Writes the new text to the file at `real`, if it is another than the old one, and keeps both as versions.
+    fn write_version(&self, real: &Path, edit: &Edit<'_>) -> std::io::Result<Written> {
+        if edit.old == edit.new {
+            return Ok(Written::Replaced);
+        }
+        // What nobody has put in force yet must not be lost either.
+        self.0.versions.note(edit.old, &Author::File);
+        let written = write(real, edit.old.as_bytes(), edit.new.as_bytes())?;
+        if written == Written::Replaced {
+            self.0.versions.note(edit.new, edit.author);
+        }
+        Ok(written)
     }
 
     /// The file as it is on the disk, and what runs: the same, after a moment's waiting if somebody has just written to it, since the
@@ -285,6 +411,23 @@ impl Live {
     }
 }
 
+/// Changes that a refusal tells of.
+const TOLD: usize = 3;
+
+fn told(version: &Version) -> String {
+    format!("{} at {}", version.by, version.time())
+}
+
+fn unknown(id: &str) -> ChangeError {
+    ChangeError::NotFound(format!(
+        "no version of the pipeline file is called `{id}`; the newest are kept"
+    ))
+}
+
+fn outrun() -> ChangeError {
+    ChangeError::Busy("other changes keep coming before this one; try again".to_owned())
+}
+
 /// The pipeline with `changes` made in its text.
 fn changed(pipeline: &Pipeline, changes: &[Change]) -> Result<Pipeline, ChangeError> {
     let old = &pipeline.file;
@@ -299,6 +442,28 @@ enum Written {
     Replaced,
     /// Somebody has saved the file meanwhile, and it is as they left it.
     SavedMeanwhile,
+}
+
+/// Writes the text `new` to the file at `path` in the place of `old`, for a command beside a server, and keeps both as versions.
+///
+/// # Errors
+/// It can't be written, or somebody else has written to it meanwhile.
+pub fn replace_file(
+    path: &Path,
+    (old, new): (&str, &str),
+    versions: &Versions,
+) -> Result<(), String> {
+    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let _claim = claim(&real)?;
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    versions.note(old, &Author::File);
+    match write(&real, old.as_bytes(), new.as_bytes()).map_err(|error| told(&error))? {
+        Written::Replaced => {
+            versions.note(new, &Author::Command);
+            Ok(())
+        }
+        Written::SavedMeanwhile => Err(told(&"somebody has just written to it; try again")),
+    }
 }
 
 /// Puts a new file in the place of the one that has the text `old`, so that nobody ever sees half of it; where that can't be done (a

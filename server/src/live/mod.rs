@@ -14,6 +14,7 @@ mod renewal;
 mod report;
 mod timed_lock;
 mod turns;
+mod versions;
 mod watch;
 mod workshop;
 mod writers;
@@ -26,11 +27,12 @@ use tokio::sync::{Semaphore, watch as channel};
 use tokio_util::sync::CancellationToken;
 
 pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
-pub use change::ChangeError;
+pub use change::{ChangeError, Revisions, replace_file};
 pub use plan::Plans;
 pub use report::{PipelineReport, Problem, ReloadError, problems};
+pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
-pub use workshop::{Equip, Workshop, read_token};
+pub use workshop::{Equip, Workshop};
 
 use crate::chain::{Check, Loader};
 use crate::clock::{Clock, SystemClock};
@@ -47,7 +49,7 @@ use renewal::Renewals;
 use report::Reloads;
 use timed_lock::{TimedGuard, TimedLock};
 use turns::Turns;
-use workshop::Checked;
+use workshop::{Checked, read_token};
 use writers::Writers;
 
 /// Changes by the API that are made at once; the others wait without a thread each.
@@ -72,7 +74,9 @@ struct Inner {
     catalogues: Catalogues,
     current: channel::Sender<Arc<Running>>,
     reloads: channel::Sender<Reloads>,
-    file: Option<PathBuf>,
+    /// The pipeline file. It may not be there yet if the server started without one.
+    file: PathBuf,
+    versions: Versions,
     writers: Writers,
     events: Events,
     variables: Variables,
@@ -83,9 +87,9 @@ struct Inner {
 /// The way by which a change comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangedBy {
-    /// The file was written by somebody. All of it was checked.
+    /// All of the file: it was written by somebody, or a version of it was restored. All of it was checked.
     File,
-    /// The API. What the file holds beside it may be wrong still.
+    /// A part of the file, by the API. What the file holds beside it may be wrong still.
     Api,
 }
 
@@ -111,8 +115,28 @@ impl Running {
 /// network carries them; of 16 random letters and digits there are 2⁹⁵.
 const TOKEN_CHARS: usize = 16;
 
+/// Checks what makes the server refuse to start, and warns of what it warns of: the sources' files, the pins, and the admin
+/// token, which it gives.
+///
+/// # Errors
+/// All that is wrong.
+pub fn check_start(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigError> {
+    let mut wrong = check_parts(pipeline, None);
+    let token = read_token(pipeline).unwrap_or_else(|error| {
+        wrong.extend(error.diagnostics().iter().cloned());
+        None
+    });
+    if !wrong.is_empty() {
+        return Err(pipeline.error(wrong));
+    }
+    if let Some(token) = &token {
+        warn_of_short_token(token.expose());
+    }
+    Ok(token)
+}
+
 /// Warns of an admin token that could be guessed.
-pub fn warn_of_short_token(token: &str) {
+fn warn_of_short_token(token: &str) {
     if token.chars().count() < TOKEN_CHARS {
         tracing::warn!(
             "the admin token is shorter than {TOKEN_CHARS} characters and could be guessed; make a longer one, for instance with `openssl rand -hex 16`"
@@ -121,32 +145,29 @@ pub fn warn_of_short_token(token: &str) {
 }
 
 impl Live {
-    /// Starts the streams of `pipeline`, which was read from `file`. Their filters are readied by [`Live::prepare`]. Must be
-    /// called on a runtime.
+    /// Starts the streams of `pipeline`, which was read from `file`, or stands for it until it is there; its `versions` are kept.
+    /// The streams' filters are readied by [`watch()`]. Must be called on a runtime.
     ///
     /// # Errors
     /// All that is wrong with the pipeline and can be told without its filters.
     pub fn start(
         mut workshop: Workshop,
         mut pipeline: Pipeline,
-        file: Option<PathBuf>,
+        (file, versions): (PathBuf, Versions),
     ) -> Result<Self, ConfigError> {
         let (events, variables) = (workshop.events().clone(), workshop.variables().clone());
         let (loader, first_source) = (workshop.loader().clone(), workshop.first_source().cloned());
         take_source(&mut pipeline, first_source.as_ref());
-        let wrong = check_parts(&pipeline, None);
-        if !wrong.is_empty() {
-            return Err(pipeline.error(wrong));
-        }
+        let admin_token = check_start(&pipeline)?;
         let (end, _) = workshop.ends();
+        if !pipeline.is_built_in() {
+            versions.note(&pipeline.file.text, &Author::File);
+        }
         let (running, _) = workshop.apply(Checked {
-            admin_token: read_token(&pipeline)?,
+            admin_token,
             pipeline,
             plans: Plans::default(),
         });
-        if let Some(token) = &running.admin_token {
-            warn_of_short_token(token.expose());
-        }
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(Self(Arc::new(Inner {
             loader,
@@ -162,6 +183,7 @@ impl Live {
             current: channel::Sender::new(Arc::new(running)),
             reloads: channel::Sender::default(),
             file,
+            versions,
             writers: Writers::default(),
             events,
             variables,
@@ -182,9 +204,9 @@ impl Live {
         self.0.workshop.held()
     }
 
-    /// Whether the pipeline was read from a file, which may change.
-    pub fn is_by_file(&self) -> bool {
-        self.0.file.is_some()
+    /// Whether the server runs without a pipeline file: it started without one, and there is none yet.
+    fn is_without_file(&self) -> bool {
+        self.now().pipeline.is_built_in() && !self.0.file.exists()
     }
 
     /// What runs now.
@@ -210,7 +232,13 @@ impl Live {
     /// How the file is, and what became of the last change.
     pub fn report(&self) -> PipelineReport {
         let reloads = self.0.reloads.borrow();
-        PipelineReport::new(self.0.file.as_deref(), &self.now().pipeline, &reloads)
+        let file = (!self.is_without_file()).then_some(&*self.0.file);
+        PipelineReport::new(file, &self.now().pipeline, &reloads)
+    }
+
+    /// The versions of the pipeline file.
+    pub fn versions(&self) -> &Versions {
+        &self.0.versions
     }
 
     /// Checks `pipeline` and readies the chains that it changes of what is `running`.
@@ -225,7 +253,7 @@ impl Live {
         // Filters that start now may need the larger budget that comes with them.
         let budget = self.0.loader.engine().budget();
         let _coming = budget.expect_limit(pipeline.filters_memory);
-        plans.ready(&self.0.loader, &pipeline, Some(running), check)?;
+        plans.ready(&self.0.loader, &pipeline, running, check)?;
         Ok(Checked {
             admin_token: read_token(&pipeline)?,
             pipeline,

@@ -20,8 +20,7 @@ struct Plan {
 }
 
 impl Plans {
-    /// Readies the chains of those streams of `pipeline` that are others than in what is `running` (all of them, if nothing
-    /// is), and checks the sources' files and the pins. The files of a stream that stays as it is are none of this change's
+    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`, and checks the sources' files and the pins. The files of a stream that stays as it is are none of this change's
     /// business. Blocks while filters are compiled and started; must not be called from async code.
     ///
     /// # Errors
@@ -30,11 +29,37 @@ impl Plans {
         &mut self,
         loader: &Loader,
         pipeline: &Pipeline,
-        running: Option<&Running>,
+        running: &Running,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
+        let mut wrong = check_parts(pipeline, Some(&running.pipeline));
+        wrong.append(&mut self.ready_changed(loader, pipeline, Some(running), check));
+        found(pipeline, wrong)
+    }
+
+    /// Readies the chains of all streams of `pipeline`, and checks nothing else. Blocks like [`Plans::ready`].
+    ///
+    /// # Errors
+    /// All that is wrong with its filters.
+    pub fn ready_filters(
+        &mut self,
+        loader: &Loader,
+        pipeline: &Pipeline,
+        check: &Check<'_>,
+    ) -> Result<(), ConfigError> {
+        let wrong = self.ready_changed(loader, pipeline, None, check);
+        found(pipeline, wrong)
+    }
+
+    fn ready_changed(
+        &mut self,
+        loader: &Loader,
+        pipeline: &Pipeline,
+        running: Option<&Running>,
+        check: &Check<'_>,
+    ) -> Vec<Diagnostic> {
         let before = running.map(|running| &*running.pipeline);
-        let mut wrong = check_parts(pipeline, before);
+        let mut wrong = Vec::new();
         for stream in &pipeline.streams {
             if is_unchanged(stream, before) {
                 self.0.remove(&stream.name);
@@ -49,11 +74,7 @@ impl Plans {
                 Err(mut errors) => wrong.append(&mut errors),
             }
         }
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(pipeline.error(wrong))
-        }
+        wrong
     }
 
     /// Readies the chain of `stream` alone, whose steps are `old`. Blocks like [`Plans::ready`].
@@ -92,6 +113,14 @@ impl Plans {
             planned,
         };
         self.0.insert(stream.name.clone(), plan);
+    }
+}
+
+/// What was found `wrong`, as an error of the file.
+fn found(pipeline: &Pipeline, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(pipeline.error(wrong)),
     }
 }
 

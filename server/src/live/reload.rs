@@ -12,7 +12,7 @@ use tokio::sync::{Semaphore, watch as channel};
 use tokio_util::sync::CancellationToken;
 
 use super::workshop::{Checked, read_token};
-use super::{ChangedBy, Live, Plans, Reading, Running, warn_of_short_token};
+use super::{Author, ChangedBy, Live, Plans, Reading, Running, warn_of_short_token};
 use crate::chain::Check;
 use crate::config::{ConfigError, Pipeline, StreamConfig};
 use crate::filter::Wanted;
@@ -173,9 +173,13 @@ impl Live {
     }
 
     fn reload_now(&self, reading: &Arc<Reading>) {
-        let Some(file) = &self.0.file else {
+        let file = &*self.0.file;
+        if self.is_without_file() {
+            self.0.reloads.send_modify(|reloads| reloads.error = None);
+            self.renew_all(reading, |_| true);
+            reading.mark_read();
             return;
-        };
+        }
         self.renew_token();
         match self.read(file) {
             Ok(pipeline) => {
@@ -295,8 +299,15 @@ impl Live {
         if !Pipeline::load(file).is_ok_and(|on_disk| on_disk.file.text == *text) {
             return Some(checked.plans);
         }
-        let unmade = self.make(&mut workshop, running, (checked, ChangedBy::File));
-        unmade.err().map(|unmade| unmade.plans)
+        let text = text.clone();
+        let made = self.make(&mut workshop, running, (checked, ChangedBy::File));
+        match made {
+            Ok(()) => {
+                self.0.versions.note(&text, &Author::File);
+                None
+            }
+            Err(unmade) => Some(unmade.plans),
+        }
     }
 
     /// Puts in force what somebody has written to the file, and waits for that for as long as `patience` says. `None`: its filters

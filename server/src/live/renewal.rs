@@ -56,13 +56,8 @@ impl Renewals {
 }
 
 impl Live {
-    /// Readies the filters of all streams. What is wrong with them is told like a wrong file; the streams without filters of
-    /// theirs say so. Must be called on a runtime; doesn't wait.
-    pub fn prepare(&self) {
-        self.renew_all(&Reading::unwatched(), |_| true);
-    }
-
-    /// Readies the filters of those streams again that `is_wanted` says.
+    /// Readies the filters of those streams again that `is_wanted` says. What is wrong with them is told like a wrong file; streams
+    /// that have none yet say so. Must be called on a runtime; doesn't wait.
     pub(super) fn renew_all(
         &self,
         reading: &Arc<Reading>,

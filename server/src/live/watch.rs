@@ -201,7 +201,7 @@ fn is_about_to_be_written(now: &FileStates, known: &FileStates) -> bool {
 
 /// The pipeline file and all that it names, as it is in force and as it was read last.
 fn files(live: &Live) -> BTreeSet<PathBuf> {
-    let mut files: BTreeSet<_> = live.0.file.iter().cloned().collect();
+    let mut files = BTreeSet::from([live.0.file.clone()]);
     named(&live.now().pipeline, &mut files);
     if let Some(attempted) = &live.0.reloads.borrow().attempted {
         named(attempted, &mut files);

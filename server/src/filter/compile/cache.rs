@@ -12,6 +12,7 @@ use tempfile::{NamedTempFile, TempDir, TempPath};
 use super::Manifest;
 use crate::files;
 use crate::filter::Digest;
+use crate::private_folder::{self, check_above, check_owner};
 
 /// The form of what is kept; another one is not read.
 const FORM: u32 = 3;
@@ -217,90 +218,10 @@ fn temporary() -> io::Result<TempDir> {
 
 /// The folder for this form below `folder`, made where it is missing.
 fn prepare(folder: &Path) -> io::Result<PathBuf> {
-    make(folder)?;
-    // A link that somebody changes later leads nowhere else then.
-    let folder = folder.canonicalize()?;
-    check_owner(&folder)?;
-    for above in folder.ancestors().skip(1) {
-        check_above(above)?;
-    }
-    let below = folder.join(format!("filters-{FORM}"));
-    make(&below)?;
-    if !below.symlink_metadata()?.is_dir() {
-        return Err(denied(format!("{} is no folder", below.display())));
-    }
-    check_owner(&below)?;
+    let below = private_folder::make_below(folder, &format!("filters-{FORM}"))?;
     // Read-only folders are found out now.
     NamedTempFile::new_in(&below)?;
     Ok(below)
-}
-
-fn make(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
-}
-
-/// Whether a file or folder is this user's, and nobody else can write to it.
-#[cfg(unix)]
-fn check_owner(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = path.symlink_metadata()?;
-    let path = path.display();
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Err(denied(format!(
-            "{path} belongs to another user, who could put code into it"
-        )));
-    }
-    if metadata.mode() & OTHERS_WRITE != 0 {
-        return Err(denied(format!(
-            "others may write to {path} and could put code into it (`chmod go-w` ends that; then remove what is in it)"
-        )));
-    }
-    Ok(())
-}
-
-/// Whether nobody else can put another folder in the place of one in `folder`: it is this user's or root's, and others may not
-/// write to it, or may not rename what is not theirs.
-#[cfg(unix)]
-fn check_above(folder: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let metadata = folder.metadata()?;
-    let above = folder.display();
-    if ![0, rustix::process::geteuid().as_raw()].contains(&metadata.uid()) {
-        return Err(denied(format!(
-            "{above}, which it lies in, belongs to another user, who could put another in its place"
-        )));
-    }
-    if metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0 {
-        return Err(denied(format!(
-            "others may write to {above}, which it lies in, and could put another in its place (`chmod go-w` ends that)"
-        )));
-    }
-    Ok(())
-}
-
-/// Writable by the group or by everybody (POSIX file modes).
-#[cfg(unix)]
-const OTHERS_WRITE: u32 = 0o022;
-/// Files in the folder can be renamed by their owners only.
-#[cfg(unix)]
-const STICKY: u32 = 0o1000;
-
-#[cfg(not(unix))]
-fn check_owner(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn check_above(_: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-fn denied(why: String) -> io::Error {
-    io::Error::new(io::ErrorKind::PermissionDenied, why)
 }
 
 #[cfg(test)]

@@ -20,12 +20,13 @@ use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use super::api::{PREVIOUS, REVISION};
 use super::problem::ProblemDetails;
 use super::server::{Framing, Full, Place, Seat, hold};
 use super::{App, body};
 use crate::clock::Clock;
 use crate::events::Event;
-use crate::live::Running;
+use crate::live::{Author, Running};
 use crate::log::shorten;
 pub use client::{Client, ClientKind, network};
 use embedding::Content;
@@ -221,19 +222,31 @@ fn check_names(
 }
 
 /// Makes a change, and tells of it if it was made.
-async fn change(app: &App, request: Request, next: Next) -> Result<Response, ProblemDetails> {
+async fn change(app: &App, mut request: Request, next: Next) -> Result<Response, ProblemDetails> {
     let peer = client(&request);
-    let method = request.method().clone();
+    let method = request.method().to_string();
     let address = request.uri().path_and_query().map(|it| it.as_str());
     let path = shorten(address.unwrap_or_default());
+    request.extensions_mut().insert(Author::Api {
+        method: method.clone(),
+        path: path.clone(),
+        peer,
+    });
     let request = body::receive(request, &app.clock).await?;
     let response = next.run(request).await;
     if response.status().is_success() {
-        tracing::info!(%peer, %method, path, "changed over the API");
+        let id = |name| {
+            let value: Option<&HeaderValue> = response.headers().get(name);
+            value.and_then(|value| Some(value.to_str().ok()?.to_owned()))
+        };
+        let (revision, previous) = (id(REVISION), id(PREVIOUS));
+        tracing::info!(%peer, method, path, revision, previous, "changed over the API");
         app.live.events().tell(Event::Change {
-            method: method.to_string(),
+            method,
             path,
             peer: peer.to_string(),
+            revision,
+            previous,
         });
     }
     Ok(response)

@@ -122,9 +122,15 @@ fn describe(event: Event) -> (&'static str, Value) {
             "reload",
             json!({ "message": message, "succeeded": succeeded }),
         ),
-        Event::Change { method, path, peer } => (
+        Event::Change {
+            method,
+            path,
+            peer,
+            revision,
+            previous,
+        } => (
             "change",
-            json!({ "method": method, "path": path, "peer": peer }),
+            json!({ "method": method, "path": path, "peer": peer, "revision": revision, "previous": previous }),
         ),
     }
 }

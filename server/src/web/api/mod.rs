@@ -10,6 +10,7 @@ mod steps;
 mod streams;
 mod upload;
 mod variables;
+mod versions;
 
 use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
@@ -35,6 +36,7 @@ const MASKED: [&str; 3] = ["***@", "=***", " ***"];
 
 pub use filters::is_upload;
 pub use upload::Uploads;
+pub use versions::{PREVIOUS, REVISION};
 
 type Answer = Result<Response, ProblemDetails>;
 
@@ -51,6 +53,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(events::listen))
         .routes(routes!(openapi::show))
         .routes(routes!(pipeline))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::show))
+        .routes(routes!(versions::restore))
         .routes(routes!(streams::list))
         .routes(routes!(streams::show, streams::put, streams::delete))
         .routes(routes!(streams::restart))
@@ -135,12 +140,21 @@ async fn pipeline(State(app): State<App>, request: Request) -> Response {
     fresh(app.live.report().for_reader(app.is_admin(&request)))
 }
 
+/// Runs what reads files where blocking is allowed.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ProblemDetails> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        let why = format!("the request broke down: {error}");
+        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+    })
+}
+
 /// JSON of now.
 fn fresh(body: impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, NO_CACHE)], Json(body)).into_response()
 }
 
-/// What a body says.
 /// Refuses what was shown in a secret's place and is sent back as the secret itself.
 fn refuse_masks(config: &Map<String, Value>) -> Result<(), ProblemDetails> {
     let masked = config.iter().find_map(|(key, value)| masked(key, value));
@@ -166,6 +180,7 @@ fn masked<'v>(key: &'v str, value: &'v Value) -> Option<&'v str> {
     }
 }
 
+/// What a body says.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemDetails> {
     serde_json::from_slice(body)
         .map_err(|error| ProblemDetails::bad_request(format!("the body is wrong: {error}")))

@@ -1,5 +1,6 @@
 //! The steps of a stream's chain: seen, added, set otherwise, moved, switched off, removed.
 
+use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -10,10 +11,11 @@ use serde_json::{Map, Value};
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::streams::{place, unknown, without_nulls};
+use super::versions::with_revisions;
 use super::{Answer, fresh, parse};
 use crate::chain::{StepReport, StepStatus};
 use crate::config::{Change, Part, shown};
-use crate::live::{ChangeError, Running};
+use crate::live::{Author, ChangeError, Running};
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Steps {
@@ -115,16 +117,18 @@ pub async fn add(
     State(app): State<App>,
     Path(stream): Path<String>,
     Query(Position { position }): Query<Position>,
+    Extension(author): Extension<Author>,
     body: Bytes,
 ) -> Answer {
     let config: Map<String, Value> = parse(&body)?;
     super::refuse_masks(&config)?;
     let config = without_nulls(config);
     let (name, seen) = (stream.clone(), stream.clone());
-    let report = app
+    let (report, revisions) = app
         .live
         .change(
             &stream,
+            author,
             move |running| {
                 let count = steps(running, &name)?.len();
                 let at = position.unwrap_or(count).min(count);
@@ -135,14 +139,15 @@ pub async fn add(
                 report(running, &seen, position.unwrap_or(last).min(last))
             },
         )
-        .await??;
+        .await?;
+    let report = report?;
     let location = format!("/api/streams/{stream}/steps/{}", report.id);
-    Ok((
+    let response = (
         StatusCode::CREATED,
         [(header::LOCATION, location)],
         fresh(report),
-    )
-        .into_response())
+    );
+    Ok(with_revisions(response.into_response(), &revisions))
 }
 
 /// Changes what the pipeline file says of the step, by a JSON merge patch (RFC 7396).
@@ -168,6 +173,7 @@ pub async fn add(
 pub async fn patch(
     State(app): State<App>,
     Path((stream, step)): Path<(String, u64)>,
+    Extension(author): Extension<Author>,
     body: Bytes,
 ) -> Answer {
     let mut patch: Map<String, Value> = parse(&body)?;
@@ -178,10 +184,11 @@ pub async fn patch(
         })?),
     };
     let (name, seen) = (stream.clone(), stream.clone());
-    let report = app
+    let (report, revisions) = app
         .live
         .change(
             &stream,
+            author,
             move |running| {
                 let at = index(running, &name, step)?;
                 let config = written(running, &name, at);
@@ -200,11 +207,12 @@ pub async fn patch(
             },
         )
         .await?;
-    Ok(match report {
+    let response = match report {
         Some(report) => fresh(report),
         // Another filter makes another step of it.
         None => StatusCode::NO_CONTENT.into_response(),
-    })
+    };
+    Ok(with_revisions(response, &revisions))
 }
 
 /// Takes the step out of the chain.
@@ -222,11 +230,17 @@ pub async fn patch(
     ),
     security(("admin" = [])),
 )]
-pub async fn delete(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
+pub async fn delete(
+    State(app): State<App>,
+    Path((stream, step)): Path<(String, u64)>,
+    Extension(author): Extension<Author>,
+) -> Answer {
     let name = stream.clone();
-    app.live
+    let ((), revisions) = app
+        .live
         .change(
             &stream,
+            author,
             move |running| {
                 let at = index(running, &name, step)?;
                 Ok(vec![Change::Remove(step_place(&name, at))])
@@ -235,7 +249,7 @@ pub async fn delete(State(app): State<App>, Path((stream, step)): Path<(String, 
         )
         .await?;
     let done: Response = StatusCode::NO_CONTENT.into_response();
-    Ok(done)
+    Ok(with_revisions(done, &revisions))
 }
 
 /// What the pipeline file says of a step.

@@ -1,5 +1,6 @@
 //! Streams: seen, added, replaced, removed, restarted.
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -9,9 +10,10 @@ use serde_json::{Map, Value};
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
+use super::versions::with_revisions;
 use super::{Answer, fresh, parse, refuse_masks};
 use crate::config::{Change, Part};
-use crate::live::{ChangeError, Running};
+use crate::live::{Author, ChangeError, Running};
 use crate::stream::Report;
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -84,7 +86,12 @@ pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     ),
     security(("admin" = [])),
 )]
-pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
+pub async fn put(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Extension(author): Extension<Author>,
+    body: Bytes,
+) -> Answer {
     let config: Map<String, Value> = parse(&body)?;
     refuse_masks(&config)?;
     let is_new = app.find(&name).is_none();
@@ -92,9 +99,9 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
     let set = Change::Set(path, without_nulls(config));
     let seen = name.clone();
     let look = move |running: &Running| running.find(&seen).map(|stream| stream.report());
-    let report = app
+    let (report, revisions) = app
         .live
-        .change(&name, move |_| Ok(vec![set.clone()]), look)
+        .change(&name, author, move |_| Ok(vec![set.clone()]), look)
         .await?;
     let report = report.ok_or_else(|| ProblemDetails::not_found(unknown(&name)))?;
     let status = if is_new {
@@ -102,7 +109,8 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
     } else {
         StatusCode::OK
     };
-    Ok((status, fresh(report)).into_response())
+    let response = (status, fresh(report)).into_response();
+    Ok(with_revisions(response, &revisions))
 }
 
 /// What is `null` is as if it were not there.
@@ -130,11 +138,17 @@ pub fn without_nulls(map: Map<String, Value>) -> Value {
     ),
     security(("admin" = [])),
 )]
-pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
+pub async fn delete(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Extension(author): Extension<Author>,
+) -> Answer {
     let stream = name.clone();
-    app.live
+    let ((), revisions) = app
+        .live
         .change(
             &name,
+            author,
             move |running| match running.find(&stream) {
                 Some(_) => Ok(vec![Change::Remove(place(&stream))]),
                 None => Err(ChangeError::NotFound(unknown(&stream))),
@@ -142,7 +156,8 @@ pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer 
             |_| (),
         )
         .await?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let done = StatusCode::NO_CONTENT.into_response();
+    Ok(with_revisions(done, &revisions))
 }
 
 /// Opens the camera anew and starts the filters again.

@@ -10,11 +10,11 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 use tempfile::NamedTempFile;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::task::spawn_blocking;
 
 use super::super::App;
 use super::super::body::{BODY_TIME, Incoming};
 use super::super::problem::ProblemDetails;
+use super::blocking;
 use crate::config::Pipeline;
 use crate::filter::limits::MODULE_BYTES;
 use crate::live::ChangeError;
@@ -186,16 +186,6 @@ fn write(mut file: NamedTempFile, mut pieces: mpsc::Receiver<Bytes>) -> io::Resu
         file.write_all(&piece)?;
     }
     Ok(file)
-}
-
-/// Runs what blocks where blocking is allowed.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ProblemDetails> {
-    spawn_blocking(work).await.map_err(|error| {
-        let why = format!("the upload broke down: {error}");
-        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
-    })
 }
 
 #[cfg(test)]
