@@ -73,11 +73,22 @@ function ask(path, options, patience = PATIENCE_MS) {
 
 /** Asks for a change. `body` is JSON, or a file. */
 export async function change(method, path, body) {
+  return (await changeFile(method, path, body)).body;
+}
+
+/** The same, with the pipeline file's `revision` after it, and the version that it was `previous`ly, if it was another. */
+export async function changeFile(method, path, body) {
   let wrong = "";
   for (;;) {
     const token = knownToken() ?? (await askForToken(wrong));
     try {
-      return await answer(await send(method, path, body, token));
+      const response = await send(method, path, body, token);
+      const { headers } = response;
+      return {
+        body: await answer(response),
+        revision: headers.get("X-Mattebox-Revision"),
+        previous: headers.get("X-Mattebox-Previous"),
+      };
     } catch (error) {
       if (!(error instanceof Refusal && error.status === 401)) {
         throw error;

@@ -142,4 +142,5 @@ window.addEventListener("hashchange", () => {
     show();
   }
 });
+document.getElementById("not-started").remove();
 pollForever();

@@ -1,6 +1,7 @@
 // One stream on the page. Texts from the server are only ever set as text, never as HTML.
 
 import { address } from "./api.js";
+import { enlarge } from "./fullscreen.js";
 
 const STATES = {
   preparing: "Preparing filters",
@@ -33,7 +34,7 @@ export class Card {
       this.isWanted = !this.isWanted;
       changed();
     });
-    this.#part("full").addEventListener("click", () => this.picture.requestFullscreen());
+    this.#part("full").addEventListener("click", (event) => enlarge(this.picture, event.target));
   }
 
   #address(extension) {

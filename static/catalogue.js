@@ -4,11 +4,13 @@ import { change } from "./api.js";
 import { advise, announce, make } from "./dom.js";
 import { Form } from "./form.js";
 import { words } from "./step.js";
+import { changeUndoably } from "./undo.js";
 
 export class Catalogue {
   #dialog = document.getElementById("catalogue");
   #chosen = null;
   #settings = {};
+  #form = null;
 
   /** `reload` asks for the catalogue again. */
   constructor(chain, reload) {
@@ -42,19 +44,23 @@ export class Catalogue {
     this.#part("filter-choice").value = use ?? "";
     this.#part("summary").textContent = filter ? `${filter.summary} (${filter.kind}, version ${filter.version})` : "";
     this.#complain(null);
-    const form = new Form(filter?.schema ?? {}, (key, value) => {
+    this.#form = new Form(filter?.schema ?? {}, (key, value) => {
       this.#settings[key] = value;
     });
-    this.#part("new-form").replaceChildren(form.element);
+    this.#part("new-form").replaceChildren(this.#form.element);
   }
 
   async #add() {
+    if (!this.#form.apply()) {
+      return;
+    }
     try {
       const step = { use: this.#chosen.use };
       if (Object.keys(this.#settings).length > 0) {
         step.with = this.#settings;
       }
-      await change("POST", `${this.chain.url}/steps`, step);
+      const { use } = step;
+      await changeUndoably(`${use} is added`, `add ${use}`, "POST", `${this.chain.url}/steps`, step);
       this.#dialog.close();
       announce(`${this.#chosen.use} is added`);
     } catch (error) {

@@ -20,6 +20,10 @@ export class ChainPanel {
     this.name = null;
     this.catalogue = new Catalogue(this, () => this.#load());
     this.#allowDragging();
+    document.addEventListener("mattebox-restored", () => {
+      this.#steps.forEach((step) => step.forget());
+      this.refresh();
+    });
   }
 
   get url() {
@@ -65,10 +69,29 @@ export class ChainPanel {
     document.getElementById("read-only").hidden = mayChange;
     document.getElementById("add").disabled = !mayChange;
     document.getElementById("no-steps").hidden = report.filters.length > 0;
-    this.#arrange(report.filters);
-    for (const filter of report.filters) {
-      this.#steps.get(filter.id).show(filter, mayChange);
+    this.#keepFocus(() => {
+      this.#arrange(report.filters);
+      for (const filter of report.filters) {
+        this.#steps.get(filter.id).show(filter, mayChange);
+      }
+    });
+  }
+
+  /** Does what moves and removes steps. The focus stays with its step; if that is gone, with the one in its place. */
+  #keepFocus(work) {
+    const focused = document.activeElement;
+    const step = focused.closest(".step");
+    const place = [...this.list.children].indexOf(step);
+    work();
+    const isKept = document.activeElement === focused && !focused.disabled;
+    if (!step || isKept) {
+      return;
     }
+    const { children } = this.list;
+    const heir = step.isConnected ? step : children[Math.min(place, children.length - 1)];
+    const isUsable = focused.isConnected && !focused.disabled;
+    const other = heir?.querySelector(step.isConnected ? ".step-tools :enabled" : ".remove:enabled");
+    (isUsable ? focused : (other ?? document.getElementById("add"))).focus();
   }
 
   #arrange(filters) {

@@ -1,6 +1,14 @@
-// A form made from a filter's JSON Schema. It tells of each change as it is made.
+// A form made from a filter's JSON Schema. It tells of what was changed once somebody is done with it: with Enter, by leaving the
+// field, or after a rest.
 
 import { make } from "./dom.js";
+import { problem } from "./validity.js";
+
+const REST_MS = 600;
+const CHOICE_REST_MS = 300;
+const SLIDER_REST_MS = 150;
+// A report that was asked for before a change comes within this time after it.
+const SETTLED_MS = 1500;
 
 let forms = 0;
 
@@ -29,6 +37,36 @@ export class Form {
     for (const [key, field] of this.#fields) {
       field.show(settings[key]);
     }
+  }
+
+  /** Applies what is being edited. Gives whether all is right; what is not has the focus. */
+  apply() {
+    const fields = [...this.#fields.values()];
+    fields.forEach((field) => field.apply());
+    const wrong = fields.find((field) => field.isWrong);
+    wrong?.focus();
+    return !wrong;
+  }
+
+  /** The server has not taken these `settings`. */
+  refuse(settings) {
+    for (const [key, value] of Object.entries(settings)) {
+      this.#fields.get(key)?.refuse(value);
+    }
+  }
+
+  /** From the next report on, what the server has is shown. */
+  forget() {
+    this.#fields.forEach((field) => field.forget());
+  }
+
+  /** The setting that has the focus. */
+  get focused() {
+    return [...this.#fields.values()].find((field) => field.hasFocus)?.key;
+  }
+
+  focus(key) {
+    this.#fields.get(key)?.focus();
   }
 
   disable(isDisabled) {
@@ -61,9 +99,41 @@ class Field {
   #read;
   #write;
   #fallback;
+  #schema;
+  #isRequired;
+  #changed;
+  #rest = REST_MS;
+  #timer = 0;
+  // What the server has; `undefined` if it is as if it were not there.
+  #known = undefined;
+  #isEdited = false;
+  // What the server would not take, as JSON: not sent again by itself.
+  #refused = null;
+  #appliedAt = -Infinity;
 
   constructor(id, key, schema, isRequired, changed) {
+    this.key = key;
+    this.#schema = schema;
+    this.#isRequired = isRequired;
+    this.#changed = changed;
     this.#fallback = schema.default ?? null;
+    this.#makeControls(id, key, schema, isRequired);
+    for (const control of this.#controls) {
+      control.addEventListener("input", () => this.#edit(control));
+      control.addEventListener("blur", () => this.apply());
+      control.addEventListener("keydown", (event) => this.#onKey(event));
+    }
+    const hint = make("small", { id: `${id}-hint`, textContent: schema.description ?? "" });
+    this.complaint = make("small", { id: `${id}-wrong`, className: "error", role: "alert", hidden: true });
+    this.#controls[0].setAttribute("aria-describedby", `${hint.id} ${this.complaint.id}`);
+    this.mark = make("small", { className: "default", textContent: "default" });
+    const label = make("label", { htmlFor: id, textContent: key + (isRequired ? " (needed)" : "") });
+    const controls = make("div", { className: "controls" }, ...this.#controls, this.mark);
+    this.element = make("div", { className: "field" }, label, controls, hint, this.complaint);
+    this.show(undefined);
+  }
+
+  #makeControls(id, key, schema, isRequired) {
     const kind = [schema.type].flat().find((type) => type !== "null");
     const choices = schema.enum ?? schema.oneOf?.map((choice) => choice.const);
     if (choices?.every((choice) => typeof choice === "string")) {
@@ -77,25 +147,118 @@ class Field {
     } else {
       this.#json(id);
     }
-    for (const control of this.#controls) {
-      control.addEventListener("input", () => {
-        const value = this.#read(control);
-        if (value !== undefined) {
-          changed(key, value);
-        }
-      });
-    }
-    const hint = make("small", { id: `${id}-hint`, textContent: schema.description ?? "" });
-    this.#controls[0].setAttribute("aria-describedby", hint.id);
-    const label = make("label", { htmlFor: id, textContent: key + (isRequired ? " (needed)" : "") });
-    this.element = make("div", { className: "field" }, label, make("div", { className: "controls" }, ...this.#controls), hint);
-    this.show(undefined);
   }
 
-  /** What somebody is just changing is left alone. */
+  get hasFocus() {
+    return this.#controls.includes(document.activeElement);
+  }
+
+  get isWrong() {
+    return !this.complaint.hidden;
+  }
+
+  focus() {
+    this.#controls[0].focus();
+  }
+
+  /** What somebody is just changing is left alone, as is what was sent a moment ago: the report may be older. */
   show(value) {
-    if (!this.#controls.includes(document.activeElement)) {
-      this.#write(value ?? this.#fallback);
+    this.#known = value;
+    if (!this.#isEdited && performance.now() - this.#appliedAt > SETTLED_MS) {
+      this.#showKnown();
+    }
+  }
+
+  /** Shows what the server has, from the next report on. */
+  forget() {
+    if (!this.#isEdited) {
+      this.#appliedAt = -Infinity;
+    }
+  }
+
+  /** The server has not taken `value`: it stays to be corrected. */
+  refuse(value) {
+    this.#isEdited = true;
+    this.#refused = JSON.stringify(value);
+  }
+
+  #showKnown() {
+    this.#write(this.#known ?? this.#fallback);
+    this.#markDefault(this.#known === undefined);
+  }
+
+  #markDefault(isDefault) {
+    this.mark.hidden = !isDefault || this.#isRequired;
+    for (const control of this.#controls) {
+      const isUnset = isDefault && control.type === "range";
+      control.classList.toggle("unset", isUnset);
+      if (isUnset) {
+        control.setAttribute("aria-valuetext", "default");
+      } else {
+        control.removeAttribute("aria-valuetext");
+      }
+    }
+  }
+
+  /** Remembers that there is something to apply, and applies it when nothing more comes. */
+  #edit(control) {
+    this.#isEdited = true;
+    this.#refused = null;
+    this.#markDefault(false);
+    const isRight = this.#check(this.#read(control)) === "";
+    clearTimeout(this.#timer);
+    if (isRight) {
+      this.#timer = setTimeout(() => this.apply(), control.type === "range" ? SLIDER_REST_MS : this.#rest);
+    }
+  }
+
+  #onKey(event) {
+    const isArea = event.target.matches("textarea");
+    if (event.key === "Enter" && (!isArea || event.ctrlKey)) {
+      this.#refused = null;
+      this.apply();
+    } else if (event.key === "Escape" && this.#isEdited) {
+      event.preventDefault();
+      this.#isEdited = false;
+      clearTimeout(this.#timer);
+      this.#showKnown();
+      this.#complain("");
+    }
+  }
+
+  /** Tells of what was edited, if it is right and another. */
+  apply() {
+    clearTimeout(this.#timer);
+    const value = this.#read(this.#controls[0]);
+    if (!this.#isEdited || this.#check(value) !== "" || JSON.stringify(value) === this.#refused) {
+      return;
+    }
+    this.#isEdited = false;
+    if (JSON.stringify(value) === JSON.stringify(this.#known ?? null)) {
+      this.#showKnown();
+      return;
+    }
+    this.#appliedAt = performance.now();
+    this.#known = value ?? undefined;
+    this.#changed(this.key, value);
+  }
+
+  #check(value) {
+    const words = value === undefined ? this.#unreadable() : problem(this.#schema, value, this.#isRequired);
+    this.#complain(words);
+    return words;
+  }
+
+  #unreadable() {
+    const [control] = this.#controls;
+    return control.type === "number" ? "It is a number." : `It is JSON: ${control.dataset.error}`;
+  }
+
+  #complain(words) {
+    this.complaint.hidden = words === "";
+    this.complaint.textContent = words && `${words} Not applied.`;
+    for (const control of this.#controls) {
+      control.setAttribute("aria-invalid", words !== "");
     }
   }
 
@@ -103,6 +266,7 @@ class Field {
     const options = hasOne ? choices : ["", ...choices];
     const select = make("select", { id }, ...options.map((choice) => make("option", { value: choice, textContent: choice || "–" })));
     this.#controls = [select];
+    this.#rest = CHOICE_REST_MS;
     this.#read = () => select.value || null;
     this.#write = (value) => (select.value = value ?? "");
   }
@@ -110,6 +274,7 @@ class Field {
   #flag(id) {
     const box = make("input", { id, type: "checkbox" });
     this.#controls = [box];
+    this.#rest = 0;
     this.#read = () => box.checked;
     this.#write = (value) => (box.checked = value ?? false);
   }
@@ -127,19 +292,21 @@ class Field {
       slider = make("input", { type: "range", min: low, max: high, step: isWhole ? 1 : 0.01, "aria-label": `${key}, slider` });
       this.#controls.push(slider);
     }
+    number.placeholder = this.#fallback ?? "default";
     this.#read = (control) => {
-      const other = control === slider ? number : slider;
-      if (other) {
-        other.value = control.value;
+      if (control === slider) {
+        number.value = slider.value;
+      } else if (slider) {
+        slider.value = number.value;
       }
-      if (control.value === "") {
-        return control.validity.badInput ? undefined : null;
+      if (number.value === "") {
+        return number.validity.badInput ? undefined : null;
       }
-      return Number(control.value);
+      return Number(number.value);
     };
     this.#write = (value) => {
       for (const control of this.#controls) {
-        control.value = value ?? "";
+        set(control, value ?? "");
       }
     };
   }
@@ -152,7 +319,7 @@ class Field {
     }
     this.#controls = [input];
     this.#read = () => (input.value === "" && this.#fallback === null ? null : input.value);
-    this.#write = (value) => (input.value = value ?? "");
+    this.#write = (value) => set(input, value ?? "");
   }
 
   #json(id) {
@@ -160,14 +327,19 @@ class Field {
     this.#controls = [input];
     this.#read = () => {
       try {
-        input.setCustomValidity("");
         return input.value.trim() === "" ? null : JSON.parse(input.value);
       } catch (error) {
-        input.setCustomValidity(error.message);
-        input.reportValidity();
+        input.dataset.error = error.message;
         return undefined;
       }
     };
-    this.#write = (value) => (input.value = value === null ? "" : JSON.stringify(value, null, 1));
+    this.#write = (value) => set(input, value === null ? "" : JSON.stringify(value, null, 1));
+  }
+}
+
+/** Leaves the place where one writes alone if there is nothing new. */
+function set(control, value) {
+  if (control.value !== String(value)) {
+    control.value = value;
   }
 }

@@ -1,9 +1,9 @@
 // One step of the chain beside a large stream: how it is, and all that can be done with it.
 
-import { change } from "./api.js";
 import { announce } from "./dom.js";
 import { Form } from "./form.js";
 import { Graph } from "./graph.js";
+import { changeUndoably } from "./undo.js";
 
 const STATES = { running: "works", failing: "fails", off: "is switched off" };
 
@@ -56,10 +56,12 @@ export class Step {
       return;
     }
     this.#schema = text;
+    const focused = this.#form?.focused;
     this.#form = new Form(schema, (key, value) => this.#send({ with: { [key]: value } }));
     this.#form.disable(!this.#mayChange);
     this.#part("step-form").replaceChildren(this.#form.element);
     this.#showSettings();
+    this.#form.focus(focused);
   }
 
   show(report, mayChange) {
@@ -88,6 +90,11 @@ export class Step {
     }
   }
 
+  /** What the server has is shown from the next report on, also where something was just changed. */
+  forget() {
+    this.#form?.forget();
+  }
+
   #showSettings() {
     this.#form?.show(this.#report.settings);
   }
@@ -100,7 +107,7 @@ export class Step {
 
   async #remove() {
     try {
-      await change("DELETE", this.#url);
+      await changeUndoably(`${this.use} is removed`, `remove ${this.id}`, "DELETE", this.#url);
       announce(`${this.#report.use} is removed`);
     } catch (error) {
       this.#complain(error);
@@ -123,9 +130,10 @@ export class Step {
       const next = this.#wanted;
       this.#wanted = null;
       try {
-        await change("PATCH", this.#url, next);
+        await changeUndoably(this.#describe(next), `${this.id} ${keys(next)}`, "PATCH", this.#url, next);
         this.#complain(null);
       } catch (error) {
+        this.#form?.refuse(next.with ?? {});
         this.#complain(error);
       }
     }
@@ -133,11 +141,26 @@ export class Step {
     this.chain.refresh();
   }
 
+  #describe(patch) {
+    if (patch.with) {
+      return `${this.use}: ${Object.keys(patch.with).join(", ")} changed`;
+    }
+    if (patch.position !== undefined) {
+      return `${this.use} is moved`;
+    }
+    return `${this.use} is switched ${patch.enabled ? "on" : "off"}`;
+  }
+
   #complain(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
     place.textContent = error ? words(error) : "";
   }
+}
+
+/** What a patch changes. */
+function keys(patch) {
+  return [...Object.keys(patch), ...Object.keys(patch.with ?? {})].join(" ");
 }
 
 /** The problems alone where there are some: their places are in a file that isn't shown here. */

@@ -35,4 +35,5 @@ mod snapshots;
 mod sources;
 mod time_zones;
 mod uploads;
+mod versions;
 mod viewers;

@@ -36,8 +36,11 @@ const FILES: &[File] = &[
     file!("chain.js", "text/javascript; charset=utf-8"),
     file!("dom.js", "text/javascript; charset=utf-8"),
     file!("form.js", "text/javascript; charset=utf-8"),
+    file!("fullscreen.js", "text/javascript; charset=utf-8"),
     file!("graph.js", "text/javascript; charset=utf-8"),
     file!("step.js", "text/javascript; charset=utf-8"),
+    file!("undo.js", "text/javascript; charset=utf-8"),
+    file!("validity.js", "text/javascript; charset=utf-8"),
     file!("favicon.svg", "image/svg+xml"),
 ];
 
