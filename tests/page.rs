@@ -1,5 +1,7 @@
 //! The page as somebody with a browser has it.
 
+mod editing;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -255,13 +257,13 @@ async fn somebody_watches_and_changes_the_chain() {
     // The server says what is wrong, where it was done.
     browser
         .run(
-            "const number = document.querySelector('#steps input[id$=opacity]');
-             number.value = 7;
-             number.dispatchEvent(new Event('input', { bubbles: true }));",
+            "const zone = document.querySelector('#steps input[id$=timezone]');
+             zone.value = 'Nowhere';
+             zone.dispatchEvent(new Event('input', { bubbles: true }));",
         )
         .await;
     browser
-        .until("document.querySelector('.step .refusal').textContent.includes('opacity')")
+        .until("[...document.querySelectorAll('.step .refusal')].some((refusal) => refusal.textContent.includes('Nowhere'))")
         .await;
     // Moved by a button and back by hand, moved again; switched off, removed.
     browser.click(".step:first-child .down").await;

@@ -152,7 +152,7 @@ fn a_wrong_file_is_replaced_by_an_earlier_version_and_kept() {
     // It is as wrong as it was.
     let refused = restore(&server, &before, &json!({}));
     assert_eq!(refused.status, 422);
-    assert_eq!(refused.json()["problems"][0]["line"], 7);
+    assert_eq!(refused.json()["problems"][0]["line"], 8);
     assert_eq!(text(&server), FILE);
 }
 
