@@ -51,8 +51,8 @@ function tell(text, label, act) {
 function hideLater() {
   clearTimeout(timer);
   timer = setTimeout(() => {
-    // Nobody loses what is being pointed at or stands in the focus.
-    if (line.matches(":hover") || line.querySelector(":focus-visible")) {
+    // Nobody loses the place where the keyboard is.
+    if (line.querySelector(":focus-visible")) {
       hideLater();
     } else {
       line.hidden = true;
@@ -99,6 +99,7 @@ function isText(element) {
 }
 
 button.addEventListener("click", () => shown?.());
+line.addEventListener("pointermove", hideLater);
 document.addEventListener("keydown", (event) => {
   const isWanted = (event.ctrlKey || event.metaKey) && !event.altKey && /^[zy]$/i.test(event.key);
   if (!isWanted || isText(event.target) || document.querySelector("dialog[open]")) {

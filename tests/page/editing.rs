@@ -293,6 +293,10 @@ async fn the_keyboard_alone_does_it_all_and_the_focus_stays() {
     browser
         .until("document.getElementById('catalogue').open")
         .await;
+    browser.press("ti").await;
+    browser
+        .until("document.activeElement.matches('#filter-choice') && document.activeElement.value === 'timestamp'")
+        .await;
     browser.tab_to("#catalogue .add-step").await;
     browser.press(ENTER).await;
     browser
@@ -313,14 +317,14 @@ async fn without_full_screen_the_picture_fills_the_window() {
     let server = server();
     let browser = Browser::edit(&server).await;
     browser
-        .run("Element.prototype.requestFullscreen = undefined")
+        .run("Element.prototype.requestFullscreen = Element.prototype.webkitRequestFullscreen = undefined")
         .await;
     browser.focus(".full").await;
     browser.press(ENTER).await;
     browser
         .until(
             "(() => {
-                const { width, height } = document.querySelector('.fills-window').getBoundingClientRect();
+                const { width, height } = (document.querySelector('.fills-window') ?? document.body).getBoundingClientRect();
                 return width === document.documentElement.clientWidth && height === window.innerHeight;
             })()",
         )
