@@ -158,7 +158,7 @@ def start(program, folder):
         "  soak-demo:\n    source: { driver: demo }\n    idle-timeout: 2s\n    filters:\n      - use: timestamp\n"
     )
     token = secrets.token_hex(16)
-    environment = os.environ | {"SOAK_TOKEN": token, "MATTEBOX_CACHE": str(folder / "cache")}
+    environment = os.environ | {"SOAK_TOKEN": token, "MATTEBOX_CACHE": str(folder / "cache"), "MATTEBOX_STATE": str(folder / "state")}
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
             [program, "--config", str(folder / "pipeline.yaml")], env=environment, stdout=subprocess.PIPE, stderr=log

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::http::{Response, send};
-use crate::support::server::{Server, TOKEN, until};
+use crate::support::server::{Server, until};
 use crate::support::{Folder, mattebox, stderr, stdout};
 
 const FILE: &str = "# of the house

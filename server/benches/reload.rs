@@ -17,6 +17,7 @@ fn main() {
     let mut server = Command::new(env!("CARGO_BIN_EXE_mattebox"))
         .current_dir(folder.path())
         .args(["serve", "--listen", "127.0.0.1:0"])
+        .env("MATTEBOX_STATE", folder.path().join("state"))
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

@@ -18,7 +18,7 @@ streams:
     filters:
       - use: timestamp
 YAML
-export TOKEN=made-up
+export TOKEN=made-up MATTEBOX_STATE=$folder/state
 cd "$folder"
 "$binary" serve --listen 127.0.0.1:0 >out 2>log &
 server=$!

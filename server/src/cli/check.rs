@@ -7,7 +7,7 @@ use crate::chain::{Check, Loader};
 use crate::clock::SystemClock;
 use crate::config::{ConfigError, Pipeline};
 use crate::filter::Wanted;
-use crate::live::{Plans, check_start};
+use crate::live::{Plans, check_parts, check_start};
 use crate::local_time::warn_of_unknown_zone;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
@@ -29,17 +29,36 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
 }
 
 /// What refuses a start, and the filters, without which a server would start.
-pub fn check_all(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
+fn check_all(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
+    let start = check_start(pipeline).map(drop);
+    both(pipeline, start, check_filters(loader, pipeline))
+}
+
+/// The same but for the admin token, which maybe only the server's own environment has.
+pub fn check_but_for_token(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
+    let parts = check_parts(pipeline, None);
+    let parts = match parts.is_empty() {
+        true => Ok(()),
+        false => Err(pipeline.error(parts)),
+    };
+    both(pipeline, parts, check_filters(loader, pipeline))
+}
+
+fn check_filters(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
     loader.engine().budget().set_limit(pipeline.filters_memory);
     let check = Check::new(&SystemClock, Wanted::ByChange);
-    let start = check_start(pipeline).map(drop);
-    let filters = Plans::default().ready_filters(loader, pipeline, &check);
-    let wrong = [start, filters].into_iter().filter_map(Result::err);
-    let wrong: Vec<_> = wrong
-        .flat_map(|error| error.diagnostics().to_vec())
-        .collect();
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(pipeline.error(wrong)),
-    }
+    Plans::default().ready_filters(loader, pipeline, &check)
+}
+
+/// All that is wrong by either.
+fn both(
+    pipeline: &Pipeline,
+    one: Result<(), ConfigError>,
+    other: Result<(), ConfigError>,
+) -> Result<(), ConfigError> {
+    let (Err(one), Err(other)) = (&one, &other) else {
+        return one.and(other);
+    };
+    let wrong = [one.diagnostics(), other.diagnostics()].concat();
+    Err(pipeline.error(wrong))
 }

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::{ChangeError, Revisions, replace_file};
-pub use plan::Plans;
+pub use plan::{Plans, check_parts};
 pub use report::{PipelineReport, Problem, ReloadError, problems};
 pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
@@ -42,7 +42,6 @@ use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
 use catalogue::Catalogues;
-use plan::check_parts;
 use reading::Reading;
 use reload::Attempts;
 use renewal::Renewals;

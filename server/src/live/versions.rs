@@ -185,11 +185,16 @@ impl Versions {
         known[newer.map_or(0, |at| at + 1)..].to_vec()
     }
 
-    /// Keeps `text`, which the file says from now on since `by` made it so, unless that is known.
+    /// Keeps `text`, which the file says from now on since `by` made it so, unless that is known. Who is known to have written it
+    /// counts more than that somebody did: a server may see what a command has written before that tells.
     pub fn note(&self, text: &str, by: &Author) {
         let mut known = self.refreshed();
         let newest = known.last();
-        if newest.is_some_and(|newest| newest.text.expose() == text) {
+        let is_news = |newest: &Version| {
+            let names_somebody = newest.by == Author::File && *by != Author::File;
+            newest.text.expose() != text || names_somebody
+        };
+        if !newest.is_none_or(is_news) {
             return;
         }
         // A clock that was put back must not change their order.
@@ -295,7 +300,7 @@ fn keep(folder: &Path, version: &Version) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(folder)?;
     serde_json::to_writer(&mut file, &Kept::of(version))?;
     file.flush()?;
-    file.as_file().sync_all()?;
+    // Not waited for until it is on the disk: changes are held up meanwhile, and the pipeline file itself is.
     file.persist(folder.join(version.file_name()))?;
     Ok(())
 }
@@ -348,16 +353,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let versions = open(folder.path());
         for number in 0..25 {
-            versions.note(&format!("{number}"), &Author::File);
             versions.note(&format!("{number}"), &Author::Command);
+            versions.note(&format!("{number}"), &Author::File);
         }
+        versions.note("20", &Author::File);
         versions.note("20", &Author::Command);
         let again = open(folder.path());
         let all = texts(&again);
         assert_eq!((all.len(), &*all[0], &*all[1]), (MOST, "20", "24"));
         assert_eq!(all, texts(&versions));
         assert_eq!(again.list()[0].by, Author::Command);
-        assert_eq!(again.list()[1].by, Author::File);
+        assert_eq!(again.list()[1].by, Author::Command);
         let files = again.folder().unwrap().read_dir().unwrap().count();
         assert_eq!(files, MOST);
         assert!(again.find(&revision("0")).is_none());

@@ -6,13 +6,14 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
+    Components, ContentBuilder, HeaderBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
 };
 
 use super::super::problem::{PROBLEM, ProblemDetails};
+use super::versions::{PREVIOUS, REVISION};
 use crate::config::{STEP_KEYS, STREAM_KEYS};
 
 /// This description.
@@ -34,7 +35,7 @@ fn document() -> OpenApi {
     let mut document = super::described().into_openapi();
     let mut info = Info::new("Mattebox", env!("CARGO_PKG_VERSION"));
     info.description = Some(
-        "Streams, their chains of filters, and variables. What changes the pipeline is written to the pipeline file."
+        "Streams, their chains of filters, and variables. What changes the pipeline is written to the pipeline file, whose earlier versions can be restored."
             .to_owned(),
     );
     let mut license = License::new("MIT OR Apache-2.0");
@@ -50,6 +51,7 @@ fn document() -> OpenApi {
         .build();
     components.add_security_scheme("admin", SecurityScheme::Http(token));
     refuse_everywhere(&mut document);
+    describe_revisions(&mut document);
     document
 }
 
@@ -201,6 +203,48 @@ fn refuse_everywhere(document: &mut OpenApi) {
             responses.insert("default".to_owned(), RefOr::T(refusal.clone()));
         }
     }
+}
+
+/// The headers by which a change of the pipeline file can be undone.
+fn describe_revisions(document: &mut OpenApi) {
+    let header = |description: &str| {
+        let text = ObjectBuilder::new().schema_type(Type::String).build();
+        HeaderBuilder::new()
+            .schema(Some(text))
+            .description(Some(description))
+            .build()
+    };
+    let revision = header("The pipeline file's revision after the change.");
+    let previous =
+        header("The version that it was before, to be restored; absent if it was the same.");
+    let changes = document.paths.paths.iter_mut();
+    let changes = changes.filter(|(path, _)| is_of_file(path));
+    for (_, path) in changes {
+        let operations = [
+            &mut path.put,
+            &mut path.post,
+            &mut path.patch,
+            &mut path.delete,
+        ];
+        let operations = operations.into_iter().flatten();
+        let responses = operations.flat_map(|operation| operation.responses.responses.iter_mut());
+        for (status, response) in responses {
+            if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
+                let headers = &mut response.headers;
+                headers.insert(REVISION.to_string(), revision.clone().into());
+                headers.insert(PREVIOUS.to_string(), previous.clone().into());
+            }
+        }
+    }
+}
+
+/// Whether what is changed at `path` stands in the pipeline file.
+fn is_of_file(path: &str) -> bool {
+    let is_restart = path == "/api/streams/{stream}/restart";
+    !is_restart
+        && ["/api/streams", "/api/pipeline"]
+            .iter()
+            .any(|it| path.starts_with(it))
 }
 
 #[cfg(test)]
