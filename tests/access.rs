@@ -227,8 +227,7 @@ fn changes_and_wrong_tokens_are_logged_with_the_address() {
         .lines()
         .map(Result::unwrap)
         .find(|line| line.contains("POST"));
-    let expected =
-        r#"data: {"method":"POST","path":"/api/streams/s/restart?x=1","peer":"127.0.0.1"}"#;
+    let expected = r#"data: {"method":"POST","path":"/api/streams/s/restart?x=1","peer":"127.0.0.1","revision":null,"previous":null}"#;
     assert_eq!(line.as_deref(), Some(expected));
     for token in ["wrong", "wrong\tpeer=192.0.2.1"] {
         let client = Client {

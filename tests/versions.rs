@@ -1,11 +1,11 @@
 //! Earlier versions of the pipeline file: every change can be undone, and nothing of others is lost by that.
 
-use std::path::Path;
+use std::process::Output;
 
 use serde_json::{Value, json};
 
 use crate::support::http::{Response, send};
-use crate::support::server::{Server, until};
+use crate::support::server::Server;
 use crate::support::{Folder, mattebox, stderr, stdout};
 
 const FILE: &str = "# of the house
@@ -60,6 +60,14 @@ fn ids(answer: &Response) -> (String, String) {
 fn restore(server: &Server, id: &str, body: &Value) -> Response {
     let path = format!("/api/pipeline/versions/{id}/restore");
     server.change("POST", &path, body)
+}
+
+/// Runs `mattebox` beside the server, whose token its environment doesn't have.
+fn command(server: &Server, arguments: &[&str]) -> Output {
+    let mut command = mattebox();
+    command.env("MATTEBOX_STATE", server.folder().join("state"));
+    command.current_dir(server.folder());
+    command.args(arguments).output().unwrap()
 }
 
 fn versions(server: &Server) -> Vec<Value> {
@@ -168,6 +176,13 @@ fn a_version_whose_filters_are_gone_is_refused_like_any_change() {
     let refused = refused.json();
     assert_eq!(refused["problems"][0]["line"], 8);
     assert!(refused["detail"].as_str().unwrap().contains("logo.png"));
+    let refused = command(&server, &["restore", &before]);
+    assert_eq!(refused.status.code(), Some(2));
+    let why = stderr(&refused);
+    assert!(
+        why.contains("pipeline.yaml:8:") && why.contains("logo.png"),
+        "{why}"
+    );
     assert!(!text(&server).contains("watermark"));
 }
 
@@ -180,19 +195,7 @@ fn versions_outlive_the_server_and_the_newest_twenty_are_kept() {
     let before = versions(&server);
     assert_eq!(before.len(), 20);
     // The command sees them, without a server as well.
-    let state = server.folder().join("state");
-    let command = |folder: &Path, arguments: &[&str]| {
-        let mut command = mattebox();
-        command
-            .env("MATTEBOX_STATE", &state)
-            .env("TEST_TOKEN", TOKEN);
-        command
-            .current_dir(folder)
-            .args(arguments)
-            .output()
-            .unwrap()
-    };
-    let listed = stdout(&command(server.folder(), &["versions"]));
+    let listed = stdout(&command(&server, &["versions"]));
     assert_eq!(listed.lines().count(), 20);
     let id = before[1]["id"].as_str().unwrap();
     let line = listed.lines().nth(1).unwrap();
@@ -200,31 +203,22 @@ fn versions_outlive_the_server_and_the_newest_twenty_are_kept() {
         line.starts_with(id) && line.contains("PATCH") && line.contains("127.0.0.1"),
         "{line}"
     );
-    let shown = stdout(&command(server.folder(), &["versions", id]));
+    let shown = stdout(&command(&server, &["versions", id]));
     assert!(
         shown.contains("size: 42") && !shown.contains("pl4nted"),
         "{shown}"
     );
-    let restored = command(server.folder(), &["restore", id]);
+    let restored = command(&server, &["restore", id]);
     assert!(restored.status.success(), "{}", stderr(&restored));
     assert!(text(&server).contains("size: 42"));
     // The running server takes it up, and knows who it was.
     let pipeline = server.until_get("/api/pipeline", |pipeline| pipeline["revision"] == id);
     assert_eq!(pipeline["error"], Value::Null);
     assert_eq!(versions(&server)[0]["by"]["kind"], "command");
-    let unknown = command(server.folder(), &["restore", "0123456789abcdef"]);
+    let unknown = command(&server, &["restore", "0123456789abcdef"]);
     assert_eq!(unknown.status.code(), Some(2));
     server.terminate();
-    let kept = until(
-        || {
-            Value::from(
-                stdout(&command(server.folder(), &["versions"]))
-                    .lines()
-                    .count(),
-            )
-        },
-        |count| *count == 20,
-    );
+    let kept = stdout(&command(&server, &["versions"])).lines().count();
     assert_eq!(kept, 20);
 }
 

@@ -368,7 +368,7 @@ async fn a_script_that_does_not_load_is_told_of() {
     browser
         .until("getComputedStyle(document.getElementById('not-started')).visibility === 'visible'")
         .await;
-    // Without scripts at all it is said once.
+    // Without scripts at all it is said, too.
     for (command, parameters) in [
         ("Network.setBlockedURLs", json!({ "urls": [] })),
         (

@@ -240,7 +240,7 @@ async fn change(app: &App, mut request: Request, next: Next) -> Result<Response,
             value.and_then(|value| Some(value.to_str().ok()?.to_owned()))
         };
         let (revision, previous) = (id(REVISION), id(PREVIOUS));
-        tracing::info!(%peer, method, path, revision, previous, "changed over the API");
+        tracing::info!(%peer, %method, path, revision, previous, "changed over the API");
         app.live.events().tell(Event::Change {
             method,
             path,
