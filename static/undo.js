@@ -60,18 +60,29 @@ function hideLater() {
   }, SHOWN_MS);
 }
 
-/** Goes from one end of `entry` to the other; only if nobody has changed anything else meanwhile. */
-async function go(from, to, wanted, expected, label, back) {
+const UNDOING = { from: done, to: undone, restored: "before", expected: "after", says: "Undone: ", label: "Redo", back: redo };
+const REDOING = { from: undone, to: done, restored: "after", expected: "before", says: "Done again: ", label: "Undo", back: undo };
+
+function undo() {
+  return go(UNDOING);
+}
+
+function redo() {
+  return go(REDOING);
+}
+
+/** Restores one end of the newest change; only if nobody has changed anything else meanwhile. */
+async function go({ from, to, restored, expected, says, label, back }) {
   const entry = from.at(-1);
   if (!entry || isBusy) {
     return;
   }
   isBusy = true;
   try {
-    await change("POST", `api/pipeline/versions/${entry[wanted]}/restore`, { revision: entry[expected] });
+    await change("POST", `api/pipeline/versions/${entry[restored]}/restore`, { revision: entry[expected] });
     from.pop();
     to.push(entry);
-    tell(label === "Redo" ? `Undone: ${entry.what}` : entry.what, label, back);
+    tell(says + entry.what, label, back);
   } catch (error) {
     // What comes before it can't be undone then either.
     if (error.status === 409 || error.status === 404) {
@@ -82,14 +93,6 @@ async function go(from, to, wanted, expected, label, back) {
     isBusy = false;
   }
   document.dispatchEvent(new Event("mattebox-restored"));
-}
-
-function undo() {
-  return go(done, undone, "before", "after", "Redo", redo);
-}
-
-function redo() {
-  return go(undone, done, "after", "before", "Undo", undo);
 }
 
 /** Where the browser's own undoing is meant. */
