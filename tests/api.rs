@@ -347,7 +347,11 @@ fn the_api_is_described() {
     let id = |of: &(&String, (&String, &Value))| of.1.1["operationId"].to_string();
     operations.sort_by_key(id);
     operations.dedup_by_key(|of| id(of));
-    assert_eq!(operations.len(), 20, "each has a name of its own");
+    assert_eq!(operations.len(), 23, "each has a name of its own");
+    // What undoes a change comes with it.
+    let patched = "/paths/~1api~1streams~1{stream}~1steps~1{step}/patch/responses/200/headers";
+    let headers = document.pointer(patched).unwrap();
+    assert!(headers["x-mattebox-previous"].is_object(), "{headers}");
 }
 
 /// Adds steps to `front`, changes each, and takes all but the first away again.
