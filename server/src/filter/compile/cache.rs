@@ -203,15 +203,13 @@ fn temporary() -> io::Result<TempDir> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let temporary = builder.tempdir()?;
     let folder = temporary.path().canonicalize()?;
-    for above in folder.ancestors().skip(1) {
-        check_above(above).map_err(|error| {
-            let folder = folder.display();
-            let why = format!(
-                "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another for temporary files with TMPDIR"
-            );
-            io::Error::new(error.kind(), why)
-        })?;
-    }
+    check_all_above(&folder).map_err(|error| {
+        let folder = folder.display();
+        let why = format!(
+            "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another for temporary files with TMPDIR"
+        );
+        io::Error::new(error.kind(), why)
+    })?;
     Ok(temporary)
 }
 
@@ -221,9 +219,7 @@ fn prepare(folder: &Path) -> io::Result<PathBuf> {
     // A link that somebody changes later leads nowhere else then.
     let folder = folder.canonicalize()?;
     check_owner(&folder)?;
-    for above in folder.ancestors().skip(1) {
-        check_above(above)?;
-    }
+    check_all_above(&folder)?;
     let below = folder.join(format!("filters-{FORM}"));
     make(&below)?;
     if !below.symlink_metadata()?.is_dir() {
@@ -260,6 +256,11 @@ fn check_owner(path: &Path) -> io::Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Whether nobody else can put another folder in the place of `folder`, by any of those that it lies in.
+fn check_all_above(folder: &Path) -> io::Result<()> {
+    folder.ancestors().skip(1).try_for_each(check_above)
 }
 
 /// Whether nobody else can put another folder in the place of one in `folder`: it is this user's or root's, and others may not
