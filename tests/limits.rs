@@ -19,7 +19,7 @@ fn server(lines: &str) -> Server {
     )))
 }
 
-/// The address 127.0.`a`.`b`.
+/// The address 127.0.`a`.`b`. The tests' own, 127.0.0.1, may still have connections that are being closed.
 fn address(a: u8, b: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, a, b).into()
 }
@@ -61,6 +61,18 @@ fn idle(server: &Server, from: IpAddr, count: usize) -> Vec<TcpStream> {
     connections.collect()
 }
 
+/// Connections from `from` that watch the stream `s`: silent ones would be cut in time, and make room.
+fn watching(server: &Server, from: IpAddr, count: usize) -> Vec<Response> {
+    let watch = format!("GET /s.mjpeg HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    let watching = idle(server, from, count).into_iter().map(|mut socket| {
+        socket.write_all(watch.as_bytes()).unwrap();
+        let response = read_response(socket);
+        assert_eq!(response.status, 200);
+        response
+    });
+    watching.collect()
+}
+
 /// The test holds more connections than a process usually may.
 fn raise_limit_of_files() {
     use rustix::process::{Resource, getrlimit, setrlimit};
@@ -95,9 +107,9 @@ fn is_refused(response: &Response) {
 fn an_address_has_64_connections_and_the_reserve() {
     let _busy = load::busy();
     let server = server("streams: { s: }\n");
-    let [crowd, other] = [address(0, 1), address(0, 2)];
+    let [crowd, other] = [address(0, 3), address(0, 2)];
     let token = format!("Bearer {TOKEN}");
-    let mut held = idle(&server, crowd, 64);
+    let mut held = watching(&server, crowd, 64);
     for target in [
         "/",
         "/s.jpg",
@@ -144,7 +156,7 @@ fn a_thousand_idle_connections_of_one_address_cost_others_nothing() {
     let _busy = load::busy();
     raise_limit_of_files();
     let server = server("streams: { s: }\n");
-    let [crowd, other] = [address(0, 1), address(0, 2)];
+    let [crowd, other] = [address(0, 3), address(0, 2)];
     let _held = idle(&server, crowd, 1024);
     assert_eq!(ask_soon(&server, other, "/healthz", &[]).status, 200);
     assert_eq!(ask_soon(&server, other, "/api/streams", &[]).status, 200);
@@ -181,15 +193,9 @@ fn silence_does_not_fill_the_reserve() {
 fn many_at_once_are_all_answered() {
     let _busy = load::busy();
     let server = server("limits: { connections-per-address: 8 }\nstreams: { s: }\n");
-    let crowd = address(0, 1);
+    let crowd = address(0, 3);
     let host = server.address;
-    // Silent ones would be cut in time, and make room.
-    let watch = format!("GET /s.mjpeg HTTP/1.1\r\nHost: {host}\r\n\r\n");
-    let watching = idle(&server, crowd, 8).into_iter().map(|mut socket| {
-        socket.write_all(watch.as_bytes()).unwrap();
-        read_response(socket)
-    });
-    let _held: Vec<_> = watching.collect();
+    let _held = watching(&server, crowd, 8);
     let request = format!("GET /api/streams HTTP/1.1\r\nHost: {host}\r\n\r\n");
     let mut asking = idle(&server, crowd, 100);
     for socket in &mut asking {
@@ -277,7 +283,7 @@ fn thousands_of_wrong_tokens_cost_others_nothing() {
 fn a_stream_has_so_many_viewers() {
     let server = server("streams: { s: { max-viewers: 2, idle-timeout: 0s }, t: }\n");
     let mut viewers = vec![server.watch("s"), server.watch("s")];
-    let from = address(0, 1);
+    let from = address(0, 3);
     for target in ["/s.mjpeg", "/s.jpg", "/stream", "/?action=snapshot"] {
         let refused = ask_soon(&server, from, target, &[]);
         assert_eq!(refused.status, 503, "{target}");

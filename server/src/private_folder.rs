@@ -13,9 +13,7 @@ pub fn make_below(folder: &Path, name: &str) -> io::Result<PathBuf> {
     // A link that somebody changes later leads nowhere else then.
     let folder = folder.canonicalize()?;
     check_owner(&folder)?;
-    for above in folder.ancestors().skip(1) {
-        check_above(above)?;
-    }
+    check_all_above(&folder)?;
     let below = folder.join(name);
     make(&below)?;
     if !below.symlink_metadata()?.is_dir() {
@@ -55,13 +53,18 @@ pub fn check_owner(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks that nobody else can put another folder in the place of one in `folder`: it is this user's or root's, and others may
-/// not write to it, or may not rename what is not theirs.
+/// Checks that nobody else can put another folder in the place of `folder`, by any of those that it lies in.
 ///
 /// # Errors
-/// Somebody else can, or it can't be looked at.
+/// Somebody else can, or they can't be looked at.
+pub fn check_all_above(folder: &Path) -> io::Result<()> {
+    folder.ancestors().skip(1).try_for_each(check_above)
+}
+
+/// Whether nobody else can put another folder in the place of one in `folder`: it is this user's or root's, and others may not
+/// write to it, or may not rename what is not theirs.
 #[cfg(unix)]
-pub fn check_above(folder: &Path) -> io::Result<()> {
+fn check_above(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;
     let metadata = folder.metadata()?;
     let above = folder.display();
@@ -94,12 +97,8 @@ pub fn check_owner(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks nothing here.
-///
-/// # Errors
-/// None.
 #[cfg(not(unix))]
-pub fn check_above(_: &Path) -> io::Result<()> {
+fn check_above(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

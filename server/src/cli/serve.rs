@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -86,7 +87,9 @@ async fn serve(
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // Whoever watches the files reads them first, which readies the filters.
-    tasks.spawn(live::watch(live.clone(), clock.clone(), shutdown.clone()));
+    let watching = live::watch(live.clone(), clock.clone(), shutdown.clone());
+    // Files on a network may take their time.
+    tasks.spawn_blocking(move || Handle::current().block_on(watching));
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
     let app = App::new(live.clone(), shutdown.clone());
     let mut server = tokio::spawn(web::serve(listener, app, shutdown.clone()));

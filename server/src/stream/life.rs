@@ -169,6 +169,8 @@ impl Life {
         let threads = self.start_threads(shelf, token)?;
         self.is_alive.store(true, Ordering::Relaxed);
         let over = tokio::select! {
+            // Threads that end because they were told to have not broken down.
+            biased;
             _ = self.shutdown.run_until_cancelled(self.until_idle()) => Over::Idle,
             _ = replaced.changed() => Over::SourceReplaced,
             breakdown = first_to_end(threads) => Over::Broken(breakdown),

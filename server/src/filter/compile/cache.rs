@@ -12,7 +12,7 @@ use tempfile::{NamedTempFile, TempDir, TempPath};
 use super::Manifest;
 use crate::files;
 use crate::filter::Digest;
-use crate::private_folder::{self, check_above, check_owner};
+use crate::private_folder::{self, check_all_above, check_owner};
 
 /// The form of what is kept; another one is not read.
 const FORM: u32 = 3;
@@ -204,15 +204,13 @@ fn temporary() -> io::Result<TempDir> {
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let temporary = builder.tempdir()?;
     let folder = temporary.path().canonicalize()?;
-    for above in folder.ancestors().skip(1) {
-        check_above(above).map_err(|error| {
-            let folder = folder.display();
-            let why = format!(
-                "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another for temporary files with TMPDIR"
-            );
-            io::Error::new(error.kind(), why)
-        })?;
-    }
+    check_all_above(&folder).map_err(|error| {
+        let folder = folder.display();
+        let why = format!(
+            "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another for temporary files with TMPDIR"
+        );
+        io::Error::new(error.kind(), why)
+    })?;
     Ok(temporary)
 }
 
