@@ -36,3 +36,4 @@ mod sources;
 mod time_zones;
 mod uploads;
 mod viewers;
+mod wall;

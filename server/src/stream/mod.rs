@@ -280,6 +280,39 @@ impl Viewer {
         Some(frame)
     }
 
+    /// Resolves once [`Viewer::take`] gives a frame, or never will again. It holds no viewer: one who goes meanwhile is gone.
+    pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (mut newest, is_new) = (self.newest.clone(), self.is_new);
+        let shutdown = self.shutdown.clone();
+        async move {
+            if is_new {
+                newest.mark_changed();
+            }
+            let arrived = async {
+                // The stream keeps the sender for as long as it is not ended.
+                while newest.changed().await.is_ok() && newest.borrow_and_update().is_none() {}
+            };
+            shutdown.run_until_cancelled(arrived).await;
+        }
+    }
+
+    /// The newest frame, if this viewer has not had it yet. Doesn't wait.
+    pub fn take(&mut self) -> Option<Arc<ServedFrame>> {
+        let is_changed = self.newest.has_changed().unwrap_or(false);
+        if self.is_over() || !(self.is_new || is_changed) {
+            return None;
+        }
+        let frame = self.newest.borrow_and_update().clone()?;
+        self.is_new = false;
+        self.status.frame_sent(&frame.jpeg);
+        Some(frame)
+    }
+
+    /// Whether the stream has ended.
+    pub fn is_over(&self) -> bool {
+        self.shutdown.is_cancelled()
+    }
+
     async fn newer(&mut self) -> Option<Arc<ServedFrame>> {
         if !std::mem::take(&mut self.is_new) {
             self.newest.changed().await.ok()?;

@@ -11,6 +11,7 @@ mod problem;
 mod server;
 mod snapshot;
 mod viewing;
+mod wall;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -35,6 +36,7 @@ use api::Uploads;
 use problem::ProblemDetails;
 use server::{Places, Room};
 use viewing::Visit;
+use wall::Sessions;
 
 /// What every handler knows.
 #[derive(Clone)]
@@ -44,6 +46,7 @@ pub struct App {
     places: Places,
     room: Room,
     uploads: Uploads,
+    sessions: Sessions,
     clock: Arc<dyn Clock>,
     /// Ends the never-ending answers.
     shutdown: CancellationToken,
@@ -60,6 +63,7 @@ impl App {
             places: Places::new(room.places),
             room,
             uploads: Uploads::default(),
+            sessions: Sessions::default(),
             clock,
             shutdown,
         }

@@ -126,11 +126,15 @@ async fn answer(
     app: &App,
     running: &Running,
     content: Content,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ProblemDetails> {
     check_framing(&request)?;
-    let place = find_place(app, running, &request)?;
+    let place = find_place(app, running, &request)?.map(Arc::new);
+    if let Some(place) = &place {
+        // For what outlives the answer (see `Held`).
+        request.extensions_mut().insert(place.clone());
+    }
     check_names(running, content, &request)?;
     let response = if is_reading(request.method()) {
         next.run(request).await
@@ -218,6 +222,24 @@ fn check_names(
         names::check_origin(origin.to_str().unwrap_or_default(), host, allowed)?;
     }
     embedding::check(request, content, host, &running.pipeline)
+}
+
+/// Checks that no page of another site asks for a WebSocket by `request`: browsers keep no page from what comes by one, and
+/// leave it to the server to look at `Origin` (RFC 6455, section 10.2).
+///
+/// # Errors
+/// One does.
+pub fn check_page(app: &App, request: &Request) -> Result<(), ProblemDetails> {
+    let text = |name| {
+        let value = request.headers().get(name)?;
+        Some(value.to_str().unwrap_or_default())
+    };
+    let Some(origin) = text(header::ORIGIN) else {
+        return Ok(());
+    };
+    let host = request.uri().authority().map(|it| it.as_str());
+    let allowed = &app.live.now().pipeline.allowed_hosts;
+    names::check_origin(origin, host.or_else(|| text(header::HOST)), allowed)
 }
 
 /// Makes a change, and tells of it if it was made.

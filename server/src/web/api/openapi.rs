@@ -5,14 +5,15 @@ use std::sync::LazyLock;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
 };
+use utoipa::{PartialSchema, ToSchema};
 
 use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::wall;
 use crate::config::{STEP_KEYS, STREAM_KEYS};
 
 /// This description.
@@ -44,6 +45,7 @@ fn document() -> OpenApi {
     let components = document.components.get_or_insert_default();
     describe_files(components);
     describe_problems(components);
+    describe_wall(components);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("What `admin-token` in the pipeline file names."))
@@ -174,10 +176,20 @@ fn describe_problems(components: &mut Components) {
     let mut schemas = Vec::new();
     ProblemDetails::schemas(&mut schemas);
     components.schemas.extend(schemas);
-    let schema = <ProblemDetails as utoipa::PartialSchema>::schema();
+    let schema = ProblemDetails::schema();
     components
         .schemas
         .insert("ProblemDetails".to_owned(), schema);
+}
+
+/// What goes to and fro on the wall's connection, of which paths tell nothing.
+fn describe_wall(components: &mut Components) {
+    for (name, schema) in [
+        (wall::ClientMessage::name(), wall::ClientMessage::schema()),
+        (wall::State::name(), wall::State::schema()),
+    ] {
+        components.schemas.insert(name.into_owned(), schema);
+    }
 }
 
 /// Every request may be refused for what is told in the problem.

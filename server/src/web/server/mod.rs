@@ -21,13 +21,15 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use super::App;
 use super::access::Peer;
 use crate::log::recurring::Recurring;
 pub use descriptors::Room;
-pub use hold::hold;
+use hold::Connected;
+pub use hold::{Held, hold};
 pub use places::{Full, Place, Places};
 pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
@@ -53,7 +55,8 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
     let abort = CancellationToken::new();
     let mut entrance = Entrance::new(app, shutdown.clone());
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
-        let Some(connection) = entrance.let_in(accepted).await else {
+        let token = connections.token();
+        let Some(connection) = entrance.let_in(accepted, token).await else {
             continue;
         };
         let abort = abort.clone();
@@ -90,9 +93,11 @@ struct Entrance {
     shutdown: CancellationToken,
 }
 
-/// A connection that was accepted, with its right to be served.
-enum Admitted {
-    Placed(Place),
+/// The right of a connection to be served.
+pub enum Admitted {
+    /// With a place, which it keeps.
+    Placed { _place: Place },
+    /// With a seat in the reserve.
     Reserved(Arc<Seat>),
 }
 
@@ -111,6 +116,7 @@ impl Entrance {
     async fn let_in(
         &mut self,
         accepted: io::Result<(TcpStream, SocketAddr)>,
+        token: TaskTrackerToken,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let Ok((socket, peer)) = accepted.map_err(|error| self.failed(&error)) else {
             tokio::time::sleep(PAUSE).await;
@@ -122,9 +128,9 @@ impl Entrance {
         if let Err(error) = tune(&socket) {
             tracing::debug!("a socket keeps its defaults: {error}");
         }
-        let admitted = self.admit(peer)?;
+        let connected = Connected::new(self.admit(peer)?, token);
         let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
-        Some(connection(socket, Peer(peer), admitted, router, shutdown))
+        Some(connection(socket, Peer(peer), connected, router, shutdown))
     }
 
     fn failed(&mut self, error: &io::Error) {
@@ -144,7 +150,7 @@ impl Entrance {
             .places
             .connect(client, rules.connections_per_address)
         {
-            Ok(place) => Some(Admitted::Placed(place)),
+            Ok(_place) => Some(Admitted::Placed { _place }),
             Err(full) => {
                 let seat = self.reserve.enter(address, full)?;
                 Some(Admitted::Reserved(Arc::new(seat)))
@@ -169,17 +175,14 @@ fn tune(socket: &TcpStream) -> io::Result<()> {
 async fn connection(
     socket: TcpStream,
     peer: Peer,
-    admitted: Admitted,
+    connected: Connected,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    match admitted {
-        Admitted::Placed(place) => {
-            exchange(socket, peer, None, router, shutdown).await;
-            drop(place);
-        }
-        Admitted::Reserved(seat) => {
-            let exchange = exchange(socket, peer, Some(seat.clone()), router, shutdown);
+    let exchange = exchange(socket, peer, connected.clone(), router, shutdown);
+    match connected.seat() {
+        None => exchange.await,
+        Some(seat) => {
             tokio::select! {
                 // First, so that a request that has come is answered.
                 biased;
@@ -194,16 +197,18 @@ async fn connection(
 async fn exchange(
     socket: TcpStream,
     peer: Peer,
-    seat: Option<Arc<Seat>>,
+    connected: Connected,
     router: Router,
     shutdown: CancellationToken,
 ) {
     let ambiguous = Ambiguous::default();
     let wire = Wire::new(socket, ambiguous.clone());
+    let seat = connected.seat().cloned();
     let is_reserved = seat.is_some();
     let service = service_fn(move |mut request: Request<Incoming>| {
         let extensions = request.extensions_mut();
         extensions.insert(peer);
+        extensions.insert(connected.clone());
         // Not in the router, which begins later: hyper may have read the next head by then.
         extensions.insert(Framing {
             is_ambiguous: ambiguous.is_so(),
@@ -220,7 +225,8 @@ async fn exchange(
         // The smallest there is: a slow viewer's next frame is taken when this one is gone, and is then
         // the newest.
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(wire), service);
+        .serve_connection(TokioIo::new(wire), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -1,0 +1,265 @@
+//! The streams of a connection, each with its credit.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::super::App;
+use super::super::api::unknown_stream;
+use super::MOST_STREAMS;
+use super::message::Message;
+use crate::stream::Viewer;
+
+/// The most frames of a stream that are under way to a client.
+const CREDIT: u64 = 2;
+/// With so many bytes under way to a client, nothing more is sent until it has received some: behind a proxy that takes
+/// whatever it is given, they would grow old there.
+const BYTES_UNDER_WAY: usize = 1 << 20;
+/// A client that gives a stream no credit for so long does not watch it.
+const LAPSE: Duration = Duration::from_secs(10);
+
+/// The streams that a client has given credit for.
+pub struct Channels {
+    app: App,
+    is_admin: bool,
+    by_name: BTreeMap<Arc<str>, Channel>,
+    /// One for each stream that has credit and no new frame.
+    arrivals: FuturesUnordered<BoxFuture<'static, Turn>>,
+    /// Streams that have credit and a new frame, in the order of its coming: none has to wait for another twice.
+    ready: VecDeque<Turn>,
+    bytes: usize,
+    views: u64,
+}
+
+/// A stream whose turn it is, in the view of this number.
+type Turn = (Arc<str>, u64);
+
+#[derive(Default)]
+struct Channel {
+    /// The number of the frame that was sent last.
+    sent: u64,
+    /// The number up to which frames may be sent.
+    until: u64,
+    /// Numbers and bytes of frames that the client has not received yet, as far as is known.
+    under_way: VecDeque<(u64, usize)>,
+    view: View,
+}
+
+#[derive(Default)]
+enum View {
+    /// Nobody watches.
+    #[default]
+    Closed,
+    /// The client wants to watch and can't, and why.
+    Refused(String),
+    Open(Open),
+}
+
+struct Open {
+    viewer: Viewer,
+    number: u64,
+    /// Whether it is among the arrivals or the ready.
+    is_waiting: bool,
+    /// When the credit was used up.
+    spent_at: Option<Instant>,
+    /// Ends what waits for it.
+    end: CancellationToken,
+    _guard: DropGuard,
+}
+
+impl Channels {
+    /// None yet.
+    pub fn new(app: App, is_admin: bool) -> Self {
+        Self {
+            app,
+            is_admin,
+            by_name: BTreeMap::new(),
+            arrivals: FuturesUnordered::new(),
+            ready: VecDeque::new(),
+            bytes: 0,
+            views: 0,
+        }
+    }
+
+    /// Streams that the client wants to watch and can't, and why.
+    pub fn refused(&self) -> BTreeMap<String, String> {
+        let refused = self.by_name.iter().filter_map(|(name, channel)| {
+            let View::Refused(why) = &channel.view else {
+                return None;
+            };
+            Some((name.to_string(), why.clone()))
+        });
+        refused.collect()
+    }
+
+    /// The client takes the frames of the stream `name` up to the number `until`; none if that is 0.
+    pub fn credit(&mut self, name: &str, until: u64) {
+        if until == 0 {
+            return self.close(name);
+        }
+        if !self.by_name.contains_key(name) && self.by_name.len() >= MOST_STREAMS {
+            // What is known of closed ones is of no use once they are too many.
+            self.by_name
+                .retain(|_, channel| !matches!(channel.view, View::Closed));
+        }
+        if self.by_name.len() >= MOST_STREAMS && !self.by_name.contains_key(name) {
+            return;
+        }
+        let channel = self.by_name.entry(name.into()).or_default();
+        self.bytes -= channel.acknowledge(until);
+        channel.until = until.min(channel.sent + CREDIT);
+        if matches!(channel.view, View::Closed) {
+            self.open(name);
+        }
+        self.wait_for(name);
+    }
+
+    fn close(&mut self, name: &str) {
+        if let Some(channel) = self.by_name.get_mut(name) {
+            self.bytes -= channel.acknowledge(u64::MAX);
+            channel.view = View::Closed;
+        }
+    }
+
+    /// Has the client watch the stream `name`, if it may.
+    fn open(&mut self, name: &str) {
+        self.views += 1;
+        let view = match self.app.find(name) {
+            None => View::Refused(unknown_stream(name)),
+            Some(stream) => match self.app.viewer_if(&stream, || self.is_admin) {
+                Ok(viewer) => View::Open(Open::new(viewer, self.views)),
+                Err(full) => View::Refused(full.to_string()),
+            },
+        };
+        if let Some(channel) = self.by_name.get_mut(name) {
+            channel.view = view;
+        }
+    }
+
+    /// Waits for a new frame of the stream `name`, if there is credit for it.
+    fn wait_for(&mut self, name: &str) {
+        let Some((name, channel)) = self.by_name.get_key_value(name) else {
+            return;
+        };
+        let has_credit = channel.sent < channel.until;
+        let name = name.clone();
+        let Some(Channel {
+            view: View::Open(open),
+            ..
+        }) = self.by_name.get_mut(&name)
+        else {
+            return;
+        };
+        open.spent_at = (!has_credit).then(|| self.app.clock.now());
+        if !has_credit || open.is_waiting {
+            return;
+        }
+        open.is_waiting = true;
+        let (arrival, end, number) = (open.viewer.arrival(), open.end.clone(), open.number);
+        self.arrivals.push(Box::pin(async move {
+            end.run_until_cancelled(arrival).await;
+            (name, number)
+        }));
+    }
+
+    /// The next frame that may be sent. A call that is dropped loses nothing.
+    pub async fn next(&mut self) -> Message {
+        loop {
+            while self.bytes < BYTES_UNDER_WAY
+                && let Some(turn) = self.ready.pop_front()
+            {
+                if let Some(message) = self.take(&turn) {
+                    return message;
+                }
+            }
+            match self.arrivals.next().await {
+                Some(turn) => self.ready.push_back(turn),
+                None => pending().await,
+            }
+        }
+    }
+
+    /// The newest frame of the stream whose turn it is.
+    fn take(&mut self, (name, number): &Turn) -> Option<Message> {
+        let channel = self.by_name.get_mut(name)?;
+        let View::Open(open) = &mut channel.view else {
+            return None;
+        };
+        // What waited may belong to a view that was closed meanwhile.
+        if open.number != *number {
+            return None;
+        }
+        open.is_waiting = false;
+        let frame = open.viewer.take();
+        let is_over = open.viewer.is_over();
+        let message = frame.map(|frame| {
+            channel.sent += 1;
+            let bytes = frame.jpeg.len();
+            channel.under_way.push_back((channel.sent, bytes));
+            self.bytes += bytes;
+            Message::frame(name, channel.sent, &frame)
+        });
+        if is_over {
+            self.open(name);
+        }
+        self.wait_for(name);
+        message
+    }
+
+    /// Tries again to watch what could not be watched, and lets go of what the client gives no more credit for. To be called
+    /// each second.
+    pub fn look_after(&mut self) {
+        let now = self.app.clock.now();
+        let mut refused = Vec::new();
+        for (name, channel) in &mut self.by_name {
+            match &channel.view {
+                View::Refused(_) => refused.push(name.clone()),
+                View::Open(open) if open.is_spent_for(LAPSE, now) => {
+                    self.bytes -= channel.acknowledge(u64::MAX);
+                    channel.view = View::Closed;
+                }
+                View::Open(_) | View::Closed => {}
+            }
+        }
+        for name in refused {
+            self.open(&name);
+            self.wait_for(&name);
+        }
+    }
+}
+
+impl Channel {
+    /// Who takes frames up to the number `until` has received all but the last ones before it. Gives their bytes.
+    fn acknowledge(&mut self, until: u64) -> usize {
+        let received = until.saturating_sub(CREDIT);
+        let known = self
+            .under_way
+            .partition_point(|(number, _)| *number <= received);
+        self.under_way.drain(..known).map(|(_, bytes)| bytes).sum()
+    }
+}
+
+impl Open {
+    fn new(viewer: Viewer, number: u64) -> Self {
+        let end = CancellationToken::new();
+        Self {
+            viewer,
+            number,
+            is_waiting: false,
+            spent_at: None,
+            _guard: end.clone().drop_guard(),
+            end,
+        }
+    }
+
+    fn is_spent_for(&self, time: Duration, now: Instant) -> bool {
+        self.spent_at
+            .is_some_and(|at| now.saturating_duration_since(at) >= time)
+    }
+}
