@@ -24,10 +24,10 @@ export class Card {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.name = name;
     const link = this.#part("open");
-    link.textContent = name;
     link.href = `#${encodeURIComponent(name)}`;
     this.#part("snapshot").href = this.#address("jpg");
-    this.#part("snapshot").download = `${name}.jpg`;
+    // The server names the file, with the time.
+    this.#part("snapshot").download = "";
     this.#part("snapshot").setAttribute("aria-label", `Snapshot of ${name}`);
     this.#part("play").addEventListener("click", () => {
       this.isWanted = !this.isWanted;
@@ -97,6 +97,7 @@ export class Card {
   /** Shows what the API says of the stream. */
   show(report) {
     this.element.dataset.state = report.state;
+    this.#text("open", report.title);
     this.#text("state-text", STATES[report.state] ?? report.state);
     this.#text("error", report.error ?? "");
     this.#part("error").hidden = !report.error;

@@ -103,6 +103,13 @@ fn fields(keys: &[&str], describe: fn(&str) -> Value) -> Map<String, Value> {
 
 fn stream_key(key: &str) -> Value {
     match key {
+        "title" => json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
+            "description": "What people call the stream, where it is shown to them; its name if it has none.",
+            "examples": ["Einfahrt Süd"],
+        }),
         "source" => json!({
             "type": "object",
             "description": "The camera: `driver` and its settings, or `stream` with another stream's name.",

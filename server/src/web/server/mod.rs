@@ -2,36 +2,41 @@
 
 mod descriptors;
 mod hold;
+mod listener;
 mod places;
 mod reserve;
+mod stall;
+#[cfg(unix)]
+mod unix;
 mod wire;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::Request;
+use futures_util::future::join_all;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use super::App;
-use super::access::Peer;
+use super::access::{Peer, is_proxy};
+use super::address::without_double_slashes;
 use crate::log::recurring::Recurring;
 pub use descriptors::Room;
 pub use hold::hold;
+pub use listener::Listener;
+use listener::Socket;
 pub use places::{Full, Place, Places};
 pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
-use wire::{Ambiguous, Wire};
+use wire::Wire;
 
 /// The longest time that a client may take to send its request, and to send none on a connection that stays open.
 const HEADER_TIME: Duration = Duration::from_secs(10);
@@ -39,27 +44,21 @@ const HEADER_TIME: Duration = Duration::from_secs(10);
 const BUFFER_BYTES: usize = 8 << 10;
 /// A client that takes nothing for so long is gone, and must not keep a camera on.
 const STALL_TIME: Duration = Duration::from_secs(60);
-/// Bytes that may lie unsent in a socket: with more, a slow viewer would watch the past.
-#[cfg(target_os = "linux")]
-const UNSENT_BYTES: u32 = 128 << 10;
 /// The time that clients have to take what is left when the server stops.
 const FAREWELL: Duration = Duration::from_millis(1200);
 /// Out of file descriptors, most likely: some must be closed before the next is tried.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `app` until `shutdown`, then lets answers end and closes what doesn't.
-pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) {
+/// Serves `app` by all `listeners` until `shutdown`, then lets answers end and closes what doesn't.
+pub async fn serve(listeners: Vec<Listener>, app: App, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
-    let mut entrance = Entrance::new(app, shutdown.clone());
-    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
-        let Some(connection) = entrance.let_in(accepted).await else {
-            continue;
-        };
-        let abort = abort.clone();
-        connections.spawn(async move { abort.run_until_cancelled(connection).await });
-    }
-    drop(listener);
+    let entrance = Entrance::new(app, shutdown);
+    let accepting = listeners.into_iter().map(|listener| {
+        let entrance = entrance.clone();
+        accept(listener, entrance, connections.clone(), abort.clone())
+    });
+    join_all(accepting).await;
     connections.close();
     if tokio::time::timeout(FAREWELL, connections.wait())
         .await
@@ -74,6 +73,23 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
     }
 }
 
+/// Takes connections until the server shuts down.
+async fn accept(
+    listener: Listener,
+    mut entrance: Entrance,
+    connections: TaskTracker,
+    abort: CancellationToken,
+) {
+    let shutdown = entrance.shutdown.clone();
+    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+        let Some(connection) = entrance.let_in(accepted).await else {
+            continue;
+        };
+        let abort = abort.clone();
+        connections.spawn(async move { abort.run_until_cancelled(connection).await });
+    }
+}
+
 /// The way that a request's end is told.
 #[derive(Clone, Copy, Debug)]
 pub struct Framing {
@@ -81,7 +97,8 @@ pub struct Framing {
     pub is_ambiguous: bool,
 }
 
-/// Gives each connection a place, or a seat in the reserve.
+/// Gives each connection a place, or a seat in the reserve. Clones share both.
+#[derive(Clone)]
 struct Entrance {
     app: App,
     router: Router,
@@ -110,7 +127,7 @@ impl Entrance {
     /// The connection as a task; none if it can't be served. Never waits for a client.
     async fn let_in(
         &mut self,
-        accepted: io::Result<(TcpStream, SocketAddr)>,
+        accepted: io::Result<(Socket, Peer)>,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let Ok((socket, peer)) = accepted.map_err(|error| self.failed(&error)) else {
             tokio::time::sleep(PAUSE).await;
@@ -119,12 +136,10 @@ impl Entrance {
         if let Some(recovery) = self.failures.worked(Instant::now()) {
             tracing::info!("connections are accepted: {recovery}");
         }
-        if let Err(error) = tune(&socket) {
-            tracing::debug!("a socket keeps its defaults: {error}");
-        }
         let admitted = self.admit(peer)?;
         let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
-        Some(connection(socket, Peer(peer), admitted, router, shutdown))
+        let wire = Wire::new(socket, self.app.clock.clone());
+        Some(connection(wire, peer, admitted, router, shutdown))
     }
 
     fn failed(&mut self, error: &io::Error) {
@@ -134,11 +149,11 @@ impl Entrance {
         }
     }
 
-    fn admit(&self, peer: SocketAddr) -> Option<Admitted> {
+    fn admit(&self, peer: Peer) -> Option<Admitted> {
         let running = self.app.live.now();
         let rules = &running.pipeline.web;
-        let address = peer.ip().to_canonical();
-        let client = (!rules.trusts(address)).then_some(address);
+        let address = peer.address();
+        let client = (!is_proxy(peer, rules)).then_some(address);
         match self
             .app
             .places
@@ -153,21 +168,8 @@ impl Entrance {
     }
 }
 
-fn tune(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    let socket = SockRef::from(socket);
-    let keepalive = TcpKeepalive::new().with_time(STALL_TIME / 2);
-    socket.set_tcp_keepalive(&keepalive)?;
-    #[cfg(target_os = "linux")]
-    {
-        socket.set_tcp_user_timeout(Some(STALL_TIME))?;
-        socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
-    }
-    Ok(())
-}
-
 async fn connection(
-    socket: TcpStream,
+    wire: Wire,
     peer: Peer,
     admitted: Admitted,
     router: Router,
@@ -175,11 +177,11 @@ async fn connection(
 ) {
     match admitted {
         Admitted::Placed(place) => {
-            exchange(socket, peer, None, router, shutdown).await;
+            exchange(wire, peer, None, router, shutdown).await;
             drop(place);
         }
         Admitted::Reserved(seat) => {
-            let exchange = exchange(socket, peer, Some(seat.clone()), router, shutdown);
+            let exchange = exchange(wire, peer, Some(seat.clone()), router, shutdown);
             tokio::select! {
                 // First, so that a request that has come is answered.
                 biased;
@@ -192,16 +194,18 @@ async fn connection(
 
 /// Answers the requests of a connection; in the reserve it is one.
 async fn exchange(
-    socket: TcpStream,
+    wire: Wire,
     peer: Peer,
     seat: Option<Arc<Seat>>,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let ambiguous = Ambiguous::default();
-    let wire = Wire::new(socket, ambiguous.clone());
+    let ambiguous = wire.ambiguous();
     let is_reserved = seat.is_some();
     let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(uri) = without_double_slashes(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         let extensions = request.extensions_mut();
         extensions.insert(peer);
         // Not in the router, which begins later: hyper may have read the next head by then.
