@@ -3,10 +3,13 @@
 mod support;
 
 mod access;
+#[cfg(unix)]
+mod addresses;
 mod api;
 mod cli;
 #[cfg(unix)]
 mod commands;
+mod cors;
 mod embedding;
 #[cfg(unix)]
 mod files;

@@ -33,6 +33,7 @@ impl Content {
             _ if name.starts_with("api/") => Self::Api,
             _ if name.contains('/') => Self::Rest,
             _ if pictures_of_file(name).is_some() => Self::Pictures,
+            _ if name.contains('.') => Self::Rest,
             _ => Self::PicturePage,
         }
     }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
+    Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder, Server,
 };
 
 use super::super::problem::{PROBLEM, ProblemDetails};
@@ -41,12 +41,14 @@ fn document() -> OpenApi {
     license.identifier = Some("MIT OR Apache-2.0".to_owned());
     info.license = Some(license);
     document.info = info;
+    // The server's root, below whatever path a proxy puts it.
+    document.servers = Some(vec![Server::new("..")]);
     let components = document.components.get_or_insert_default();
     describe_files(components);
     describe_problems(components);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("What `admin-token` in the pipeline file names."))
+        .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well."))
         .build();
     components.add_security_scheme("admin", SecurityScheme::Http(token));
     refuse_everywhere(&mut document);
