@@ -25,10 +25,10 @@ export class Card {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.name = name;
     const link = this.#part("open");
-    link.textContent = name;
     link.href = `#${encodeURIComponent(name)}`;
     this.#part("snapshot").href = this.#address("jpg");
-    this.#part("snapshot").download = `${name}.jpg`;
+    // The server names the file, with the time.
+    this.#part("snapshot").download = "";
     this.#part("snapshot").setAttribute("aria-label", `Snapshot of ${name}`);
     this.#part("live").setAttribute("aria-label", `The live picture of ${name}`);
     this.#part("play").addEventListener("click", () => {
@@ -108,6 +108,7 @@ export class Card {
       this.#note(refused);
     }
     this.element.dataset.state = report.state;
+    this.#text("open", report.title);
     this.#text("state-text", STATES[report.state] ?? report.state);
     this.#text("error", report.error ?? "");
     this.#part("error").hidden = !report.error;

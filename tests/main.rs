@@ -3,10 +3,13 @@
 mod support;
 
 mod access;
+#[cfg(unix)]
+mod addresses;
 mod api;
 mod cli;
 #[cfg(unix)]
 mod commands;
+mod cors;
 mod embedding;
 #[cfg(unix)]
 mod files;
@@ -37,3 +40,4 @@ mod time_zones;
 mod uploads;
 mod viewers;
 mod wall;
+mod wall_page;

@@ -20,9 +20,9 @@ use crate::support::{Folder, repository};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Debian's chromium.
-struct Browser {
+pub struct Browser {
     driver: Child,
-    client: Client,
+    pub client: Client,
     /// The driver's address, and the session's there.
     session: (String, String),
 }
@@ -42,7 +42,7 @@ impl WebDriverCompatibleCommand for Console {
 }
 
 impl Browser {
-    async fn open(address: &str) -> Self {
+    pub async fn open(address: &str) -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -88,12 +88,12 @@ impl Browser {
     }
 
     /// What `script` returns.
-    async fn run(&self, script: &str) -> Value {
+    pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
     /// Waits until the expression is true.
-    async fn until(&self, expression: &str) {
+    pub async fn until(&self, expression: &str) {
         let deadline = Instant::now() + PATIENCE;
         while self.run(&format!("return !!({expression})")).await != true {
             assert!(Instant::now() < deadline, "never: {expression}");
@@ -145,8 +145,8 @@ impl Browser {
     async fn until_corner(&self, condition: &str) {
         self.until(&format!(
             "(() => {{
-                const image = document.querySelector('.picture img');
-                if (!image?.naturalWidth) return false;
+                const image = document.querySelector('.picture canvas:not([hidden])');
+                if (!image) return false;
                 const canvas = document.createElement('canvas');
                 canvas.width = canvas.height = 32;
                 const context = canvas.getContext('2d');
@@ -159,7 +159,7 @@ impl Browser {
     }
 
     /// What the console complains of.
-    async fn complaints(&self) -> Vec<String> {
+    pub async fn complaints(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await.unwrap();
         let entries = entries.as_array().unwrap().iter();
         entries
@@ -225,7 +225,7 @@ async fn somebody_watches_and_changes_the_chain() {
     let browser = Browser::open(&address).await;
     // Two streams on the wall, of which one is made large. A module that is dropped there has no chain to go to.
     browser
-        .until("[...document.querySelectorAll('.picture img')].filter((image) => image.naturalWidth > 0).length === 2")
+        .until("document.querySelectorAll('.picture canvas:not([hidden])').length === 2")
         .await;
     browser.drop_module().await;
     browser
@@ -372,7 +372,7 @@ async fn it_moves_and_fits_every_window() {
     let server = server();
     let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
     browser
-        .until("document.querySelector('.picture img')?.naturalWidth === 1280")
+        .until("document.querySelector('.picture canvas')?.width === 1280")
         .await;
     // What is seen now is another picture a moment later.
     browser
@@ -381,7 +381,7 @@ async fn it_moves_and_fits_every_window() {
                 const canvas = document.createElement('canvas');
                 canvas.width = 320;
                 canvas.height = 180;
-                canvas.getContext('2d').drawImage(document.querySelector('.picture img'), 0, 0, 320, 180);
+                canvas.getContext('2d').drawImage(document.querySelector('.picture canvas'), 0, 0, 320, 180);
                 return canvas.toDataURL();
             };
             window.first = window.look();",

@@ -102,6 +102,7 @@ impl Stream {
         let stream = Arc::new(Self {
             name: name.clone(),
             makeup: RwLock::new(Makeup {
+                title: None,
                 driver: equipment.source.driver(),
                 steps: equipment.chain.status(),
             }),
@@ -237,6 +238,17 @@ impl Stream {
         makeup.driver = source.driver();
         drop(makeup);
         self.orders.replace_source(source);
+    }
+
+    /// What people call it: its title, else its name.
+    pub fn title(&self) -> String {
+        let makeup = self.makeup.read().ignore_poison();
+        makeup.title.clone().unwrap_or_else(|| self.name.clone())
+    }
+
+    /// People call it so; by its name if that is none.
+    pub fn set_title(&self, title: Option<String>) {
+        self.makeup.write().ignore_poison().title = title;
     }
 
     /// Runs it by other rules: the idle time-out at once, the others when the camera is opened next.

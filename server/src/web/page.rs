@@ -39,6 +39,8 @@ const FILES: &[File] = &[
     file!("graph.js", "text/javascript; charset=utf-8"),
     file!("step.js", "text/javascript; charset=utf-8"),
     file!("wall.js", "text/javascript; charset=utf-8"),
+    file!("picture.css", "text/css; charset=utf-8"),
+    file!("picture.js", "text/javascript; charset=utf-8"),
     file!("favicon.svg", "image/svg+xml"),
 ];
 

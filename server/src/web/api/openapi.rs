@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
+    Components, ContentBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder, Server,
 };
 use utoipa::{PartialSchema, ToSchema};
 
@@ -42,13 +42,15 @@ fn document() -> OpenApi {
     license.identifier = Some("MIT OR Apache-2.0".to_owned());
     info.license = Some(license);
     document.info = info;
+    // The server's root, below whatever path a proxy puts it.
+    document.servers = Some(vec![Server::new("..")]);
     let components = document.components.get_or_insert_default();
     describe_files(components);
     describe_problems(components);
     describe_wall(components);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("What `admin-token` in the pipeline file names."))
+        .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well."))
         .build();
     components.add_security_scheme("admin", SecurityScheme::Http(token));
     refuse_everywhere(&mut document);
@@ -105,6 +107,13 @@ fn fields(keys: &[&str], describe: fn(&str) -> Value) -> Map<String, Value> {
 
 fn stream_key(key: &str) -> Value {
     match key {
+        "title" => json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
+            "description": "What people call the stream, where it is shown to them; its name if it has none.",
+            "examples": ["Einfahrt Süd"],
+        }),
         "source" => json!({
             "type": "object",
             "description": "The camera: `driver` and its settings, or `stream` with another stream's name.",

@@ -133,9 +133,8 @@ impl Feed {
 
 fn reports(app: &App) -> Vec<Report> {
     let running = app.live.now();
-    running
-        .streams
-        .iter()
-        .map(|stream| stream.report())
+    let streams = running.streams.iter();
+    streams
+        .map(|stream| stream.report().seen_from("../"))
         .collect()
 }

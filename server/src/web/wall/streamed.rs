@@ -5,21 +5,19 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderName, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 
 use super::super::mjpeg::no_body;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::super::{App, NO_CACHE};
+use super::super::{App, NO_BUFFERING, NO_CACHE};
 use super::message::{ClientMessage, Message};
 use super::sessions::Session;
 use super::{End, Wall};
 
 const CONTENT_TYPE: &str = "application/octet-stream";
-/// nginx passes on at once what it gets, and keeps nothing back.
-const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Frames of many streams and the state of the server, as one answer without an end. The first message has the session's name, which
 /// requests for credit go to; it ends 60 s after the last of these.
@@ -36,7 +34,7 @@ pub async fn stream(State(app): State<App>, request: Request) -> Result<Response
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, NO_CACHE),
-        (X_ACCEL_BUFFERING, "no"),
+        NO_BUFFERING,
     ];
     if request.method() == Method::HEAD {
         return Ok((headers, no_body()).into_response());

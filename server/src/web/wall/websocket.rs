@@ -10,16 +10,14 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
+use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::server::Held;
-use super::super::{App, access};
 use super::message::{CLIENT_BYTES, ClientMessage};
 use super::{End, Wall};
 
 /// Messages of clients are short.
 const READ_BYTES: usize = 4 << 10;
-/// A client that takes nothing for so long is gone.
-const STALL_TIME: Duration = Duration::from_secs(60);
 /// The most bytes of a reason for closing (RFC 6455, section 5.5).
 const REASON_BYTES: usize = 123;
 /// The time in which a client may be told why the connection ends.
@@ -40,13 +38,12 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 pub async fn connect(State(app): State<App>, request: Request) -> Response {
     match upgrade(&app, request).await {
         Ok(response) => response,
-        Err(problem) => problem.into_response(),
+        Err(rejection) => refuse(&rejection),
     }
 }
 
-async fn upgrade(app: &App, request: Request) -> Result<Response, Refused> {
-    // Browsers let any page open a WebSocket to any server.
-    access::check_page(app, &request)?;
+/// Which pages may ask for one is checked before (`access`): browsers let all of them.
+async fn upgrade(app: &App, request: Request) -> Result<Response, WebSocketUpgradeRejection> {
     let held = Held::of(&request);
     let wall = Wall::open(app, &request);
     let (mut head, _) = request.into_parts();
@@ -62,40 +59,16 @@ async fn upgrade(app: &App, request: Request) -> Result<Response, Refused> {
     }))
 }
 
-/// The reason why there is no WebSocket.
-enum Refused {
-    Foreign(ProblemDetails),
-    NoUpgrade(WebSocketUpgradeRejection),
-}
-
-impl From<ProblemDetails> for Refused {
-    fn from(problem: ProblemDetails) -> Self {
-        Self::Foreign(problem)
-    }
-}
-
-impl From<WebSocketUpgradeRejection> for Refused {
-    fn from(rejection: WebSocketUpgradeRejection) -> Self {
-        Self::NoUpgrade(rejection)
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let rejection = match self {
-            Self::Foreign(problem) => return problem.into_response(),
-            Self::NoUpgrade(rejection) => rejection,
-        };
-        let why = format!(
-            "this is for a WebSocket: {rejection}; behind a proxy that passes none on, use `/api/wall/stream`"
-        );
-        let problem = ProblemDetails::new(StatusCode::UPGRADE_REQUIRED, why);
-        let mut response = problem.into_response();
-        // RFC 9110, 15.5.22.
-        let protocol = HeaderValue::from_static("websocket");
-        response.headers_mut().insert(header::UPGRADE, protocol);
-        response
-    }
+fn refuse(rejection: &WebSocketUpgradeRejection) -> Response {
+    let why = format!(
+        "this is for a WebSocket: {rejection}; behind a proxy that passes none on, use `/api/wall/stream`"
+    );
+    let problem = ProblemDetails::new(StatusCode::UPGRADE_REQUIRED, why);
+    let mut response = problem.into_response();
+    // RFC 9110, 15.5.22.
+    let protocol = HeaderValue::from_static("websocket");
+    response.headers_mut().insert(header::UPGRADE, protocol);
+    response
 }
 
 /// Sends and receives until one side ends it.
@@ -111,12 +84,10 @@ async fn exchange(mut socket: WebSocket, mut wall: Wall) {
                 Some(Err(_)) | None => return,
             },
             message = wall.next() => match message {
-                Ok(message) => {
-                    let sending = socket.send(Framed::Binary(message.whole()));
-                    if !matches!(timeout(STALL_TIME, sending).await, Ok(Ok(()))) {
-                        return;
-                    }
-                }
+                // Who takes nothing for long is cut by what is beneath.
+                Ok(message) => if socket.send(Framed::Binary(message.whole())).await.is_err() {
+                    return;
+                },
                 Err(End::Shutdown) => break (close_code::AWAY, "the server stops".to_owned()),
                 Err(End::Silence) => break (close_code::POLICY, "nothing was heard".to_owned()),
             },
