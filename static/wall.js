@@ -88,6 +88,8 @@ export class Wall {
         if (link.say) {
           this.#ways.sort((a, b) => (b === way) - (a === way));
           failures = 0;
+        }
+        if (link.say || signal.aborted) {
           break;
         }
       }

@@ -391,11 +391,17 @@ fn frames_go_on_when_a_stream_is_taken_out_and_put_back() {
 
 #[test]
 fn a_server_that_stops_says_so_and_waits_for_nobody() {
-    let server = small(&names(1), "");
+    let names = names(5);
+    let server = large(&names);
     let mut client = Socket::open(&server);
-    let _silent = [Socket::open(&server), Socket::open(&server)];
-    let mut streamed = Streamed::open(&server);
-    streamed.state(&|_| true);
+    // These take nothing.
+    let mut stuck = [Socket::open(&server), Socket::open(&server)];
+    let _streamed = Streamed::open(&server);
+    for stuck in &mut stuck {
+        for name in &names {
+            stuck.credit(name, 2);
+        }
+    }
     client.credit("s0", 2);
     client.frame();
     let start = Instant::now();

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
+use socket2::SockRef;
 use tungstenite::client::IntoClientRequest;
 use tungstenite::http::{HeaderName, HeaderValue};
 use tungstenite::protocol::CloseFrame;
@@ -101,6 +102,10 @@ impl Socket {
         headers: &[(&'static str, &str)],
     ) -> Result<Self, u16> {
         let socket = connect_from(from, server.address);
+        // Who doesn't read is noticed soon.
+        SockRef::from(&socket)
+            .set_recv_buffer_size(64 << 10)
+            .unwrap();
         let mut request = format!("ws://{}/api/wall", server.address)
             .into_client_request()
             .unwrap();

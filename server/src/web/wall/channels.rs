@@ -113,7 +113,8 @@ impl Channels {
         }
         let channel = self.by_name.entry(name.into()).or_default();
         self.bytes -= channel.acknowledge(until);
-        channel.until = until.min(channel.sent + CREDIT);
+        // What was given can't be taken back (RFC 9000, section 4.1); words may overtake one another.
+        channel.until = until.min(channel.sent + CREDIT).max(channel.until);
         if matches!(channel.view, View::Closed) {
             self.open(name);
         }
@@ -123,6 +124,7 @@ impl Channels {
     fn close(&mut self, name: &str) {
         if let Some(channel) = self.by_name.get_mut(name) {
             self.bytes -= channel.acknowledge(u64::MAX);
+            channel.until = 0;
             channel.view = View::Closed;
         }
     }

@@ -21,7 +21,7 @@ use crate::stream::Report;
 /// How often the state is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 /// The least time between two states, however much happens.
-const SPACING: Duration = Duration::from_millis(200);
+const SPACING: Duration = Duration::from_millis(500);
 /// A state that is the same is sent after so long: a client that hears nothing for longer has lost the connection.
 const SAME_AFTER: Duration = Duration::from_secs(5);
 

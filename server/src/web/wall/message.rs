@@ -92,8 +92,8 @@ impl Message {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientMessage {
-    /// The number up to which the client takes a stream's frames, by its name. It may be 2 more than that of the frame received last
-    /// (what is beyond counts as 2 more); 0 ends it.
+    /// The number up to which the client takes a stream's frames, by its name: at most 2 more than that of the frame it received last.
+    /// 0 ends it.
     #[serde(default)]
     pub credit: BTreeMap<String, u64>,
     /// Asks for the state now, which will have this number as its `refresh`.

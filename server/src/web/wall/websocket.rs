@@ -9,6 +9,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
@@ -53,10 +54,21 @@ async fn upgrade(app: &App, request: Request) -> Result<Response, WebSocketUpgra
         .write_buffer_size(0)
         .max_message_size(CLIENT_BYTES)
         .max_frame_size(CLIENT_BYTES);
+    let shutdown = app.shutdown.clone();
     Ok(upgrade.on_upgrade(move |socket| async move {
-        exchange(socket, wall).await;
+        tokio::select! {
+            () = exchange(socket, wall) => {}
+            // A client that takes nothing is not waited for.
+            () = farewell(shutdown) => {}
+        }
         drop(held);
     }))
+}
+
+/// Resolves some time after the server began to stop.
+async fn farewell(shutdown: CancellationToken) {
+    shutdown.cancelled().await;
+    tokio::time::sleep(CLOSE_TIME).await;
 }
 
 fn refuse(rejection: &WebSocketUpgradeRejection) -> Response {
