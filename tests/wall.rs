@@ -216,7 +216,13 @@ fn twenty_streams_move_in_two_windows_by_each_way() {
 #[test]
 fn a_connection_is_one_place() {
     let server = small(&names(5), "limits: { connections-per-address: 2 }\n");
-    let mut clients = [Socket::open(&server), Socket::open(&server)];
+    let is_answered = || json!(server.get("/api/access").status == 200);
+    // What asked whether the server is ready has gone.
+    until(is_answered, |is_answered| *is_answered == true);
+    let mut clients = [(); 2].map(|()| {
+        let open = || Socket::open_with(&server, LOCALHOST, &[]);
+        (0..1000).find_map(|_| open().ok()).unwrap()
+    });
     for client in &mut clients {
         for name in names(5) {
             client.credit(&name, 2);
@@ -226,10 +232,7 @@ fn a_connection_is_one_place() {
     assert_eq!(Socket::open_with(&server, LOCALHOST, &[]).err(), Some(503));
     assert_eq!(server.get("/api/access").status, 503);
     drop(clients);
-    until(
-        || json!(server.get("/api/access").status),
-        |status| *status == 200,
-    );
+    until(is_answered, |is_answered| *is_answered == true);
 }
 
 #[test]
@@ -366,6 +369,13 @@ fn a_wrong_message_ends_a_socket_and_says_why() {
         assert_eq!(u16::from(end.code), 1008);
         assert!(end.reason.contains(expected), "{}", end.reason);
     }
+    // Too many streams, whether at once or one after the other.
+    let mut client = Socket::open(&server);
+    for number in 0..257 {
+        client.credit(&number.to_string(), 1);
+    }
+    let end = client.end();
+    assert!(end.reason.contains("256 streams"), "{}", end.reason);
 }
 
 #[test]

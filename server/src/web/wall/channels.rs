@@ -28,7 +28,7 @@ const LAPSE: Duration = Duration::from_secs(10);
 pub struct Channels {
     app: App,
     is_admin: bool,
-    by_name: BTreeMap<Arc<str>, Channel>,
+    by_name: BTreeMap<String, Channel>,
     /// One for each stream that has credit and no new frame.
     arrivals: FuturesUnordered<BoxFuture<'static, Turn>>,
     /// Streams that have credit and a new frame, in the order of its coming: none has to wait for another twice.
@@ -36,6 +36,10 @@ pub struct Channels {
     bytes: usize,
     views: u64,
 }
+
+/// A connection has more streams than it may have.
+#[derive(Debug)]
+pub struct TooMany;
 
 /// A stream whose turn it is, in the view of this number.
 type Turn = (Arc<str>, u64);
@@ -62,6 +66,7 @@ enum View {
 }
 
 struct Open {
+    name: Arc<str>,
     viewer: Viewer,
     number: u64,
     /// Whether it is among the arrivals or the ready.
@@ -93,32 +98,46 @@ impl Channels {
             let View::Refused(why) = &channel.view else {
                 return None;
             };
-            Some((name.to_string(), why.clone()))
+            Some((name.clone(), why.clone()))
         });
         refused.collect()
     }
 
     /// The client takes the frames of the stream `name` up to the number `until`; none if that is 0.
-    pub fn credit(&mut self, name: &str, until: u64) {
+    ///
+    /// # Errors
+    /// It has too many streams.
+    pub fn credit(&mut self, name: &str, until: u64) -> Result<(), TooMany> {
         if until == 0 {
-            return self.close(name);
+            self.close(name);
+            return Ok(());
         }
-        if !self.by_name.contains_key(name) && self.by_name.len() >= MOST_STREAMS {
-            // What is known of closed ones is of no use once they are too many.
-            self.by_name
-                .retain(|_, channel| !matches!(channel.view, View::Closed));
-        }
-        if self.by_name.len() >= MOST_STREAMS && !self.by_name.contains_key(name) {
-            return;
-        }
-        let channel = self.by_name.entry(name.into()).or_default();
-        self.bytes -= channel.acknowledge(until);
+        let channel = self.channel(name)?;
+        let received = channel.acknowledge(until);
         // What was given can't be taken back (RFC 9000, section 4.1); words may overtake one another.
         channel.until = until.min(channel.sent + CREDIT).max(channel.until);
-        if matches!(channel.view, View::Closed) {
+        let is_closed = matches!(channel.view, View::Closed);
+        self.bytes -= received;
+        if is_closed {
             self.open(name);
         }
         self.wait_for(name);
+        Ok(())
+    }
+
+    /// What is known of the stream `name`.
+    fn channel(&mut self, name: &str) -> Result<&mut Channel, TooMany> {
+        if !self.by_name.contains_key(name) {
+            if self.by_name.len() >= MOST_STREAMS {
+                // What is known of closed ones is of no use once there are too many.
+                let is_open = |channel: &Channel| !matches!(channel.view, View::Closed);
+                self.by_name.retain(|_, channel| is_open(channel));
+            }
+            if self.by_name.len() >= MOST_STREAMS {
+                return Err(TooMany);
+            }
+        }
+        Ok(self.by_name.entry(name.to_owned()).or_default())
     }
 
     fn close(&mut self, name: &str) {
@@ -135,7 +154,7 @@ impl Channels {
         let view = match self.app.find(name) {
             None => View::Refused(unknown_stream(name)),
             Some(stream) => match self.app.viewer_if(&stream, || self.is_admin) {
-                Ok(viewer) => View::Open(Open::new(viewer, self.views)),
+                Ok(viewer) => View::Open(Open::new(name, viewer, self.views)),
                 Err(full) => View::Refused(full.to_string()),
             },
         };
@@ -146,28 +165,16 @@ impl Channels {
 
     /// Waits for a new frame of the stream `name`, if there is credit for it.
     fn wait_for(&mut self, name: &str) {
-        let Some((name, channel)) = self.by_name.get_key_value(name) else {
-            return;
-        };
-        let has_credit = channel.sent < channel.until;
-        let name = name.clone();
-        let Some(Channel {
-            view: View::Open(open),
-            ..
-        }) = self.by_name.get_mut(&name)
-        else {
-            return;
-        };
-        open.spent_at = (!has_credit).then(|| self.app.clock.now());
-        if !has_credit || open.is_waiting {
-            return;
+        let now = self.app.clock.now();
+        if let Some(channel) = self.by_name.get_mut(name)
+            && let View::Open(open) = &mut channel.view
+        {
+            let is_spent = channel.sent >= channel.until;
+            open.spent_at = is_spent.then_some(now);
+            if !is_spent && !open.is_waiting {
+                self.arrivals.push(open.arrival());
+            }
         }
-        open.is_waiting = true;
-        let (arrival, end, number) = (open.viewer.arrival(), open.end.clone(), open.number);
-        self.arrivals.push(Box::pin(async move {
-            end.run_until_cancelled(arrival).await;
-            (name, number)
-        }));
     }
 
     /// The next frame that may be sent. A call that is dropped loses nothing.
@@ -189,7 +196,7 @@ impl Channels {
 
     /// The newest frame of the stream whose turn it is.
     fn take(&mut self, (name, number): &Turn) -> Option<Message> {
-        let channel = self.by_name.get_mut(name)?;
+        let channel = self.by_name.get_mut(&**name)?;
         let View::Open(open) = &mut channel.view else {
             return None;
         };
@@ -248,9 +255,10 @@ impl Channel {
 }
 
 impl Open {
-    fn new(viewer: Viewer, number: u64) -> Self {
+    fn new(name: &str, viewer: Viewer, number: u64) -> Self {
         let end = CancellationToken::new();
         Self {
+            name: name.into(),
             viewer,
             number,
             is_waiting: false,
@@ -258,6 +266,17 @@ impl Open {
             _guard: end.clone().drop_guard(),
             end,
         }
+    }
+
+    /// Resolves once a new frame is there, or the view has been closed.
+    fn arrival(&mut self) -> BoxFuture<'static, Turn> {
+        self.is_waiting = true;
+        let (name, number) = (self.name.clone(), self.number);
+        let (arrival, end) = (self.viewer.arrival(), self.end.clone());
+        Box::pin(async move {
+            end.run_until_cancelled(arrival).await;
+            (name, number)
+        })
     }
 
     fn is_spent_for(&self, time: Duration, now: Instant) -> bool {

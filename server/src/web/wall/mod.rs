@@ -23,7 +23,7 @@ use std::time::Duration;
 use axum::extract::Request;
 
 use super::App;
-use channels::Channels;
+use channels::{Channels, TooMany};
 use feed::Feed;
 pub use feed::State;
 use inbox::Inbox;
@@ -47,12 +47,14 @@ struct Wall {
 }
 
 /// The reason why a connection ends from here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum End {
-    /// The server stops.
+    #[error("the server stops")]
     Shutdown,
-    /// Nothing was heard of the client.
+    #[error("nothing was heard of the client for {SILENCE:?}")]
     Silence,
+    #[error("a connection may have {MOST_STREAMS} streams")]
+    TooMany,
 }
 
 impl Wall {
@@ -73,7 +75,7 @@ impl Wall {
             tokio::select! {
                 biased;
                 () = self.app.shutdown.cancelled() => return Err(End::Shutdown),
-                said = self.inbox.take() => self.heed(said),
+                said = self.inbox.take() => self.heed(said)?,
                 () = self.feed.due() => {
                     if self.inbox.silence() >= SILENCE {
                         return Err(End::Silence);
@@ -88,12 +90,14 @@ impl Wall {
         }
     }
 
-    fn heed(&mut self, said: ClientMessage) {
+    fn heed(&mut self, said: ClientMessage) -> Result<(), End> {
         for (name, until) in said.credit {
-            self.channels.credit(&name, until);
+            let is_given = self.channels.credit(&name, until);
+            is_given.map_err(|TooMany| End::TooMany)?;
         }
         if let Some(number) = said.refresh {
             self.feed.refresh(number);
         }
+        Ok(())
     }
 }

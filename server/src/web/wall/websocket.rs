@@ -100,8 +100,8 @@ async fn exchange(mut socket: WebSocket, mut wall: Wall) {
                 Ok(message) => if socket.send(Framed::Binary(message.whole())).await.is_err() {
                     return;
                 },
-                Err(End::Shutdown) => break (close_code::AWAY, "the server stops".to_owned()),
-                Err(End::Silence) => break (close_code::POLICY, "nothing was heard".to_owned()),
+                Err(End::Shutdown) => break (close_code::AWAY, End::Shutdown.to_string()),
+                Err(end) => break (close_code::POLICY, end.to_string()),
             },
         }
     };
