@@ -20,7 +20,7 @@ use crate::support::{Folder, repository};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Debian's chromium.
-struct Browser {
+pub struct Browser {
     driver: Child,
     client: Client,
     /// The driver's address, and the session's there.
@@ -42,7 +42,7 @@ impl WebDriverCompatibleCommand for Console {
 }
 
 impl Browser {
-    async fn open(address: &str) -> Self {
+    pub async fn open(address: &str) -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -60,6 +60,9 @@ impl Browser {
             "--headless",
             "--window-size=1920,1080",
             "--no-sandbox",
+            // A name of the tests' proxies, and their own certificates.
+            "--host-resolver-rules=MAP cam.example.org 127.0.0.1",
+            "--ignore-certificate-errors",
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--disable-background-networking",
@@ -93,20 +96,20 @@ impl Browser {
     }
 
     /// Waits until the expression is true.
-    async fn until(&self, expression: &str) {
+    pub async fn until(&self, expression: &str) {
         let deadline = Instant::now() + PATIENCE;
         while self.run(&format!("return !!({expression})")).await != true {
             assert!(Instant::now() < deadline, "never: {expression}");
         }
     }
 
-    async fn click(&self, css: &str) {
+    pub async fn click(&self, css: &str) {
         let found = self.client.wait().for_element(Locator::Css(css)).await;
         found.unwrap().click().await.unwrap();
     }
 
     /// Answers the question for the admin token.
-    async fn give_token(&self, token: &str) {
+    pub async fn give_token(&self, token: &str) {
         self.until("document.getElementById('token').open").await;
         let input = self.client.find(Locator::Id("token-input")).await.unwrap();
         input.send_keys(token).await.unwrap();
@@ -159,7 +162,7 @@ impl Browser {
     }
 
     /// What the console complains of.
-    async fn complaints(&self) -> Vec<String> {
+    pub async fn complaints(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await.unwrap();
         let entries = entries.as_array().unwrap().iter();
         entries

@@ -6,6 +6,7 @@ pub mod hostile;
 pub mod http;
 pub mod load;
 pub mod picture;
+pub mod proxy;
 pub mod rtsp;
 pub mod server;
 
