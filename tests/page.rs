@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 use crate::support::hostile::{UNCHANGED, overlay};
-use crate::support::picture::png;
+use crate::support::picture::{jpeg, png};
 use crate::support::server::{Server, TOKEN};
 use crate::support::{Folder, repository};
 
@@ -436,4 +436,25 @@ async fn it_moves_and_fits_every_window() {
         }
     }
     assert!((1..100_000).contains(&assets), "{assets} bytes");
+}
+
+/// A screen on a wall shows it for months.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_page_with_nothing_but_the_picture_lives_through_a_restart() {
+    let serve = |source: &str, address: &str| {
+        let folder = Folder::with(&format!("streams: {{ front: {{ source: {source} }} }}\n"));
+        folder.write("f.jpg", jpeg("420.jpg"));
+        Server::start_with(folder, |command| {
+            command.args(["--listen", address]);
+        })
+    };
+    let server = serve("{ driver: files, path: f.jpg }", "127.0.0.1:0");
+    let address = server.address.to_string();
+    let browser = Browser::open(&format!("http://{address}/front")).await;
+    let width = |width| format!("document.querySelector('img')?.naturalWidth === {width}");
+    browser.until(&width(203)).await;
+    drop(server);
+    let _server = serve("{ driver: demo }", &address);
+    browser.until(&width(1280)).await;
 }

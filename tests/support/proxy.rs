@@ -45,10 +45,7 @@ const MODULES: [(&str, &str); 13] = [
 ];
 const CADDY: &str = "{
     admin off
-    persist_config off
     auto_https disable_redirects
-    http_port PORT
-    https_port PORT
 }
 ";
 
@@ -56,8 +53,8 @@ const CADDY: &str = "{
 pub struct Proxy {
     child: Child,
     pub address: SocketAddr,
-    /// What it reads lies there.
-    _folder: Folder,
+    /// What it reads and writes lies there.
+    folder: Folder,
 }
 
 /// The guide's block for `proxy` of this `kind`.
@@ -97,13 +94,14 @@ impl Proxy {
             .env("XDG_DATA_HOME", path)
             .env("XDG_CONFIG_HOME", path)
             .stdout(Stdio::null())
+            .stderr(std::fs::File::create(path.join("log")).unwrap())
             .spawn()
             .unwrap();
         let address = SocketAddr::from(([127, 0, 0, 1], port));
         let mut proxy = Self {
             child,
             address,
-            _folder: folder,
+            folder,
         };
         proxy.wait_until_it_listens();
         proxy
@@ -112,9 +110,9 @@ impl Proxy {
     fn wait_until_it_listens(&mut self) {
         let give_up = Instant::now() + SOON;
         while TcpStream::connect(self.address).is_err() {
-            let ended = self.child.try_wait().unwrap();
-            assert!(ended.is_none(), "the proxy ended: {ended:?}");
-            assert!(Instant::now() < give_up, "the proxy does not listen");
+            let is_well = self.child.try_wait().unwrap().is_none() && Instant::now() < give_up;
+            let log = || String::from_utf8(self.folder.read("log")).unwrap();
+            assert!(is_well, "the proxy does not listen: {}", log());
             std::thread::yield_now();
         }
     }
