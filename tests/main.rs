@@ -27,6 +27,7 @@ mod odd_cameras;
 mod page;
 mod pending_changes;
 mod pictures;
+mod proxies;
 mod recordings;
 mod reload;
 mod rtsp;

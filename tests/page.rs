@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 use crate::support::hostile::{UNCHANGED, overlay};
-use crate::support::picture::png;
+use crate::support::picture::{jpeg, png};
 use crate::support::server::{Server, TOKEN};
 use crate::support::{Folder, repository};
 
@@ -60,6 +60,9 @@ impl Browser {
             "--headless",
             "--window-size=1920,1080",
             "--no-sandbox",
+            // A name of the tests' proxies, and their own certificates.
+            "--host-resolver-rules=MAP cam.example.org 127.0.0.1",
+            "--ignore-certificate-errors",
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--disable-background-networking",
@@ -100,13 +103,13 @@ impl Browser {
         }
     }
 
-    async fn click(&self, css: &str) {
+    pub async fn click(&self, css: &str) {
         let found = self.client.wait().for_element(Locator::Css(css)).await;
         found.unwrap().click().await.unwrap();
     }
 
     /// Answers the question for the admin token.
-    async fn give_token(&self, token: &str) {
+    pub async fn give_token(&self, token: &str) {
         self.until("document.getElementById('token').open").await;
         let input = self.client.find(Locator::Id("token-input")).await.unwrap();
         input.send_keys(token).await.unwrap();
@@ -433,4 +436,25 @@ async fn it_moves_and_fits_every_window() {
         }
     }
     assert!((1..100_000).contains(&assets), "{assets} bytes");
+}
+
+/// A screen on a wall shows it for months.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_page_with_nothing_but_the_picture_lives_through_a_restart() {
+    let serve = |source: &str, address: &str| {
+        let folder = Folder::with(&format!("streams: {{ front: {{ source: {source} }} }}\n"));
+        folder.write("f.jpg", jpeg("420.jpg"));
+        Server::start_with(folder, |command| {
+            command.args(["--listen", address]);
+        })
+    };
+    let server = serve("{ driver: files, path: f.jpg }", "127.0.0.1:0");
+    let address = server.address.to_string();
+    let browser = Browser::open(&format!("http://{address}/front")).await;
+    let width = |width| format!("document.querySelector('img')?.naturalWidth === {width}");
+    browser.until(&width(203)).await;
+    drop(server);
+    let _server = serve("{ driver: demo }", &address);
+    browser.until(&width(1280)).await;
 }

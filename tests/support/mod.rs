@@ -7,6 +7,7 @@ pub mod http;
 pub mod load;
 pub mod picture;
 pub mod plain_proxy;
+pub mod proxy;
 pub mod rtsp;
 pub mod server;
 pub mod wall;

@@ -77,6 +77,9 @@ impl Listener {
             #[cfg(unix)]
             Self::Unix(listener) => {
                 let socket = listener.accept().await?;
+                if let Err(error) = SockRef::from(&socket).set_send_buffer_size(BUFFER_BYTES) {
+                    tracing::debug!("a socket keeps its defaults: {error}");
+                }
                 Ok((Socket::Right(socket), Peer::Unix))
             }
         }
@@ -116,7 +119,10 @@ fn bind_both(port: u16) -> io::Result<TcpListener> {
 
 /// Bytes that may lie unsent in a socket: with more, a slow viewer would watch the past.
 #[cfg(target_os = "linux")]
-const UNSENT_BYTES: u32 = 128 << 10;
+const UNSENT_BYTES: u32 = 32 << 10;
+/// The same for a Unix domain socket, which has no other buffer.
+#[cfg(unix)]
+const BUFFER_BYTES: usize = 64 << 10;
 
 fn tune(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
