@@ -5,6 +5,8 @@ const PATIENCE_MS = 10_000;
 const UPLOAD_PATIENCE_MS = 120_000;
 // The server's root: below a proxy's path it isn't the host's.
 const ROOT = new URL("../", import.meta.url);
+// A login in the page's address is for the proxy, which the browser tells it; no request may have it in its address.
+ROOT.username = ROOT.password = "";
 // Two servers below two paths of one proxy have tokens of their own.
 const TOKEN = ROOT.pathname === "/" ? "mattebox-admin-token" : `mattebox-admin-token ${ROOT.pathname}`;
 

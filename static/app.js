@@ -1,40 +1,39 @@
-// The page: asks the server what its streams are doing, and keeps a card for each.
+// The page: a card for each stream, with its picture and what the server tells of it.
 
-import { get, getAsAdmin, knownToken } from "./api.js";
+import { getAsAdmin, knownToken } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
 import { advise } from "./dom.js";
-
-const POLL_MS = 1000;
-// Browsers open six connections to a server at most; the page itself needs one or two of them.
-const LIVE_AT_MOST = 4;
+import { Wall } from "./wall.js";
 
 const streams = document.getElementById("streams");
 const summary = document.getElementById("summary");
 const trouble = document.getElementById("trouble");
 const cards = new Map();
-const panel = new ChainPanel(() => poll());
-let connected = true;
+const wall = new Wall({ state: take, frame: draw, lost });
+const panel = new ChainPanel(() => wall.refresh());
+let state = null;
 let reports = [];
-let pipeline = null;
-let access = null;
 
 const visible = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     const card = cards.get(entry.target.closest(".card").dataset.name);
-    card.isVisible = entry.isIntersecting;
+    // It may have been removed meanwhile.
+    if (card) {
+      card.isVisible = entry.isIntersecting;
+    }
   }
-  shareConnections();
+  watch();
 });
 
-/** Pictures run only where somebody can see them, and only as many as the browser has connections for. */
-function shareConnections() {
-  let free = document.hidden || !connected ? 0 : LIVE_AT_MOST;
-  for (const card of cards.values()) {
-    const runs = card.isVisible && card.isWanted && free > 0;
-    free -= runs ? 1 : 0;
-    card.run(runs, card.isVisible && card.isWanted && !runs && connected);
-  }
+/** Pictures run only where somebody can see them. */
+function watch() {
+  const running = [...cards.values()].filter((card) => card.runs);
+  wall.watch(running.map((card) => card.name));
+}
+
+async function draw(name, jpeg) {
+  await cards.get(name)?.draw(jpeg);
 }
 
 /** The stream that is large: the one that the address names, or the only one. */
@@ -46,29 +45,31 @@ function chosen() {
 function show() {
   for (const report of reports) {
     if (!cards.has(report.name)) {
-      const card = new Card(report.name, shareConnections);
+      const card = new Card(report.name, watch);
       cards.set(report.name, card);
       streams.append(card.element);
       visible.observe(card.picture);
     }
-    cards.get(report.name).show(report);
+    cards.get(report.name).show(report, state.refused[report.name]);
   }
   const names = new Set(reports.map((report) => report.name));
   for (const [name, card] of cards) {
     if (!names.has(name)) {
       visible.unobserve(card.picture);
-      card.remove();
+      card.element.remove();
       cards.delete(name);
     }
   }
+  watch();
   const large = chosen();
   document.getElementById("view").className = large ? "one" : "wall";
   document.getElementById("back").hidden = !large || reports.length === 1;
   for (const [name, card] of cards) {
     card.element.hidden = large !== undefined && name !== large.name;
   }
-  panel.show(large, pipeline, access);
-  showFile();
+  const pipeline = explained(state.pipeline);
+  panel.show(large, pipeline, state.access.changing);
+  showFile(pipeline);
   const viewers = reports.reduce((sum, report) => sum + report.viewers, 0);
   summary.textContent = `${count(reports.length, "stream")}, ${count(viewers, "viewer")}`;
 }
@@ -78,7 +79,7 @@ function count(number, word) {
 }
 
 /** What is wrong with the pipeline file, until it is right. */
-function showFile() {
+function showFile(pipeline) {
   const wrong = document.getElementById("wrong-file");
   wrong.hidden = !pipeline.error;
   wrong.querySelector("pre").textContent = pipeline.error?.message ?? "";
@@ -91,56 +92,56 @@ let explanation = { of: null, error: null };
 
 /** With what is wrong in the pipeline file, which is shown to the admin only. Asked for once for each error and token, so that
  * a token that is no longer right is not sent again and again. */
-async function explained(pipeline) {
+function explained(pipeline) {
   if (!pipeline.error || !knownToken()) {
     return pipeline;
   }
   const of = `${pipeline.failed_reloads} ${knownToken()}`;
   if (explanation.of !== of) {
     explanation = { of, error: null };
-    explanation.error = (await getAsAdmin("api/pipeline")).error;
+    explain(explanation);
   }
   return { ...pipeline, error: explanation.error ?? pipeline.error };
 }
 
-async function poll() {
+async function explain(explanation) {
   try {
-    const answers = await Promise.all([get("api/streams"), get("api/pipeline"), get("api/access")]);
-    reports = answers[0].streams;
-    pipeline = await explained(answers[1]);
-    access = answers[2].changing;
+    explanation.error = (await getAsAdmin("api/pipeline")).error;
     show();
-    setConnected(true);
-  } catch (error) {
-    trouble.textContent = `The connection to the server is lost (${error.message}). Trying again.`;
-    setConnected(false);
+  } catch {
+    // The next state asks again.
+    explanation.of = null;
   }
 }
 
-function setConnected(now) {
-  trouble.hidden = now;
-  if (now !== connected) {
-    // A picture whose connection broke doesn't start again by itself; this starts all of them anew.
-    connected = now;
-    shareConnections();
+/** Takes what the server tells. */
+function take(told) {
+  state = told;
+  reports = told.streams;
+  trouble.hidden = true;
+  show();
+}
+
+function lost(error) {
+  trouble.textContent = `The connection to the server is lost (${error.message}). Trying again.`;
+  trouble.hidden = false;
+}
+
+/** A page that nobody sees has no connection. */
+function showOrHide() {
+  if (document.hidden) {
+    wall.close();
+  } else {
+    wall.open();
   }
 }
 
-async function pollForever() {
-  for (;;) {
-    if (!document.hidden) {
-      await poll();
-    }
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-  }
-}
-
-document.addEventListener("visibilitychange", shareConnections);
+document.addEventListener("visibilitychange", showOrHide);
 window.addEventListener("hashchange", () => {
   advise("");
-  if (pipeline) {
+  if (state) {
     show();
   }
 });
 document.getElementById("not-started").remove();
-pollForever();
+showOrHide();

@@ -16,7 +16,8 @@ export class Card {
   /** What the user wants: a running picture, or a still one. */
   isWanted = true;
   isVisible = false;
-  #live = null;
+  #drawings = 0;
+  #drawn = 0;
 
   /** `changed` is called when the user starts or stops the picture. */
   constructor(name, changed) {
@@ -25,16 +26,19 @@ export class Card {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.name = name;
     const link = this.#part("open");
-    link.textContent = name;
     link.href = `#${encodeURIComponent(name)}`;
     this.#part("snapshot").href = this.#address("jpg");
-    this.#part("snapshot").download = `${name}.jpg`;
+    // The server names the file, with the time.
+    this.#part("snapshot").download = "";
     this.#part("snapshot").setAttribute("aria-label", `Snapshot of ${name}`);
+    this.#part("live").setAttribute("aria-label", `The live picture of ${name}`);
     this.#part("play").addEventListener("click", () => {
       this.isWanted = !this.isWanted;
+      this.#showWish();
       changed();
     });
     this.#part("full").addEventListener("click", (event) => enlarge(this.picture, event.target));
+    this.#showWish();
   }
 
   #address(extension) {
@@ -50,54 +54,62 @@ export class Card {
     return this.#part("picture");
   }
 
-  /** Runs the picture or holds it; `isCrowded` if others have all the connections. */
-  run(runs, isCrowded) {
-    if (runs && !this.#live) {
-      this.#start();
-    } else if (!runs && this.#live) {
-      this.#hold();
-    }
-    const notice = this.#part("notice");
-    notice.hidden = !isCrowded;
-    notice.textContent = isCrowded ? "Browsers show four streams at once: pause another one." : "";
+  /** Whether the picture is to run. */
+  get runs() {
+    return this.isVisible && this.isWanted;
+  }
+
+  #showWish() {
     const play = this.#part("play");
     play.textContent = this.isWanted ? "Pause" : "Play";
     play.setAttribute("aria-label", `${play.textContent} ${this.name}`);
   }
 
-  #start() {
-    const live = new Image();
-    live.alt = `The live picture of ${this.name}`;
-    live.src = this.#address("mjpeg");
-    this.#live = live;
-    this.#part("still").before(live);
-    // The old picture stays until the new one has come.
-    live.addEventListener("load", () => (this.#part("still").hidden = true), { once: true });
-  }
-
-  /** Ends the connection, so that the camera can rest, and keeps the last picture. */
-  #hold() {
-    const live = this.#live;
-    this.#live = null;
-    if (live.naturalWidth > 0) {
-      const still = this.#part("still");
-      still.width = live.naturalWidth;
-      still.height = live.naturalHeight;
-      still.getContext("2d").drawImage(live, 0, 0);
-      still.hidden = false;
+  /** Shows a picture, unless a later one is shown already; resolves once it is done. */
+  async draw(jpeg) {
+    this.#drawings += 1;
+    const drawing = this.#drawings;
+    let bitmap;
+    try {
+      bitmap = await createImageBitmap(jpeg);
+    } catch {
+      this.#note("This browser can't show the stream's pictures.");
+      return;
     }
-    live.removeAttribute("src");
-    live.remove();
+    if (drawing > this.#drawn) {
+      this.#drawn = drawing;
+      this.#put(bitmap);
+      this.#note("");
+    }
+    bitmap.close();
   }
 
-  remove() {
-    this.run(false, false);
-    this.element.remove();
+  #put(bitmap) {
+    const live = this.#part("live");
+    // Its shape goes by these, not by what it shows.
+    if (live.width !== bitmap.width || live.height !== bitmap.height) {
+      Object.assign(live, { width: bitmap.width, height: bitmap.height });
+    }
+    live.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
+    live.hidden = false;
   }
 
-  /** Shows what the API says of the stream. */
-  show(report) {
+  /** Says on the picture why there is none. */
+  #note(text) {
+    const notice = this.#part("notice");
+    if (notice.textContent !== text) {
+      notice.textContent = text;
+      notice.hidden = text === "";
+    }
+  }
+
+  /** Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`. */
+  show(report, refused) {
+    if (refused) {
+      this.#note(refused);
+    }
     this.element.dataset.state = report.state;
+    this.#text("open", report.title);
     this.#text("state-text", STATES[report.state] ?? report.state);
     this.#text("error", report.error ?? "");
     this.#part("error").hidden = !report.error;

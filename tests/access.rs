@@ -119,7 +119,8 @@ fn every_address_as_everybody() {
     // Nobody.
     client.reads(None);
     client.changes_nothing(401);
-    // Somebody who came by another name, or from another page, even with the token. Pictures other pages may show.
+    // Somebody who came by another name, or from another page, even with the token. What everybody may read, browsers keep from
+    // other pages: no answer allows it.
     for token in [None, Some(TOKEN)] {
         let elsewhere = Client {
             host: "evil.example".to_owned(),
@@ -136,9 +137,10 @@ fn every_address_as_everybody() {
                 ..client
             };
             for (method, target, usual) in READING {
-                let status = if is_picture(target) { usual } else { 403 };
                 let response = from_page.send(method, target);
-                assert_eq!(response.status, status, "{method} {target}");
+                assert_eq!(response.status, usual, "{method} {target}");
+                let allowed = response.header("access-control-allow-origin");
+                assert_eq!(allowed, None, "{method} {target}");
             }
             from_page.changes_nothing(403);
         }
@@ -201,9 +203,137 @@ fn every_address_as_everybody() {
     assert_eq!(wrong.send("GET", "/api/streams").status, 200);
 }
 
-fn is_picture(target: &str) -> bool {
-    let names = ["/stream", "/video_feed", "/snapshot"];
-    names.contains(&target) || target.ends_with(".jpg") || target.ends_with(".mjpeg")
+/// Restarts the stream with these headers beside `Host`.
+fn restart(server: &Server, headers: &[(&str, &str)]) -> u16 {
+    let host = server.address.to_string();
+    let mut all = vec![("Host", host.as_str())];
+    all.extend(headers);
+    send(server.address, "POST", "/api/streams/s/restart", &all, b"").status
+}
+
+#[test]
+fn the_token_has_a_header_of_its_own() {
+    let server = server("admin-token: { env: TEST_TOKEN }\n");
+    let right = ("X-Mattebox-Token", TOKEN);
+    let wrong = ("X-Mattebox-Token", "wrong");
+    let bearer = format!("Bearer {TOKEN}");
+    let bearer = ("Authorization", bearer.as_str());
+    // The login of a proxy in front: user `user`, password `password`.
+    let login = ("Authorization", "Basic dXNlcjpwYXNzd29yZA==");
+    for (headers, status) in [
+        (&[right] as &[_], 204),
+        (&[right, login], 204),
+        (&[right, ("Authorization", "Bearer wrong")], 204),
+        (&[bearer], 204),
+        (&[wrong], 401),
+        (&[wrong, bearer], 401),
+        (&[login], 401),
+    ] {
+        assert_eq!(restart(&server, headers), status, "{headers:?}");
+    }
+    // A login is no wrong token, however often it is sent: it says nothing, and shuts nobody out.
+    assert_eq!(restart(&server, &[right]), 204);
+    for _ in 0..20 {
+        assert_eq!(restart(&server, &[login]), 401);
+    }
+    let host = server.address.to_string();
+    let headers = [("Host", host.as_str()), login];
+    let access = send(server.address, "GET", "/api/access", &headers, b"");
+    assert_eq!(access.json(), json!({"changing": "token-needed"}));
+    let log = server.log();
+    assert_eq!(log.matches("wrong admin token").count(), 2, "{log}");
+}
+
+#[test]
+fn a_change_comes_through_proxies_that_change_the_name_and_from_no_other_page() {
+    let server = Server::start(Folder::with(
+        "admin-token: { env: TEST_TOKEN }\ntrusted-proxies: [127.0.0.1]\nstreams: { s: }\n",
+    ));
+    let own = ("X-Mattebox-Token", TOKEN);
+    let bearer = format!("Bearer {TOKEN}");
+    let bearer = ("Authorization", bearer.as_str());
+    let elsewhere = ("Origin", "http://nas.lan");
+    let told = |site| ("Sec-Fetch-Site", site);
+    for (headers, status) in [
+        // A plain proxy names the server by its address.
+        (&[elsewhere, own] as &[_], 204),
+        (&[elsewhere, bearer], 403),
+        // One that tells the name.
+        (&[elsewhere, bearer, ("X-Forwarded-Host", "nas.lan")], 204),
+        (&[elsewhere, bearer, ("X-Forwarded-Host", "other.lan")], 403),
+        (
+            &[elsewhere, bearer, ("Forwarded", "host=nas.lan;proto=http")],
+            204,
+        ),
+        (
+            &[elsewhere, bearer, ("Forwarded", "host=nas.lan;proto=https")],
+            403,
+        ),
+        // The browser's own word counts before all.
+        (&[elsewhere, own, told("same-origin")], 204),
+        (&[elsewhere, bearer, told("same-origin")], 204),
+        (&[elsewhere, own, told("cross-site")], 403),
+        (&[elsewhere, own, told("same-site")], 403),
+        (&[own, told("cross-site")], 403),
+    ] {
+        assert_eq!(restart(&server, headers), status, "{headers:?}");
+    }
+    // Of one that isn't trusted nothing counts.
+    let untrusted = self::server("admin-token: { env: TEST_TOKEN }\n");
+    let forwarded = [elsewhere, bearer, ("X-Forwarded-Host", "nas.lan")];
+    assert_eq!(restart(&untrusted, &forwarded), 403);
+    // A socket that a page could open anywhere is for the own page alone.
+    for (origin, status) in [("http://nas.lan", 403), ("null", 403)] {
+        let host = untrusted.address.to_string();
+        let headers = [
+            ("Host", host.as_str()),
+            ("Origin", origin),
+            ("Upgrade", "websocket"),
+            ("Connection", "Upgrade"),
+        ];
+        let answer = send(untrusted.address, "GET", "/api/streams", &headers, b"");
+        assert_eq!(answer.status, status, "{origin}");
+    }
+}
+
+#[test]
+fn a_browser_that_is_refused_sees_the_line_to_add() {
+    let server = server("");
+    let ask = |accept: &str| {
+        let headers = [("Host", "cam.example.net:8080"), ("Accept", accept)];
+        send(server.address, "GET", "/", &headers, b"")
+    };
+    let page = ask("text/html,application/xhtml+xml,*/*;q=0.8");
+    assert_eq!(page.status, 421);
+    assert_eq!(
+        page.header("content-type"),
+        Some("text/html; charset=utf-8")
+    );
+    let policy = page.header("content-security-policy").unwrap();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let text = page.text();
+    assert!(
+        text.contains("<pre>allowed-hosts: [cam.example.net]</pre>"),
+        "{text}"
+    );
+    let problem = ask("*/*");
+    assert_eq!(problem.status, 421);
+    assert!(
+        problem.json()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("allowed-hosts")
+    );
+    // Names that only this network can give away.
+    for host in [
+        "nas.lan",
+        "cam.home:8080",
+        "pi.localdomain",
+        "cam.home.arpa",
+    ] {
+        let answer = send(server.address, "GET", "/healthz", &[("Host", host)], b"");
+        assert_eq!(answer.status, 200, "{host}");
+    }
 }
 
 #[test]

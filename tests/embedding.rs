@@ -29,7 +29,7 @@ const REST: [(&str, &str); 16] = [
     ("GET", "/api/variables"),
     ("GET", "/api/filters"),
     ("GET", "/api/nothing"),
-    ("GET", "/nothing"),
+    ("GET", "/nothing.txt"),
 ];
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
@@ -139,13 +139,14 @@ fn pictures_are_shown_as_the_file_says() {
 fn the_rest_is_never_for_other_sites() {
     let server = server("");
     for request in REST {
-        for headers in [CROSS_SITE, FRAME, LINK, ORIGIN, REFERER] {
+        for headers in [CROSS_SITE, FRAME, LINK] {
             let refused = ask(&server, request, headers);
             assert_eq!(refused.status, 403, "{request:?} {headers:?}");
         }
-        for headers in [OWN, TYPED, &[]] {
+        // Without word of the browser, a proxy may have changed the name: the browser keeps the answer from the page.
+        for headers in [OWN, TYPED, ORIGIN, REFERER, &[]] {
             let response = ask(&server, request, headers);
-            let expected = if request.1.ends_with("nothing") || request.1.ends_with("none") {
+            let expected = if request.1.contains("nothing") || request.1.ends_with("none") {
                 404
             } else {
                 200
@@ -153,6 +154,7 @@ fn the_rest_is_never_for_other_sites() {
             assert_eq!(response.status, expected, "{request:?} {headers:?}");
             let policy = response.header("cross-origin-resource-policy");
             assert_eq!(policy, Some("same-origin"), "{request:?}");
+            assert_eq!(response.header("access-control-allow-origin"), None);
         }
     }
 }
@@ -168,7 +170,7 @@ fn links_lead_to_the_page_and_frames_do_not() {
         (&[], 200),
         (FRAME, 403),
         (CROSS_SITE, 403),
-        (ORIGIN, 403),
+        (ORIGIN, 200),
     ] {
         let page = ask(&server, ("GET", "/"), headers);
         assert_eq!(page.status, status, "{headers:?}");

@@ -3,10 +3,13 @@
 mod support;
 
 mod access;
+#[cfg(unix)]
+mod addresses;
 mod api;
 mod cli;
 #[cfg(unix)]
 mod commands;
+mod cors;
 mod embedding;
 #[cfg(unix)]
 mod files;
@@ -24,6 +27,7 @@ mod odd_cameras;
 mod page;
 mod pending_changes;
 mod pictures;
+mod proxies;
 mod recordings;
 mod reload;
 mod rtsp;
@@ -37,3 +41,5 @@ mod time_zones;
 mod uploads;
 mod versions;
 mod viewers;
+mod wall;
+mod wall_page;

@@ -15,16 +15,16 @@ use serde_json::{Value, json};
 use url::{ParseError, Url};
 
 use crate::support::hostile::{UNCHANGED, overlay};
-use crate::support::picture::png;
+use crate::support::picture::{jpeg, png};
 use crate::support::server::{Server, TOKEN};
 use crate::support::{Folder, repository};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Debian's chromium.
-struct Browser {
+pub struct Browser {
     driver: Child,
-    client: Client,
+    pub client: Client,
     /// The driver's address, and the session's there.
     session: (String, String),
 }
@@ -44,7 +44,7 @@ impl WebDriverCompatibleCommand for Console {
 }
 
 impl Browser {
-    async fn open(address: &str) -> Self {
+    pub async fn open(address: &str) -> Self {
         let mut driver = Command::new("chromedriver")
             .arg("--port=0")
             .stdout(Stdio::piped())
@@ -62,6 +62,9 @@ impl Browser {
             "--headless",
             "--window-size=1920,1080",
             "--no-sandbox",
+            // A name of the tests' proxies, and their own certificates.
+            "--host-resolver-rules=MAP cam.example.org 127.0.0.1",
+            "--ignore-certificate-errors",
             "--disable-gpu",
             "--disable-dev-shm-usage",
             "--disable-background-networking",
@@ -90,25 +93,25 @@ impl Browser {
     }
 
     /// What `script` returns.
-    async fn run(&self, script: &str) -> Value {
+    pub async fn run(&self, script: &str) -> Value {
         self.client.execute(script, Vec::new()).await.unwrap()
     }
 
     /// Waits until the expression is true.
-    async fn until(&self, expression: &str) {
+    pub async fn until(&self, expression: &str) {
         let deadline = Instant::now() + PATIENCE;
         while self.run(&format!("return !!({expression})")).await != true {
             assert!(Instant::now() < deadline, "never: {expression}");
         }
     }
 
-    async fn click(&self, css: &str) {
+    pub async fn click(&self, css: &str) {
         let found = self.client.wait().for_element(Locator::Css(css)).await;
         found.unwrap().click().await.unwrap();
     }
 
     /// Answers the question for the admin token.
-    async fn give_token(&self, token: &str) {
+    pub async fn give_token(&self, token: &str) {
         self.until("document.getElementById('token').open").await;
         let input = self.client.find(Locator::Id("token-input")).await.unwrap();
         input.send_keys(token).await.unwrap();
@@ -147,8 +150,8 @@ impl Browser {
     async fn until_corner(&self, condition: &str) {
         self.until(&format!(
             "(() => {{
-                const image = document.querySelector('.picture img');
-                if (!image?.naturalWidth) return false;
+                const image = document.querySelector('.picture canvas:not([hidden])');
+                if (!image) return false;
                 const canvas = document.createElement('canvas');
                 canvas.width = canvas.height = 32;
                 const context = canvas.getContext('2d');
@@ -161,7 +164,7 @@ impl Browser {
     }
 
     /// What the console complains of.
-    async fn complaints(&self) -> Vec<String> {
+    pub async fn complaints(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await.unwrap();
         let entries = entries.as_array().unwrap().iter();
         entries
@@ -227,7 +230,7 @@ async fn somebody_watches_and_changes_the_chain() {
     let browser = Browser::open(&address).await;
     // Two streams on the wall, of which one is made large. A module that is dropped there has no chain to go to.
     browser
-        .until("[...document.querySelectorAll('.picture img')].filter((image) => image.naturalWidth > 0).length === 2")
+        .until("document.querySelectorAll('.picture canvas:not([hidden])').length === 2")
         .await;
     browser.drop_module().await;
     browser
@@ -374,7 +377,7 @@ async fn it_moves_and_fits_every_window() {
     let server = server();
     let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
     browser
-        .until("document.querySelector('.picture img')?.naturalWidth === 1280")
+        .until("document.querySelector('.picture canvas')?.width === 1280")
         .await;
     // What is seen now is another picture a moment later.
     browser
@@ -383,7 +386,7 @@ async fn it_moves_and_fits_every_window() {
                 const canvas = document.createElement('canvas');
                 canvas.width = 320;
                 canvas.height = 180;
-                canvas.getContext('2d').drawImage(document.querySelector('.picture img'), 0, 0, 320, 180);
+                canvas.getContext('2d').drawImage(document.querySelector('.picture canvas'), 0, 0, 320, 180);
                 return canvas.toDataURL();
             };
             window.first = window.look();",
@@ -435,4 +438,25 @@ async fn it_moves_and_fits_every_window() {
         }
     }
     assert!((1..100_000).contains(&assets), "{assets} bytes");
+}
+
+/// A screen on a wall shows it for months.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_page_with_nothing_but_the_picture_lives_through_a_restart() {
+    let serve = |source: &str, address: &str| {
+        let folder = Folder::with(&format!("streams: {{ front: {{ source: {source} }} }}\n"));
+        folder.write("f.jpg", jpeg("420.jpg"));
+        Server::start_with(folder, |command| {
+            command.args(["--listen", address]);
+        })
+    };
+    let server = serve("{ driver: files, path: f.jpg }", "127.0.0.1:0");
+    let address = server.address.to_string();
+    let browser = Browser::open(&format!("http://{address}/front")).await;
+    let width = |width| format!("document.querySelector('img')?.naturalWidth === {width}");
+    browser.until(&width(203)).await;
+    drop(server);
+    let _server = serve("{ driver: demo }", &address);
+    browser.until(&width(1280)).await;
 }

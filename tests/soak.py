@@ -30,6 +30,7 @@ import selectors
 import signal
 import socket
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -545,6 +546,39 @@ def run_pages(server, stop):
             return
 
 
+def watch_walls(server, stop):
+    """All streams by one connection, again and again; each time some frames go unread at its end."""
+    while not stop.is_set():
+        try:
+            with socket.create_connection(server.address, 5) as connection:
+                connection.sendall(f"GET /api/wall/stream HTTP/1.0\r\nHost: {server.address[0]}:{server.address[1]}\r\n\r\n".encode())
+                connection.settimeout(10)
+                read_wall(server, connection.makefile("rb"), time.monotonic() + 20, stop)
+        except OSError:
+            pass
+        stop.wait(1)
+
+
+def read_wall(server, answer, until, stop):
+    while answer.readline().strip():
+        pass
+    session, numbers = "", {}
+    while time.monotonic() < until and not stop.is_set():
+        header = answer.read(22)
+        if len(header) < 22:
+            return
+        kind, name_length, number, _, length = struct.unpack("!BBQQI", header)
+        name, body = answer.read(name_length).decode(), answer.read(length)
+        if kind == 0:
+            session = body.decode()
+        elif kind == 1:
+            credit = {stream["name"]: numbers.get(stream["name"], 0) + 2 for stream in json.loads(body)["streams"]}
+            said = urllib.parse.quote(json.dumps({"credit": credit}))
+            server.ask("GET", f"/api/wall/stream/{session}?message={said}")
+        else:
+            numbers[name] = number
+
+
 def listen_to_events(server, stop):
     while not stop.is_set():
         try:
@@ -591,6 +625,7 @@ def run(arguments, server, folder):
         threads.append(threading.Thread(target=changes.run, args=(stop,)))
     if "pages" not in arguments.without:
         threads.append(threading.Thread(target=run_pages, args=(server, stop)))
+        threads.append(threading.Thread(target=watch_walls, args=(server, stop)))
         threads += [threading.Thread(target=listen_to_events, args=(server, stop)) for _ in range(3)]
     for thread in threads:
         thread.start()

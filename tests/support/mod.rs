@@ -6,8 +6,11 @@ pub mod hostile;
 pub mod http;
 pub mod load;
 pub mod picture;
+pub mod plain_proxy;
+pub mod proxy;
 pub mod rtsp;
 pub mod server;
+pub mod wall;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

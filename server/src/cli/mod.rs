@@ -10,7 +10,6 @@ mod versions;
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -21,8 +20,8 @@ use tracing_subscriber::EnvFilter;
 use crate::chain::{Chain, Loader, build};
 use crate::clock::SystemClock;
 use crate::config::{
-    ConfigError, Diagnostic, DriverConfig, Pipeline, SourceConfig, StreamConfig, parse_listen,
-    parse_spec,
+    ConfigError, Diagnostic, DriverConfig, ListenAddress, Pipeline, SourceConfig, StreamConfig,
+    parse_listen, parse_spec,
 };
 use crate::events::Events;
 use crate::filter::compile::worker;
@@ -163,9 +162,10 @@ struct ServeArgs {
     /// The pipeline file [default: pipeline.yaml, or the demo camera if there is none]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The address to serve on, instead of the file's; port 0 takes a free one
+    /// The address to serve on, instead of the file's: 127.0.0.1:8080, :8080, unix:PATH; port 0 takes a free one; may be
+    /// repeated
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
-    listen: Option<SocketAddr>,
+    listen: Vec<ListenAddress>,
     /// The first stream's source instead of the file's: demo, camera:0, http://…, rtsp://…, files:PATH, pi-camera
     #[arg(long, value_name = "SPEC", env = "MATTEBOX_SOURCE", value_parser = parse_source, hide_env_values = true)]
     source: Option<SourceConfig>,

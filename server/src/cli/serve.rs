@@ -1,12 +1,10 @@
 //! `mattebox serve`: the server.
 
 use std::io::Write;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -14,13 +12,13 @@ use tokio_util::task::TaskTracker;
 
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Diagnostic, Pipeline};
+use crate::config::{Diagnostic, ListenAddress, Pipeline};
 use crate::gpio::{Gpio, PrivacyLamps};
 use crate::live::{self, Equip, Live, Versions, Workshop};
 use crate::local_time;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
-use crate::web::{self, App};
+use crate::web::{self, App, Listener};
 
 /// How long cameras have to close once everybody has been told to stop.
 const CLOSING: Duration = Duration::from_millis(1500);
@@ -33,7 +31,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         tracing::info!(stream = first.name, "takes the source of the command line");
     }
     let runtime = start_runtime()?;
-    let address = args.listen.unwrap_or(pipeline.listen);
+    let addresses = addresses(args, &pipeline);
     let workshop = Workshop::new(Equip {
         loader: start_loader(&runtime, &args.common)?,
         source: args.source.clone(),
@@ -42,10 +40,22 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         tasks: TaskTracker::new(),
     });
     let versions = Versions::open(&args.state.folder(), &file);
-    let result = runtime.block_on(serve(&pipeline, workshop, (file, versions), address));
+    let result = runtime.block_on(serve(&pipeline, workshop, (file, versions), &addresses));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
     result
+}
+
+/// The addresses to serve on: those of the command line, else those of the file, where paths start at its folder.
+fn addresses(args: &ServeArgs, pipeline: &Pipeline) -> Vec<ListenAddress> {
+    if !args.listen.is_empty() {
+        return args.listen.clone();
+    }
+    let addresses = pipeline.listen.iter().map(|address| match address {
+        ListenAddress::Unix(path) => ListenAddress::Unix(pipeline.folder.join(path)),
+        address => address.clone(),
+    });
+    addresses.collect()
 }
 
 /// The pipeline, and the file that it was read from, or will be once it is there.
@@ -64,18 +74,11 @@ async fn serve(
     pipeline: &Pipeline,
     mut workshop: Workshop,
     (file, versions): (PathBuf, Versions),
-    address: SocketAddr,
+    addresses: &[ListenAddress],
 ) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
     let mut signals = Signals::new().map_err(|error| Failure::Run(format!("signals: {error}")))?;
-    let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failure::Run(format!(
-            "can't listen on {address}: {error}; choose another address with --listen"
-        ))
-    })?;
-    let bound = listener
-        .local_addr()
-        .map_err(|error| Failure::Run(error.to_string()))?;
+    let listeners = listen(addresses).await?;
     let mut gpio = open_gpio(pipeline, workshop.variables())?;
     if let Some(gpio) = &mut gpio {
         workshop.set_lamps(gpio.privacy_lamps());
@@ -83,7 +86,7 @@ async fn serve(
     let (shutdown, tasks) = workshop.ends();
     let live = Live::start(workshop, pipeline.clone(), (file, versions))?;
     let lamps = gpio.map(|gpio| light_lamps(gpio, &live));
-    announce(bound, pipeline)?;
+    announce(&listeners, pipeline)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // Whoever watches the files reads them first, which readies the filters.
@@ -92,7 +95,7 @@ async fn serve(
     tasks.spawn_blocking(move || Handle::current().block_on(watching));
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
     let app = App::new(live.clone(), shutdown.clone());
-    let mut server = tokio::spawn(web::serve(listener, app, shutdown.clone()));
+    let mut server = tokio::spawn(web::serve(listeners, app, shutdown.clone()));
     let mut ended = None;
     while ended.is_none() {
         tokio::select! {
@@ -123,6 +126,19 @@ async fn serve(
         lamps.go_out().await;
     }
     serving
+}
+
+async fn listen(addresses: &[ListenAddress]) -> Result<Vec<Listener>, Failure> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = Listener::bind(address).await.map_err(|error| {
+            Failure::Run(format!(
+                "can't listen on {address}: {error}; choose another address with --listen"
+            ))
+        })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
 }
 
 impl From<JoinError> for Failure {
@@ -175,12 +191,16 @@ impl<I> Lit<I> {
     }
 }
 
-/// The one line on standard output: scripts read the address from it.
-fn announce(bound: SocketAddr, pipeline: &Pipeline) -> Result<(), Failure> {
+/// A line on standard output for each address: scripts read it from there.
+fn announce(listeners: &[Listener], pipeline: &Pipeline) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    let result = writeln!(out, "Mattebox listens on http://{bound}/").and_then(|()| out.flush());
-    for stream in &pipeline.streams {
-        tracing::info!("serving http://{bound}/{}.mjpeg", stream.name);
+    let mut lines = listeners.iter();
+    let result = lines.try_for_each(|it| writeln!(out, "Mattebox listens on {it}"));
+    let result = result.and_then(|()| out.flush());
+    if let Some(Listener::Tcp(_, bound)) = listeners.first() {
+        for stream in &pipeline.streams {
+            tracing::info!("serving http://{bound}/{}.mjpeg", stream.name);
+        }
     }
     // Nobody reading it is no reason not to serve.
     result.or_else(|error| match error.kind() {

@@ -14,6 +14,7 @@ mod gpio;
 mod help;
 mod hidden;
 mod lines;
+mod listen;
 mod load;
 mod model;
 mod parse;
@@ -38,10 +39,11 @@ pub use error::{ConfigError, Diagnostic, SourceFile, Span};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
+pub use listen::{ListenAddress, parse_listen};
 pub use model::{
     AdminToken, FILTERS_MEMORY, FilterRef, OnError, Pipeline, StepConfig, StreamConfig,
 };
-pub use read::{STEP_KEYS, STREAM_KEYS, parse_listen};
+pub use read::{STEP_KEYS, STREAM_KEYS};
 pub use settings::shown;
 pub use settings_schema::SettingsSchema;
 pub use source::{
@@ -50,4 +52,4 @@ pub use source::{
     WarmUp, parse_spec,
 };
 pub use suggest::{hint, list, suggest};
-pub use web::{Embedding, WebConfig};
+pub use web::{Cors, Embedding, WebConfig};

@@ -1,7 +1,6 @@
 //! What a pipeline file says, checked and with its defaults filled in.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,6 +8,7 @@ use serde_json::Value;
 
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::gpio::GpioConfig;
+use super::listen::ListenAddress;
 use super::settings::{Settings, shown};
 use super::source::{Secret, SourceConfig};
 use super::web::WebConfig;
@@ -19,8 +19,8 @@ pub const FILTERS_MEMORY: u64 = 2 << 30;
 /// A whole pipeline file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pipeline {
-    /// The address to serve on; port 0 takes a free one. Default 127.0.0.1:8080.
-    pub listen: SocketAddr,
+    /// The addresses to serve on, at least one. Default 127.0.0.1:8080.
+    pub listen: Vec<ListenAddress>,
     /// At least one, in the file's order.
     pub streams: Vec<StreamConfig>,
     /// Who may change the pipeline over the network. Default: nobody.
@@ -57,6 +57,8 @@ pub struct AdminToken {
 pub struct StreamConfig {
     /// 1 to 64 of `A-Z a-z 0-9 _ -`, a letter or digit first.
     pub name: String,
+    /// What people call it, where it is shown to them: 1 to 100 characters. Default: its name.
+    pub title: Option<String>,
     /// Where its frames come from. Default: the demo camera.
     pub source: SourceConfig,
     /// How long the camera stays on after the last viewer: 0 to 24 h. Default 10 s.

@@ -1,11 +1,11 @@
 //! From the tree to the model.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Component, Path};
 use std::time::Duration;
 
 use super::fields::{Errors, Fields};
 use super::gpio::{GpioConfig, read_gpio};
+use super::listen::{ListenAddress, read_listen};
 use super::model::{AdminToken, FILTERS_MEMORY, FilterRef, OnError, StepConfig, StreamConfig};
 use super::settings::Settings;
 use super::source::{DriverConfig, Secret, SourceConfig, read_secret, read_source};
@@ -17,11 +17,14 @@ use super::yaml::{Content, Node};
 pub const LEAST: &str = "`streams:` and, indented below it, a name such as `demo:`";
 /// The most characters of a stream's name.
 const NAME_CHARS: usize = 64;
+/// The most characters of a stream's title.
+const TITLE_CHARS: usize = 100;
 /// The most filters of a chain.
 const STEPS: usize = 64;
 
 /// The keys of a stream.
 pub const STREAM_KEYS: &[&str] = &[
+    "title",
     "source",
     "idle-timeout",
     "max-viewers",
@@ -41,7 +44,7 @@ pub const STEP_KEYS: &[&str] = &[
 
 /// What a pipeline file says, without the file.
 pub struct Contents {
-    pub listen: SocketAddr,
+    pub listen: Vec<ListenAddress>,
     pub streams: Vec<StreamConfig>,
     pub admin_token: Option<AdminToken>,
     pub allowed_hosts: Vec<String>,
@@ -64,6 +67,7 @@ pub fn read_pipeline(root: &Node, errors: &mut Errors) -> Option<Contents> {
         "limits",
         "trusted-proxies",
         "embedding",
+        "cors",
         "streams",
         "gpio",
     ];
@@ -155,35 +159,6 @@ fn leads_back(streams: &[StreamConfig], start: &StreamConfig) -> bool {
     false
 }
 
-fn read_listen(fields: &Fields<'_>, errors: &mut Errors) -> SocketAddr {
-    const DEFAULT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
-    let Some(text) = fields.text("listen", errors) else {
-        return DEFAULT;
-    };
-    parse_listen(text).unwrap_or_else(|why| {
-        let span = fields.get("listen").map_or(fields.span(), |node| node.span);
-        errors.add(span, format!("`listen`: {why}"));
-        DEFAULT
-    })
-}
-
-/// An address to listen on: an IP address or `localhost`, and a port.
-///
-/// # Errors
-/// A text that says what was expected.
-pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    let address = match text.strip_prefix("localhost:") {
-        Some(port) => format!("127.0.0.1:{port}"),
-        None => text.to_owned(),
-    };
-    address.parse().map_err(|_| {
-        format!(
-            "expected an IP address and a port, such as `127.0.0.1:8080` or `0.0.0.0:8080`, found {}",
-            quote(text)
-        )
-    })
-}
-
 fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamConfig> {
     let name = key.text().unwrap_or_default();
     if let Err(why) = check_name(name) {
@@ -191,6 +166,7 @@ fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamCon
     }
     let mut stream = StreamConfig {
         name: name.to_owned(),
+        title: None,
         source: SourceConfig::new(DriverConfig::Demo),
         idle_timeout: Duration::from_secs(10),
         max_viewers: None,
@@ -202,6 +178,7 @@ fn read_stream(key: &Node, node: &Node, errors: &mut Errors) -> Option<StreamCon
         return Some(stream);
     }
     let fields = Fields::new(node, "a stream", STREAM_KEYS, errors)?;
+    stream.title = fields.parsed("title", read_title, errors);
     if let Some(source) = fields.get("source") {
         // What can't be read is an error, so that the default serves nobody.
         if let Some(source) = read_source(source, errors) {
@@ -240,6 +217,19 @@ fn check_name(name: &str) -> Result<(), String> {
         ));
     }
     Ok(())
+}
+
+fn read_title(title: &str) -> Result<String, String> {
+    let chars = title.chars().count();
+    if chars > TITLE_CHARS {
+        return Err(format!(
+            "a title may have {TITLE_CHARS} characters, this one has {chars}"
+        ));
+    }
+    if title.contains(char::is_control) {
+        return Err("a title is one line of text".to_owned());
+    }
+    Ok(title.to_owned())
 }
 
 fn read_filters(node: &Node, errors: &mut Errors) -> Vec<StepConfig> {

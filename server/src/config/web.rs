@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use url::Url;
 
 use super::fields::{Errors, Fields};
 use super::read::read_list;
@@ -17,6 +18,29 @@ pub struct WebConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// The pages that may show pictures and streams. Default: any.
     pub embedding: Embedding,
+    /// The pages whose scripts may read pictures, streams and the API (CORS). Default: none.
+    pub cors: Cors,
+}
+
+/// Pages by their origins (RFC 6454).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cors {
+    /// Whether all pages are meant (`*`).
+    pub any: bool,
+    /// The others, serialized (RFC 6454, 6.2).
+    pub origins: Vec<String>,
+}
+
+impl Cors {
+    /// Whether pages of `origin`, serialized, are among them.
+    pub fn allows(&self, origin: &str) -> bool {
+        self.any || self.origins.iter().any(|allowed| allowed == origin)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        !self.any && self.origins.is_empty()
+    }
 }
 
 /// The pages that may show pictures and streams.
@@ -40,7 +64,7 @@ impl WebConfig {
     }
 }
 
-/// Reads `limits`, `trusted-proxies` and `embedding`.
+/// Reads `limits`, `trusted-proxies`, `embedding` and `cors`.
 pub fn read_web(fields: &Fields<'_>, errors: &mut Errors) -> WebConfig {
     let embedding = [
         ("any", Embedding::Any),
@@ -59,7 +83,39 @@ pub fn read_web(fields: &Fields<'_>, errors: &mut Errors) -> WebConfig {
         embedding: fields
             .choice("embedding", &embedding, errors)
             .unwrap_or_default(),
+        cors: read_cors(fields, errors),
     }
+}
+
+fn read_cors(fields: &Fields<'_>, errors: &mut Errors) -> Cors {
+    let example = "[https://ha.example.org]";
+    let origins = read_list(fields, "cors", example, read_origin, errors);
+    Cors {
+        any: origins.iter().any(|origin| origin == "*"),
+        origins: origins.into_iter().filter(|it| it != "*").collect(),
+    }
+}
+
+/// An origin, or `*`.
+fn read_origin(text: &str) -> Result<String, String> {
+    if text == "*" {
+        return Ok(text.to_owned());
+    }
+    let url = Url::parse(text).ok();
+    let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && is_bare(url));
+    let origin = url.map(|url| url.origin().ascii_serialization());
+    origin.ok_or_else(|| {
+        format!(
+            "expected a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages, found {}",
+            quote(text)
+        )
+    })
+}
+
+/// Whether `url` is an origin and nothing more.
+fn is_bare(url: &Url) -> bool {
+    let has_login = !url.username().is_empty() || url.password().is_some();
+    url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !has_login
 }
 
 fn read_limits(fields: &Fields<'_>, errors: &mut Errors) -> Option<usize> {

@@ -250,9 +250,13 @@ impl Workshop {
         if station.config.idle_timeout != config.idle_timeout {
             words.push("idle-timeout");
         }
+        if station.config.title != config.title {
+            words.push("title");
+        }
         if station.config.max_viewers != config.max_viewers {
             words.push("max-viewers");
         }
+        station.stream.set_title(config.title.clone());
         station.stream.set_rules(rules(config));
         if station.config.source != config.source
             && let Some(source) = source
@@ -343,6 +347,7 @@ impl Workshop {
             self.clock.clone(),
             self.equip.shutdown.child_token(),
         );
+        stream.set_title(config.title.clone());
         if !is_prepared {
             stream.prepare();
         }

@@ -102,6 +102,7 @@ impl Stream {
         let stream = Arc::new(Self {
             name: name.clone(),
             makeup: RwLock::new(Makeup {
+                title: None,
                 driver: equipment.source.driver(),
                 steps: equipment.chain.status(),
             }),
@@ -239,6 +240,17 @@ impl Stream {
         self.orders.replace_source(source);
     }
 
+    /// What people call it: its title, else its name.
+    pub fn title(&self) -> String {
+        let makeup = self.makeup.read().ignore_poison();
+        makeup.title.clone().unwrap_or_else(|| self.name.clone())
+    }
+
+    /// People call it so; by its name if that is none.
+    pub fn set_title(&self, title: Option<String>) {
+        self.makeup.write().ignore_poison().title = title;
+    }
+
     /// Runs it by other rules: the idle time-out at once, the others when the camera is opened next.
     pub fn set_rules(&self, rules: Rules) {
         self.orders.set_rules(rules);
@@ -278,6 +290,39 @@ impl Viewer {
         let frame = shutdown.run_until_cancelled(self.newer()).await.flatten()?;
         self.status.frame_sent(&frame.jpeg);
         Some(frame)
+    }
+
+    /// Resolves once [`Viewer::take`] gives a frame, or never will again. It holds no viewer: one who goes meanwhile is gone.
+    pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (mut newest, is_new) = (self.newest.clone(), self.is_new);
+        let shutdown = self.shutdown.clone();
+        async move {
+            if is_new {
+                newest.mark_changed();
+            }
+            let arrived = async {
+                // The stream keeps the sender for as long as it is not ended.
+                while newest.changed().await.is_ok() && newest.borrow_and_update().is_none() {}
+            };
+            shutdown.run_until_cancelled(arrived).await;
+        }
+    }
+
+    /// The newest frame, if this viewer has not had it yet. Doesn't wait.
+    pub fn take(&mut self) -> Option<Arc<ServedFrame>> {
+        let is_changed = self.newest.has_changed().unwrap_or(false);
+        if self.is_over() || !(self.is_new || is_changed) {
+            return None;
+        }
+        let frame = self.newest.borrow_and_update().clone()?;
+        self.is_new = false;
+        self.status.frame_sent(&frame.jpeg);
+        Some(frame)
+    }
+
+    /// Whether the stream has ended.
+    pub fn is_over(&self) -> bool {
+        self.shutdown.is_cancelled()
     }
 
     async fn newer(&mut self) -> Option<Arc<ServedFrame>> {

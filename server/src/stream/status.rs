@@ -69,6 +69,8 @@ pub struct Condition {
 pub struct Report {
     /// The stream's name.
     pub name: String,
+    /// What people call it: its title, else its name.
+    pub title: String,
     /// What it is doing.
     pub state: State,
     /// Why it fails, while it does.
@@ -111,10 +113,22 @@ pub struct Report {
     pub path_reason: Option<String>,
     /// The chain, in order.
     pub filters: Vec<StepReport>,
-    /// Where the stream is served.
+    /// Where the stream is served: a reference relative to the address of this answer (RFC 3986, 4.2), so that it holds behind
+    /// every proxy.
     pub stream_url: String,
-    /// Where single pictures are served.
+    /// Where single pictures are served, likewise.
     pub snapshot_url: String,
+}
+
+impl Report {
+    /// The same in an answer from which `root` leads to the server's root, such as `../`. As a report is made it is none.
+    pub fn seen_from(self, root: &str) -> Self {
+        Self {
+            stream_url: format!("{root}{}", self.stream_url),
+            snapshot_url: format!("{root}{}", self.snapshot_url),
+            ..self
+        }
+    }
 }
 
 /// Whether a stream has its filters.
@@ -162,6 +176,8 @@ struct Newest {
 
 /// What a stream is made up of, which changes with pipeline.yaml.
 pub struct Makeup {
+    /// What people call it, if not by its name.
+    pub title: Option<String>,
     /// Its camera's driver.
     pub driver: &'static str,
     /// Its steps.
@@ -369,6 +385,7 @@ impl Status {
         let size = newest.and_then(|newest| newest.size);
         Report {
             name: name.to_owned(),
+            title: makeup.title.as_deref().unwrap_or(name).to_owned(),
             state: condition.state,
             error: condition.error,
             last_error: counters.last_error.clone(),
@@ -390,8 +407,8 @@ impl Status {
             bytes_sent: counters.bytes_sent,
             paths: counters.paths.clone(),
             filters: makeup.steps.iter().map(StepStatus::report).collect(),
-            stream_url: format!("/{name}.mjpeg"),
-            snapshot_url: format!("/{name}.jpg"),
+            stream_url: format!("{name}.mjpeg"),
+            snapshot_url: format!("{name}.jpg"),
         }
     }
 }

@@ -11,7 +11,7 @@ use futures_util::stream;
 use tokio_util::sync::CancellationToken;
 
 use super::viewing::Visit;
-use super::{App, NO_CACHE, timestamp};
+use super::{App, NO_BUFFERING, NO_CACHE, timestamp};
 use crate::stream::{ServedFrame, Stream, Viewer};
 
 const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=mattebox-frame";
@@ -26,6 +26,7 @@ pub fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, NO_CACHE),
         (header::PRAGMA, "no-cache"),
+        NO_BUFFERING,
     ];
     let body = if visit.is_head() {
         no_body()

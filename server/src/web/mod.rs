@@ -1,40 +1,44 @@
 //! HTTP: Motion JPEG, snapshots, the API, and the page.
 
 mod access;
+mod address;
 mod api;
 mod body;
 mod health;
 mod metrics;
 mod mjpeg;
 mod page;
+mod picture_page;
 mod problem;
 mod server;
 mod snapshot;
 mod viewing;
+mod wall;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Query, Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-pub use server::serve;
+pub use server::{Listener, serve};
 
 use crate::clock::{Clock, SystemClock};
 use crate::live::Live;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use access::Access;
+use address::{Action, Pictures, pictures_of_file};
 use api::Uploads;
 use problem::ProblemDetails;
 use server::{Places, Room};
 use viewing::Visit;
+use wall::Sessions;
 
 /// What every handler knows.
 #[derive(Clone)]
@@ -44,6 +48,7 @@ pub struct App {
     places: Places,
     room: Room,
     uploads: Uploads,
+    sessions: Sessions,
     clock: Arc<dyn Clock>,
     /// Ends the never-ending answers.
     shutdown: CancellationToken,
@@ -60,6 +65,7 @@ impl App {
             places: Places::new(room.places),
             room,
             uploads: Uploads::default(),
+            sessions: Sessions::default(),
             clock,
             shutdown,
         }
@@ -110,17 +116,14 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-#[derive(Deserialize)]
-struct RootQuery {
-    action: Option<String>,
-}
-
-async fn root(State(app): State<App>, Query(query): Query<RootQuery>, visit: Visit) -> Response {
-    match query.action.as_deref() {
+async fn root(State(app): State<App>, RawQuery(query): RawQuery, visit: Visit) -> Response {
+    match Action::of(&query.unwrap_or_default()) {
         None => page::index(),
-        Some("stream") => first_stream(State(app), visit).await,
-        Some("snapshot") => first_snapshot(State(app), visit).await,
-        Some(action) => {
+        Some(Action::Pictures(pictures, number)) => {
+            let stream = app.live.now().streams.get(number).cloned();
+            show(app, stream, pictures, &visit).await
+        }
+        Some(Action::Unknown(action)) => {
             let message =
                 format!("no action is called `{action}`; there is `stream` and `snapshot`\n");
             (StatusCode::BAD_REQUEST, message).into_response()
@@ -129,28 +132,44 @@ async fn root(State(app): State<App>, Query(query): Query<RootQuery>, visit: Vis
 }
 
 async fn first_stream(State(app): State<App>, visit: Visit) -> Response {
-    match app.first() {
-        Some(stream) => mjpeg::answer(&app, &stream, &visit),
-        None => not_found(State(app)).await,
-    }
+    let first = app.first();
+    show(app, first, Pictures::Stream, &visit).await
 }
 
 async fn first_snapshot(State(app): State<App>, visit: Visit) -> Response {
-    match app.first() {
-        Some(stream) => snapshot::answer(&app, &stream, &visit).await,
+    let first = app.first();
+    show(app, first, Pictures::Snapshot, &visit).await
+}
+
+/// `/NAME.mjpeg`, `/NAME.jpg` and what else they are called, and `/NAME`.
+async fn by_name(
+    State(app): State<App>,
+    Path(file): Path<String>,
+    visit: Visit,
+    request: Request,
+) -> Response {
+    if let Some((name, pictures)) = pictures_of_file(&file) {
+        let stream = app.find(name);
+        return show(app, stream, pictures, &visit).await;
+    }
+    match app.find(&file) {
+        Some(stream) => picture_page::answer(&app, &stream, &request),
         None => not_found(State(app)).await,
     }
 }
 
-/// `/NAME.mjpeg` and `/NAME.jpg`.
-async fn by_name(State(app): State<App>, Path(file): Path<String>, visit: Visit) -> Response {
-    let stream = |extension| app.find(file.strip_suffix(extension)?);
-    if let Some(stream) = stream(".mjpeg") {
-        mjpeg::answer(&app, &stream, &visit)
-    } else if let Some(stream) = stream(".jpg") {
-        snapshot::answer(&app, &stream, &visit).await
-    } else {
-        not_found(State(app)).await
+async fn show(
+    app: App,
+    stream: Option<Arc<Stream>>,
+    pictures: Pictures,
+    visit: &Visit,
+) -> Response {
+    let Some(stream) = stream else {
+        return not_found(State(app)).await;
+    };
+    match pictures {
+        Pictures::Stream => mjpeg::answer(&app, &stream, visit),
+        Pictures::Snapshot => snapshot::answer(&app, &stream, visit).await,
     }
 }
 
@@ -170,5 +189,7 @@ fn timestamp(at: std::time::SystemTime) -> String {
     format!("{}.{:06}", since.as_secs(), since.subsec_micros())
 }
 
-/// Pictures of now must not come out of a cache.
-const NO_CACHE: &str = "no-store, no-cache, must-revalidate, max-age=0";
+/// Pictures of now must not come out of a cache, nor be waited for to be compressed (`no-transform`).
+const NO_CACHE: &str = "no-store, no-cache, must-revalidate, no-transform, max-age=0";
+/// What never ends must be passed on as it comes: nginx, and others that know this header of its, then keep nothing back.
+const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");

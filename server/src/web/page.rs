@@ -41,6 +41,9 @@ const FILES: &[File] = &[
     file!("step.js", "text/javascript; charset=utf-8"),
     file!("undo.js", "text/javascript; charset=utf-8"),
     file!("validity.js", "text/javascript; charset=utf-8"),
+    file!("wall.js", "text/javascript; charset=utf-8"),
+    file!("picture.css", "text/css; charset=utf-8"),
+    file!("picture.js", "text/javascript; charset=utf-8"),
     file!("favicon.svg", "image/svg+xml"),
 ];
 

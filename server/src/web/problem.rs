@@ -10,6 +10,10 @@ use crate::secret::mask;
 
 /// The media type of problem details.
 pub const PROBLEM: &str = "application/problem+json";
+const PAGE: &str = "text/html; charset=utf-8";
+/// A page of text alone.
+const POLICY: &str =
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// Why a request was not done.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
@@ -28,6 +32,9 @@ pub struct ProblemDetails {
     problems: Vec<Problem>,
     #[serde(skip)]
     retry_after: Option<u64>,
+    /// A line to add to the pipeline file.
+    #[serde(skip)]
+    line: Option<String>,
     /// Whether the connection ends with this answer.
     #[serde(skip)]
     is_last: bool,
@@ -43,6 +50,7 @@ impl ProblemDetails {
             detail: mask(&detail.into()),
             problems: Vec::new(),
             retry_after: None,
+            line: None,
             is_last: false,
         }
     }
@@ -65,6 +73,44 @@ impl ProblemDetails {
         }
     }
 
+    /// The same problem, which `line` in the pipeline file solves.
+    pub fn with_line(self, line: String) -> Self {
+        Self {
+            line: Some(line),
+            ..self
+        }
+    }
+
+    /// The problem as a page, for people.
+    pub fn into_page(self) -> Response {
+        let page = self.page();
+        let mut response = self.into_response();
+        *response.body_mut() = page.into();
+        let headers = response.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PAGE));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(POLICY),
+        );
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    }
+
+    fn page(&self) -> String {
+        let (status, title) = (self.status, self.title);
+        let detail = escape(&self.detail);
+        let line = self.line.as_deref().map_or_else(String::new, |line| {
+            let line = escape(line);
+            format!("<p>The line for the pipeline file; a name that is there already stays beside it:</p>\n<pre>{line}</pre>\n")
+        });
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n<title>Mattebox: {title}</title>\n\
+             <h1>{status} {title}</h1>\n<p>{detail}</p>\n{line}"
+        )
+    }
+
     /// The same problem, after which nothing more can be read from the connection.
     pub fn closing(self) -> Self {
         Self {
@@ -79,6 +125,12 @@ impl ProblemDetails {
             ..Self::new(status, error.to_string())
         }
     }
+}
+
+/// `text` as it stands in HTML.
+pub fn escape(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;");
+    text.replace('>', "&gt;").replace('"', "&quot;")
 }
 
 impl From<ChangeError> for ProblemDetails {

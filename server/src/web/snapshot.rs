@@ -6,50 +6,79 @@ use std::time::{Duration, SystemTime};
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::mjpeg::no_body;
 use super::viewing::Visit;
 use super::{App, NO_CACHE, timestamp};
+use crate::local_time;
 use crate::stream::{Fresh, ServedFrame, State, Stream, Viewer};
 
+const HEADERS: [(HeaderName, &str); 2] = [
+    (header::CONTENT_TYPE, "image/jpeg"),
+    (header::CACHE_CONTROL, NO_CACHE),
+];
+/// Why there is no picture.
+const ERROR: HeaderName = HeaderName::from_static("x-mattebox-error");
+/// The most characters of it.
+const ERROR_CHARS: usize = 500;
 /// How long a camera may take to start before the client is told that there is no picture, beside its warm-up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The newest frame, or the first one of a stream that rests; with `?fresh` one that was taken after the request. A `HEAD` request
 /// starts nothing.
 pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "image/jpeg"),
-        (header::CACHE_CONTROL, NO_CACHE),
-    ];
     if visit.is_head() {
-        return (headers, no_body()).into_response();
+        return (HEADERS, no_body()).into_response();
     }
     // Before the camera is started, whose first frame is as good.
     let fresh = visit.wants_fresh().then(|| stream.fresh());
     let patience = PATIENCE + stream.longest_wait(fresh.is_some());
-    let mut viewer = match app.viewer(stream, visit) {
+    let viewer = match app.viewer(stream, visit) {
         Ok(viewer) => viewer,
         Err(full) => return full.into_response(),
     };
-    let next = tokio::time::timeout(patience, picture(stream, &mut viewer, fresh));
-    match app.shutdown.run_until_cancelled(next).await {
-        Some(Ok(Some(frame))) if frame.is_picture => {
-            let taken = taken(frame.captured_at, app.clock.unix());
-            (headers, taken, frame.jpeg.clone()).into_response()
+    let mut look = Look {
+        viewer,
+        fresh,
+        notice: None,
+    };
+    let next = tokio::time::timeout(patience, look.picture(stream));
+    let why = match app.shutdown.run_until_cancelled(next).await {
+        Some(Ok(Some(frame))) => return shown(app, stream, &frame),
+        None => "the server is shutting down".to_owned(),
+        Some(Ok(None)) if app.find(stream.name()).is_none() => "the stream was removed".to_owned(),
+        Some(Ok(None) | Err(_)) => why_not(stream, patience),
+    };
+    unavailable(&why, look.notice.as_deref())
+}
+
+fn shown(app: &App, stream: &Stream, frame: &ServedFrame) -> Response {
+    let taken = taken(frame.captured_at, app.clock.unix());
+    let file = [(
+        header::CONTENT_DISPOSITION,
+        disposition(stream.name(), frame.captured_at, &local_time::zone()),
+    )];
+    (HEADERS, taken, file, frame.jpeg.clone()).into_response()
+}
+
+/// Why a stream has no picture.
+fn why_not(stream: &Stream, patience: Duration) -> String {
+    match (stream.state(), stream.error()) {
+        (State::Preparing, _) => "the stream's filters are being prepared; try again".to_owned(),
+        (State::Ended, _) => {
+            "the recording is over; there is no picture after this request".to_owned()
         }
-        Some(Err(_)) if stream.state() == State::Preparing => {
-            unavailable("the stream's filters are being prepared; try again")
-        }
-        Some(Err(_)) if stream.state() == State::Ended => {
-            unavailable("the recording is over; there is no picture after this request")
-        }
-        Some(Ok(Some(_)) | Err(_)) => unavailable(&stream.error().map_or_else(
-            || format!("the camera gave no picture within {patience:?}"),
-            |error| format!("there is no picture: {error}"),
-        )),
-        None | Some(Ok(None)) => unavailable("the server is shutting down"),
+        (_, Some(error)) => format!("there is no picture: {error}"),
+        (_, None) => format!("the camera gave no picture within {patience:?}"),
     }
+}
+
+/// The name under which a browser saves a picture that was taken `at`, by the clock on the wall (RFC 6266).
+fn disposition(stream: &str, at: SystemTime, zone: &TimeZone) -> String {
+    let at = Timestamp::try_from(at).unwrap_or_default();
+    let at = zone.to_datetime(at).strftime("%Y-%m-%d_%H-%M-%S");
+    format!("inline; filename=\"{stream}-{at}.jpg\"")
 }
 
 /// Headers that tell when a picture was taken (RFC 9110, 8.8.2; RFC 9111, 5.1). `Last-Modified` must not be later than now.
@@ -64,32 +93,58 @@ fn taken(at: SystemTime, now: SystemTime) -> [(HeaderName, String); 3] {
     ]
 }
 
-/// The next picture of the camera, a `fresh` one if that is wanted; of a camera that fails, what tells so.
-async fn picture(
-    stream: &Stream,
-    viewer: &mut Viewer,
-    mut fresh: Option<Fresh>,
-) -> Option<Arc<ServedFrame>> {
-    loop {
-        let frame = viewer.next().await?;
-        let is_wanted = match &mut fresh {
-            Some(fresh) => fresh.has_taken(&frame),
-            None => frame.is_picture,
-        };
-        let has_failed = !frame.is_picture && stream.state() == State::Failing;
-        if is_wanted || has_failed {
-            return Some(frame);
+/// A look for one picture.
+struct Look {
+    viewer: Viewer,
+    fresh: Option<Fresh>,
+    /// The last picture that told that there is none of the camera.
+    notice: Option<Arc<ServedFrame>>,
+}
+
+impl Look {
+    /// The next picture of the camera, a fresh one if that is wanted. None if the camera fails, or the stream has ended.
+    async fn picture(&mut self, stream: &Stream) -> Option<Arc<ServedFrame>> {
+        loop {
+            let frame = self.viewer.next().await?;
+            let is_wanted = match &mut self.fresh {
+                Some(fresh) => fresh.has_taken(&frame),
+                None => frame.is_picture,
+            };
+            if is_wanted && frame.is_picture {
+                return Some(frame);
+            }
+            if !frame.is_picture {
+                self.notice = Some(frame);
+                if stream.state() == State::Failing {
+                    return None;
+                }
+            }
         }
     }
 }
 
-fn unavailable(why: &str) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+/// Tells why there is no picture: in a header, and by a picture, if there is a `notice`, for clients that show what they get.
+fn unavailable(why: &str, notice: Option<&ServedFrame>) -> Response {
+    let is_printable = |c: &char| c.is_ascii_graphic() || *c == ' ';
+    let error: String = why.chars().filter(is_printable).take(ERROR_CHARS).collect();
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    match notice {
+        Some(notice) => (status, [(ERROR, error)], HEADERS, notice.jpeg.clone()).into_response(),
+        None => (status, [(ERROR, error)], format!("{why}\n")).into_response(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_picture_is_saved_by_its_name_and_time() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_micros(1_800_000_000_250_000);
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        let expected = "inline; filename=\"front-2027-01-15_10-00-00.jpg\"";
+        assert_eq!(disposition("front", at, &zone), expected);
+    }
 
     #[test]
     fn a_pictures_age_is_told() {

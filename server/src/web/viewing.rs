@@ -61,21 +61,43 @@ impl App {
     /// # Errors
     /// It has as many as it may have.
     pub fn viewer(&self, stream: &Stream, visit: &Visit) -> Result<Viewer, ProblemDetails> {
+        let is_admin = |client| self.shows_token(&visit.headers, client);
+        self.viewer_if(stream, || visit.client.is_some_and(is_admin))
+            .map_err(|full| {
+                ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
+                    .retry_after(PAUSE_SECONDS)
+            })
+    }
+
+    /// A viewer of `stream`, also where all that may watch are there if `is_admin`, which is asked then only.
+    ///
+    /// # Errors
+    /// It has as many as it may have.
+    pub fn viewer_if(
+        &self,
+        stream: &Stream,
+        is_admin: impl FnOnce() -> bool,
+    ) -> Result<Viewer, NoRoom> {
         let running = self.live.now();
         let config = running.pipeline.stream(stream.name());
         let Some(most) = config.and_then(|config| config.max_viewers) else {
             return Ok(stream.watch());
         };
-        let is_admin = |client| self.shows_token(&visit.headers, client);
         match stream.watch_below(most) {
             Some(viewer) => Ok(viewer),
-            None if visit.client.is_some_and(is_admin) => Ok(stream.watch()),
-            None => Err(full(stream.name(), most)),
+            None if is_admin() => Ok(stream.watch()),
+            None => Err(NoRoom {
+                stream: stream.name().to_owned(),
+                most,
+            }),
         }
     }
 }
 
-fn full(name: &str, most: usize) -> ProblemDetails {
-    let why = format!("`{name}` has {most} viewers already, and may have no more (`max-viewers`)");
-    ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(PAUSE_SECONDS)
+/// The reason why a stream takes no more viewers.
+#[derive(Debug, thiserror::Error)]
+#[error("`{stream}` has {most} viewers already, and may have no more (`max-viewers`)")]
+pub struct NoRoom {
+    stream: String,
+    most: usize,
 }

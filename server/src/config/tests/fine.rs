@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::{
-    DriverConfig, Embedding, FilesConfig, FilterRef, OnError, Pipeline, SourceConfig,
+    DriverConfig, Embedding, FilesConfig, FilterRef, ListenAddress, OnError, Pipeline, SourceConfig,
 };
 use super::{parse, step};
 
@@ -32,7 +32,7 @@ streams:
 #[test]
 fn the_sample_of_the_design() {
     let pipeline = parse(DESIGN).unwrap();
-    assert_eq!(pipeline.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(pipeline.listen, [ListenAddress::DEFAULT]);
     assert_eq!(pipeline.folder.to_str(), Some("folder"));
     let [front] = pipeline.streams.as_slice() else {
         panic!("{:?}", pipeline.streams);
@@ -63,7 +63,7 @@ fn the_sample_of_the_design() {
 #[test]
 fn what_is_left_out_has_defaults() {
     let pipeline = parse("streams: {a: , b: {filters: [use: x]}}").unwrap();
-    assert_eq!(pipeline.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(pipeline.listen, [ListenAddress::DEFAULT]);
     assert_eq!(pipeline.filters_memory, 2 << 30);
     let names: Vec<_> = pipeline.streams.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
@@ -137,7 +137,7 @@ streams:
 ",
     )
     .unwrap();
-    assert_eq!(pipeline.listen.to_string(), "[::1]:0");
+    assert_eq!(pipeline.listen[0].to_string(), "[::1]:0");
     assert_eq!(pipeline.filters_memory, 64 << 20);
     let stream = &pipeline.streams[0];
     assert!(matches!(
@@ -177,15 +177,49 @@ fn a_path_is_told_from_a_name() {
 }
 
 #[test]
-fn listens_on_addresses_and_localhost() {
-    for (text, address) in [
-        ("0.0.0.0:80", "0.0.0.0:80"),
-        ("localhost:0", "127.0.0.1:0"),
-        ("'[::]:8080'", "[::]:8080"),
+fn listens_on_addresses_and_ports_and_sockets() {
+    for (text, addresses) in [
+        ("0.0.0.0:80", &["0.0.0.0:80"] as &[_]),
+        ("localhost:0", &["127.0.0.1:0"]),
+        ("'[::]:8080'", &["[::]:8080"]),
+        (":8080", &[":8080"]),
+        ("unix:/run/m.sock", &["unix:/run/m.sock"]),
+        (
+            "[:80, 'unix:m.sock', '127.0.0.1:1']",
+            &[":80", "unix:m.sock", "127.0.0.1:1"],
+        ),
     ] {
         let pipeline = parse(&format!("listen: {text}\nstreams: {{a: }}")).unwrap();
-        assert_eq!(pipeline.listen.to_string(), address);
+        let found: Vec<_> = pipeline.listen.iter().map(ToString::to_string).collect();
+        assert_eq!(found, addresses, "{text}");
     }
+}
+
+#[test]
+fn pages_that_may_read_are_compared_by_origin() {
+    let cors = |text| {
+        parse(&format!("cors: {text}\nstreams: {{a: }}"))
+            .unwrap()
+            .web
+            .cors
+    };
+    let some = cors("[HTTPS://HA.Example.org:443/, 'http://nas.lan:8123']");
+    assert!(some.allows("https://ha.example.org") && some.allows("http://nas.lan:8123"));
+    assert!(!some.allows("http://ha.example.org") && !some.allows("http://nas.lan"));
+    assert!(!some.allows("null") && !some.is_empty());
+    assert!(cors("['*']").allows("null"));
+    assert!(cors("[]").is_empty());
+}
+
+#[test]
+fn a_stream_may_have_a_title() {
+    let pipeline = parse("streams: {a: {title: Einfahrt Süd}, b: }").unwrap();
+    let titles: Vec<_> = pipeline
+        .streams
+        .iter()
+        .map(|it| it.title.as_deref())
+        .collect();
+    assert_eq!(titles, [Some("Einfahrt Süd"), None]);
 }
 
 #[test]

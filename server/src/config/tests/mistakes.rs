@@ -167,7 +167,7 @@ fn wrong_keys() {
         (
             "streams: {a: {colour: 1}}\n",
             &[
-                "1:15+6 `colour` is not a key of a stream; there is `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`",
+                "1:15+6 `colour` is not a key of a stream; there is `title`, `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`",
             ],
         ),
         (
@@ -209,12 +209,33 @@ fn wrong_values() {
         (
             "listen: 8080\nstreams: {a: }\n",
             &[
-                "1:9+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080` or `0.0.0.0:8080`, found `8080`",
+                "1:9+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `8080`",
             ],
         ),
         (
-            "listen: [1]\nstreams: {a: }\n",
-            &["1:9+1 `listen`: expected a text, found a list of 1 item"],
+            "listen: [':80', [1], 'unix:', ':x']\nstreams: {a: }\n",
+            &[
+                "1:17+1 `listen`: expected a text, found a list of 1 item",
+                "1:22+7 `listen`: `unix:` needs the path of a socket, such as `unix:/run/mattebox.sock`",
+                "1:31+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `:x`",
+            ],
+        ),
+        (
+            "listen: []\nstreams: {a: }\n",
+            &["1:9+1 `listen`: expected 1 to 16 addresses, found an empty list"],
+        ),
+        (
+            "cors: [ha.example.org]\nstreams: {a: }\n",
+            &[
+                "1:8+14 `cors`: expected a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages, found `ha.example.org`",
+            ],
+        ),
+        (
+            "cors: ['https://ha.example.org/page']\nstreams: {a: {title: \"a\\nb\"}}\n",
+            &[
+                "1:8+29 `cors`: expected a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages, found `https://ha.example.org/page`",
+                "2:22+6 `title`: a title is one line of text",
+            ],
         ),
         (
             "streams: [a, b]\n",
@@ -225,13 +246,13 @@ fn wrong_values() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `streams` and `gpio`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `cors`, `streams` and `gpio`, found an empty list",
             ],
         ),
         (
             "streams: {a: demo}\n",
             &[
-                "1:14+4 expected a stream with keys such as `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`, found the text `demo`",
+                "1:14+4 expected a stream with keys such as `title`, `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`, found the text `demo`",
             ],
         ),
         (

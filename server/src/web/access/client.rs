@@ -1,12 +1,42 @@
 //! The client of a request: the one at the other end of the connection, or the one that a trusted proxy forwards.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::config::WebConfig;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub enum Peer {
+    /// At this address.
+    Tcp(SocketAddr),
+    /// A program of this machine that may use the server's Unix domain socket, which is a proxy.
+    Unix,
+}
+
+impl Peer {
+    /// One of whom nothing is known.
+    pub const UNKNOWN: Self = Self::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
+
+    /// Its address; that of this machine if it has none of its own.
+    pub fn address(self) -> IpAddr {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical(),
+            Self::Unix => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+}
+
+/// Whether `peer` is a proxy whose word for whom it forwards counts.
+pub fn is_proxy(peer: Peer, rules: &WebConfig) -> bool {
+    match peer {
+        Peer::Tcp(_) => rules.trusts(peer.address()),
+        Peer::Unix => true,
+    }
+}
 
 /// The client that a request came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +64,11 @@ impl Client {
     /// From the right, the first address that is no trusted proxy's counts: what stands left of it anybody may have written.
     /// If a proxy tells something else, or `X-Forwarded-For` and `Forwarded` disagree (one of them came from outside
     /// then), all clients of that proxy count as one.
-    pub fn of(peer: IpAddr, headers: &HeaderMap, rules: &WebConfig) -> Self {
-        let peer = peer.to_canonical();
+    pub fn of(peer: Peer, headers: &HeaderMap, rules: &WebConfig) -> Self {
         let client = |address, kind| Self { address, kind };
-        if !rules.trusts(peer) {
+        let is_proxy = is_proxy(peer, rules);
+        let peer = peer.address();
+        if !is_proxy {
             return client(peer, ClientKind::Direct);
         }
         let listed = texts(headers, &X_FORWARDED_FOR).map(|texts| {
@@ -60,7 +91,7 @@ impl Client {
 }
 
 /// The values of the header `name`, if there is one.
-fn texts<'a>(
+pub fn texts<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,
 ) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
@@ -108,15 +139,23 @@ fn elements(text: &str) -> Vec<&str> {
 
 /// The node that `for` names in an element of `Forwarded` (RFC 7239, section 6).
 fn forwarded_for(element: &str) -> Option<IpAddr> {
-    let pairs = split(element, ';');
-    let mut values = pairs.iter().filter_map(|pair| {
-        let (name, value) = pair.split_once('=')?;
-        name.trim()
-            .eq_ignore_ascii_case("for")
-            .then(|| value.trim())
-    });
-    let value = values.next()?;
-    address(value.trim_matches('"'))
+    address(parameter(element, "for")?)
+}
+
+/// The values of the parameter `name` in all elements of `Forwarded`.
+pub fn forwarded_values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    let lines = texts(headers, &header::FORWARDED).into_iter().flatten();
+    let elements = lines.flat_map(elements);
+    elements.filter_map(move |element| parameter(element, name))
+}
+
+fn parameter<'a>(element: &'a str, name: &str) -> Option<&'a str> {
+    let mut pairs = split(element, ';').into_iter();
+    pairs.find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        let is_it = key.trim().eq_ignore_ascii_case(name);
+        is_it.then(|| value.trim().trim_matches('"'))
+    })
 }
 
 fn split(text: &str, at: char) -> Vec<&str> {
@@ -138,8 +177,10 @@ pub fn network(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use axum::http::HeaderValue;
+
     use super::*;
-    use crate::config::Embedding;
+    use crate::config::{Cors, Embedding};
 
     fn rules() -> WebConfig {
         WebConfig {
@@ -148,6 +189,7 @@ mod tests {
                 .map(|network| network.parse().unwrap())
                 .into(),
             embedding: Embedding::Any,
+            cors: Cors::default(),
         }
     }
 
@@ -156,7 +198,8 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        let client = Client::of(peer.parse().unwrap(), &map, &rules());
+        let peer = Peer::Tcp((peer.parse::<IpAddr>().unwrap(), 0).into());
+        let client = Client::of(peer, &map, &rules());
         format!("{:?} {}", client.kind, client.address)
     }
 
@@ -207,6 +250,17 @@ mod tests {
         assert_eq!(client("192.0.2.9", &told), "Direct 192.0.2.9");
         assert_eq!(client("::ffff:127.0.0.1", &told), "Forwarded 192.0.2.1");
         assert_eq!(client("127.0.0.1", &[]), "Proxy 127.0.0.1");
+    }
+
+    #[test]
+    fn a_program_at_the_unix_socket_is_a_proxy() {
+        let mut headers = HeaderMap::new();
+        let alone = Client::of(Peer::Unix, &headers, &rules());
+        assert_eq!(alone.kind, ClientKind::Proxy);
+        headers.append(X_FORWARDED_FOR, HeaderValue::from_static("192.0.2.1"));
+        let forwarded = Client::of(Peer::Unix, &headers, &rules());
+        assert_eq!(forwarded.kind, ClientKind::Forwarded);
+        assert_eq!(forwarded.address.to_string(), "192.0.2.1");
     }
 
     #[test]

@@ -2,15 +2,18 @@
 //!
 //! Before either, the `Host` header must be a name that only this network can give the server, or one that the pipeline file
 //! allows: a page from elsewhere that has its own name point here (DNS rebinding) is refused. Other sites' pages may show
-//! pictures, if the file doesn't say otherwise, and nothing else. Users and roles would come in here, in the place of the
-//! one token.
+//! pictures, if the file doesn't say otherwise, and nothing else, unless it names them (`cors`). Users and roles would come
+//! in here, in the place of the one token.
 
 mod client;
+mod content;
+mod cors;
 mod embedding;
+mod machine;
 mod names;
 mod throttle;
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -25,28 +28,34 @@ use super::problem::ProblemDetails;
 use super::server::{Framing, Full, Place, Seat, hold};
 use super::{App, body};
 use crate::clock::Clock;
+use crate::config::Embedding;
 use crate::events::Event;
 use crate::live::{Author, Running};
 use crate::log::shorten;
-pub use client::{Client, ClientKind, network};
-use embedding::Content;
+pub use client::{Client, ClientKind, Peer, is_proxy, network};
+use content::Content;
+use machine::MachineNames;
+pub use names::host_name;
+use names::{Names, Site};
 use throttle::Throttle;
 
 /// The header for the admin token alone. A proxy that asks for a login of its own has `Authorization` for that.
 const X_MATTEBOX_TOKEN: HeaderName = HeaderName::from_static("x-mattebox-token");
 
-/// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer(pub SocketAddr);
-
-/// Keeps count of wrong tokens. Clones share it.
+/// Keeps count of wrong tokens, and knows the machine's names. Clones share both.
 #[derive(Clone)]
-pub struct Access(Arc<Throttle>);
+pub struct Access {
+    throttle: Arc<Throttle>,
+    machine: Arc<MachineNames>,
+}
 
 impl Access {
     /// Nobody has been wrong yet, by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Throttle::new(clock)))
+        Self {
+            throttle: Arc::new(Throttle::new(clock)),
+            machine: Arc::new(MachineNames::new()),
+        }
     }
 
     /// Whether these `headers`, sent by `client`, prove that somebody may change the pipeline. The right token is let in always:
@@ -71,7 +80,7 @@ impl Access {
         // Hashes are of one length, so that the time tells nothing about the token's either.
         let (sent, token) = (Sha256::digest(sent), Sha256::digest(token));
         if bool::from(sent.as_slice().ct_eq(token.as_slice())) {
-            self.0.succeeded(client);
+            self.throttle.succeeded(client);
             return Ok(());
         }
         Err(self.wrong(client))
@@ -80,7 +89,7 @@ impl Access {
     /// README.md has a pattern for this line, for programs that shut out those who guess.
     fn wrong(&self, client: IpAddr) -> ProblemDetails {
         tracing::warn!(peer = %client, "wrong admin token");
-        match self.0.failed(client) {
+        match self.throttle.failed(client) {
             None => ProblemDetails::new(StatusCode::UNAUTHORIZED, "this is not the admin token"),
             Some(wait) => {
                 let seconds = wait.as_secs() + 1;
@@ -109,30 +118,60 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let running = app.live.now();
     let content = Content::of(&request);
-    let client = Client::of(peer(&request), request.headers(), &running.pipeline.web);
+    let rules = &running.pipeline.web;
+    let client = Client::of(peer(&request), request.headers(), rules);
     request.extensions_mut().insert(client);
+    let mark = cors::Mark::of(request.headers(), content, &rules.cors);
+    let wants_page = wants_page(&request);
     let has_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
-    let answer = answer(&app, &running, content, request, next).await;
-    let mut response = answer.unwrap_or_else(IntoResponse::into_response);
+    let answer = answer(&app, &running, (content, &mark), request, next).await;
+    let mut response = answer.unwrap_or_else(|problem| match wants_page {
+        true => problem.into_page(),
+        false => problem.into_response(),
+    });
     if has_chunks {
         // What comes behind chunks is not looked at (see `Framing`).
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
-    embedding::seal(&mut response, content, running.pipeline.web.embedding);
+    let embedding = match mark.is_allowed() {
+        true => Embedding::Any,
+        false => rules.embedding,
+    };
+    embedding::seal(&mut response, content, embedding);
+    mark.put_on(&mut response);
     response
+}
+
+/// Whether a browser is to show the answer to `request` to somebody.
+fn wants_page(request: &Request) -> bool {
+    let accepted = request.headers().get(header::ACCEPT);
+    let accepted = accepted.and_then(|accepted| accepted.to_str().ok());
+    is_reading(request.method()) && accepted.is_some_and(|it| it.contains("text/html"))
 }
 
 async fn answer(
     app: &App,
     running: &Running,
-    content: Content,
-    request: Request,
+    (content, mark): (Content, &cors::Mark),
+    mut request: Request,
     next: Next,
 ) -> Result<Response, ProblemDetails> {
     check_framing(&request)?;
-    let place = find_place(app, running, &request)?;
-    check_names(running, content, &request)?;
+    let place = find_place(app, running, &request)?.map(Arc::new);
+    if let Some(place) = &place {
+        // For what outlives the answer (see `Held`).
+        request.extensions_mut().insert(place.clone());
+    }
+    let names = names(running, &request);
+    // No browser leaves it out.
+    if let Some(host) = names.host() {
+        names::check_host(host, &running.pipeline.allowed_hosts, &app.access.machine)?;
+    }
+    if cors::is_preflight(&request) {
+        return cors::preflight(&request, mark);
+    }
+    check_page(running, content, mark, &names, &request)?;
     let response = if is_reading(request.method()) {
         next.run(request).await
     } else {
@@ -197,28 +236,45 @@ fn watches_over(request: &Request) -> bool {
     is_reading(request.method()) && matches!(path, "/healthz" | "/readyz" | "/metrics")
 }
 
-/// Checks by which name the server is asked for `content`, and from which page.
-fn check_names(
+/// The names by which a browser may have sent `request`.
+fn names<'a>(running: &'a Running, request: &'a Request) -> Names<'a> {
+    let is_forwarded = is_proxy(peer(request), &running.pipeline.web);
+    Names::of(request, &running.pipeline.allowed_hosts, is_forwarded)
+}
+
+/// Checks whether the page that sent `request`, if one did, may do so.
+fn check_page(
     running: &Running,
     content: Content,
+    mark: &cors::Mark,
+    names: &Names<'_>,
     request: &Request,
 ) -> Result<(), ProblemDetails> {
-    let headers = request.headers();
-    let allowed = &running.pipeline.allowed_hosts;
-    // No browser leaves it out.
-    let host = headers.get(header::HOST);
-    let host = host.map(|host| host.to_str().unwrap_or_default());
-    // One in the request line counts instead (RFC 9112, 3.2.2).
-    let host = request.uri().authority().map(|it| it.as_str()).or(host);
-    if let Some(host) = host {
-        names::check_host(host, allowed)?;
+    if !is_reading(request.method()) {
+        return check_own_page(request.headers(), names);
     }
-    if content != Content::Pictures
-        && let Some(origin) = headers.get(header::ORIGIN)
-    {
-        names::check_origin(origin.to_str().unwrap_or_default(), host, allowed)?;
+    if mark.is_allowed() {
+        return Ok(());
     }
-    embedding::check(request, content, host, &running.pipeline)
+    if request.headers().contains_key(header::UPGRADE) {
+        // Browsers let all pages open these, and read them (RFC 6455, 10.2).
+        return check_own_page(request.headers(), names);
+    }
+    embedding::check(request, content, names, running.pipeline.web.embedding)
+}
+
+/// Checks that it is the server's own page that sent a request with `headers`, or no page at all.
+///
+/// A plain proxy replaces `Host` by the server's address, so that `Origin` is another. That is let through with a header that a
+/// page from elsewhere can't send: browsers ask first whether it may (Fetch standard, "CORS-preflight"), and it may not.
+fn check_own_page(headers: &HeaderMap, names: &Names<'_>) -> Result<(), ProblemDetails> {
+    let is_own = match (embedding::told_site(headers), headers.get(header::ORIGIN)) {
+        (Some(site), _) => site == Site::Own,
+        (None, Some(_)) if headers.contains_key(X_MATTEBOX_TOKEN) => true,
+        (None, Some(origin)) => names.site_of(origin.to_str().unwrap_or_default()) == Site::Own,
+        (None, None) => true,
+    };
+    is_own.then_some(()).ok_or_else(names::foreign_page)
 }
 
 /// Makes a change, and tells of it if it was made.
@@ -258,13 +314,13 @@ pub fn is_reading(method: &Method) -> bool {
 }
 
 /// The other end of the connection that `request` came by.
-fn peer(request: &Request) -> IpAddr {
+fn peer(request: &Request) -> Peer {
     let peer = request.extensions().get::<Peer>();
-    peer.map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0.ip())
+    peer.copied().unwrap_or(Peer::UNKNOWN)
 }
 
 /// The address of the client that sent `request`.
 pub fn client(request: &Request) -> IpAddr {
     let client = request.extensions().get::<Client>();
-    client.map_or_else(|| peer(request), |client| client.address)
+    client.map_or_else(|| peer(request).address(), |client| client.address)
 }

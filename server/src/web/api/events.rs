@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::Method;
+use axum::http::{Method, header};
 use axum::response::sse::{Event as Sent, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -13,8 +13,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
-use super::super::App;
 use super::super::mjpeg::no_body;
+use super::super::{App, NO_BUFFERING, NO_CACHE};
 use crate::events::Event;
 use crate::live::Live;
 
@@ -33,9 +33,13 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
     ),
 )]
 pub async fn listen(State(app): State<App>, request: Request) -> Response {
-    let kind = [("content-type", "text/event-stream")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, NO_CACHE),
+        NO_BUFFERING,
+    ];
     if request.method() == Method::HEAD {
-        return (kind, no_body()).into_response();
+        return (headers, no_body()).into_response();
     }
     let listener = Listener {
         events: app.live.events().listen(),
@@ -48,7 +52,7 @@ pub async fn listen(State(app): State<App>, request: Request) -> Response {
         Some((Ok::<_, Infallible>(event), listener))
     });
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Sse::new(events).keep_alive(keep_alive).into_response()
+    (headers, Sse::new(events).keep_alive(keep_alive)).into_response()
 }
 
 struct Listener {

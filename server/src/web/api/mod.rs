@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{PROBLEM, ProblemDetails};
-use super::{App, NO_CACHE, access};
+use super::{App, NO_CACHE, access, wall};
 use crate::live::PipelineReport;
 use crate::secret::{MASK, is_secret_name};
 
@@ -35,6 +35,7 @@ const WORDS: usize = 64 << 10;
 const MASKED: [&str; 3] = ["***@", "=***", " ***"];
 
 pub use filters::is_upload;
+pub use streams::unknown as unknown_stream;
 pub use upload::Uploads;
 pub use versions::{PREVIOUS, REVISION};
 
@@ -65,6 +66,9 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(variables::show, variables::put, variables::delete))
         .routes(routes!(filters::list))
         .routes(routes!(filters::put))
+        .routes(routes!(wall::connect))
+        .routes(routes!(wall::stream))
+        .routes(routes!(wall::credit))
         // Bodies are limited before they come here.
         .layer(DefaultBodyLimit::disable())
         .fallback(not_found)
@@ -98,7 +102,7 @@ async fn wrong_method() -> ProblemDetails {
 
 /// What the one who asks may do.
 #[derive(Serialize, utoipa::ToSchema)]
-struct AccessReport {
+pub struct AccessReport {
     /// `off`, `token-needed` or `allowed`.
     changing: &'static str,
 }
@@ -115,15 +119,24 @@ struct AccessReport {
     ),
 )]
 async fn check_access(State(app): State<App>, request: Request) -> Answer {
-    let changing = match app.live.now().admin_token {
-        None => "off",
-        Some(_) if access::sent_token(request.headers()).is_none() => "token-needed",
-        Some(_) => {
-            app.check_admin(request.headers(), access::client(&request))?;
-            "allowed"
-        }
-    };
-    Ok(fresh(AccessReport { changing }))
+    let is_on = app.live.now().admin_token.is_some();
+    let shows_token = is_on && access::sent_token(request.headers()).is_some();
+    if shows_token {
+        app.check_admin(request.headers(), access::client(&request))?;
+    }
+    Ok(fresh(AccessReport::of(&app, shows_token)))
+}
+
+impl AccessReport {
+    /// For one who has shown the admin token, or not.
+    pub fn of(app: &App, is_admin: bool) -> Self {
+        let changing = match app.live.now().admin_token {
+            None => "off",
+            Some(_) if is_admin => "allowed",
+            Some(_) => "token-needed",
+        };
+        Self { changing }
+    }
 }
 
 /// The state of the pipeline file. What is wrong with it takes the admin token to see; without it, only where is told.

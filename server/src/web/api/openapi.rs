@@ -5,14 +5,16 @@ use std::sync::LazyLock;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, HeaderBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
+    Server,
 };
+use utoipa::{PartialSchema, ToSchema};
 
 use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::wall;
 use super::versions::{PREVIOUS, REVISION};
 use crate::config::{STEP_KEYS, STREAM_KEYS};
 
@@ -42,12 +44,15 @@ fn document() -> OpenApi {
     license.identifier = Some("MIT OR Apache-2.0".to_owned());
     info.license = Some(license);
     document.info = info;
+    // The server's root, below whatever path a proxy puts it.
+    document.servers = Some(vec![Server::new("..")]);
     let components = document.components.get_or_insert_default();
     describe_files(components);
     describe_problems(components);
+    describe_wall(components);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("What `admin-token` in the pipeline file names."))
+        .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well."))
         .build();
     components.add_security_scheme("admin", SecurityScheme::Http(token));
     refuse_everywhere(&mut document);
@@ -105,6 +110,13 @@ fn fields(keys: &[&str], describe: fn(&str) -> Value) -> Map<String, Value> {
 
 fn stream_key(key: &str) -> Value {
     match key {
+        "title" => json!({
+            "type": "string",
+            "minLength": 1,
+            "maxLength": 100,
+            "description": "What people call the stream, where it is shown to them; its name if it has none.",
+            "examples": ["Einfahrt Süd"],
+        }),
         "source" => json!({
             "type": "object",
             "description": "The camera: `driver` and its settings, or `stream` with another stream's name.",
@@ -176,10 +188,20 @@ fn describe_problems(components: &mut Components) {
     let mut schemas = Vec::new();
     ProblemDetails::schemas(&mut schemas);
     components.schemas.extend(schemas);
-    let schema = <ProblemDetails as utoipa::PartialSchema>::schema();
+    let schema = ProblemDetails::schema();
     components
         .schemas
         .insert("ProblemDetails".to_owned(), schema);
+}
+
+/// What goes to and fro on the wall's connection, of which paths tell nothing.
+fn describe_wall(components: &mut Components) {
+    for (name, schema) in [
+        (wall::ClientMessage::name(), wall::ClientMessage::schema()),
+        (wall::State::name(), wall::State::schema()),
+    ] {
+        components.schemas.insert(name.into_owned(), schema);
+    }
 }
 
 /// Every request may be refused for what is told in the problem.

@@ -21,6 +21,9 @@ struct Streams {
     streams: Vec<Report>,
 }
 
+/// Where the server's root is, seen from `/api/streams/NAME`.
+const ROOT: &str = "../../";
+
 /// The place of the stream `name` in the pipeline file.
 pub fn place(name: &str) -> Vec<Part> {
     ["streams", name]
@@ -44,7 +47,8 @@ pub fn unknown(name: &str) -> String {
 )]
 pub async fn list(State(app): State<App>) -> axum::response::Response {
     let running = app.live.now();
-    let streams = running.streams.iter().map(|stream| stream.report());
+    let streams = running.streams.iter();
+    let streams = streams.map(|stream| stream.report().seen_from("../"));
     fresh(Streams {
         streams: streams.collect(),
     })
@@ -64,7 +68,7 @@ pub async fn list(State(app): State<App>) -> axum::response::Response {
 )]
 pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     match app.find(&name) {
-        Some(stream) => Ok(fresh(stream.report())),
+        Some(stream) => Ok(fresh(stream.report().seen_from(ROOT))),
         None => Err(ProblemDetails::not_found(unknown(&name))),
     }
 }
@@ -98,7 +102,10 @@ pub async fn put(
     let path = place(&name);
     let set = Change::Set(path, without_nulls(config));
     let seen = name.clone();
-    let look = move |running: &Running| running.find(&seen).map(|stream| stream.report());
+    let look = move |running: &Running| {
+        let stream = running.find(&seen)?;
+        Some(stream.report().seen_from(ROOT))
+    };
     let (report, revisions) = app
         .live
         .change(&name, author, move |_| Ok(vec![set.clone()]), look)

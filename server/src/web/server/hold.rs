@@ -1,21 +1,61 @@
-//! A place that a forwarded request keeps until its answer is over.
+//! Places that are kept for longer than a request is answered.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::{Body, HttpBody};
+use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
 use super::places::Place;
+use super::{Admitted, Seat};
+
+/// What a connection holds while it stands: its place, and the server's waiting for its end. Clones hold it, too.
+#[derive(Clone)]
+pub struct Connected(Arc<(Admitted, TaskTrackerToken)>);
+
+impl Connected {
+    /// A connection that was `admitted`, which the server waits for as `token` says.
+    pub fn new(admitted: Admitted, token: TaskTrackerToken) -> Self {
+        Self(Arc::new((admitted, token)))
+    }
+
+    /// Its seat, if it is in the reserve.
+    pub fn seat(&self) -> Option<&Arc<Seat>> {
+        match &self.0.0 {
+            Admitted::Placed { .. } => None,
+            Admitted::Reserved(seat) => Some(seat),
+        }
+    }
+}
+
+/// What a request holds while it is answered. What outlives the answer, as a WebSocket does, keeps it.
+pub struct Held {
+    _connection: Option<Connected>,
+    _place: Option<Arc<Place>>,
+}
+
+impl Held {
+    /// What `request` holds.
+    pub fn of(request: &Request) -> Self {
+        Self {
+            _connection: request.extensions().get().cloned(),
+            _place: request.extensions().get().cloned(),
+        }
+    }
+}
 
 /// Keeps `place` for as long as `response` is being sent.
-pub fn hold(response: Response, place: Option<Place>) -> Response {
+pub fn hold(response: Response, place: Option<Arc<Place>>) -> Response {
     match place {
         None => response,
         Some(place) => response.map(|body| {
-            Body::new(Held {
+            Body::new(HeldBody {
                 body,
                 _place: place,
             })
@@ -23,12 +63,12 @@ pub fn hold(response: Response, place: Option<Place>) -> Response {
     }
 }
 
-struct Held {
+struct HeldBody {
     body: Body,
-    _place: Place,
+    _place: Arc<Place>,
 }
 
-impl HttpBody for Held {
+impl HttpBody for HeldBody {
     type Data = Bytes;
     type Error = axum::Error;
 

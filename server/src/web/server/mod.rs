@@ -2,36 +2,43 @@
 
 mod descriptors;
 mod hold;
+mod listener;
 mod places;
 mod reserve;
+mod stall;
+#[cfg(unix)]
+mod unix;
 mod wire;
 
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::Request;
+use futures_util::future::join_all;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use super::App;
-use super::access::Peer;
+use super::access::{Peer, is_proxy};
+use super::address::without_double_slashes;
 use crate::log::recurring::Recurring;
 pub use descriptors::Room;
-pub use hold::hold;
+use hold::Connected;
+pub use hold::{Held, hold};
+pub use listener::Listener;
+use listener::Socket;
 pub use places::{Full, Place, Places};
 pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
-use wire::{Ambiguous, Wire};
+use wire::Wire;
 
 /// The longest time that a client may take to send its request, and to send none on a connection that stays open.
 const HEADER_TIME: Duration = Duration::from_secs(10);
@@ -39,27 +46,21 @@ const HEADER_TIME: Duration = Duration::from_secs(10);
 const BUFFER_BYTES: usize = 8 << 10;
 /// A client that takes nothing for so long is gone, and must not keep a camera on.
 const STALL_TIME: Duration = Duration::from_secs(60);
-/// Bytes that may lie unsent in a socket: with more, a slow viewer would watch the past.
-#[cfg(target_os = "linux")]
-const UNSENT_BYTES: u32 = 128 << 10;
 /// The time that clients have to take what is left when the server stops.
 const FAREWELL: Duration = Duration::from_millis(1200);
 /// Out of file descriptors, most likely: some must be closed before the next is tried.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves `app` until `shutdown`, then lets answers end and closes what doesn't.
-pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken) {
+/// Serves `app` by all `listeners` until `shutdown`, then lets answers end and closes what doesn't.
+pub async fn serve(listeners: Vec<Listener>, app: App, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
-    let mut entrance = Entrance::new(app, shutdown.clone());
-    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
-        let Some(connection) = entrance.let_in(accepted).await else {
-            continue;
-        };
-        let abort = abort.clone();
-        connections.spawn(async move { abort.run_until_cancelled(connection).await });
-    }
-    drop(listener);
+    let entrance = Entrance::new(app, shutdown);
+    let accepting = listeners.into_iter().map(|listener| {
+        let entrance = entrance.clone();
+        accept(listener, entrance, connections.clone(), abort.clone())
+    });
+    join_all(accepting).await;
     connections.close();
     if tokio::time::timeout(FAREWELL, connections.wait())
         .await
@@ -74,6 +75,24 @@ pub async fn serve(listener: TcpListener, app: App, shutdown: CancellationToken)
     }
 }
 
+/// Takes connections until the server shuts down.
+async fn accept(
+    listener: Listener,
+    mut entrance: Entrance,
+    connections: TaskTracker,
+    abort: CancellationToken,
+) {
+    let shutdown = entrance.shutdown.clone();
+    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
+        let token = connections.token();
+        let Some(connection) = entrance.let_in(accepted, token).await else {
+            continue;
+        };
+        let abort = abort.clone();
+        connections.spawn(async move { abort.run_until_cancelled(connection).await });
+    }
+}
+
 /// The way that a request's end is told.
 #[derive(Clone, Copy, Debug)]
 pub struct Framing {
@@ -81,7 +100,8 @@ pub struct Framing {
     pub is_ambiguous: bool,
 }
 
-/// Gives each connection a place, or a seat in the reserve.
+/// Gives each connection a place, or a seat in the reserve. Clones share both.
+#[derive(Clone)]
 struct Entrance {
     app: App,
     router: Router,
@@ -90,9 +110,11 @@ struct Entrance {
     shutdown: CancellationToken,
 }
 
-/// A connection that was accepted, with its right to be served.
-enum Admitted {
-    Placed(Place),
+/// The right of a connection to be served.
+pub enum Admitted {
+    /// With a place, which it keeps.
+    Placed { _place: Place },
+    /// With a seat in the reserve.
     Reserved(Arc<Seat>),
 }
 
@@ -110,7 +132,8 @@ impl Entrance {
     /// The connection as a task; none if it can't be served. Never waits for a client.
     async fn let_in(
         &mut self,
-        accepted: io::Result<(TcpStream, SocketAddr)>,
+        accepted: io::Result<(Socket, Peer)>,
+        token: TaskTrackerToken,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let Ok((socket, peer)) = accepted.map_err(|error| self.failed(&error)) else {
             tokio::time::sleep(PAUSE).await;
@@ -119,12 +142,10 @@ impl Entrance {
         if let Some(recovery) = self.failures.worked(Instant::now()) {
             tracing::info!("connections are accepted: {recovery}");
         }
-        if let Err(error) = tune(&socket) {
-            tracing::debug!("a socket keeps its defaults: {error}");
-        }
-        let admitted = self.admit(peer)?;
+        let connected = Connected::new(self.admit(peer)?, token);
         let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
-        Some(connection(socket, Peer(peer), admitted, router, shutdown))
+        let wire = Wire::new(socket, self.app.clock.clone());
+        Some(connection(wire, peer, connected, router, shutdown))
     }
 
     fn failed(&mut self, error: &io::Error) {
@@ -134,17 +155,17 @@ impl Entrance {
         }
     }
 
-    fn admit(&self, peer: SocketAddr) -> Option<Admitted> {
+    fn admit(&self, peer: Peer) -> Option<Admitted> {
         let running = self.app.live.now();
         let rules = &running.pipeline.web;
-        let address = peer.ip().to_canonical();
-        let client = (!rules.trusts(address)).then_some(address);
+        let address = peer.address();
+        let client = (!is_proxy(peer, rules)).then_some(address);
         match self
             .app
             .places
             .connect(client, rules.connections_per_address)
         {
-            Ok(place) => Some(Admitted::Placed(place)),
+            Ok(_place) => Some(Admitted::Placed { _place }),
             Err(full) => {
                 let seat = self.reserve.enter(address, full)?;
                 Some(Admitted::Reserved(Arc::new(seat)))
@@ -153,33 +174,17 @@ impl Entrance {
     }
 }
 
-fn tune(socket: &TcpStream) -> io::Result<()> {
-    socket.set_nodelay(true)?;
-    let socket = SockRef::from(socket);
-    let keepalive = TcpKeepalive::new().with_time(STALL_TIME / 2);
-    socket.set_tcp_keepalive(&keepalive)?;
-    #[cfg(target_os = "linux")]
-    {
-        socket.set_tcp_user_timeout(Some(STALL_TIME))?;
-        socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
-    }
-    Ok(())
-}
-
 async fn connection(
-    socket: TcpStream,
+    wire: Wire,
     peer: Peer,
-    admitted: Admitted,
+    connected: Connected,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    match admitted {
-        Admitted::Placed(place) => {
-            exchange(socket, peer, None, router, shutdown).await;
-            drop(place);
-        }
-        Admitted::Reserved(seat) => {
-            let exchange = exchange(socket, peer, Some(seat.clone()), router, shutdown);
+    let exchange = exchange(wire, peer, connected.clone(), router, shutdown);
+    match connected.seat() {
+        None => exchange.await,
+        Some(seat) => {
             tokio::select! {
                 // First, so that a request that has come is answered.
                 biased;
@@ -192,18 +197,22 @@ async fn connection(
 
 /// Answers the requests of a connection; in the reserve it is one.
 async fn exchange(
-    socket: TcpStream,
+    wire: Wire,
     peer: Peer,
-    seat: Option<Arc<Seat>>,
+    connected: Connected,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let ambiguous = Ambiguous::default();
-    let wire = Wire::new(socket, ambiguous.clone());
+    let ambiguous = wire.ambiguous();
+    let seat = connected.seat().cloned();
     let is_reserved = seat.is_some();
     let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(uri) = without_double_slashes(request.uri()) {
+            *request.uri_mut() = uri;
+        }
         let extensions = request.extensions_mut();
         extensions.insert(peer);
+        extensions.insert(connected.clone());
         // Not in the router, which begins later: hyper may have read the next head by then.
         extensions.insert(Framing {
             is_ambiguous: ambiguous.is_so(),
@@ -220,7 +229,8 @@ async fn exchange(
         // The smallest there is: a slow viewer's next frame is taken when this one is gone, and is then
         // the newest.
         .max_buf_size(BUFFER_BYTES)
-        .serve_connection(TokioIo::new(wire), service);
+        .serve_connection(TokioIo::new(wire), service)
+        .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

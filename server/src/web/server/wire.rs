@@ -11,7 +11,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+
+use super::listener::Socket;
+use super::stall::Stall;
+use crate::clock::Clock;
 
 /// The part of a line that is kept: the names that matter, and a length, are shorter.
 const LINE_BYTES: usize = 64;
@@ -32,13 +35,14 @@ impl Ambiguous {
 
 /// A socket whose requests are looked at.
 pub struct Wire {
-    socket: TcpStream,
+    socket: Socket,
     requests: Requests,
     /// Bytes behind the end of a head, to be read next: hyper never has two heads at once, so that what is known is of the one
     /// that it has.
     held: Vec<u8>,
     /// The rest of hyper's refusal that is being written.
     refusal: Vec<u8>,
+    stall: Stall,
 }
 
 /// Whether `bytes` are hyper's answer to a request that it can't read: it has no header that all others have.
@@ -55,14 +59,20 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Wire {
-    /// Looks at what `socket` brings, and tells `ambiguous`.
-    pub fn new(socket: TcpStream, ambiguous: Ambiguous) -> Self {
+    /// Looks at what `socket` brings.
+    pub fn new(socket: Socket, clock: Arc<dyn Clock>) -> Self {
         Self {
             socket,
-            requests: Requests::new(ambiguous),
+            requests: Requests::new(Ambiguous::default()),
             held: Vec::new(),
             refusal: Vec::new(),
+            stall: Stall::new(clock),
         }
+    }
+
+    /// What is known of the request that came last.
+    pub fn ambiguous(&self) -> Ambiguous {
+        self.requests.ambiguous.clone()
     }
 }
 
@@ -98,7 +108,8 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if !is_refusal(bytes) {
-            return Pin::new(&mut this.socket).poll_write(context, bytes);
+            let written = Pin::new(&mut this.socket).poll_write(context, bytes);
+            return this.stall.limit(context, written);
         }
         if this.refusal.is_empty() {
             this.refusal = sealed(bytes);
@@ -120,7 +131,11 @@ impl AsyncWrite for Wire {
     ) -> Poll<io::Result<usize>> {
         match slices.iter().find(|slice| !slice.is_empty()) {
             Some(first) if is_refusal(first) => self.poll_write(context, first),
-            _ => Pin::new(&mut self.socket).poll_write_vectored(context, slices),
+            _ => {
+                let this = &mut *self;
+                let written = Pin::new(&mut this.socket).poll_write_vectored(context, slices);
+                this.stall.limit(context, written)
+            }
         }
     }
 

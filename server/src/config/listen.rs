@@ -1,0 +1,99 @@
+//! `listen`: the addresses to serve on.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::fields::{Errors, Fields};
+use super::suggest::quote;
+use super::yaml::{Content, Node};
+
+/// The most addresses of one server.
+const ADDRESSES: usize = 16;
+
+/// An address to serve on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListenAddress {
+    /// An IP address and a port; port 0 takes a free one.
+    Tcp(SocketAddr),
+    /// A port on all addresses of the machine, of IPv6 and IPv4.
+    AllInterfaces(u16),
+    /// A Unix domain socket, by its path, relative to the pipeline file's folder.
+    Unix(PathBuf),
+}
+
+impl ListenAddress {
+    /// Where the server listens unless it is told otherwise.
+    pub const DEFAULT: Self = Self::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080));
+}
+
+/// As it is written in the pipeline file.
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(out),
+            Self::AllInterfaces(port) => write!(out, ":{port}"),
+            Self::Unix(path) => write!(out, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Reads one address, or a list of them.
+pub fn read_listen(fields: &Fields<'_>, errors: &mut Errors) -> Vec<ListenAddress> {
+    let Some(node) = fields.get("listen") else {
+        return vec![ListenAddress::DEFAULT];
+    };
+    let nodes = match &node.content {
+        Content::List(items) => items.as_slice(),
+        _ => std::slice::from_ref(node),
+    };
+    if nodes.is_empty() || nodes.len() > ADDRESSES {
+        let found = node.describe();
+        let message = format!("`listen`: expected 1 to {ADDRESSES} addresses, found {found}");
+        errors.add(node.span, message);
+    }
+    let read = |node| read_address(node, errors);
+    nodes.iter().filter_map(read).collect()
+}
+
+fn read_address(node: &Node, errors: &mut Errors) -> Option<ListenAddress> {
+    let text = node.text().filter(|text| !text.is_empty());
+    let text = text.ok_or_else(|| format!("expected a text, found {}", node.describe()));
+    text.and_then(parse_listen)
+        .map_err(|why| errors.add(node.span, format!("`listen`: {why}")))
+        .ok()
+}
+
+/// An address to listen on: an IP address or `localhost`, and a port; a port alone, after a colon; or `unix:` and a path.
+///
+/// # Errors
+/// A text that says what was expected.
+pub fn parse_listen(text: &str) -> Result<ListenAddress, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return parse_path(path);
+    }
+    let parsed = match text.rsplit_once(':') {
+        Some(("", port)) => port.parse().ok().map(ListenAddress::AllInterfaces),
+        Some(("localhost", port)) => {
+            let port = port.parse().ok();
+            port.map(|port| ListenAddress::Tcp((Ipv4Addr::LOCALHOST, port).into()))
+        }
+        _ => text.parse().ok().map(ListenAddress::Tcp),
+    };
+    parsed.ok_or_else(|| {
+        format!(
+            "expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found {}",
+            quote(text)
+        )
+    })
+}
+
+fn parse_path(path: &str) -> Result<ListenAddress, String> {
+    if !cfg!(unix) {
+        return Err("this system has no Unix domain sockets".to_owned());
+    }
+    if path.is_empty() || path.ends_with('/') {
+        return Err("`unix:` needs the path of a socket, such as `unix:/run/mattebox.sock`".into());
+    }
+    Ok(ListenAddress::Unix(path.into()))
+}

@@ -1,0 +1,210 @@
+//! Addresses: those that clients of other servers ask for, and those that the server listens on.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+
+use serde_json::json;
+
+use crate::support::http::Mjpeg;
+use crate::support::picture::{decode, jpeg};
+use crate::support::server::Server;
+use crate::support::{Folder, mattebox, stderr};
+
+/// Two cameras whose pictures are of different sizes, and one that fails.
+fn server() -> Server {
+    let folder = Folder::with(
+        "admin-token: { env: TEST_TOKEN }
+streams:
+  front: { title: Einfahrt Süd, source: { driver: files, path: front.jpg, fps: 50 } }
+  back: { source: { driver: demo } }
+  gone: { source: { driver: exec, command: [sh, -c, 'echo unplugged >&2; exit 1'] } }
+",
+    );
+    folder.write("front.jpg", jpeg("420.jpg"));
+    Server::start(folder)
+}
+
+#[test]
+fn clients_write_addresses_in_many_ways() {
+    let server = server();
+    let front = decode(&jpeg("420.jpg")).dimensions();
+    let back = (1280, 720);
+    assert_ne!(front, back);
+    for (target, expected) in [
+        ("/front.mjpeg", front),
+        ("/front.mjpg", front),
+        ("//front.mjpeg", front),
+        ("/?action=stream?", front),
+        ("/?action=stream?1700000000", front),
+        ("/?action=stream&n=1", front),
+        ("//?action=stream", front),
+        ("/?action=stream_0", front),
+        ("/?action=stream_1", back),
+        ("/?action=stream_1?x", back),
+        ("/back.mjpg", back),
+    ] {
+        let part = Mjpeg::open(server.address, target).next().unwrap();
+        assert_eq!(decode(&part.jpeg).dimensions(), expected, "{target}");
+    }
+    for (target, expected) in [
+        ("/front.jpeg", front),
+        ("//front.jpg", front),
+        ("/?action=snapshot/", front),
+        ("/?action=snapshot_1", back),
+        ("/back.jpeg?fresh", back),
+    ] {
+        let answer = server.get(target);
+        assert_eq!(
+            answer.header("content-type"),
+            Some("image/jpeg"),
+            "{target}"
+        );
+        assert_eq!(decode(&answer.bytes()).dimensions(), expected, "{target}");
+    }
+    for (target, status) in [
+        ("/?action=stream_7", 404),
+        ("/?action=stream1", 400),
+        ("/front.gif", 404),
+        ("//api//streams", 200),
+        ("//static/app.js", 200),
+        ("//", 200),
+    ] {
+        assert_eq!(server.get(target).status, status, "{target}");
+    }
+}
+
+#[test]
+fn a_picture_is_saved_by_its_name_and_time() {
+    let answer = server().get("/front.jpg");
+    let told = answer.header("content-disposition").unwrap();
+    let name = told.strip_prefix("inline; filename=\"front-").unwrap();
+    let pattern = "0000-00-00_00-00-00.jpg\"";
+    assert_eq!(name.len(), pattern.len(), "{told}");
+    let fits = |(found, wanted): (char, char)| match wanted {
+        '0' => found.is_ascii_digit(),
+        wanted => found == wanted,
+    };
+    assert!(name.chars().zip(pattern.chars()).all(fits), "{told}");
+}
+
+#[test]
+fn a_camera_that_fails_gives_a_picture_that_says_so() {
+    let server = server();
+    let answer = server.get("/gone.jpg");
+    assert_eq!(answer.status, 503);
+    assert_eq!(answer.header("content-type"), Some("image/jpeg"));
+    let policy = answer.header("cross-origin-resource-policy");
+    assert_eq!(policy, Some("cross-origin"));
+    let why = answer.header("x-mattebox-error").unwrap();
+    assert!(why.contains("unplugged"), "{why}");
+    assert_eq!(decode(&answer.bytes()).dimensions(), (1280, 720));
+}
+
+#[test]
+fn a_stream_has_a_title_for_people_and_relative_addresses() {
+    let server = server();
+    let all = server.get("/api/streams").json();
+    let told = |stream: usize, key: &str| all["streams"][stream][key].clone();
+    assert_eq!(told(0, "name"), "front");
+    assert_eq!(told(0, "title"), "Einfahrt Süd");
+    assert_eq!(told(1, "title"), "back");
+    assert_eq!(told(0, "stream_url"), "../front.mjpeg");
+    assert_eq!(told(0, "snapshot_url"), "../front.jpg");
+    let one = server.get("/api/streams/back").json();
+    assert_eq!(one["stream_url"], "../../back.mjpeg");
+    let page = server.get("/front").text();
+    assert!(page.contains("<title>Einfahrt Süd</title>"), "{page}");
+    let metrics = server.get("/metrics").text();
+    assert!(metrics.contains("stream=\"front\"") && !metrics.contains("Einfahrt"));
+    // It can be changed while people watch.
+    let mut viewer = server.watch("front");
+    viewer.next().unwrap();
+    let config =
+        json!({"title": "<Tor>", "source": {"driver": "files", "path": "front.jpg", "fps": 50}});
+    let changed = server.change("PUT", "/api/streams/front", &config);
+    assert_eq!(changed.status, 200);
+    assert_eq!(changed.json()["title"], "<Tor>");
+    viewer.next().unwrap();
+    let page = server.get("/front").text();
+    assert!(page.contains("<title>&lt;Tor&gt;</title>"), "{page}");
+    let api = server.get("/api/openapi.json").json();
+    assert_eq!(api["servers"][0]["url"], "..");
+}
+
+#[test]
+fn a_server_listens_on_several_addresses() {
+    let folder = Folder::with("listen: ['127.0.0.1:0', ':0', 'unix:m.sock']\nstreams: { s: }\n");
+    let mut command = mattebox();
+    let mut child = command
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let out = BufReader::new(child.stdout.take().unwrap());
+    let lines = out.lines().take(3);
+    let told: Vec<_> = lines
+        .map(|line| line.unwrap().replace("Mattebox listens on ", ""))
+        .collect();
+    assert!(
+        told[2].starts_with("unix:") && told[2].ends_with("m.sock"),
+        "{told:?}"
+    );
+    let port = |address: &str| -> u16 {
+        let port = address.trim_end_matches('/').rsplit(':').next();
+        port.unwrap().parse().unwrap()
+    };
+    let is_healthy = |socket: &mut dyn ReadWrite| {
+        write!(socket, "GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        assert!(answer.ends_with("\r\n\r\nok\n"), "{answer}");
+    };
+    is_healthy(&mut TcpStream::connect(("127.0.0.1", port(&told[0]))).unwrap());
+    is_healthy(&mut TcpStream::connect(("127.0.0.1", port(&told[1]))).unwrap());
+    if let Ok(mut socket) = TcpStream::connect(("::1", port(&told[1]))) {
+        is_healthy(&mut socket);
+    }
+    let path = folder.path().join("m.sock");
+    is_healthy(&mut UnixStream::connect(&path).unwrap());
+    let pid = child.id().to_string();
+    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(!path.exists());
+}
+
+trait ReadWrite: Read + Write {}
+impl<T: Read + Write> ReadWrite for T {}
+
+#[test]
+fn a_socket_in_the_file_system_is_a_proxys_and_is_not_taken_from_another_server() {
+    let folder = Folder::with("admin-token: { env: TEST_TOKEN }\nstreams: { s: }\n");
+    let path = folder.path().join("m.sock");
+    let listen = format!("unix:{}", path.display());
+    let server = Server::start_with(folder, |command| {
+        command.args(["--listen", "127.0.0.1:0", "--listen", &listen]);
+    });
+    let refused = Folder::with("streams: { s: }\n").run(&["--listen", &listen]);
+    assert_eq!(refused.status.code(), Some(1));
+    let log = stderr(&refused);
+    assert!(log.contains("another server listens there"), "{log}");
+    // What a program there forwards counts as of the address that it tells.
+    let mut socket = UnixStream::connect(&path).unwrap();
+    let request = "GET /api/access HTTP/1.0\r\nHost: cam.lan\r\nX-Forwarded-For: 192.0.2.7\r\n\
+                   X-Mattebox-Token: wrong\r\n\r\n";
+    socket.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.0 401"), "{answer}");
+    // Pictures come that way, too.
+    let mut socket = UnixStream::connect(&path).unwrap();
+    socket.write_all(b"GET /s.jpg HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    socket.read_to_end(&mut answer).unwrap();
+    let start = answer.windows(2).position(|it| it == [0xff, 0xd8]).unwrap();
+    assert_eq!(decode(&answer[start..]).dimensions(), (1280, 720));
+    let log = server.log();
+    assert!(log.contains("wrong admin token peer=192.0.2.7"), "{log}");
+}

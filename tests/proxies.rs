@@ -1,0 +1,271 @@
+//! Behind the proxies that people have: Debian's, with the blocks of docs/guide/reverse-proxy.md and as they come.
+
+use std::time::Duration;
+
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response};
+use serde_json::Value;
+use url::Url;
+
+use crate::page::Browser;
+use crate::support::Folder;
+use crate::support::proxy::{LOGIN, NAME, Proxy, documented};
+use crate::support::server::{Server, TOKEN};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The least that makes each of them a proxy, as in their own first examples.
+const BARE: [(&str, &str); 4] = [
+    (
+        "nginx",
+        "server { listen 80; location / { proxy_pass http://127.0.0.1:8080; } }\n",
+    ),
+    (
+        "apache",
+        "<VirtualHost *:80>\nProxyPass / http://127.0.0.1:8080/\nProxyPassReverse / http://127.0.0.1:8080/\n</VirtualHost>\n",
+    ),
+    (
+        "haproxy",
+        "defaults\n    mode http\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\nlisten l\n    bind :80\n    server s 127.0.0.1:8080\n",
+    ),
+    (
+        "caddy",
+        "http://cam.example.org {\n    reverse_proxy 127.0.0.1:8080\n}\n",
+    ),
+];
+
+fn server() -> Server {
+    Server::start(Folder::with(
+        "admin-token: { env: TEST_TOKEN }
+allowed-hosts: [cam.example.org]
+trusted-proxies: [127.0.0.1]
+streams:
+  front: { filters: [{ use: timestamp }] }
+",
+    ))
+}
+
+/// A client behind a proxy.
+struct Visitor {
+    client: Client,
+    /// Where the server's root is, as the browser has it.
+    root: Url,
+    login: Option<(&'static str, &'static str)>,
+}
+
+impl Visitor {
+    fn new(proxy: &Proxy, kind: &str) -> Self {
+        // Another test may have done so.
+        rustls::crypto::ring::default_provider()
+            .install_default()
+            .ok();
+        let client = ClientBuilder::new()
+            .resolve(NAME, proxy.address)
+            .tls_danger_accept_invalid_certs(true)
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .unwrap();
+        let scheme = if kind == "tls" { "https" } else { "http" };
+        let path = if kind == "path" { "webcam/" } else { "" };
+        let port = proxy.address.port();
+        Self {
+            client,
+            root: format!("{scheme}://{NAME}:{port}/{path}").parse().unwrap(),
+            login: (kind == "login").then_some(LOGIN),
+        }
+    }
+
+    fn request(&self, method: Method, target: &str) -> RequestBuilder {
+        let request = self.client.request(method, self.root.join(target).unwrap());
+        match self.login {
+            Some((user, password)) => request.basic_auth(user, Some(password)),
+            None => request,
+        }
+    }
+
+    async fn get(&self, target: &str) -> Response {
+        let answer = self.request(Method::GET, target).send();
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        let answer = answer.unwrap().unwrap();
+        assert_eq!(answer.status(), 200, "{target}");
+        answer
+    }
+
+    /// Reads from `target` until what came `holds`.
+    async fn read_until(&self, mut answer: Response, holds: impl Fn(&[u8]) -> bool) {
+        let mut bytes = Vec::new();
+        let read = async {
+            while !holds(&bytes) {
+                bytes.extend(answer.chunk().await.unwrap().expect("it ended"));
+            }
+        };
+        tokio::time::timeout(PATIENCE, read).await.unwrap();
+    }
+
+    /// Sets a variable, as the page would, or another one.
+    async fn change(&self, headers: &[(&str, &str)]) -> u16 {
+        let mut request = self.request(Method::PUT, "api/variables/v");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = request.body("{\"text\":\"x\"}").send();
+        let answer = tokio::time::timeout(PATIENCE, answer).await;
+        answer.unwrap().unwrap().status().as_u16()
+    }
+
+    async fn everything_passes(&self, is_bare: bool) {
+        assert!(
+            self.get("")
+                .await
+                .text()
+                .await
+                .unwrap()
+                .contains("<title>Mattebox")
+        );
+        for file in ["static/app.js", "static/style.css", "front"] {
+            self.get(file).await;
+        }
+        let picture = self.get("front.jpg").await.bytes().await.unwrap();
+        assert!(picture.starts_with(&[0xff, 0xd8]));
+        // Several frames, as they come.
+        let stream = self.get("front.mjpeg").await;
+        let heads = |bytes: &[u8]| bytes.windows(11).filter(|it| it == b"X-Timestamp").count();
+        self.read_until(stream, |bytes| {
+            heads(&bytes.to_ascii_lowercase()) >= 4 || heads(bytes) >= 4
+        })
+        .await;
+        // The API's addresses hold.
+        let all = self.get("api/streams").await;
+        let from = all.url().clone();
+        let all: Value = serde_json::from_slice(&all.bytes().await.unwrap()).unwrap();
+        let snapshot = all["streams"][0]["snapshot_url"].as_str().unwrap();
+        self.get(from.join(snapshot).unwrap().as_str()).await;
+        // A change, and the event that tells of it.
+        let events = self.get("api/events").await;
+        let origin = self.root.origin().ascii_serialization();
+        let own = ("X-Mattebox-Token", TOKEN);
+        assert_eq!(self.change(&[("Origin", &origin), own]).await, 204);
+        let told = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("api/variables/v");
+        self.read_until(events, told).await;
+        // Nobody without the token, or from elsewhere.
+        assert_eq!(self.change(&[("Origin", &origin)]).await, 401);
+        let bearer = format!("Bearer {TOKEN}");
+        let elsewhere = [
+            ("Origin", "http://evil.example"),
+            ("Authorization", &bearer),
+        ];
+        if self.login.is_none() {
+            assert_eq!(self.change(&elsewhere).await, 403);
+        }
+        if self.login.is_none() && !is_bare {
+            let bearer = [("Origin", origin.as_str()), ("Authorization", &bearer)];
+            assert_eq!(self.change(&bearer).await, 204);
+        }
+    }
+}
+
+async fn blocks_work(proxy: &str) {
+    let server = server();
+    for kind in ["plain", "path", "login", "tls"] {
+        eprintln!("{proxy} {kind}");
+        let running = Proxy::start(proxy, &documented(proxy, kind), server.address);
+        let mut visitor = Visitor::new(&running, kind);
+        visitor.everything_passes(false).await;
+        if visitor.login.take().is_some() {
+            let refused = visitor.request(Method::GET, "").send().await.unwrap();
+            assert_eq!(refused.status(), 401);
+        }
+        if kind == "path" {
+            let to_path = visitor
+                .request(Method::GET, "/webcam")
+                .send()
+                .await
+                .unwrap();
+            assert!(to_path.status().is_redirection(), "{}", to_path.status());
+            let location = to_path.headers()["location"].to_str().unwrap();
+            assert!(location.ends_with("/webcam/"), "{location}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nginx and openssl"]
+async fn nginx_with_the_blocks_of_the_guide() {
+    blocks_work("nginx").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs apache2 and openssl"]
+async fn apache_with_the_blocks_of_the_guide() {
+    blocks_work("apache").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs haproxy and openssl"]
+async fn haproxy_with_the_blocks_of_the_guide() {
+    blocks_work("haproxy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs caddy and openssl"]
+async fn caddy_with_the_blocks_of_the_guide() {
+    blocks_work("caddy").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nginx, apache2, haproxy, caddy and openssl"]
+async fn proxies_as_they_come() {
+    let server = server();
+    for (proxy, block) in BARE {
+        eprintln!("{proxy}");
+        let running = Proxy::start(proxy, block, server.address);
+        Visitor::new(&running, "plain")
+            .everything_passes(true)
+            .await;
+    }
+}
+
+/// Switches the chain's filter off on the page at `address`, and on again.
+async fn the_page_works(server: &Server, address: &str) {
+    let browser = Browser::open(address).await;
+    browser
+        .until("document.querySelector('.picture img')?.naturalWidth === 1280 || document.querySelector('.picture canvas:not([hidden])')?.width === 1280")
+        .await;
+    browser
+        .until("document.querySelector('.step .enabled')")
+        .await;
+    browser.click(".step .enabled").await;
+    browser.give_token(TOKEN).await;
+    let step = |state: &'static str| move |report: &Value| report["filters"][0]["state"] == state;
+    server.until("front", step("off"));
+    browser
+        .until("document.querySelector('.step').dataset.state === 'off'")
+        .await;
+    browser.click(".step .enabled").await;
+    server.until("front", |report| report["filters"][0]["state"] != "off");
+    // Where a proxy passes no WebSocket on, the browser says so by itself.
+    let mut complaints = browser.complaints().await;
+    complaints.retain(|text| !text.contains("WebSocket connection"));
+    assert_eq!(complaints, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium, chromedriver, nginx, apache2, haproxy, caddy and openssl"]
+async fn the_page_is_driven_through_each_proxy() {
+    let server = server();
+    let bare = BARE.map(|(proxy, block)| (proxy, "plain", block.to_owned()));
+    let documented = ["nginx", "apache", "haproxy", "caddy"]
+        .into_iter()
+        .flat_map(|proxy| {
+            ["path", "login", "tls"].map(|kind| (proxy, kind, documented(proxy, kind)))
+        });
+    for (proxy, kind, block) in bare.into_iter().chain(documented) {
+        eprintln!("{proxy} {kind}");
+        let running = Proxy::start(proxy, &block, server.address);
+        let mut root = Visitor::new(&running, kind).root;
+        if kind == "login" {
+            root.set_username(LOGIN.0).unwrap();
+            root.set_password(Some(LOGIN.1)).unwrap();
+        }
+        the_page_works(&server, root.as_str()).await;
+    }
+}
