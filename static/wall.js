@@ -144,20 +144,24 @@ export class Wall {
     Object.assign(this.#unsaid.credit, credit);
     this.#unsaid.refresh = refresh ?? this.#unsaid.refresh;
     if (!this.#saying) {
-      this.#saying = true;
-      this.#tellAll().finally(() => (this.#saying = false));
+      this.#tellAll();
     }
   }
 
   /** What was said of a stream meanwhile is said once. */
   async #tellAll() {
-    // Several streams are told of at once.
-    await null;
-    while (this.#link && (Object.keys(this.#unsaid.credit).length > 0 || this.#unsaid.refresh)) {
-      const all = Object.entries(this.#unsaid.credit);
-      const { refresh } = this.#unsaid;
-      this.#unsaid = { credit: Object.fromEntries(all.slice(STREAMS_A_REQUEST)) };
-      await this.#link.say({ credit: Object.fromEntries(all.slice(0, STREAMS_A_REQUEST)), refresh });
+    this.#saying = true;
+    try {
+      // Several streams are told of at once.
+      await null;
+      while (this.#link && (Object.keys(this.#unsaid.credit).length > 0 || this.#unsaid.refresh)) {
+        const all = Object.entries(this.#unsaid.credit);
+        const { refresh } = this.#unsaid;
+        this.#unsaid = { credit: Object.fromEntries(all.slice(STREAMS_A_REQUEST)) };
+        await this.#link.say({ credit: Object.fromEntries(all.slice(0, STREAMS_A_REQUEST)), refresh });
+      }
+    } finally {
+      this.#saying = false;
     }
   }
 }

@@ -4,10 +4,10 @@ use fantoccini::wd::WindowHandle;
 use serde_json::Value;
 
 use crate::page::Browser;
+use crate::support::Folder;
 use crate::support::picture::jpeg;
 use crate::support::plain_proxy;
 use crate::support::server::Server;
-use crate::support::{Folder, load};
 
 /// Notes when each tile was drawn; `window.still()` is the longest time for which one in sight was not, in milliseconds.
 const WATCH: &str = "
@@ -87,7 +87,6 @@ async fn all_move(browser: &Browser, windows: &[WindowHandle; 2], count: usize) 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn twenty_tiles_move_in_two_windows() {
-    let _quiet = load::quiet();
     let server = Server::start(folder(20, ""));
     let address = format!("http://{}/", server.address);
     let browser = Browser::open(&address).await;
@@ -102,7 +101,6 @@ async fn twenty_tiles_move_in_two_windows() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn they_move_behind_a_proxy_that_passes_no_web_socket_on_and_after_a_restart() {
-    let _quiet = load::quiet();
     let server = Server::start(folder(20, ""));
     let listen = server.address.to_string();
     let address = format!("http://{}/", plain_proxy::start(server.address));
