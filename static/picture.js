@@ -2,25 +2,36 @@
 
 const PAUSE_MS = 3000;
 const image = document.querySelector("img");
-const address = image.src;
+const pictures = image.src;
+const page = new URL(location.href);
+// The browser tells a proxy the login in the page's address by itself; no request may have it in its address.
+page.username = page.password = "";
+let seen = null;
 let isLost = false;
 
-async function isThere() {
+/** What tells this run of the server from others; null where it can't be reached. */
+async function run() {
   try {
-    // Starts no camera.
-    const answer = await fetch(address, { method: "HEAD", signal: AbortSignal.timeout(PAUSE_MS) });
-    return answer.ok;
+    const answer = await fetch(page, { method: "HEAD", signal: AbortSignal.timeout(PAUSE_MS) });
+    return answer.ok ? answer.headers.get("ETag") : null;
   } catch {
-    return false;
+    return null;
   }
 }
 
-image.addEventListener("error", () => (isLost = true));
-setInterval(async () => {
-  if (!(await isThere())) {
+async function look() {
+  const now = await run();
+  if (now === null) {
     isLost = true;
-  } else if (isLost) {
-    isLost = false;
-    image.src = `${address}?${Date.now()}`;
+    return;
   }
-}, PAUSE_MS);
+  if (isLost || (seen !== null && now !== seen)) {
+    image.src = `${pictures}?${Date.now()}`;
+    isLost = false;
+  }
+  seen = now;
+}
+
+image.addEventListener("error", () => (isLost = true));
+look();
+setInterval(look, PAUSE_MS);

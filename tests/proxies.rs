@@ -269,3 +269,17 @@ async fn the_page_is_driven_through_each_proxy() {
         the_page_works(&server, root.as_str()).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium, chromedriver, nginx and openssl"]
+async fn the_page_tells_what_the_proxy_answers_for_the_server() {
+    let server = server();
+    let (proxy, block) = BARE[0];
+    let running = Proxy::start(proxy, block, server.address);
+    let browser = Browser::open(Visitor::new(&running, "plain").root.as_str()).await;
+    browser.until("document.querySelector('.card')").await;
+    drop(server);
+    browser
+        .until("document.getElementById('trouble').textContent.includes('the proxy in front answers 502 Bad Gateway')")
+        .await;
+}

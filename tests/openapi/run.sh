@@ -32,8 +32,9 @@ done
 export SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth
 attack() {
-    # Events and the wall never end, so that they are left out; tests/api.rs and tests/wall.rs read them.
-    "$tools/bin/schemathesis" "$@" --checks "$checks" --header "Authorization: Bearer $TOKEN" \
+    # Events and the wall never end, so that they are left out; tests/api.rs and tests/wall.rs read them. `--url`, since
+    # schemathesis does not resolve the relative address of the server that the description has.
+    "$tools/bin/schemathesis" "$@" --url "$url" --checks "$checks" --header "Authorization: Bearer $TOKEN" \
         --exclude-path /api/events --exclude-path /api/wall/stream --seed 1 --request-timeout 20 --workers 2 --warnings off || {
         echo "The server's log:"
         tail -50 log

@@ -1,5 +1,8 @@
 //! `/NAME`: a page with nothing but a stream's pictures, for frames in other pages and for screens.
 
+use std::sync::LazyLock;
+use std::time::SystemTime;
+
 use axum::extract::Request;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -9,6 +12,12 @@ use super::problem::escape;
 use super::{App, NO_CACHE};
 use crate::config::{Embedding, WebConfig};
 use crate::stream::Stream;
+
+/// What tells this run of the server from others, so that the page knows when its pictures' connection is gone.
+static RUN: LazyLock<String> = LazyLock::new(|| {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    format!("\"{:x}\"", since.unwrap_or_default().as_micros())
+});
 
 /// The page of `stream`, asked for by `request`.
 pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
@@ -22,6 +31,7 @@ pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
         (header::CACHE_CONTROL, NO_CACHE),
         (header::CONTENT_SECURITY_POLICY, &policy),
         (header::REFERRER_POLICY, "no-referrer"),
+        (header::ETAG, &RUN),
     ];
     (headers, page(stream.name(), &escape(&stream.title()))).into_response()
 }

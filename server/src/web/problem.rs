@@ -34,7 +34,7 @@ pub struct ProblemDetails {
     retry_after: Option<u64>,
     /// A line to add to the pipeline file.
     #[serde(skip)]
-    line: Option<String>,
+    line: Option<Box<str>>,
     /// Whether the connection ends with this answer.
     #[serde(skip)]
     is_last: bool,
@@ -76,7 +76,7 @@ impl ProblemDetails {
     /// The same problem, which `line` in the pipeline file solves.
     pub fn with_line(self, line: String) -> Self {
         Self {
-            line: Some(line),
+            line: Some(line.into_boxed_str()),
             ..self
         }
     }

@@ -119,7 +119,7 @@ fn bind_both(port: u16) -> io::Result<TcpListener> {
 
 /// Bytes that may lie unsent in a socket: with more, a slow viewer would watch the past.
 #[cfg(target_os = "linux")]
-const UNSENT_BYTES: u32 = 32 << 10;
+const UNSENT_BYTES: u32 = 128 << 10;
 /// The same for a Unix domain socket, which has no other buffer.
 #[cfg(unix)]
 const BUFFER_BYTES: usize = 64 << 10;
