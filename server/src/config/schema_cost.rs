@@ -11,6 +11,8 @@ const WORK: usize = 1_000_000;
 const DEPTH: usize = 128;
 /// So many bytes of text count as one value.
 const TEXT: usize = 64;
+/// A byte of text that is matched with a pattern counts as so many values: each state of the pattern may be tried at each.
+const MATCHED: usize = 64;
 
 /// Checks that it takes bounded work to validate `settings` against `schema`.
 ///
@@ -52,10 +54,7 @@ impl<'s> Walk<'s> {
             .checked_sub(1)
             .ok_or("its schemas lie too deep in each other, or refer to themselves")?;
         // Each failure keeps a copy of the value.
-        self.left = self
-            .left
-            .checked_sub(1 + size(value))
-            .ok_or("it takes too much work to check")?;
+        self.spend(1 + size(value))?;
         for (keyword, parts) in keywords {
             match keyword.as_str() {
                 "$ref" | "$dynamicRef" | "$recursiveRef" => {
@@ -84,21 +83,29 @@ impl<'s> Walk<'s> {
                         }
                     }
                 }
+                "pattern" => self.spend(value.as_str().map_or(0, matching))?,
                 "patternProperties" => {
+                    let keys = value.as_object().into_iter().flat_map(Map::keys);
+                    let work: usize = keys.map(|key| matching(key)).sum();
                     for part in parts
                         .as_object()
                         .into_iter()
                         .flat_map(|parts| parts.values())
                     {
+                        self.spend(work)?;
                         self.visit_children(part, value, below)?;
+                    }
+                }
+                "propertyNames" => {
+                    for key in value.as_object().into_iter().flat_map(Map::keys) {
+                        self.visit(parts, &Value::from(key.as_str()), below)?;
                     }
                 }
                 "items"
                 | "prefixItems"
                 | "additionalItems"
                 | "contains"
-                | "additionalProperties"
-                | "propertyNames" => {
+                | "additionalProperties" => {
                     self.visit_children(parts, value, below)?;
                 }
                 "unevaluatedItems" | "unevaluatedProperties" => {
@@ -108,6 +115,12 @@ impl<'s> Walk<'s> {
                 _ => {}
             }
         }
+        Ok(())
+    }
+
+    fn spend(&mut self, work: usize) -> Result<(), String> {
+        let left = self.left.checked_sub(work);
+        self.left = left.ok_or("it takes too much work to check")?;
         Ok(())
     }
 
@@ -182,6 +195,11 @@ impl<'s> Walk<'s> {
     }
 }
 
+/// The work of matching `text` with one pattern.
+fn matching(text: &str) -> usize {
+    text.len().saturating_mul(MATCHED)
+}
+
 fn size(value: &Value) -> usize {
     match value {
         Value::String(text) => 1 + text.len() / TEXT,
@@ -223,6 +241,28 @@ mod tests {
         assert_eq!(check(&schema, &settings), Ok(()));
         assert_eq!(check(&json!(true), &settings), Ok(()));
         assert_eq!(check(&doubling(4), &settings), Ok(()));
+    }
+
+    #[test]
+    fn long_texts_are_matched_with_few_patterns() {
+        let patterns = |count: usize| -> serde_json::Map<_, _> {
+            let pattern = |number| (format!("^(a|b)*a(a|b){{14}}x{number}$"), json!({}));
+            (0..count).map(pattern).collect()
+        };
+        let long = "ab".repeat(1000);
+        let by_keys = |count| json!({"patternProperties": patterns(count)});
+        assert_eq!(check(&by_keys(5), &json!({&long: 1})), Ok(()));
+        for schema in [
+            by_keys(50),
+            json!({"propertyNames": {"allOf": vec![json!({"pattern": "^a"}); 50]}}),
+        ] {
+            let error = check(&schema, &json!({&long: 1})).unwrap_err();
+            assert!(error.contains("too much work"), "{error}");
+        }
+        let texts = json!({"additionalProperties": {"pattern": "^a"}});
+        assert_eq!(check(&texts, &json!({"x": long})), Ok(()));
+        let error = check(&texts, &json!({"x": long.repeat(50)})).unwrap_err();
+        assert!(error.contains("too much work"), "{error}");
     }
 
     #[test]

@@ -7,8 +7,12 @@ use serde_json::Value;
 
 use crate::panics::catch;
 
-/// The most bytes of one compiled pattern.
-const PATTERN_BYTES: usize = 1 << 20;
+/// The most bytes of one compiled pattern. What matching it takes and keeps is a small multiple.
+const PATTERN_BYTES: usize = 256 << 10;
+/// The most bytes that matching one pattern may keep of what it found out on the way.
+const DFA_BYTES: usize = 16 << 10;
+/// The most patterns in a schema.
+const PATTERNS: usize = 64;
 /// The most steps that matching one pattern may go back.
 const BACKTRACKS: usize = 100_000;
 
@@ -54,10 +58,15 @@ impl SettingsSchema {
 }
 
 fn build(schema: &Value) -> Result<Validator, String> {
+    if patterns(schema) > PATTERNS {
+        return Err(format!(
+            "has a settings schema that can't be used: it has more than {PATTERNS} patterns"
+        ));
+    }
     let patterns = PatternOptions::fancy_regex()
         .backtrack_limit(BACKTRACKS)
         .size_limit(PATTERN_BYTES)
-        .dfa_size_limit(PATTERN_BYTES);
+        .dfa_size_limit(DFA_BYTES);
     // jsonschema 0.61.2 panics on some schemas that refer to themselves; the tests have one.
     let built = catch(|| {
         jsonschema::options()
@@ -67,5 +76,42 @@ fn build(schema: &Value) -> Result<Validator, String> {
     match built {
         Ok(built) => built.map_err(|error| format!("has a settings schema that is none: {error}")),
         Err(_) => Err("has a settings schema that can't be used: checking it failed".to_owned()),
+    }
+}
+
+/// The number of regular expressions in `schema`, wherever they are in it.
+fn patterns(schema: &Value) -> usize {
+    match schema {
+        Value::Array(parts) => parts.iter().map(patterns).sum(),
+        Value::Object(keywords) => keywords.iter().map(own_patterns).sum(),
+        _ => 0,
+    }
+}
+
+fn own_patterns((keyword, parts): (&String, &Value)) -> usize {
+    let own = match (keyword.as_str(), parts) {
+        ("pattern", Value::String(_)) => 1,
+        ("patternProperties", Value::Object(parts)) => parts.len(),
+        _ => 0,
+    };
+    own + patterns(parts)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn patterns_are_counted_wherever_they_are() {
+        let many = |count: usize| -> Value {
+            let pattern = |number| json!({"pattern": format!("^{number}")});
+            (0..count).map(pattern).collect()
+        };
+        let schema = |count| SettingsSchema::new(json!({"$defs": {"d": {"anyOf": many(count)}}}));
+        assert_eq!(schema(PATTERNS).build(), Ok(()));
+        let error = schema(PATTERNS + 1).build().unwrap_err();
+        assert!(error.contains("more than 64 patterns"), "{error}");
     }
 }
