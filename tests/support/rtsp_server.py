@@ -22,7 +22,7 @@ CODINGS = {
 }
 
 SMALL = "pattern=ball ! video/x-raw,format=I420,width=320,height=240,framerate=20/1"
-# A still scene with some detail, and a part of noise.
+# Colour bars with a field of noise.
 LARGE = "pattern=smpte ! video/x-raw,format=I420,width=1920,height=1080,framerate=15/1"
 
 port, login, coding, scheme = (sys.argv[1:] + ["", "", ""])[:4]
