@@ -51,10 +51,72 @@ fn headers_are_taken_as_curl_takes_them() {
         "HTTP/1.1 200\r\nContent-Type: image/jpeg\r\nContent-Length: LENGTH\r\n\r\n",
         "HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\n\r\n",
         "HTTP/1.0 200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: LENGTH\r\nContent-Length: LENGTH\r\n\r\n",
         "HTTP/1.1 200 Fine \u{e9}\r\nServer: \u{fc}\r\nContent-Type: image/jpeg\r\n\r\n",
     ] {
         is_a_snapshot_camera(&snapshots(head));
     }
+}
+
+#[test]
+fn lengths_that_cant_be_read_are_told() {
+    for head in [
+        "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: LENGTH\r\nContent-Length: 17\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: LENGTH bytes\r\n\r\n",
+    ] {
+        let camera = snapshots(head);
+        let server = server(&camera, ", fps: 50");
+        let _viewer = server.watch("s");
+        let report = server.until("s", |report| report["state"] == "failing");
+        let error = report["error"].as_str().unwrap();
+        assert!(
+            error.contains("invalid content-length"),
+            "{head:?}: {error}"
+        );
+    }
+}
+
+#[test]
+fn parts_with_a_wrong_length_are_taken_by_their_own_end() {
+    for lengths in [
+        "Content-Length: 17\r\nContent-Length: 4985\r\n",
+        "Content-Length: 4985 bytes\r\n",
+        "Content-Length: 99999999999999999999\r\n",
+        "Content-Length: -1\r\n",
+    ] {
+        let camera = HttpCamera::new(move |_, socket| {
+            stream_head(socket)?;
+            loop {
+                write!(socket, "--b\r\nContent-Type: image/jpeg\r\n{lengths}\r\n")?;
+                socket.write_all(&jpeg("420.jpg"))?;
+                socket.write_all(b"\r\n")?;
+                tick();
+            }
+        });
+        let server = server(&camera, "");
+        let mut viewer = server.watch("s");
+        for _ in 0..3 {
+            assert_eq!(viewer.next().unwrap().jpeg, jpeg("420.jpg"), "{lengths}");
+        }
+    }
+}
+
+#[test]
+fn chunks_in_an_answer_of_http_1_0_are_told() {
+    let camera = HttpCamera::new(|_, socket| {
+        let picture = jpeg("420.jpg");
+        let head =
+            "HTTP/1.0 200 OK\r\nContent-Type: image/jpeg\r\nTransfer-Encoding: chunked\r\n\r\n";
+        write!(socket, "{head}{:x}\r\n", picture.len())?;
+        socket.write_all(&picture)?;
+        socket.write_all(b"\r\n0\r\n\r\n")?;
+        Err(std::io::ErrorKind::ConnectionReset.into())
+    });
+    let server = server(&camera, ", fps: 50");
+    let _viewer = server.watch("s");
+    let report = server.until("s", |report| report["state"] == "failing");
+    let error = report["error"].as_str().unwrap();
+    assert!(error.contains("unexpected transfer-encoding"), "{error}");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use image::RgbImage;
+use serde_json::Value;
 
 use crate::support::Folder;
 use crate::support::picture::{decode, jpeg};
@@ -30,6 +31,11 @@ fn error(server: &Server, words: &str) -> String {
     let error = report["error"].as_str().unwrap().to_owned();
     assert!(error.contains(words), "{error}");
     error
+}
+
+/// A description with what stands in `rest`.
+fn described(rest: &str) -> String {
+    format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n{rest}")
 }
 
 /// What is on the picture as it was before it was filled up to whole blocks.
@@ -84,7 +90,7 @@ fn basic_and_digest_logins() {
         let _viewer = wrong.watch("s");
         let told = error(
             &wrong,
-            "/live: the camera does not accept this user and password",
+            "/live: the camera does not accept this user and password; if they are right, try `via: ffmpeg`",
         );
         let none = server(camera.address, "", "/live", "");
         let _viewer = none.watch("s");
@@ -95,6 +101,65 @@ fn basic_and_digest_logins() {
                 "{told}"
             );
         }
+    }
+}
+
+#[test]
+fn logins_are_answered_however_they_are_asked_for() {
+    for (scheme, challenge) in [
+        (
+            Scheme::Quality,
+            "WWW-Authenticate: digest realm=\"cam\",nonce=\"4711\",qop=\"auth\",algorithm=\"MD5\"\r\n",
+        ),
+        (
+            Scheme::Digest,
+            "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\", algorithm=MD5\r\n",
+        ),
+        (
+            Scheme::Digest,
+            "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\"\r\nWWW-Authenticate: Basic realm=\"cam\"\r\n",
+        ),
+        (
+            Scheme::Basic,
+            "WWW-Authenticate: Negotiate\r\nWWW-Authenticate: Basic realm=\"cam\"\r\n",
+        ),
+        (
+            Scheme::Digest,
+            "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\", algorithm=SHA-512\r\nWWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\"\r\n",
+        ),
+    ] {
+        let camera = RtspCamera::new(Manner {
+            scheme: Some(scheme),
+            challenge: Some(challenge),
+            ..Manner::good(&[jpeg("420.jpg")])
+        });
+        let server = server(camera.address, "me:p%40ss%20word@", "/live", "");
+        let mut viewer = server.watch("s");
+        let report = server.until("s", |report| {
+            report["state"] == "running" || report["state"] == "failing"
+        });
+        assert_eq!(report["error"], Value::Null, "{challenge}");
+        visible(&viewer.next_camera_picture());
+    }
+}
+
+#[test]
+fn a_login_that_is_asked_for_in_an_unknown_way_says_what_to_try() {
+    for challenge in [
+        "WWW-Authenticate: Basic\r\n",
+        "WWW-Authenticate: Negotiate\r\n",
+        "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\", algorithm=md5\r\n",
+        "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\", qop=\"\"\r\n",
+        "",
+    ] {
+        let camera = RtspCamera::new(Manner {
+            scheme: Some(Scheme::Basic),
+            challenge: Some(challenge),
+            ..Manner::good(&[jpeg("420.jpg")])
+        });
+        let server = server(camera.address, "me:p%40ss%20word@", "/live", "");
+        let _viewer = server.watch("s");
+        error(&server, "not understood here: try `via: ffmpeg`");
     }
 }
 
@@ -131,9 +196,8 @@ fn what_is_no_camera_is_told() {
     let told = error(&wrong, "/other: the camera answers 404 Not Found");
     assert!(!told.contains("s3cret"), "{told}");
     let video = |media: &str| {
-        let description = format!("v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n{media}");
         RtspCamera::new(Manner {
-            description: Some(description),
+            description: Some(described(media)),
             ..Manner::good(&[])
         })
     };
@@ -158,6 +222,65 @@ fn without_ffmpeg_the_old_way_and_tls_say_so() {
         let _viewer = server.watch("s");
         error(&server, "there is no ffmpeg");
     }
+}
+
+#[test]
+fn video_needs_ffmpeg_and_the_camera_is_asked_again() {
+    let camera = RtspCamera::new(Manner {
+        description: Some(described(
+            "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:v\r\n",
+        )),
+        ..Manner::good(&[jpeg("420.jpg")])
+    });
+    let server = server(camera.address, "", "/live", "");
+    let viewer = server.watch("s");
+    error(
+        &server,
+        "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: `apt install ffmpeg`)",
+    );
+    while camera.sessions() < 3 {
+        std::thread::yield_now();
+    }
+    drop(viewer);
+    let log = server.log();
+    assert!(!log.contains("panic"), "{log}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn an_endless_description_is_given_up() {
+    let camera = RtspCamera::new(Manner {
+        is_endless: true,
+        ..Manner::good(&[])
+    });
+    let server = server(camera.address, "", "/live", "");
+    let _viewer = server.watch("s");
+    error(&server, "/live: there is no answer within 8 s");
+    // What comes in 8 s, twice while the buffer grows, which doubles: memory is bounded by time and the network alone.
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    let peak = kilobytes.parse::<u64>().unwrap() >> 10;
+    assert!(peak < 400, "{peak} MiB");
+}
+
+#[test]
+fn few_sessions_are_asked_to_end_again_and_again() {
+    // Of a version for which each session is ended for as long as the camera says that it lasts.
+    let old = "a=tool:LIVE555 Streaming Media v2013.04.01\r\n";
+    let video = "m=video 0 RTP/AVP 26\r\na=control:v\r\n";
+    let camera = RtspCamera::new(Manner {
+        description: Some(described(&format!("{old}{video}"))),
+        hangs_up: true,
+        ..Manner::good(&[jpeg("420.jpg")])
+    });
+    let server = server(camera.address, "", "/live", "");
+    let _viewer = server.watch("s");
+    while camera.sessions() < 9 {
+        std::thread::yield_now();
+    }
+    let ended = camera.ended();
+    assert!((1..=4).contains(&ended), "{ended}");
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! A camera in the network, as good or as bad as a test wants it.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::listener::Listener;
 
 /// What a camera is asked.
 #[derive(Clone, Debug)]
@@ -33,15 +35,13 @@ pub type Answer = dyn Fn(&Request, &mut dyn Write) -> io::Result<()> + Send + Sy
 pub struct HttpCamera {
     pub address: SocketAddr,
     state: Arc<State>,
-    listener: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 struct State {
     answer: Box<Answer>,
     tls: Option<Arc<ServerConfig>>,
     requests: Mutex<Vec<Request>>,
-    open: AtomicUsize,
-    is_over: AtomicBool,
 }
 
 impl HttpCamera {
@@ -81,40 +81,26 @@ impl HttpCamera {
     }
 
     fn start(address: SocketAddr, answer: Box<Answer>, tls: Option<Arc<ServerConfig>>) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             answer,
             tls,
             requests: Mutex::default(),
-            open: AtomicUsize::new(0),
-            is_over: AtomicBool::new(false),
         });
         let shared = state.clone();
-        let listener = thread::spawn(move || {
-            for socket in listener.incoming() {
-                if shared.is_over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (socket, shared) = (socket.unwrap(), shared.clone());
-                thread::spawn(move || {
-                    shared.open.fetch_add(1, Ordering::SeqCst);
-                    // The client's going is how it ends.
-                    shared.talk(socket).ok();
-                    shared.open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
+        // The client's going is how a connection ends.
+        let listener = Listener::start(address, move |socket, is_over| {
+            drop(shared.talk(socket, is_over))
         });
         Self {
-            address,
+            address: listener.address,
             state,
-            listener: Some(listener),
+            listener,
         }
     }
 
     /// Connections that are open.
     pub fn open(&self) -> usize {
-        self.state.open.load(Ordering::SeqCst)
+        self.listener.open()
     }
 
     pub fn requests(&self) -> Vec<Request> {
@@ -122,22 +108,9 @@ impl HttpCamera {
     }
 }
 
-impl Drop for HttpCamera {
-    fn drop(&mut self) {
-        self.state.is_over.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then is closed.
-        TcpStream::connect(self.address).ok();
-        if let Some(listener) = self.listener.take() {
-            listener.join().ok();
-        }
-        while self.state.open.load(Ordering::SeqCst) > 0 {
-            thread::yield_now();
-        }
-    }
-}
-
 impl State {
-    fn talk(&self, socket: TcpStream) -> io::Result<()> {
+    fn talk(&self, socket: &TcpStream, is_over: &AtomicBool) -> io::Result<()> {
+        let socket = socket.try_clone()?;
         let socket: Box<dyn Connection> = match &self.tls {
             None => Box::new(socket),
             Some(tls) => {
@@ -150,7 +123,7 @@ impl State {
             self.requests.lock().unwrap().push(request.clone());
             let mut writer = Until {
                 socket: socket.get_mut(),
-                is_over: &self.is_over,
+                is_over,
             };
             (self.answer)(&request, &mut writer)?;
         }

@@ -4,6 +4,7 @@ pub mod camera;
 pub mod crowd;
 pub mod hostile;
 pub mod http;
+pub mod listener;
 pub mod load;
 pub mod picture;
 pub mod plain_proxy;

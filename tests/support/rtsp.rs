@@ -1,17 +1,22 @@
 //! A camera that speaks RTSP by TCP and sends JPEG, as good or as bad as a test wants it.
 
+use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::listener::Listener;
 
 /// How the camera wants to be told who asks for it: `me` with the password `p@ss word`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
     Basic,
     Digest,
+    /// Digest with `qop` (RFC 7616).
+    Quality,
 }
 
 /// What it is like.
@@ -20,12 +25,18 @@ pub struct Manner {
     /// JPEGs with the standard Huffman tables, sent over and over.
     pub pictures: Vec<Vec<u8>>,
     pub scheme: Option<Scheme>,
+    /// The headers of 401 instead of its scheme's own.
+    pub challenge: Option<&'static str>,
     /// What its clock says, in seconds from ours; none if it tells no time.
     pub clock: Option<i64>,
     /// Sends all packets but the second of each second picture.
     pub loses: bool,
     /// Instead of its own.
     pub description: Option<String>,
+    /// Ends the connection after a picture, and never a session.
+    pub hangs_up: bool,
+    /// Never ends its description.
+    pub is_endless: bool,
 }
 
 impl Manner {
@@ -33,9 +44,12 @@ impl Manner {
         Self {
             pictures: pictures.to_vec(),
             scheme: None,
+            challenge: None,
             clock: None,
             loses: false,
             description: None,
+            hangs_up: false,
+            is_endless: false,
         }
     }
 }
@@ -44,14 +58,13 @@ impl Manner {
 pub struct RtspCamera {
     pub address: SocketAddr,
     state: Arc<State>,
-    listener: Option<JoinHandle<()>>,
+    listener: Listener,
 }
 
 struct State {
     manner: Manner,
-    sockets: Mutex<Vec<TcpStream>>,
-    open: AtomicUsize,
-    is_over: AtomicBool,
+    sessions: AtomicUsize,
+    ended: Mutex<HashSet<String>>,
 }
 
 impl RtspCamera {
@@ -61,59 +74,34 @@ impl RtspCamera {
 
     /// One that comes back where it was.
     pub fn at(address: SocketAddr, manner: Manner) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
-        let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             manner,
-            sockets: Mutex::default(),
-            open: AtomicUsize::new(0),
-            is_over: AtomicBool::new(false),
+            sessions: AtomicUsize::new(0),
+            ended: Mutex::default(),
         });
         let shared = state.clone();
-        let listener = thread::spawn(move || {
-            for socket in listener.incoming() {
-                if shared.is_over.load(Ordering::SeqCst) {
-                    return;
-                }
-                let (socket, shared) = (socket.unwrap(), shared.clone());
-                let clone = socket.try_clone().unwrap();
-                shared.sockets.lock().unwrap().push(clone);
-                shared.open.fetch_add(1, Ordering::SeqCst);
-                thread::spawn(move || {
-                    // The client's going is how it ends.
-                    shared.talk(&socket).ok();
-                    socket.shutdown(std::net::Shutdown::Both).ok();
-                    shared.open.fetch_sub(1, Ordering::SeqCst);
-                });
-            }
-        });
+        // The client's going is how a connection ends.
+        let listener = Listener::start(address, move |socket, _| drop(shared.talk(socket)));
         Self {
-            address,
+            address: listener.address,
             state,
-            listener: Some(listener),
+            listener,
         }
     }
 
     /// Connections that are open.
     pub fn open(&self) -> usize {
-        self.state.open.load(Ordering::SeqCst)
+        self.listener.open()
     }
-}
 
-impl Drop for RtspCamera {
-    fn drop(&mut self) {
-        self.state.is_over.store(true, Ordering::SeqCst);
-        // Wakes the listener, which then is closed.
-        TcpStream::connect(self.address).ok();
-        if let Some(listener) = self.listener.take() {
-            listener.join().ok();
-        }
-        for socket in self.state.sockets.lock().unwrap().iter() {
-            socket.shutdown(std::net::Shutdown::Both).ok();
-        }
-        while self.open() > 0 {
-            thread::yield_now();
-        }
+    /// Sessions that there have been.
+    pub fn sessions(&self) -> usize {
+        self.state.sessions.load(Ordering::SeqCst)
+    }
+
+    /// Sessions that it was asked to end.
+    pub fn ended(&self) -> usize {
+        self.state.ended.lock().unwrap().len()
     }
 }
 
@@ -123,6 +111,7 @@ struct Request {
     url: String,
     cseq: String,
     authorization: Option<String>,
+    session: String,
 }
 
 impl State {
@@ -139,11 +128,9 @@ impl State {
                 )
             };
             if let Some(challenge) = self.challenge(&request) {
-                answer(
-                    "401 Unauthorized",
-                    &format!("WWW-Authenticate: {challenge}\r\n"),
-                    "",
-                )?;
+                let own = format!("WWW-Authenticate: {challenge}\r\n");
+                let headers = self.manner.challenge.unwrap_or(&own);
+                answer("401 Unauthorized", headers, "")?;
                 continue;
             }
             if !request.url.contains("/live") {
@@ -151,6 +138,7 @@ impl State {
                 continue;
             }
             match request.method.as_str() {
+                "DESCRIBE" if self.manner.is_endless => return endless(socket, cseq),
                 "DESCRIBE" => {
                     let own = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\na=control:a\r\n\
                         m=video 0 RTP/AVP 26\r\na=control:v\r\n";
@@ -160,14 +148,20 @@ impl State {
                         format!("Content-Base: {base}\r\nContent-Type: application/sdp\r\n");
                     answer("200 OK", &headers, body)?;
                 }
-                "SETUP" => answer(
-                    "200 OK",
-                    "Transport: RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=00000001\r\nSession: 7\r\n",
-                    "",
-                )?,
+                "SETUP" => {
+                    let number = self.sessions.fetch_add(1, Ordering::SeqCst);
+                    let transport = "RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=00000001";
+                    let session = format!("{number};timeout={}", u32::MAX);
+                    let headers = format!("Transport: {transport}\r\nSession: {session}\r\n");
+                    answer("200 OK", &headers, "")?;
+                }
                 "PLAY" => {
-                    answer("200 OK", "Session: 7\r\n", "")?;
+                    answer("200 OK", &format!("Session: {}\r\n", request.session), "")?;
                     return self.play(socket);
+                }
+                "TEARDOWN" => {
+                    self.ended.lock().unwrap().insert(request.session);
+                    return Ok(());
                 }
                 _ => answer("501 Not Implemented", "", "")?,
             }
@@ -178,10 +172,11 @@ impl State {
     /// The question who asks, if that was not told.
     fn challenge(&self, request: &Request) -> Option<&'static str> {
         let told = request.authorization.as_deref().unwrap_or_default();
-        match self.manner.scheme? {
+        let scheme = self.manner.scheme?;
+        match scheme {
             // RFC 7617: user:password in base64.
             Scheme::Basic => (told != "Basic bWU6cEBzcyB3b3Jk").then_some("Basic realm=\"cam\""),
-            Scheme::Digest => {
+            Scheme::Digest | Scheme::Quality => {
                 let field = |name: &str| {
                     let (_, rest) = told.split_once(&format!("{name}=")).unwrap_or_default();
                     rest.split(',')
@@ -193,6 +188,12 @@ impl State {
                 let md5 = |text: String| format!("{:x}", md5::compute(text));
                 let secret = md5("me:cam:p@ss word".to_owned());
                 let what = md5(format!("{}:{}", request.method, field("uri")));
+                if scheme == Scheme::Quality {
+                    let (count, own) = (field("nc"), field("cnonce"));
+                    let expected = md5(format!("{secret}:4711:{count}:{own}:auth:{what}"));
+                    let own = "Digest realm=\"cam\", nonce=\"4711\", qop=\"auth\"";
+                    return (field("response") != expected).then_some(own);
+                }
                 // RFC 2069, as many cameras have it.
                 (field("response") != md5(format!("{secret}:4711:{what}")))
                     .then_some("Digest realm=\"cam\", nonce=\"4711\"")
@@ -220,9 +221,24 @@ impl State {
                     interleaved(&mut socket, 0, &packet)?;
                 }
             }
+            if self.manner.hangs_up {
+                return Ok(());
+            }
             thread::sleep(Duration::from_millis(20));
         }
         Ok(())
+    }
+}
+
+/// A description of a gigabyte, as fast as the client takes it, up to 8 MB a second.
+fn endless(mut socket: &TcpStream, cseq: &str) -> io::Result<()> {
+    write!(
+        socket,
+        "RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nContent-Length: 1000000000\r\n\r\nv=0\r\n"
+    )?;
+    loop {
+        socket.write_all(&[b'a'; 80_000])?;
+        thread::sleep(Duration::from_millis(10));
     }
 }
 
@@ -295,6 +311,7 @@ fn read(socket: &mut impl BufRead) -> io::Result<Option<Request>> {
         url: words.next().unwrap_or_default(),
         cseq: String::new(),
         authorization: None,
+        session: String::new(),
     };
     loop {
         let mut line = String::new();
@@ -304,6 +321,7 @@ fn read(socket: &mut impl BufRead) -> io::Result<Option<Request>> {
         };
         match name.to_lowercase().as_str() {
             "cseq" => request.cseq = value.trim().to_owned(),
+            "session" => request.session = value.trim().to_owned(),
             "authorization" => request.authorization = Some(value.trim().to_owned()),
             _ => {}
         }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use retina::client::Credentials;
+use retina::client::{Credentials, SessionGroup};
 use tokio::task::JoinError;
 use url::Url;
 
@@ -43,6 +43,7 @@ pub struct Rtsp {
     fps: Option<f64>,
     /// Whether ffmpeg is older than 5.1.
     is_old: Arc<AtomicBool>,
+    sessions: Arc<SessionGroup>,
 }
 
 impl Rtsp {
@@ -54,6 +55,7 @@ impl Rtsp {
             folder: folder.to_owned(),
             fps,
             is_old: Arc::default(),
+            sessions: Arc::default(),
         }
     }
 
@@ -127,6 +129,7 @@ impl Source for Rtsp {
             url,
             login: self.login()?,
             is_udp: self.config.transport == "udp",
+            sessions: self.sessions.clone(),
         };
         let opened = stop.wait_for(Frames::open(asked, stop.clock()));
         let opened = opened.ok_or_else(|| SourceError("stopped".to_owned()))?;

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use futures_util::{Stream as _, StreamExt as _};
 use retina::client::{
     Credentials, Demuxed, InitialTimestampPolicy, PacketItem, PlayOptions, Playing, Session,
-    SessionOptions, SetupOptions, TcpTransportOptions, Transport, UdpTransportOptions,
-    UnknownRtcpSsrcPolicy,
+    SessionGroup, SessionOptions, SetupOptions, TcpTransportOptions, TeardownPolicy, Transport,
+    UdpTransportOptions, UnknownRtcpSsrcPolicy,
 };
 use retina::codec::{CodecItem, FrameFormat};
 use retina::rtp::ReceivedPacket;
@@ -25,6 +25,9 @@ use crate::source::FRAME_BYTES;
 
 /// How long the camera has for its description.
 const DESCRIBING: Duration = Duration::from_secs(8);
+/// The most sessions that a camera is asked again and again to end, which retina does for as long as the camera has said that they
+/// last: up to 136 years.
+const STALE: usize = 4;
 /// Errors one behind the other after which a session is over: a packet can be wrong, but not each of them.
 const ERRORS: u32 = 16;
 
@@ -89,6 +92,18 @@ pub struct Address {
     pub login: Option<Credentials>,
     /// Whether packets come by UDP instead of the connection.
     pub is_udp: bool,
+    /// Sessions with this camera that have not ended yet.
+    pub sessions: Arc<SessionGroup>,
+}
+
+impl Address {
+    fn teardown(&self) -> TeardownPolicy {
+        if self.sessions.stale_sessions().num_sessions < STALE {
+            TeardownPolicy::Auto
+        } else {
+            TeardownPolicy::Never
+        }
+    }
 }
 
 /// Frames of a camera.
@@ -129,6 +144,8 @@ impl Frames {
         let has_login = address.login.is_some();
         let camera = |error| SessionError::Camera { error, has_login };
         let options = SessionOptions::default()
+            .teardown(address.teardown())
+            .session_group(address.sessions)
             .creds(address.login)
             .user_agent(concat!("mattebox/", env!("CARGO_PKG_VERSION")).to_owned());
         let mut session = tokio::select! {

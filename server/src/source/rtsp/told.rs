@@ -27,10 +27,13 @@ fn answered(status: u16, said: &str, has_login: bool) -> String {
     let named = named(status);
     match status {
         401 if !has_login => "the camera wants a `user` and a `password`".to_owned(),
-        401 if description.starts_with("Can't understand") => {
-            "the camera wants a login of an unknown kind".to_owned()
+        401 if !description.starts_with("Received Unauthorized") => {
+            "the camera asks for the login in a way that is not understood here: try `via: ffmpeg`"
+                .to_owned()
         }
-        401 => "the camera does not accept this user and password".to_owned(),
+        // They may be right: the crate http-auth answers a Digest that allows `auth-int` by it, with a wrong hash of the body.
+        401 => "the camera does not accept this user and password; if they are right, try `via: ffmpeg`"
+            .to_owned(),
         461 => format!("the camera answers {named}: try the other `transport`"),
         200..=299 => format!("the camera's answer can't be used: {}", first(description)),
         _ => format!("the camera answers {named}"),
@@ -82,7 +85,7 @@ mod tests {
         let said = "401 response to DESCRIBE CSeq=2: Received Unauthorized\n\nconn: 1";
         assert_eq!(
             answered(401, said, true),
-            "the camera does not accept this user and password"
+            "the camera does not accept this user and password; if they are right, try `via: ffmpeg`"
         );
         assert_eq!(
             answered(401, said, false),
