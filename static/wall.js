@@ -83,7 +83,9 @@ export class Wall {
       let error;
       for (const way of [...this.#ways]) {
         const link = new Link(this, signal);
-        error = await link.run(way);
+        const reason = await link.run(way);
+        // A browser does not tell why a WebSocket fails.
+        error = way === bySocket ? (error ?? reason) : reason;
         this.#ended(link);
         if (link.say) {
           this.#ways.sort((a, b) => (b === way) - (a === way));
