@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use serde::ser::Error;
@@ -74,11 +75,16 @@ const SCHEMAS_BYTES: usize = 16 << 20;
 #[derive(Clone, Default)]
 pub struct Catalogues(Arc<Mutex<Scans>>);
 
+/// A scan, until its list is written.
+type Scan = BoxFuture<'static, Result<Bytes, String>>;
+
 #[derive(Default)]
 struct Scans {
     /// The scan that is under way, if anybody waits for it.
-    current: Option<WeakShared<BoxFuture<'static, Arc<Catalogue>>>>,
+    current: Option<WeakShared<Scan>>,
     known: BTreeMap<PathBuf, Known>,
+    /// The list that was served last, as long as any answer with it is under way.
+    served: Option<Weak<[u8]>>,
 }
 
 /// A file as it was last looked at: the filter in it, or why there is none.
@@ -88,8 +94,11 @@ struct Known {
 }
 
 impl Live {
-    /// All filters. Ends early, with its child processes, when it is dropped and nobody else waits for the same.
-    pub async fn catalogue(&self) -> Arc<Catalogue> {
+    /// The list of all filters as JSON. Ends early, with its child processes, when it is dropped and nobody else waits for the same.
+    ///
+    /// # Errors
+    /// A text that says why it can't be written.
+    pub async fn catalogue(&self) -> Result<Bytes, String> {
         let pipeline = self.now().pipeline.clone();
         let scan = self.0.catalogues.join(pipeline, self.0.loader.compiler());
         scan.await
@@ -113,12 +122,25 @@ impl Catalogues {
         self.0.lock().ignore_poison()
     }
 
+    /// `catalogue` as JSON.
+    async fn write(&self, catalogue: Catalogue) -> Result<Bytes, String> {
+        let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&catalogue)).await;
+        let json = written.map_err(|error| error.to_string())?;
+        Ok(self.share(json.map_err(|error| error.to_string())?))
+    }
+
+    /// `json`, or what was served last if that is the same: answers share it, since each may be taken as slowly as its client likes.
+    fn share(&self, json: Vec<u8>) -> Bytes {
+        let mut scans = self.lock();
+        let served = scans.served.as_ref().and_then(Weak::upgrade);
+        let shared = served.filter(|served| **served == *json);
+        let shared = shared.unwrap_or_else(|| json.into());
+        scans.served = Some(Arc::downgrade(&shared));
+        Bytes::from_owner(shared)
+    }
+
     /// The scan that is under way, or a new one.
-    fn join(
-        &self,
-        pipeline: Arc<Pipeline>,
-        compiler: &Compiler,
-    ) -> Shared<BoxFuture<'static, Arc<Catalogue>>> {
+    fn join(&self, pipeline: Arc<Pipeline>, compiler: &Compiler) -> Shared<Scan> {
         let mut scans = self.lock();
         let current = scans.current.as_ref().and_then(WeakShared::upgrade);
         // One that is done tells of what was there.
@@ -126,7 +148,10 @@ impl Catalogues {
             return scan;
         }
         let (catalogues, compiler) = (self.clone(), compiler.clone());
-        let scan = async move { Arc::new(catalogues.scan(&pipeline, &compiler).await) };
+        let scan = async move {
+            let catalogue = catalogues.scan(&pipeline, &compiler).await;
+            catalogues.write(catalogue).await
+        };
         let scan = scan.boxed().shared();
         scans.current = scan.downgrade();
         scan

@@ -10,14 +10,18 @@ struct Challenge {
 }
 
 /// The way to log in that `headers`, the values of `WWW-Authenticate`, offer: Digest if there is one that can be answered, else Basic,
-/// also where nothing is offered.
+/// also if they say nothing. Where what is offered can't be read, the password is not sent as plain text.
 ///
 /// # Errors
 /// A text that says why none can be answered.
 pub fn choose<'a>(headers: impl Iterator<Item = &'a str>) -> Result<PasswordClient, String> {
+    let mut headers = headers
+        .filter(|header| !header.trim().is_empty())
+        .peekable();
+    let is_bare = headers.peek().is_none();
     let offered: Vec<_> = headers.flat_map(parse).collect();
     let mut builder = PasswordClientBuilder::default();
-    if offered.is_empty() {
+    if is_bare {
         builder = builder.challenge(&basic());
     }
     for challenge in &offered {
@@ -229,6 +233,15 @@ mod tests {
     fn others_are_refused_and_nothing_panics() {
         assert!(choose(["NTLM"].into_iter()).is_err());
         assert!(choose(["Digest realm=\"x\""].into_iter()).is_err());
+        // Never answered with the password as plain text.
+        for unreadable in [
+            "Digest realm=\"Küche\", nonce=\"y\"",
+            "Digest realm=\"K\u{fffd}\", nonce=\"y\"",
+            ",",
+            "=\"",
+        ] {
+            assert!(choose([unreadable].into_iter()).is_err(), "{unreadable}");
+        }
         for garbage in [
             "=",
             "=,=\"",

@@ -5,10 +5,10 @@ use std::error::Error;
 use std::path::Path;
 use std::time::Duration;
 
-use http_auth::digest::Qop;
+use http_auth::digest::{Algorithm, Qop};
 use http_auth::{PasswordClient, PasswordParams};
 use reqwest::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
-use reqwest::{Response, StatusCode, Url};
+use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
 use super::{challenge, tls};
 use crate::config::HttpConfig;
@@ -196,8 +196,9 @@ impl Client {
             return Err(self.error(why).into());
         }
         let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
-        let challenges = challenges.filter_map(|value| value.to_str().ok());
-        let scheme = challenge::choose(challenges).map_err(|why| {
+        let challenges = challenges.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let challenges: Vec<_> = challenges.collect();
+        let scheme = challenge::choose(challenges.iter().map(AsRef::as_ref)).map_err(|why| {
             self.error(format!(
                 "the camera wants a login of an unknown kind: {why}"
             ))
@@ -206,7 +207,21 @@ impl Client {
         self.send(&url).await
     }
 
+    /// Asks for `url`, once more if that was by a connection which the camera has closed after an earlier answer: many don't say
+    /// that they do (RFC 9112, 9.3.1).
     async fn send(&mut self, url: &Url) -> Result<Response, Refusal> {
+        let mut response = self.request(url)?.send().await;
+        if response.as_ref().is_err_and(is_cut) {
+            response = self.request(url)?.send().await;
+        }
+        response.map_err(|error| Refusal {
+            error: self.error(explain(&error)),
+            is_passing: true,
+        })
+    }
+
+    /// A request for `url`, with the login if it is known how the camera wants it.
+    fn request(&mut self, url: &Url) -> Result<RequestBuilder, SourceError> {
         let mut request = self.http.get(url.clone());
         if is_same_place(&self.url, url)
             && let (Some(scheme), Some((user, password))) = (&mut self.scheme, &self.login)
@@ -225,11 +240,7 @@ impl Client {
             })?;
             request = request.header(AUTHORIZATION, authorization);
         }
-        let response = request.send().await;
-        response.map_err(|error| Refusal {
-            error: self.error(explain(&error)),
-            is_passing: true,
-        })
+        Ok(request)
     }
 
     fn error(&self, why: impl std::fmt::Display) -> SourceError {
@@ -239,17 +250,32 @@ impl Client {
 
 /// The request's body for a digest of it: none unless the camera takes nothing else, since those that offer both often get
 /// `auth-int` wrong.
+///
+/// RFC 7616, 3.4.3 wants the body's hash, which http-auth 0.1.10 takes the body for.
 fn body_of(scheme: &PasswordClient) -> Option<&'static [u8]> {
-    match scheme {
-        PasswordClient::Digest(digest) if !(digest.qop() & Qop::Auth) => Some(&[]),
-        _ => None,
-    }
+    let PasswordClient::Digest(digest) = scheme else {
+        return None;
+    };
+    let hash_of_nothing: &[u8] = match digest.algorithm() {
+        Algorithm::Md5 => b"d41d8cd98f00b204e9800998ecf8427e",
+        Algorithm::Sha256 => b"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        Algorithm::Sha512Trunc256 => {
+            b"c672b8d1ef56ed28ab87c3622c5114069bdd3ad7b8f9737498d0c01ecef0967a"
+        }
+        _ => return None,
+    };
+    (!(digest.qop() & Qop::Auth)).then_some(hash_of_nothing)
 }
 
 /// Whether a password for `ours` may be told to `theirs`: the same server, or the same host by TLS.
 fn is_same_place(ours: &Url, theirs: &Url) -> bool {
     let is_safer = ours.host_str() == theirs.host_str() && theirs.scheme() == "https";
     ours.origin() == theirs.origin() || is_safer
+}
+
+/// Whether the connection broke before an answer came.
+fn is_cut(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout()
 }
 
 fn explain(error: &reqwest::Error) -> String {

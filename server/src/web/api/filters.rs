@@ -1,12 +1,12 @@
 //! Filters: those there are, and new ones.
 
 use axum::extract::{Path, Request, State};
-use axum::http::{Method, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::{Method, StatusCode, header};
+use axum::response::IntoResponse;
 use serde::Serialize;
 
-use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::{App, NO_CACHE};
 use super::{Answer, fresh, upload};
 use crate::live::Catalogue;
 
@@ -29,8 +29,16 @@ struct Kept {
         (status = OK, description = "The catalogue", body = Catalogue),
     ),
 )]
-pub async fn list(State(app): State<App>) -> Response {
-    fresh(&*app.live.catalogue().await)
+pub async fn list(State(app): State<App>) -> Answer {
+    let json = app.live.catalogue().await.map_err(|error| {
+        let why = format!("the list of filters can't be written: {error}");
+        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+    })?;
+    let headers = [
+        (header::CACHE_CONTROL, NO_CACHE),
+        (header::CONTENT_TYPE, "application/json"),
+    ];
+    Ok((headers, json).into_response())
 }
 
 /// Keeps the module in the body, once it has been found to be a filter.
