@@ -44,26 +44,24 @@ async fn two_windows(browser: &Browser, address: &str) -> [WindowHandle; 2] {
     let first = browser.client.window().await.unwrap();
     let second = browser.client.new_window(false).await.unwrap().handle;
     for window in [&first, &second] {
-        browser
-            .client
-            .switch_to_window(window.clone())
-            .await
-            .unwrap();
+        show(browser, window).await;
         browser.client.set_window_size(3600, 3000).await.unwrap();
         browser.client.goto(address).await.unwrap();
     }
     [first, second]
 }
 
+/// Goes on in `window`.
+async fn show(browser: &Browser, window: &WindowHandle) {
+    let switched = browser.client.switch_to_window(window.clone());
+    switched.await.unwrap();
+}
+
 /// Checks that all of `count` tiles move in both windows, and for how long each stands still at most; gives whether they came by a
 /// streamed answer.
 async fn all_move(browser: &Browser, windows: &[WindowHandle; 2], count: usize) -> bool {
     for window in windows {
-        browser
-            .client
-            .switch_to_window(window.clone())
-            .await
-            .unwrap();
+        show(browser, window).await;
         browser
             .until(&format!(
                 "document.querySelectorAll('.picture canvas:not([hidden])').length === {count}"
@@ -72,11 +70,7 @@ async fn all_move(browser: &Browser, windows: &[WindowHandle; 2], count: usize) 
         browser.run(WATCH).await;
     }
     for window in windows {
-        browser
-            .client
-            .switch_to_window(window.clone())
-            .await
-            .unwrap();
+        show(browser, window).await;
         browser.until("window.drawn() >= 30").await;
         let still = browser.run("return window.still()").await;
         assert!(still.as_f64().unwrap() < 2000.0, "{still} ms");

@@ -28,7 +28,7 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What refuses a start, and the filters, without which a server would start.
+/// Checks all that keeps a server from starting, and the filters, without which it would start.
 fn check_all(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
     let start = check_start(pipeline).map(drop);
     both(pipeline, start, check_filters(loader, pipeline))

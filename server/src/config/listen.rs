@@ -23,7 +23,7 @@ pub enum ListenAddress {
 }
 
 impl ListenAddress {
-    /// Where the server listens unless it is told otherwise.
+    /// The address that the server listens on unless the file or `--listen` names others.
     pub const DEFAULT: Self = Self::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080));
 }
 

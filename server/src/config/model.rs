@@ -57,7 +57,7 @@ pub struct AdminToken {
 pub struct StreamConfig {
     /// 1 to 64 of `A-Z a-z 0-9 _ -`, a letter or digit first.
     pub name: String,
-    /// What people call it, where it is shown to them: 1 to 100 characters. Default: its name.
+    /// The title that people see: 1 to 100 characters. Default: its name.
     pub title: Option<String>,
     /// Where its frames come from. Default: the demo camera.
     pub source: SourceConfig,
@@ -112,9 +112,9 @@ pub enum OnError {
     Drop,
 }
 
-/// What is served where there is no pipeline file.
+/// The built-in pipeline, for a server without a pipeline file.
 const BUILT_IN: &str = "streams:\n  demo:\n    filters:\n      - use: timestamp\n";
-/// What it is called in errors.
+/// The built-in pipeline's name in errors.
 const BUILT_IN_NAME: &str = "(built-in)";
 
 impl Pipeline {

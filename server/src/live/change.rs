@@ -45,7 +45,7 @@ pub enum ChangeError {
     Unwritable(String),
 }
 
-/// What a change has made of the pipeline file.
+/// The pipeline file after a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revisions {
     /// The file's revision after it.

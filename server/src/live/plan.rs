@@ -116,7 +116,7 @@ impl Plans {
     }
 }
 
-/// What was found `wrong`, as an error of the file.
+/// The file's error with all that was found `wrong`.
 fn found(pipeline: &Pipeline, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
     match wrong.is_empty() {
         true => Ok(()),

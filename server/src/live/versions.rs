@@ -29,7 +29,7 @@ const FILE_BYTES: u64 = 7 << 20;
 /// RFC 3339, UTC, with milliseconds.
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 
-/// Where versions are kept.
+/// The place where versions are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StateFolder {
     /// `mattebox` below the user's folder for state (XDG Base Directory Specification: `$XDG_STATE_HOME`).
@@ -41,7 +41,7 @@ pub enum StateFolder {
     Off,
 }
 
-/// Who made a version what it is.
+/// The author of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Author {
@@ -78,7 +78,7 @@ pub struct Version {
     pub id: String,
     /// When it became what the file says.
     pub at: Timestamp,
-    /// Who made it so.
+    /// Its author.
     pub by: Author,
     /// All of the file.
     pub text: SecretText,

@@ -240,7 +240,7 @@ impl Stream {
         self.orders.replace_source(source);
     }
 
-    /// What people call it: its title, else its name.
+    /// The title that people see, else the name.
     pub fn title(&self) -> String {
         let makeup = self.makeup.read().ignore_poison();
         makeup.title.clone().unwrap_or_else(|| self.name.clone())

@@ -69,7 +69,7 @@ pub struct Condition {
 pub struct Report {
     /// The stream's name.
     pub name: String,
-    /// What people call it: its title, else its name.
+    /// The title that people see, else the name.
     pub title: String,
     /// What it is doing.
     pub state: State,
@@ -176,7 +176,7 @@ struct Newest {
 
 /// What a stream is made up of, which changes with pipeline.yaml.
 pub struct Makeup {
-    /// What people call it, if not by its name.
+    /// The title that people see instead of the name.
     pub title: Option<String>,
     /// Its camera's driver.
     pub driver: &'static str,

@@ -41,7 +41,7 @@ struct VersionReport {
     id: String,
     /// When it became what the file says, RFC 3339, UTC.
     at: String,
-    /// Who made it so.
+    /// Its author.
     by: Author,
     /// Whether it is what is in force.
     is_current: bool,
