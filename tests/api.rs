@@ -418,6 +418,37 @@ fn many_change_at_once() {
 }
 
 #[test]
+fn of_many_streams_that_change_at_once_none_is_overtaken_again_and_again() {
+    const STREAMS: usize = 30;
+    let streams = (0..STREAMS).map(|at| {
+        format!("  s{at}:\n    source: {{ driver: demo }}\n    filters: [{{ use: text, with: {{ format: a }} }}]\n")
+    });
+    let streams: String = streams.collect();
+    let folder = Folder::with(&format!(
+        "admin-token: {{ env: TEST_TOKEN }}\nstreams:\n{streams}"
+    ));
+    let server = Server::start_with(folder, |command| {
+        command.env("MATTEBOX_LOG", "info,mattebox::live::change=debug");
+    });
+    thread::scope(|scope| {
+        for at in 0..STREAMS {
+            let (server, name) = (&server, format!("s{at}"));
+            scope.spawn(move || {
+                let id = server.report(&name)["filters"][0]["id"].clone();
+                let target = format!("/api/streams/{name}/steps/{id}");
+                let patch = json!({"with": {"format": "b"}});
+                done(server.change("PATCH", &target, &patch), 200);
+            });
+        }
+    });
+    let changed = file(&server).matches("format: b").count();
+    assert_eq!(changed, STREAMS);
+    let log = server.log();
+    let overtaken = log.matches("another change came first").count();
+    assert!(overtaken <= STREAMS, "{overtaken} times:\n{log}");
+}
+
+#[test]
 fn two_servers_of_one_file_lose_nothing() {
     let first = server();
     let second = Server::start_with(Folder::new(), |command| {

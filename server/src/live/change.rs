@@ -1,16 +1,18 @@
 //! Changes that come by the API: made in the pipeline file's text, checked like the file, written back, and put in force.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::NamedTempFile;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::runtime::Handle;
+use tokio::sync::{MutexGuard, OwnedSemaphorePermit};
 
 use super::claim::claim;
 use super::report::revision;
+use super::timed_lock::TimedGuard;
 use super::turns::Turn;
 use super::versions::{Author, Version, Versions};
 use super::workshop::Checked;
@@ -54,23 +56,48 @@ pub struct Revisions {
     pub before: Option<String>,
 }
 
+impl Base {
+    /// Whether the file says of the stream `name` what runs.
+    fn is_same_in(&self, name: &str) -> bool {
+        let on_disk = self.on_disk.as_ref();
+        on_disk.is_none_or(|it| it.stream(name) == self.running.pipeline.stream(name))
+    }
+}
+
 impl Revisions {
     fn of(edit: &Edit<'_>) -> Self {
         Self {
-            now: revision(edit.new),
-            before: (edit.old != edit.new).then(|| revision(edit.old)),
+            now: revision(&edit.new),
+            before: (edit.old != edit.new).then(|| revision(&edit.old)),
         }
     }
 }
 
 /// A change of the pipeline file's text.
 struct Edit<'e> {
-    file: &'e Path,
-    old: &'e str,
-    new: &'e str,
+    old: Arc<str>,
+    new: Arc<str>,
     author: &'e Author,
     by: ChangedBy,
 }
+
+/// What a change stands on.
+struct Base {
+    /// The file; none if it says what runs.
+    on_disk: Option<Pipeline>,
+    running: Arc<Running>,
+}
+
+/// A change that is not checked yet.
+struct Draft<'e> {
+    edit: Edit<'e>,
+    pipeline: Pipeline,
+    /// What it stands on.
+    running: Arc<Running>,
+}
+
+/// The right to put the next change in force. The lock is given back before the queue moves on.
+pub(super) type CommitTurn<'l> = (TimedGuard<'l, ()>, MutexGuard<'l, ()>);
 
 /// A restored version, for [`Live::turn`]: no stream can be called so.
 const ALL_STREAMS: &str = "all streams";
@@ -142,9 +169,11 @@ impl Live {
                 .map(|place| (turn, place))
                 .map_err(|closed| closed.to_string())
         };
-        match tokio::time::timeout(LONGEST_WAIT, turn).await {
-            Ok(turn) => turn.map_err(ChangeError::Busy),
-            Err(_) => {
+        let turn = tokio::time::timeout(LONGEST_WAIT, turn);
+        match self.0.end.run_until_cancelled(turn).await {
+            None => Err(ending()),
+            Some(Ok(turn)) => turn.map_err(ChangeError::Busy),
+            Some(Err(_)) => {
                 let why = format!("other changes of `{name}` take too long; try again");
                 Err(ChangeError::Busy(why))
             }
@@ -229,36 +258,40 @@ impl Live {
         wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError>,
         look: impl FnOnce(&Running) -> T,
     ) -> Result<(T, Revisions), ChangeError> {
-        let file = &self.0.file;
-        let mut plans = Plans::default();
-        let mut look = Some(look);
-        let give_up = self.0.clock.now() + LONGEST_WAIT;
         let mut patience = OTHERS;
-        while self.0.clock.now() < give_up {
-            self.wait_for_writers(file)?;
-            let patience = std::mem::take(&mut patience);
-            let (on_disk, running) = self.take_up_file(file, name, patience)?;
+        self.commit(look, |is_next| {
+            let base = match is_next {
+                true => self.base_as_it_is(name)?,
+                false => Some(self.take_up_file(name, std::mem::take(&mut patience))?),
+            };
+            let Some(Base { on_disk, running }) = base else {
+                return Ok(None);
+            };
             let changes = wanted(&running)?;
             let pipeline = changed(&running.pipeline, &changes)?;
-            let text = changed(&on_disk, &changes)?.file.text;
-            let check = Check::new(&*self.0.clock, Wanted::ByChange);
-            let checked = self
-                .check(pipeline, &running, plans, &check)
-                .map_err(ChangeError::Wrong)?;
-            let edit = Edit {
-                file,
-                old: &on_disk.file.text,
-                new: &text,
-                author,
-                by: ChangedBy::Api,
+            let (old, new) = match &on_disk {
+                None => (
+                    running.pipeline.file.text.clone(),
+                    pipeline.file.text.clone(),
+                ),
+                Some(on_disk) => (
+                    on_disk.file.text.clone(),
+                    changed(on_disk, &changes)?.file.text,
+                ),
             };
-            match self.write_and_make(&edit, &running, checked, &mut look)? {
-                Ok(seen) => return Ok((seen, Revisions::of(&edit))),
-                // Another change came first: what it left is what this one has to stand on.
-                Err(unmade) => plans = unmade,
-            }
-        }
-        Err(outrun())
+            let by = ChangedBy::Api;
+            let edit = Edit {
+                old,
+                new,
+                author,
+                by,
+            };
+            Ok(Some(Draft {
+                edit,
+                pipeline,
+                running,
+            }))
+        })
     }
 
     fn restore_version_now(
@@ -268,33 +301,88 @@ impl Live {
         author: &Author,
     ) -> Result<Revisions, ChangeError> {
         let file = &self.0.file;
-        let mut plans = Plans::default();
+        let ((), revisions) = self.commit(
+            |_: &Running| (),
+            |_| {
+                let old = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
+                self.check_revision(&old, expected)?;
+                let version = self.0.versions.find(id).ok_or_else(|| unknown(id))?;
+                let running = self.now();
+                let (name, folder) = (file.display().to_string(), &running.pipeline.folder);
+                let pipeline = Pipeline::parse(version.text.expose(), &name, folder);
+                let edit = Edit {
+                    old: old.into(),
+                    new: version.text.expose().into(),
+                    author,
+                    by: ChangedBy::File,
+                };
+                let pipeline = pipeline.map_err(ChangeError::Wrong)?;
+                Ok(Some(Draft {
+                    edit,
+                    pipeline,
+                    running,
+                }))
+            },
+        )?;
+        Ok(revisions)
+    }
+
+    /// Readies the filters of what `draft` makes, and then, when it is this change's turn, writes it and puts it in force. A draft
+    /// that another change has overtaken is made again: `draft` is told whether this one comes next, when it must not wait for
+    /// anything, and gives nothing then if it would have to.
+    fn commit<'e, T>(
+        &self,
+        look: impl FnOnce(&Running) -> T,
+        mut draft: impl FnMut(bool) -> Result<Option<Draft<'e>>, ChangeError>,
+    ) -> Result<(T, Revisions), ChangeError> {
+        let (mut plans, mut look) = (Plans::default(), Some(look));
+        let mut place = None;
         let give_up = self.0.clock.now() + LONGEST_WAIT;
         while self.0.clock.now() < give_up {
-            self.wait_for_writers(file)?;
-            let old = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
-            self.check_revision(&old, expected)?;
-            let version = self.0.versions.find(id).ok_or_else(|| unknown(id))?;
-            let running = self.now();
-            let (name, folder) = (file.display().to_string(), &running.pipeline.folder);
-            let pipeline = Pipeline::parse(version.text.expose(), &name, folder);
-            let check = Check::new(&*self.0.clock, Wanted::ByChange);
-            let checked =
-                pipeline.and_then(|pipeline| self.check(pipeline, &running, plans, &check));
-            let edit = Edit {
-                file,
-                old: &old,
-                new: version.text.expose(),
-                author,
-                by: ChangedBy::File,
+            self.wait_for_writers()?;
+            let is_next = place.is_some();
+            let ready = draft(is_next)?;
+            let ready = ready.filter(|it| !is_next || plans.are_ready(&it.pipeline, &it.running));
+            let Some(Draft {
+                edit,
+                pipeline,
+                running,
+            }) = ready
+            else {
+                // Nobody else waits for what this one has to wait for.
+                place = None;
+                continue;
             };
-            let checked = checked.map_err(ChangeError::Wrong)?;
-            match self.write_and_make(&edit, &running, checked, &mut Some(|_: &Running| ()))? {
-                Ok(()) => return Ok(Revisions::of(&edit)),
+            let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(&self.0.end);
+            let checked = self.check(pipeline, &running, plans, &check);
+            let checked = checked.map_err(|error| self.wrong(error))?;
+            let next = match place.take() {
+                Some(place) => place,
+                None => self.wait_for_commit()?,
+            };
+            match self.write_and_make(&edit, &running, checked, &mut look)? {
+                Ok(seen) => return Ok((seen, Revisions::of(&edit))),
+                // What the other one left is what this one has to stand on.
                 Err(unmade) => plans = unmade,
             }
+            tracing::debug!("another change came first; this one is made anew");
+            place = Some(next);
         }
         Err(outrun())
+    }
+
+    fn wrong(&self, error: ConfigError) -> ChangeError {
+        match self.0.end.is_cancelled() {
+            true => ending(),
+            false => ChangeError::Wrong(error),
+        }
+    }
+
+    /// Waits until all changes that were ready before are in force.
+    pub(super) fn wait_for_commit(&self) -> Result<CommitTurn<'_>, ChangeError> {
+        let queue = self.0.end.run_until_cancelled(self.0.commit_queue.lock());
+        let queue = Handle::current().block_on(queue).ok_or_else(ending)?;
+        Ok((self.0.commit.lock(), queue))
     }
 
     /// Whether the file, which has the text `on_disk`, is still at the revision `expected`.
@@ -326,12 +414,12 @@ impl Live {
         checked: Checked,
         look: &mut Option<L>,
     ) -> Result<Result<T, Plans>, ChangeError> {
-        let file = edit.file;
+        let file = &*self.0.file;
         let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let mut workshop = self.workshop();
         let _claim = claim(&real).map_err(ChangeError::Busy)?;
         let on_disk = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
-        if on_disk != edit.old || !Arc::ptr_eq(running, &self.now()) {
+        if *on_disk != *edit.old || !Arc::ptr_eq(running, &self.now()) {
             return Ok(Err(checked.plans));
         }
         let written = self.write_version(&real, edit);
@@ -355,10 +443,10 @@ impl Live {
             return Ok(Written::Replaced);
         }
         // What nobody has put in force yet must not be lost either.
-        self.0.versions.note(edit.old, &Author::File);
+        self.0.versions.note(&edit.old, &Author::File);
         let written = write(real, edit.old.as_bytes(), edit.new.as_bytes())?;
         if written == Written::Replaced {
-            self.0.versions.note(edit.new, edit.author);
+            self.0.versions.note(&edit.new, edit.author);
         }
         Ok(written)
     }
@@ -366,28 +454,21 @@ impl Live {
     /// The file as it is on the disk, and what runs: the same, after a moment's waiting if somebody has just written to it, since the
     /// change is to stand on it. Or they differ in other streams than `name` only, whose filters are waited for no longer than
     /// `patience` says, and whose mistakes are none of this change's business.
-    fn take_up_file(
-        &self,
-        file: &Path,
-        name: &str,
-        patience: Duration,
-    ) -> Result<(Pipeline, Arc<Running>), ChangeError> {
+    fn take_up_file(&self, name: &str, patience: Duration) -> Result<Base, ChangeError> {
         let give_up = Instant::now() + SAVING;
         let mut patience = patience;
         loop {
-            let mut on_disk = Pipeline::load(file).map_err(ChangeError::FileIsWrong)?;
-            self.take_source(&mut on_disk);
-            let running = self.now();
-            if on_disk.file.text == running.pipeline.file.text {
-                return Ok((on_disk, running));
+            let base = self.base()?;
+            let is_of_others = base.is_same_in(name);
+            if base.on_disk.is_none() {
+                return Ok(base);
             }
             let left = give_up.saturating_duration_since(Instant::now());
-            let is_of_others = on_disk.stream(name) == running.pipeline.stream(name);
             let wait = if is_of_others { patience } else { left };
-            match self.take_up(file, wait) {
+            match self.take_up(&self.0.file, wait) {
                 // Looked at again, since it may be another by now.
                 Some(Ok(())) if !left.is_zero() => patience = Duration::ZERO,
-                _ if is_of_others => return Ok((on_disk, running)),
+                _ if is_of_others => return Ok(base),
                 Some(Err(error)) => return Err(ChangeError::FileIsWrong(error)),
                 Some(Ok(())) | None => {
                     let why = "the pipeline file was changed, and its filters are still being readied; try again";
@@ -397,10 +478,32 @@ impl Live {
         }
     }
 
+    /// The same without waiting: none if the stream `name` is not what the file says.
+    fn base_as_it_is(&self, name: &str) -> Result<Option<Base>, ChangeError> {
+        let base = self.base()?;
+        Ok(Some(base).filter(|base| base.is_same_in(name)))
+    }
+
+    fn base(&self) -> Result<Base, ChangeError> {
+        let file = &*self.0.file;
+        let text = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
+        let running = self.now();
+        if text == *running.pipeline.file.text {
+            let on_disk = None;
+            return Ok(Base { on_disk, running });
+        }
+        let (name, folder) = (file.display().to_string(), Pipeline::folder_of(file));
+        let on_disk = Pipeline::parse(&text, &name, folder);
+        let mut on_disk = on_disk.map_err(ChangeError::FileIsWrong)?;
+        self.take_source(&mut on_disk);
+        let on_disk = Some(on_disk);
+        Ok(Base { on_disk, running })
+    }
+
     /// Whoever is saving the file is done in a moment.
-    fn wait_for_writers(&self, file: &PathBuf) -> Result<(), ChangeError> {
+    fn wait_for_writers(&self) -> Result<(), ChangeError> {
         let give_up = Instant::now() + SAVING;
-        while self.0.writers.have_any([file]) {
+        while self.0.writers.have_any([&self.0.file]) {
             if Instant::now() >= give_up {
                 let why = "somebody is writing to the pipeline file; try again when it is saved";
                 return Err(ChangeError::Busy(why.to_owned()));
@@ -422,6 +525,10 @@ fn unknown(id: &str) -> ChangeError {
     ChangeError::NotFound(format!(
         "no version of the pipeline file is called `{id}`; the newest are kept"
     ))
+}
+
+fn ending() -> ChangeError {
+    ChangeError::Busy("the server is ending".to_owned())
 }
 
 fn outrun() -> ChangeError {

@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Semaphore, watch as channel};
+use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch as channel};
 use tokio_util::sync::CancellationToken;
 
 pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
@@ -70,6 +70,11 @@ struct Inner {
     turns: Turns,
     /// Places for changes by the API that are being made, each on a thread.
     changing: Arc<Semaphore>,
+    /// Taken by a change whose filters are ready, until it is written and in force: first come, first served, so that none is
+    /// overtaken again and again.
+    commit_queue: AsyncMutex<()>,
+    /// Held by the first in the queue, which tells how long it takes.
+    commit: TimedLock<()>,
     catalogues: Catalogues,
     current: channel::Sender<Arc<Running>>,
     reloads: channel::Sender<Reloads>,
@@ -174,9 +179,11 @@ impl Live {
             workshop: TimedLock::new(workshop, clock.clone()),
             attempts: Attempts::default(),
             renewals: Renewals::default(),
-            clock,
+            clock: clock.clone(),
             turns: Turns::default(),
             changing: Arc::new(Semaphore::new(CHANGES)),
+            commit_queue: AsyncMutex::default(),
+            commit: TimedLock::new((), clock.clone()),
             end,
             catalogues: Catalogues::default(),
             current: channel::Sender::new(Arc::new(running)),
@@ -200,7 +207,7 @@ impl Live {
 
     /// The time for which the change that is being made now has held up all others.
     pub fn changes_held_up(&self) -> Duration {
-        self.0.workshop.held()
+        self.0.workshop.held().max(self.0.commit.held())
     }
 
     /// Whether the server runs without a pipeline file: it started without one, and there is none yet.

@@ -94,6 +94,17 @@ impl Plans {
         Ok(())
     }
 
+    /// Whether the chains of all streams of `pipeline` that are others than in what is `running` are here: [`Plans::ready`] starts no
+    /// filters then.
+    pub fn are_ready(&self, pipeline: &Pipeline, running: &Running) -> bool {
+        let before = Some(&*running.pipeline);
+        let mut changed = pipeline
+            .streams
+            .iter()
+            .filter(|it| !is_unchanged(it, before));
+        changed.all(|stream| self.has(stream, &steps(Some(running), &stream.name)))
+    }
+
     /// Takes the chain that was planned for `stream`, whose steps are `old`, if one was.
     pub fn take(&mut self, stream: &StreamConfig, old: &[StepStatus]) -> Option<Planned> {
         let is_fresh = self.has(stream, old);

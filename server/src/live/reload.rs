@@ -263,11 +263,17 @@ impl Live {
         reading: &Reading,
     ) -> Result<(), ConfigError> {
         let mut plans = std::mem::take(&mut self.0.attempts.state().leftover);
+        let mut place = None;
         for _ in 0..TRIES {
             let running = self.now();
             let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(&attempt.abandoned);
-            let checked = Pipeline::load(file)
-                .and_then(|pipeline| self.check(pipeline, &running, plans, &check));
+            let checked = Pipeline::load(file).and_then(|pipeline| {
+                if !plans.are_ready(&pipeline, &running) {
+                    // Nobody else waits for its filters.
+                    place = None;
+                }
+                self.check(pipeline, &running, plans, &check)
+            });
             if attempt.abandoned.is_cancelled() {
                 return Ok(());
             }
@@ -280,6 +286,9 @@ impl Live {
                 None => return Ok(()),
                 // Another change came first: what it left is what this one has to stand on.
                 Some(unmade) => plans = unmade,
+            }
+            if place.is_none() {
+                place = self.wait_for_commit().ok();
             }
         }
         tracing::warn!("other changes keep coming before that of the file, which is tried again");

@@ -3,7 +3,7 @@
 //! They hold what the file holds, passwords too. So they are kept in a folder that is the user's alone, and not beside the file,
 //! where a repository or a filter's assets could take them in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -216,7 +216,7 @@ impl Versions {
     fn refreshed(&self) -> MutexGuard<'_, Vec<Version>> {
         let mut known = self.known.lock().ignore_poison();
         if let Some(folder) = &self.folder {
-            match read(folder) {
+            match read_unknown(folder, &known) {
                 Ok(kept) => known.extend(kept),
                 Err(error) => tracing::warn!("{} can't be read: {error}", folder.display()),
             }
@@ -305,12 +305,18 @@ fn keep(folder: &Path, version: &Version) -> io::Result<()> {
     Ok(())
 }
 
-fn read(folder: &Path) -> io::Result<Vec<Version>> {
+/// The versions in `folder` that are not `known` yet.
+fn read_unknown(folder: &Path, known: &[Version]) -> io::Result<Vec<Version>> {
+    let known: BTreeSet<_> = known.iter().map(Version::file_name).collect();
     let mut versions = Vec::new();
     for entry in folder.read_dir()? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|it| it == "json") {
-            versions.extend(read_one(&path));
+        let entry = entry?;
+        let name = entry.file_name();
+        let Some(name) = name.to_str().filter(|name| name.ends_with(".json")) else {
+            continue;
+        };
+        if !known.contains(name) {
+            versions.extend(read_one(&entry.path()));
         }
     }
     Ok(versions)
