@@ -18,6 +18,11 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates
         .into_iter()
         .filter(|candidate| candidate.chars().nth(WORD_CHARS).is_none())
+        .filter(|candidate| {
+            // Their distance is no less than that of their lengths, which is found sooner.
+            let (word, candidate) = (word.chars().count(), candidate.chars().count());
+            word.abs_diff(candidate) <= candidate / 3
+        })
         .map(|candidate| (distance(word, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= candidate.chars().count() / 3)
         .min_by_key(|(distance, _)| *distance)

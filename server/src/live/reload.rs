@@ -113,6 +113,11 @@ impl Attempts {
         again
     }
 
+    /// Whether nothing of the file is yet to be put in force.
+    fn are_over(&self) -> bool {
+        self.state().current.is_none()
+    }
+
     /// The error that the last attempt to change the same streams ended with, unless another has begun.
     fn failure_of(&self, changed: &[StreamConfig]) -> Option<ConfigError> {
         let state = self.state();
@@ -170,6 +175,14 @@ impl Live {
         if let Err(error) = reload.await {
             tracing::error!(%error, "reloading broke down");
         }
+    }
+
+    /// Whether the file, as it is on the disk, is in force, and nothing is wrong with it or yet to be done.
+    pub(super) fn runs_what_the_file_says(&self) -> bool {
+        let text = Pipeline::read_text(&self.0.file);
+        text.is_ok_and(|text| text == *self.now().pipeline.file.text)
+            && self.0.reloads.borrow().error.is_none()
+            && self.0.attempts.are_over()
     }
 
     fn reload_now(&self, reading: &Arc<Reading>) {
