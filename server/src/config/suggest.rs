@@ -15,16 +15,14 @@ pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     if word.is_empty() || word.chars().nth(WORD_CHARS).is_some() {
         return None;
     }
+    let word = plain(word);
     candidates
         .into_iter()
         .filter(|candidate| candidate.chars().nth(WORD_CHARS).is_none())
-        .filter(|candidate| {
-            // Their distance is no less than that of their lengths, which is found sooner.
-            let (word, candidate) = (word.chars().count(), candidate.chars().count());
-            word.abs_diff(candidate) <= candidate / 3
+        .filter_map(|candidate| {
+            let most = candidate.chars().count() / 3;
+            Some((distance(&word, &plain(candidate), most)?, candidate))
         })
-        .map(|candidate| (distance(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= candidate.chars().count() / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
@@ -83,10 +81,31 @@ fn shorten(text: &str) -> String {
     format!("`{start}…`")
 }
 
-fn distance(a: &str, b: &str) -> usize {
-    // `idle_timeout` for `idle-timeout` is the commonest slip of all.
-    let plain = |word: &str| word.to_lowercase().replace('_', "-");
-    strsim::damerau_levenshtein(&plain(a), &plain(b))
+/// Without what differs by the commonest slips of all: `Idle_Timeout` for `idle-timeout`.
+fn plain(word: &str) -> String {
+    word.to_lowercase().replace('_', "-")
+}
+
+/// The number of letters that are wrong, if there are no more than `most`.
+fn distance(a: &str, b: &str, most: usize) -> Option<usize> {
+    // Each letter that one of them lacks is wrong: that is found much sooner.
+    if lacking(a, b).max(lacking(b, a)) > most {
+        return None;
+    }
+    Some(strsim::damerau_levenshtein(a, b)).filter(|distance| *distance <= most)
+}
+
+/// The number of letters of `word` that `other` lacks.
+fn lacking(word: &str, other: &str) -> usize {
+    let mut left: Vec<_> = other.chars().collect();
+    let is_lacking = |letter: &char| match left.iter().position(|it| it == letter) {
+        Some(at) => {
+            left.swap_remove(at);
+            false
+        }
+        None => true,
+    };
+    word.chars().filter(is_lacking).count()
 }
 
 #[cfg(test)]

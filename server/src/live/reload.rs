@@ -179,6 +179,8 @@ impl Live {
 
     /// Whether the file, as it is on the disk, is in force, and nothing is wrong with it or yet to be done.
     pub(super) fn runs_what_the_file_says(&self) -> bool {
+        // Held, since a change is in force only a moment after it is written.
+        let _workshop = self.workshop();
         let text = Pipeline::read_text(&self.0.file);
         text.is_ok_and(|text| text == *self.now().pipeline.file.text)
             && self.0.reloads.borrow().error.is_none()
