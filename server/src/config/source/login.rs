@@ -48,7 +48,7 @@ impl Secret {
 
 fn read(path: &Path) -> Result<SecretText, String> {
     let name = path.display();
-    let bytes = files::read(path, SECRET_BYTES).map_err(|error| format!("{name} {error}"))?;
+    let bytes = files::read(path, SECRET_BYTES).map_err(|error| format!("{name}: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
     // The byte order mark that some editors write is no part of it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
