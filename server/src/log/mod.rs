@@ -48,7 +48,8 @@ pub fn shorten_to(text: &str, most: usize) -> String {
     let mut room = most;
     for c in text.trim_end().chars() {
         let escaped = (c.is_control() && c != '\t').then(|| c.escape_default());
-        let Some(left) = room.checked_sub(escaped.as_ref().map_or(1, ExactSizeIterator::len)) else {
+        let Some(left) = room.checked_sub(escaped.as_ref().map_or(1, ExactSizeIterator::len))
+        else {
             short.push('…');
             break;
         };

@@ -142,7 +142,10 @@ impl Secret {
 
     /// Where it stands in `text`, as a whole word if it could be a common one.
     fn places<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
-        let matches = self.spellings.iter().flat_map(|it| text.match_indices(it.as_str()));
+        let matches = self
+            .spellings
+            .iter()
+            .flat_map(|it| text.match_indices(it.as_str()));
         let ranges = matches.map(|(start, spelling)| start..start + spelling.len());
         ranges.filter(|range| self.is_telling || is_word(text, range))
     }
