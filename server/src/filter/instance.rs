@@ -76,6 +76,18 @@ impl StartError {
             cause,
         }
     }
+
+    fn with_assets(self, assets: Vec<AssetFailure>) -> Self {
+        let cause = match assets.iter().any(|failure| failure.is_passing) {
+            true => Cause::Machine,
+            false => self.cause,
+        };
+        Self {
+            assets,
+            cause,
+            ..self
+        }
+    }
 }
 
 /// Why a call gave no result.
@@ -135,10 +147,8 @@ impl RunningFilter {
             }),
             Err(message) => {
                 let state = guest.store.data();
-                Err(StartError {
-                    assets: state.assets.take_failures(),
-                    ..StartError::new(message, state.memory.refusal())
-                })
+                let error = StartError::new(message, state.memory.refusal());
+                Err(error.with_assets(state.assets.take_failures()))
             }
         }
     }
