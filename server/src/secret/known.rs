@@ -101,11 +101,8 @@ fn is_noted(secret: &str) -> bool {
     known.secrets.iter().any(|known| known.text == secret)
 }
 
-/// Keeps the environment variable `name`, which holds a secret, from commands, and what it holds from all that is shown.
+/// Keeps the environment variable `name` from commands.
 pub fn note_environment(name: &str) {
-    if let Ok(secret) = std::env::var(name) {
-        note(&secret);
-    }
     let mut known = KNOWN.write().ignore_poison();
     if known.environment.len() < MOST {
         known.environment.insert(name.to_owned());

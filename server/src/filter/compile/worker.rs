@@ -3,6 +3,7 @@
 //! Whatever goes wrong here, from a panic to an overflow of the stack, ends this process and nothing else.
 
 use std::io::{self, Read, Write};
+use std::panic;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
@@ -45,6 +46,8 @@ pub const SCHEMA: Limits = Limits {
 const SCHEMA_TIME: Duration = Duration::from_millis(500);
 /// The stack that a schema is built on, half of what the server's threads have.
 const SCHEMA_STACK: usize = 1 << 20;
+/// The stack of a thread that does nothing.
+const PROBE_STACK: usize = 64 << 10;
 /// Where it can't be measured: the bytes of memory for a byte of compiled code. The most that was seen is 8, with globals alone.
 const UNMEASURED: u64 = 8;
 /// The same for a byte of a schema's text.
@@ -139,22 +142,41 @@ pub fn build_schema() -> ExitCode {
                 Ok(built.into())
             }
             // The parent process finds what it said on standard error.
-            Err(panic) => std::panic::resume_unwind(panic),
+            Err(panicked) => panic::resume_unwind(panicked),
         }
     })
 }
 
 fn run(limits: Limits, most: u64, work: impl FnOnce(Vec<u8>) -> Answer) -> ExitCode {
-    let answer = read_input(limits, most).and_then(work);
-    let mut out = io::stdout().lock();
-    let written = serde_json::to_writer(&mut out, &answer);
-    match written.map_err(io::Error::from).and_then(|()| out.flush()) {
+    tell_of_missing_threads();
+    match tell(&read_input(limits, most).and_then(work)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn tell(answer: &Answer) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, answer)?;
+    out.flush()
+}
+
+/// Libraries panic where the system gives them no thread, which is no module's fault: a panic while there are none to be had is
+/// told as that.
+fn tell_of_missing_threads() {
+    let other = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let thread = thread::Builder::new().stack_size(PROBE_STACK);
+        match thread.spawn(|| ()) {
+            Err(error) if tell(&Err(LoadError::unavailable(&error))).is_ok() => {
+                std::process::exit(1);
+            }
+            _ => other(info),
+        }
+    }));
 }
 
 fn read_input(limits: Limits, most: u64) -> Result<Vec<u8>, LoadError> {
