@@ -35,6 +35,8 @@ mod rtsp_jpeg;
 #[cfg(unix)]
 mod secrets;
 mod serving;
+#[cfg(target_os = "linux")]
+mod shortages;
 mod snapshots;
 mod sources;
 mod time_zones;

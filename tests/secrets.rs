@@ -109,6 +109,9 @@ fn start(pipeline: &str) -> Server {
         command.env("DOOR_PASSWORD", "pl4nted-in-env");
         // What no pipeline file names is the commands' own.
         command.env("OTHER", "for commands");
+        // The same once more, for another program.
+        command.env("DATABASE", "postgres://me:pl4nted-in-env@db/x");
+        command.env("DOOR", "pl4nted-in-env");
         command.env(
             "MATTEBOX_LOG",
             "debug,hyper=trace,hyper_util=trace,reqwest=trace,mattebox=trace",
@@ -264,7 +267,7 @@ fn no_answer_event_or_log_line_holds_a_secret() {
     drop(viewers);
     let seen = std::fs::read_to_string(server.folder().join("environment")).unwrap();
     assert!(seen.contains("OTHER=for commands"), "{seen}");
-    for name in ["TEST_TOKEN", "DOOR_PASSWORD", "MATTEBOX_"] {
+    for name in ["TEST_TOKEN", "DOOR", "DATABASE", "MATTEBOX_", PLANTED] {
         assert!(!seen.contains(name), "{name}");
     }
     let log = server.log();

@@ -35,6 +35,43 @@ impl From<io::Error> for FileError {
     }
 }
 
+impl FileError {
+    /// Whether another try may succeed though nobody does anything to the file.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Io(error) if is_passing(error))
+    }
+}
+
+/// Whether the machine is short of something just now: space, memory, processes, descriptors; or a disk failed.
+pub fn is_passing(error: &io::Error) -> bool {
+    use ErrorKind::{
+        Interrupted, OutOfMemory, QuotaExceeded, StaleNetworkFileHandle, StorageFull, TimedOut,
+        WouldBlock,
+    };
+    #[cfg(unix)]
+    let codes = [
+        rustix::io::Errno::MFILE,
+        rustix::io::Errno::NFILE,
+        rustix::io::Errno::IO,
+    ]
+    .map(|it| it.raw_os_error());
+    #[cfg(not(unix))]
+    let codes: [i32; 0] = [];
+    error
+        .raw_os_error()
+        .is_some_and(|code| codes.contains(&code))
+        || matches!(
+            error.kind(),
+            Interrupted
+                | OutOfMemory
+                | QuotaExceeded
+                | StaleNetworkFileHandle
+                | StorageFull
+                | TimedOut
+                | WouldBlock
+        )
+}
+
 /// A size in the unit that limits are given in.
 fn size(bytes: u64) -> String {
     match bytes >> 20 {
@@ -205,6 +242,27 @@ mod tests {
         }
         let device = read(Path::new("/dev/zero"), 4).unwrap_err();
         assert_eq!(device.to_string(), "is a device, not a plain file");
+    }
+
+    #[test]
+    fn what_the_machine_is_short_of_may_pass() {
+        use rustix::io::Errno;
+        for (errno, is) in [
+            (Errno::NOSPC, true),
+            (Errno::DQUOT, true),
+            (Errno::AGAIN, true),
+            (Errno::NOMEM, true),
+            (Errno::MFILE, true),
+            (Errno::NFILE, true),
+            (Errno::IO, true),
+            (Errno::NOENT, false),
+            (Errno::ACCESS, false),
+            (Errno::ROFS, false),
+        ] {
+            let error = io::Error::from(errno);
+            assert_eq!(is_passing(&error), is, "{error}");
+            assert_eq!(FileError::from(error).is_passing(), is, "{errno:?}");
+        }
     }
 
     #[test]

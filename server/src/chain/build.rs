@@ -138,7 +138,7 @@ fn check_step(
     let name = step.filter.as_str();
     let filter = loader
         .load(&step.filter, &pipeline.folder, check)
-        .map_err(|error| vec![step.error_at_use(error.to_string())])?;
+        .map_err(|error| vec![step.error_at_use(error.to_string()).due_to(error.cause())])?;
     let wrong = config::check_settings(step, name, filter.schema())
         .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;
     if wrong.is_empty() {
@@ -184,7 +184,8 @@ fn start_step(
 fn start_errors(step: &StepConfig, name: &str, error: &StartError) -> Vec<Diagnostic> {
     if error.assets.is_empty() {
         let message = mask_foreign(&format!("{error}"));
-        return vec![step.error_from_filter(&error.message, format!("`{name}`: {message}"))];
+        let wrong = step.error_from_filter(&error.message, format!("`{name}`: {message}"));
+        return vec![wrong.due_to(error.cause)];
     }
     let at = |failure: &crate::filter::AssetFailure| {
         let message = format!(
@@ -192,6 +193,7 @@ fn start_errors(step: &StepConfig, name: &str, error: &StartError) -> Vec<Diagno
             mask_foreign(&failure.reason)
         );
         step.error_at_text(&failure.name, message)
+            .due_to(error.cause)
     };
     error.assets.iter().map(at).collect()
 }

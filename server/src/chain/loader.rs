@@ -149,19 +149,16 @@ pub fn module(filter: &FilterRef, folder: &Path) -> Result<Module, LoadError> {
                 "no built-in filter is called `{name}`{hint} (a path of your own has a `/` in it or ends in `.wasm`)"
             ))
         }),
-        FilterRef::Path(path) => Module::read(&folder.join(path)).map_err(LoadError::Failed),
+        FilterRef::Path(path) => Ok(Module::read(&folder.join(path))?),
     }
 }
 
 /// The same error with its subject.
 fn about(error: LoadError, filter: &FilterRef) -> LoadError {
-    let named = |why| match filter {
-        FilterRef::Path(path) => format!("`{path}`: {why}"),
-        // It has its name in it already.
-        FilterRef::BuiltIn(_) => why,
-    };
-    match error {
-        LoadError::Refused(why) => LoadError::Refused(named(why)),
-        LoadError::Failed(why) => LoadError::Failed(named(why)),
+    match (filter, &error) {
+        (FilterRef::Path(path), _) => error.reworded(|why| format!("`{path}`: {why}")),
+        // A wrong name stands in it already.
+        (FilterRef::BuiltIn(_), LoadError::Failed(_)) => error,
+        (FilterRef::BuiltIn(name), _) => error.reworded(|why| format!("`{name}`: {why}")),
     }
 }

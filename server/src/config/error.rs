@@ -38,6 +38,18 @@ impl PartialEq for Span {
     }
 }
 
+/// The one that must change before something is right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cause {
+    /// The pipeline file, or a file that it names: it stays wrong until somebody changes that.
+    #[default]
+    Files,
+    /// The machine, which is short of something just now: another try may succeed.
+    Machine,
+    /// The memory for all filters, which is used up.
+    FiltersMemory,
+}
+
 /// One thing that is wrong.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
@@ -45,6 +57,8 @@ pub struct Diagnostic {
     pub span: Span,
     /// What, and what was expected.
     pub message: String,
+    /// What must change.
+    pub cause: Cause,
 }
 
 impl Diagnostic {
@@ -53,7 +67,13 @@ impl Diagnostic {
         Self {
             span,
             message: message.into(),
+            cause: Cause::Files,
         }
+    }
+
+    /// The same, of which `cause` must change.
+    pub fn due_to(self, cause: Cause) -> Self {
+        Self { cause, ..self }
     }
 }
 
@@ -104,13 +124,13 @@ impl ConfigError {
     }
 
     /// The file itself can't be had.
-    pub fn unreadable(name: &str, message: String) -> Self {
+    pub fn unreadable(name: &str, message: String, cause: Cause) -> Self {
         Self {
             file: SourceFile {
                 name: name.into(),
                 text: "".into(),
             },
-            diagnostics: vec![Diagnostic::new(Span::START, message)],
+            diagnostics: vec![Diagnostic::new(Span::START, message).due_to(cause)],
             unreadable: true,
         }
     }
@@ -123,6 +143,22 @@ impl ConfigError {
     /// What is wrong, from top to bottom.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
+    }
+
+    /// Whether another try may find less wrong though nobody changes anything.
+    pub fn may_pass(&self) -> bool {
+        self.is_due_to(Cause::Machine)
+    }
+
+    /// Whether another try may find nothing wrong.
+    pub fn may_pass_as_a_whole(&self) -> bool {
+        let mut causes = self.diagnostics.iter().map(|it| it.cause);
+        causes.all(|cause| cause == Cause::Machine)
+    }
+
+    /// Whether something is wrong of which `cause` must change.
+    pub fn is_due_to(&self, cause: Cause) -> bool {
+        self.diagnostics.iter().any(|it| it.cause == cause)
     }
 
     fn show(

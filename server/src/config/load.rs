@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::error::{ConfigError, Diagnostic, SourceFile, Span};
+use super::error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 use super::excerpt;
 use super::fields::Errors;
 use super::model::Pipeline;
@@ -38,7 +38,8 @@ impl Pipeline {
     /// It can't be read, or is no text.
     pub fn read_text(path: &Path) -> Result<String, ConfigError> {
         let name = path.display().to_string();
-        let bytes = read_bytes(path).map_err(|why| ConfigError::unreadable(&name, why))?;
+        let bytes =
+            files::read(path, FILE_BYTES as u64).map_err(|error| unreadable(&name, &error))?;
         let mut text = decode(bytes, &name)?;
         // Some editors on Windows begin a file with one.
         if text.starts_with(BOM) {
@@ -89,22 +90,27 @@ impl Pipeline {
     }
 }
 
-fn read_bytes(path: &Path) -> Result<Vec<u8>, String> {
-    files::read(path, FILE_BYTES as u64).map_err(|error| match error {
+fn unreadable(name: &str, error: &FileError) -> ConfigError {
+    let message = match error {
         FileError::NotFound => {
             "no such file; name one with --config, or write it (README.md shows how)".to_owned()
         }
         FileError::NotPlain("a folder") => "is a folder; name the pipeline file in it".to_owned(),
         FileError::TooLarge(_) => format!("{error}, which no pipeline file is"),
         FileError::NotPlain(_) | FileError::Io(_) => error.to_string(),
-    })
+    };
+    let cause = match error.is_passing() {
+        true => Cause::Machine,
+        false => Cause::Files,
+    };
+    ConfigError::unreadable(name, message, cause)
 }
 
 fn decode(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
     let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     if is_utf16 {
         let message = "is UTF-16 text; save it as UTF-8".to_owned();
-        return Err(ConfigError::unreadable(name, message));
+        return Err(ConfigError::unreadable(name, message, Cause::Files));
     }
     String::from_utf8(bytes).map_err(|error| {
         let end = error.utf8_error().valid_up_to();

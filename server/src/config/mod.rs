@@ -35,7 +35,7 @@ mod tests;
 
 pub use check::check_settings;
 pub use edit::{Change, Part, edit};
-pub use error::{ConfigError, Diagnostic, SourceFile, Span};
+pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;

@@ -67,6 +67,18 @@ pub struct AssetFailure {
     pub name: String,
     /// Why, for people.
     pub reason: String,
+    /// Whether another try may succeed though nobody does anything to the file.
+    pub is_passing: bool,
+}
+
+impl AssetFailure {
+    fn new(name: &str, reason: String) -> Self {
+        Self {
+            name: shown(name),
+            reason,
+            is_passing: false,
+        }
+    }
 }
 
 impl Assets {
@@ -112,15 +124,14 @@ impl Assets {
         if self.granted.contains(name) {
             self.read.note(name, bytes.as_deref().ok());
         }
-        bytes.inspect_err(|reason| {
+        bytes.map_err(|failure| {
+            let reason = failure.reason.clone();
             let mut failures = self.failures.lock().ignore_poison();
             // A filter that asks in a loop must not fill the server's memory.
             if failures.len() < FAILURES {
-                failures.push(AssetFailure {
-                    name: shown(name),
-                    reason: reason.clone(),
-                });
+                failures.push(failure);
             }
+            reason
         })
     }
 
@@ -140,16 +151,20 @@ impl Assets {
         std::mem::take(&mut self.failures.lock().ignore_poison())
     }
 
-    fn try_read(&self, name: &str) -> Result<Vec<u8>, String> {
+    fn try_read(&self, name: &str) -> Result<Vec<u8>, AssetFailure> {
         let shown = shown(name);
-        confined(name).map_err(|why| format!("`{shown}` {why}"))?;
+        let wrong = |reason| AssetFailure::new(name, reason);
+        confined(name).map_err(|why| wrong(format!("`{shown}` {why}")))?;
         if !self.granted.contains(name) {
-            return Err(format!(
+            return Err(wrong(format!(
                 "`{shown}` is not granted to this step: name it in the step's `with` or list it in its `assets`"
-            ));
+            )));
         }
-        let folder = Dir::open_ambient_dir(&self.folder, ambient_authority())
-            .map_err(|error| format!("{}: {error}", self.folder.display()))?;
+        let folder = Dir::open_ambient_dir(&self.folder, ambient_authority());
+        let folder = folder.map_err(|error| AssetFailure {
+            is_passing: files::is_passing(&error),
+            ..wrong(format!("{}: {error}", self.folder.display()))
+        })?;
         let mut options = OpenOptions::new();
         options.read(true);
         #[cfg(unix)]
@@ -162,16 +177,16 @@ impl Assets {
         read.map_err(|error| match error {
             FileError::Io(error) => self.why(name, &error),
             FileError::TooLarge(_) => {
-                format!("`{name}` {error}, the most that an asset may have")
+                wrong(format!("`{name}` {error}, the most that an asset may have"))
             }
-            error => format!("`{name}` {error}"),
+            error => wrong(format!("`{name}` {error}")),
         })
     }
 
-    fn why(&self, name: &str, error: &std::io::Error) -> String {
+    fn why(&self, name: &str, error: &std::io::Error) -> AssetFailure {
         use std::io::ErrorKind::{NotFound, PermissionDenied};
         let folder = self.folder.display();
-        match error.kind() {
+        let reason = match error.kind() {
             NotFound => format!("`{name}`: no such file in the pipeline file's folder ({folder})"),
             // What cap-std says when a symbolic link points outside, and the system for a locked file.
             PermissionDenied => {
@@ -183,6 +198,10 @@ impl Assets {
                 format!("`{name}` is a socket or a device, not a plain file")
             }
             _ => format!("`{name}`: {error}"),
+        };
+        AssetFailure {
+            is_passing: files::is_passing(error),
+            ..AssetFailure::new(name, reason)
         }
     }
 }

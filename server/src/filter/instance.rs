@@ -17,10 +17,11 @@ use super::check;
 use super::contract::{self, Description, Drawing, FrameInfo, Image, ImageRef, Layer};
 use super::failure::{Failed, over, too_slow};
 use super::host::HostState;
-use super::limits;
+use super::limits::{self, Refusal};
 use super::log::StepLog;
 use super::ticker::{EPOCH, epochs};
 use super::{Engine, Filter, Kind};
+use crate::config::Cause;
 use crate::log::shorten;
 
 /// How one step wants its filter run.
@@ -58,6 +59,35 @@ pub struct StartError {
     pub message: String,
     /// The assets that it asked for and did not get.
     pub assets: Vec<AssetFailure>,
+    /// What must change before another try can succeed.
+    pub cause: Cause,
+}
+
+impl StartError {
+    /// A sentence without its subject, and the limit that the filter ran into, if any.
+    pub fn new(message: String, refusal: Option<Refusal>) -> Self {
+        let cause = match refusal {
+            Some(Refusal::All(_)) => Cause::FiltersMemory,
+            Some(Refusal::Own(_)) | None => Cause::Files,
+        };
+        Self {
+            message,
+            assets: Vec::new(),
+            cause,
+        }
+    }
+
+    fn with_assets(self, assets: Vec<AssetFailure>) -> Self {
+        let cause = match assets.iter().any(|failure| failure.is_passing) {
+            true => Cause::Machine,
+            false => self.cause,
+        };
+        Self {
+            assets,
+            cause,
+            ..self
+        }
+    }
 }
 
 /// Why a call gave no result.
@@ -105,10 +135,7 @@ impl RunningFilter {
                 let state = HostState::new(memory, assets, log);
                 Guest::instantiate(filter.engine(), filter.pre(), state, &settings.abandoned)
             });
-        let mut guest = guest.map_err(|message| StartError {
-            message,
-            assets: Vec::new(),
-        })?;
+        let mut guest = guest?;
         let started = guest
             .configure(&settings.config_json)
             .and_then(|()| guest.frame_function(filter.kind()));
@@ -118,10 +145,11 @@ impl RunningFilter {
                 function,
                 time_limit: settings.time_limit,
             }),
-            Err(message) => Err(StartError {
-                message,
-                assets: guest.store.data().assets.take_failures(),
-            }),
+            Err(message) => {
+                let state = guest.store.data();
+                let error = StartError::new(message, state.memory.refusal());
+                Err(error.with_assets(state.assets.take_failures()))
+            }
         }
     }
 
@@ -191,7 +219,7 @@ impl Guest {
         pre: &InstancePre<HostState>,
         state: HostState,
         abandoned: &CancellationToken,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, StartError> {
         let mut store = Store::new(engine.raw(), state);
         store.limiter(|state| &mut state.memory);
         let failed = allow(&mut store, Answer::Configured, limits::START_TIME);
@@ -208,8 +236,11 @@ impl Guest {
                 instance,
                 abandoned: abandoned.clone(),
             }),
-            Some(Err(error)) => Err(failed.explain(&error, store.data_mut())),
-            None => Err(too_slow(limits::START_TIME)),
+            Some(Err(error)) => {
+                let why = failed.explain(&error, store.data_mut());
+                Err(StartError::new(why, store.data().memory.refusal()))
+            }
+            None => Err(StartError::new(too_slow(limits::START_TIME), None)),
         }
     }
 

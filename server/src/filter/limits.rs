@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use super::StartError;
 use super::budget::Budget;
 use super::footprint::Footprint;
 
@@ -70,7 +71,7 @@ impl MemoryLimit {
     ///
     /// # Errors
     /// The instances alone take more; a sentence without its subject.
-    pub fn new(limit: u64, footprint: Footprint, budget: &Budget) -> Result<Self, String> {
+    pub fn new(limit: u64, footprint: Footprint, budget: &Budget) -> Result<Self, StartError> {
         let mut new = Self {
             limit,
             used: 0,
@@ -81,7 +82,9 @@ impl MemoryLimit {
         };
         new.take(footprint.bytes).map_err(|refusal| {
             let needed = mib(footprint.bytes);
-            format!("needs {needed:.1} MiB for its functions and globals, more than {refusal}")
+            let why =
+                format!("needs {needed:.1} MiB for its functions and globals, more than {refusal}");
+            StartError::new(why, Some(refusal))
         })?;
         Ok(new)
     }
@@ -189,6 +192,7 @@ impl ResourceLimiter for MemoryLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Cause;
 
     fn footprint(bytes: u64) -> Footprint {
         Footprint {
@@ -207,9 +211,11 @@ mod tests {
         let limit = MemoryLimit::new(90, footprint(60), &budget).unwrap();
         assert_eq!((budget.used(), limit.left()), (60, 30));
         let own = MemoryLimit::new(50, footprint(60), &budget).unwrap_err();
-        assert!(own.contains("its memory limit"), "{own}");
+        assert!(own.message.contains("its memory limit"), "{own}");
+        assert_eq!(own.cause, Cause::Files);
         let all = MemoryLimit::new(90, footprint(60), &budget).unwrap_err();
-        assert!(all.contains("filters-memory"), "{all}");
+        assert!(all.message.contains("filters-memory"), "{all}");
+        assert_eq!(all.cause, Cause::FiltersMemory);
         drop(limit);
         assert_eq!(budget.used(), 0);
     }

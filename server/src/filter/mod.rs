@@ -103,7 +103,8 @@ impl Filter {
             entry = compile()?;
             component = engine.load(&entry.code);
         }
-        let unusable = |error| LoadError::Failed(format!("can't be loaded: {error:#}"));
+        let unusable =
+            |error| LoadError::unavailable(format!("its code can't be loaded: {error:#}"));
         let component = component.map_err(unusable)?;
         let Entry { manifest, .. } = entry;
         let unreadable = |error| LoadError::Failed(format!("can't be loaded: its schema: {error}"));
@@ -111,7 +112,7 @@ impl Filter {
         let loaded = engine.budget().take_for(manifest.loaded);
         let loaded = loaded.map_err(|refusal| {
             let needed = limits::mib(manifest.loaded);
-            LoadError::Failed(format!(
+            LoadError::OutOfMemory(format!(
                 "can't be loaded: it needs {needed:.1} MiB, more than {refusal}"
             ))
         })?;
@@ -151,7 +152,7 @@ impl Filter {
         self.load_time
     }
 
-    fn memory_limit(&self, bytes: u64) -> Result<MemoryLimit, String> {
+    fn memory_limit(&self, bytes: u64) -> Result<MemoryLimit, StartError> {
         MemoryLimit::new(bytes, self.manifest.footprint, self.engine.budget())
     }
 
@@ -178,15 +179,16 @@ fn describe(
     component: &Component,
     footprint: Footprint,
 ) -> Result<Manifest, String> {
+    let words = |error: StartError| error.message;
     let kind = kind_of(component, engine)?;
     let pre = link(engine, component)?;
     let state = HostState::new(
-        MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget())?,
+        MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget()).map_err(words)?,
         Assets::new(Path::new("."), []),
         StepLog::new("describe"),
     );
-    let description =
-        Guest::instantiate(engine, &pre, state, &CancellationToken::new())?.describe()?;
+    let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
+    let description = guest.map_err(words)?.describe()?;
     let ty = component.component_type();
     let imports = ty.imports(engine.raw());
     let exports = ty.exports(engine.raw());

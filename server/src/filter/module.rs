@@ -14,7 +14,7 @@ use wit_component::ComponentEncoder;
 
 use super::Digest;
 use super::limits::MODULE_BYTES;
-use crate::files;
+use crate::files::{self, FileError};
 
 const MAGIC: &[u8] = b"\0asm";
 // Bytes 4 to 8: version and layer (component model, binary format).
@@ -43,10 +43,9 @@ impl Module {
     /// Reads a `.wasm` file.
     ///
     /// # Errors
-    /// A text without the file's name: it is missing, can't be read, or is larger than [`MODULE_BYTES`].
-    pub fn read(path: &Path) -> Result<Self, String> {
-        let bytes = files::read(path, MODULE_BYTES).map_err(|error| error.to_string())?;
-        Ok(Self::new(bytes))
+    /// It is missing, can't be read, or is larger than [`MODULE_BYTES`].
+    pub fn read(path: &Path) -> Result<Self, FileError> {
+        files::read(path, MODULE_BYTES).map(Self::new)
     }
 
     /// The hash of the bytes.

@@ -207,7 +207,7 @@ impl Catalogues {
         let path = path(filter, pipeline);
         let looked_at = path.clone();
         let state = tokio::task::spawn_blocking(move || files::state(&looked_at)).await;
-        let state = state.map_err(|error| LoadError::Failed(error.to_string()))?;
+        let state = state.map_err(LoadError::unavailable)?;
         if let Some(known) = self.lock().known.get(&path)
             && known.state == state
         {
@@ -215,7 +215,7 @@ impl Catalogues {
         }
         let found = describe(filter.clone(), pipeline.clone(), compiler).await;
         // What failed for another reason than the module may succeed the next time.
-        if !matches!(found, Err(LoadError::Failed(_))) {
+        if matches!(found, Ok(_) | Err(LoadError::Refused(_))) {
             let known = Known {
                 state,
                 found: found.clone(),
@@ -241,7 +241,7 @@ async fn describe(
     compiler: &Compiler,
 ) -> Result<Arc<Manifest>, LoadError> {
     let read = tokio::task::spawn_blocking(move || module(&filter, &pipeline.folder)).await;
-    let module = read.map_err(|error| LoadError::Failed(error.to_string()))??;
+    let module = read.map_err(LoadError::unavailable)??;
     let entry = compiler.compile(&module, Wanted::ByList).await?;
     Ok(Arc::new(entry.manifest))
 }

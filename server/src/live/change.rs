@@ -18,7 +18,7 @@ use super::versions::{Author, Version, Versions};
 use super::workshop::Checked;
 use super::{ChangedBy, Live, Plans, Running};
 use crate::chain::{Check, Unchanged};
-use crate::config::{Change, ConfigError, Pipeline, edit};
+use crate::config::{Cause, Change, ConfigError, Pipeline, edit};
 use crate::filter::{Module, Wanted};
 
 /// The longest time that a change tries to come before others.
@@ -221,12 +221,19 @@ impl Live {
                     "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`".to_owned(),
                 ));
             };
-            let module = Module::read(upload.path())
-                .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
+            let wrong = |why: &dyn std::fmt::Display, is_machine| {
+                let why = format!("`{name}` {why}");
+                match is_machine {
+                    true => ChangeError::Busy(why),
+                    false => ChangeError::Invalid(why),
+                }
+            };
+            let module = Module::read(upload.path());
+            let module = module.map_err(|why| wrong(&why, why.is_passing()))?;
             let compiler = live.0.loader.compiler();
-            tokio::runtime::Handle::current()
+            Handle::current()
                 .block_on(compiler.compile(&module, Wanted::ByUpload))
-                .map_err(|why| ChangeError::Invalid(format!("`{name}` {why}")))?;
+                .map_err(|why| wrong(&why, why.cause() == Cause::Machine))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
             let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", path.display()));

@@ -12,6 +12,7 @@ mod reading;
 mod reload;
 mod renewal;
 mod report;
+mod retry;
 mod timed_lock;
 mod turns;
 mod versions;
@@ -46,6 +47,7 @@ use reading::Reading;
 use reload::Attempts;
 use renewal::Renewals;
 use report::Reloads;
+use retry::Retries;
 use timed_lock::{TimedGuard, TimedLock};
 use turns::Turns;
 use workshop::{Checked, read_token};
@@ -67,6 +69,7 @@ struct Inner {
     workshop: TimedLock<Workshop>,
     attempts: Attempts,
     renewals: Renewals,
+    retries: Retries,
     turns: Turns,
     /// Places for changes by the API that are being made, each on a thread.
     changing: Arc<Semaphore>,
@@ -179,6 +182,7 @@ impl Live {
             workshop: TimedLock::new(workshop, clock.clone()),
             attempts: Attempts::default(),
             renewals: Renewals::default(),
+            retries: Retries::default(),
             clock: clock.clone(),
             turns: Turns::default(),
             changing: Arc::new(Semaphore::new(CHANGES)),

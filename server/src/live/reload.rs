@@ -99,7 +99,8 @@ impl Attempts {
         result: Result<(), ConfigError>,
     ) -> Option<Arc<Reading>> {
         let mut state = self.state();
-        let failed = result.as_ref().err().cloned();
+        let is_final = |error: &&ConfigError| !error.may_pass();
+        let failed = result.as_ref().err().filter(is_final).cloned();
         attempt.rounds.send_replace(Some(result));
         let is_current = |current: &Arc<Attempt>| Arc::ptr_eq(current, attempt);
         if !state.current.as_ref().is_some_and(is_current) {
@@ -253,8 +254,9 @@ impl Live {
                 self.tell_of_panic(&panicked);
                 Ok(())
             });
-            if let Err(error) = &result {
-                self.refuse_file(error, &reading);
+            match &result {
+                Ok(()) => self.0.retries.forget(None),
+                Err(error) => self.refuse_file(error, &reading),
             }
             reading.mark_read();
             next = self.0.attempts.end_round(attempt, result);
@@ -263,10 +265,19 @@ impl Live {
     }
 
     fn refuse_file(&self, error: &ConfigError, reading: &Reading) {
-        if reading.is_whole() {
-            let told = "the old pipeline goes on, since the new one is wrong";
-            self.refuse(None, error, told);
+        if !reading.is_whole() {
+            return;
         }
+        let told = if error.may_pass() {
+            let pause = self.try_again(None);
+            format!(
+                "the old pipeline goes on, since the new one can't be used just now; tried again in {pause:?}"
+            )
+        } else {
+            self.0.retries.forget(None);
+            "the old pipeline goes on, since the new one is wrong".to_owned()
+        };
+        self.refuse(None, error, &told);
     }
 
     /// Reads the file, readies the filters that it changes, and makes the changes, unless what was read is not whole or

@@ -12,14 +12,11 @@ use super::watch::files_of;
 use super::workshop::Completed;
 use super::{Live, Plans, Reading};
 use crate::chain::{Check, Unchanged};
-use crate::config::{ConfigError, StreamConfig};
+use crate::config::{Cause, ConfigError, StreamConfig};
 use crate::events::Event;
 use crate::filter::Wanted;
 use crate::panics::{Panicked, catch};
 use crate::sync::IgnorePoison;
-
-/// The key that the refusal names if the memory of all filters is used up.
-const FILTERS_MEMORY_KEY: &str = "`filters-memory`";
 
 /// The streams whose filters are being readied again, each with what asks for another time after this one.
 #[derive(Default)]
@@ -77,9 +74,10 @@ impl Live {
             };
             let thread = thread::Builder::new().name("renewal".to_owned());
             if let Err(error) = thread.spawn(renew) {
-                tracing::error!(stream = config.name, %error, "filters can't be readied: no thread");
-                self.give_up(&config.name, &format!("no thread: {error}"));
                 self.0.renewals.streams().remove(&config.name);
+                let pause = self.try_again(Some(&config.name));
+                tracing::error!(stream = config.name, %error, "filters can't be readied: no thread; tried again in {pause:?}");
+                self.give_up(&config.name, &format!("no thread: {error}"));
             }
         }
     }
@@ -126,6 +124,7 @@ impl Live {
         let running = self.now();
         let (Some(stream), Some(config)) = (running.find(name), running.pipeline.stream(name))
         else {
+            self.0.retries.forget(Some(name));
             return;
         };
         // Before, so that a limit that is raised meanwhile counts as more.
@@ -145,7 +144,10 @@ impl Live {
             return;
         }
         match ready {
-            Ok(()) => self.complete(name, &mut plans),
+            Ok(()) => {
+                self.0.retries.forget(Some(name));
+                self.complete(name, &mut plans);
+            }
             Err(error) => self.keep_old_filters(config, &error, left),
         }
     }
@@ -186,15 +188,24 @@ impl Live {
         if running.pipeline.stream(&config.name) != Some(config) {
             return;
         }
-        let told = match stream.is_prepared() {
+        let mut told = match stream.is_prepared() {
             true => "its old filters go on, since the new ones can't be used",
             false => "its filters can't be used, and it serves no pictures",
-        };
-        stream.cannot_prepare(&cannot_be_used(error));
-        let is_short = error.to_string().contains(FILTERS_MEMORY_KEY);
+        }
+        .to_owned();
+        if error.may_pass() {
+            let pause = self.try_again(Some(&config.name));
+            told += &format!("; tried again in {pause:?}");
+            stream.cannot_prepare(&format!(
+                "its filters can't be compiled just now; tried again in {pause:?}"
+            ));
+        } else {
+            self.0.retries.forget(Some(&config.name));
+            stream.cannot_prepare(&cannot_be_used(error));
+        }
         self.0.reloads.send_modify(|reloads| {
             let short = &mut reloads.short_of_memory;
-            match is_short {
+            match error.is_due_to(Cause::FiltersMemory) {
                 true => short.insert(config.name.clone(), left),
                 false => short.remove(&config.name),
             };

@@ -80,6 +80,7 @@ impl Watch {
             let now_and_then = self.clock.sleep_until(self.clock.now() + LOOK_AGAIN);
             tokio::select! {
                 () = self.stirred.notified() => self.reload_if_changed().await,
+                () = self.live.0.retries.file_is_due() => self.reload_if_changed_or_new().await,
                 () = now_and_then => {
                     self.live.renew_if_more_memory();
                     let parts = self.parts_are_wrong();

@@ -37,23 +37,26 @@ impl FloodGate {
 }
 
 /// At most [`LINE_CHARS`] characters, with control characters (terminal escapes, line breaks) made
-/// visible.
+/// visible, and counted as they are shown.
 pub fn shorten(text: &str) -> String {
     shorten_to(text, LINE_CHARS)
 }
 
-/// At most `most` characters, with control characters made visible.
+/// At most `most` characters, with control characters made visible, and counted as they are shown.
 pub fn shorten_to(text: &str, most: usize) -> String {
     let mut short = String::new();
-    for (index, c) in text.trim_end().chars().enumerate() {
-        if index == most {
+    let mut room = most;
+    for c in text.trim_end().chars() {
+        let escaped = (c.is_control() && c != '\t').then(|| c.escape_default());
+        let Some(left) = room.checked_sub(escaped.as_ref().map_or(1, ExactSizeIterator::len))
+        else {
             short.push('…');
             break;
-        }
-        if c.is_control() && c != '\t' {
-            short.extend(c.escape_default());
-        } else {
-            short.push(c);
+        };
+        room = left;
+        match escaped {
+            Some(escaped) => short.extend(escaped),
+            None => short.push(c),
         }
     }
     short
@@ -76,5 +79,15 @@ mod tests {
     fn control_characters_and_endless_lines_are_tamed() {
         assert_eq!(shorten("a\x1b[2Jb\n"), "a\\u{1b}[2Jb");
         assert_eq!(shorten(&"x".repeat(5000)).chars().count(), LINE_CHARS + 1);
+    }
+
+    #[test]
+    fn a_line_is_cut_by_what_is_shown_of_it() {
+        let shown = shorten(&format!("a{}", "\0".repeat(5000)));
+        assert!(shown.chars().count() <= LINE_CHARS + 1, "{}", shown.len());
+        assert!(shown.ends_with("\\u{0}…"), "{shown}");
+        assert_eq!(shorten_to("a\x1bb", 6), "a…");
+        assert_eq!(shorten_to("a\x1bb", 7), "a\\u{1b}…");
+        assert_eq!(shorten_to("a\x1bb", 8), "a\\u{1b}b");
     }
 }

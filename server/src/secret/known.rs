@@ -101,7 +101,7 @@ fn is_noted(secret: &str) -> bool {
     known.secrets.iter().any(|known| known.text == secret)
 }
 
-/// Keeps the environment variable `name`, which holds a secret, from commands.
+/// Keeps the environment variable `name` from commands.
 pub fn note_environment(name: &str) {
     let mut known = KNOWN.write().ignore_poison();
     if known.environment.len() < MOST {
@@ -119,14 +119,32 @@ pub fn environment() -> BTreeSet<String> {
 pub fn find(text: &str, which: Which, found: &mut Vec<Range<usize>>) {
     let known = KNOWN.read().ignore_poison();
     for secret in &known.secrets {
-        if which == Which::Telling && !secret.is_telling {
-            continue;
+        if which == Which::All || secret.is_telling {
+            found.extend(secret.places(text));
         }
-        for spelling in &secret.spellings {
-            let matches = text.match_indices(spelling.as_str());
-            let ranges = matches.map(|(start, spelling)| start..start + spelling.len());
-            found.extend(ranges.filter(|range| secret.is_telling || is_word(text, range)));
-        }
+    }
+}
+
+/// Whether a known secret stands in `text`, other than one that is as short as many a common word.
+pub fn is_told_by(text: &str) -> bool {
+    let known = KNOWN.read().ignore_poison();
+    let mut long = known.secrets.iter().filter(|secret| secret.is_long());
+    long.any(|secret| secret.places(text).next().is_some())
+}
+
+impl Secret {
+    fn is_long(&self) -> bool {
+        self.text.chars().count() >= TELLING_CHARS
+    }
+
+    /// Where it stands in `text`, as a whole word if it could be a common one.
+    fn places<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
+        let matches = self
+            .spellings
+            .iter()
+            .flat_map(|it| text.match_indices(it.as_str()));
+        let ranges = matches.map(|(start, spelling)| start..start + spelling.len());
+        ranges.filter(|range| self.is_telling || is_word(text, range))
     }
 }
 

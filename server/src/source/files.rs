@@ -161,7 +161,7 @@ impl Recording for FileList {
                 // It has gone since it was found.
                 Err(_) if std::fs::exists(&path).is_ok_and(|is_there| !is_there) => {}
                 Err(why) => {
-                    let why = format!("can't be used: {} {why}", path.display());
+                    let why = format!("can't be used: {}: {why}", path.display());
                     return Ok(Item::Bad(why));
                 }
             }
@@ -192,7 +192,7 @@ struct MjpegFile {
 
 impl MjpegFile {
     fn open(path: &Path) -> Result<Self, SourceError> {
-        let why = |error| SourceError(format!("{} {error}", path.display()));
+        let why = |error| SourceError(format!("{}: {error}", path.display()));
         let file = files::open(path).map_err(why)?;
         Ok(Self {
             scanner: Scanner::new(BufReader::with_capacity(256 << 10, file), FRAME_BYTES),

@@ -21,6 +21,8 @@ const POLL: Duration = Duration::from_millis(20);
 
 /// Variables that systemd sets for the server, and nobody else.
 const SYSTEMD: [&str; 2] = ["CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET"];
+/// Variables that commands need, and that are no secrets, even where a password is the user's name.
+const PLACES: [&str; 6] = ["HOME", "LOGNAME", "PATH", "PWD", "SHELL", "USER"];
 
 /// A running command whose output is pictures.
 pub struct Process {
@@ -169,17 +171,20 @@ impl Running {
 }
 
 /// Keeps from a command what the server was told by its environment: the variables that a pipeline file names for
-/// passwords and tokens, the server's own, and systemd's (where credentials lie, and whom to report to).
+/// passwords and tokens, those that have a password or token in them, the server's own, and systemd's (where credentials
+/// lie, and whom to report to).
 fn remove_secrets(command: &mut Command) {
     for name in secret::environment() {
         command.env_remove(name);
     }
-    for (name, _) in std::env::vars_os() {
+    for (name, value) in std::env::vars_os() {
         let is_own = name
             .to_str()
             .is_some_and(|name| name.starts_with("MATTEBOX_"));
-        if is_own || SYSTEMD.iter().any(|other| name == *other) {
-            command.env_remove(name);
+        let is_among = |names: &[&str]| names.iter().any(|other| name == *other);
+        let tells = !is_among(&PLACES) && secret::is_told_by(&value.to_string_lossy());
+        if is_own || tells || is_among(&SYSTEMD) {
+            command.env_remove(&name);
         }
     }
 }

@@ -10,6 +10,8 @@ use crate::secret::mask;
 
 /// The media type of problem details.
 pub const PROBLEM: &str = "application/problem+json";
+/// The seconds after which another try is worth it where the machine is short of something.
+const MACHINE_SECONDS: u64 = 10;
 const PAGE: &str = "text/html; charset=utf-8";
 /// A page of text alone.
 const POLICY: &str =
@@ -138,6 +140,11 @@ impl From<ChangeError> for ProblemDetails {
         match error {
             ChangeError::NotFound(why) => Self::not_found(why),
             ChangeError::Refused(why) => Self::new(StatusCode::CONFLICT, why),
+            ChangeError::FileIsWrong(error) | ChangeError::Wrong(error)
+                if error.may_pass_as_a_whole() =>
+            {
+                Self::in_file(StatusCode::SERVICE_UNAVAILABLE, &error).retry_after(MACHINE_SECONDS)
+            }
             ChangeError::FileIsWrong(error) => Self::in_file(StatusCode::CONFLICT, &error),
             ChangeError::Wrong(error) => Self::in_file(StatusCode::UNPROCESSABLE_ENTITY, &error),
             ChangeError::Invalid(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::super::fields::{Errors, Fields};
 use super::super::yaml::Node;
 use crate::files;
-use crate::secret::{SecretText, names_a_place, note_environment};
+use crate::secret::{SecretText, names_a_place, note, note_environment};
 
 /// The most bytes of a file with a password.
 const SECRET_BYTES: u64 = 64 << 10;
@@ -48,7 +48,7 @@ impl Secret {
 
 fn read(path: &Path) -> Result<SecretText, String> {
     let name = path.display();
-    let bytes = files::read(path, SECRET_BYTES).map_err(|error| format!("{name} {error}"))?;
+    let bytes = files::read(path, SECRET_BYTES).map_err(|error| format!("{name}: {error}"))?;
     let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
     // The byte order mark that some editors write is no part of it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -92,6 +92,9 @@ pub fn read_secret(node: &Node, key: &str, errors: &mut Errors) -> Option<Secret
     match named {
         Some((Some("env"), name)) if names_a_place("env", &name) => {
             note_environment(&name);
+            if let Ok(secret) = std::env::var(&name) {
+                note(&secret);
+            }
             Some(Secret::Env(name))
         }
         Some((Some("file"), path)) if names_a_place("file", &path) => Some(Secret::File(path)),

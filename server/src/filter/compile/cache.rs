@@ -86,6 +86,11 @@ impl Cache {
         })
     }
 
+    /// Where it lies.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The entry of the module with this hash.
     pub fn find(&self, digest: &Digest) -> Option<Entry> {
         let path = self.path(digest, "json");

@@ -38,17 +38,18 @@ pub enum Phase<'a> {
 pub async fn run(program: &Path, phase: Phase<'_>, input: &[u8]) -> Result<Vec<u8>, LoadError> {
     let ended = tokio::time::timeout(PATIENCE, start_and_wait(program, phase, input)).await;
     let (status, answer, complaint) = match ended {
-        Ok(ended) => ended.map_err(|error| {
-            LoadError::Failed(format!("can't be checked: no child process: {error}"))
-        })?,
+        Ok(ended) => {
+            ended.map_err(|error| LoadError::unavailable(format!("no child process: {error}")))?
+        }
         Err(_) => {
-            let why = phase.needs_more_than(&format!("{} s", PATIENCE.as_secs()));
-            return Err(LoadError::Failed(why));
+            let seconds = PATIENCE.as_secs();
+            let why = format!("the child process was not done after {seconds} s");
+            return Err(LoadError::unavailable(why));
         }
     };
-    match serde_json::from_slice(&answer) {
-        Ok(Answer::Done(value)) if status.success() => Ok(value.to_string().into_bytes()),
-        Ok(Answer::Refused(why)) => Err(LoadError::Refused(why)),
+    match serde_json::from_slice::<Answer>(&answer) {
+        Ok(Ok(value)) if status.success() => Ok(value.to_string().into_bytes()),
+        Ok(Err(error)) => Err(error),
         _ => Err(phase.explain(status, &complaint)),
     }
 }
@@ -147,20 +148,77 @@ impl Phase<'_> {
         let told = lines
             .skip_while(|line| !line.contains("panicked at"))
             .nth(1);
-        match told {
-            Some(panic) => {
+        let broke_down = match told {
+            Some(panic) => Some(shorten(panic)),
+            None => is_crash(status).then(|| status.to_string()),
+        };
+        match broke_down {
+            Some(how) => {
                 let subject = match self {
                     Self::Compile(_) => "can't be compiled",
                     Self::Load(_) => "can't be loaded",
                     Self::Schema => "has a settings schema that can't be used",
                 };
-                let panic = shorten(panic);
-                LoadError::Refused(format!("{subject}: checking it broke down ({panic})"))
+                LoadError::Refused(format!("{subject}: checking it broke down ({how})"))
             }
-            None => LoadError::Failed(format!(
-                "can't be checked: the child process ended ({status})"
-            )),
+            // By somebody else: a person, or the system that is short of memory.
+            None => LoadError::unavailable(format!("the child process was ended ({status})")),
         }
+    }
+}
+
+/// Whether a process has ended by a mistake of its own.
+#[cfg(unix)]
+fn is_crash(status: ExitStatus) -> bool {
+    use rustix::process::Signal;
+    use std::os::unix::process::ExitStatusExt;
+    let crashes = [
+        Signal::ABORT,
+        Signal::BUS,
+        Signal::FPE,
+        Signal::ILL,
+        Signal::SEGV,
+        Signal::TRAP,
+    ];
+    let signal = status.signal();
+    signal.is_some_and(|signal| crashes.iter().any(|it| it.as_raw() == signal))
+}
+
+#[cfg(not(unix))]
+fn is_crash(_: ExitStatus) -> bool {
+    false
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::process::ExitStatusExt;
+
+    use super::*;
+    use crate::config::Cause;
+
+    #[test]
+    fn an_end_from_outside_is_not_the_modules_fault() {
+        let cause = |signal: i32, words: &str| {
+            let status = ExitStatus::from_raw(signal);
+            Phase::Schema.explain(status, words.as_bytes()).cause()
+        };
+        // KILL, TERM, HUP, XFSZ: by the system or a person.
+        for signal in [9, 15, 1, 25] {
+            assert_eq!(cause(signal, ""), Cause::Machine, "{signal}");
+        }
+        // XCPU is the limit of processor time; ABRT and SEGV are mistakes.
+        for (signal, words) in [
+            (24, ""),
+            (11, ""),
+            (6, ""),
+            (6, "memory allocation of 5 bytes failed"),
+            (6, "thread 'x' has overflowed its stack"),
+        ] {
+            assert_eq!(cause(signal, words), Cause::Files, "{signal}");
+        }
+        let panicked = "thread 'main' panicked at x.rs:1:1:\nno";
+        assert_eq!(cause(101 << 8, panicked), Cause::Files);
+        assert_eq!(cause(1 << 8, ""), Cause::Machine);
     }
 }
 

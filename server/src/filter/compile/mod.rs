@@ -12,7 +12,7 @@ pub mod worker;
 
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -25,6 +25,8 @@ use child::Phase;
 
 use super::footprint::Footprint;
 use super::{Digest, Engine, Kind, Module};
+use crate::config::Cause;
+use crate::files::FileError;
 use crate::sync::IgnorePoison;
 
 /// Child processes at once for changes, and as many for the chains at the start and those whose files have changed: as many as a
@@ -61,14 +63,55 @@ pub struct Manifest {
 }
 
 /// A reason why a filter can't be loaded.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
 pub enum LoadError {
     /// The module itself is at fault. The same bytes will be refused again.
     #[error("{0}")]
     Refused(String),
-    /// Something around it is: the file, the system, the time it took. Another try may succeed.
+    /// The file is at fault, or nobody wants it any more.
     #[error("{0}")]
     Failed(String),
+    /// The machine is short of something just now: space, memory, processes, descriptors. Another try may succeed.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The memory for all filters is used up.
+    #[error("{0}")]
+    OutOfMemory(String),
+}
+
+impl LoadError {
+    /// The machine is at fault, and why.
+    pub fn unavailable(why: impl std::fmt::Display) -> Self {
+        Self::Unavailable(format!("can't be compiled just now: {why}"))
+    }
+
+    /// What must change before another try can succeed.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Refused(_) | Self::Failed(_) => Cause::Files,
+            Self::Unavailable(_) => Cause::Machine,
+            Self::OutOfMemory(_) => Cause::FiltersMemory,
+        }
+    }
+
+    /// The same with another sentence, made of this one.
+    pub fn reworded(self, reword: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::Refused(why) => Self::Refused(reword(why)),
+            Self::Failed(why) => Self::Failed(reword(why)),
+            Self::Unavailable(why) => Self::Unavailable(reword(why)),
+            Self::OutOfMemory(why) => Self::OutOfMemory(reword(why)),
+        }
+    }
+}
+
+impl From<FileError> for LoadError {
+    fn from(error: FileError) -> Self {
+        match error.is_passing() {
+            true => Self::unavailable(error),
+            false => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 /// The purpose that a module is compiled for. Each has child processes of its own, so that none waits for another.
@@ -202,7 +245,10 @@ impl Compiler {
         let code = self.in_cache(Cache::new_code).await?;
         let manifest =
             child::run(&inner.worker, Phase::Compile(code.path()), module.bytes()).await?;
-        let unreadable = |error| LoadError::Failed(format!("can't be compiled: {error}"));
+        // The binary may be another by now.
+        let unreadable = |error| {
+            LoadError::unavailable(format!("the child process can't be understood: {error}"))
+        };
         let mut manifest: Manifest = serde_json::from_slice(&manifest).map_err(unreadable)?;
         let loaded = child::run(&inner.worker, Phase::Load(code.path()), &[]).await?;
         let loaded: u64 = serde_json::from_slice(&loaded).map_err(unreadable)?;
@@ -221,8 +267,8 @@ impl Compiler {
     ) -> Result<T, LoadError> {
         let inner = self.0.clone();
         let done = tokio::task::spawn_blocking(move || work(&inner.cache)).await;
-        done.map_err(|error| LoadError::Failed(error.to_string()))?
-            .map_err(unwritable)
+        done.map_err(LoadError::unavailable)?
+            .map_err(|error| unwritable(self.0.cache.folder(), &error))
     }
 
     fn modules(&self) -> std::sync::MutexGuard<'_, Modules> {
@@ -246,8 +292,9 @@ impl Compiler {
     }
 }
 
-fn unwritable(error: std::io::Error) -> LoadError {
-    LoadError::Failed(format!(
-        "can't be compiled: the compile cache can't be written: {error}"
+fn unwritable(folder: &Path, error: &std::io::Error) -> LoadError {
+    let folder = folder.display();
+    LoadError::unavailable(format!(
+        "the compile cache {folder} can't be written: {error}"
     ))
 }

@@ -3,6 +3,7 @@
 //! Whatever goes wrong here, from a panic to an overflow of the stack, ends this process and nothing else.
 
 use std::io::{self, Read, Write};
+use std::panic;
 use std::path::Path;
 use std::process::ExitCode;
 use std::thread;
@@ -12,6 +13,7 @@ use cpu_time::ProcessTime;
 use serde_json::Value;
 
 use super::rlimits::Limits;
+use super::{LoadError, unwritable};
 use crate::config::SettingsSchema;
 use crate::filter::footprint::Footprint;
 use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
@@ -44,6 +46,8 @@ pub const SCHEMA: Limits = Limits {
 const SCHEMA_TIME: Duration = Duration::from_millis(500);
 /// The stack that a schema is built on, half of what the server's threads have.
 const SCHEMA_STACK: usize = 1 << 20;
+/// The stack of a thread that does nothing.
+const PROBE_STACK: usize = 64 << 10;
 /// Where it can't be measured: the bytes of memory for a byte of compiled code. The most that was seen is 8, with globals alone.
 const UNMEASURED: u64 = 8;
 /// The same for a byte of a schema's text.
@@ -52,33 +56,26 @@ const UNMEASURED_SCHEMA: u64 = 200;
 const CODE_BYTES: usize = 512 << 20;
 
 /// An answer on standard output.
-#[derive(serde::Serialize, serde::Deserialize)]
-pub enum Answer {
-    /// It is done, with this result.
-    Done(Value),
-    /// The module is refused, and why.
-    Refused(String),
-}
+pub type Answer = Result<Value, LoadError>;
 
 /// Compiles the module on standard input into the file `code`, and describes it on standard output.
 pub fn compile(code: &Path) -> ExitCode {
     run(COMPILE, MODULE_BYTES, |bytes| {
         let manifest = compile_into(bytes, code)?;
-        serde_json::to_value(manifest).map_err(|error| error.to_string())
+        serde_json::to_value(manifest).map_err(|error| LoadError::Refused(error.to_string()))
     })
 }
 
 /// Loads the compiled code in the file `code`, and tells how many bytes of memory that took.
 pub fn load(code: &Path) -> ExitCode {
     run(LOAD, 0, |_| {
-        let broken = |why: String| format!("can't be loaded: {why}");
-        let runtime = start_runtime().map_err(|error| broken(error.to_string()))?;
-        let engine = Engine::new(runtime.handle().clone());
-        let engine = engine.map_err(|error| broken(format!("{error:#}")))?;
+        let runtime = start_runtime()?;
+        let engine = Engine::new(runtime.handle().clone()).map_err(no_engine)?;
         let before = memory();
         let component = engine.load(code);
-        let component = component.map_err(|error| broken(format!("{error:#}")))?;
-        let linked = link(&engine, &component)?;
+        let component =
+            component.map_err(|error| LoadError::Refused(format!("can't be loaded: {error:#}")))?;
+        let linked = link(&engine, &component).map_err(LoadError::Refused)?;
         let loaded = match before.zip(memory()) {
             Some((before, after)) => after.saturating_sub(before),
             None => code.metadata().map_or(0, |code| code.len()) * UNMEASURED,
@@ -96,11 +93,17 @@ fn memory() -> Option<u64> {
     kib.checked_mul(1 << 10)
 }
 
-fn start_runtime() -> io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
+fn start_runtime() -> Result<tokio::runtime::Runtime, LoadError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
-        .build()
+        .build();
+    runtime.map_err(LoadError::unavailable)
+}
+
+/// An engine without a module fails for reasons that are no module's.
+fn no_engine(error: wasmtime::Error) -> LoadError {
+    LoadError::unavailable(format!("{error:#}"))
 }
 
 /// Builds the settings schema on standard input, and tells how many bytes of memory that took.
@@ -109,27 +112,28 @@ pub fn build_schema() -> ExitCode {
     run(SCHEMA, 2 * SCHEMA_BYTES as u64, |bytes| {
         let before = memory();
         let text = bytes.len() as u64;
-        let schema = serde_json::from_slice(&bytes).map_err(|error| error.to_string())?;
+        let schema = serde_json::from_slice(&bytes)
+            .map_err(|error| LoadError::Refused(error.to_string()))?;
         let build = move || {
             let schema = SettingsSchema::new(schema);
             schema.build().map(|()| schema)
         };
         let thread = thread::Builder::new().stack_size(SCHEMA_STACK).spawn(build);
-        let thread = thread.map_err(|error| error.to_string())?;
+        let thread = thread.map_err(LoadError::unavailable)?;
         let start = ProcessTime::now();
         while !thread.is_finished() {
             if start.elapsed() > SCHEMA_TIME {
                 let limit = SCHEMA_TIME.as_millis();
-                return Err(format!(
+                return Err(LoadError::Refused(format!(
                     "has a settings schema that can't be used: building it takes more than {limit} ms of processor time"
-                ));
+                )));
             }
             // Shorter than anybody notices.
             thread::sleep(Duration::from_millis(2));
         }
         match thread.join() {
             Ok(built) => {
-                let schema = built?;
+                let schema = built.map_err(LoadError::Refused)?;
                 let built = match before.zip(memory()) {
                     Some((before, after)) => after.saturating_sub(before),
                     None => text * UNMEASURED_SCHEMA,
@@ -138,24 +142,14 @@ pub fn build_schema() -> ExitCode {
                 Ok(built.into())
             }
             // The parent process finds what it said on standard error.
-            Err(panic) => std::panic::resume_unwind(panic),
+            Err(panicked) => panic::resume_unwind(panicked),
         }
     })
 }
 
-fn run(limits: Limits, most: u64, work: impl FnOnce(Vec<u8>) -> Result<Value, String>) -> ExitCode {
-    let answered = limits.set().and_then(|()| {
-        let mut bytes = Vec::new();
-        io::stdin().lock().take(most).read_to_end(&mut bytes)?;
-        let answer = match work(bytes) {
-            Ok(value) => Answer::Done(value),
-            Err(why) => Answer::Refused(why),
-        };
-        let mut out = io::stdout().lock();
-        serde_json::to_writer(&mut out, &answer)?;
-        out.flush()
-    });
-    match answered {
+fn run(limits: Limits, most: u64, work: impl FnOnce(Vec<u8>) -> Answer) -> ExitCode {
+    tell_of_missing_threads();
+    match tell(&read_input(limits, most).and_then(work)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -164,12 +158,45 @@ fn run(limits: Limits, most: u64, work: impl FnOnce(Vec<u8>) -> Result<Value, St
     }
 }
 
-fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
-    let broken = |why: String| format!("can't be compiled: {why}");
-    let runtime = start_runtime().map_err(|error| broken(error.to_string()))?;
-    let engine = Engine::compiling(runtime.handle().clone())
-        .map_err(|error| broken(format!("{error:#}")))?;
-    let component = Module::new(bytes).into_component()?;
+fn tell(answer: &Answer) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, answer)?;
+    out.flush()
+}
+
+/// Libraries panic where the system gives them no thread, which is no module's fault: a panic while there are none to be had is
+/// told as that.
+fn tell_of_missing_threads() {
+    let other = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        let thread = thread::Builder::new().stack_size(PROBE_STACK);
+        match thread.spawn(|| ()) {
+            Err(error) if tell(&Err(LoadError::unavailable(&error))).is_ok() => {
+                std::process::exit(1);
+            }
+            _ => other(info),
+        }
+    }));
+}
+
+fn read_input(limits: Limits, most: u64) -> Result<Vec<u8>, LoadError> {
+    limits.set().map_err(LoadError::unavailable)?;
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(most).read_to_end(&mut bytes);
+    read.map_err(LoadError::unavailable)?;
+    Ok(bytes)
+}
+
+fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, LoadError> {
+    let broken = |why: String| LoadError::Refused(format!("can't be compiled: {why}"));
+    let runtime = start_runtime()?;
+    // Those that the compiler starts else panic where there can't be so many.
+    let threads = rayon::ThreadPoolBuilder::new().build_global();
+    threads.map_err(LoadError::unavailable)?;
+    let engine = Engine::compiling(runtime.handle().clone()).map_err(no_engine)?;
+    let component = Module::new(bytes)
+        .into_component()
+        .map_err(LoadError::Refused)?;
     let footprint = Footprint::of(&component);
     let (component, compiled) = engine
         .compile(&component)
@@ -180,7 +207,8 @@ fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, String> {
             "its code takes {mib} MiB, more than {most}"
         )));
     }
-    std::fs::write(code, &compiled).map_err(|error| broken(error.to_string()))?;
+    let folder = code.parent().unwrap_or(Path::new("."));
+    std::fs::write(code, &compiled).map_err(|error| unwritable(folder, &error))?;
     drop(compiled);
-    describe(&engine, &component, footprint)
+    describe(&engine, &component, footprint).map_err(LoadError::Refused)
 }
