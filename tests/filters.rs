@@ -199,6 +199,37 @@ fn characters_that_no_font_has_are_named_once() {
 }
 
 #[test]
+fn letters_that_no_font_has_as_a_whole_are_named_once_however_they_are_coded() {
+    let pictures = ["Ti\u{1ebf}ng Vi\u{1ec7}t", "Tie\u{302}\u{301}ng Vie\u{323}\u{302}t"].map(|text| {
+        let folder = Folder::with(&format!(
+            "streams: {{s: {{filters: [{{use: text, with: {{format: {text}}}}}]}}}}\n"
+        ));
+        folder.write("in.jpg", jpeg("420.jpg"));
+        for arguments in [&["check"][..], &["apply", "-o", "out", "in.jpg"]] {
+            let told = stderr(&folder.run(arguments));
+            let words = "no font has `\u{1ebf}` (U+1EBF), put together of letters and accents, which may lie wrong";
+            assert_eq!(told.matches(words).count(), 1, "{told}");
+        }
+        folder.read("out/in.jpg")
+    });
+    assert!(pictures[0] == pictures[1]);
+}
+
+#[test]
+fn a_font_of_the_machine_that_is_cut_off_is_told_of() {
+    let folder = Folder::with(EVERY_SCRIPT);
+    let font = std::fs::read(repository("tests/fonts/NotoSansThai.ttf")).unwrap();
+    folder.write("share/fonts/Thai.ttf", &font[..font.len() - 200]);
+    let mut command = crate::support::mattebox();
+    command.env("XDG_DATA_DIRS", folder.path().join("share"));
+    let output = command.current_dir(folder.path()).arg("check").output();
+    let told = stderr(&output.unwrap());
+    for part in ["Thai.ttf", "is cut off: its table", "`ท` (U+0E17)"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+}
+
+#[test]
 fn a_font_file_of_the_users_is_taken_and_one_that_is_none_is_shown() {
     let pipeline = "streams:\n  s:\n    filters:\n      - use: text\n        with:\n          format: 大门\n          font: a.otf\n";
     let folder = Folder::with(pipeline);
@@ -209,6 +240,16 @@ fn a_font_file_of_the_users_is_taken_and_one_that_is_none_is_shown() {
     let output = folder.run(&["check"]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(!stderr(&output).contains("no font"), "{}", stderr(&output));
+    let cut = &std::fs::read(repository("tests/fonts/NotoSansCJK.otf")).unwrap()[..3_000];
+    folder.write("a.otf", cut);
+    let told = stderr(&folder.run(&["check"]));
+    for part in [
+        "pipeline.yaml:7:",
+        "`a.otf` is cut off: its table",
+        "3000 bytes",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
     folder.write("a.otf", "no font");
     let output = folder.run(&["check"]);
     let told = stderr(&output);

@@ -5,7 +5,7 @@ use image::{DynamicImage, RgbImage};
 use serde_json::Value;
 
 use crate::support::camera::{HttpCamera, stream};
-use crate::support::picture::{decode, is_near, jpeg, mean, png, psnr};
+use crate::support::picture::{decode, djpeg, is_near, jpeg, mean, png, psnr};
 use crate::support::server::Server;
 use crate::support::{Folder, stderr, stdout};
 
@@ -109,6 +109,190 @@ fn odd_kinds_are_drawn_on_and_resized() {
     // As libjpeg shows it: nothing but grey.
     let resized = decode(&apply(RESIZE, &slice).0.unwrap());
     assert!(is_near(mean(&resized, 0, 36, 203, 24), [128.0; 3]));
+}
+
+/// `picture` with these segments before all others in the place of its APP0 and APP14, and its components called `ids`.
+fn remarked(picture: &[u8], segments: &[(u8, &[u8])], ids: &[u8]) -> Vec<u8> {
+    let segment = |marker, payload: &[u8]| {
+        let length = (payload.len() as u16 + 2).to_be_bytes();
+        [&[0xff, marker], &length[..], payload].concat()
+    };
+    let new = segments
+        .iter()
+        .map(|&(marker, payload)| segment(marker, payload));
+    let mut changed = [vec![0xff, 0xd8], new.flatten().collect()].concat();
+    let mut rest = &picture[2..];
+    loop {
+        let marker = rest[1];
+        let (head, behind) = rest.split_at(2 + usize::from(rest[2]) * 256 + usize::from(rest[3]));
+        let mut payload = head[4..].to_vec();
+        for (at, id) in ids.iter().enumerate() {
+            match marker {
+                0xc0 => payload[6 + at * 3] = *id,
+                0xda => payload[1 + at * 2] = *id,
+                _ => {}
+            }
+        }
+        if !matches!(marker, 0xe0 | 0xee) {
+            changed.extend(segment(marker, &payload));
+        }
+        rest = behind;
+        if marker == 0xda {
+            return [changed, rest.to_vec()].concat();
+        }
+    }
+}
+
+const JFIF: &[u8] = b"JFIF\0\x01\x01\0\0\x01\0\x01\0\0";
+const ADOBE: [&[u8]; 4] = [
+    b"Adobe\0\x64\0\0\0\0\0",
+    b"Adobe\0\x64\0\0\0\0\x01",
+    b"Adobe\0\x64\0\0\0\0\x02",
+    b"Adobe\0\x64\0\0\0\0\x07",
+];
+
+/// All ways to tell the meaning of three components, and whether libjpeg takes them for RGB.
+fn three_components() -> Vec<(Vec<u8>, bool)> {
+    let source = jpeg("444.jpg");
+    let short = [&JFIF[..13], &ADOBE[0][..11]];
+    let mut all = Vec::new();
+    for ids in [[1, 2, 3], *b"RGB", [0, 1, 2], [1, 1, 1], *b"rgb"] {
+        for jfif in [&[][..], &[(0xe0, JFIF)], &[(0xe0, short[0])]] {
+            let adobe = ADOBE.into_iter().chain([short[1]]).map(Some);
+            for adobe in adobe.chain([None]) {
+                let segments: Vec<_> = jfif
+                    .iter()
+                    .copied()
+                    .chain(adobe.map(|it| (0xee, it)))
+                    .collect();
+                let has = |payload| segments.iter().any(|it| it.1 == payload);
+                let names_rgb = ids == *b"RGB" && !ADOBE.into_iter().any(has);
+                let is_rgb = !has(JFIF) && (has(ADOBE[0]) || names_rgb);
+                all.push((remarked(&source, &segments, &ids), is_rgb));
+            }
+        }
+    }
+    all
+}
+
+/// Draws on the pictures and resizes them, as they are and turned, and compares what `judge` makes of it with what it makes of
+/// them: is it the same beside the drawing? `judge` knows them by their place, `spliced` says which can be.
+fn on_every_path(pictures: &[Vec<u8>], spliced: &[bool], judge: impl Fn(usize, &[u8]) -> RgbImage) {
+    let exif =
+        b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let turn = |picture: &Vec<u8>| [&picture[..2], exif, &picture[2..]].concat();
+    let turned: Vec<_> = pictures.iter().map(turn).collect();
+    let large = WATERMARK.replace("margin: 16", "margin: 16, scale: 3");
+    let across = RESIZE.replace("203, height: 149", "149, height: 203");
+    for (step, pictures, orientation) in [
+        (WATERMARK, pictures, 1),
+        (&large, pictures, 1),
+        (RESIZE, pictures, 1),
+        (&across, &turned, 6),
+    ] {
+        let folder = Folder::with(&format!(
+            "streams: {{ s: {{ quality: 95, filters: [{}] }} }}",
+            step.replace(": ON", ": bypass")
+        ));
+        folder.write("a.png", png(40, 30, [255, 0, 0, 255]));
+        let names: Vec<_> = (0..pictures.len()).map(|at| format!("{at}.jpg")).collect();
+        for (name, picture) in names.iter().zip(pictures) {
+            folder.write(name, picture);
+        }
+        let names = names.iter().map(String::as_str);
+        let arguments = ["apply", "--json", "-o", "out"].into_iter().chain(names);
+        let output = folder.run(&arguments.collect::<Vec<_>>());
+        let numbers: Value = serde_json::from_str(&stdout(&output)).unwrap_or_default();
+        let splices = if step == WATERMARK {
+            spliced.iter().filter(|it| **it).count()
+        } else {
+            0
+        };
+        let recodes = pictures.len() - splices;
+        assert_eq!(
+            numbers["paths"]["splice"],
+            splices,
+            "{step} {}",
+            stderr(&output)
+        );
+        assert_eq!(
+            numbers["paths"]["recode"],
+            recodes,
+            "{step} {}",
+            stderr(&output)
+        );
+        for (at, picture) in pictures.iter().enumerate() {
+            let expected = shown(judge(at, picture), orientation);
+            let result = judge(at, &folder.read(&format!("out/{at}.jpg")));
+            let area = (expected.width() - 60, 10, 50, 130);
+            let psnr = psnr(&part(&result, area), &part(&expected, area));
+            assert!(psnr > 30.0, "{step}: {psnr} dB {:x?}", &picture[..60]);
+        }
+    }
+}
+
+#[test]
+fn colours_are_what_libjpeg_takes_them_for_on_every_path() {
+    let (pictures, is_rgb): (Vec<_>, Vec<_>) = three_components().into_iter().unzip();
+    let spliced: Vec<_> = is_rgb.iter().map(|it| !it).collect();
+    on_every_path(&pictures, &spliced, |at, picture| {
+        // The judge knows these two ways to tell. What was coded anew has the usual one.
+        let is_new = is_rgb[at] && picture[2..].starts_with(b"\xff\xe0\0\x10JFIF\0");
+        match is_rgb[at] && !is_new {
+            true => decode(&remarked(picture, &[], b"RGB")),
+            false => decode(&remarked(picture, &[(0xe0, JFIF)], &[1, 2, 3])),
+        }
+    });
+}
+
+#[test]
+#[ignore = "needs djpeg (Debian: libjpeg-turbo-progs)"]
+fn colours_are_what_djpeg_takes_them_for_on_every_path() {
+    let (mut pictures, is_rgb): (Vec<_>, Vec<_>) = three_components().into_iter().unzip();
+    let mut spliced: Vec<_> = is_rgb.iter().map(|it| !it).collect();
+    for adobe in 0..=ADOBE.len() {
+        let adobe = ADOBE.get(adobe).map(|it| (0xee, *it));
+        for jfif in [None, Some((0xe0, JFIF))] {
+            let segments: Vec<_> = jfif.into_iter().chain(adobe).collect();
+            pictures.push(remarked(&jpeg("cmyk.jpg"), &segments, &[1, 2, 3, 4]));
+            spliced.push(false);
+        }
+    }
+    on_every_path(&pictures, &spliced, |_, picture| djpeg(picture));
+}
+
+/// `picture` without its Huffman tables of these classes and numbers.
+fn without_tables(picture: &[u8], tables: &[u8]) -> Vec<u8> {
+    let mut rest = picture.to_vec();
+    for &table in tables {
+        let is_it = |it: &[u8]| it[..2] == [0xff, 0xc4] && it[4] == table;
+        let at = rest.windows(5).position(is_it).unwrap();
+        let length = usize::from(rest[at + 2]) * 256 + usize::from(rest[at + 3]);
+        rest.drain(at..at + 2 + length);
+    }
+    rest
+}
+
+#[test]
+fn huffman_tables_that_are_missing_are_the_standard_ones_and_names_may_be_equal() {
+    let whole = jpeg("444.jpg");
+    let mut pictures = Vec::new();
+    for missing in 1..16 {
+        let tables: Vec<_> = [0x00, 0x01, 0x10, 0x11].into_iter().enumerate().collect();
+        let tables = tables.iter().filter(|(at, _)| missing >> at & 1 == 1);
+        let tables: Vec<_> = tables.map(|(_, table)| *table).collect();
+        pictures.push(without_tables(&whole, &tables));
+    }
+    for ids in [[1, 1, 1], [1, 1, 2], [1, 2, 1], [2, 1, 1]] {
+        pictures.push(remarked(&whole, &[(0xe0, JFIF)], &ids));
+    }
+    let expected = decode(&whole);
+    on_every_path(&pictures, &[true; 19], |at, picture| {
+        match picture.ends_with(&pictures[at][2..]) {
+            true => expected.clone(),
+            false => decode(&remarked(picture, &[(0xe0, JFIF)], &[1, 2, 3])),
+        }
+    });
 }
 
 #[test]

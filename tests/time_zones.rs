@@ -3,10 +3,10 @@
 use crate::support::picture::jpeg;
 use crate::support::{Folder, mattebox, stderr};
 
-/// A picture with its time's offset from UTC, by a server whose `TZ` is `variable`, and what is said of it.
+/// A picture with its time's zone and offset from UTC, by a server whose `TZ` is `variable`, and what is said of it.
 fn with_offset(variable: &str, timezone: &str) -> (Vec<u8>, String) {
     let folder = Folder::with(&format!(
-        "streams: {{ s: {{ filters: [{{ use: timestamp, with: {{ format: '%z', timezone: {timezone} }} }}] }} }}"
+        "streams: {{ s: {{ filters: [{{ use: timestamp, with: {{ format: '%Z %z', timezone: {timezone} }} }}] }} }}"
     ));
     folder.write("in.jpg", jpeg("420.jpg"));
     let output = mattebox()
@@ -29,12 +29,28 @@ fn local_time_is_that_of_the_environment() {
         ("IST-5:30", "Asia/Kolkata"),
         ("America/New_York", "America/New_York"),
         ("Europe/Berlin", "Europe/Berlin"),
+        ("posix/Europe/Berlin", "Europe/Berlin"),
+        (":posix/Europe/Berlin", "Europe/Berlin"),
+        ("America/Sao_Paulo", "America/Sao_Paulo"),
     ] {
         let (local, said) = with_offset(variable, "local");
         let (named, _) = with_offset("UTC", name);
         assert!(local == named && local != utc, "{variable}");
         assert!(!said.contains("time zone"), "{said}");
     }
+}
+
+#[test]
+fn a_zone_in_posixs_words_needs_no_days_of_change() {
+    let (local, said) = with_offset("EST5EDT4", "local");
+    assert!(local == with_offset("UTC", "America/New_York").0, "{said}");
+    assert!(!said.contains("time zone"), "{said}");
+    let (local, said) = with_offset("right/Europe/Berlin", "local");
+    assert!(
+        said.contains("counts leap seconds") && said.contains("set it to `Europe/Berlin`"),
+        "{said}"
+    );
+    assert!(local == with_offset("UTC", "local").0);
 }
 
 #[test]

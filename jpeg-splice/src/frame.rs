@@ -170,9 +170,10 @@ impl<'a> Parser<'a> {
                 }
                 _ => return damaged("the restart interval has a wrong length", at),
             },
-            0xe0 => self.has_jfif |= payload.starts_with(b"JFIF\0"),
-            0xee if payload.starts_with(b"Adobe") => {
-                self.adobe_transform = payload.get(11).copied();
+            // Shorter ones are none to libjpeg.
+            0xe0 if payload.len() >= 14 => self.has_jfif |= payload.starts_with(b"JFIF\0"),
+            0xee if payload.len() >= 12 && payload.starts_with(b"Adobe") => {
+                self.adobe_transform = Some(payload[11]);
             }
             _ => {}
         }

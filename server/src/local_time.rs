@@ -18,6 +18,11 @@ pub enum UnknownZone {
         "no time zone is called `{0}`, as the environment variable `TZ` says; times are shown in UTC: set it to a name such as `Europe/Berlin`"
     )]
     Variable(String),
+    /// `TZ` names one that counts leap seconds, which the machine's clock does not.
+    #[error(
+        "the time zone `right/{0}`, as the environment variable `TZ` says, counts leap seconds, as this machine's clock does not; times are shown in UTC: set it to `{0}`"
+    )]
+    LeapSeconds(String),
     /// `/etc/localtime` leads to none.
     #[error(
         "the time zone in `/etc/localtime` can't be read; times are shown in UTC: set `TZ` to a name such as `Europe/Berlin`, or install tzdata"
@@ -45,21 +50,34 @@ fn looked_up() -> &'static (TimeZone, Option<UnknownZone>) {
 }
 
 fn of_system(variable: Option<&OsStr>) -> Result<TimeZone, UnknownZone> {
-    if let Ok(zone) = TimeZone::try_system() {
-        return Ok(zone);
+    let Some(text) = variable.map(OsStr::to_string_lossy) else {
+        return TimeZone::try_system().or_else(|_| of_file("/etc/localtime"));
+    };
+    if let Some(name) = name(&text).strip_prefix("right/") {
+        return Err(UnknownZone::LeapSeconds(short(name)));
     }
-    match variable {
-        Some(text) => of_variable(&text.to_string_lossy()),
-        None => of_file("/etc/localtime"),
-    }
+    TimeZone::try_system().or_else(|_| of_variable(&text))
 }
 
 /// The zone that `text`, the value of `TZ`, names where the machine's database does not have it.
 fn of_variable(text: &str) -> Result<TimeZone, UnknownZone> {
-    let name = text.strip_prefix(':').unwrap_or(text);
-    let name = name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name);
+    let name = name(text);
+    let name = name.strip_prefix("posix/").unwrap_or(name);
     let known = TimeZoneDatabase::bundled().get(name);
-    known.map_err(|_| UnknownZone::Variable(text.chars().take(100).collect()))
+    // A zone in POSIX's words that tells no days of change has those of the USA, in glibc.
+    let of_posix = |_| TimeZone::posix(&format!("{name},M3.2.0,M11.1.0"));
+    let known = known.or_else(of_posix);
+    known.map_err(|_| UnknownZone::Variable(short(text)))
+}
+
+/// What `text`, the value of `TZ`, says without what introduces it.
+fn name(text: &str) -> &str {
+    let name = text.strip_prefix(':').unwrap_or(text);
+    name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name)
+}
+
+fn short(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 /// The zone that the link at `path` names, also where what it leads to is missing. Without such a file it is UTC.
@@ -97,6 +115,9 @@ mod tests {
             ("/usr/share/zoneinfo/Europe/Berlin", 60, 120),
             // In no database but the whole one.
             ("US/Eastern", -300, -240),
+            ("posix/Europe/Berlin", 60, 120),
+            ("CET-1CEST", 60, 120),
+            ("EST5EDT4", -300, -240),
         ] {
             let zone = of_variable(name).unwrap();
             assert_eq!(minutes(&zone, "2026-01-01T12:00:00Z"), winter, "{name}");
@@ -104,6 +125,18 @@ mod tests {
         }
         let unknown = of_variable("Europe/Berln").unwrap_err();
         assert!(unknown.to_string().contains("`Europe/Berln`"), "{unknown}");
+        for text in ["CET", "CET-1CEST,", "CET-1CEST,M3", "Nowhere"] {
+            let is_zone = TimeZoneDatabase::bundled().get(text).is_ok();
+            assert_eq!(of_variable(text).is_ok(), is_zone, "{text}");
+        }
+        // The days are those of the USA.
+        let zone = of_variable("CET-1CEST").unwrap();
+        assert_eq!(minutes(&zone, "2026-03-20T12:00:00Z"), 120);
+        let right = of_system(Some("right/Europe/Berlin".as_ref())).unwrap_err();
+        assert!(
+            right.to_string().ends_with("set it to `Europe/Berlin`"),
+            "{right}"
+        );
     }
 
     #[test]

@@ -18,15 +18,18 @@ const MOST: usize = 1_000;
 pub enum Measured {
     /// The inputs below `gpio:`.
     Gpio,
+    /// The local time.
+    Time,
 }
 
 impl Measured {
-    const ALL: [Self; 1] = [Self::Gpio];
+    const ALL: [Self; 2] = [Self::Gpio, Self::Time];
 
     /// The start of the names.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::Gpio => "gpio.",
+            Self::Time => "time.",
         }
     }
 

@@ -1,5 +1,7 @@
 //! Pictures: the committed JPEGs made by other software, and what is seen on a served one.
 
+use std::process::Command;
+
 use image::RgbImage;
 
 use super::repository;
@@ -44,6 +46,20 @@ pub fn decode(jpeg: &[u8]) -> RgbImage {
     image::load_from_memory_with_format(jpeg, image::ImageFormat::Jpeg)
         .unwrap()
         .into_rgb8()
+}
+
+/// The same by libjpeg-turbo's program; not of a grey one.
+pub fn djpeg(jpeg: &[u8]) -> RgbImage {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in.jpg");
+    std::fs::write(&file, jpeg).unwrap();
+    let mut command = Command::new("djpeg");
+    let output = command.arg("-ppm").arg(file).output().unwrap();
+    let mut parts = output.stdout.splitn(4, |&byte| byte == b'\n');
+    let size = str::from_utf8(parts.nth(1).unwrap()).unwrap();
+    let (width, height) = size.split_once(' ').unwrap();
+    let pixels = parts.nth(1).unwrap().to_vec();
+    RgbImage::from_raw(width.parse().unwrap(), height.parse().unwrap(), pixels).unwrap()
 }
 
 /// A PNG of one colour.

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use mattebox_filter::{Level, log, read_asset};
-use rustybuzz::ttf_parser::{self, Tag};
+use rustybuzz::ttf_parser::{self, RawFace, Tag};
 use rustybuzz::{Face, UnicodeBuffer, Variation, shape};
 use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
@@ -33,8 +33,15 @@ pub struct Font {
 }
 
 impl Font {
-    fn new(bytes: &'static [u8]) -> Option<Self> {
-        let mut face = Face::from_slice(bytes, 0)?;
+    /// The first face in `bytes`.
+    ///
+    /// # Errors
+    /// A text that says what is wrong with it, to stand behind its name.
+    fn new(bytes: &'static [u8]) -> Result<Self, String> {
+        check_tables(bytes)?;
+        let face = Face::from_slice(bytes, 0);
+        let mut face = face.ok_or("is damaged: what it tells of itself can't be read")?;
+        check_content(&face)?;
         let regular = Variation {
             tag: Tag::from_bytes(b"wght"),
             value: 400.0,
@@ -43,7 +50,7 @@ impl Font {
         face.set_variations(&[regular]);
         let tables = face.tables();
         let is_emoji = tables.cbdt.is_some() || tables.sbix.is_some() || tables.colr.is_some();
-        Some(Self { face, is_emoji })
+        Ok(Self { face, is_emoji })
     }
 
     fn has(&self, c: char) -> bool {
@@ -88,12 +95,10 @@ impl Fonts {
         if let Some(name) = font {
             let bytes = read_asset(name)?;
             let read = Font::new(bytes.leak());
-            fonts.push(read.ok_or_else(|| {
-                format!("`font`: `{name}` is no font that can be read; take one in TrueType or OpenType format (.ttf, .otf, .ttc)")
-            })?);
+            fonts.push(read.map_err(|why| format!("`font`: `{name}` {why}"))?);
         }
         let embedded = fonts.len();
-        fonts.push(Font::new(EMBEDDED).ok_or("the embedded font is damaged")?);
+        fonts.push(Font::new(EMBEDDED)?);
         Ok(Self {
             fonts,
             embedded,
@@ -147,18 +152,23 @@ impl Fonts {
         self.ask("emoji:", emoji);
         self.ask("", words);
         let lacking: BTreeSet<char> = graphemes(text)
-            .flat_map(str::chars)
+            .flat_map(|grapheme| {
+                let font = self.at(self.choose(grapheme));
+                grapheme.chars().filter(|&c| !font.has(c))
+            })
             .filter(|&c| !is_invisible(c) && !self.settled.contains(&c))
-            .filter(|&c| !self.fonts.iter().any(|font| font.has(c)))
             .collect();
         if lacking.is_empty() || self.settled.len() >= MOST_SETTLED {
             return;
         }
         self.settled.extend(&lacking);
         let (composed, lacking) = self.compose(lacking);
+        let of_parts: BTreeSet<char> = composed.keys().copied().collect();
         self.composed.extend(composed);
-        if !lacking.is_empty() {
-            log(Level::Warn, &complaint(&lacking));
+        for (missing, outcome) in [(lacking, EMPTY_BOXES), (of_parts, OF_PARTS)] {
+            if !missing.is_empty() {
+                log(Level::Warn, &complaint(&missing, outcome));
+            }
         }
     }
 
@@ -215,7 +225,7 @@ impl Fonts {
             let Ok(bytes) = read_asset(&format!("{SYSTEM}{kind}{}", points.join(","))) else {
                 break;
             };
-            let Some(font) = Font::new(bytes.leak()) else {
+            let Ok(font) = Font::new(bytes.leak()) else {
                 break;
             };
             let before = wanted.len();
@@ -230,6 +240,51 @@ impl Fonts {
         let settled = wanted.into_iter().filter(|&c| embedded.has(c));
         self.settled.extend(settled);
     }
+}
+
+/// Checks that the tables of the first face in `bytes` are all there: a font that is cut off would draw nothing.
+fn check_tables(bytes: &[u8]) -> Result<(), String> {
+    const KINDS: [&[u8]; 4] = [b"\0\x01\0\0", b"OTTO", b"true", b"ttcf"];
+    if !KINDS.iter().any(|kind| bytes.starts_with(kind)) {
+        return Err("is no font that can be read; take one in TrueType or OpenType format (.ttf, .otf, .ttc)".to_owned());
+    }
+    let length = bytes.len();
+    let cut_off = |what: &str| format!("is cut off: {what}, but the file has {length} bytes");
+    let face = RawFace::parse(bytes, 0).map_err(|_| cut_off("its list of tables goes on"))?;
+    for table in face.table_records {
+        let end = u64::from(table.offset) + u64::from(table.length);
+        if end > length as u64 {
+            return Err(cut_off(&format!(
+                "its table `{}` ends at byte {end}",
+                table.tag
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that `face` has characters, and draws some.
+fn check_content(face: &Face<'_>) -> Result<(), String> {
+    let (mut has_any, mut draws) = (false, false);
+    let subtables = face.tables().cmap.iter().flat_map(|cmap| cmap.subtables);
+    for subtable in subtables.filter(ttf_parser::cmap::Subtable::is_unicode) {
+        subtable.codepoints(|point| {
+            let glyph = subtable.glyph_index(point).filter(|_| !draws);
+            has_any |= glyph.is_some();
+            draws |= glyph.is_some_and(|glyph| has_ink(face, glyph));
+        });
+    }
+    match (has_any, draws) {
+        (false, _) => Err("is damaged: it has no characters (table `cmap`)".to_owned()),
+        (true, false) => Err("is damaged: it has no shapes for its characters (tables `glyf` and `loca`, `CFF `, `CFF2`, `CBDT` or `sbix`)".to_owned()),
+        (true, true) => Ok(()),
+    }
+}
+
+fn has_ink(face: &Face<'_>, glyph: ttf_parser::GlyphId) -> bool {
+    face.glyph_bounding_box(glyph).is_some()
+        || face.is_color_glyph(glyph)
+        || face.glyph_raster_image(glyph, u16::MAX).is_some()
 }
 
 fn graphemes(text: &str) -> impl Iterator<Item = &str> {
@@ -259,8 +314,12 @@ fn wants_shaping(grapheme: &str) -> bool {
         .any(|c| matches!(c.script(), Script::Arabic | Script::Lao))
 }
 
-/// What the log says of characters that no font has.
-pub(super) fn complaint(missing: &BTreeSet<char>) -> String {
+/// What becomes of characters that no font has.
+pub(super) const EMPTY_BOXES: &str = "shown as empty boxes";
+pub(super) const OF_PARTS: &str = "put together of letters and accents, which may lie wrong";
+
+/// What the log says of characters that no font has, and of their `outcome`.
+pub(super) fn complaint(missing: &BTreeSet<char>, outcome: &str) -> String {
     let name = |&c: &char| format!("`{c}` (U+{:04X})", u32::from(c));
     let mut names: Vec<_> = missing.iter().take(NAMED).map(name).collect();
     if missing.len() > NAMED {
@@ -269,7 +328,7 @@ pub(super) fn complaint(missing: &BTreeSet<char>) -> String {
     let packages: BTreeSet<_> = missing.iter().map(|&c| package(c)).collect();
     let packages: Vec<_> = packages.into_iter().collect();
     format!(
-        "no font has {}, shown as empty boxes: install a font with them on the server (Debian's {}) and restart it, or name \
+        "no font has {}, {outcome}: install a font with them on the server (Debian's {}) and restart it, or name \
          a font file with `font:`",
         names.join(", "),
         packages.join(", ")

@@ -63,22 +63,36 @@ impl Glyphs {
     }
 }
 
-/// How far a glyph goes above and below its origin, in pixels. It is not drawn for that.
-pub fn reach(fonts: &Fonts, id: GlyphId, size: f32) -> (f32, f32) {
+/// How far a glyph goes from its origin, in pixels; negative where it ends before it.
+#[derive(Clone, Copy, Default)]
+pub struct Reach {
+    pub above: f32,
+    pub below: f32,
+    pub left: f32,
+    pub right: f32,
+}
+
+/// The reach of a glyph. It is not drawn for that.
+pub fn reach(fonts: &Fonts, id: GlyphId, size: f32) -> Reach {
     let font = fonts.at(id.font);
     let em = em(fonts, size);
     if let Some(image) = font.face.glyph_raster_image(id.glyph, em.ceil() as u16) {
         let scale = em / f32::from(image.pixels_per_em.max(1));
-        let bottom = f32::from(image.y);
-        return ((bottom + f32::from(image.height)) * scale, -bottom * scale);
+        let (left, bottom) = (f32::from(image.x), f32::from(image.y));
+        return Reach {
+            above: (bottom + f32::from(image.height)) * scale,
+            below: -bottom * scale,
+            left: -left * scale,
+            right: (left + f32::from(image.width)) * scale,
+        };
     }
     let scale = font.scale(em);
     let rect = font.face.glyph_bounding_box(id.glyph);
-    rect.map_or((0.0, 0.0), |rect| {
-        (
-            f32::from(rect.y_max) * scale,
-            f32::from(rect.y_min) * -scale,
-        )
+    rect.map_or(Reach::default(), |rect| Reach {
+        above: f32::from(rect.y_max) * scale,
+        below: f32::from(rect.y_min) * -scale,
+        left: f32::from(rect.x_min) * -scale,
+        right: f32::from(rect.x_max) * scale,
     })
 }
 

@@ -10,10 +10,12 @@ use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::fonts::{Fonts, GlyphId, is_invisible};
-use super::glyph::reach;
+use super::glyph::{Reach, reach};
 
 /// Columns from one tab stop to the next.
 const TAB: f32 = 8.0;
+/// A place where a word may be broken, to be seen as a hyphen only there.
+const SOFT_HYPHEN: char = '\u{ad}';
 /// The most plans of shaping that are kept; a text of more scripts just takes longer.
 const PLANS: usize = 64;
 
@@ -116,7 +118,7 @@ impl Layout {
         for range in ranges {
             let levels = bidi.reordered_levels(paragraph, range.clone());
             let parts = parts(&runs, &range, &levels);
-            let mut line = self.line(fonts, measures, text, &parts);
+            let mut line = self.line(fonts, measures, (text, range.end), &parts);
             line.is_rtl = paragraph.level.is_rtl();
             lines.push(line);
         }
@@ -137,7 +139,7 @@ impl Layout {
                 advances[run.range.start] += TAB * measures.column;
                 continue;
             }
-            for glyph in self.shape(fonts, measures, text, run) {
+            for glyph in self.shape(fonts, measures, (text, text.len()), run) {
                 advances[glyph.cluster] += glyph.advance;
             }
         }
@@ -146,7 +148,11 @@ impl Layout {
         let length = |range: Range<usize>| advances[range].iter().sum::<f32>();
         let seen = |range: Range<usize>| {
             let trimmed = text[range.clone()].trim_end().len();
-            length(range.start..range.start + trimmed)
+            let hyphen = match is_hyphenated(text, range.end) {
+                true => measures.column,
+                false => 0.0,
+            };
+            length(range.start..range.start + trimmed) + hyphen
         };
         let mut ranges = Vec::new();
         let (mut start, mut fits) = (0, 0);
@@ -176,8 +182,14 @@ impl Layout {
         ranges
     }
 
-    /// Places `parts` side by side.
-    fn line(&mut self, fonts: &Fonts, measures: &Measures, text: &str, parts: &[Run]) -> Line {
+    /// Places `parts` of `text`, whose line ends at `end`, side by side.
+    fn line(
+        &mut self,
+        fonts: &Fonts,
+        measures: &Measures,
+        text: (&str, usize),
+        parts: &[Run],
+    ) -> Line {
         let mut line = Line {
             glyphs: Vec::new(),
             width: 0.0,
@@ -202,8 +214,14 @@ impl Layout {
         line
     }
 
-    /// Shapes one run; the glyphs come from the left.
-    fn shape(&mut self, fonts: &Fonts, measures: &Measures, text: &str, run: &Run) -> Vec<Shaped> {
+    /// Shapes one run of `text`, in a line that ends at `end`; the glyphs come from the left.
+    fn shape(
+        &mut self,
+        fonts: &Fonts,
+        measures: &Measures,
+        (text, end): (&str, usize),
+        run: &Run,
+    ) -> Vec<Shaped> {
         let font = fonts.at(run.font);
         let is_rtl = run.level.is_rtl();
         let direction = match is_rtl {
@@ -213,8 +231,10 @@ impl Layout {
         let mut buffer = self.buffer.take().unwrap_or_default();
         buffer.set_pre_context(&text[..run.range.start]);
         for (offset, c) in text[run.range.clone()].char_indices() {
-            if !c.is_control() {
-                let at = run.range.start + offset;
+            let at = run.range.start + offset;
+            let is_hyphen = at + c.len_utf8() == end && is_hyphenated(text, end);
+            let c = if is_hyphen { '-' } else { c };
+            if !c.is_control() && c != SOFT_HYPHEN {
                 buffer.add(c, u32::try_from(at).unwrap_or(u32::MAX));
             }
         }
@@ -283,12 +303,13 @@ pub fn em(fonts: &Fonts, size: f32) -> f32 {
     size * face.units_per_em() as f32 / height
 }
 
-/// Stacks lines; `reach` is how far a glyph goes above and below its origin, in pixels.
-fn stack(
-    lines: Vec<Line>,
-    measures: &Measures,
-    mut reach: impl FnMut(GlyphId) -> (f32, f32),
-) -> Block {
+/// Whether a line that ends at byte `end` of `text` breaks a word there.
+fn is_hyphenated(text: &str, end: usize) -> bool {
+    end < text.len() && text[..end].ends_with(SOFT_HYPHEN)
+}
+
+/// Stacks lines.
+fn stack(lines: Vec<Line>, measures: &Measures, reach: impl Fn(GlyphId) -> Reach) -> Block {
     let inner = lines.iter().map(|line| line.width).fold(0.0, f32::max);
     let descent = measures.size - measures.ascent;
     let mut block = Block {
@@ -302,9 +323,9 @@ fn stack(
         // Some scripts are higher than the line, and must not be cut or run into the next one.
         let (mut above, mut below) = (0.0_f32, 0.0_f32);
         for placed in &line.glyphs {
-            let (up, down) = reach(placed.id);
-            above = above.max(up - placed.y - measures.ascent);
-            below = below.max(down + placed.y - descent);
+            let reach = reach(placed.id);
+            above = above.max(reach.above - placed.y - measures.ascent);
+            below = below.max(reach.below + placed.y - descent);
         }
         top += above.ceil();
         let baseline = (top + measures.ascent).round();
@@ -322,7 +343,22 @@ fn stack(
         top += measures.line_height + below.ceil();
     }
     block.height = top + measures.padding / 2.0;
+    block.widen(reach);
     block
+}
+
+impl Block {
+    /// Makes room for glyphs that go beyond their line's ends, as accents do.
+    fn widen(&mut self, reach: impl Fn(GlyphId) -> Reach) {
+        let (mut left, mut right) = (0.0_f32, self.width);
+        for placed in &self.glyphs {
+            let (x, reach) = (placed.x.round(), reach(placed.id));
+            left = left.min((x - reach.left).floor());
+            right = right.max((x + reach.right).ceil());
+        }
+        self.width = right - left;
+        self.glyphs.iter_mut().for_each(|placed| placed.x -= left);
+    }
 }
 
 /// `text` with one kind of line break (UAX #14, classes BK, CR, LF and NL).

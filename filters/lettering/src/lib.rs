@@ -8,10 +8,13 @@ mod glyph;
 mod layout;
 mod paint;
 
+use std::borrow::Cow;
+
 use mattebox_filter::image::{Rgba, RgbaImage};
 use mattebox_filter::{Color, Layer, Position};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use fonts::Fonts;
 use glyph::{Glyph, Glyphs, Ink};
@@ -77,7 +80,7 @@ impl TextBox {
     /// Looks for the fonts of `text`, and tells the log of characters that no font has. To be called before the first frame,
     /// so that the frames don't wait for it; `will_change` says that other texts may follow.
     pub fn prepare(&mut self, text: &str, will_change: bool) {
-        self.fonts.prepare(text);
+        self.fonts.prepare(&composed(text));
         if will_change {
             self.fonts.expect_more();
         }
@@ -97,6 +100,7 @@ impl TextBox {
         if text.trim().is_empty() {
             return None;
         }
+        let text = &*composed(text);
         self.fonts.prepare(text);
         let room = room(&self.style, picture);
         let block = self.fitting(text, room);
@@ -132,6 +136,14 @@ impl TextBox {
 
     fn block(&mut self, text: &str, size: f32, width: Option<f32>) -> Block {
         self.layout.block(&self.fonts, text, (size, width))
+    }
+}
+
+/// `text` with letters and their accents as one character each where Unicode has it (UAX #15, NFC): fonts draw these better.
+fn composed(text: &str) -> Cow<'_, str> {
+    match is_nfc_quick(text.chars()) {
+        IsNormalized::Yes => text.into(),
+        _ => text.nfc().collect(),
     }
 }
 

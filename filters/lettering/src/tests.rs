@@ -148,7 +148,7 @@ fn a_character_that_no_font_has_is_a_box_and_is_looked_for_once() {
     assert!(text_box.render("𒀀", PICTURE).is_some());
     assert!(text_box.fonts.wanted("𒀀").1.is_empty());
     let lacking = ['大', '🎥', '\u{12000}'].into();
-    let words = fonts::complaint(&lacking);
+    let words = fonts::complaint(&lacking, fonts::EMPTY_BOXES);
     for part in [
         "`大` (U+5927)",
         "fonts-noto-cjk",
@@ -248,6 +248,133 @@ fn no_text_and_no_room_do_no_harm() {
                 assert!(image.is_none_or(|image| image.width() <= picture.0));
             }
         }
+    }
+}
+
+#[test]
+fn letters_are_the_same_however_their_accents_are_coded() {
+    for (composed, apart) in [
+        (
+            "Ti\u{1ebf}ng Vi\u{1ec7}t",
+            "Tie\u{302}\u{301}ng Vie\u{323}\u{302}t",
+        ),
+        ("\u{e9}", "e\u{301}"),
+        ("\u{d55c}", "\u{1112}\u{1161}\u{11ab}"),
+    ] {
+        assert!(image(None, apart) == image(None, composed), "{composed}");
+        // A font of the system is asked for the letter as a whole.
+        let mut text_box = text_box(None);
+        text_box.prepare(apart, false);
+        let wanted = text_box.fonts.wanted(composed).1;
+        assert!(wanted.iter().all(|c| !apart.contains(*c)), "{wanted:?}");
+    }
+}
+
+#[test]
+fn no_ink_is_cut_off_at_the_boxs_edges() {
+    for (font, text) in [
+        (None, "Z\u{301}\u{302}\u{303}\u{304}\u{308}\u{30a}"),
+        (None, "q\u{323}\u{324}\u{325}\u{32d}\u{330}\u{331}"),
+        (None, "t\u{361}"),
+        (None, "o\u{35c}"),
+        (None, "o\u{35e}\u{20dd}"),
+        (None, "\u{301}\u{20dd}"),
+        (Some(DEVANAGARI), "कि\u{951}\u{951}"),
+        (Some(THAI), "ป\u{e34}\u{e48}\u{e38}"),
+        (Some(ARABIC), "بّٰٓ"),
+        (Some(HEBREW), "לּֽ֑"),
+    ] {
+        for size in [6.0, 13.0, 28.0, 97.0] {
+            let mut text_box = text_box(font);
+            let block = text_box.block(&composed(text), size, None);
+            for placed in &block.glyphs {
+                let glyph = text_box.glyphs.get(&text_box.fonts, placed.id, size);
+                let left = placed.x.round() + glyph.left as f32;
+                let top = placed.y.round() + glyph.top as f32;
+                let (right, bottom) = (left + glyph.width as f32, top + glyph.height as f32);
+                let is_inside = left >= 0.0 && top >= 0.0;
+                let is_inside =
+                    is_inside && right <= block.width.ceil() && bottom <= block.height.ceil();
+                assert!(
+                    is_inside,
+                    "{text:?} in {size}: {left} {top} {right} {bottom}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_soft_hyphen_is_seen_only_where_its_word_is_broken() {
+    for font in [None, Some(HEBREW), Some(ARABIC)] {
+        assert!(image(font, "\u{ad}Do\u{ad}nau\u{ad}") == image(font, "Donau"));
+    }
+    let wrap = |text: &str| {
+        let mut style = style(None);
+        style.fit = Fit::Wrap;
+        TextBox::new(style)
+            .unwrap()
+            .render(text, (180, 400))
+            .unwrap()
+    };
+    assert!(wrap("Donaudampf\u{ad}schiff") == wrap("Donaudampf-\nschiff"));
+    assert!(wrap("Do\u{ad}nau") == wrap("Donau"));
+}
+
+/// A font file's table directory: tags, starts and ends.
+fn tables(font: &[u8]) -> Vec<(usize, usize)> {
+    let number = |at: usize| u32::from_be_bytes(font[at..at + 4].try_into().unwrap()) as usize;
+    let count = usize::from(font[5]);
+    let records = (0..count).map(|table| 12 + 16 * table);
+    records
+        .map(|at| (number(at + 8), number(at + 8) + number(at + 12)))
+        .collect()
+}
+
+#[test]
+fn a_font_that_is_cut_off_is_told_of() {
+    for font in [THAI, CJK, EMOJI, ARABIC] {
+        let whole = tables(font).iter().map(|table| table.1).max().unwrap();
+        let mut cuts: Vec<usize> = (0..40).map(|part| whole * part / 40).collect();
+        cuts.extend(
+            tables(font)
+                .iter()
+                .flat_map(|&(start, end)| [start, end - 1]),
+        );
+        for cut in cuts {
+            add_asset("font.ttf", &font[..cut]);
+            let mut style = style(None);
+            style.font = Some("font.ttf".to_owned());
+            let error = TextBox::new(style).err().unwrap();
+            let word = if cut < 4 {
+                "is no font"
+            } else {
+                "is cut off: its"
+            };
+            assert!(
+                error.starts_with("`font`: `font.ttf` ") && error.contains(word),
+                "{error}"
+            );
+        }
+        text_box(Some(&font[..whole]));
+    }
+}
+
+#[test]
+fn a_font_that_draws_nothing_is_told_of() {
+    for (tag, word) in [
+        (b"glyf", "no shapes"),
+        (b"loca", "no shapes"),
+        (b"cmap", "no characters"),
+    ] {
+        let mut font = THAI.to_vec();
+        let at = font.windows(4).position(|it| it == tag).unwrap();
+        font[at] = b'x';
+        add_asset("font.ttf", font);
+        let mut style = style(None);
+        style.font = Some("font.ttf".to_owned());
+        let error = TextBox::new(style).err().unwrap();
+        assert!(error.contains(word), "{error}");
     }
 }
 

@@ -144,6 +144,25 @@ fn zones_have_their_summer_time() {
 }
 
 #[test]
+fn the_local_zone_has_its_abbreviation() {
+    let filter = filter(r#"{"format":"%H:%M %Z %z"}"#).unwrap();
+    for (name, minutes, expected) in [
+        ("CET", 60, "13:34 CET +0100"),
+        ("IST", 330, "18:04 IST +0530"),
+        ("-03", -180, "09:34 -03 -0300"),
+        ("UTC", 0, "12:34 UTC +0000"),
+        ("no zone's", 60, "13:34 +01 +0100"),
+    ] {
+        let frame = FrameInfo {
+            utc_offset_minutes: minutes,
+            variables: vec![("time.zone".to_owned(), name.to_owned())],
+            ..frame(NOW_MS)
+        };
+        assert_eq!(filter.formatter.format(&frame).unwrap(), expected);
+    }
+}
+
+#[test]
 fn every_position_is_inside_the_margin() {
     for (position, x, y) in [
         ("top-left", 0.0, 0.0),

@@ -77,10 +77,25 @@ impl Formatter {
             .ok_or("the frame's time is out of range")?;
         let zone = match &self.zone {
             Some(zone) => zone.clone(),
-            None => Offset::from_seconds(frame.utc_offset_minutes.saturating_mul(60))
-                .map(TimeZone::fixed)
-                .map_err(|error| error.to_string())?,
+            None => local_zone(frame)?,
         };
         Ok(time.to_zoned_datetime(zone))
+    }
+}
+
+/// The server's zone as it is at the time of `frame`, with its abbreviation, which `%Z` shows.
+fn local_zone(frame: &FrameInfo) -> Result<TimeZone, String> {
+    let minutes = frame.utc_offset_minutes;
+    let named = frame.variable("time.zone").and_then(|name| {
+        // POSIX counts to the west.
+        let sign = if minutes > 0 { '-' } else { '+' };
+        let (hours, minutes) = (minutes.unsigned_abs() / 60, minutes.unsigned_abs() % 60);
+        TimeZone::posix(&format!("<{name}>{sign}{hours}:{minutes:02}")).ok()
+    });
+    match named {
+        Some(zone) => Ok(zone),
+        None => Offset::from_seconds(minutes.saturating_mul(60))
+            .map(TimeZone::fixed)
+            .map_err(|error| error.to_string()),
     }
 }

@@ -73,6 +73,13 @@ fn decode_fast(jpeg: &[u8], (width, height): (u32, u32), rgb: &mut Vec<u8>) -> R
     if decoder.dimensions() != Some((width as usize, height as usize)) {
         return Err("it has more than one frame header".to_owned());
     }
+    // It passes over JFIF, and what that says of the colours.
+    if !matches!(
+        decoder.input_colorspace(),
+        Some(ColorSpace::YCbCr | ColorSpace::Luma)
+    ) {
+        return Err("its colours are told in two ways".to_owned());
+    }
     rgb.resize(width as usize * height as usize * 3, 0);
     decoder.decode_into(rgb).map_err(|error| error.to_string())
 }

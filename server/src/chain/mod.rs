@@ -35,7 +35,7 @@ pub use step::{Step, StepStatus};
 use crate::clock::Clock;
 use crate::filter::contract::FrameInfo;
 use crate::filter::{Active, Engine, Kind};
-use crate::variables::Variables;
+use crate::variables::{Measured, Snapshot, Variables};
 use canvas::{Canvas, Kept};
 use plan::plan;
 use step::Outcome;
@@ -74,6 +74,8 @@ pub struct Chain {
     engine: Engine,
     /// Texts that filters may show.
     variables: Variables,
+    /// Those of the last frame, and the same with the time zone.
+    known: (Snapshot, Snapshot),
     /// The picture's memory, used again for the next, and what drawing on the camera's JPEGs needs.
     kept: Kept,
     rgb_usage: Usage,
@@ -98,6 +100,7 @@ impl Chain {
             time_zone,
             engine: engine.clone(),
             variables,
+            known: Default::default(),
             kept: Kept::default(),
             rgb_usage: Usage::default(),
             splicer_usage: Usage::default(),
@@ -188,7 +191,7 @@ impl Chain {
         canvas: &mut Canvas<'_>,
         now: std::time::Instant,
     ) -> Result<(), String> {
-        let variables = self.variables.snapshot();
+        let variables = self.variables_at(frame.captured_at);
         let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
         let steps = self.steps.iter_mut().enumerate();
         for (place, step) in steps.filter(|(_, step)| step.is_on()) {
@@ -214,6 +217,22 @@ impl Chain {
             }
         }
         Ok(())
+    }
+
+    /// The variables, and the abbreviation of the time zone at that moment.
+    fn variables_at(&mut self, captured_at: SystemTime) -> Snapshot {
+        let at = Timestamp::try_from(captured_at).unwrap_or_default();
+        let info = self.time_zone.to_offset_info(at);
+        let given = self.variables.snapshot();
+        let is_known = Arc::ptr_eq(&given, &self.known.0);
+        let zone = self.known.1.last().map(|(_, zone)| zone.as_str());
+        if !is_known || zone != Some(info.abbreviation()) {
+            let name = format!("{}zone", Measured::Time.prefix());
+            let zone = (name, info.abbreviation().to_owned());
+            let all = given.iter().cloned().chain([zone]).collect();
+            self.known = (given, all);
+        }
+        self.known.1.clone()
     }
 
     /// Milliseconds since 1970 UTC, and the local offset in minutes.

@@ -33,7 +33,8 @@ const RULES: Rules = Rules {
     },
 };
 /// A JPEG around what the tests tell frames apart by.
-const HEAD: &[u8] = b"\xff\xd8\xff\xc4\0\x02\xff\xc0\0\x0b\x08\0\xf0\x01\x40\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0";
+const HEAD: &[u8] =
+    b"\xff\xd8\xff\xc2\0\x0b\x08\0\xf0\x01\x40\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0";
 const END: &[u8] = b"\xff\xd9";
 /// Only for tests that fail.
 const PATIENCE: Duration = Duration::from_secs(20);

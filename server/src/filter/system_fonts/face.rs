@@ -52,7 +52,9 @@ impl Face {
     pub fn all_of(path: &Path) -> Vec<Self> {
         let face = |file: &mut File, index| {
             let face = Self::read_from(file, path, index);
-            if let Err(error) = &face {
+            if let Err(error @ Unreadable::CutOff { .. }) = &face {
+                tracing::warn!(path = %path.display(), %error, "a font of this machine is not used");
+            } else if let Err(error) = &face {
                 tracing::debug!(path = %path.display(), index, %error, "no font that can be used");
             }
             face.ok().flatten()
@@ -68,6 +70,12 @@ impl Face {
 
     fn read_from(file: &mut File, path: &Path, index: u32) -> Result<Option<Self>, Unreadable> {
         let tables = file.tables(index)?;
+        file.check(&tables, TABLES)?;
+        let has = |tag: &[u8; 4]| tables.iter().any(|table| table.tag == *tag);
+        let has_outlines = has(b"glyf") && has(b"loca") || has(b"CFF ") || has(b"CFF2");
+        if !has_outlines && !has(b"CBDT") && !has(b"sbix") {
+            return Ok(None);
+        }
         let mut small = |tag: &[u8; 4]| file.small_table(&tables, tag);
         let [head, hhea, maxp] = [small(b"head")?, small(b"hhea")?, small(b"maxp")?];
         let [cmap, name, os2] = [small(b"cmap")?, small(b"name")?, small(b"OS/2")?];
@@ -87,7 +95,6 @@ impl Face {
         if ranges.is_empty() {
             return Ok(None);
         }
-        let has = |tag: &[u8; 4]| tables.iter().any(|table| table.tag == *tag);
         let family = family(&face);
         Ok(Some(Self {
             path: path.to_owned(),

@@ -27,6 +27,12 @@ pub enum Unreadable {
     NoFont,
     #[error("has a table larger than any font's")]
     TooLarge,
+    #[error("is cut off: its table `{table}` ends at byte {end}, but the file has {length} bytes")]
+    CutOff {
+        table: String,
+        end: u64,
+        length: u64,
+    },
 }
 
 /// A table's place in the file.
@@ -104,6 +110,22 @@ impl File {
             length: u32::from_be_bytes(four(record, 12)),
         };
         Ok(records.chunks_exact(16).map(table).collect())
+    }
+
+    /// Checks that those of `tables` that `tags` names lie in the file.
+    ///
+    /// # Errors
+    /// One does not.
+    pub fn check(&self, tables: &[Table], tags: &[&[u8; 4]]) -> Result<(), Unreadable> {
+        let length = self.file.metadata()?.len();
+        for table in tables.iter().filter(|table| tags.contains(&&table.tag)) {
+            let end = u64::from(table.offset) + u64::from(table.length);
+            if end > length {
+                let table = String::from_utf8_lossy(&table.tag).into_owned();
+                return Err(Unreadable::CutOff { table, end, length });
+            }
+        }
+        Ok(())
     }
 
     /// The bytes of a table that is small in every font; empty if there is none.

@@ -86,9 +86,21 @@ pub struct Tables {
 }
 
 impl Tables {
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.dc.iter().chain(&self.ac).all(Option::is_none)
+    /// Puts the standard ones (T.81, K.3) where there are none, as cameras on USB mean it.
+    ///
+    /// # Errors
+    /// None in practice: the standard ones are right.
+    pub fn complete(&mut self) -> Result<()> {
+        let mut standard = Self::default();
+        standard.read(&jpeg_splice::standard_tables()[4..])?;
+        for (own, standard) in self.all().zip(standard.all()) {
+            *own = own.take().or(standard.take());
+        }
+        Ok(())
+    }
+
+    fn all(&mut self) -> impl Iterator<Item = &mut Option<Table>> {
+        self.dc.iter_mut().chain(&mut self.ac)
     }
 
     /// Takes those of a DHT segment (T.81, B.2.4.2).

@@ -111,8 +111,11 @@ impl Reading {
                 let wrong = DecodeError::Damaged("the restart interval is cut off");
                 self.interval = interval.ok_or(wrong)?.into();
             }
-            marker::APP0 => self.has_jfif |= payload.starts_with(b"JFIF\0"),
-            marker::APP14 if payload.starts_with(b"Adobe") => self.adobe = payload.get(11).copied(),
+            // Shorter ones are none to libjpeg.
+            marker::APP0 if payload.len() >= 14 => self.has_jfif |= payload.starts_with(b"JFIF\0"),
+            marker::APP14 if payload.len() >= 12 && payload.starts_with(b"Adobe") => {
+                self.adobe = Some(payload[11]);
+            }
             _ => {}
         }
         Ok(())
@@ -121,10 +124,6 @@ impl Reading {
     /// Decodes a scan. Gives what follows it, and whether nothing more is needed.
     fn scan<'a>(&mut self, payload: &[u8], data: Data<'a>) -> Result<(Data<'a>, bool)> {
         self.scans += 1;
-        if self.tables.is_empty() {
-            // As cameras on USB mean it (T.81, K.3).
-            self.tables.read(&jpeg_splice::standard_tables()[4..])?;
-        }
         let frame = self.frame.as_mut();
         let frame = frame.ok_or(DecodeError::Damaged("it has no frame header"))?;
         let most = frame.most_scans();
@@ -136,6 +135,9 @@ impl Reading {
             frame.latch(component.index, &self.quantization)?;
         }
         if self.scans == 1 {
+            if !frame.is_progressive {
+                self.tables.complete()?;
+            }
             let ids: Vec<u8> = frame.components.iter().map(|it| it.id).collect();
             frame.color = Color::of(&ids, self.has_jfif, self.adobe);
             frame.make_room();

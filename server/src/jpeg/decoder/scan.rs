@@ -55,8 +55,10 @@ impl Scan {
         };
         let mut components: Vec<ScanComponent> = Vec::new();
         for selector in selectors.chunks_exact(2) {
+            // Several may have one name: libjpeg takes the first whose place is not before its own in the scan.
+            let mut rest = frame.components.iter().skip(components.len());
             let is_it = |component: &Component| component.id == selector[0];
-            let index = frame.components.iter().position(is_it).ok_or(DAMAGED)?;
+            let index = components.len() + rest.position(is_it).ok_or(DAMAGED)?;
             if components.iter().any(|other| other.index == index) {
                 return Err(DAMAGED);
             }
