@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, Span as ParserSpan, StrInput};
 
-use super::error::Span;
+use super::error::{Diagnostic, Span};
 use super::excerpt;
 use super::suggest::suggest;
 use crate::secret::{
@@ -50,6 +50,34 @@ pub fn masked(text: &str) -> String {
         hidden.mask(line, span).0
     });
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Secrets without quotes which a ` #` may have cut off.
+pub fn cut_by_comments(text: &str) -> Vec<Diagnostic> {
+    let lines: Vec<_> = excerpt::lines(text).collect();
+    let spans = Hidden::of(text).spans.into_iter();
+    spans
+        .filter_map(|span| cut_by_comment(&span, &lines))
+        .collect()
+}
+
+fn cut_by_comment(span: &ParserSpan, lines: &[&str]) -> Option<Diagnostic> {
+    let number = span.start.line();
+    let line = lines.get(number.checked_sub(1)?)?;
+    let value = part(span, line, number).filter(|_| span.end.line() == number)?;
+    let is_plain = !line[value.clone()].starts_with(['"', '\'', '|', '>', '*']);
+    let is_cut = is_plain && line[value.end..].trim_start().starts_with('#');
+    is_cut.then(|| {
+        let span = Span {
+            line: number,
+            column: span.start.col() + 1,
+            length: 1,
+        };
+        Diagnostic::new(
+            span,
+            "a ` #` starts a comment, which is no part of this secret; put the secret in quotes",
+        )
+    })
 }
 
 /// The hidden parts of a file.
@@ -114,9 +142,7 @@ impl Hidden {
         let mut hidden = written(line, Until::Word);
         cut_off(line, &mut hidden);
         let parts = self.spans.iter();
-        let parts: Vec<_> = parts
-            .filter_map(|span| part(span, line, number))
-            .collect();
+        let parts: Vec<_> = parts.filter_map(|span| part(span, line, number)).collect();
         for value in values_on(line) {
             hidden.extend(value_at(line, value, &parts));
         }
@@ -453,9 +479,15 @@ mod tests {
             ("password: !hunter", "password: ***"),
             ("my pass word: hunter2", "my pass word: ***"),
             ("password hunter2", "password ***"),
-            ("{ password: hun,ter,2, fps: 1 }", "{ password: ***, fps: 1 }"),
+            (
+                "{ password: hun,ter,2, fps: 1 }",
+                "{ password: ***, fps: 1 }",
+            ),
             ("{ password: hunter }", "{ password: *** }"),
-            ("password: { env: DOOR } # it", "password: { env: DOOR } # it"),
+            (
+                "password: { env: DOOR } # it",
+                "password: { env: DOOR } # it",
+            ),
             ("user: me", "user: me"),
             ("{ user: me, fps: 1 }", "{ user: me, fps: 1 }"),
             ("user: me:hunter2", "user: ***"),
@@ -477,10 +509,7 @@ mod tests {
             ("password:hunter2", "password:***"),
             ("# password: hunter2", "# password: ***"),
             ("url: rtsp://me:hunter2@cam/1", "url: rtsp://***@cam/1"),
-            (
-                "x: &a hunter2\npassword: *a",
-                "x: ***\npassword: ***",
-            ),
+            ("x: &a hunter2\npassword: *a", "x: ***\npassword: ***"),
             ("x: hunter2\npassword: hunter2", "x: ***\npassword: ***"),
             ("streams: demo", "streams: demo"),
         ] {

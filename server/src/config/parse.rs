@@ -122,6 +122,7 @@ impl<'a> Builder<'a, '_> {
         self.count(1, span)?;
         let (anchor, node) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                self.check_address(&text, span);
                 let style = self.style(style, tag.as_deref(), span);
                 (anchor, self.scalar(text.into_owned(), style, span))
             }
@@ -173,6 +174,22 @@ impl<'a> Builder<'a, '_> {
         };
         note_addresses(&text);
         Node::open(span, Content::Scalar { text, style })
+    }
+
+    /// Tells of an address that a ` #` has cut off within its login.
+    fn check_address(&mut self, text: &str, span: Span) {
+        let Some((_, host)) = text.split_once("://") else {
+            return;
+        };
+        let line = self.lines.get(span.line - 1).copied().unwrap_or_default();
+        let behind = line.chars().skip(span.column - 1 + span.length);
+        let behind: String = behind.collect();
+        let comment = behind.trim_start().strip_prefix('#').unwrap_or_default();
+        let word = comment.split(char::is_whitespace).next();
+        let is_login = host.contains(':') && !host.contains(['/', '@']);
+        if is_login && word.is_some_and(|word| word.contains('@')) {
+            self.errors.add(span, "a ` #` starts a comment, which cuts this address off; put the address in quotes, and write `%20` for a space and `%23` for a `#` in its password");
+        }
     }
 
     /// Where something like `#fff` stands instead of the empty value at `span`: a comment that looks like
