@@ -286,6 +286,12 @@ fn explain(error: &reqwest::Error) -> String {
         return explained;
     }
     let cause = cause(error);
+    // hyper's words for what it can't read.
+    if cause.ends_with(" parsed") {
+        return format!(
+            "the camera's answer is no HTTP that can be read here ({cause}); read it with the driver `exec` and `curl`"
+        );
+    }
     if cause.contains("certificate") {
         return format!("{cause}; `verify-tls: false` takes any certificate");
     }
