@@ -79,7 +79,7 @@ impl<C> Arrival for BufReader<Arriving<C>> {
 }
 
 #[cfg(test)]
-impl Arrival for &[u8] {
+impl Arrival for BufReader<&[u8]> {
     fn arrived(&self) -> Option<Instant> {
         None
     }
