@@ -263,7 +263,7 @@ fn a_picture_that_is_whole_is_taken_though_more_was_announced() {
     for head in [
         "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1379\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2130\r\n",
     ] {
         is_a_snapshot_camera(&snapshots(head));
     }

@@ -491,7 +491,7 @@ mod tests {
             ("user: me", "user: me"),
             ("{ user: me, fps: 1 }", "{ user: me, fps: 1 }"),
             ("user: me:hunter2", "user: ***"),
-            ("user: [hunter2]", "user: ***"),
+            ("user: [hunter2]", "user: ***]"),
             ("url: http://me:hun #ter@cam/", "url: http://***@cam/"),
             ("url: http://me:hun #ter", "url: http://***"),
             ("url: http://cam:80/ # note", "url: http://cam:80/ # note"),

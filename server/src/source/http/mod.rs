@@ -139,6 +139,7 @@ impl Answer {
         } = self;
         match content_type.as_str() {
             _ if self.parts.is_empty() => format!("the camera's answer ({status}) is empty"),
+            kind if kind.starts_with("multipart/") => "the camera ended its stream".to_owned(),
             "" => "the camera answered without a picture".to_owned(),
             kind => format!("the camera answered without a picture, which it calls `{kind}`"),
         }
