@@ -127,6 +127,8 @@ fn a_fresh_picture_is_the_first_that_began_after_the_request() {
         // A test that fails ends nevertheless.
         let orders = orders.lock().unwrap();
         while let Ok(number) = orders.recv_timeout(Duration::from_secs(20)) {
+            // Not so soon that it is one too many.
+            tick();
             part(socket, &numbered(number, 0))?;
         }
         Ok(())
