@@ -60,6 +60,11 @@ fn digests_are_answered_however_they_are_asked_for() {
 
 /// RFC 7616, 3.4.1 for `admin` and `secret`; without `qop` RFC 2069, 2.1.2.
 fn digest_is_right(request: &Request, has_qop: bool) -> bool {
+    digest_is_right_by(request, if has_qop { "auth" } else { "" }, "GET:/x")
+}
+
+/// The same for this `qop` and what is asked for by it.
+fn digest_is_right_by(request: &Request, qop: &str, asked: &str) -> bool {
     let Some(text) = request.header("authorization") else {
         return false;
     };
@@ -73,13 +78,12 @@ fn digest_is_right(request: &Request, has_qop: bool) -> bool {
             .to_owned()
     };
     let md5 = |text: String| format!("{:x}", md5::compute(text));
-    let (secret, what) = (md5("admin:cam:secret".to_owned()), md5("GET:/x".to_owned()));
+    let (secret, what) = (md5("admin:cam:secret".to_owned()), md5(asked.to_owned()));
     let (count, own) = (field("nc"), field("cnonce"));
-    let expected = match has_qop {
-        true => md5(format!("{secret}:abc:{count}:{own}:auth:{what}")),
-        false => md5(format!("{secret}:abc:{what}")),
+    let expected = match qop {
+        "" => md5(format!("{secret}:abc:{what}")),
+        qop => md5(format!("{secret}:abc:{count}:{own}:{qop}:{what}")),
     };
-    let qop = if has_qop { "auth" } else { "" };
     field("response") == expected && field("qop") == qop
 }
 
@@ -235,5 +239,128 @@ impl Drop for OldCamera {
         // It may have ended by itself.
         self.server.kill().ok();
         self.server.wait().ok();
+    }
+}
+
+#[test]
+fn a_kept_connection_that_the_camera_closes_is_asked_once_more() {
+    let is_right =
+        |request: &Request| request.header("authorization") == Some("Basic YWRtaW46c2VjcmV0");
+    for first in [
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n",
+    ] {
+        let camera = HttpCamera::new(move |request, socket| {
+            if request.target == "/x" && !is_right(request) {
+                // Closed without a word of it.
+                socket.write_all(first.as_bytes())?;
+                return Err(std::io::ErrorKind::ConnectionReset.into());
+            }
+            plain(
+                socket,
+                "200 OK",
+                "Content-Type: image/jpeg\r\n",
+                &jpeg("420.jpg"),
+            )
+        });
+        lets_in(&camera, "secret");
+    }
+}
+
+#[test]
+fn a_digest_of_auth_int_alone_is_answered() {
+    let camera = camera(
+        "WWW-Authenticate: Digest qop=\"auth-int\", realm=\"cam\", nonce=\"abc\"\r\n",
+        |request| {
+            digest_is_right_by(
+                request,
+                "auth-int",
+                "GET:/x:d41d8cd98f00b204e9800998ecf8427e",
+            )
+        },
+    );
+    lets_in(&camera, "secret");
+}
+
+#[test]
+fn a_digest_that_cant_be_read_is_never_answered_in_plain_text() {
+    for challenge in [
+        "Digest realm=\"K\u{fc}che\", nonce=\"y\"",
+        "Digest realm=\"x\"",
+        "Digest realm=\"x\", nonce=\"y\", algorithm=none",
+    ] {
+        let challenge: &str = format!("WWW-Authenticate: {challenge}\r\n").leak();
+        let camera = camera(challenge, |_| false);
+        let address = camera.address;
+        let server = Server::start(Folder::with(&format!(
+            "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/x', user: admin, password: secret }} }} }}"
+        )));
+        let _viewer = server.watch("s");
+        let report = server.until("s", |report| report["state"] == "failing");
+        let error = report["error"].as_str().unwrap();
+        assert!(error.contains("a login of an unknown kind"), "{error}");
+        for request in camera.requests() {
+            assert_eq!(request.header("authorization"), None, "{challenge}");
+        }
+    }
+}
+
+#[test]
+fn a_password_file_without_a_password_is_told_of() {
+    for content in [
+        None,
+        Some(&b""[..]),
+        Some(b"\xef\xbb\xbf"),
+        Some(b"\nsecret\n"),
+    ] {
+        let folder = Folder::with(
+            "streams: { s: { source: { driver: http, url: 'http://127.0.0.1:1/x', user: me, password: { file: door.password } } } }",
+        );
+        if let Some(content) = content {
+            folder.write("door.password", content);
+        }
+        let words = match content {
+            None => "door.password no such file",
+            Some(_) => "door.password has no password in its first line",
+        };
+        let output = folder.run(&["check", "pipeline.yaml"]);
+        assert_eq!(output.status.code(), Some(2), "{content:?}");
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        let server = Server::start(folder);
+        let _viewer = server.watch("s");
+        let report = server.until("s", |report| report["state"] == "failing");
+        let error = report["error"].as_str().unwrap();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
+fn a_comment_behind_a_password_is_warned_of() {
+    let source = |password: &str| {
+        format!(
+            "streams:\n  a:\n    source:\n      driver: http\n      url: http://127.0.0.1:1/x\n      user: me\n      password: {password}\n"
+        )
+    };
+    for (password, is_warned_of) in [
+        ("hunter #2", true),
+        ("hunter # the door", true),
+        ("\"hunter\" # the door", false),
+        ("'hunter #2'", false),
+        ("hunter#2", false),
+        ("{ env: DOOR } # the door", false),
+    ] {
+        let folder = Folder::with(&source(password));
+        let output = folder.run(&["check", "pipeline.yaml"]);
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        let said = stderr(&output);
+        let warned = said.contains("pipeline.yaml:7:17: a ` #` starts a comment");
+        assert_eq!(warned, is_warned_of, "{password}: {said}");
+        assert!(!said.contains("hunter"), "{said}");
+        let log = Server::start(folder).log();
+        assert_eq!(
+            log.contains("a ` #` starts a comment"),
+            is_warned_of,
+            "{log}"
+        );
     }
 }

@@ -257,3 +257,97 @@ fn a_camera_that_gives_nothing_else_fails_and_is_told_of_once() {
     let log = server.log();
     assert_eq!(log.matches("the camera fails").count(), 1, "{log}");
 }
+
+#[test]
+fn a_picture_that_is_whole_is_taken_though_more_was_announced() {
+    for head in [
+        "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 9999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2130\r\n",
+    ] {
+        is_a_snapshot_camera(&snapshots(head));
+    }
+}
+
+/// What is said of a camera that always answers `answer` and closes.
+fn told_of(answer: impl AsRef<[u8]> + Send + Sync + 'static) -> String {
+    let camera = HttpCamera::new(move |_, socket| {
+        socket.write_all(answer.as_ref())?;
+        Err(std::io::ErrorKind::ConnectionReset.into())
+    });
+    let server = server(&camera, ", fps: 50");
+    let _viewer = server.watch("s");
+    let report = server.until("s", |report| report["state"] == "failing");
+    report["error"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_answer_without_a_picture_says_what_it_is() {
+    let transport_stream = [[b'G'].as_slice(), &[0; 187]].concat().repeat(3);
+    let bmp = [b"BM\x46\x00\x00\x00\0\0\0\0".as_slice(), &[0; 60]].concat();
+    for (status, body, words) in [
+        ("200 OK", &b""[..], "the camera's answer (200 OK) is empty"),
+        ("204 No Content", b"", "(204 No Content) is empty"),
+        ("200 OK", &bmp, "answers a BMP picture"),
+        (
+            "200 OK",
+            &transport_stream,
+            "answers an MPEG transport stream",
+        ),
+        ("200 OK", b"\x1f\x8b\x08\0\0\0", "compressed by gzip"),
+        ("200 OK", b"II*\0\0\0\0\0", "answers a TIFF picture"),
+        ("200 OK", &[0; 100], "which it calls `image/jpeg`"),
+    ] {
+        let head = format!("HTTP/1.1 {status}\r\nContent-Type: image/jpeg\r\n\r\n");
+        let said = told_of([head.as_bytes(), body].concat());
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_cut_off_says_so() {
+    let picture = jpeg("420.jpg");
+    let length = picture.len();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n");
+    let said = told_of([head.as_bytes(), &picture[..2000]].concat());
+    let words = "closed the connection before its answer was whole";
+    assert!(said.contains(words), "{said}");
+}
+
+#[test]
+fn what_curl_reads_and_we_do_not_says_what_to_do() {
+    for head in [
+        "HTTP/2 200 OK\r\n\r\n",
+        "http/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1  200 OK\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Length: +17\r\n\r\n",
+    ] {
+        let said = told_of(head);
+        assert!(said.contains("driver `exec` and `curl`"), "{head}: {said}");
+    }
+}
+
+#[test]
+fn one_error_between_pictures_is_one_missed_picture() {
+    for status in [
+        "400 Bad Request",
+        "403 Forbidden",
+        "404 Not Found",
+        "500 Internal Server Error",
+    ] {
+        let asked = AtomicU64::new(0);
+        let camera = HttpCamera::new(move |_, socket| {
+            let (head, picture) = ("Content-Type: image/jpeg\r\n", jpeg("420.jpg"));
+            match asked.fetch_add(1, Ordering::SeqCst) % 4 {
+                2 => plain(socket, status, "", b"no"),
+                _ => plain(socket, "200 OK", head, &picture),
+            }
+        });
+        let server = server(&camera, ", fps: 50");
+        let mut viewer = server.watch("s");
+        while camera.requests().len() < 8 {
+            assert_eq!(viewer.next().unwrap().jpeg, jpeg("420.jpg"), "{status}");
+            assert_eq!(server.report("s")["state"], "running", "{status}");
+        }
+    }
+}

@@ -68,3 +68,55 @@ fn a_wrong_path_says_why() {
         assert!(said.contains(words), "{said}");
     }
 }
+
+#[test]
+fn a_recording_that_is_not_there_is_its_streams_failure_alone_until_it_comes() {
+    for (path, words) in [
+        ("frames", "no such file"),
+        ("frames/*.jpg", "there is no folder `"),
+        ("frames/[1].jpg", "there is no folder `"),
+    ] {
+        let source = format!("{{ driver: files, path: '{path}', fps: 50 }}");
+        let server = Server::start(Folder::with(&format!(
+            "streams: {{ s: {{ source: {source} }}, other: {{}} }}"
+        )));
+        server.watch("other").next().unwrap();
+        let mut viewer = server.watch("s");
+        let report = server.until("s", |report| report["state"] == "failing");
+        let error = report["error"].as_str().unwrap();
+        assert!(error.contains(words), "{error}");
+        let frames = server.folder().join("frames");
+        std::fs::create_dir(&frames).unwrap();
+        std::fs::write(frames.join("[1].jpg"), numbered(7, 0)).unwrap();
+        std::fs::write(frames.join("1.jpg"), numbered(7, 0)).unwrap();
+        server.until("s", |report| report["state"] == "running");
+        viewer.next().unwrap();
+        drop(viewer);
+        let log = server.log();
+        assert!(
+            log.contains("a stream fails until its recording is there"),
+            "{log}"
+        );
+    }
+}
+
+#[test]
+fn links_to_nothing_are_told_of() {
+    let folder = Folder::with(&source("frames"));
+    folder.write("frames/a.txt", "");
+    let link = folder.path().join("frames/a.jpg");
+    std::os::unix::fs::symlink("gone.jpg", link).unwrap();
+    let words = "a.jpg is a link to gone.jpg, which is not there";
+    let output = folder.run(&["check", "pipeline.yaml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    // Beside others it is left out.
+    folder.write("frames/b.jpg", numbered(1, 0));
+    let output = folder.run(&["check", "pipeline.yaml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    let server = Server::start(folder);
+    server.watch("s").next().unwrap();
+    let log = server.log();
+    assert!(log.contains(words), "{log}");
+}

@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::picture::{decode, psnr};
+use crate::support::picture::{decode, jpeg, psnr};
+use crate::support::rtsp::{Manner, RtspCamera as JpegCamera, Scheme};
 use crate::support::server::Server;
 use crate::support::{Folder, repository};
 
@@ -54,6 +55,51 @@ fn server(camera: &RtspCamera, settings: &str) -> Server {
     filters: [{{ use: timestamp }}]
 "
     )))
+}
+
+#[test]
+#[ignore = "needs ffmpeg"]
+fn logins_that_only_ffmpeg_understands_are_answered_by_it() {
+    for (scheme, challenge, is_answered) in [
+        (Scheme::Basic, "Basic charset=\"UTF-8\"", true),
+        (
+            Scheme::Digest,
+            "Digest realm=\"cam\", nonce=\"4711\", qop=\"\"",
+            true,
+        ),
+        (
+            Scheme::Quality,
+            "Digest realm=\"cam\", nonce=\"4711\", qop=\"auth,auth-int\"",
+            true,
+        ),
+        // ffmpeg 5.1 sends nothing.
+        (Scheme::Basic, "Basic", false),
+        (
+            Scheme::Digest,
+            "Digest realm=\"cam\", nonce=\"4711\", algorithm=md5",
+            false,
+        ),
+    ] {
+        let camera = JpegCamera::new(Manner {
+            scheme: Some(scheme),
+            challenge: Some(format!("WWW-Authenticate: {challenge}\r\n").leak()),
+            description: Some(
+                "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:v\r\n"
+                    .to_owned(),
+            ),
+            ..Manner::good(&[jpeg("420.jpg")])
+        });
+        let address = camera.address;
+        let server = Server::start(Folder::with(&format!(
+            "streams: {{ s: {{ source: {{ driver: rtsp, url: 'rtsp://{address}/live', user: me, password: 'p@ss word', via: ffmpeg }} }} }}"
+        )));
+        let _viewer = server.watch("s");
+        let state = if is_answered { "running" } else { "failing" };
+        let report = server.until("s", |report| {
+            ["running", "failing"].contains(&report["state"].as_str().unwrap())
+        });
+        assert_eq!(report["state"], state, "{challenge}: {report:#}");
+    }
 }
 
 /// The command lines of the server's children.

@@ -150,7 +150,6 @@ fn a_login_that_is_asked_for_in_an_unknown_way_says_what_to_try() {
         "WWW-Authenticate: Negotiate\r\n",
         "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\", algorithm=md5\r\n",
         "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\", qop=\"\"\r\n",
-        "",
     ] {
         let camera = RtspCamera::new(Manner {
             scheme: Some(Scheme::Basic),
@@ -161,6 +160,17 @@ fn a_login_that_is_asked_for_in_an_unknown_way_says_what_to_try() {
         let _viewer = server.watch("s");
         error(&server, "not understood here: try `via: ffmpeg`");
     }
+    let camera = RtspCamera::new(Manner {
+        scheme: Some(Scheme::Basic),
+        challenge: Some(""),
+        ..Manner::good(&[jpeg("420.jpg")])
+    });
+    let server = server(camera.address, "me:p%40ss%20word@", "/live", "");
+    let _viewer = server.watch("s");
+    error(
+        &server,
+        "doesn't say of what kind, so that none can be sent",
+    );
 }
 
 #[test]

@@ -314,6 +314,102 @@ fn the_command_line_shows_none() {
     }
 }
 
+/// Lines below `source:` that a slip of the pen has made of a secret with `hunter`; `~` stands for the indentation.
+const MALFORMED: [&str; 34] = [
+    "url: http://admin:hun #terhunter@cam/",
+    "url: http://admin:hunter #x@cam/",
+    "url: http://admin:hunter",
+    "url: rtsp://admin:12 #hunter@cam/",
+    "url: \"http://admin:\"hunter@cam/\"",
+    "url: \"http://admin:hunter\"x@cam/\"",
+    "url: 'http://admin:hunter'x@cam/'",
+    "url: http://admin: hunter@cam/",
+    "url: [http://admin:hunter, x]",
+    "url: &x http://admin:hunter",
+    "url: \"http://admin:hunter\n~  x\"",
+    "url: http:/admin:hunter@cam",
+    "user: [hunter]",
+    "user: me:hunter@",
+    "user: { me: hunter }",
+    "password: &hunter",
+    "password: &hunter x",
+    "password: *hunter",
+    "password: !hunter x",
+    "password: !tag hunter",
+    "password: !<hunter> x",
+    "password: [hunter]",
+    "password: {hunter}",
+    "password: { file: a, hunter: b }",
+    "password: { env: A }hunter",
+    "password: { hunter: 1, hunter: 2 }",
+    "password: |\n~  hunter\n~ hunter",
+    "password: >\n~  x\n~hunter",
+    "password: \"hunter\"2",
+    "password: 'hunter'2'",
+    "password: \"\\hunter\"",
+    "password: hunter: x",
+    "password hunter",
+    "pass word: hunter",
+];
+
+#[test]
+fn no_malformed_spelling_shows_a_part_of_a_secret() {
+    let good = "admin-token: { env: TEST_TOKEN }\nstreams:\n  a:\n    source:\n      driver: http\n      nothing: 1\n";
+    let flow = [
+        "{ password: x,hunter }",
+        "{ nothing: 1, password: hun,hunter,2 }",
+        "{ token: *hunter, password: hunter]",
+    ];
+    let block = MALFORMED.map(|line| format!("{good}      {}\n", line.replace('~', "      ")));
+    let flow = flow.map(|source| {
+        good.replace(
+            "\n      driver: http\n      nothing: 1",
+            &format!(" {source}"),
+        )
+    });
+    let others = [
+        "admin-token: &hunter\n",
+        "admin-token: !hunter x\n",
+        "admin-token: hunter #hunter\nx: [\n",
+    ]
+    .map(|line| good.replace("admin-token: { env: TEST_TOKEN }\n", line));
+    let server = Server::start(Folder::with(
+        "admin-token: { env: TEST_TOKEN }\nstreams: { a: }\n",
+    ));
+    let folder = Folder::new();
+    for (number, wrong) in block.iter().chain(&flow).chain(&others).enumerate() {
+        // Two errors in a row are never the same.
+        let wrong = "\n".repeat(number) + wrong;
+        let holds_no_part =
+            |what: &str, text: &str| assert!(!text.contains("hun"), "{wrong}\n{what}: {text}");
+        folder.write("pipeline.yaml", &wrong);
+        for arguments in [
+            &["check", "pipeline.yaml"][..],
+            &["serve", "--listen=127.0.0.1:0"],
+        ] {
+            let output = folder.run(arguments);
+            assert_eq!(output.status.code(), Some(2), "{wrong}");
+            holds_no_part("said", &(stderr(&output) + &stdout(&output)));
+        }
+        let failed = || server.get("/api/pipeline").json();
+        let before = failed()["failed_reloads"].clone();
+        std::fs::write(server.folder().join("pipeline.yaml"), &wrong).unwrap();
+        until(failed, |report| report["failed_reloads"] != before);
+        for target in ["/api/pipeline", "/readyz"] {
+            let told = server.change_by("GET", target, b"").bytes();
+            holds_no_part(target, &String::from_utf8_lossy(&told));
+        }
+    }
+    holds_no_hunter(&server.log());
+}
+
+fn holds_no_hunter(log: &str) {
+    assert!(
+        log.contains("pipeline.yaml:") && !log.contains("hun"),
+        "{log}"
+    );
+}
+
 #[test]
 fn what_is_wrong_takes_the_token_to_see() {
     let server = Server::start(Folder::with(

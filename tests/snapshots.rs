@@ -1,10 +1,12 @@
 //! One picture: when it was taken, and which of a camera's first ones are left out.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
 
 use crate::support::Folder;
 use crate::support::camera::{HttpCamera, part, plain, stream_head, tick};
+use crate::support::http::get;
 use crate::support::picture::{jpeg, number, numbered};
 use crate::support::server::Server;
 
@@ -114,4 +116,34 @@ fn a_picture_tells_its_age() {
         "{modified}"
     );
     assert!(stamp.fract() != 0.0);
+}
+
+#[test]
+fn a_fresh_picture_is_the_first_that_began_after_the_request() {
+    let (order, orders) = mpsc::channel::<u32>();
+    let orders = Mutex::new(orders);
+    let camera = HttpCamera::new(move |_, socket| {
+        stream_head(socket)?;
+        // A test that fails ends nevertheless.
+        let orders = orders.lock().unwrap();
+        while let Ok(number) = orders.recv_timeout(Duration::from_secs(20)) {
+            // Not so soon that it is one too many.
+            tick();
+            part(socket, &numbered(number, 0))?;
+        }
+        Ok(())
+    });
+    let server = server(&camera, ", stall-timeout: 1h");
+    let mut viewer = server.watch("s");
+    order.send(1).unwrap();
+    while number(&viewer.next().unwrap().jpeg) != 1 {}
+    let address = server.address;
+    for next in 2..6 {
+        let asked = std::thread::spawn(move || get(address, "/s.jpg?fresh").bytes());
+        server.until("s", |report| report["viewers"] == 2);
+        order.send(next).unwrap();
+        assert_eq!(number(&asked.join().unwrap()), next);
+        server.until("s", |report| report["viewers"] == 1);
+    }
+    drop(order);
 }

@@ -159,6 +159,7 @@ impl State {
                     answer("200 OK", &format!("Session: {}\r\n", request.session), "")?;
                     return self.play(socket);
                 }
+                "OPTIONS" => answer("200 OK", "Public: DESCRIBE, SETUP, PLAY, TEARDOWN\r\n", "")?,
                 "TEARDOWN" => {
                     self.ended.lock().unwrap().insert(request.session);
                     return Ok(());

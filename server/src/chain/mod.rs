@@ -17,7 +17,7 @@ mod step;
 mod usage;
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use jiff::Timestamp;
@@ -50,6 +50,8 @@ pub struct RawFrame {
     pub sequence: u64,
     /// When it was taken.
     pub captured_at: SystemTime,
+    /// A moment that it was surely taken after; none if that is not known.
+    pub since: Option<Instant>,
 }
 
 /// A frame that came out of a chain.

@@ -130,6 +130,7 @@ fn one(
             jpeg,
             sequence: totals.frames,
             captured_at: input.modified,
+            since: None,
         })
     };
     let start = ProcessTime::try_now().map_err(|error| Failure::Run(error.to_string()))?;

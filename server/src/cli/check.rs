@@ -5,9 +5,9 @@ use std::path::Path;
 use super::{Common, Failure, start_loader, start_runtime};
 use crate::chain::{Check, Loader};
 use crate::clock::SystemClock;
-use crate::config::{ConfigError, Pipeline};
+use crate::config::{ConfigError, Diagnostic, Pipeline};
 use crate::filter::Wanted;
-use crate::live::{Plans, check_parts, check_start};
+use crate::live::{Plans, check_parts, check_passwords, check_recordings, check_start};
 use crate::local_time::warn_of_unknown_zone;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
@@ -28,20 +28,26 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks all that keeps a server from starting, and the filters, without which it would start.
+/// Checks all that keeps a server from starting, and the filters, recordings and passwords, without which it would start.
 fn check_all(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
     let start = check_start(pipeline).map(drop);
-    both(pipeline, start, check_filters(loader, pipeline))
+    let mut files = check_recordings(pipeline, None);
+    files.extend(check_passwords(pipeline));
+    let parts = both(pipeline, start, found(pipeline, files));
+    both(pipeline, parts, check_filters(loader, pipeline))
 }
 
 /// The same but for the admin token, which maybe only the server's own environment has.
 pub fn check_but_for_token(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
-    let parts = check_parts(pipeline, None);
-    let parts = match parts.is_empty() {
-        true => Ok(()),
-        false => Err(pipeline.error(parts)),
-    };
+    let parts = found(pipeline, check_parts(pipeline, None));
     both(pipeline, parts, check_filters(loader, pipeline))
+}
+
+fn found(pipeline: &Pipeline, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(pipeline.error(wrong)),
+    }
 }
 
 fn check_filters(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {

@@ -307,7 +307,8 @@ fn parse_source(text: &str) -> Result<SourceConfig, String> {
         let path = std::path::absolute(&files.path).map_err(|error| error.to_string())?;
         files.path = path.to_string_lossy().into_owned();
     }
-    source::check(&source, Path::new("."))?;
+    source::check(&source)?;
+    source::check_recording(&source, Path::new("."))?;
     Ok(source)
 }
 

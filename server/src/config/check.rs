@@ -90,14 +90,9 @@ impl<'a> Checker<'a> {
         };
         let owner = self.owner(path);
         let place = self.step.with.place(path);
-        let is_hidden = place.as_ref().is_some_and(|place| place.value.is_secret);
-        let name = if is_hidden {
-            "a key".to_owned()
-        } else {
-            quote(key)
-        };
-        let message = format!("{name} is not a setting of {owner}{hint}");
         let entry = place.and_then(|place| place.value.entry(key));
+        let name = entry.map_or_else(|| quote(key), |(key, _)| key.name());
+        let message = format!("{name} is not a setting of {owner}{hint}");
         match entry {
             Some((key, _)) => self.add(Diagnostic::new(key.span, message)),
             None => self.add(self.step.error_at_settings(message)),

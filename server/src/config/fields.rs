@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::error::{Diagnostic, Span};
-use super::suggest::{enumerate, hint, one_of, quote};
+use super::suggest::{enumerate, hint, one_of};
 use super::units;
 use super::yaml::{Content, Node};
 
@@ -52,7 +52,7 @@ impl<'a> Fields<'a> {
             let name = key.text().unwrap_or_default();
             if !keys.contains(&name) {
                 let hint = hint(name, keys.iter().copied());
-                let name = quote(name);
+                let name = key.name();
                 errors.add(key.span, format!("{name} is not a key of {owner}{hint}"));
             }
         }

@@ -1,18 +1,19 @@
 //! The parts of a pipeline file that are not shown: values of passwords and tokens, logins in addresses and commands.
 //!
-//! A value is found by the parser, which knows where it ends. A file that is no YAML is not known to mean what it
-//! seems to, so there all is hidden that could belong to a secret's value: the rest of its line, and the lines
-//! below it that start nothing else.
+//! A value is found by the parser, which knows where it ends; what stands behind that on its line is hidden too, unless a new key
+//! starts there: a quote, a comma or a `#` may have cut the secret off. A file that is no YAML is not known to mean what it seems to,
+//! so there all is hidden that could belong to a secret's value: the rest of its line, and the lines below it that start nothing else.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, Span as ParserSpan, StrInput};
 
-use super::error::Span;
+use super::error::{Diagnostic, Span};
 use super::excerpt;
 use super::suggest::suggest;
 use crate::secret::{
-    MASK, Until, find_word, is_reference, is_secret_name, merge, names_a_place, written,
+    MASK, Until, cut_off, find_word, is_reference, is_secret_name, merge, names_a_place, written,
 };
 
 /// Names that a slip of the pen may have become another of.
@@ -51,6 +52,34 @@ pub fn masked(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
+/// Secrets without quotes which a ` #` may have cut off.
+pub fn cut_by_comments(text: &str) -> Vec<Diagnostic> {
+    let lines: Vec<_> = excerpt::lines(text).collect();
+    let spans = Hidden::of(text).spans.into_iter();
+    spans
+        .filter_map(|span| cut_by_comment(&span, &lines))
+        .collect()
+}
+
+fn cut_by_comment(span: &ParserSpan, lines: &[&str]) -> Option<Diagnostic> {
+    let number = span.start.line();
+    let line = lines.get(number.checked_sub(1)?)?;
+    let value = part(span, line, number).filter(|_| span.end.line() == number)?;
+    let is_plain = !line[value.clone()].starts_with(['"', '\'', '|', '>', '*']);
+    let is_cut = is_plain && line[value.end..].trim_start().starts_with('#');
+    is_cut.then(|| {
+        let span = Span {
+            line: number,
+            column: span.start.col() + 1,
+            length: 1,
+        };
+        Diagnostic::new(
+            span,
+            "a ` #` starts a comment, which is no part of this secret; put the secret in quotes",
+        )
+    })
+}
+
 /// The hidden parts of a file.
 pub struct Hidden {
     /// The values of secrets, as far as the file is YAML.
@@ -67,6 +96,8 @@ impl Hidden {
             events: Parser::new_from_str(text),
             spans: Vec::new(),
             values: Vec::new(),
+            scalars: Vec::new(),
+            anchors: HashMap::new(),
         };
         // The parser takes some characters for the end of the file.
         let is_text = !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
@@ -109,12 +140,13 @@ impl Hidden {
             return std::iter::once(0..line.len()).collect();
         }
         let mut hidden = written(line, Until::Word);
-        hidden.extend(commented(line));
-        hidden.extend(
-            self.spans
-                .iter()
-                .filter_map(|span| part(span, line, number)),
-        );
+        cut_off(line, &mut hidden);
+        let parts = self.spans.iter();
+        let parts: Vec<_> = parts.filter_map(|span| part(span, line, number)).collect();
+        for value in values_on(line) {
+            hidden.extend(value_at(line, value, &parts));
+        }
+        hidden.extend(parts);
         for value in &self.values {
             find_word(line, value, &mut hidden);
         }
@@ -130,12 +162,38 @@ impl Hidden {
     }
 }
 
-/// A comment in the place of a secret's value, which may be the secret: YAML starts one at a `#` after a space.
-fn commented(line: &str) -> Option<Range<usize>> {
-    let (_, value) = secret_on(line)?;
-    let text = line[value..].trim_start();
-    text.starts_with('#')
-        .then(|| line.len() - text.len()..line.len())
+/// The secret's value that starts at `start` in `line`, with all behind it but other keys; `parts` are values that the parser found.
+fn value_at(line: &str, start: usize, parts: &[Range<usize>]) -> Option<Range<usize>> {
+    let text = line[start..].trim_start();
+    if is_reference(text) || text.starts_with([',', '}', ']']) {
+        return None;
+    }
+    let start = line.len() - text.len();
+    let known = parts
+        .iter()
+        .filter(|part| part.start >= start)
+        .min_by_key(|part| part.start);
+    let end = known.map_or(line.len(), |part| part.end + behind(&line[part.end..]));
+    Some(start..end)
+}
+
+/// The bytes of `rest`, behind a secret's value, that may belong to it: all but further keys, and what closes the mapping.
+fn behind(rest: &str) -> usize {
+    let is_closed = |at: usize| rest[at..].trim_start().starts_with(['}', ']']);
+    let mut at = 0;
+    loop {
+        if is_closed(at) {
+            return at;
+        }
+        let Some(items) = rest[at..].trim_start().strip_prefix(',') else {
+            return rest.len();
+        };
+        let item = &items[..items.find([',', '}', ']']).unwrap_or(items.len())];
+        if item.contains(':') {
+            return at;
+        }
+        at = rest.len() - items.len() + item.len();
+    }
 }
 
 /// The place of the column `column`, in characters from 0, is once `hidden` is masked; one within a hidden part is
@@ -184,6 +242,9 @@ struct Walk<'a> {
     events: Parser<'a, StrInput<'a>>,
     spans: Vec<ParserSpan>,
     values: Vec<String>,
+    /// All scalars so far, and which of them each anchor has, for aliases in a secret's place.
+    scalars: Vec<(ParserSpan, String)>,
+    anchors: HashMap<usize, Range<usize>>,
 }
 
 impl<'a> Walk<'a> {
@@ -221,21 +282,49 @@ impl<'a> Walk<'a> {
         if depth > DEPTH {
             return None;
         }
-        match event {
-            Event::Scalar(text, ..) => {
-                if is_secret && !text.is_empty() {
-                    self.spans.push(span);
-                    self.values.push(text.trim().to_owned());
-                }
-                return Some(Some(text.into_owned()));
+        let first = self.scalars.len();
+        let (anchor, text) = match event {
+            Event::Scalar(text, _, anchor, _) => {
+                let text = text.into_owned();
+                self.scalars.push((span, text.clone()));
+                (anchor, Some(text))
             }
-            Event::Alias(_) if is_secret => self.spans.push(span),
-            Event::Alias(_) => {}
-            Event::SequenceStart(..) => self.list(is_secret, depth)?,
-            Event::MappingStart(..) => self.mapping(is_secret, depth)?,
+            Event::Alias(id) => {
+                if is_secret {
+                    self.spans.push(span);
+                    let named = self.anchors.get(&id).cloned();
+                    self.hide(named.unwrap_or_default());
+                }
+                (0, None)
+            }
+            Event::SequenceStart(anchor, _) => {
+                self.list(is_secret, depth)?;
+                (anchor, None)
+            }
+            Event::MappingStart(anchor, _) => {
+                self.mapping(is_secret, depth)?;
+                (anchor, None)
+            }
             _ => return None,
+        };
+        let all = first..self.scalars.len();
+        if is_secret && text.is_some() {
+            self.hide(all.clone());
         }
-        Some(None)
+        if anchor > 0 {
+            self.anchors.insert(anchor, all);
+        }
+        Some(text)
+    }
+
+    /// Hides these scalars.
+    fn hide(&mut self, scalars: Range<usize>) {
+        for (span, text) in &self.scalars[scalars] {
+            if !text.is_empty() {
+                self.spans.push(*span);
+                self.values.push(text.trim().to_owned());
+            }
+        }
     }
 
     fn list(&mut self, is_secret: bool, depth: usize) -> Option<()> {
@@ -255,8 +344,9 @@ impl<'a> Walk<'a> {
                 (Event::MappingEnd, _) => break,
                 (event, span) => self.node(event, span, is_secret, depth + 1)?,
             };
-            let is_named_so = key.as_deref().is_some_and(is_like_a_secret);
             let (event, span) = self.next()?;
+            let is_named_so = key.as_deref().is_some_and(is_like_a_secret)
+                || key.as_deref() == Some("user") && is_odd_user(&event);
             let value = self.node(event, span, is_secret || is_named_so, depth + 1)?;
             entries.push((key, value));
         }
@@ -269,6 +359,19 @@ impl<'a> Walk<'a> {
         }
         Some(())
     }
+}
+
+/// Whether `event`, the value of `user`, is no name: it may be a login, or what a slip of the pen has made of one.
+fn is_odd_user(event: &Event<'_>) -> bool {
+    match event {
+        Event::Scalar(name, ..) => !is_name(name),
+        _ => true,
+    }
+}
+
+fn is_name(user: &str) -> bool {
+    let is_odd = |c: char| c.is_whitespace() || ":@#\"'`&*!{}[],".contains(c);
+    !user.contains(is_odd)
 }
 
 /// Texts that could be a secret's value in the lines of a file that is no YAML.
@@ -288,30 +391,54 @@ fn suspect<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<Range<usize>>> {
             }
             open = None;
         }
-        let (name, value) = match secret_on(line) {
-            Some(found) => found,
-            None => return Vec::new(),
-        };
-        let text = line[value..].trim_start();
-        open = Some((name, text.starts_with(['|', '>', '"', '\'', '&', '!'])));
-        let mut hidden = written(line, Until::End);
-        if !is_reference(text) {
-            hidden.push(line.len() - text.len()..line.len());
+        let hidden = doubtful(line);
+        if let Some(first) = hidden.iter().map(|range| range.start).min() {
+            let starts = ['|', '>', '"', '\'', '&', '!'];
+            open = Some((indent, line[first..].trim_start().starts_with(starts)));
         }
         hidden
     };
     lines.map(hide).collect()
 }
 
-/// A line with a secret's name: its indentation, and the start of the value.
-fn secret_on(line: &str) -> Option<(usize, usize)> {
+/// The rest of a line of a file that is no YAML behind what starts a secret there.
+fn doubtful(line: &str) -> Vec<Range<usize>> {
+    let mut hidden = Vec::new();
+    cut_off(line, &mut hidden);
+    let values = values_on(line).into_iter().filter_map(|start| {
+        let text = line[start..].trim_start();
+        (!is_reference(text)).then(|| line.len() - text.len()..line.len())
+    });
+    hidden.extend(values);
+    for range in &mut hidden {
+        range.end = line.len();
+    }
+    hidden.retain(|range| !range.is_empty() || line.trim_end().ends_with(':'));
+    hidden
+}
+
+/// Where values of secrets start in a line.
+fn values_on(line: &str) -> Vec<usize> {
     let is_named = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
-    let mut marks = line.match_indices([':', '=']);
-    let (at, _) = marks.find(|(at, _)| {
+    let marks = line.match_indices([':', '=']);
+    let values = marks.filter(|(at, _)| {
         let before = line[..*at].trim_end().trim_end_matches(['"', '\'']);
-        is_like_a_secret(&before[before.trim_end_matches(is_named).len()..])
-    })?;
-    Some((line.len() - line.trim_start().len(), at + 1))
+        let word = &before[before.trim_end_matches(is_named).len()..];
+        let key = &before[before.rfind(['{', ',']).map_or(0, |it| it + 1)..];
+        let value = line[at + 1..].trim_start();
+        is_like_a_secret(word)
+            || is_secret_name(key.trim_matches(|c: char| !is_named(c)))
+            || word == "user" && !is_name(first_value(value))
+    });
+    values.map(|(at, _)| at + 1).collect()
+}
+
+/// The value at the start of `text`, if it has no quotes.
+fn first_value(text: &str) -> &str {
+    match text.find([',', '}']) {
+        Some(end) if !text.starts_with(['{', '[']) => &text[..end],
+        _ => text.trim_end(),
+    }
 }
 
 /// Whether a line starts a key.
@@ -346,7 +473,28 @@ mod tests {
     fn values_of_secrets() {
         for (text, expected) in [
             ("password: hunter2", "password: ***"),
-            ("password: a b, c # note", "password: *** # note"),
+            ("password: a b, c # note", "password: ***"),
+            ("password: hunter #2", "password: ***"),
+            ("password: &hunter", "password: ***"),
+            ("password: !hunter", "password: ***"),
+            ("my pass word: hunter2", "my pass word: ***"),
+            ("password hunter2", "password ***"),
+            (
+                "{ password: hun,ter,2, fps: 1 }",
+                "{ password: ***, fps: 1 }",
+            ),
+            ("{ password: hunter }", "{ password: *** }"),
+            (
+                "password: { env: DOOR } # it",
+                "password: { env: DOOR } # it",
+            ),
+            ("user: me", "user: me"),
+            ("{ user: me, fps: 1 }", "{ user: me, fps: 1 }"),
+            ("user: me:hunter2", "user: ***"),
+            ("user: [hunter2]", "user: ***]"),
+            ("url: http://me:hun #ter@cam/", "url: http://***@cam/"),
+            ("url: http://me:hun #ter", "url: http://***"),
+            ("url: http://cam:80/ # note", "url: http://cam:80/ # note"),
             (
                 "{ user: me, password: hunter2, fps: 1 }",
                 "{ user: me, password: ***, fps: 1 }",
@@ -361,10 +509,7 @@ mod tests {
             ("password:hunter2", "password:***"),
             ("# password: hunter2", "# password: ***"),
             ("url: rtsp://me:hunter2@cam/1", "url: rtsp://***@cam/1"),
-            (
-                "x: &a hunter2\npassword: *a",
-                "x: &a hunter2\npassword: ***",
-            ),
+            ("x: &a hunter2\npassword: *a", "x: ***\npassword: ***"),
             ("x: hunter2\npassword: hunter2", "x: ***\npassword: ***"),
             ("streams: demo", "streams: demo"),
         ] {
@@ -391,6 +536,13 @@ mod tests {
             "tokn: hunter2, hunter3\nurl: [",
             "{ user: me, password: hunter2, hunter3\nurl: x",
             "x: [\n  pasword: \"hunter2 hunter3\nurl: x",
+            "x: \"http://me:\"hunter2@cam/\"\nurl: y",
+            "x: \"http://me:hun\n  hunter2@cam/\nurl: [",
+            "x: http://me: hunter2@cam/\nurl: y",
+            "password: { env: A }hunter2\nurl: y",
+            "password \"hunter2\nurl: [",
+            "user: \"me:hunter2\nurl: [",
+            "x: &a [hunter2, { b: hunter3 }]\npassword: *a\nurl: y",
         ] {
             let masked = masked(text);
             assert!(

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::gpio::GpioConfig;
+use super::hidden::cut_by_comments;
 use super::listen::ListenAddress;
 use super::settings::{Settings, shown};
 use super::source::{Secret, SourceConfig};
@@ -134,6 +135,18 @@ impl Pipeline {
     /// Errors that others found, shown as this file's.
     pub fn error(&self, diagnostics: Vec<Diagnostic>) -> ConfigError {
         ConfigError::new(self.file.clone(), diagnostics)
+    }
+
+    /// Secrets in the file that a comment may have cut off, each with its place.
+    pub fn warnings(&self) -> Vec<String> {
+        let warnings = cut_by_comments(&self.file.text).into_iter();
+        let told = warnings.map(|Diagnostic { span, message }| {
+            format!(
+                "{}:{}:{}: {message}",
+                self.file.name, span.line, span.column
+            )
+        });
+        told.collect()
     }
 
     /// The stream called `name`.

@@ -9,7 +9,6 @@ use super::excerpt;
 use super::fields::Errors;
 use super::hidden;
 use super::scan_error;
-use super::suggest::quote;
 use super::yaml::{Content, Node, Style};
 use crate::secret::note_addresses;
 
@@ -42,6 +41,7 @@ pub fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
         anchors: HashMap::new(),
         nodes: 0,
         copied: 0,
+        secrets: 0,
         errors,
     };
     match builder.document() {
@@ -84,6 +84,8 @@ struct Builder<'a, 'e> {
     anchors: HashMap<usize, Node>,
     nodes: usize,
     copied: usize,
+    /// Counts the secrets whose values are being read.
+    secrets: u32,
     errors: &'e mut Errors,
 }
 
@@ -120,6 +122,7 @@ impl<'a> Builder<'a, '_> {
         self.count(1, span)?;
         let (anchor, node) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                self.check_address(&text, span);
                 let style = self.style(style, tag.as_deref(), span);
                 (anchor, self.scalar(text.into_owned(), style, span))
             }
@@ -173,6 +176,22 @@ impl<'a> Builder<'a, '_> {
         Node::open(span, Content::Scalar { text, style })
     }
 
+    /// Tells of an address that a ` #` has cut off within its login.
+    fn check_address(&mut self, text: &str, span: Span) {
+        let Some((_, host)) = text.split_once("://") else {
+            return;
+        };
+        let line = self.lines.get(span.line - 1).copied().unwrap_or_default();
+        let behind = line.chars().skip(span.column - 1 + span.length);
+        let behind: String = behind.collect();
+        let comment = behind.trim_start().strip_prefix('#').unwrap_or_default();
+        let word = comment.split(char::is_whitespace).next();
+        let is_login = host.contains(':') && !host.contains(['/', '@']);
+        if is_login && word.is_some_and(|word| word.contains('@')) {
+            self.errors.add(span, "a ` #` starts a comment, which cuts this address off; put the address in quotes, and write `%20` for a space and `%23` for a `#` in its password");
+        }
+    }
+
     /// Where something like `#fff` stands instead of the empty value at `span`: a comment that looks like
     /// none.
     fn comment_at(&self, span: Span) -> Option<Span> {
@@ -206,14 +225,22 @@ impl<'a> Builder<'a, '_> {
     fn mapping(&mut self, depth: usize) -> Result<Content, Diagnostic> {
         let mut entries = Vec::new();
         let mut names = HashSet::new();
+        let mut is_behind_secret = false;
         loop {
-            let key = match self.next()? {
+            let mut key = match self.next()? {
                 (Event::MappingEnd | Event::StreamEnd, _) => return Ok(Content::Mapping(entries)),
                 (event, span) => self.node(event, span, depth + 1)?,
             };
             let (event, span) = self.next()?;
-            let mut value = self.node(event, span, depth + 1)?;
-            if key.text().is_some_and(hidden::is_like_a_secret) && !value.names_a_place() {
+            // A comma within a secret makes a key of what follows.
+            key.is_secret = self.secrets > 0 || is_behind_secret && self.is_bare(&key);
+            let is_secret = key.text().is_some_and(hidden::is_like_a_secret);
+            self.secrets += u32::from(is_secret);
+            let value = self.node(event, span, depth + 1);
+            self.secrets -= u32::from(is_secret);
+            let mut value = value?;
+            is_behind_secret = key.is_secret || is_secret && !value.names_a_place();
+            if is_secret && !value.names_a_place() {
                 value.keep_secret();
             }
             match check_key(&key, &mut names) {
@@ -221,6 +248,18 @@ impl<'a> Builder<'a, '_> {
                 Err(message) => self.errors.add(key.span, message),
             }
         }
+    }
+
+    /// Whether no `:` follows `key`.
+    fn is_bare(&self, key: &Node) -> bool {
+        let Some(line) = self.lines.get(key.span.line - 1) else {
+            return false;
+        };
+        let behind: String = line
+            .chars()
+            .skip(key.span.column - 1 + key.span.length)
+            .collect();
+        !behind.trim_start().starts_with(':')
     }
 
     fn alias(&mut self, id: usize, span: Span, depth: usize) -> Result<Content, Diagnostic> {
@@ -293,7 +332,7 @@ fn check_key(key: &Node, names: &mut HashSet<String>) -> Result<(), String> {
         return Err("`<<` is no longer part of YAML; write the keys out here".to_owned());
     }
     if !names.insert(text.clone()) {
-        return Err(format!("{} stands here a second time", quote(text)));
+        return Err(format!("{} stands here a second time", key.name()));
     }
     Ok(())
 }

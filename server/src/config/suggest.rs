@@ -1,6 +1,6 @@
 //! "Did you mean": the nearest of the words that would have been right; and words in backticks.
 
-use crate::secret::mask_written;
+use crate::secret::mask_value;
 
 /// Longer words are no slips of a shorter one, and comparing them is slow.
 const WORD_CHARS: usize = 64;
@@ -70,7 +70,7 @@ pub fn enumerate<'a>(words: impl IntoIterator<Item = &'a str>, and: &str) -> Str
 
 /// A text that somebody wrote, in backticks: without secrets, and shortened if it is long.
 pub fn quote(text: &str) -> String {
-    shorten(&mask_written(text))
+    shorten(&mask_value(text))
 }
 
 fn shorten(text: &str) -> String {

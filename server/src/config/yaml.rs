@@ -130,6 +130,14 @@ impl Node {
         }
     }
 
+    /// The key that it is, for messages.
+    pub fn name(&self) -> String {
+        match self.text() {
+            Some(text) if !self.is_secret => quote(text),
+            _ => "a key that is not shown".to_owned(),
+        }
+    }
+
     /// What it is, for messages: "the text `x`", "a list".
     pub fn describe(&self) -> String {
         let (text, style) = match &self.content {

@@ -29,7 +29,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::{ChangeError, Revisions, replace_file};
-pub use plan::{Plans, check_parts};
+use plan::check_abilities;
+pub use plan::{Plans, check_parts, check_passwords, check_recordings};
 pub use report::{PipelineReport, Problem, ReloadError, problems};
 pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
@@ -122,13 +123,13 @@ impl Running {
 /// network carries them; of 16 random letters and digits there are 2⁹⁵.
 const TOKEN_CHARS: usize = 16;
 
-/// Checks what makes the server refuse to start, and warns of what it warns of: the sources' files, the pins, and the admin
-/// token, which it gives.
+/// Checks what makes the server refuse to start, and warns of what it warns of: what this build can do, the pins, secrets that a
+/// comment may have cut off, and the admin token, which it gives.
 ///
 /// # Errors
 /// All that is wrong.
 pub fn check_start(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigError> {
-    let mut wrong = check_parts(pipeline, None);
+    let mut wrong = check_abilities(pipeline);
     let token = read_token(pipeline).unwrap_or_else(|error| {
         wrong.extend(error.diagnostics().iter().cloned());
         None
@@ -139,7 +140,26 @@ pub fn check_start(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigErro
     if let Some(token) = &token {
         warn_of_short_token(token.expose());
     }
+    warn_of_comments(pipeline, None);
     Ok(token)
+}
+
+/// Warns of secrets that a comment may have cut off, but for those that there were `before`.
+fn warn_of_comments(pipeline: &Pipeline, before: Option<&Pipeline>) {
+    let known = before.map(Pipeline::warnings).unwrap_or_default();
+    let warnings = pipeline.warnings().into_iter();
+    for warning in warnings.filter(|warning| !known.contains(warning)) {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Warns of recordings that are not there yet, each of which is its own stream's failure.
+fn warn_of_recordings(pipeline: &Pipeline) {
+    let missing = check_recordings(pipeline, None);
+    if !missing.is_empty() {
+        let missing = pipeline.error(missing);
+        tracing::warn!("a stream fails until its recording is there: {missing}");
+    }
 }
 
 /// Warns of an admin token that could be guessed.
@@ -166,6 +186,7 @@ impl Live {
         let (loader, first_source) = (workshop.loader().clone(), workshop.first_source().cloned());
         take_source(&mut pipeline, first_source.as_ref());
         let admin_token = check_start(&pipeline)?;
+        warn_of_recordings(&pipeline);
         let (end, _) = workshop.ends();
         if !pipeline.is_built_in() {
             versions.note(&pipeline.file.text, &Author::File);
@@ -294,6 +315,7 @@ impl Live {
         {
             warn_of_short_token(token.expose());
         }
+        warn_of_comments(&running.pipeline, Some(&old.pipeline));
         for stream in &changes.ended {
             stream.end();
         }

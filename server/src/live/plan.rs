@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Running;
 use crate::chain::{Check, Loader, Planned, StepStatus, Unchanged, plan_chain};
-use crate::config::{ConfigError, Diagnostic, Pipeline, StreamConfig};
+use crate::config::{ConfigError, Diagnostic, Pipeline, SourceConfig, StreamConfig};
 use crate::{gpio, source};
 
 /// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is planned anew.
@@ -140,16 +140,44 @@ fn is_unchanged(stream: &StreamConfig, before: Option<&Pipeline>) -> bool {
     before.and_then(|before| before.stream(&stream.name)) == Some(stream)
 }
 
-/// Checks the pins and, of those streams that are others than `before`, the sources' files.
+/// Checks the pins, whether this build can read the sources and, of those streams that are others than `before`, the recordings.
 pub fn check_parts(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<Diagnostic> {
-    let mut wrong = Vec::new();
-    for stream in &pipeline.streams {
-        if !is_unchanged(stream, before)
-            && let Err(why) = source::check(&stream.source, &pipeline.folder)
-        {
-            wrong.push(Diagnostic::new(stream.source.span, why));
-        }
-    }
+    let mut wrong = check_abilities(pipeline);
+    wrong.extend(check_recordings(pipeline, before));
+    wrong
+}
+
+/// Checks the recordings of those streams that are others than `before`.
+pub fn check_recordings(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<Diagnostic> {
+    let streams = pipeline.streams.iter();
+    let changed = streams.filter(|stream| !is_unchanged(stream, before));
+    each(changed, |source| {
+        source::check_recording(source, &pipeline.folder)
+    })
+}
+
+/// Checks the files that the sources' passwords stand in.
+pub fn check_passwords(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    each(pipeline.streams.iter(), |source| {
+        source::check_password(source, &pipeline.folder)
+    })
+}
+
+/// What `check` finds wrong with the source of each stream.
+fn each<'a>(
+    streams: impl Iterator<Item = &'a StreamConfig>,
+    check: impl Fn(&SourceConfig) -> Result<(), String>,
+) -> Vec<Diagnostic> {
+    let wrong = streams.filter_map(|stream| {
+        let why = check(&stream.source).err()?;
+        Some(Diagnostic::new(stream.source.span, why))
+    });
+    wrong.collect()
+}
+
+/// Checks the pins, and whether this build can read the sources.
+pub fn check_abilities(pipeline: &Pipeline) -> Vec<Diagnostic> {
+    let mut wrong = each(pipeline.streams.iter(), source::check);
     if let Some(gpio) = &pipeline.gpio
         && let Err(why) = gpio::check(gpio)
     {

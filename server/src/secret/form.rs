@@ -112,6 +112,65 @@ fn login_before(text: &str, word: usize, end: usize) -> Option<usize> {
     is_login.then_some(end - login.len())
 }
 
+/// Adds the logins of addresses that have no `@` behind them where one is looked for, since a space, a quote or a `#` cut the
+/// address off, as in `http://me:secret`. With [`Until::End`] up to the text's last `@`, or its end.
+pub fn open_logins(text: &str, until: Until, found: &mut Vec<Range<usize>>) {
+    for (at, mark) in text.match_indices("://") {
+        let start = at + mark.len();
+        let rest = &text[start..];
+        let is_end = |c: char| is_edge(c) || matches!(c, ':' | '/' | '?' | '#' | '[');
+        let name = rest.find(is_end).unwrap_or(rest.len());
+        let Some(behind) = rest[name..].strip_prefix(':') else {
+            continue;
+        };
+        if is_password(behind, until) {
+            let login = login_length(rest, until);
+            found.push(start..start + login);
+        }
+    }
+}
+
+/// Whether what stands behind `//name:` is no port: something else, or what goes on behind a space or a quote.
+fn is_password(behind: &str, until: Until) -> bool {
+    let end = behind.find(|c| is_edge(c) || matches!(c, '/' | '?' | '#' | ',' | '}' | ']'));
+    let (port, more) = behind.split_at(end.unwrap_or(behind.len()));
+    // As in "http://cam:80: it is gone".
+    let port = port.strip_suffix(':').unwrap_or(port);
+    if !port.chars().all(|c| c.is_ascii_digit()) {
+        return true;
+    }
+    let more = more.trim_start_matches(is_edge);
+    let goes_on = port.is_empty() && !more.is_empty() && !more.starts_with(['/', ',', '}', ']']);
+    until == Until::End && (more.contains('@') || goes_on)
+}
+
+fn login_length(rest: &str, until: Until) -> usize {
+    let end = match until {
+        Until::Word => rest.find(|c| is_edge(c) || c == '@'),
+        Until::End => rest.rfind('@'),
+    };
+    end.unwrap_or(rest.len())
+}
+
+/// Adds what follows a secret's name without a `:` between them.
+pub fn unmarked(text: &str, found: &mut Vec<Range<usize>>) {
+    let start = text.len() - text.trim_start_matches(is_before_key).len();
+    let end = text[start..].find(char::is_whitespace).map(|it| start + it);
+    let is_named = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
+    let is_secret = |name: &str| name.chars().all(is_named) && is_secret_name(name);
+    if let Some(end) = end.filter(|end| is_secret(&text[start..*end])) {
+        let value = text[end..].trim_start();
+        if !value.starts_with([':', '=']) {
+            found.push(text.len() - value.len()..text.len());
+        }
+    }
+}
+
+/// Whether `c` may stand before a line's first key.
+fn is_before_key(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '?' | '{' | '#')
+}
+
 /// Adds the values of addresses' parameters that are called like secrets.
 pub fn queries(text: &str, found: &mut Vec<Range<usize>>) {
     let mut done = 0;
@@ -174,11 +233,16 @@ fn value_range(value: &str, start: usize, until: Until, is_header: bool) -> Rang
     }
 }
 
-/// Whether a value says where the secret stands, `{ env: NAME }` or `{ file: PATH }`, which may be shown.
+/// Whether a value says where the secret stands, `{ env: NAME }` or `{ file: PATH }`, and nothing goes on behind it, so that it may
+/// be shown.
 pub fn is_reference(value: &str) -> bool {
     let inner = value
         .strip_prefix('{')
         .and_then(|rest| rest.split_once('}'));
+    let inner = inner.filter(|(_, behind)| {
+        let behind = behind.trim_start();
+        behind.is_empty() || behind.starts_with([',', '}', ']', '#'])
+    });
     let entry = inner.and_then(|(inner, _)| inner.split_once(':'));
     let unquote = |text: &str| text.trim().trim_matches(['"', '\'']).to_owned();
     entry.is_some_and(|(key, value)| names_a_place(&unquote(key), &unquote(value)))

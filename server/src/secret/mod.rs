@@ -60,6 +60,7 @@ impl fmt::Debug for SecretText {
 pub fn mask(text: &str) -> String {
     let mut found = Vec::new();
     form::logins(text, &mut found);
+    form::open_logins(text, Until::Word, &mut found);
     form::queries(text, &mut found);
     known::find(text, known::Which::Telling, &mut found);
     replace(text, found)
@@ -68,6 +69,19 @@ pub fn mask(text: &str) -> String {
 /// Masks besides those what follows a secret's name, as in `password=…` or `--token …`. For what somebody wrote.
 pub fn mask_written(text: &str) -> String {
     replace(text, written(text, Until::Word))
+}
+
+/// The same of a value or a name from a pipeline file, which may have been cut off within a secret.
+pub fn mask_value(text: &str) -> String {
+    let mut found = written(text, Until::Word);
+    cut_off(text, &mut found);
+    replace(text, found)
+}
+
+/// Adds what may be a part of a secret in a text that was cut off, or that a slip of the pen has made of something else.
+pub fn cut_off(text: &str, found: &mut Vec<Range<usize>>) {
+    form::open_logins(text, Until::End, found);
+    form::unmarked(text, found);
 }
 
 /// Masks besides those all known secrets, however common a word each is. For the words of filters and commands,
@@ -82,6 +96,7 @@ pub fn mask_foreign(text: &str) -> String {
 pub fn written(text: &str, until: Until) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     form::logins(text, &mut found);
+    form::open_logins(text, Until::Word, &mut found);
     form::queries(text, &mut found);
     form::settings(text, until, &mut found);
     form::options(text, &mut found);
@@ -168,6 +183,28 @@ mod tests {
     }
 
     #[test]
+    fn logins_that_are_cut_off() {
+        for (text, masked) in [
+            ("http://me:hunter", "http://***"),
+            ("http://me:hunter\"more", "http://***"),
+            ("http://me: hunter@cam/", "http://***@cam/"),
+            ("http://me:\"hunter", "http://***"),
+            ("http://me:12 #3@cam/", "http://***@cam/"),
+            ("password hunter", "password ***"),
+            ("http://cam:8080", "http://cam:8080"),
+            ("http://cam:", "http://cam:"),
+            ("http://cam:/", "http://cam:/"),
+            ("http://[::1]:80/", "http://[::1]:80/"),
+        ] {
+            assert_eq!(mask_value(text), masked);
+        }
+        let (said, masked) = ("found `http://me:hunter`", "found `http://***`");
+        assert_eq!(mask(said), masked);
+        let own = "http://cam:8080: refused, http://cam: gone";
+        assert_eq!(mask(own), own);
+    }
+
+    #[test]
     fn secret_parameters_of_addresses() {
         for (text, masked) in [
             (
@@ -200,6 +237,7 @@ mod tests {
             ),
             ("password: { env: DOOR }", "password: { env: DOOR }"),
             ("password: {file: a.b}", "password: {file: a.b}"),
+            ("password: {file: a.b}hunter2", "password: ***"),
             ("password: { envy: hunter2 }", "password: ***"),
             (
                 "401 Unauthorized (authorization failed)",

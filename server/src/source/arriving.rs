@@ -1,6 +1,7 @@
 //! Bytes that arrive over time, for code that blocks: a command's output, an answer's body.
 
 use std::io::{self, BufReader, Read};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
@@ -10,6 +11,8 @@ use crate::clock::Stop;
 use crate::jpeg::Scanner;
 
 const BUFFER: usize = 64 << 10;
+/// So long a wait shows that nothing lay in a buffer: what came then has not been there before.
+const WAIT: Duration = Duration::from_millis(2);
 
 /// Gives bytes as they come.
 pub trait Chunks {
@@ -59,7 +62,27 @@ impl<C: Chunks> Jpegs<C> {
 pub struct Arriving<C> {
     chunks: C,
     rest: Bytes,
+    arrived: Option<Instant>,
     stop: Stop,
+}
+
+/// A reader that knows when bytes came.
+pub trait Arrival {
+    /// A moment that the last bytes that were read surely came at or after; none if that is not known.
+    fn arrived(&self) -> Option<Instant>;
+}
+
+impl<C> Arrival for BufReader<Arriving<C>> {
+    fn arrived(&self) -> Option<Instant> {
+        self.get_ref().arrived
+    }
+}
+
+#[cfg(test)]
+impl Arrival for BufReader<&[u8]> {
+    fn arrived(&self) -> Option<Instant> {
+        None
+    }
 }
 
 impl<C: Chunks> Arriving<C> {
@@ -68,6 +91,7 @@ impl<C: Chunks> Arriving<C> {
         let arriving = Self {
             chunks,
             rest: Bytes::new(),
+            arrived: None,
             stop: stop.clone(),
         };
         BufReader::with_capacity(BUFFER, arriving)
@@ -78,10 +102,15 @@ impl<C: Chunks> Read for Arriving<C> {
     /// After the order to stop, the end.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
+            let asked = self.stop.clock().now();
             match self.stop.wait_for(self.chunks.next()) {
                 Some(Ok(Some(chunk))) => self.rest = chunk,
                 Some(Err(error)) => return Err(error),
                 Some(Ok(None)) | None => return Ok(0),
+            }
+            let now = self.stop.clock().now();
+            if now.saturating_duration_since(asked) >= WAIT {
+                self.arrived = Some(now);
             }
         }
         let length = self.rest.len().min(into.len());

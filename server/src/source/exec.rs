@@ -94,6 +94,7 @@ impl Camera for Process {
         Ok(picture.map(|picture| Capture {
             picture: picture.into(),
             captured_at: stop.clock().unix(),
+            since: None,
         }))
     }
 }

@@ -40,6 +40,11 @@ impl FileList {
         })
     }
 
+    /// The files as they were found last.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
     /// The next file; none at the end. Those that came or went by `now` are seen.
     pub fn next(&mut self, now: Instant) -> Option<PathBuf> {
         match self.look_at {
@@ -157,6 +162,9 @@ fn missing_for(pattern: &Path) -> String {
     let folder = folders
         .next()
         .filter(|folder| !folder.as_os_str().is_empty());
+    if let Ok(target) = std::fs::read_link(pattern) {
+        return format!("is a link to {}, which is not there", target.display());
+    }
     match folder {
         Some(folder) if !folder.is_dir() => no_folder(folder),
         _ if is_wild(pattern) => "no such file: none matches this pattern".to_owned(),

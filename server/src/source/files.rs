@@ -17,7 +17,8 @@ use crate::jpeg::{Header, Scanned, Scanner, complete};
 
 /// JPEG files, which a folder, a glob or a numbered pattern names, or one `.mjpeg` file of JPEGs back to back.
 pub struct Files {
-    path: PathBuf,
+    folder: PathBuf,
+    path: String,
     fps: f64,
     repeat: bool,
 }
@@ -26,7 +27,8 @@ impl Files {
     /// Plays what `config` names, relative to `folder`.
     pub fn new(folder: &Path, config: &FilesConfig) -> Self {
         Self {
-            path: in_folder(folder, &config.path),
+            folder: folder.to_owned(),
+            path: config.path.clone(),
             fps: config.fps,
             repeat: config.repeat,
         }
@@ -43,7 +45,30 @@ pub fn check(folder: &Path, path: &str) -> Result<(), String> {
         let opened = files::open(&path).map(drop);
         return opened.map_err(|error| format!("{}: {error}", path.display()));
     }
-    FileList::find(&path).map(drop).map_err(|error| error.0)
+    let list = FileList::find(&path).map_err(|error| error.0)?;
+    let dangling: Vec<_> = list.paths().iter().filter_map(|it| dangling(it)).collect();
+    match dangling.first() {
+        None => Ok(()),
+        Some(why) if dangling.len() == list.paths().len() => Err(why.clone()),
+        Some(why) => {
+            let count = dangling.len();
+            tracing::warn!(
+                "{count} of the files of {} can't be used: {why}",
+                path.display()
+            );
+            Ok(())
+        }
+    }
+}
+
+/// What `path` is if it is a link to a file that is not there.
+fn dangling(path: &Path) -> Option<String> {
+    let target = std::fs::read_link(path).ok()?;
+    let is_gone = std::fs::exists(path).is_ok_and(|is_there| !is_there);
+    is_gone.then(|| {
+        let (path, target) = (path.display(), target.display());
+        format!("{path} is a link to {target}, which is not there")
+    })
 }
 
 /// A literal path as it is, or a pattern in which the folder's own name stands for itself.
@@ -68,17 +93,19 @@ impl Source for Files {
     }
 
     fn open(&mut self, _stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
-        let frames: Box<dyn Recording> = if is_mjpeg(&self.path) {
-            Box::new(MjpegFile::open(&self.path)?)
+        // What it is depends on what is there by now.
+        let path = in_folder(&self.folder, &self.path);
+        let frames: Box<dyn Recording> = if is_mjpeg(&path) {
+            Box::new(MjpegFile::open(&path)?)
         } else {
-            Box::new(FileList::find(&self.path)?)
+            Box::new(FileList::find(&path)?)
         };
         Ok(Box::new(Player {
             frames,
             pace: Pace::new(self.fps),
             repeat: self.repeat,
             played: 0,
-            path: &self.path,
+            path,
         }))
     }
 }
@@ -102,16 +129,16 @@ trait Recording {
     fn rewind(&mut self) -> Result<(), SourceError>;
 }
 
-struct Player<'a> {
+struct Player {
     frames: Box<dyn Recording>,
     pace: Pace,
     repeat: bool,
     /// Good frames since the start of the recording.
     played: u64,
-    path: &'a Path,
+    path: PathBuf,
 }
 
-impl Camera for Player<'_> {
+impl Camera for Player {
     fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
         let Some(picture) = self.next(stop)? else {
             return Ok(None);
@@ -123,11 +150,12 @@ impl Camera for Player<'_> {
         Ok(Some(Capture {
             picture: picture.into(),
             captured_at: stop.clock().unix(),
+            since: Some(stop.clock().now()),
         }))
     }
 }
 
-impl Player<'_> {
+impl Player {
     fn next(&mut self, stop: &Stop) -> Result<Option<Result<Bytes, String>>, SourceError> {
         while !stop.is_requested() {
             match self.frames.next(stop.clock().now())? {
@@ -158,6 +186,9 @@ impl Recording for FileList {
         while let Some(path) = FileList::next(self, now) {
             match read_jpeg(&path) {
                 Ok(jpeg) => return Ok(Item::Frame(jpeg)),
+                Err(_) if let Some(why) = dangling(&path) => {
+                    return Ok(Item::Bad(format!("can't be used: {why}")));
+                }
                 // It has gone since it was found.
                 Err(_) if std::fs::exists(&path).is_ok_and(|is_there| !is_there) => {}
                 Err(why) => {

@@ -14,7 +14,7 @@ mod process;
 mod rtsp;
 
 use std::path::Path;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
@@ -41,16 +41,42 @@ pub fn from_config(config: &SourceConfig, folder: &Path, stream: &str) -> Option
     })
 }
 
-/// Checks what can be known about a source without opening it: what its files are, and what this build can do.
+/// Checks that this build can read the source.
 ///
 /// # Errors
-/// A text that says what is wrong.
-pub fn check(config: &SourceConfig, folder: &Path) -> Result<(), String> {
+/// A text that says how to build one that can.
+pub fn check(config: &SourceConfig) -> Result<(), String> {
     match &config.driver {
-        DriverConfig::Files(files) => files::check(folder, &files.path),
         DriverConfig::Camera(_) => camera::check(),
         _ => Ok(()),
     }
+}
+
+/// Checks the recording that a source plays, if it does, without opening it.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub fn check_recording(config: &SourceConfig, folder: &Path) -> Result<(), String> {
+    match &config.driver {
+        DriverConfig::Files(files) => files::check(folder, &files.path),
+        _ => Ok(()),
+    }
+}
+
+/// Checks the file that a source's password stands in, if it does.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub fn check_password(config: &SourceConfig, folder: &Path) -> Result<(), String> {
+    let login = match &config.driver {
+        DriverConfig::Http(http) => &http.login,
+        DriverConfig::Rtsp(rtsp) => &rtsp.login,
+        _ => &None,
+    };
+    let checked = login.as_ref().map(|login| login.password.check(folder));
+    checked
+        .unwrap_or(Ok(()))
+        .map_err(|why| format!("`password`: {why}"))
 }
 
 /// The largest JPEG that a driver hands on, in bytes.
@@ -91,6 +117,8 @@ pub struct Capture<'a> {
     pub picture: Picture<'a>,
     /// When it was taken.
     pub captured_at: SystemTime,
+    /// A moment that it was surely taken after; none if that is not known.
+    pub since: Option<Instant>,
 }
 
 /// A picture as the camera gave it.

@@ -150,6 +150,7 @@ impl Capturing<'_> {
             let Some(Capture {
                 picture,
                 captured_at,
+                since,
             }) = capture
             else {
                 return Ok(End::Over);
@@ -175,6 +176,7 @@ impl Capturing<'_> {
                         jpeg,
                         sequence: reel.frames,
                         captured_at,
+                        since,
                     });
                     reel.frames += 1;
                     reel.is_whole = true;

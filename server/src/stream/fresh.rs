@@ -1,6 +1,6 @@
 //! Tells which of a stream's frames were taken after a moment.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use tokio::sync::watch;
 
@@ -9,9 +9,11 @@ use crate::chain::RawFrame;
 
 /// A moment, and the frames that came since.
 ///
-/// They are counted as they come and not found by the time that they bear, since a camera's clock may be another than the server's.
+/// Where it is known what moment of the server's clock a frame was taken after, the first one behind the moment is it. Else they are
+/// counted as they come and not found by the time that they bear, since a camera's clock may be another than the server's.
 pub struct Fresh {
     raw: watch::Receiver<Option<RawFrame>>,
+    moment: Instant,
     /// Frames that are still to come until one was surely taken after the moment.
     missing: u32,
     /// When the first such frame was taken.
@@ -19,10 +21,11 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// From now on. Of the frames of `raw` that come next, so many may have been taken before.
-    pub fn new(raw: watch::Receiver<Option<RawFrame>>, on_their_way: u32) -> Self {
+    /// From `moment`, which is now, on. Of the frames of `raw` that come next, so many may have been taken before.
+    pub fn new(raw: watch::Receiver<Option<RawFrame>>, on_their_way: u32, moment: Instant) -> Self {
         Self {
             raw,
+            moment,
             missing: on_their_way + 1,
             from: None,
         }
@@ -34,7 +37,9 @@ impl Fresh {
             let newest = self.raw.borrow_and_update();
             if let Some(newest) = &*newest {
                 self.missing = self.missing.saturating_sub(1);
-                self.from = (self.missing == 0).then_some(newest.captured_at);
+                let is_later = newest.since.is_some_and(|since| since >= self.moment);
+                let is_fresh = self.missing == 0 || is_later;
+                self.from = is_fresh.then_some(newest.captured_at);
             }
         }
         frame.is_picture && self.from.is_some_and(|from| frame.captured_at >= from)
@@ -58,6 +63,7 @@ mod tests {
             jpeg: Bytes::new(),
             sequence: second,
             captured_at: at(second),
+            since: None,
         })
     }
 
@@ -72,7 +78,7 @@ mod tests {
     #[test]
     fn frames_that_were_there_or_on_their_way_are_not_fresh() {
         let camera = watch::Sender::new(raw(1));
-        let mut fresh = Fresh::new(camera.subscribe(), 1);
+        let mut fresh = Fresh::new(camera.subscribe(), 1, Instant::now());
         assert!(!fresh.has_taken(&served(1)));
         camera.send_replace(raw(2));
         assert!(!fresh.has_taken(&served(2)));
@@ -85,9 +91,29 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_began_after_the_moment_is_fresh_at_once() {
+        let moment = Instant::now();
+        let began = |second, since| {
+            raw(second).map(|frame| RawFrame {
+                since: Some(since),
+                ..frame
+            })
+        };
+        let camera = watch::Sender::new(raw(1));
+        let mut first = Fresh::new(camera.subscribe(), 1, moment);
+        let mut second = Fresh::new(camera.subscribe(), 1, moment);
+        camera.send_replace(began(2, moment));
+        assert!(first.has_taken(&served(2)));
+        camera.send_replace(began(2, moment - Duration::from_millis(1)));
+        assert!(!second.has_taken(&served(2)));
+        camera.send_replace(began(3, moment));
+        assert!(second.has_taken(&served(3)));
+    }
+
+    #[test]
     fn the_first_frame_of_a_camera_that_rested_is_fresh() {
         let camera = watch::Sender::new(None);
-        let mut fresh = Fresh::new(camera.subscribe(), 0);
+        let mut fresh = Fresh::new(camera.subscribe(), 0, Instant::now());
         // Closed once more.
         camera.send_replace(None);
         assert!(!fresh.has_taken(&served(0)));

@@ -21,7 +21,7 @@ mod watchdog;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -158,13 +158,13 @@ impl Stream {
         })
     }
 
-    /// Tells which of the frames to come were taken from now on.
-    pub fn fresh(&self) -> Fresh {
+    /// Tells which of the frames to come were taken from `now` on.
+    pub fn fresh(&self, now: Instant) -> Fresh {
         let raw = self.raw.subscribe();
         let makeup = self.makeup.read().ignore_poison();
         // What is being read from the camera has been taken before, as has the newest frame of another stream.
         let is_on_its_way = raw.borrow().is_some() || makeup.driver == "stream";
-        Fresh::new(raw, u32::from(is_on_its_way))
+        Fresh::new(raw, u32::from(is_on_its_way), now)
     }
 
     /// How long a camera that works may take until its first picture, or until a `fresh` one.

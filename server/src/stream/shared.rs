@@ -153,21 +153,22 @@ impl Newest {
     }
 
     fn take(&mut self) -> Option<Capture<'static>> {
-        let (jpeg, captured_at) = match self {
+        let (jpeg, captured_at, since) = match self {
             Self::Raw(raw) => {
                 let frame = raw.borrow_and_update();
                 let frame = frame.as_ref()?;
-                (frame.jpeg.clone(), frame.captured_at)
+                (frame.jpeg.clone(), frame.captured_at, frame.since)
             }
             Self::Served(served) => {
                 let frame = served.borrow_and_update();
                 let frame = frame.as_ref().filter(|frame| frame.is_picture)?;
-                (frame.jpeg.clone(), frame.captured_at)
+                (frame.jpeg.clone(), frame.captured_at, None)
             }
         };
         Some(Capture {
             picture: Ok(jpeg).into(),
             captured_at,
+            since,
         })
     }
 }

@@ -80,10 +80,12 @@ impl Camera for TestCamera<'_> {
             Some(Order::Frame(bytes)) => Ok(Some(Capture {
                 picture: Ok([HEAD, bytes, END].concat().into()).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
+                since: None,
             })),
             Some(Order::Broken(why)) => Ok(Some(Capture {
                 picture: Err(why.to_owned()).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
+                since: None,
             })),
             Some(Order::Fail(why)) => Err(SourceError(why.to_owned())),
             Some(Order::Panic(why)) => panic!("{why}"),
@@ -93,6 +95,7 @@ impl Camera for TestCamera<'_> {
                     code: Box::new(|| panic!("no such format")),
                 },
                 captured_at: SystemTime::UNIX_EPOCH,
+                since: None,
             })),
             Some(Order::End) | None => Ok(None),
         }

@@ -32,7 +32,7 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
         return (HEADERS, no_body()).into_response();
     }
     // Before the camera is started, whose first frame is as good.
-    let fresh = visit.wants_fresh().then(|| stream.fresh());
+    let fresh = visit.wants_fresh().then(|| stream.fresh(app.clock.now()));
     let patience = PATIENCE + stream.longest_wait(fresh.is_some());
     let viewer = match app.viewer(stream, visit) {
         Ok(viewer) => viewer,

@@ -44,6 +44,17 @@ impl Secret {
             Self::File(name) => read(&folder.join(name)),
         }
     }
+
+    /// Checks what can be known of it in another environment: the file that it stands in.
+    ///
+    /// # Errors
+    /// Those of [`Self::reveal`].
+    pub fn check(&self, folder: &Path) -> Result<(), String> {
+        match self {
+            Self::File(_) => self.reveal(folder).map(drop),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<SecretText, String> {
@@ -52,7 +63,10 @@ fn read(path: &Path) -> Result<SecretText, String> {
     let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
     // The byte order mark that some editors write is no part of it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    Ok(SecretText::noted(text.lines().next().unwrap_or_default()))
+    match text.lines().next().unwrap_or_default() {
+        "" => Err(format!("{name} has no password in its first line")),
+        password => Ok(SecretText::noted(password)),
+    }
 }
 
 /// Reads `user` and `password`.

@@ -171,6 +171,7 @@ impl Camera for OpenCamera {
         Ok(Some(Capture {
             picture,
             captured_at: stop.clock().unix(),
+            since: None,
         }))
     }
 }

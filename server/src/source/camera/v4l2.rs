@@ -294,6 +294,7 @@ impl Camera for OpenCamera {
         Ok(Some(Capture {
             picture,
             captured_at,
+            since: None,
         }))
     }
 }

@@ -58,6 +58,7 @@ impl Camera for DemoCamera {
         Ok(self.pace.wait(stop).then(|| Capture {
             picture: Ok(jpeg).into(),
             captured_at: stop.clock().unix(),
+            since: Some(stop.clock().now()),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::error::Error;
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -135,10 +136,9 @@ impl Client {
             let why = "the camera does not accept this user and password";
             return Err(self.error(why).into());
         }
-        let is_busy = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
         Err(Refusal {
             error: self.error(format!("the camera answers {status}")),
-            is_passing: status.is_server_error() || is_busy.contains(&status),
+            is_passing: true,
         })
     }
 
@@ -286,10 +286,29 @@ fn explain(error: &reqwest::Error) -> String {
         return explained;
     }
     let cause = cause(error);
+    // hyper's words for what it can't read.
+    if cause.ends_with(" parsed") {
+        return format!(
+            "the camera's answer is no HTTP that can be read here ({cause}); read it with the driver `exec` and `curl`"
+        );
+    }
     if cause.contains("certificate") {
         return format!("{cause}; `verify-tls: false` takes any certificate");
     }
     cause
+}
+
+/// Why an answer broke off.
+pub fn broken_off(error: &reqwest::Error) -> String {
+    let mut next: Option<&dyn Error> = Some(error);
+    while let Some(error) = next {
+        let io = error.downcast_ref::<io::Error>();
+        if io.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
+            return "the camera closed the connection before its answer was whole".to_owned();
+        }
+        next = error.source();
+    }
+    cause(error)
 }
 
 /// The innermost reason, which is the one that says something.

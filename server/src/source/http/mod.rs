@@ -10,11 +10,11 @@ mod tls;
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use reqwest::Response;
 use reqwest::header::CONTENT_TYPE;
+use reqwest::{Response, StatusCode};
 
 use super::arriving::{Arriving, Chunks};
 use super::pace::Pace;
@@ -78,7 +78,7 @@ struct Body(Response);
 impl Chunks for Body {
     async fn next(&mut self) -> std::io::Result<Option<Bytes>> {
         let chunk = self.0.chunk().await;
-        chunk.map_err(|error| std::io::Error::other(client::cause(&error)))
+        chunk.map_err(|error| std::io::Error::other(client::broken_off(&error)))
     }
 }
 
@@ -96,12 +96,16 @@ struct Answers {
 
 struct Answer {
     parts: Parts<BufReader<Arriving<Body>>>,
+    status: StatusCode,
     /// Its `Content-Type` in lower case.
     content_type: String,
+    /// When it was asked for.
+    asked: Instant,
 }
 
 impl Answer {
-    fn new(response: Response, stop: &Stop) -> Self {
+    fn new(response: Response, asked: Instant, stop: &Stop) -> Self {
+        let status = response.status();
         let content_type = response.headers().get(CONTENT_TYPE);
         let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
         let content_type = content_type.unwrap_or_default().to_lowercase();
@@ -112,7 +116,32 @@ impl Answer {
         };
         Self {
             parts: Parts::new(Arriving::buffered(Body(response), stop), label),
+            status,
             content_type,
+            asked,
+        }
+    }
+
+    /// A moment that its last picture was surely taken after: that of the first one when it was asked for.
+    fn since(&self) -> Option<Instant> {
+        match self.parts.pictures() {
+            1 => Some(self.asked),
+            _ => self.parts.arrived(),
+        }
+    }
+
+    /// Why there is none, where it is over without a picture.
+    fn without_picture(&self) -> String {
+        let Self {
+            status,
+            content_type,
+            ..
+        } = self;
+        match content_type.as_str() {
+            _ if self.parts.is_empty() => format!("the camera's answer ({status}) is empty"),
+            kind if kind.starts_with("multipart/") => "the camera ended its stream".to_owned(),
+            "" => "the camera answered without a picture".to_owned(),
+            kind => format!("the camera answered without a picture, which it calls `{kind}`"),
         }
     }
 }
@@ -132,22 +161,21 @@ impl Camera for Answers {
             };
             let next = answer.parts.next();
             let pictures = answer.parts.pictures();
+            let since = answer.since();
             if stop.is_requested() {
                 return Ok(None);
             }
             match next {
-                Ok(Some(picture)) => return Ok(Some(capture(picture, stop))),
-                Ok(None) if pictures == 1 => self.end_snapshot(),
+                Ok(Some(picture)) => return Ok(Some(capture(picture, since, stop))),
+                // With an error, its picture has been taken.
+                Ok(None) | Err(_) if pictures == 1 => self.end_snapshot(),
                 Ok(None) => {
-                    let refusal = self.refuse(match self.is_snapshot_camera() && pictures == 0 {
-                        true => "the camera answered without a picture",
-                        false => "the camera ended its stream",
-                    });
+                    let why = match pictures {
+                        0 => answer.without_picture(),
+                        _ => "the camera ended its stream".to_owned(),
+                    };
+                    let refusal = self.refuse(why);
                     return self.miss(refusal, stop).map(Some);
-                }
-                // Its picture has been taken.
-                Err(_) if self.is_snapshot_camera() && pictures == 1 => {
-                    self.end_snapshot();
                 }
                 Err(error) => {
                     let refusal = self.explain(&error);
@@ -169,8 +197,9 @@ impl Answers {
 
     /// Asks the camera; `None` after the order to stop.
     fn ask(&mut self, stop: &Stop) -> Option<Result<(), Refusal>> {
+        let asked = stop.clock().now();
         let response = stop.wait_for(self.client.get())?;
-        Some(response.map(|response| self.answer = Some(Answer::new(response, stop))))
+        Some(response.map(|response| self.answer = Some(Answer::new(response, asked, stop))))
     }
 
     fn end_snapshot(&mut self) {
@@ -193,6 +222,7 @@ impl Answers {
         self.has_missed = true;
         Ok(capture(
             Err(format!("can't be had: {}", refusal.error)),
+            None,
             stop,
         ))
     }
@@ -218,9 +248,14 @@ impl Answers {
     }
 }
 
-fn capture(picture: Result<Bytes, String>, stop: &Stop) -> Capture<'static> {
+fn capture(
+    picture: Result<Bytes, String>,
+    since: Option<Instant>,
+    stop: &Stop,
+) -> Capture<'static> {
     Capture {
         picture: picture.into(),
         captured_at: stop.clock().unix(),
+        since,
     }
 }

@@ -5,12 +5,14 @@
 //! Boundaries need not be what the answer's header says, since cameras get them wrong.
 
 use std::io::{self, BufRead, Read};
+use std::time::Instant;
 
 use bytes::Bytes;
 use memchr::memmem;
 
 use crate::jpeg::{Others, Scanner};
 use crate::source::FRAME_BYTES;
+use crate::source::arriving::Arrival;
 
 const SOI: [u8; 2] = [0xff, 0xd8];
 const EOI: [u8; 2] = [0xff, 0xd9];
@@ -27,6 +29,14 @@ const OTHERS: &[(usize, &[u8], &str)] = &[
     (4, b"ftyp", "an MP4 video or an HEIF picture"),
     (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
     (0, b"FLV", "an FLV video"),
+    (4, b"jP  ", "a JPEG 2000 picture"),
+    (0, b"II*\0", "a TIFF picture"),
+    (0, b"MM\0*", "a TIFF picture"),
+    (
+        0,
+        b"\x1f\x8b",
+        "what is compressed by gzip, which it was not asked for",
+    ),
     (0, b"\0\0\0\x01", "an H.264 or H.265 video"),
     (0, b"\0\0\x01\xba", "an MPEG video"),
     (0, b"#EXTM3U", "a playlist (HLS)"),
@@ -73,12 +83,18 @@ pub struct Parts<R> {
     /// A delimiter line as it was seen, with its end.
     boundary: Vec<u8>,
     pictures: u64,
+    /// Nothing at all came.
+    is_empty: bool,
+    /// Why it can't be read on, once what came before has been given.
+    failed: Option<io::Error>,
+    /// When the last SOI came.
+    arrived: Option<Instant>,
     /// The pictures that belong to the last one, and the bytes since its SOI.
     others: Others,
     since: u64,
 }
 
-impl<R: BufRead> Parts<R> {
+impl<R: BufRead + Arrival> Parts<R> {
     /// The pictures in `reader`, the body of an answer with `label`.
     pub fn new(reader: R, label: Label) -> Self {
         Self {
@@ -87,6 +103,9 @@ impl<R: BufRead> Parts<R> {
             trusts_lengths: true,
             boundary: Vec::new(),
             pictures: 0,
+            is_empty: false,
+            failed: None,
+            arrived: None,
             others: Others::default(),
             since: 0,
         }
@@ -95,6 +114,16 @@ impl<R: BufRead> Parts<R> {
     /// Counts the pictures so far, whole or broken.
     pub fn pictures(&self) -> u64 {
         self.pictures
+    }
+
+    /// Whether the answer was over without a single byte.
+    pub fn is_empty(&self) -> bool {
+        self.is_empty
+    }
+
+    /// A moment that the last picture's first bytes surely came at or after, if that is known.
+    pub fn arrived(&self) -> Option<Instant> {
+        self.arrived
     }
 
     /// The next picture, or how it is broken, to stand behind a noun; `None` at the end.
@@ -132,9 +161,13 @@ impl<R: BufRead> Parts<R> {
 
     /// The next picture, whether or not it belongs to the last, and the bytes from that one's SOI to its own.
     fn next_of_all(&mut self) -> Result<Option<(Picture, u64)>, PartsError> {
+        if let Some(error) = self.failed.take() {
+            return Err(error.into());
+        }
         let Some(gap) = self.skip_to_soi()? else {
             return Ok(None);
         };
+        self.arrived = self.reader.reader.arrived();
         let start = self.since.saturating_add(gap.len() as u64);
         let measured = match self.length_after(&gap) {
             Some(length) => self.measured(length)?,
@@ -158,6 +191,7 @@ impl<R: BufRead> Parts<R> {
             let buffer = self.reader.fill_buf()?;
             if buffer.is_empty() {
                 self.check_format(&gap)?;
+                self.is_empty = self.pictures == 0 && gap.is_empty();
                 return Ok(None);
             }
             let mut read = 0;
@@ -197,12 +231,8 @@ impl<R: BufRead> Parts<R> {
             true => behind_headers(start),
             false => gap,
         };
-        let other = OTHERS.iter().find(|(offset, magic, _)| {
-            let content = content.get(*offset..).unwrap_or_default();
-            content.starts_with(magic)
-        });
-        match other {
-            Some((.., name)) => Err(PartsError::OtherFormat(name)),
+        match other_format(content) {
+            Some(name) => Err(PartsError::OtherFormat(name)),
             None => Ok(()),
         }
     }
@@ -227,7 +257,14 @@ impl<R: BufRead> Parts<R> {
     fn measured(&mut self, length: usize) -> io::Result<Option<Result<Bytes, String>>> {
         let mut part = SOI.to_vec();
         while part.len() < length {
-            let buffer = self.reader.fill_buf()?;
+            let buffer = match self.reader.fill_buf() {
+                Ok(buffer) => buffer,
+                // The picture may be whole nevertheless.
+                Err(error) => {
+                    self.failed = Some(error);
+                    return Ok(self.distrust(&part));
+                }
+            };
             let taken = buffer.len().min(length - part.len());
             if taken == 0 {
                 return Ok(self.distrust(&part));
@@ -287,8 +324,32 @@ impl<R: BufRead> Parts<R> {
         if scanner.is_inside() {
             self.reader.put_back(&SOI);
         }
-        Ok(scanned.picture())
+        match (scanned.picture(), self.failed.take()) {
+            (Some(Err(_)), Some(error)) => Err(error),
+            (picture, failed) => {
+                self.failed = failed;
+                Ok(picture)
+            }
+        }
     }
+}
+
+/// What `content` is, if it is known to be no JPEG by its start.
+fn other_format(content: &[u8]) -> Option<&'static str> {
+    let has = |offset: usize, magic: &[u8]| {
+        let content = content.get(offset..).unwrap_or_default();
+        content.starts_with(magic)
+    };
+    // Two letters alone may be anything.
+    if has(0, b"BM") && has(6, &[0; 4]) {
+        return Some("a BMP picture");
+    }
+    // Packets of 188 bytes, each of which starts with `G`.
+    if has(0, b"G") && has(188, b"G") && has(376, b"G") {
+        return Some("an MPEG transport stream");
+    }
+    let other = OTHERS.iter().find(|(offset, magic, _)| has(*offset, magic));
+    other.map(|(.., name)| *name)
 }
 
 /// The first line that looks like a delimiter (RFC 2046, 5.1.1), with its end.

@@ -145,11 +145,13 @@ impl Camera for Decoding {
                 Capture {
                     picture: Ok(jpeg).into(),
                     captured_at: taken.unwrap_or(arrival),
+                    since: None,
                 }
             }
             None => Capture {
                 picture: Picture::Skipped,
                 captured_at: arrival,
+                since: None,
             },
         }))
     }

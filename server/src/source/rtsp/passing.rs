@@ -55,6 +55,7 @@ impl Camera for Passing {
         Ok(frame.map(|frame| Capture {
             picture: frame.data.into(),
             captured_at: frame.captured_at,
+            since: None,
         }))
     }
 }

@@ -27,8 +27,12 @@ fn answered(status: u16, said: &str, has_login: bool) -> String {
     let named = named(status);
     match status {
         401 if !has_login => "the camera wants a `user` and a `password`".to_owned(),
+        401 if description.starts_with("Unauthorized without") => {
+            "the camera wants a login and doesn't say of what kind, so that none can be sent, by ffmpeg neither: choose Basic or Digest in the camera's settings"
+                .to_owned()
+        }
         401 if !description.starts_with("Received Unauthorized") => {
-            "the camera asks for the login in a way that is not understood here: try `via: ffmpeg`"
+            "the camera asks for the login in a way that is not understood here: try `via: ffmpeg`, or choose Digest with MD5, or Basic, in the camera's settings"
                 .to_owned()
         }
         // They may be right: the crate http-auth answers a Digest that allows `auth-int` by it, with a wrong hash of the body.
