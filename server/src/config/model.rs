@@ -140,7 +140,7 @@ impl Pipeline {
     /// Secrets in the file that a comment may have cut off, each with its place.
     pub fn warnings(&self) -> Vec<String> {
         let warnings = cut_by_comments(&self.file.text).into_iter();
-        let told = warnings.map(|Diagnostic { span, message }| {
+        let told = warnings.map(|Diagnostic { span, message, .. }| {
             format!(
                 "{}:{}:{}: {message}",
                 self.file.name, span.line, span.column
