@@ -125,6 +125,7 @@ function take(told) {
 function lost(error) {
   trouble.textContent = `The connection to the server is lost (${error.message}). Trying again.`;
   trouble.hidden = false;
+  cards.forEach((card) => card.showLoss());
 }
 
 /** A page that nobody sees has no connection. */

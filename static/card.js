@@ -11,6 +11,7 @@ const STATES = {
   failing: "Failing",
   ended: "The recording is over",
 };
+const NO_CONNECTION = "No connection";
 
 export class Card {
   /** What the user wants: a running picture, or a still one. */
@@ -103,8 +104,18 @@ export class Card {
     }
   }
 
+  /** Says that the server can't be reached, on the picture also, which is the last one until another comes. */
+  showLoss() {
+    this.#note(NO_CONNECTION);
+    this.element.dataset.state = "lost";
+    this.#text("state-text", NO_CONNECTION);
+  }
+
   /** Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`. */
   show(report, refused) {
+    if (this.#part("notice").textContent === NO_CONNECTION && !this.runs) {
+      this.#note("");
+    }
     if (refused) {
       this.#note(refused);
     }

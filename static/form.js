@@ -293,11 +293,20 @@ class Field {
       this.#controls.push(slider);
     }
     number.placeholder = this.#fallback ?? "default";
+    // It would stand in the middle, from where keys move it, where there is neither a value nor a default.
+    const showSlider = () => {
+      const isUnset = number.value === "" && this.#fallback === null;
+      if (isUnset && document.activeElement === slider) {
+        number.focus();
+      }
+      slider.hidden = isUnset;
+    };
     this.#read = (control) => {
       if (control === slider) {
         number.value = slider.value;
       } else if (slider) {
         slider.value = number.value;
+        showSlider();
       }
       if (number.value === "") {
         return number.validity.badInput ? undefined : null;
@@ -307,6 +316,9 @@ class Field {
     this.#write = (value) => {
       for (const control of this.#controls) {
         set(control, value ?? "");
+      }
+      if (slider) {
+        showSlider();
       }
     };
   }

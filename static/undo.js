@@ -88,7 +88,7 @@ async function go({ from, to, restored, expected, says, label, back }) {
     if (error.status === 409 || error.status === 404) {
       from.length = 0;
     }
-    tell(`Not done: ${error.message}`, "", null);
+    tell(`Not done: ${error.message}.`, "", null);
   } finally {
     isBusy = false;
   }

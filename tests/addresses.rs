@@ -152,6 +152,10 @@ fn a_server_listens_on_several_addresses() {
         told[2].starts_with("unix:") && told[2].ends_with("m.sock"),
         "{told:?}"
     );
+    // One that can be opened is told, too.
+    let (all, local) = told[1].split_once(", on this machine ").unwrap();
+    assert!(all.starts_with("http://"), "{all}");
+    assert!(local.starts_with("http://localhost:"), "{local}");
     let port = |address: &str| -> u16 {
         let port = address.trim_end_matches('/').rsplit(':').next();
         port.unwrap().parse().unwrap()

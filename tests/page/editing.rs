@@ -24,7 +24,7 @@ const SPACE: &str = " ";
 
 /// A command of the browser's own protocol.
 #[derive(Debug)]
-struct Protocol(&'static str, Value);
+pub struct Protocol(pub &'static str, pub Value);
 
 impl WebDriverCompatibleCommand for Protocol {
     fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, ParseError> {
@@ -43,7 +43,7 @@ impl WebDriverCompatibleCommand for Protocol {
 
 impl Browser {
     /// The page with the chain of `front`, whose visitor has the token.
-    async fn edit(server: &Server) -> Self {
+    pub async fn edit(server: &Server) -> Self {
         let browser = Self::open(&format!("http://{}/#front", server.address)).await;
         browser
             .run(&format!(
@@ -57,17 +57,17 @@ impl Browser {
     }
 
     /// Presses keys where the focus is.
-    async fn press(&self, keys: &str) {
+    pub async fn press(&self, keys: &str) {
         let focused = self.client.active_element().await.unwrap();
         focused.send_keys(keys).await.unwrap();
     }
 
-    async fn press_with(&self, modifiers: &[char], key: char) {
+    pub async fn press_with(&self, modifiers: &[char], key: char) {
         let modifiers: String = modifiers.iter().collect();
         self.press(&format!("{modifiers}{key}{RELEASED}")).await;
     }
 
-    async fn focus(&self, css: &str) {
+    pub async fn focus(&self, css: &str) {
         self.run(&format!("document.querySelector('{css}').focus()"))
             .await;
     }
@@ -197,7 +197,9 @@ async fn typing_a_word_is_one_change_and_one_write_and_is_undone_at_once() {
     std::fs::write(server.folder().join("pipeline.yaml"), &theirs).unwrap();
     browser.focus("#add").await;
     browser.press_with(&[CONTROL], 'z').await;
-    browser.until_undo_says("is another by now").await;
+    browser
+        .until_undo_says("was changed meanwhile: by hand")
+        .await;
     assert_eq!(text(&server), theirs);
     let changes = server.log();
     let changes = changes.matches("changed over the API").count();

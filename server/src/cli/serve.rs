@@ -18,7 +18,7 @@ use crate::live::{self, Equip, Live, Versions, Workshop};
 use crate::local_time;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
-use crate::web::{self, App, Listener};
+use crate::web::{self, App, Listener, local_host};
 
 /// How long cameras have to close once everybody has been told to stop.
 const CLOSING: Duration = Duration::from_millis(1500);
@@ -35,6 +35,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let workshop = Workshop::new(Equip {
         loader: start_loader(&runtime, &args.common)?,
         source: args.source.clone(),
+        listens_elsewhere: !args.listen.is_empty(),
         lamps: PrivacyLamps::default(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
@@ -199,7 +200,8 @@ fn announce(listeners: &[Listener], pipeline: &Pipeline) -> Result<(), Failure> 
     let result = result.and_then(|()| out.flush());
     if let Some(Listener::Tcp(_, bound)) = listeners.first() {
         for stream in &pipeline.streams {
-            tracing::info!("serving http://{bound}/{}.mjpeg", stream.name);
+            let host = local_host(*bound).unwrap_or_else(|| bound.to_string());
+            tracing::info!("serving http://{host}/{}.mjpeg", stream.name);
         }
     }
     // Nobody reading it is no reason not to serve.

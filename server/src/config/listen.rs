@@ -80,9 +80,13 @@ pub fn parse_listen(text: &str) -> Result<ListenAddress, String> {
         }
         _ => text.parse().ok().map(ListenAddress::Tcp),
     };
+    let hint = match text.parse::<u16>() {
+        Ok(port) => format!("; did you mean `:{port}`?"),
+        Err(_) => String::new(),
+    };
     parsed.ok_or_else(|| {
         format!(
-            "expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found {}",
+            "expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found {}{hint}",
             quote(text)
         )
     })

@@ -19,6 +19,17 @@ pub const LEAST: &str = "`streams:` and, indented below it, a name such as `demo
 const NAME_CHARS: usize = 64;
 /// The most characters of a stream's title.
 const TITLE_CHARS: usize = 100;
+/// Addresses of the server's own, which no stream can have.
+const TAKEN_NAMES: &[&str] = &[
+    "api",
+    "healthz",
+    "metrics",
+    "readyz",
+    "snapshot",
+    "static",
+    "stream",
+    "video_feed",
+];
 /// The most filters of a chain.
 const STEPS: usize = 64;
 
@@ -207,6 +218,12 @@ fn check_name(name: &str) -> Result<(), String> {
     if !starts_well || !chars.all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-')) {
         return Err(format!(
             "{} can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first",
+            quote(name)
+        ));
+    }
+    if TAKEN_NAMES.contains(&name) {
+        return Err(format!(
+            "a stream can't be called {}: `/{name}` is an address of the server's own",
             quote(name)
         ));
     }

@@ -88,7 +88,8 @@ pub fn read_web(fields: &Fields<'_>, errors: &mut Errors) -> WebConfig {
 }
 
 fn read_cors(fields: &Fields<'_>, errors: &mut Errors) -> Cors {
-    let example = "[https://ha.example.org]";
+    // For messages.
+    let example = "[https://ha.example.org]` or `[\"*\"]";
     let origins = read_list(fields, "cors", example, read_origin, errors);
     Cors {
         any: origins.iter().any(|origin| origin == "*"),

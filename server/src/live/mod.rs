@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::{ChangeError, Revisions, replace_file};
 pub use plan::{Plans, check_parts};
-pub use report::{PipelineReport, Problem, ReloadError, problems};
+pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
 pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
 pub use workshop::{Equip, Workshop};

@@ -26,7 +26,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
-pub use server::{Listener, serve};
+pub use server::{Listener, local_host, serve};
 
 use crate::clock::{Clock, SystemClock};
 use crate::live::Live;
@@ -103,6 +103,8 @@ pub fn router(app: App) -> Router {
         .route("/", get(root))
         .route("/{file}", get(by_name))
         .route("/static/{file}", get(page::file))
+        // What browsers ask for beside a picture.
+        .route("/favicon.ico", get(page::favicon))
         .merge(api::router())
         .route("/metrics", get(metrics::answer))
         .route("/healthz", get(health::healthz))

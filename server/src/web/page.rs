@@ -27,6 +27,7 @@ macro_rules! file {
 }
 
 const INDEX: File = file!("index.html", "text/html; charset=utf-8");
+const LOGO: File = file!("logo.png", "image/png");
 const FILES: &[File] = &[
     file!("style.css", "text/css; charset=utf-8"),
     file!("api.js", "text/javascript; charset=utf-8"),
@@ -50,6 +51,11 @@ const FILES: &[File] = &[
 /// `GET /`.
 pub fn index() -> Response {
     answer(&INDEX)
+}
+
+/// `GET /favicon.ico`.
+pub async fn favicon() -> Response {
+    answer(&LOGO)
 }
 
 /// `GET /static/NAME`.

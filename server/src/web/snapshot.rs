@@ -22,6 +22,8 @@ const HEADERS: [(HeaderName, &str); 2] = [
 const ERROR: HeaderName = HeaderName::from_static("x-mattebox-error");
 /// The most characters of it.
 const ERROR_CHARS: usize = 500;
+/// The time after which to try again, in seconds: the longest pause before the camera is tried again, and half of that in the middle.
+const RETRY_SECONDS: u64 = 5;
 /// How long a camera may take to start before the client is told that there is no picture, beside its warm-up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -50,7 +52,12 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
         Some(Ok(None)) if app.find(stream.name()).is_none() => "the stream was removed".to_owned(),
         Some(Ok(None) | Err(_)) => why_not(stream, patience),
     };
-    unavailable(&why, look.notice.as_deref())
+    let mut response = unavailable(&why, look.notice.as_deref());
+    if !matches!(stream.state(), State::Ended) {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, RETRY_SECONDS.into());
+    }
+    response
 }
 
 fn shown(app: &App, stream: &Stream, frame: &ServedFrame) -> Response {

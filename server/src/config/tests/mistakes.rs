@@ -256,6 +256,13 @@ fn wrong_values() {
             ],
         ),
         (
+            "streams: {stream: , readyz: }\n",
+            &[
+                "1:11+6 a stream can't be called `stream`: `/stream` is an address of the server's own",
+                "1:21+6 a stream can't be called `readyz`: `/readyz` is an address of the server's own",
+            ],
+        ),
+        (
             "streams: {front door: , _a: }\n",
             &[
                 "1:11+10 `front door` can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first",

@@ -36,11 +36,23 @@ pub enum Listener {
 impl fmt::Display for Listener {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(_, bound) => write!(out, "http://{bound}/"),
+            Self::Tcp(_, bound) => {
+                write!(out, "http://{bound}/")?;
+                let host = local_host(*bound);
+                host.map_or(Ok(()), |host| {
+                    write!(out, ", on this machine http://{host}/")
+                })
+            }
             #[cfg(unix)]
             Self::Unix(socket) => write!(out, "unix:{}", socket.path().display()),
         }
     }
+}
+
+/// The host and port to ask on this machine for what listens on all of its addresses (`bound`); none for one of a single address.
+pub fn local_host(bound: SocketAddr) -> Option<String> {
+    let is_all = bound.ip().is_unspecified();
+    is_all.then(|| format!("localhost:{}", bound.port()))
 }
 
 impl Listener {
