@@ -51,11 +51,8 @@ async fn the_dialog_fits_a_phone_and_no_key_sets_a_size_in_the_middle() {
             const { left, right } = dialog.getBoundingClientRect();
             return dialog.scrollWidth <= dialog.clientWidth && left >= 0 && right <= window.innerWidth;
         })()";
-        assert_eq!(
-            browser.run(&format!("return {fits}")).await,
-            true,
-            "{filter}"
-        );
+        let fits = browser.run(&format!("return {fits}")).await;
+        assert_eq!(fits, true, "{filter}");
     }
     // Without a value and a default there is a field for a number; with one a slider as well.
     let slider = "document.querySelector('#catalogue [aria-label=\"height, slider\"]')";
