@@ -99,16 +99,18 @@ export async function getAsAdmin(path) {
   return ask(path, { headers: tokenHeaders() }, PATIENCE_MS, answer);
 }
 
-/** What `use` makes of the answer from `path`. It may take `patience` milliseconds, and longer while the browser asks for a
- * proxy's login: it takes its box away when nobody waits for the answer any more. */
+/** What `use` makes of the answer from `path`. It may take `patience` milliseconds. It may take longer while the browser asks for a
+ * proxy's login, whose box would go with the request; `options.loginAsked()` is called then. */
 export async function ask(path, options, patience, use) {
   const ending = new AbortController();
-  const { signal, ...rest } = options;
+  const { signal, loginAsked, ...rest } = options;
   signal?.addEventListener("abort", () => ending.abort());
   let isDone = false;
   const giveUp = () => isDone || ending.abort();
   const timer = setTimeout(async () => {
-    if (await needsLogin()) {
+    const isLoginAsked = await needsLogin();
+    if (isLoginAsked && !isDone) {
+      loginAsked?.();
       setTimeout(giveUp, LOGIN_PATIENCE_MS);
     } else {
       giveUp();

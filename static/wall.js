@@ -98,12 +98,16 @@ export class Wall {
         }
       }
       if (!signal.aborted) {
-        this.#handlers.lost(error);
+        this.lost(error);
         const time = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)];
         await pause(error.isLoginRefused ? LOGIN_PAUSE_MS : time, signal);
         failures += 1;
       }
     }
+  }
+
+  lost(error) {
+    this.#handlers.lost(error);
   }
 
   /** A connection stands; what is in sight is asked for. */
@@ -188,6 +192,11 @@ class Link {
     return this.#ending.signal;
   }
 
+  /** Tells why nothing comes yet. */
+  tell(error) {
+    this.#wall.lost(error);
+  }
+
   end(error) {
     // Of which browsers only say "Failed to fetch", or "network error".
     this.#ending.abort(error instanceof TypeError ? new Error("it has broken off") : error);
@@ -237,7 +246,9 @@ async function bySocket(link) {
 /** Resolves when the answer has ended. */
 async function byStream(link) {
   const { signal } = link;
-  const response = await ask("api/wall/stream", { signal, cache: "no-store" }, FIRST_MS, (answered) => answered);
+  const loginAsked = () => link.tell(new Error("the proxy in front asks for a login"));
+  const options = { signal, loginAsked, cache: "no-store" };
+  const response = await ask("api/wall/stream", options, FIRST_MS, (answered) => answered);
   if (!/octet-stream/.test(response.headers.get("Content-Type"))) {
     await answer(response);
     throw new Error(`the server answers ${response.status}`);

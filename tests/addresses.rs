@@ -97,9 +97,20 @@ fn a_camera_that_fails_gives_a_picture_that_says_so() {
     assert_eq!(answer.header("content-type"), Some("image/jpeg"));
     let policy = answer.header("cross-origin-resource-policy");
     assert_eq!(policy, Some("cross-origin"));
+    assert_eq!(answer.header("retry-after"), Some("5"));
     let why = answer.header("x-mattebox-error").unwrap();
     assert!(why.contains("unplugged"), "{why}");
     assert_eq!(decode(&answer.bytes()).dimensions(), (1280, 720));
+}
+
+#[test]
+fn what_browsers_ask_for_beside_a_picture_is_there() {
+    let server = server();
+    let icon = server.get("/favicon.ico");
+    assert_eq!(icon.status, 200);
+    assert_eq!(icon.header("content-type"), Some("image/png"));
+    // A page that may never come out of a cache has nothing to ask by whether it is new.
+    assert_eq!(server.get("/front").header("etag"), None);
 }
 
 #[test]

@@ -97,6 +97,7 @@ async fn a_request_is_not_given_up_while_the_browser_asks_for_a_login() {
     browser
         .run("return fetch('static/app.js').then(() => 0)")
         .await;
+    browser.until("document.getElementById('trouble').textContent.includes('the proxy in front asks for a login')").await;
     asks.store(false, Ordering::SeqCst);
     browser.until(NOT_LOST).await;
     assert_eq!(streams.load(Ordering::SeqCst), 1);
