@@ -209,7 +209,7 @@ fn wrong_values() {
         (
             "listen: 8080\nstreams: {a: }\n",
             &[
-                "1:9+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `8080`",
+                "1:9+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `8080`; did you mean `:8080`?",
             ],
         ),
         (
