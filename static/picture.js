@@ -21,6 +21,8 @@ async function run() {
 
 async function look() {
   const now = await run();
+  // A still picture looks like a live one.
+  document.body.classList.toggle("lost", now === null);
   if (now === null) {
     isLost = true;
     return;
