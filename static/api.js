@@ -55,10 +55,9 @@ export function knownToken() {
   return localStorage.getItem(TOKEN);
 }
 
-/** The header that shows the admin token, in UTF-8; none if it isn't known. `Authorization` is left to a proxy's login. */
+/** The header that shows the admin token; none if it isn't known. `Authorization` is left to a proxy's login. */
 export function tokenHeaders(token = knownToken()) {
-  // Headers take bytes, one for each character.
-  return token ? { "X-Mattebox-Token": String.fromCharCode(...new TextEncoder().encode(token)) } : {};
+  return token ? { "X-Mattebox-Token": token } : {};
 }
 
 export async function get(path) {

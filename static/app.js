@@ -125,7 +125,6 @@ function take(told) {
 function lost(error) {
   setProse(trouble, `The connection to the server is lost (${error.message}). Trying again.`);
   trouble.hidden = false;
-  cards.forEach((card) => card.lose());
 }
 
 /** A page that nobody sees has no connection. */

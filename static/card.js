@@ -19,7 +19,6 @@ export class Card {
   isVisible = false;
   #drawings = 0;
   #drawn = 0;
-  #isLost = false;
 
   /** `changed` is called when the user starts or stops the picture. */
   constructor(name, changed) {
@@ -105,20 +104,10 @@ export class Card {
     }
   }
 
-  /** There is no connection: what is shown is how it was. */
-  lose() {
-    this.#isLost = true;
-    this.element.dataset.state = "lost";
-    this.#text("state-text", "No connection");
-    // Also in full screen, where nothing else is seen.
-    this.#note("No connection to the server. Trying again.");
-  }
-
   /** Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`. */
   show(report, refused) {
-    if (refused || this.#isLost) {
-      this.#isLost = false;
-      this.#note(refused ?? "");
+    if (refused) {
+      this.#note(refused);
     }
     this.element.dataset.state = report.state;
     this.#text("open", report.title);

@@ -47,7 +47,10 @@ export class Form {
   /** Applies what is being edited. Gives whether all is right; what is not has the focus. */
   apply() {
     const fields = [...this.#fields.values()];
-    fields.forEach((field) => field.apply());
+    fields.forEach((field) => {
+      field.apply();
+      field.check();
+    });
     const wrong = fields.find((field) => field.isWrong);
     wrong?.focus();
     return !wrong;
@@ -263,6 +266,11 @@ class Field {
     this.#refused = null;
     this.#showKnown();
     this.#tell.settled();
+  }
+
+  /** Says what is wrong with what is in it, which nobody need have touched. */
+  check() {
+    this.#check(this.#read(this.#controls[0]));
   }
 
   #check(value) {

@@ -21,8 +21,6 @@ async function run() {
 
 async function look() {
   const now = await run();
-  // A still picture looks like a live one.
-  document.body.classList.toggle("lost", now === null);
   if (now === null) {
     isLost = true;
     return;

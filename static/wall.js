@@ -18,8 +18,6 @@ const ALIVE_MS = 15_000;
 // Requests with credit: so often, and for so many streams, that each is a small one.
 const SPACING_MS = 30;
 const STREAMS_A_REQUEST = 50;
-// A browser tells a script nothing of the login that it asks for.
-const NOTHING = "nothing comes; if a proxy wants a login, load this page again";
 const PAUSES_MS = [300, 1000, 2000, 4000, 8000];
 
 export class Wall {
@@ -208,7 +206,7 @@ class Link {
 
   #expect(time) {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.end(new Error(NOTHING)), time);
+    this.#timer = setTimeout(() => this.end(new Error("nothing comes")), time);
   }
 
   receive(message, say) {
@@ -234,7 +232,7 @@ async function bySocket(link) {
 /** Resolves when the answer has ended. */
 async function byStream(link) {
   const { signal } = link;
-  const response = await fetch(address("api/wall/stream"), { signal, cache: "no-store", redirect: "manual" });
+  const response = await fetch(address("api/wall/stream"), { signal, cache: "no-store" });
   if (!response.ok || !/octet-stream/.test(response.headers.get("Content-Type"))) {
     // Tells why, if it can't have that either.
     await get("api/access");

@@ -457,8 +457,6 @@ async fn the_page_with_nothing_but_the_picture_lives_through_a_restart() {
     let width = |width| format!("document.querySelector('img')?.naturalWidth === {width}");
     browser.until(&width(203)).await;
     drop(server);
-    browser.until("document.body.matches('.lost')").await;
     let _server = serve("{ driver: demo }", &address);
     browser.until(&width(1280)).await;
-    browser.until("!document.body.matches('.lost')").await;
 }

@@ -315,10 +315,10 @@ async fn the_page_finds_the_slash_that_its_address_lacks() {
     let address = format!("http://{NAME}:{}/webcam", running.address.port());
     let browser = Browser::open(&address).await;
     browser
-        .until("getComputedStyle(document.getElementById('not-started') ?? document.body).position === 'fixed' && performance.getEntriesByType('navigation')[0].redirectCount === 1")
+        .until("document.readyState === 'complete' && performance.getEntriesByType('navigation')[0].redirectCount === 1")
         .await;
     browser
-        .until("getComputedStyle(document.getElementById('not-started')).visibility === 'visible'")
+        .until("location.pathname === '/webcam' && document.getElementById('not-started').offsetHeight > 0")
         .await;
     // One that doesn't take its path away hears what is wrong.
     let block = "server { listen 80; location /webcam/ { proxy_pass http://127.0.0.1:8080; } }\n";

@@ -102,15 +102,14 @@ async fn they_move_behind_a_proxy_that_passes_no_web_socket_on_and_after_a_resta
     let windows = two_windows(&browser, &address).await;
     assert!(all_move(&browser, &windows, 20).await);
     drop(server);
-    // What stands still doesn't look live.
     browser
-        .until("!document.getElementById('trouble').hidden && document.querySelector('.card[data-state=lost] .notice:not([hidden])')")
+        .until("!document.getElementById('trouble').hidden")
         .await;
     let server = Server::start_with(folder(20, ""), |command| {
         command.args(["--listen", &listen]);
     });
     browser
-        .until("document.getElementById('trouble').hidden && !document.querySelector('.notice:not([hidden])')")
+        .until("document.getElementById('trouble').hidden")
         .await;
     for number in 0..20 {
         server.until(&format!("s{number}"), |stream| stream["viewers"] == 2);

@@ -228,11 +228,11 @@ async fn typing_a_word_is_one_change_and_one_write_and_is_undone_at_once() {
 #[ignore = "needs chromium and chromedriver"]
 async fn a_text_is_applied_with_enter_and_broken_with_shift_and_enter() {
     let folder = Folder::with(
-        "admin-token: { env: TEST_TOKEN }\nstreams: { front: { filters: [{ use: text, with: { format: Hi, size: 30 } }] } }\n",
+        "admin-token: { env: TEST_TOKEN }\nstreams: { front: { filters: [{ use: timestamp }, { use: text, with: { format: Hi, size: 30 } }] } }\n",
     );
     let server = Server::start(folder);
     let browser = Browser::edit(&server).await;
-    let format = "[id$=-format]";
+    let format = ".step:last-child [id$=-format]";
     browser
         .until(&format!(
             "document.querySelector('{format}').closest('.field').textContent.includes('Shift+Enter')"
@@ -246,30 +246,51 @@ async fn a_text_is_applied_with_enter_and_broken_with_shift_and_enter() {
     browser.press(ENTER).await;
     until_file(&browser, &server, |text| text.contains(r"Hello\nworld")).await;
     // A file's name has one line.
-    let is_line = "document.querySelector('[id$=-font]').matches('input')";
+    let is_line = "document.querySelector('.step [id$=-font]').matches('input')";
     browser.until(is_line).await;
     // What the filter refuses is told in a sentence, its code as such; Escape takes both back.
     browser.write(format, "Hello {").await;
     browser.press(ENTER).await;
     browser
-        .until("document.querySelector('.step .refusal:not([hidden]) code')")
+        .until("document.querySelector('.step:last-child .refusal:not([hidden]) code')")
         .await;
-    let said = "return document.querySelector('.step .refusal').textContent";
+    let said = "return document.querySelector('.step:last-child .refusal').textContent";
     let said = browser.run(said).await.to_string();
     assert!(!said.contains('`'), "{said}");
     browser.press(ESCAPE).await;
     browser
-        .until("document.querySelector('.step .refusal').hidden")
+        .until("document.querySelector('.step:last-child .refusal').hidden")
         .await;
     browser
         .until(&format!(
             "document.querySelector('{format}').value === 'Hello\\nworld'"
         ))
         .await;
+    // What is needed is asked for where it is needed.
+    browser.click("#add").await;
+    browser
+        .run(
+            "const choice = document.getElementById('filter-choice');
+             choice.value = 'text';
+             choice.dispatchEvent(new Event('change', { bubbles: true }));",
+        )
+        .await;
+    browser.click("#catalogue .add-step").await;
+    browser
+        .until_field_says("#catalogue [id$=-format]", "It is needed")
+        .await;
+    browser
+        .until("document.activeElement.matches('#catalogue [id$=-format]')")
+        .await;
+    browser.click("#catalogue .close").await;
     // What the page refuses, too.
-    browser.write("[id$=-color]", "reddish").await;
+    browser
+        .write(".step:last-child [id$=-color]", "reddish")
+        .await;
     let words = "written like white, #ff8800 or #00000080";
-    browser.until_field_says("[id$=-color]", words).await;
+    browser
+        .until_field_says(".step:last-child [id$=-color]", words)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

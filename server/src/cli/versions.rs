@@ -10,18 +10,9 @@ pub fn show(id: Option<&str>, args: &VersionsArgs) -> Result<(), Failure> {
     let versions = open(args)?;
     match id {
         Some(id) => println!("{}", masked(find(&versions, id)?.text.expose()).trim_end()),
-        None => list(&versions, args),
+        None => print!("{}", table(&versions.list())),
     }
     Ok(())
-}
-
-/// On standard output are the versions alone.
-fn list(versions: &Versions, args: &VersionsArgs) {
-    let all = versions.list();
-    if all.is_empty() {
-        eprintln!("{} has no earlier versions", args.config.display());
-    }
-    print!("{}", table(&all));
 }
 
 /// Writes the version of this `id` into the file. A running server takes it up.
@@ -44,9 +35,7 @@ fn open(args: &VersionsArgs) -> Result<Versions, Failure> {
     let versions = Versions::open(&args.state.folder(), &args.config);
     match versions.folder() {
         Some(_) => Ok(versions),
-        None => Err(Failure::Run(
-            "earlier versions are not kept: name a folder for them with MATTEBOX_STATE".to_owned(),
-        )),
+        None => Err(Failure::Run("no folder keeps versions".to_owned())),
     }
 }
 

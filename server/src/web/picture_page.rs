@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
-use super::access::names;
+use super::access::host_name;
 use super::problem::escape;
 use super::{App, NO_CACHE};
 use crate::config::{Embedding, WebConfig};
@@ -22,7 +22,7 @@ static RUN: LazyLock<String> = LazyLock::new(|| {
 /// The page of `stream`, asked for by `request`.
 pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
     let running = app.live.now();
-    let ancestors = frame_ancestors(&running.pipeline.web, &names(&running, request).hosts());
+    let ancestors = frame_ancestors(&running.pipeline.web, host_name(request));
     let policy = format!(
         "default-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; form-action 'none'"
     );
@@ -58,28 +58,19 @@ fn page(name: &str, title: &str) -> String {
 
 /// The pages that may have this one in a frame (Content Security Policy Level 3, 6.4.2): those that may show pictures, and those
 /// that may read them.
-fn frame_ancestors(rules: &WebConfig, hosts: &[&str]) -> String {
+fn frame_ancestors(rules: &WebConfig, host: Option<&str>) -> String {
     if rules.embedding == Embedding::Any || rules.cors.any {
         return "*".to_owned();
     }
     let mut ancestors = vec!["'self'".to_owned()];
-    if rules.embedding == Embedding::SameSite {
+    if rules.embedding == Embedding::SameSite
         // CSP has no addresses of IPv6.
-        let hosts = hosts.iter().filter(|host| is_name(host));
-        ancestors.extend(
-            hosts.flat_map(|host| ["http", "https"].map(|scheme| format!("{scheme}://{host}:*"))),
-        );
+        && let Some(host) = host.filter(|host| !host.starts_with('['))
+    {
+        ancestors.extend(["http", "https"].map(|scheme| format!("{scheme}://{host}:*")));
     }
     ancestors.extend(rules.cors.origins.iter().cloned());
     ancestors.join(" ")
-}
-
-/// Whether `host` is nothing that would end the source, or be another.
-fn is_name(host: &str) -> bool {
-    !host.is_empty()
-        && host
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_'))
 }
 
 #[cfg(test)]
@@ -100,7 +91,7 @@ mod tests {
                 embedding,
                 cors,
             };
-            frame_ancestors(&rules, &[host])
+            frame_ancestors(&rules, Some(host))
         };
         assert_eq!(ancestors(Embedding::Any, false, "nas.lan"), "*");
         assert_eq!(ancestors(Embedding::None, true, "nas.lan"), "*");

@@ -35,6 +35,7 @@ use crate::log::shorten;
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
 use machine::MachineNames;
+pub use names::host_name;
 use names::{Names, Site};
 use throttle::Throttle;
 
@@ -236,7 +237,7 @@ fn watches_over(request: &Request) -> bool {
 }
 
 /// The names by which a browser may have sent `request`.
-pub fn names<'a>(running: &'a Running, request: &'a Request) -> Names<'a> {
+fn names<'a>(running: &'a Running, request: &'a Request) -> Names<'a> {
     let is_forwarded = is_proxy(peer(request), &running.pipeline.web);
     Names::of(request, &running.pipeline.allowed_hosts, is_forwarded)
 }

@@ -99,12 +99,6 @@ impl<'a> Names<'a> {
         self.hosts.first().copied()
     }
 
-    /// The names alone, by which the browser may have reached the server.
-    pub fn hosts(&self) -> Vec<&'a str> {
-        let hosts = self.hosts.iter();
-        hosts.map(|host| name_of(host)).collect()
-    }
-
     /// The site of the page at `address` (a URL, or an origin).
     pub fn site_of(&self, address: &str) -> Site {
         let Ok(page) = Url::parse(address) else {
@@ -145,13 +139,14 @@ fn host(request: &Request) -> Option<&str> {
     request.uri().authority().map(Authority::as_str).or(header)
 }
 
-/// The name in `host`, without its port.
-fn name_of(host: &str) -> &str {
+/// The name in that host, without its port.
+pub fn host_name(request: &Request) -> Option<&str> {
+    let host = host(request)?;
     let end = match host.strip_prefix('[') {
         Some(rest) => rest.find(']').map(|at| at + 2),
         None => host.find(':'),
     };
-    &host[..end.unwrap_or(host.len())]
+    Some(&host[..end.unwrap_or(host.len())])
 }
 
 /// The site of `page` as seen from `host`. Their origins are compared (RFC 6454, section 5), where `host` has the page's scheme: a
