@@ -127,19 +127,17 @@ class Field {
     this.#tell = tell;
     this.#fallback = schema.default ?? null;
     this.#makeControls(id, key, schema, isRequired);
-    for (const control of this.#controls) {
-      control.addEventListener("input", () => this.#edit(control));
-      control.addEventListener("blur", () => this.apply());
-      control.addEventListener("keydown", (event) => this.#onKey(event));
-    }
-    const hint = make("small", { id: `${id}-hint` });
-    setProse(hint, [schema.description, this.#hasLines && "Shift+Enter breaks the line."].filter(Boolean).join(" "));
+    this.hint = make("small", { id: `${id}-hint` });
+    this.#showHint();
     this.complaint = make("small", { id: `${id}-wrong`, className: "error", role: "alert", hidden: true });
-    this.#controls[0].setAttribute("aria-describedby", `${hint.id} ${this.complaint.id}`);
+    this.#controls[0].setAttribute("aria-describedby", `${this.hint.id} ${this.complaint.id}`);
     this.mark = make("small", { className: "default", textContent: "default" });
     const label = make("label", { htmlFor: id, textContent: key + (isRequired ? " (needed)" : "") });
     const controls = make("div", { className: "controls" }, ...this.#controls, this.mark);
-    this.element = make("div", { className: "field" }, label, controls, hint, this.complaint);
+    controls.addEventListener("input", (event) => this.#edit(event.target));
+    controls.addEventListener("focusout", () => this.apply());
+    controls.addEventListener("keydown", (event) => this.#onKey(event));
+    this.element = make("div", { className: "field" }, label, controls, this.hint, this.complaint);
     this.show(undefined);
   }
 
@@ -157,6 +155,11 @@ class Field {
     } else {
       this.#json(id);
     }
+  }
+
+  #showHint() {
+    const lines = this.#hasLines ? "Shift+Enter breaks the line." : "";
+    setProse(this.hint, `${this.#schema.description ?? ""} ${lines}`.trim());
   }
 
   get hasFocus() {
@@ -347,21 +350,33 @@ class Field {
       event.preventDefault();
       // Without the tail that 0.1 + 1 has.
       event.target.value = Number(Math.min(Math.max(value + by, low), high).toPrecision(12));
-      event.target.dispatchEvent(new Event("input"));
+      event.target.dispatchEvent(new Event("input", { bubbles: true }));
     }
   }
 
   #text(id, schema) {
     // A name of a file has no more characters; a text that isn't said to be one may have several lines then.
-    const hasLines = schema.contentMediaType?.startsWith("text/") || schema.maxLength > 255;
-    const input = make(hasLines ? "textarea" : "input", { id, spellcheck: false });
-    if (hasLines) {
-      input.rows = 2;
-      this.#hasLines = true;
-    }
-    this.#controls = [input];
-    this.#read = () => (input.value === "" && this.#fallback === null ? null : input.value);
-    this.#write = (value) => set(input, value ?? "");
+    this.#hasLines = schema.contentMediaType?.startsWith("text/") || schema.maxLength > 255;
+    this.#controls = [this.#hasLines ? area(id) : make("input", { id, spellcheck: false })];
+    this.#read = ({ value }) => (value === "" && this.#fallback === null ? null : value);
+    this.#write = (value) => {
+      if (!this.#hasLines && value?.includes("\n")) {
+        this.#makeRoom();
+      }
+      set(this.#controls[0], value ?? "");
+    };
+  }
+
+  /** A field of one line would lose the others. */
+  #makeRoom() {
+    const [line] = this.#controls;
+    const larger = area(line.id);
+    larger.disabled = line.disabled;
+    larger.setAttribute("aria-describedby", line.getAttribute("aria-describedby"));
+    line.replaceWith(larger);
+    this.#controls = [larger];
+    this.#hasLines = true;
+    this.#showHint();
   }
 
   #json(id) {
@@ -378,6 +393,10 @@ class Field {
     };
     this.#write = (value) => set(input, value === null ? "" : JSON.stringify(value, null, 1));
   }
+}
+
+function area(id) {
+  return make("textarea", { id, rows: 2, spellcheck: false });
 }
 
 /** The number that `text` is, also with a comma for its point; `undefined` if it is none. */
