@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Diagnostic, ListenAddress, Pipeline};
+use crate::config::{Diagnostic, ListenAddress, Pipeline, find_clash};
 use crate::gpio::{Gpio, PrivacyLamps};
 use crate::live::{self, Equip, Live, Versions, Workshop};
 use crate::local_time;
@@ -52,11 +52,10 @@ fn addresses(args: &ServeArgs, pipeline: &Pipeline) -> Vec<ListenAddress> {
     if !args.listen.is_empty() {
         return args.listen.clone();
     }
-    let addresses = pipeline.listen.iter().map(|address| match address {
-        ListenAddress::Unix(path) => ListenAddress::Unix(pipeline.folder.join(path)),
-        address => address.clone(),
-    });
-    addresses.collect()
+    let addresses = pipeline.listen.iter();
+    addresses
+        .map(|it| it.address.below(&pipeline.folder))
+        .collect()
 }
 
 /// The pipeline, and the file that it was read from, or will be once it is there.
@@ -130,6 +129,9 @@ async fn serve(
 }
 
 async fn listen(addresses: &[ListenAddress]) -> Result<Vec<Listener>, Failure> {
+    if let Some((_, why)) = find_clash(addresses) {
+        return Err(Failure::Run(format!("can't listen: {why}")));
+    }
     let mut listeners = Vec::new();
     for address in addresses {
         let listener = Listener::bind(address).await.map_err(|error| {

@@ -102,6 +102,12 @@ fn read_origin(text: &str) -> Result<String, String> {
     if text == "*" {
         return Ok(text.to_owned());
     }
+    if text.contains('*') {
+        return Err(format!(
+            "`*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of {}",
+            quote(text)
+        ));
+    }
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && is_bare(url));
     let origin = url.map(|url| url.origin().ascii_serialization());

@@ -180,6 +180,11 @@ impl Stream {
         rules.warm_up.duration(fps) + Duration::from_secs_f64(frames / fps)
     }
 
+    /// The frame that viewers had last, while it runs.
+    pub fn newest(&self) -> Option<Arc<ServedFrame>> {
+        self.served.borrow().clone()
+    }
+
     /// What it is doing.
     pub fn state(&self) -> State {
         self.status.state()

@@ -238,6 +238,15 @@ fn wrong_values() {
             ],
         ),
         (
+            "cors: ['https://*.a.org']\nlisten: [':8', '[::1]:8']\nstreams: {a: {title: \" \\u200b\"}, b: {title: \"a\\u2028b\"}}\n",
+            &[
+                "1:8+17 `cors`: `*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of `https://*.a.org`",
+                "2:16+9 `listen`: `:8` and `[::1]:8` are of the same port; one of them will do",
+                "3:22+9 `title`: a title has something to see in it; without one, people see the name",
+                "3:45+10 `title`: a title is one line of text",
+            ],
+        ),
+        (
             "streams: [a, b]\n",
             &[
                 "1:10+1 `streams`: expected a mapping with a name for each stream, found a list of 2 items",

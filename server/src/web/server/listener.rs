@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::super::access::Peer;
 use super::STALL_TIME;
 #[cfg(unix)]
-use super::unix::UnixSocket;
+use super::unix::{UnixSocket, check_path};
 use crate::config::ListenAddress;
 
 /// Connections that wait to be accepted, as many as in tokio's own listeners.
@@ -56,6 +56,22 @@ pub fn local_host(bound: SocketAddr) -> Option<String> {
 }
 
 impl Listener {
+    /// Checks what can be known of `address` without taking it.
+    ///
+    /// # Errors
+    /// The machine has no such address, or there can be no such socket.
+    pub fn check(address: &ListenAddress) -> io::Result<()> {
+        match address {
+            // Any port tells whether there is such an address.
+            ListenAddress::Tcp(address) => std::net::TcpListener::bind((address.ip(), 0)).map(drop),
+            ListenAddress::AllInterfaces(_) => Ok(()),
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => check_path(path),
+            #[cfg(not(unix))]
+            ListenAddress::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Listens on `address`.
     ///
     /// # Errors

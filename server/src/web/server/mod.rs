@@ -28,7 +28,7 @@ use tower::ServiceExt;
 
 use super::App;
 use super::access::{Peer, is_proxy};
-use super::address::without_double_slashes;
+use super::address::tidied;
 use crate::log::recurring::Recurring;
 pub use descriptors::Room;
 use hold::Connected;
@@ -207,7 +207,7 @@ async fn exchange(
     let seat = connected.seat().cloned();
     let is_reserved = seat.is_some();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        if let Some(uri) = without_double_slashes(request.uri()) {
+        if let Some(uri) = tidied(request.uri()) {
             *request.uri_mut() = uri;
         }
         let extensions = request.extensions_mut();
