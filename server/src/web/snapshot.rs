@@ -22,7 +22,7 @@ const HEADERS: [(HeaderName, &str); 2] = [
 const ERROR: HeaderName = HeaderName::from_static("x-mattebox-error");
 /// The most characters of it.
 const ERROR_CHARS: usize = 500;
-/// The time after which to try again, in seconds: the longest pause before the camera is tried again, and half of that in the middle.
+/// The time after which to try again, in seconds: half of the longest pause before a camera is tried again.
 const RETRY_SECONDS: u64 = 5;
 /// How long a camera may take to start before the client is told that there is no picture, beside its warm-up.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -52,7 +52,7 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
         Some(Ok(None) | Err(_)) => why_not(stream, patience),
     };
     let mut response = unavailable(&why, look.notice.as_deref());
-    if !matches!(stream.state(), State::Ended) {
+    if stream.state() != State::Ended {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, RETRY_SECONDS.into());
     }
