@@ -3,7 +3,7 @@
 import { getAsAdmin, knownToken } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
-import { advise } from "./dom.js";
+import { advise, setProse } from "./dom.js";
 import { Wall } from "./wall.js";
 
 const streams = document.getElementById("streams");
@@ -123,8 +123,9 @@ function take(told) {
 }
 
 function lost(error) {
-  trouble.textContent = `The connection to the server is lost (${error.message}). Trying again.`;
+  setProse(trouble, `The connection to the server is lost (${error.message}). Trying again.`);
   trouble.hidden = false;
+  cards.forEach((card) => card.showLoss());
 }
 
 /** A page that nobody sees has no connection. */

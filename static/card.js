@@ -1,6 +1,7 @@
 // One stream on the page. Texts from the server are only ever set as text, never as HTML.
 
 import { address } from "./api.js";
+import { make, setProse } from "./dom.js";
 import { enlarge } from "./fullscreen.js";
 
 const STATES = {
@@ -11,6 +12,7 @@ const STATES = {
   failing: "Failing",
   ended: "The recording is over",
 };
+const NO_CONNECTION = "No connection";
 
 export class Card {
   /** What the user wants: a running picture, or a still one. */
@@ -103,15 +105,25 @@ export class Card {
     }
   }
 
+  /** Says that the server can't be reached, on the picture also, which is the last one until another comes. */
+  showLoss() {
+    this.#note(NO_CONNECTION);
+    this.element.dataset.state = "lost";
+    this.#text("state-text", NO_CONNECTION);
+  }
+
   /** Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`. */
   show(report, refused) {
+    if (this.#part("notice").textContent === NO_CONNECTION && !this.runs) {
+      this.#note("");
+    }
     if (refused) {
       this.#note(refused);
     }
     this.element.dataset.state = report.state;
     this.#text("open", report.title);
     this.#text("state-text", STATES[report.state] ?? report.state);
-    this.#text("error", report.error ?? "");
+    setProse(this.#part("error"), report.error ?? "");
     this.#part("error").hidden = !report.error;
     this.#text("viewers", report.viewers);
     this.#text("rate", rate(report));
@@ -120,7 +132,7 @@ export class Card {
       this.picture.style.setProperty("--shape", `${report.width} / ${report.height}`);
     }
     this.#part("chain").replaceChildren(...chain(report));
-    this.#text("reason", report.path ? `${report.path}, since ${report.path_reason}` : "");
+    setProse(this.#part("reason"), report.path ? `${report.path}, since ${report.path_reason}` : "");
     this.#failures(report.filters);
     this.#link("stream-link", this.#address("mjpeg"));
     this.#link("snapshot-link", this.#address("jpg"));
@@ -137,16 +149,14 @@ export class Card {
 
   #failures(filters) {
     const failing = filters.filter((filter) => filter.state === "failing");
-    const items = failing.map((filter) => element("li", `${filter.use}: ${filter.last_error}`));
+    const items = failing.map((filter) => {
+      const item = make("li");
+      setProse(item, `${filter.use}: ${filter.last_error}`);
+      return item;
+    });
     this.#part("failures").replaceChildren(...items);
     this.#part("failures").hidden = items.length === 0;
   }
-}
-
-function element(tag, text) {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  return made;
 }
 
 function rate(report) {
@@ -156,16 +166,16 @@ function rate(report) {
 
 /** The way of a frame: camera, filters, path. */
 function chain(report) {
-  const path = element("li", report.path ?? "no frame yet");
+  const path = make("li", { textContent: report.path ?? "no frame yet" });
   path.classList.toggle("path", report.path !== null);
-  return [element("li", report.driver), ...report.filters.map(step), path];
+  return [make("li", { textContent: report.driver }), ...report.filters.map(step), path];
 }
 
 function step(filter) {
-  const item = element("li", filter.use);
+  const item = make("li", { textContent: filter.use });
   item.classList.toggle("failing", filter.state === "failing");
   if (filter.p50_us !== null) {
-    item.append(element("small", `${(filter.p50_us / 1000).toFixed(2)} ms`));
+    item.append(make("small", { textContent: `${(filter.p50_us / 1000).toFixed(2)} ms` }));
     item.title = `${filter.kind}; half of its calls take at most ${filter.p50_us} µs`;
   }
   return item;

@@ -1,7 +1,7 @@
 // New steps: chosen from the catalogue, or dropped on the page as a .wasm file.
 
 import { change } from "./api.js";
-import { advise, announce, make } from "./dom.js";
+import { advise, announce, make, setProse } from "./dom.js";
 import { Form } from "./form.js";
 import { words } from "./step.js";
 import { changeUndoably } from "./undo.js";
@@ -31,7 +31,11 @@ export class Catalogue {
   #open(use) {
     const options = this.chain.filters.map((filter) => make("option", { value: filter.use, textContent: filter.use }));
     this.#part("filter-choice").replaceChildren(...options);
-    const unusable = this.chain.unusable.map((file) => make("li", { textContent: file.error }));
+    const unusable = this.chain.unusable.map((file) => {
+      const item = make("li");
+      setProse(item, file.error);
+      return item;
+    });
     this.#part("unusable").replaceChildren(...unusable);
     this.#choose(use ?? this.chain.filters[0]?.use);
     this.#dialog.showModal();
@@ -102,7 +106,7 @@ export class Catalogue {
   #complain(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
-    place.textContent = error ? words(error) : "";
+    setProse(place, error ? words(error) : "");
   }
 
   #allowDropping() {

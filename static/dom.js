@@ -14,6 +14,16 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
+/** Shows `text`, in which code stands between backticks. */
+export function setProse(element, text) {
+  if (element.dataset.prose === text) {
+    return;
+  }
+  element.dataset.prose = text;
+  const parts = text.split(/`([^`\n]+)`/);
+  element.replaceChildren(...parts.map((part, at) => (at % 2 ? make("code", { textContent: part }) : part)));
+}
+
 /** Tells people who can't see it what has changed. */
 export function announce(text) {
   document.getElementById("announcement").textContent = text;
@@ -23,5 +33,5 @@ export function announce(text) {
 export function advise(text) {
   const advice = document.getElementById("advice");
   advice.hidden = text === "";
-  advice.textContent = text;
+  setProse(advice, text);
 }

@@ -1,7 +1,7 @@
 // A form made from a filter's JSON Schema. It tells of what was changed once somebody is done with it: with Enter, by leaving the
 // field, or after a rest.
 
-import { make } from "./dom.js";
+import { make, setProse } from "./dom.js";
 import { problem } from "./validity.js";
 
 const REST_MS = 600;
@@ -15,15 +15,20 @@ let forms = 0;
 export class Form {
   #fields = new Map();
 
-  /** `changed(key, value)` is called with `null` where a setting is to be as if it were not there. */
-  constructor(schema, changed) {
+  /** `changed(key, value)` is called with `null` where a setting is to be as if it were not there, `settled()` when nothing is
+   * being edited any more: all fields show what the server has. */
+  constructor(schema, changed, settled = () => {}) {
     forms += 1;
     const required = new Set(schema.required ?? []);
+    const tell = {
+      changed,
+      settled: () => [...this.#fields.values()].every((field) => !field.isEdited) && settled(),
+    };
     const properties = Object.entries(schema.properties ?? {});
     // What is needed comes first.
     properties.sort(([a], [b]) => required.has(b) - required.has(a));
     const fields = properties.map(([key, property]) => {
-      const field = new Field(`f${forms}-${key}`, key, resolve(schema, property), required.has(key), changed);
+      const field = new Field(`f${forms}-${key}`, key, resolve(schema, property), required.has(key), tell);
       this.#fields.set(key, field);
       return field.element;
     });
@@ -42,7 +47,10 @@ export class Form {
   /** Applies what is being edited. Gives whether all is right; what is not has the focus. */
   apply() {
     const fields = [...this.#fields.values()];
-    fields.forEach((field) => field.apply());
+    fields.forEach((field) => {
+      field.apply();
+      field.check();
+    });
     const wrong = fields.find((field) => field.isWrong);
     wrong?.focus();
     return !wrong;
@@ -101,7 +109,7 @@ class Field {
   #fallback;
   #schema;
   #isRequired;
-  #changed;
+  #tell;
   #rest = REST_MS;
   #timer = 0;
   // What the server has; `undefined` if it is as if it were not there.
@@ -110,26 +118,26 @@ class Field {
   // What the server would not take, as JSON: not sent again by itself.
   #refused = null;
   #appliedAt = -Infinity;
+  #hasLines = false;
 
-  constructor(id, key, schema, isRequired, changed) {
+  constructor(id, key, schema, isRequired, tell) {
     this.key = key;
     this.#schema = schema;
     this.#isRequired = isRequired;
-    this.#changed = changed;
+    this.#tell = tell;
     this.#fallback = schema.default ?? null;
     this.#makeControls(id, key, schema, isRequired);
-    for (const control of this.#controls) {
-      control.addEventListener("input", () => this.#edit(control));
-      control.addEventListener("blur", () => this.apply());
-      control.addEventListener("keydown", (event) => this.#onKey(event));
-    }
-    const hint = make("small", { id: `${id}-hint`, textContent: schema.description ?? "" });
+    this.hint = make("small", { id: `${id}-hint` });
+    this.#showHint();
     this.complaint = make("small", { id: `${id}-wrong`, className: "error", role: "alert", hidden: true });
-    this.#controls[0].setAttribute("aria-describedby", `${hint.id} ${this.complaint.id}`);
+    this.#controls[0].setAttribute("aria-describedby", `${this.hint.id} ${this.complaint.id}`);
     this.mark = make("small", { className: "default", textContent: "default" });
     const label = make("label", { htmlFor: id, textContent: key + (isRequired ? " (needed)" : "") });
     const controls = make("div", { className: "controls" }, ...this.#controls, this.mark);
-    this.element = make("div", { className: "field" }, label, controls, hint, this.complaint);
+    controls.addEventListener("input", (event) => this.#edit(event.target));
+    controls.addEventListener("focusout", () => this.apply());
+    controls.addEventListener("keydown", (event) => this.#onKey(event));
+    this.element = make("div", { className: "field" }, label, controls, this.hint, this.complaint);
     this.show(undefined);
   }
 
@@ -149,8 +157,17 @@ class Field {
     }
   }
 
+  #showHint() {
+    const lines = this.#hasLines ? "Shift+Enter breaks the line." : "";
+    setProse(this.hint, `${this.#schema.description ?? ""} ${lines}`.trim());
+  }
+
   get hasFocus() {
     return this.#controls.includes(document.activeElement);
+  }
+
+  get isEdited() {
+    return this.#isEdited;
   }
 
   get isWrong() {
@@ -207,22 +224,25 @@ class Field {
     this.#markDefault(false);
     const isRight = this.#check(this.#read(control)) === "";
     clearTimeout(this.#timer);
-    if (isRight) {
+    // Who empties a field is about to write something else there.
+    const isEmpty = control.value === "" && !control.matches("select");
+    if (isRight && !isEmpty) {
       this.#timer = setTimeout(() => this.apply(), control.type === "range" ? SLIDER_REST_MS : this.#rest);
     }
   }
 
   #onKey(event) {
-    const isArea = event.target.matches("textarea");
-    if (event.key === "Enter" && (!isArea || event.ctrlKey)) {
+    const isBreak = event.shiftKey && this.#hasLines;
+    // Enter may also choose from what an input method offers.
+    if (event.key === "Enter" && !isBreak && !event.isComposing) {
+      event.preventDefault();
       this.#refused = null;
       this.apply();
     } else if (event.key === "Escape" && this.#isEdited) {
       event.preventDefault();
-      this.#isEdited = false;
       clearTimeout(this.#timer);
-      this.#showKnown();
       this.#complain("");
+      this.#settle();
     }
   }
 
@@ -233,14 +253,27 @@ class Field {
     if (!this.#isEdited || this.#check(value) !== "" || JSON.stringify(value) === this.#refused) {
       return;
     }
-    this.#isEdited = false;
     if (JSON.stringify(value) === JSON.stringify(this.#known ?? null)) {
-      this.#showKnown();
+      this.#settle();
       return;
     }
+    this.#isEdited = false;
     this.#appliedAt = performance.now();
     this.#known = value ?? undefined;
-    this.#changed(this.key, value);
+    this.#tell.changed(this.key, value);
+  }
+
+  /** Shows what the server has, in place of what was being edited. */
+  #settle() {
+    this.#isEdited = false;
+    this.#refused = null;
+    this.#showKnown();
+    this.#tell.settled();
+  }
+
+  /** Says what is wrong with what is in it, which nobody need have touched. */
+  check() {
+    this.#check(this.#read(this.#controls[0]));
   }
 
   #check(value) {
@@ -251,12 +284,12 @@ class Field {
 
   #unreadable() {
     const [control] = this.#controls;
-    return control.type === "number" ? "It is a number." : `It is JSON: ${control.dataset.error}`;
+    return control.matches(".number") ? "It is a number." : `It is JSON: ${control.dataset.error}`;
   }
 
   #complain(words) {
     this.complaint.hidden = words === "";
-    this.complaint.textContent = words && `${words} Not applied.`;
+    setProse(this.complaint, words && `${words} Not applied.`);
     for (const control of this.#controls) {
       control.setAttribute("aria-invalid", words !== "");
     }
@@ -282,49 +315,86 @@ class Field {
   #number(id, key, schema, isWhole) {
     const low = schema.minimum ?? schema.exclusiveMinimum;
     const high = schema.maximum ?? schema.exclusiveMaximum;
-    const step = isWhole ? 1 : "any";
-    const number = make("input", { id, type: "number", step, inputMode: "decimal" });
+    // Not of the type `number`: browsers leave out what they can't read, and make 15 of "1,5".
+    const number = make("input", { id, className: "number", inputMode: low >= 0 ? "decimal" : "text", autocomplete: "off" });
+    number.addEventListener("keydown", (event) => this.#onArrow(event, { low, high }));
     this.#controls = [number];
     let slider = null;
     if (low !== undefined && high !== undefined) {
-      number.min = low;
-      number.max = high;
       slider = make("input", { type: "range", min: low, max: high, step: isWhole ? 1 : 0.01, "aria-label": `${key}, slider` });
       this.#controls.push(slider);
     }
     number.placeholder = this.#fallback ?? "default";
+    // It would stand in the middle, from where keys move it, where there is neither a value nor a default.
+    const showSlider = (value) => {
+      const isUnset = typeof (value ?? this.#fallback) !== "number";
+      if (isUnset && document.activeElement === slider) {
+        number.focus();
+      }
+      slider.hidden = isUnset;
+    };
     this.#read = (control) => {
       if (control === slider) {
         number.value = slider.value;
-      } else if (slider) {
-        slider.value = number.value;
       }
-      if (number.value === "") {
-        return number.validity.badInput ? undefined : null;
+      const value = number.value.trim() === "" ? null : toNumber(number.value);
+      if (slider && control !== slider) {
+        slider.value = value ?? "";
+        showSlider(value);
       }
-      return Number(number.value);
+      return value;
     };
     this.#write = (value) => {
       for (const control of this.#controls) {
         set(control, value ?? "");
       }
+      if (slider) {
+        showSlider(value);
+      }
     };
   }
 
-  #text(id, schema) {
-    const isLong = (schema.maxLength ?? 0) > 80;
-    const input = make(isLong ? "textarea" : "input", { id, spellcheck: false });
-    if (isLong) {
-      input.rows = 2;
+  /** The arrow keys count up and down, as in the browser's own fields for numbers. */
+  #onArrow(event, { low = -Infinity, high = Infinity }) {
+    const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    const value = this.#read(event.target) ?? this.#fallback;
+    if (by && typeof value === "number") {
+      event.preventDefault();
+      // Without the tail that 0.1 + 1 has.
+      event.target.value = Number(Math.min(Math.max(value + by, low), high).toPrecision(12));
+      event.target.dispatchEvent(new Event("input", { bubbles: true }));
     }
-    this.#controls = [input];
-    this.#read = () => (input.value === "" && this.#fallback === null ? null : input.value);
-    this.#write = (value) => set(input, value ?? "");
+  }
+
+  #text(id, schema) {
+    // A name of a file has no more characters; a text that isn't said to be one may have several lines then.
+    this.#hasLines = schema.contentMediaType?.startsWith("text/") || schema.maxLength > 255;
+    this.#controls = [this.#hasLines ? area(id) : make("input", { id, spellcheck: false })];
+    this.#read = ({ value }) => (value === "" && this.#fallback === null ? null : value);
+    this.#write = (value) => {
+      if (!this.#hasLines && value?.includes("\n")) {
+        this.#makeRoom();
+      }
+      set(this.#controls[0], value ?? "");
+    };
+  }
+
+  /** A field of one line would lose the others. */
+  #makeRoom() {
+    const [line] = this.#controls;
+    const larger = area(line.id);
+    larger.disabled = line.disabled;
+    larger.setAttribute("aria-describedby", line.getAttribute("aria-describedby"));
+    line.replaceWith(larger);
+    this.#controls = [larger];
+    this.#hasLines = true;
+    this.#showHint();
   }
 
   #json(id) {
     const input = make("textarea", { id, rows: 3, spellcheck: false });
     this.#controls = [input];
+    this.#hasLines = true;
     this.#read = () => {
       try {
         return input.value.trim() === "" ? null : JSON.parse(input.value);
@@ -335,6 +405,17 @@ class Field {
     };
     this.#write = (value) => set(input, value === null ? "" : JSON.stringify(value, null, 1));
   }
+}
+
+function area(id) {
+  return make("textarea", { id, rows: 2, spellcheck: false });
+}
+
+/** The number that `text` is, also with a comma for its point; `undefined` if it is none. */
+function toNumber(text) {
+  const point = text.trim().replace(/^([^.,]*),([^.,]*)$/, "$1.$2");
+  const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(point) && Number.isFinite(Number(point));
+  return isNumber ? Number(point) : undefined;
 }
 
 /** Leaves the place where one writes alone if there is nothing new. */

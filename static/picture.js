@@ -13,25 +13,38 @@ let isLost = false;
 async function run() {
   try {
     const answer = await fetch(page, { method: "HEAD", signal: AbortSignal.timeout(PAUSE_MS) });
-    return answer.ok ? answer.headers.get("ETag") : null;
+    return answer.ok ? answer.headers.get("X-Mattebox-Run") : null;
   } catch {
     return null;
   }
+}
+
+/** Says on the picture why it is an old one; an empty text takes that back. */
+function mark(text) {
+  document.body.classList.toggle("lost", text !== "");
+  document.getElementById("notice").textContent = text;
 }
 
 async function look() {
   const now = await run();
   if (now === null) {
     isLost = true;
+    mark("No connection");
     return;
   }
   if (isLost || (seen !== null && now !== seen)) {
     image.src = `${pictures}?${Date.now()}`;
     isLost = false;
+  } else {
+    mark("");
   }
   seen = now;
 }
 
-image.addEventListener("error", () => (isLost = true));
+image.addEventListener("load", () => isLost || mark(""));
+image.addEventListener("error", () => {
+  isLost = true;
+  mark("No picture");
+});
 look();
 setInterval(look, PAUSE_MS);

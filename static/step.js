@@ -1,6 +1,6 @@
 // One step of the chain beside a large stream: how it is, and all that can be done with it.
 
-import { announce } from "./dom.js";
+import { announce, setProse } from "./dom.js";
 import { Form } from "./form.js";
 import { Graph } from "./graph.js";
 import { changeUndoably } from "./undo.js";
@@ -27,8 +27,8 @@ export class Step {
     this.#part("step-name").textContent = report.use;
     this.#part("step-graph").append(this.#graph.element);
     this.#part("enabled").addEventListener("change", (event) => this.#send({ enabled: event.target.checked }));
-    this.#part("up").addEventListener("click", () => this.move(this.chain.place(this) - 1));
-    this.#part("down").addEventListener("click", () => this.move(this.chain.place(this) + 1));
+    this.#part("up").addEventListener("click", () => this.#moveBy(-1));
+    this.#part("down").addEventListener("click", () => this.#moveBy(1));
     this.#part("remove").addEventListener("click", () => this.#remove());
     for (const part of ["enabled", "up", "down", "remove"]) {
       const control = this.#part(part);
@@ -57,7 +57,7 @@ export class Step {
     }
     this.#schema = text;
     const focused = this.#form?.focused;
-    this.#form = new Form(schema, (key, value) => this.#send({ with: { [key]: value } }));
+    this.#form = new Form(schema, (key, value) => this.#send({ with: { [key]: value } }), () => this.#complain(null));
     this.#form.disable(!this.#mayChange);
     this.#part("step-form").replaceChildren(this.#form.element);
     this.#showSettings();
@@ -75,12 +75,13 @@ export class Step {
     this.#part("step-time").textContent = time;
     const isFailing = report.state === "failing";
     this.#part("failure").hidden = !isFailing;
-    this.#part("failure").textContent = isFailing ? report.last_error : "";
-    const place = this.chain.place(this);
-    this.#part("up").disabled = !mayChange || place === 0;
-    this.#part("down").disabled = !mayChange || place === this.chain.count - 1;
-    this.#part("remove").disabled = !mayChange;
-    this.#part("enabled").disabled = !mayChange;
+    setProse(this.#part("failure"), isFailing ? report.last_error : "");
+    for (const part of ["up", "down", "remove", "enabled"]) {
+      this.#part(part).disabled = !mayChange;
+    }
+    // Where there is no place to go to it keeps the focus: pressed once more, it does nothing, and no other button does.
+    this.#part("up").ariaDisabled = !this.#canMove(-1);
+    this.#part("down").ariaDisabled = !this.#canMove(1);
     this.#part("handle").draggable = mayChange;
     this.#form?.disable(!mayChange);
     // What is being changed just now is newer than the report.
@@ -97,6 +98,17 @@ export class Step {
 
   #showSettings() {
     this.#form?.show(this.#report.settings);
+  }
+
+  #canMove(by) {
+    const to = this.chain.place(this) + by;
+    return to >= 0 && to < this.chain.count;
+  }
+
+  #moveBy(by) {
+    if (this.#canMove(by)) {
+      this.move(this.chain.place(this) + by);
+    }
   }
 
   /** Moves it to the place `to` in the chain. */
@@ -154,7 +166,7 @@ export class Step {
   #complain(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
-    place.textContent = error ? words(error) : "";
+    setProse(place, error ? words(error) : "");
   }
 }
 

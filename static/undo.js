@@ -1,6 +1,7 @@
 // Changes that can be undone: a line for some seconds, and Ctrl+Z for all that was changed since the page was loaded.
 
 import { change, changeFile } from "./api.js";
+import { setProse } from "./dom.js";
 
 const SHOWN_MS = 10_000;
 const MOST = 20;
@@ -41,7 +42,7 @@ function remember(entry) {
 
 function tell(text, label, act) {
   shown = act;
-  words.textContent = text;
+  setProse(words, text);
   button.textContent = label;
   button.hidden = !act;
   line.hidden = false;
@@ -88,7 +89,7 @@ async function go({ from, to, restored, expected, says, label, back }) {
     if (error.status === 409 || error.status === 404) {
       from.length = 0;
     }
-    tell(`Not done: ${error.message}`, "", null);
+    tell(`Not done: ${error.message}.`, "", null);
   } finally {
     isBusy = false;
   }

@@ -28,9 +28,19 @@ function ofText(schema, value) {
   const limits = [
     [length < schema.minLength, `It has at least ${schema.minLength} characters.`],
     [length > schema.maxLength, `It has at most ${schema.maxLength} characters.`],
-    [schema.pattern && !fits(schema.pattern, value), `It is of the form ${schema.pattern}.`],
+    [schema.pattern && !fits(schema.pattern, value), form(schema.examples)],
   ];
   return limits.find(([isBroken]) => isBroken)?.[1] ?? "";
+}
+
+/** A pattern says nothing to people; its examples do. */
+function form(examples = []) {
+  const quoted = examples.filter((example) => typeof example === "string").map((example) => `\`${example}\``);
+  const last = quoted.pop();
+  if (!last) {
+    return "It has not the form that the filter asks for.";
+  }
+  return `It is written like ${quoted.length > 0 ? `${quoted.join(", ")} or ${last}` : last}.`;
 }
 
 function fits(pattern, value) {

@@ -1,7 +1,7 @@
 // The connection to the server: the pictures of all streams in sight and the server's state, by one WebSocket, or by one
 // streamed answer where a proxy passes no WebSocket on. What goes by it is described in docs/wall.md.
 
-import { address, get } from "./api.js";
+import { address, answer, ask } from "./api.js";
 
 const SESSION = 0;
 const STATE = 1;
@@ -19,6 +19,8 @@ const ALIVE_MS = 15_000;
 const SPACING_MS = 30;
 const STREAMS_A_REQUEST = 50;
 const PAUSES_MS = [300, 1000, 2000, 4000, 8000];
+// Each try shows the browser's box for the login again.
+const LOGIN_PAUSE_MS = 60_000;
 
 export class Wall {
   #handlers;
@@ -96,11 +98,16 @@ export class Wall {
         }
       }
       if (!signal.aborted) {
-        this.#handlers.lost(error);
-        await pause(PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)], signal);
+        this.lost(error);
+        const time = PAUSES_MS[Math.min(failures, PAUSES_MS.length - 1)];
+        await pause(error.isLoginRefused ? LOGIN_PAUSE_MS : time, signal);
         failures += 1;
       }
     }
+  }
+
+  lost(error) {
+    this.#handlers.lost(error);
   }
 
   /** A connection stands; what is in sight is asked for. */
@@ -185,13 +192,18 @@ class Link {
     return this.#ending.signal;
   }
 
+  /** Tells why nothing comes yet. */
+  tell(error) {
+    this.#wall.lost(error);
+  }
+
   end(error) {
-    this.#ending.abort(error);
+    // Of which browsers only say "Failed to fetch", or "network error".
+    this.#ending.abort(error instanceof TypeError ? new Error("it has broken off") : error);
   }
 
   /** Resolves with the reason of its end. */
   async run(way) {
-    this.#expect(FIRST_MS);
     const alive = setInterval(() => this.say?.({}), ALIVE_MS);
     const ended = new Promise((resolve) => this.signal.addEventListener("abort", resolve));
     way(this).then(
@@ -204,13 +216,14 @@ class Link {
     return this.signal.reason;
   }
 
-  #expect(time) {
+  /** Something comes within `time`, in milliseconds, or it ends. */
+  expect(time) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.end(new Error("nothing comes")), time);
   }
 
   receive(message, say) {
-    this.#expect(SILENCE_MS);
+    this.expect(SILENCE_MS);
     if (!this.say) {
       this.say = say;
       this.#wall.started(this);
@@ -221,6 +234,7 @@ class Link {
 
 /** Resolves when the socket has ended. */
 async function bySocket(link) {
+  link.expect(FIRST_MS);
   const socket = new WebSocket(address("api/wall").replace(/^http/, "ws"));
   socket.binaryType = "arraybuffer";
   const say = async (message) => socket.send(JSON.stringify(message));
@@ -232,21 +246,20 @@ async function bySocket(link) {
 /** Resolves when the answer has ended. */
 async function byStream(link) {
   const { signal } = link;
-  const response = await fetch(address("api/wall/stream"), { signal, cache: "no-store" });
-  if (!response.ok || !/octet-stream/.test(response.headers.get("Content-Type"))) {
-    // Tells why, if it can't have that either.
-    await get("api/access");
+  const loginAsked = () => link.tell(new Error("the proxy in front asks for a login"));
+  const options = { signal, loginAsked, cache: "no-store" };
+  const response = await ask("api/wall/stream", options, FIRST_MS, (answered) => answered);
+  if (!/octet-stream/.test(response.headers.get("Content-Type"))) {
+    await answer(response);
     throw new Error(`the server answers ${response.status}`);
   }
+  link.expect(FIRST_MS);
   let session = "";
   const say = async (message) => {
     const text = encodeURIComponent(JSON.stringify(message));
     const target = address(`api/wall/stream/${session}?message=${text}`);
     try {
-      const said = await fetch(target, { signal, cache: "no-store" });
-      if (!said.ok) {
-        throw new Error(`the server answers ${said.status}`);
-      }
+      await answer(await fetch(target, { signal, cache: "no-store", redirect: "manual" }));
       await pause(SPACING_MS, signal);
     } catch (error) {
       link.end(error);

@@ -1,11 +1,11 @@
 //! Who may do what: every address, as everybody.
 
-use std::io::BufRead;
+use std::io::{BufRead, Write};
 
 use serde_json::json;
 
 use crate::support::Folder;
-use crate::support::http::{Response, send};
+use crate::support::http::{Response, read_response, send};
 use crate::support::server::{Server, TOKEN};
 
 const READING: [(&str, &str, u16); 22] = [
@@ -269,6 +269,25 @@ fn a_change_comes_through_proxies_that_change_the_name_and_from_no_other_page() 
             &[elsewhere, bearer, ("Forwarded", "host=nas.lan;proto=https")],
             403,
         ),
+        // The port may stand by itself.
+        (
+            &[
+                ("Origin", "https://web.lan:8443"),
+                bearer,
+                ("X-Forwarded-Host", "web.lan"),
+                ("X-Forwarded-Port", "8443"),
+            ],
+            204,
+        ),
+        (
+            &[
+                ("Origin", "https://web.lan:8444"),
+                bearer,
+                ("X-Forwarded-Host", "web.lan"),
+                ("X-Forwarded-Port", "8443"),
+            ],
+            403,
+        ),
         // The browser's own word counts before all.
         (&[elsewhere, own, told("same-origin")], 204),
         (&[elsewhere, bearer, told("same-origin")], 204),
@@ -293,6 +312,42 @@ fn a_change_comes_through_proxies_that_change_the_name_and_from_no_other_page() 
         ];
         let answer = send(untrusted.address, "GET", "/api/streams", &headers, b"");
         assert_eq!(answer.status, status, "{origin}");
+    }
+}
+
+#[test]
+fn a_token_may_have_any_characters_in_utf_8_or_latin_1() {
+    let serve = |token| {
+        let lines = "admin-token: { env: TEST_TOKEN }\nstreams: { s: }\n";
+        Server::start_with(Folder::with(lines), |command| {
+            command.env("TEST_TOKEN", token);
+        })
+    };
+    let status = |server: &Server, token: &[u8]| {
+        let head = b"GET /api/access HTTP/1.0\r\nHost: cam.lan\r\nX-Mattebox-Token: ";
+        let mut socket = std::net::TcpStream::connect(server.address).unwrap();
+        socket
+            .write_all(&[head, token, b"\r\n\r\n"].concat())
+            .unwrap();
+        read_response(socket).status
+    };
+    let server = serve("schl\u{fc}ssel und mehr davon");
+    assert_eq!(status(&server, "schlüssel und mehr davon".as_bytes()), 200);
+    assert_eq!(status(&server, b"schl\xfcssel und mehr davon"), 200);
+    assert_eq!(status(&server, b"schl\xfbssel und mehr davon"), 401);
+    let server = serve("zehn – elf – zwölf €");
+    assert_eq!(status(&server, "zehn – elf – zwölf €".as_bytes()), 200);
+    assert_eq!(status(&server, b"zehn - elf - zw\xf6lf \x80"), 401);
+}
+
+#[test]
+fn an_address_that_is_no_text_is_refused_in_words() {
+    let server = server("");
+    for target in ["/%ff", "/static/%ff", "/api/streams/%ff"] {
+        let refused = server.get(target);
+        assert_eq!(refused.status, 400, "{target}");
+        let why = refused.json()["detail"].as_str().unwrap().to_owned();
+        assert!(why.starts_with("the address is not UTF-8"), "{why}");
     }
 }
 
@@ -475,6 +530,11 @@ fn wrong_tokens_in_the_file_are_told() {
             "trusted-proxies: [10.0.0.0/33]",
             "expected an address such as `127.0.0.1` or a network such as `10.0.0.0/8`, found `10.0.0.0/33`",
         ),
+        (
+            "cors: \"*\"",
+            "`cors`: expected a list such as `[https://ha.example.org]` or `[\"*\"]`",
+        ),
+        ("listen: 18081", "found `18081`; did you mean `:18081`?"),
         (
             "embedding: sometimes",
             "1:12: `embedding`: expected `any`, `same-site` or `none`, found the text `sometimes`",

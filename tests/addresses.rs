@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::json;
 
-use crate::support::http::Mjpeg;
+use crate::support::http::{Mjpeg, request};
 use crate::support::picture::{decode, jpeg};
 use crate::support::server::Server;
 use crate::support::{Folder, mattebox, stderr};
@@ -44,6 +44,10 @@ fn clients_write_addresses_in_many_ways() {
         ("/?action=stream_1", back),
         ("/?action=stream_1?x", back),
         ("/back.mjpg", back),
+        ("/back.mjpeg/", back),
+        ("/back.mjpeg&n=1", back),
+        ("/stream/", front),
+        ("/video_feed/?x", front),
     ] {
         let part = Mjpeg::open(server.address, target).next().unwrap();
         assert_eq!(decode(&part.jpeg).dimensions(), expected, "{target}");
@@ -54,6 +58,9 @@ fn clients_write_addresses_in_many_ways() {
         ("/?action=snapshot/", front),
         ("/?action=snapshot_1", back),
         ("/back.jpeg?fresh", back),
+        ("/back.jpg/", back),
+        ("/back.jpg&t=1", back),
+        ("/snapshot/", front),
     ] {
         let answer = server.get(target);
         assert_eq!(
@@ -73,6 +80,97 @@ fn clients_write_addresses_in_many_ways() {
     ] {
         assert_eq!(server.get(target).status, status, "{target}");
     }
+    // A page's way leads to where its own addresses start, below any path.
+    let page = server.get("/back/?x=1");
+    assert_eq!(page.status, 308);
+    assert_eq!(page.header("location"), Some("../back?x=1"));
+    assert_eq!(server.get("/nobody/").status, 404);
+    // As a proxy asks that leaves its own path there.
+    let lost = server.get("/webcam/front.jpg").text();
+    assert!(lost.contains("docs/guide/reverse-proxy.md"), "{lost}");
+}
+
+#[test]
+fn head_tells_what_get_would_as_far_as_no_camera_has_to_be_opened() {
+    let server = server();
+    let answer = request(server.address, "HEAD", "/front.jpg");
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("content-type"), Some("image/jpeg"));
+    assert_eq!(server.report("front")["state"], "resting");
+    let _viewer = server.watch("front");
+    server.until("front", |it| it["state"] == "running");
+    let (head, get) = (
+        request(server.address, "HEAD", "/front.jpg"),
+        server.get("/front.jpg"),
+    );
+    for header in [
+        "content-type",
+        "content-length",
+        "content-disposition",
+        "last-modified",
+        "x-timestamp",
+        "cache-control",
+    ] {
+        assert!(head.header(header).is_some(), "{header}");
+    }
+    assert_eq!(head.header("content-length"), get.header("content-length"));
+    assert_eq!(
+        request(server.address, "HEAD", "/front.jpg?fresh").header("x-timestamp"),
+        None
+    );
+    let _viewer = server.watch("gone");
+    server.until("gone", |it| it["state"] == "failing");
+    let head = request(server.address, "HEAD", "/gone.jpg");
+    assert_eq!(head.status, 503);
+    let why = head.header("x-mattebox-error").unwrap();
+    assert!(why.contains("unplugged"), "{why}");
+}
+
+#[test]
+fn check_tells_of_addresses_that_can_not_be_listened_on() {
+    let folder = Folder::new();
+    folder.write("file", "no socket");
+    let long = format!("unix:{}", "x".repeat(120));
+    for (listen, why) in [
+        (
+            "['127.0.0.1:8', '127.0.0.1:8']",
+            "`127.0.0.1:8` stands twice",
+        ),
+        ("[':8', '127.0.0.1:8']", "of the same port"),
+        ("['0.0.0.0:8', '127.0.0.1:8']", "of the same port"),
+        ("192.0.2.1:80", "can't listen on 192.0.2.1:80"),
+        ("unix:nofolder/m.sock", "there is no folder"),
+        ("unix:file", "something else than a socket"),
+        ("unix:.", "something else than a socket"),
+        (&long, "a socket's may have 107"),
+    ] {
+        folder.write(
+            "pipeline.yaml",
+            format!("listen: {listen}\nstreams: {{ s: }}\n"),
+        );
+        for (command, code) in [("check", 2), ("serve", 1)] {
+            let output = folder.run(&[command]);
+            let log = stderr(&output);
+            assert!(log.contains(why), "{command} {listen}: {log}");
+            let code = if listen.starts_with('[') { 2 } else { code };
+            assert_eq!(output.status.code(), Some(code), "{command} {listen}");
+        }
+    }
+    let twice = ["--listen", "127.0.0.1:8", "--listen", "127.0.0.1:8"];
+    folder.write("pipeline.yaml", "streams: { s: }\n");
+    let log = stderr(&folder.run(&twice));
+    assert!(log.contains("`127.0.0.1:8` stands twice"), "{log}");
+    // One that a server listens on is what the next one has.
+    let listen = format!("unix:{}/m.sock", folder.path().display());
+    folder.write(
+        "pipeline.yaml",
+        format!("listen: '{listen}'\nstreams: {{ s: }}\n"),
+    );
+    let _server = Server::start_with(Folder::with("streams: { s: }\n"), |command| {
+        command.args(["--listen", "127.0.0.1:0", "--listen", &listen]);
+    });
+    let output = folder.run(&["check"]);
+    assert!(output.status.success(), "{}", stderr(&output));
 }
 
 #[test]
@@ -97,9 +195,20 @@ fn a_camera_that_fails_gives_a_picture_that_says_so() {
     assert_eq!(answer.header("content-type"), Some("image/jpeg"));
     let policy = answer.header("cross-origin-resource-policy");
     assert_eq!(policy, Some("cross-origin"));
+    assert_eq!(answer.header("retry-after"), Some("5"));
     let why = answer.header("x-mattebox-error").unwrap();
     assert!(why.contains("unplugged"), "{why}");
     assert_eq!(decode(&answer.bytes()).dimensions(), (1280, 720));
+}
+
+#[test]
+fn what_browsers_ask_for_beside_a_picture_is_there() {
+    let server = server();
+    let icon = server.get("/favicon.ico");
+    assert_eq!(icon.status, 200);
+    assert_eq!(icon.header("content-type"), Some("image/png"));
+    // A page that may never come out of a cache has nothing to ask by whether it is new.
+    assert_eq!(server.get("/front").header("etag"), None);
 }
 
 #[test]
@@ -152,6 +261,10 @@ fn a_server_listens_on_several_addresses() {
         told[2].starts_with("unix:") && told[2].ends_with("m.sock"),
         "{told:?}"
     );
+    // One that can be opened is told, too.
+    let (all, local) = told[1].split_once(", on this machine ").unwrap();
+    assert!(all.starts_with("http://"), "{all}");
+    assert!(local.starts_with("http://localhost:"), "{local}");
     let port = |address: &str| -> u16 {
         let port = address.trim_end_matches('/').rsplit(':').next();
         port.unwrap().parse().unwrap()

@@ -129,6 +129,10 @@ fn no_page_elsewhere_may_change_anything() {
                 .unwrap()
                 .to_lowercase();
             assert!(
+                sent.contains("content-type") && sent.contains("if-none-match"),
+                "{sent}"
+            );
+            assert!(
                 !sent.contains("token") && !sent.contains("authorization"),
                 "{sent}"
             );
@@ -139,6 +143,23 @@ fn no_page_elsewhere_may_change_anything() {
     headers.push(("X-Mattebox-Token", TOKEN));
     let refused = ask(&server, ("POST", "/api/streams/s/restart"), &headers);
     assert_eq!(refused.status, 403);
+}
+
+#[test]
+fn frames_are_for_the_host_that_a_trusted_proxy_tells() {
+    let lines = "embedding: same-site\nallowed-hosts: [cam.example.org]\n";
+    for (trusted, told) in [("trusted-proxies: [127.0.0.1]\n", true), ("", false)] {
+        let server = server(&format!("{lines}{trusted}"));
+        for header in [
+            ("X-Forwarded-Host", "cam.example.org:8443"),
+            ("Forwarded", "host=\"cam.example.org:8443\""),
+        ] {
+            let page = ask(&server, ("GET", "/s"), &[header]);
+            let policy = page.header("content-security-policy").unwrap();
+            let origins = " http://cam.example.org:* https://cam.example.org:*;";
+            assert_eq!(policy.contains(origins), told, "{policy}");
+        }
+    }
 }
 
 #[test]

@@ -73,10 +73,10 @@ fn none_of_them_is_read_at_the_start() {
                 }
                 _ => Some(UnixListener::bind(&path).unwrap()),
             };
-            // A server whose filters can't be used runs on without them.
+            // A server whose filters or recordings can't be used runs on without them.
             let serve = &["serve", "--listen", "127.0.0.1:0"][..];
             let commands = match name {
-                "own.wasm" | "logo.png" => &[&["check"][..]][..],
+                "own.wasm" | "logo.png" | "f.mjpeg" => &[&["check"][..]][..],
                 _ => &[serve, &["check"]],
             };
             // A link to a device leads out of the folder.

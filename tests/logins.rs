@@ -320,7 +320,7 @@ fn a_password_file_without_a_password_is_told_of() {
             folder.write("door.password", content);
         }
         let words = match content {
-            None => "door.password no such file",
+            None => "door.password: no such file",
             Some(_) => "door.password has no password in its first line",
         };
         let output = folder.run(&["check", "pipeline.yaml"]);

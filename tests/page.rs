@@ -1,6 +1,8 @@
 //! The page as somebody with a browser has it.
 
+mod connection;
 mod editing;
+mod narrow;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;

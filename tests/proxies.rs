@@ -224,8 +224,12 @@ async fn proxies_as_they_come() {
     }
 }
 
-/// Switches the chain's filter off on the page at `address`, and on again.
 async fn the_page_works(server: &Server, address: &str) {
+    assert_eq!(drive(server, address).await, Vec::<String>::new());
+}
+
+/// Switches the chain's filter off on the page at `address`, and on again. Gives what the browser complains of.
+async fn drive(server: &Server, address: &str) -> Vec<String> {
     let browser = Browser::open(address).await;
     browser
         .until("document.querySelector('.picture img')?.naturalWidth === 1280 || document.querySelector('.picture canvas:not([hidden])')?.width === 1280")
@@ -245,7 +249,7 @@ async fn the_page_works(server: &Server, address: &str) {
     // Where a proxy passes no WebSocket on, the browser says so by itself.
     let mut complaints = browser.complaints().await;
     complaints.retain(|text| !text.contains("WebSocket connection"));
-    assert_eq!(complaints, Vec::<String>::new());
+    complaints
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -268,6 +272,66 @@ async fn the_page_is_driven_through_each_proxy() {
         }
         the_page_works(&server, root.as_str()).await;
     }
+}
+
+/// Three proxies that pass on what begins with a path, but for its slash.
+const WITHOUT_SLASH: [(&str, &str); 3] = [
+    (
+        "nginx",
+        "server { listen 80; location /webcam { proxy_pass http://127.0.0.1:8080/; } }\n",
+    ),
+    (
+        "apache",
+        "<VirtualHost *:80>\nProxyPass /webcam http://127.0.0.1:8080/\n</VirtualHost>\n",
+    ),
+    (
+        "haproxy",
+        "defaults\n    mode http\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\nlisten l\n    bind :80\n    http-request replace-path /webcam/?(.*) /\\1 if { path_beg /webcam }\n    server s 127.0.0.1:8080\n",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium, chromedriver, nginx, apache2, haproxy and openssl"]
+async fn the_page_finds_the_slash_that_its_address_lacks() {
+    let server = server();
+    for (proxy, block) in WITHOUT_SLASH {
+        eprintln!("{proxy}");
+        let running = Proxy::start(proxy, block, server.address);
+        let root = format!("http://{NAME}:{}", running.address.port());
+        // What it asks for until it has gone there is not found.
+        let mut complaints = drive(&server, &format!("{root}/webcam#front")).await;
+        complaints.retain(|text| !text.contains("404"));
+        assert_eq!(complaints, Vec::<String>::new());
+        let browser = Browser::open(&format!("{root}/webcam/front")).await;
+        browser
+            .until("document.querySelector('img')?.naturalWidth === 1280 && location.pathname === '/webcam/front'")
+            .await;
+    }
+    // One that takes the slash away again is not asked for ever.
+    let block = "server { listen 80; absolute_redirect off;
+        location = /webcam { proxy_pass http://127.0.0.1:8080/; }
+        location = /webcam/ { return 302 /webcam; } }\n";
+    let running = Proxy::start("nginx", block, server.address);
+    let address = format!("http://{NAME}:{}/webcam", running.address.port());
+    let browser = Browser::open(&address).await;
+    browser
+        .until("document.readyState === 'complete' && performance.getEntriesByType('navigation')[0].redirectCount === 1")
+        .await;
+    browser
+        .until("location.pathname === '/webcam' && document.getElementById('not-started').offsetHeight > 0")
+        .await;
+    // One that doesn't take its path away hears what is wrong.
+    let block = "server { listen 80; location /webcam/ { proxy_pass http://127.0.0.1:8080; } }\n";
+    let running = Proxy::start("nginx", block, server.address);
+    let visitor = Visitor::new(&running, "plain");
+    let answer = visitor
+        .request(Method::GET, "/webcam/")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 404);
+    let text = answer.text().await.unwrap();
+    assert!(text.contains("reverse-proxy.md"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

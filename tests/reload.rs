@@ -432,7 +432,10 @@ fn a_file_that_is_being_written_is_waited_for() {
 
 #[test]
 fn keys_that_take_a_restart_are_named() {
-    let server = Server::start(folder("[]"));
+    let started = format!("listen: 127.0.0.1:0\n{}", pipeline("[]"));
+    let files = folder("[]");
+    files.write("pipeline.yaml", &started);
+    let server = Server::start(files);
     save(&server, &format!("listen: 127.0.0.1:1\n{}", pipeline("[]")));
     let report = until_reload(&server, |report| report["reloads"] == 1);
     assert_eq!(report["needs_restart"], serde_json::json!(["listen"]));
@@ -444,7 +447,12 @@ fn keys_that_take_a_restart_are_named() {
     );
     let report = until_reload(&server, |report| report["reloads"] == 2);
     assert_eq!(report["needs_restart"], serde_json::json!(["listen"]));
-    save(&server, &pipeline("[]"));
+    save(&server, &started);
     let report = until_reload(&server, |report| report["reloads"] == 3);
+    assert_eq!(report["needs_restart"], serde_json::json!([]));
+    // Where the command line says where to listen, a restart changes nothing.
+    let server = Server::start(folder("[]"));
+    save(&server, &format!("listen: 127.0.0.1:1\n{}", pipeline("[]")));
+    let report = until_reload(&server, |report| report["reloads"] == 1);
     assert_eq!(report["needs_restart"], serde_json::json!([]));
 }

@@ -14,9 +14,16 @@ pub mod server;
 pub mod wall;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
+
+/// The time in which a command must end, on a busy machine too.
+const ENDS: Duration = Duration::from_secs(120);
 
 /// A folder with a pipeline file and what it names.
 pub struct Folder(TempDir);
@@ -47,13 +54,26 @@ impl Folder {
         std::fs::read(self.path().join(name)).unwrap()
     }
 
-    /// Runs `mattebox` here.
+    /// Runs `mattebox` here, which must end by itself.
     pub fn run(&self, arguments: &[&str]) -> Output {
-        mattebox()
-            .current_dir(self.path())
-            .args(arguments)
-            .output()
-            .unwrap()
+        let mut command = mattebox();
+        command.current_dir(self.path()).args(arguments);
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_child(&child);
+        let (done, output) = mpsc::channel();
+        thread::spawn(move || done.send(child.wait_with_output()));
+        output
+            .recv_timeout(ENDS)
+            .map(Result::unwrap)
+            .unwrap_or_else(|_| {
+                kill_process(pid, Signal::KILL).unwrap();
+                panic!("{arguments:?} does not end");
+            })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
 /// The longest head of a request.
@@ -9,19 +10,36 @@ const HEAD_BYTES: usize = 64 << 10;
 
 /// Passes requests on to `server`, and gives its own address. It ends with the test.
 pub fn start(server: SocketAddr) -> SocketAddr {
+    start_with(server, |_| None)
+}
+
+/// The same, but for requests for which `answer` gives another answer, by their heads. It may take its time.
+pub fn start_with(
+    server: SocketAddr,
+    answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+) -> SocketAddr {
+    let answer = Arc::new(answer);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {
         for client in listener.incoming().flatten() {
+            let answer = answer.clone();
             // A client that goes is how it ends.
-            thread::spawn(move || pass(client, server).ok());
+            thread::spawn(move || pass(client, server, &*answer).ok());
         }
     });
     address
 }
 
-fn pass(mut client: TcpStream, server: SocketAddr) -> io::Result<()> {
+fn pass(
+    mut client: TcpStream,
+    server: SocketAddr,
+    answer: &dyn Fn(&str) -> Option<String>,
+) -> io::Result<()> {
     let head = read_head(&mut client)?;
+    if let Some(answer) = answer(&head) {
+        return client.write_all(answer.as_bytes());
+    }
     let mut upstream = TcpStream::connect(server)?;
     upstream.write_all(plain(&head, server).as_bytes())?;
     let (mut from_client, mut to_upstream) = (client.try_clone()?, upstream.try_clone()?);

@@ -40,7 +40,10 @@ impl Server {
         command.current_dir(folder.path()).arg("serve");
         command.env("TEST_TOKEN", TOKEN);
         prepare(&mut command);
-        if !command.get_args().any(|argument| argument == "--listen") {
+        let file = std::fs::read_to_string(folder.path().join("pipeline.yaml"));
+        // A folder may have none yet.
+        let is_in_file = file.is_ok_and(|text| text.starts_with("listen:"));
+        if !is_in_file && !command.get_args().any(|argument| argument == "--listen") {
             command.args(["--listen", "127.0.0.1:0"]);
         }
         let mut child = command

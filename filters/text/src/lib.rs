@@ -15,7 +15,7 @@ use template::Template;
 pub struct Config {
     /// The text, with variables' names in braces: `Door: {gpio.door}`. A variable that is not set shows as `–`; `{{` is a
     /// brace; a line break starts a new line.
-    #[schemars(length(max = 500))]
+    #[schemars(length(max = 500), extend("contentMediaType" = "text/plain"))]
     format: String,
     /// Where on the picture.
     #[serde(default = "default_position")]

@@ -32,8 +32,9 @@ impl Template {
             }
             let name = behind.split_once('}').filter(|_| brace == "{");
             let Some((name, behind)) = name else {
+                let other = if brace == "{" { "}" } else { "{" };
                 return Err(format!(
-                    "`format`: the brace `{brace}` has no other; two of them, `{brace}{brace}`, show one"
+                    "`format`: there is a `{brace}` without its `{other}`; write `{brace}{brace}` to show a brace"
                 ));
             };
             if name.trim().is_empty() || name.contains('{') {

@@ -15,7 +15,7 @@ use time::Formatter;
 pub struct Config {
     /// The text, with strftime directives for the time: `%Y-%m-%d %H:%M:%S`, `%3f` for milliseconds, `%Z`
     /// for the time zone. Everything else stands as it is; a line break starts a new line.
-    #[schemars(length(max = 200))]
+    #[schemars(length(max = 200), extend("contentMediaType" = "text/plain"))]
     format: String,
     /// Whose time: `local` (the server's), `UTC`, or an IANA name such as `Europe/Berlin`.
     timezone: String,

@@ -9,6 +9,7 @@ use crate::config::{ConfigError, Diagnostic, Pipeline};
 use crate::filter::Wanted;
 use crate::live::{Plans, check_parts, check_passwords, check_recordings, check_start};
 use crate::local_time::warn_of_unknown_zone;
+use crate::web::Listener;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     warn_of_unknown_zone();
@@ -31,10 +32,22 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
 /// Checks all that keeps a server from starting, and the filters, recordings and passwords, without which it would start.
 fn check_all(loader: &Loader, pipeline: &Pipeline) -> Result<(), ConfigError> {
     let start = check_start(pipeline).map(drop);
+    let start = both(pipeline, check_listen(pipeline), start);
     let mut files = check_recordings(pipeline, None);
     files.extend(check_passwords(pipeline));
     let parts = both(pipeline, start, found(pipeline, files));
     both(pipeline, parts, check_filters(loader, pipeline))
+}
+
+/// Checks that the addresses could be listened on. They may be in use: by the server that runs with this file.
+fn check_listen(pipeline: &Pipeline) -> Result<(), ConfigError> {
+    let wrong = pipeline.listen.iter().filter_map(|it| {
+        let address = it.address.below(&pipeline.folder);
+        let error = Listener::check(&address).err()?;
+        let message = format!("`listen`: can't listen on {address}: {error}");
+        Some(Diagnostic::new(it.span, message))
+    });
+    found(pipeline, wrong.collect())
 }
 
 /// The same but for the admin token, which maybe only the server's own environment has.

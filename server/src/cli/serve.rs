@@ -12,13 +12,13 @@ use tokio_util::task::TaskTracker;
 
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Diagnostic, ListenAddress, Pipeline};
+use crate::config::{Diagnostic, ListenAddress, Pipeline, find_clash};
 use crate::gpio::{Gpio, PrivacyLamps};
 use crate::live::{self, Equip, Live, Versions, Workshop};
 use crate::local_time;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
-use crate::web::{self, App, Listener};
+use crate::web::{self, App, Listener, local_host};
 
 /// How long cameras have to close once everybody has been told to stop.
 const CLOSING: Duration = Duration::from_millis(1500);
@@ -35,6 +35,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let workshop = Workshop::new(Equip {
         loader: start_loader(&runtime, &args.common)?,
         source: args.source.clone(),
+        listens_elsewhere: !args.listen.is_empty(),
         lamps: PrivacyLamps::default(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
@@ -51,11 +52,10 @@ fn addresses(args: &ServeArgs, pipeline: &Pipeline) -> Vec<ListenAddress> {
     if !args.listen.is_empty() {
         return args.listen.clone();
     }
-    let addresses = pipeline.listen.iter().map(|address| match address {
-        ListenAddress::Unix(path) => ListenAddress::Unix(pipeline.folder.join(path)),
-        address => address.clone(),
-    });
-    addresses.collect()
+    let addresses = pipeline.listen.iter();
+    addresses
+        .map(|it| it.address.below(&pipeline.folder))
+        .collect()
 }
 
 /// The pipeline, and the file that it was read from, or will be once it is there.
@@ -129,6 +129,9 @@ async fn serve(
 }
 
 async fn listen(addresses: &[ListenAddress]) -> Result<Vec<Listener>, Failure> {
+    if let Some((_, why)) = find_clash(addresses) {
+        return Err(Failure::Run(format!("can't listen: {why}")));
+    }
     let mut listeners = Vec::new();
     for address in addresses {
         let listener = Listener::bind(address).await.map_err(|error| {
@@ -199,7 +202,8 @@ fn announce(listeners: &[Listener], pipeline: &Pipeline) -> Result<(), Failure> 
     let result = result.and_then(|()| out.flush());
     if let Some(Listener::Tcp(_, bound)) = listeners.first() {
         for stream in &pipeline.streams {
-            tracing::info!("serving http://{bound}/{}.mjpeg", stream.name);
+            let host = local_host(*bound).unwrap_or_else(|| bound.to_string());
+            tracing::info!("serving http://{host}/{}.mjpeg", stream.name);
         }
     }
     // Nobody reading it is no reason not to serve.

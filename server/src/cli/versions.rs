@@ -1,16 +1,18 @@
 //! `mattebox versions` and `mattebox restore`: earlier versions of a pipeline file, with or without a server.
 
+use std::path::Path;
+
 use super::check::check_but_for_token;
 use super::{Common, Failure, VersionsArgs, start_loader, start_runtime};
 use crate::config::{Pipeline, masked};
-use crate::live::{Version, Versions, replace_file};
+use crate::live::{Version, Versions, replace_file, revision};
 
 /// Lists the versions, newest first, or shows the one of this `id`.
 pub fn show(id: Option<&str>, args: &VersionsArgs) -> Result<(), Failure> {
     let versions = open(args)?;
     match id {
         Some(id) => println!("{}", masked(find(&versions, id)?.text.expose()).trim_end()),
-        None => print!("{}", table(&versions.list())),
+        None => print!("{}", table(&versions, &args.config)),
     }
     Ok(())
 }
@@ -35,23 +37,47 @@ fn open(args: &VersionsArgs) -> Result<Versions, Failure> {
     let versions = Versions::open(&args.state.folder(), &args.config);
     match versions.folder() {
         Some(_) => Ok(versions),
-        None => Err(Failure::Run("no folder keeps versions".to_owned())),
+        None => Err(Failure::Run(
+            "there is no folder with earlier versions; name it with --state, as for the server"
+                .to_owned(),
+        )),
     }
 }
 
+/// The version of this id, or of this beginning of one.
 fn find(versions: &Versions, id: &str) -> Result<Version, Failure> {
-    let unknown = || {
-        Failure::Usage(format!(
+    let all = versions.list().into_iter();
+    let mut found: Vec<_> = all.filter(|it| it.id.starts_with(id)).collect();
+    let count = found.len();
+    match found.pop() {
+        Some(version) if count == 1 => Ok(version),
+        Some(_) => Err(Failure::Usage(format!(
+            "{count} versions' ids start with `{id}`; `mattebox versions` lists them"
+        ))),
+        None => Err(Failure::Usage(format!(
             "no version is called `{id}`; `mattebox versions` lists them"
-        ))
-    };
-    versions.find(id).ok_or_else(unknown)
+        ))),
+    }
 }
 
-fn table(versions: &[Version]) -> String {
+/// The revision of `file` as it is now; empty where it can't be read.
+fn current(file: &Path) -> String {
+    let text = Pipeline::read_text(file);
+    text.map(|text| revision(&text)).unwrap_or_default()
+}
+
+fn table(versions: &Versions, file: &Path) -> String {
+    let (versions, current) = (versions.list(), current(file));
+    if versions.is_empty() {
+        eprintln!(
+            "there are no versions yet: the server keeps the first when it starts with {}",
+            file.display()
+        );
+    }
     let line = |version: &Version| {
         let (id, time, by) = (&version.id, version.time(), &version.by);
-        format!("{id}  {time}  {by}\n")
+        let mark = if *id == current { "  (current)" } else { "" };
+        format!("{id}  {time}  {by}{mark}\n")
     };
     versions.iter().map(line).collect()
 }

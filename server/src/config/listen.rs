@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::error::Span;
 use super::fields::{Errors, Fields};
 use super::suggest::quote;
 use super::yaml::{Content, Node};
@@ -25,6 +26,64 @@ pub enum ListenAddress {
 impl ListenAddress {
     /// The address that the server listens on unless the file or `--listen` names others.
     pub const DEFAULT: Self = Self::Tcp(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080));
+
+    /// The same address; a relative path starts at `folder`.
+    pub fn below(&self, folder: &Path) -> Self {
+        match self {
+            Self::Unix(path) => Self::Unix(folder.join(path)),
+            address => address.clone(),
+        }
+    }
+
+    /// Whether one server can't listen on both.
+    fn clashes_with(&self, other: &Self) -> bool {
+        let (Some(one), Some(two)) = (self.port(), other.port()) else {
+            return self == other;
+        };
+        // Each that takes a free port gets another.
+        one == two && one != 0 && (self.includes(other) || other.includes(self))
+    }
+
+    fn port(&self) -> Option<u16> {
+        match self {
+            Self::Tcp(address) => Some(address.port()),
+            Self::AllInterfaces(port) => Some(*port),
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// Whether the IP address of `other` is one of its own.
+    fn includes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp(all), Self::Tcp(one)) if all.ip().is_unspecified() => {
+                all.is_ipv4() == one.is_ipv4()
+            }
+            (Self::Tcp(one), Self::Tcp(other)) => one.ip() == other.ip(),
+            _ => matches!(self, Self::AllInterfaces(_)),
+        }
+    }
+}
+
+/// The first of `addresses` that can't be listened on beside one before it, by its place, and why not.
+pub fn find_clash(addresses: &[ListenAddress]) -> Option<(usize, String)> {
+    addresses.iter().enumerate().find_map(|(at, address)| {
+        let mut before = addresses[..at].iter();
+        let other = before.find(|other| address.clashes_with(other))?;
+        let why = match other == address {
+            true => format!("`{address}` stands twice"),
+            false => format!("`{other}` and `{address}` are of the same port; one of them will do"),
+        };
+        Some((at, why))
+    })
+}
+
+/// An address in the pipeline file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListenConfig {
+    /// The address.
+    pub address: ListenAddress,
+    /// Where it is written.
+    pub span: Span,
 }
 
 /// As it is written in the pipeline file.
@@ -39,9 +98,12 @@ impl fmt::Display for ListenAddress {
 }
 
 /// Reads one address, or a list of them.
-pub fn read_listen(fields: &Fields<'_>, errors: &mut Errors) -> Vec<ListenAddress> {
+pub fn read_listen(fields: &Fields<'_>, errors: &mut Errors) -> Vec<ListenConfig> {
     let Some(node) = fields.get("listen") else {
-        return vec![ListenAddress::DEFAULT];
+        return vec![ListenConfig {
+            address: ListenAddress::DEFAULT,
+            span: fields.span(),
+        }];
     };
     let nodes = match &node.content {
         Content::List(items) => items.as_slice(),
@@ -53,13 +115,20 @@ pub fn read_listen(fields: &Fields<'_>, errors: &mut Errors) -> Vec<ListenAddres
         errors.add(node.span, message);
     }
     let read = |node| read_address(node, errors);
-    nodes.iter().filter_map(read).collect()
+    let read: Vec<_> = nodes.iter().filter_map(read).collect();
+    let addresses: Vec<_> = read.iter().map(|it| it.address.clone()).collect();
+    if let Some((at, why)) = find_clash(&addresses) {
+        errors.add(read[at].span, format!("`listen`: {why}"));
+    }
+    read
 }
 
-fn read_address(node: &Node, errors: &mut Errors) -> Option<ListenAddress> {
+fn read_address(node: &Node, errors: &mut Errors) -> Option<ListenConfig> {
     let text = node.text().filter(|text| !text.is_empty());
     let text = text.ok_or_else(|| format!("expected a text, found {}", node.describe()));
+    let span = node.span;
     text.and_then(parse_listen)
+        .map(|address| ListenConfig { address, span })
         .map_err(|why| errors.add(node.span, format!("`listen`: {why}")))
         .ok()
 }
@@ -80,9 +149,13 @@ pub fn parse_listen(text: &str) -> Result<ListenAddress, String> {
         }
         _ => text.parse().ok().map(ListenAddress::Tcp),
     };
+    let hint = match text.parse::<u16>() {
+        Ok(port) => format!("; did you mean `:{port}`?"),
+        Err(_) => String::new(),
+    };
     parsed.ok_or_else(|| {
         format!(
-            "expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found {}",
+            "expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found {}{hint}",
             quote(text)
         )
     })

@@ -39,7 +39,7 @@ pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
-pub use listen::{ListenAddress, parse_listen};
+pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};
 pub use model::{
     AdminToken, FILTERS_MEMORY, FilterRef, OnError, Pipeline, StepConfig, StreamConfig,
 };

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::gpio::GpioConfig;
 use super::hidden::cut_by_comments;
-use super::listen::ListenAddress;
+use super::listen::ListenConfig;
 use super::settings::{Settings, shown};
 use super::source::{Secret, SourceConfig};
 use super::web::WebConfig;
@@ -21,7 +21,7 @@ pub const FILTERS_MEMORY: u64 = 2 << 30;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pipeline {
     /// The addresses to serve on, at least one. Default 127.0.0.1:8080.
-    pub listen: Vec<ListenAddress>,
+    pub listen: Vec<ListenConfig>,
     /// At least one, in the file's order.
     pub streams: Vec<StreamConfig>,
     /// Who may change the pipeline over the network. Default: nobody.

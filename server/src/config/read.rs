@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::fields::{Errors, Fields};
 use super::gpio::{GpioConfig, read_gpio};
-use super::listen::{ListenAddress, read_listen};
+use super::listen::{ListenConfig, read_listen};
 use super::model::{AdminToken, FILTERS_MEMORY, FilterRef, OnError, StepConfig, StreamConfig};
 use super::settings::Settings;
 use super::source::{DriverConfig, Secret, SourceConfig, read_secret, read_source};
@@ -19,6 +19,17 @@ pub const LEAST: &str = "`streams:` and, indented below it, a name such as `demo
 const NAME_CHARS: usize = 64;
 /// The most characters of a stream's title.
 const TITLE_CHARS: usize = 100;
+/// Addresses of the server's own, which no stream can have.
+const TAKEN_NAMES: &[&str] = &[
+    "api",
+    "healthz",
+    "metrics",
+    "readyz",
+    "snapshot",
+    "static",
+    "stream",
+    "video_feed",
+];
 /// The most filters of a chain.
 const STEPS: usize = 64;
 
@@ -44,7 +55,7 @@ pub const STEP_KEYS: &[&str] = &[
 
 /// What a pipeline file says, without the file.
 pub struct Contents {
-    pub listen: Vec<ListenAddress>,
+    pub listen: Vec<ListenConfig>,
     pub streams: Vec<StreamConfig>,
     pub admin_token: Option<AdminToken>,
     pub allowed_hosts: Vec<String>,
@@ -210,6 +221,12 @@ fn check_name(name: &str) -> Result<(), String> {
             quote(name)
         ));
     }
+    if TAKEN_NAMES.contains(&name) {
+        return Err(format!(
+            "a stream can't be called {}: `/{name}` is an address of the server's own",
+            quote(name)
+        ));
+    }
     if name.len() > NAME_CHARS {
         return Err(format!(
             "a stream's name may have {NAME_CHARS} characters, this one has {}",
@@ -226,10 +243,25 @@ fn read_title(title: &str) -> Result<String, String> {
             "a title may have {TITLE_CHARS} characters, this one has {chars}"
         ));
     }
-    if title.contains(char::is_control) {
+    if title.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
         return Err("a title is one line of text".to_owned());
     }
+    if title.chars().all(is_blank) {
+        return Err(
+            "a title has something to see in it; without one, people see the name".to_owned(),
+        );
+    }
     Ok(title.to_owned())
+}
+
+/// Whether nothing is seen of a character: spaces, and what is there for other characters (Unicode's
+/// `Default_Ignorable_Code_Point`, the common ones, and the blank of Braille).
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}')
+        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}')
+        || matches!(c, '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 fn read_filters(node: &Node, errors: &mut Errors) -> Vec<StepConfig> {

@@ -88,7 +88,8 @@ pub fn read_web(fields: &Fields<'_>, errors: &mut Errors) -> WebConfig {
 }
 
 fn read_cors(fields: &Fields<'_>, errors: &mut Errors) -> Cors {
-    let example = "[https://ha.example.org]";
+    // For messages.
+    let example = "[https://ha.example.org]` or `[\"*\"]";
     let origins = read_list(fields, "cors", example, read_origin, errors);
     Cors {
         any: origins.iter().any(|origin| origin == "*"),
@@ -100,6 +101,12 @@ fn read_cors(fields: &Fields<'_>, errors: &mut Errors) -> Cors {
 fn read_origin(text: &str) -> Result<String, String> {
     if text == "*" {
         return Ok(text.to_owned());
+    }
+    if text.contains('*') {
+        return Err(format!(
+            "`*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of {}",
+            quote(text)
+        ));
     }
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && is_bare(url));

@@ -20,6 +20,7 @@ use super::{ChangedBy, Live, Plans, Running};
 use crate::chain::{Check, Unchanged};
 use crate::config::{Cause, Change, ConfigError, Pipeline, edit};
 use crate::filter::{Module, Wanted};
+use crate::local_time;
 
 /// The longest time that a change tries to come before others.
 const LONGEST_WAIT: Duration = Duration::from_secs(130);
@@ -404,11 +405,11 @@ impl Live {
             more => format!("; and {more} before"),
         };
         let what = match changes.as_slice() {
-            [] => "somebody has just written to it".to_owned(),
-            changes => changes.join("; ") + &more,
+            [] => String::new(),
+            changes => format!(": {}{more}", changes.join("; ")),
         };
         Err(ChangeError::Refused(format!(
-            "the pipeline file is another by now, so nothing is restored: {what}"
+            "nothing is restored, since the pipeline file was changed meanwhile{what}"
         )))
     }
 
@@ -525,7 +526,13 @@ impl Live {
 const TOLD: usize = 3;
 
 fn told(version: &Version) -> String {
-    format!("{} at {}", version.by, version.time())
+    let time = local_time::zone().to_datetime(version.at);
+    let time = time.strftime("%Y-%m-%d %H:%M:%S");
+    match &version.by {
+        Author::Api { peer, .. } => format!("from {peer} at {time}"),
+        Author::Command => format!("by `mattebox restore` at {time}"),
+        Author::File => format!("by hand at {time}"),
+    }
 }
 
 fn unknown(id: &str) -> ChangeError {

@@ -31,7 +31,7 @@ pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::{ChangeError, Revisions, replace_file};
 use plan::check_abilities;
 pub use plan::{Plans, check_parts, check_passwords, check_recordings};
-pub use report::{PipelineReport, Problem, ReloadError, problems};
+pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
 pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
 pub use workshop::{Equip, Workshop};

@@ -25,6 +25,8 @@ pub struct Equip {
     pub loader: Loader,
     /// What the first stream takes instead of the file's source.
     pub source: Option<SourceConfig>,
+    /// Whether the command line names other addresses than the file.
+    pub listens_elsewhere: bool,
     /// Lamps that show which cameras are open.
     pub lamps: PrivacyLamps,
     /// Ends all streams.
@@ -282,7 +284,7 @@ impl Workshop {
             (
                 "listen",
                 old.listen == pipeline.listen,
-                started.listen == pipeline.listen,
+                self.equip.listens_elsewhere || started.listen == pipeline.listen,
             ),
             (
                 "gpio",

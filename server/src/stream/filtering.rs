@@ -12,6 +12,7 @@ use super::no_signal;
 use super::orders::Orders;
 use super::status::{Readiness, State, Status};
 use super::stream_log::StreamLog;
+use super::title::Title;
 use crate::chain::{Chain, RawFrame};
 use crate::clock::Stop;
 use crate::panics::catch;
@@ -40,6 +41,7 @@ pub type Newest = watch::Sender<Option<Arc<ServedFrame>>>;
 /// What a chain is run with.
 pub struct Filtering<'a> {
     pub stream: &'a str,
+    pub title: &'a Title,
     pub raw: watch::Receiver<Option<RawFrame>>,
     pub orders: &'a Orders,
     pub served: &'a Newest,
@@ -188,13 +190,15 @@ impl Filtering<'_> {
     }
 
     fn tell_of_no_picture(&self, size: Option<(u32, u32)>) {
-        let title = match (self.status.readiness(), self.status.state()) {
+        let why = match (self.status.readiness(), self.status.state()) {
             (Readiness::Preparing, _) => "Preparing filters",
             (Readiness::Unusable(_), _) => "Filters can't be used",
             (Readiness::Ready, State::Starting | State::Failing) => "No signal",
             _ => return,
         };
-        match no_signal::frame(title, self.stream, size, self.stop.clock().unix()) {
+        let title = self.title.get();
+        let now = self.stop.clock().unix();
+        match no_signal::frame(why, (&title, self.stream), size, now) {
             Ok(frame) => {
                 self.served.send_replace(Some(Arc::new(frame)));
             }

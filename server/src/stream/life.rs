@@ -17,6 +17,7 @@ use super::orders::Orders;
 use super::status::{State, Status};
 use super::stream_log::StreamLog;
 use super::threads::Threads;
+use super::title::Title;
 use crate::backoff::Backoff;
 use crate::chain::Chain;
 use crate::clock::{Clock, Stop};
@@ -31,6 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// What governs a stream's running.
 pub struct Life {
     pub name: String,
+    pub title: Title,
     pub orders: Orders,
     pub clock: Arc<dyn Clock>,
     pub demand: Demand,
@@ -193,7 +195,9 @@ impl Life {
         let why = breakdown.to_string();
         self.status.fail_camera(&why);
         self.log.broke_down(self.clock.now(), &why);
-        let picture = catch(|| no_signal::frame("No signal", &self.name, None, self.clock.unix()));
+        let title = self.title.get();
+        let draw = || no_signal::frame("No signal", (&title, &self.name), None, self.clock.unix());
+        let picture = catch(draw);
         match picture {
             Ok(Ok(frame)) => {
                 self.served.send_replace(Some(Arc::new(frame)));
@@ -251,12 +255,14 @@ impl Life {
 
     fn filtering(&self, shelf: &Shelf, stop: Stop) -> impl FnOnce() + Send + 'static {
         let (name, raw) = (self.name.clone(), self.raw.subscribe());
+        let title = self.title.clone();
         let (status, log) = (self.status.clone(), self.log.clone());
         let (served, demand) = (self.served.clone(), self.demand.clone());
         let (orders, chain) = (self.orders.clone(), shelf.chain.clone());
         move || {
             let mut filtering = Filtering {
                 stream: &name,
+                title: &title,
                 raw,
                 orders: &orders,
                 served: &served,

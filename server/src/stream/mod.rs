@@ -17,6 +17,7 @@ mod shared;
 mod status;
 mod stream_log;
 mod threads;
+mod title;
 mod watchdog;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,10 +45,12 @@ use orders::Orders;
 use status::{Makeup, Readiness, Status};
 use stream_log::StreamLog;
 use threads::{SystemThreads, Threads};
+use title::Title;
 
 /// A stream that runs by itself whenever somebody watches it.
 pub struct Stream {
     name: String,
+    title: Title,
     /// What may change while it runs.
     makeup: RwLock<Makeup>,
     orders: Orders,
@@ -99,10 +102,11 @@ impl Stream {
         shutdown: CancellationToken,
         threads: Arc<dyn Threads>,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
+        let title = Title::new(&name);
         let stream = Arc::new(Self {
             name: name.clone(),
+            title: title.clone(),
             makeup: RwLock::new(Makeup {
-                title: None,
                 driver: equipment.source.driver(),
                 steps: equipment.chain.status(),
             }),
@@ -117,6 +121,7 @@ impl Stream {
         let life = Life {
             log: Arc::new(StreamLog::new(&name)),
             name,
+            title,
             orders: stream.orders.clone(),
             clock,
             demand: stream.demand.clone(),
@@ -175,6 +180,11 @@ impl Stream {
         rules.warm_up.duration(fps) + Duration::from_secs_f64(frames / fps)
     }
 
+    /// The frame that viewers had last, while it runs.
+    pub fn newest(&self) -> Option<Arc<ServedFrame>> {
+        self.served.borrow().clone()
+    }
+
     /// What it is doing.
     pub fn state(&self) -> State {
         self.status.state()
@@ -194,8 +204,8 @@ impl Stream {
     /// Everything about it.
     pub fn report(&self) -> Report {
         let makeup = self.makeup.read().ignore_poison();
-        self.status
-            .report(&self.name, &makeup, self.demand.watchers())
+        let called = (self.name.as_str(), self.title.get());
+        self.status.report(called, &makeup, self.demand.watchers())
     }
 
     /// Its steps, in order.
@@ -242,13 +252,12 @@ impl Stream {
 
     /// The title that people see, else the name.
     pub fn title(&self) -> String {
-        let makeup = self.makeup.read().ignore_poison();
-        makeup.title.clone().unwrap_or_else(|| self.name.clone())
+        self.title.get()
     }
 
     /// People call it so; by its name if that is none.
     pub fn set_title(&self, title: Option<String>) {
-        self.makeup.write().ignore_poison().title = title;
+        self.title.set(title.as_deref().unwrap_or(&self.name));
     }
 
     /// Runs it by other rules: the idle time-out at once, the others when the camera is opened next.

@@ -1,4 +1,4 @@
-//! What viewers see while there is no picture: the stream's name, and the time, so that they see that the server is well.
+//! What viewers see while there is no picture: the stream's title, and the time, so that they see that the server is well.
 
 use std::time::SystemTime;
 
@@ -20,31 +20,32 @@ const BRIGHT: [u8; 3] = [236, 238, 242];
 const DIM: [u8; 3] = [150, 156, 166];
 const QUALITY: u8 = 80;
 
-/// The picture with `title` of the stream called `stream` as viewers get it, at the time `at`.
+/// The picture that says `why`, of the stream that people see called `title`, as viewers get it at the time `at`. Where the font lacks a
+/// character of the title, it has the stream's `name`.
 ///
 /// # Errors
 /// A text that says why there is none.
 pub fn frame(
-    title: &str,
-    stream: &str,
+    why: &str,
+    (title, name): (&str, &str),
     size: Option<(u32, u32)>,
     at: SystemTime,
 ) -> Result<ServedFrame, String> {
     let time = Timestamp::try_from(at).map_err(|error| error.to_string())?;
     Ok(ServedFrame {
-        jpeg: draw(title, stream, size, time)?,
+        jpeg: draw(why, (title, name), size, time)?,
         captured_at: at,
         is_picture: false,
     })
 }
 
-/// A picture with `title` of the size of the stream's own (`size`, width and height in pixels), or smaller and of the same shape.
+/// A picture of the size of the stream's own (`size`, width and height in pixels), or smaller and of the same shape.
 ///
 /// # Errors
 /// A text that says why there is none.
 fn draw(
-    title: &str,
-    stream: &str,
+    why: &str,
+    (title, name): (&str, &str),
     size: Option<(u32, u32)>,
     at: Timestamp,
 ) -> Result<Bytes, String> {
@@ -58,8 +59,10 @@ fn draw(
     let time = local_time::zone()
         .to_datetime(at)
         .strftime("%Y-%m-%d %H:%M:%S");
-    picture.line(&font, title, 0.42, 0.11, BRIGHT);
-    picture.line(&font, stream, 0.57, 0.06, BRIGHT);
+    let has = |c| font.glyph_id(c).0 != 0;
+    let title = if title.chars().all(has) { title } else { name };
+    picture.line(&font, why, 0.42, 0.11, BRIGHT);
+    picture.line(&font, title, 0.57, 0.06, BRIGHT);
     picture.line(&font, &time.to_string(), 0.67, 0.05, DIM);
     Encoder::new(
         &picture.rgb,
@@ -142,9 +145,17 @@ mod tests {
     use crate::jpeg::Header;
 
     fn size_of(size: Option<(u32, u32)>) -> (u32, u32) {
-        let picture = draw("No signal", "front", size, Timestamp::UNIX_EPOCH).unwrap();
+        let picture = draw("No signal", ("front", "front"), size, Timestamp::UNIX_EPOCH).unwrap();
         let header = Header::parse(&picture).unwrap();
         (header.width, header.height)
+    }
+
+    #[test]
+    fn it_has_the_title_and_the_name_where_the_font_lacks_a_character() {
+        let picture = |title| draw("No signal", (title, "front"), None, Timestamp::UNIX_EPOCH);
+        let by_name = picture("front").unwrap();
+        assert_ne!(picture("Einfahrt Süd").unwrap(), by_name);
+        assert_eq!(picture("正門").unwrap(), by_name);
     }
 
     #[test]

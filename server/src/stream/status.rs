@@ -176,8 +176,6 @@ struct Newest {
 
 /// What a stream is made up of, which changes with pipeline.yaml.
 pub struct Makeup {
-    /// The title that people see instead of the name.
-    pub title: Option<String>,
     /// Its camera's driver.
     pub driver: &'static str,
     /// Its steps.
@@ -377,7 +375,12 @@ impl Status {
     }
 
     /// Everything.
-    pub fn report(&self, name: &str, makeup: &Makeup, watchers: Watchers) -> Report {
+    pub fn report(
+        &self,
+        (name, title): (&str, String),
+        makeup: &Makeup,
+        watchers: Watchers,
+    ) -> Report {
         let now = self.clock.now();
         let condition = self.condition();
         let mut counters = self.lock();
@@ -385,7 +388,7 @@ impl Status {
         let size = newest.and_then(|newest| newest.size);
         Report {
             name: name.to_owned(),
-            title: makeup.title.as_deref().unwrap_or(name).to_owned(),
+            title,
             state: condition.state,
             error: condition.error,
             last_error: counters.last_error.clone(),

@@ -57,22 +57,51 @@ pub fn pictures_of_file(file: &str) -> Option<(&str, Pictures)> {
     Some((name, pictures))
 }
 
-/// `uri` with one slash where it has several, as of clients and proxies that join addresses (`//front.jpg`). None if it has
-/// none too many.
-pub fn without_double_slashes(uri: &Uri) -> Option<Uri> {
-    if !uri.path().contains("//") {
-        return None;
-    }
+/// `uri` as it was meant. Clients and proxies that join addresses make several slashes of one (`//front.jpg`), end a file's
+/// name with one (`/front.jpg/`), and add to a query where there is none (`/front.jpg&t=1`). None if nothing is wrong with it.
+pub fn tidied(uri: &Uri) -> Option<Uri> {
     let mut path = uri.path().to_owned();
     while path.contains("//") {
         path = path.replace("//", "/");
     }
-    if let Some(query) = uri.query() {
+    let query = uri.query().map(str::to_owned);
+    let (mut path, query) = match path.split_once('&') {
+        Some((name, more)) if is_top(name) => {
+            let query = [Some(more.to_owned()), query].into_iter().flatten();
+            (name.to_owned(), Some(query.collect::<Vec<_>>().join("&")))
+        }
+        _ => (path, query),
+    };
+    if let Some(name) = path.strip_suffix('/').filter(|it| is_file(it)) {
+        path.truncate(name.len());
+    }
+    if path == uri.path() {
+        return None;
+    }
+    if let Some(query) = query {
         path = format!("{path}?{query}");
     }
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
     Uri::from_parts(parts).ok()
+}
+
+/// Whether `path` is directly below the root.
+fn is_top(path: &str) -> bool {
+    path.len() > 1 && path.rfind('/') == Some(0)
+}
+
+/// Whether `path` is of one of the files there, and not of a stream's page, from which other addresses start.
+fn is_file(path: &str) -> bool {
+    const OTHERS: [&str; 6] = [
+        "/stream",
+        "/video_feed",
+        "/snapshot",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+    ];
+    is_top(path) && (pictures_of_file(path).is_some() || OTHERS.contains(&path))
 }
 
 #[cfg(test)]
@@ -108,9 +137,20 @@ mod tests {
     }
 
     #[test]
-    fn slashes_too_many() {
+    fn addresses_as_they_were_meant() {
         for (uri, expected) in [
+            ("/", None),
             ("/front.jpg", None),
+            ("/front.jpg?a&b", None),
+            ("/front/", None),
+            ("/api/streams/", None),
+            ("/api/a&b", None),
+            ("/front.jpg/", Some("/front.jpg")),
+            ("/front.mjpeg//?x", Some("/front.mjpeg?x")),
+            ("/stream/", Some("/stream")),
+            ("/front.jpg&t=1", Some("/front.jpg?t=1")),
+            ("/video_feed&t=1?fresh", Some("/video_feed?t=1&fresh")),
+            ("//front/&t=1", Some("/front/&t=1")),
             ("//front.jpg?a=//b", Some("/front.jpg?a=//b")),
             ("//api///streams", Some("/api/streams")),
             ("//", Some("/")),
@@ -120,7 +160,7 @@ mod tests {
                 Some("http://cam.lan/front.jpg"),
             ),
         ] {
-            let found = without_double_slashes(&uri.parse().unwrap());
+            let found = tidied(&uri.parse().unwrap());
             let found = found.map(|uri| uri.to_string());
             assert_eq!(found.as_deref(), expected, "{uri}");
         }

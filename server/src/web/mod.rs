@@ -20,13 +20,13 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
-pub use server::{Listener, serve};
+pub use server::{Listener, local_host, serve};
 
 use crate::clock::{Clock, SystemClock};
 use crate::live::Live;
@@ -102,7 +102,10 @@ pub fn router(app: App) -> Router {
     Router::new()
         .route("/", get(root))
         .route("/{file}", get(by_name))
+        .route("/{file}/", get(to_page))
         .route("/static/{file}", get(page::file))
+        // What browsers ask for beside a picture.
+        .route("/favicon.ico", get(page::favicon))
         .merge(api::router())
         .route("/metrics", get(metrics::answer))
         .route("/healthz", get(health::healthz))
@@ -154,8 +157,18 @@ async fn by_name(
     }
     match app.find(&file) {
         Some(stream) => picture_page::answer(&app, &stream, &request),
-        None => not_found(State(app)).await,
+        None => not_found(State(app), request.uri().clone()).await,
     }
+}
+
+/// `/NAME/`: its page is beside it, from where its pictures are found. The way there holds below every proxy's path.
+async fn to_page(State(app): State<App>, Path(name): Path<String>, uri: Uri) -> Response {
+    if app.find(&name).is_none() {
+        return not_found(State(app), uri).await;
+    }
+    let query = uri.query().map(|query| format!("?{query}"));
+    let page = format!("../{name}{}", query.unwrap_or_default());
+    (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, page)]).into_response()
 }
 
 async fn show(
@@ -165,7 +178,7 @@ async fn show(
     visit: &Visit,
 ) -> Response {
     let Some(stream) = stream else {
-        return not_found(State(app)).await;
+        return none_such(&app, "").into_response();
     };
     match pictures {
         Pictures::Stream => mjpeg::answer(&app, &stream, visit),
@@ -173,15 +186,27 @@ async fn show(
     }
 }
 
-async fn not_found(State(app): State<App>) -> Response {
+async fn not_found(State(app): State<App>, uri: Uri) -> Response {
+    // As a proxy asks that passes on all of an address.
+    let is_deep = uri.path().matches('/').count() > 1;
+    none_such(&app, if is_deep { OF_PROXY } else { "" }).into_response()
+}
+
+/// Tells what there is, and then `hint`.
+fn none_such(app: &App, hint: &str) -> impl IntoResponse + use<> {
     let mut text = "There is nothing at this address. The streams are:\n".to_owned();
     for stream in app.live.now().streams.iter() {
         let name = stream.name();
         text += &format!("  {name}: /{name}.mjpeg, one picture at /{name}.jpg\n");
     }
+    text += hint;
     let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
-    (StatusCode::NOT_FOUND, plain, text).into_response()
+    (StatusCode::NOT_FOUND, plain, text)
 }
+
+const OF_PROXY: &str = "If a proxy has Mattebox below a path, such as /webcam/, it has to take that path away again before it asks:
+docs/guide/reverse-proxy.md shows how (in nginx, by the slash at the end of `proxy_pass http://127.0.0.1:8080/;`).
+";
 
 /// Seconds since 1970 with microseconds, as `X-Timestamp` has it in mjpg-streamer and its kin.
 fn timestamp(at: std::time::SystemTime) -> String {

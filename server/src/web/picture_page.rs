@@ -4,25 +4,26 @@ use std::sync::LazyLock;
 use std::time::SystemTime;
 
 use axum::extract::Request;
-use axum::http::header;
+use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 
-use super::access::host_name;
+use super::access::host_names;
 use super::problem::escape;
 use super::{App, NO_CACHE};
 use crate::config::{Embedding, WebConfig};
 use crate::stream::Stream;
 
-/// What tells this run of the server from others, so that the page knows when its pictures' connection is gone.
+/// Tells this run of the server from others, so that the page knows when its pictures' connection is gone.
+const X_MATTEBOX_RUN: HeaderName = HeaderName::from_static("x-mattebox-run");
 static RUN: LazyLock<String> = LazyLock::new(|| {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    format!("\"{:x}\"", since.unwrap_or_default().as_micros())
+    format!("{:x}", since.unwrap_or_default().as_micros())
 });
 
 /// The page of `stream`, asked for by `request`.
 pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
     let running = app.live.now();
-    let ancestors = frame_ancestors(&running.pipeline.web, host_name(request));
+    let ancestors = frame_ancestors(&running.pipeline.web, &host_names(&running, request));
     let policy = format!(
         "default-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; form-action 'none'"
     );
@@ -31,7 +32,7 @@ pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
         (header::CACHE_CONTROL, NO_CACHE),
         (header::CONTENT_SECURITY_POLICY, &policy),
         (header::REFERRER_POLICY, "no-referrer"),
-        (header::ETAG, &RUN),
+        (X_MATTEBOX_RUN, &RUN),
     ];
     (headers, page(stream.name(), &escape(&stream.title()))).into_response()
 }
@@ -50,6 +51,7 @@ fn page(name: &str, title: &str) -> String {
 </head>
 <body>
   <img src="{name}.mjpeg" alt="The live picture of {title}">
+  <p id="notice" role="status"></p>
 </body>
 </html>
 "#
@@ -58,19 +60,24 @@ fn page(name: &str, title: &str) -> String {
 
 /// The pages that may have this one in a frame (Content Security Policy Level 3, 6.4.2): those that may show pictures, and those
 /// that may read them.
-fn frame_ancestors(rules: &WebConfig, host: Option<&str>) -> String {
+fn frame_ancestors(rules: &WebConfig, hosts: &[&str]) -> String {
     if rules.embedding == Embedding::Any || rules.cors.any {
         return "*".to_owned();
     }
     let mut ancestors = vec!["'self'".to_owned()];
-    if rules.embedding == Embedding::SameSite
-        // CSP has no addresses of IPv6.
-        && let Some(host) = host.filter(|host| !host.starts_with('['))
-    {
-        ancestors.extend(["http", "https"].map(|scheme| format!("{scheme}://{host}:*")));
+    if rules.embedding == Embedding::SameSite {
+        let hosts = hosts.iter().filter(|host| is_in_csp(host));
+        let origins = |host| ["http", "https"].map(|scheme| format!("{scheme}://{host}:*"));
+        ancestors.extend(hosts.flat_map(origins));
     }
     ancestors.extend(rules.cors.origins.iter().cloned());
     ancestors.join(" ")
+}
+
+/// Whether CSP has such hosts, as it has no addresses of IPv6. A proxy may pass on what somebody has made up.
+fn is_in_csp(host: &str) -> bool {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    !host.is_empty() && host.chars().all(is_fine)
 }
 
 #[cfg(test)]
@@ -80,7 +87,7 @@ mod tests {
 
     #[test]
     fn frames_are_for_those_who_may_show_or_read_pictures() {
-        let ancestors = |embedding, any, host| {
+        let ancestors = |embedding, any, host: &str| {
             let cors = Cors {
                 any,
                 origins: vec!["https://ha.example.org".to_owned()],
@@ -91,7 +98,7 @@ mod tests {
                 embedding,
                 cors,
             };
-            frame_ancestors(&rules, Some(host))
+            frame_ancestors(&rules, &[host])
         };
         assert_eq!(ancestors(Embedding::Any, false, "nas.lan"), "*");
         assert_eq!(ancestors(Embedding::None, true, "nas.lan"), "*");
@@ -99,10 +106,12 @@ mod tests {
             ancestors(Embedding::SameSite, false, "nas.lan"),
             "'self' http://nas.lan:* https://nas.lan:* https://ha.example.org"
         );
-        assert_eq!(
-            ancestors(Embedding::SameSite, false, "[::1]"),
-            "'self' https://ha.example.org"
-        );
+        for host in ["[::1]", "a;script-src", ""] {
+            assert_eq!(
+                ancestors(Embedding::SameSite, false, host),
+                "'self' https://ha.example.org"
+            );
+        }
         assert_eq!(
             ancestors(Embedding::None, false, "nas.lan"),
             "'self' https://ha.example.org"

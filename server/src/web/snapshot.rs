@@ -22,14 +22,15 @@ const HEADERS: [(HeaderName, &str); 2] = [
 const ERROR: HeaderName = HeaderName::from_static("x-mattebox-error");
 /// The most characters of it.
 const ERROR_CHARS: usize = 500;
+/// The time after which to try again, in seconds: half of the longest pause before a camera is tried again.
+const RETRY_SECONDS: u64 = 5;
 /// How long a camera may take to start before the client is told that there is no picture, beside its warm-up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The newest frame, or the first one of a stream that rests; with `?fresh` one that was taken after the request. A `HEAD` request
-/// starts nothing.
+/// The newest frame, or the first one of a stream that rests; with `?fresh` one that was taken after the request.
 pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     if visit.is_head() {
-        return (HEADERS, no_body()).into_response();
+        return head(app, stream, visit);
     }
     // Before the camera is started, whose first frame is as good.
     let fresh = visit.wants_fresh().then(|| stream.fresh(app.clock.now()));
@@ -50,7 +51,26 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
         Some(Ok(None)) if app.find(stream.name()).is_none() => "the stream was removed".to_owned(),
         Some(Ok(None) | Err(_)) => why_not(stream, patience),
     };
-    unavailable(&why, look.notice.as_deref())
+    let mut response = unavailable(&why, look.notice.as_deref());
+    if stream.state() != State::Ended {
+        let headers = response.headers_mut();
+        headers.insert(header::RETRY_AFTER, RETRY_SECONDS.into());
+    }
+    response
+}
+
+/// What is known without a picture that would have to be taken: nobody looks at what `HEAD` asks for, and no camera is opened.
+fn head(app: &App, stream: &Stream, visit: &Visit) -> Response {
+    let newest = stream.newest();
+    let is_failing = stream.state() == State::Failing;
+    match newest.as_deref() {
+        Some(frame) if frame.is_picture && !visit.wants_fresh() => shown(app, stream, frame),
+        notice if is_failing => unavailable(
+            &why_not(stream, PATIENCE),
+            notice.filter(|it| !it.is_picture),
+        ),
+        _ => (HEADERS, no_body()).into_response(),
+    }
 }
 
 fn shown(app: &App, stream: &Stream, frame: &ServedFrame) -> Response {

@@ -209,7 +209,7 @@ fn wrong_values() {
         (
             "listen: 8080\nstreams: {a: }\n",
             &[
-                "1:9+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `8080`",
+                "1:9+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `8080`; did you mean `:8080`?",
             ],
         ),
         (
@@ -238,6 +238,15 @@ fn wrong_values() {
             ],
         ),
         (
+            "cors: ['https://*.a.org']\nlisten: [':8', '[::1]:8']\nstreams: {a: {title: \" \\u200b\"}, b: {title: \"a\\u2028b\"}}\n",
+            &[
+                "1:8+17 `cors`: `*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of `https://*.a.org`",
+                "2:16+9 `listen`: `:8` and `[::1]:8` are of the same port; one of them will do",
+                "3:22+9 `title`: a title has something to see in it; without one, people see the name",
+                "3:45+10 `title`: a title is one line of text",
+            ],
+        ),
+        (
             "streams: [a, b]\n",
             &[
                 "1:10+1 `streams`: expected a mapping with a name for each stream, found a list of 2 items",
@@ -253,6 +262,13 @@ fn wrong_values() {
             "streams: {a: demo}\n",
             &[
                 "1:14+4 expected a stream with keys such as `title`, `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`, found the text `demo`",
+            ],
+        ),
+        (
+            "streams: {stream: , readyz: }\n",
+            &[
+                "1:11+6 a stream can't be called `stream`: `/stream` is an address of the server's own",
+                "1:21+6 a stream can't be called `readyz`: `/readyz` is an address of the server's own",
             ],
         ),
         (

@@ -26,6 +26,9 @@ impl Content {
         let path = percent_decode_str(request.uri().path()).decode_utf8_lossy();
         let query = request.uri().query().unwrap_or_default();
         let name = path.strip_prefix('/').unwrap_or(&path);
+        // The page of a stream, on the way to its address.
+        let page = name.strip_suffix('/').filter(|it| !it.contains('/'));
+        let name = page.unwrap_or(name);
         match name {
             "" => Self::of_root(query),
             "stream" | "video_feed" | "snapshot" => Self::Pictures,

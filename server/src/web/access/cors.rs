@@ -15,7 +15,7 @@ use crate::config::Cors;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 /// What scripts may send beside what they always may.
 const SENT: HeaderValue = HeaderValue::from_static(
-    "Accept, Cache-Control, If-Modified-Since, Last-Event-ID, Pragma, Range, X-Requested-With",
+    "Accept, Cache-Control, Content-Type, If-Modified-Since, If-None-Match, Last-Event-ID, Pragma, Range, X-Requested-With",
 );
 /// What they may see beside what they always may.
 const SEEN: HeaderValue =

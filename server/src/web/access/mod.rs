@@ -20,6 +20,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use percent_encoding::percent_decode_str;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -35,7 +36,6 @@ use crate::log::shorten;
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
 use machine::MachineNames;
-pub use names::host_name;
 use names::{Names, Site};
 use throttle::Throttle;
 
@@ -77,9 +77,7 @@ impl Access {
             let why = "this takes the admin token: send it as `X-Mattebox-Token: TOKEN` or `Authorization: Bearer TOKEN`";
             return Err(ProblemDetails::new(StatusCode::UNAUTHORIZED, why));
         };
-        // Hashes are of one length, so that the time tells nothing about the token's either.
-        let (sent, token) = (Sha256::digest(sent), Sha256::digest(token));
-        if bool::from(sent.as_slice().ct_eq(token.as_slice())) {
+        if is_token(sent, token) {
             self.throttle.succeeded(client);
             return Ok(());
         }
@@ -105,6 +103,15 @@ impl Access {
 pub fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
     let own = headers.get(X_MATTEBOX_TOKEN);
     own.map(HeaderValue::as_bytes).or_else(|| bearer(headers))
+}
+
+/// Whether `sent` is `token`, in UTF-8, or in Latin-1, which many programs write headers in. Hashes are of one length, so that the
+/// time tells nothing about the token's either.
+fn is_token(sent: &[u8], token: &str) -> bool {
+    let latin1: String = sent.iter().copied().map(char::from).collect();
+    let token = Sha256::digest(token);
+    let is_it = |sent: &[u8]| Sha256::digest(sent).as_slice().ct_eq(token.as_slice());
+    (is_it(sent) | is_it(latin1.as_bytes())).into()
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
@@ -158,6 +165,11 @@ async fn answer(
     next: Next,
 ) -> Result<Response, ProblemDetails> {
     check_framing(&request)?;
+    let path = percent_decode_str(request.uri().path());
+    if path.decode_utf8().is_err() {
+        let why = "the address is not UTF-8, written with `%` and two hexadecimal digits a byte";
+        return Err(ProblemDetails::bad_request(why));
+    }
     let place = find_place(app, running, &request)?.map(Arc::new);
     if let Some(place) = &place {
         // For what outlives the answer (see `Held`).
@@ -234,6 +246,11 @@ fn refuse(full: Full) -> ProblemDetails {
 fn watches_over(request: &Request) -> bool {
     let path = request.uri().path();
     is_reading(request.method()) && matches!(path, "/healthz" | "/readyz" | "/metrics")
+}
+
+/// The hosts by which a browser may have asked for `request`, without their ports.
+pub fn host_names<'a>(running: &'a Running, request: &'a Request) -> Vec<&'a str> {
+    names(running, request).without_ports()
 }
 
 /// The names by which a browser may have sent `request`.

@@ -14,6 +14,8 @@ use super::machine::MachineNames;
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
+const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
+
 /// Names below these are never public: by RFC 6761, RFC 6762 and RFC 8375, `internal` and `home` by ICANN's resolutions; `lan`
 /// and `localdomain`, which routers and resolvers use, are no top-level domains.
 const LOCAL: [&str; 7] = [
@@ -70,6 +72,8 @@ pub enum Site {
 pub struct Names<'a> {
     /// What the request itself says, and what proxies say that it was before; with ports.
     hosts: Vec<&'a str>,
+    /// The ports that proxies tell beside the hosts, which may be of those without one.
+    ports: Vec<&'a str>,
     /// The schemes that proxies tell; any may be if they tell none.
     schemes: Vec<&'a str>,
     /// Names that the pipeline file allows.
@@ -81,6 +85,7 @@ impl<'a> Names<'a> {
     pub fn of(request: &'a Request, allowed: &'a [String], if_forwarded: bool) -> Self {
         let mut names = Self {
             hosts: host(request).into_iter().collect(),
+            ports: Vec::new(),
             schemes: Vec::new(),
             allowed,
         };
@@ -88,6 +93,7 @@ impl<'a> Names<'a> {
             let headers = request.headers();
             names.hosts.extend(listed(headers, &X_FORWARDED_HOST));
             names.hosts.extend(forwarded_values(headers, "host"));
+            names.ports.extend(listed(headers, &X_FORWARDED_PORT));
             names.schemes.extend(listed(headers, &X_FORWARDED_PROTO));
             names.schemes.extend(forwarded_values(headers, "proto"));
         }
@@ -97,6 +103,11 @@ impl<'a> Names<'a> {
     /// The host that the request itself names. No browser leaves it out.
     pub fn host(&self) -> Option<&'a str> {
         self.hosts.first().copied()
+    }
+
+    /// All of the hosts, without their ports.
+    pub fn without_ports(&self) -> Vec<&'a str> {
+        self.hosts.iter().map(|host| without_port(host)).collect()
     }
 
     /// The site of the page at `address` (a URL, or an origin).
@@ -110,7 +121,14 @@ impl<'a> Names<'a> {
         {
             return Site::Own;
         }
-        let sites = self.hosts.iter().map(|host| site(&page, host));
+        let bare = self
+            .hosts
+            .iter()
+            .filter(|host| without_port(host) == **host);
+        let with_port = |host| self.ports.iter().map(move |port| format!("{host}:{port}"));
+        let told = bare.flat_map(with_port);
+        let hosts = self.hosts.iter().map(ToString::to_string).chain(told);
+        let sites = hosts.map(|host| site(&page, &host));
         match sites.min() {
             Some(Site::Own) if !self.may_have(page.scheme()) => Site::Same,
             site => site.unwrap_or(Site::Other),
@@ -139,14 +157,13 @@ fn host(request: &Request) -> Option<&str> {
     request.uri().authority().map(Authority::as_str).or(header)
 }
 
-/// The name in that host, without its port.
-pub fn host_name(request: &Request) -> Option<&str> {
-    let host = host(request)?;
+/// The name in `host`, without its port.
+fn without_port(host: &str) -> &str {
     let end = match host.strip_prefix('[') {
         Some(rest) => rest.find(']').map(|at| at + 2),
         None => host.find(':'),
     };
-    Some(&host[..end.unwrap_or(host.len())])
+    &host[..end.unwrap_or(host.len())]
 }
 
 /// The site of `page` as seen from `host`. Their origins are compared (RFC 6454, section 5), where `host` has the page's scheme: a
@@ -173,8 +190,8 @@ fn is_below(name: &str, domain: &str) -> bool {
 }
 
 fn is_local(name: &str) -> bool {
-    let bare = name.trim_start_matches('[').trim_end_matches(']');
     let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let bare = name.trim_start_matches('[').trim_end_matches(']');
     let is_below = |local: &str| {
         let rest = name.strip_suffix(local);
         rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
@@ -208,6 +225,7 @@ mod tests {
         let check = |host| check_host(host, &allowed(), &machine);
         for fine in [
             "127.0.0.1",
+            "127.0.0.1.:8080",
             "192.168.1.5:8080",
             "[::1]:8080",
             "localhost:80",

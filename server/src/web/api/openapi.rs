@@ -52,7 +52,7 @@ fn document() -> OpenApi {
     describe_wall(components);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well."))
+        .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well. Characters other than ASCII are sent in UTF-8; Latin-1 is taken, too."))
         .build();
     components.add_security_scheme("admin", SecurityScheme::Http(token));
     refuse_everywhere(&mut document);

@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use super::super::access::Peer;
 use super::STALL_TIME;
 #[cfg(unix)]
-use super::unix::UnixSocket;
+use super::unix::{UnixSocket, check_path};
 use crate::config::ListenAddress;
 
 /// Connections that wait to be accepted, as many as in tokio's own listeners.
@@ -36,14 +36,42 @@ pub enum Listener {
 impl fmt::Display for Listener {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(_, bound) => write!(out, "http://{bound}/"),
+            Self::Tcp(_, bound) => {
+                write!(out, "http://{bound}/")?;
+                let host = local_host(*bound);
+                host.map_or(Ok(()), |host| {
+                    write!(out, ", on this machine http://{host}/")
+                })
+            }
             #[cfg(unix)]
             Self::Unix(socket) => write!(out, "unix:{}", socket.path().display()),
         }
     }
 }
 
+/// The host and port to ask on this machine for what listens on all of its addresses (`bound`); none for one of a single address.
+pub fn local_host(bound: SocketAddr) -> Option<String> {
+    let is_all = bound.ip().is_unspecified();
+    is_all.then(|| format!("localhost:{}", bound.port()))
+}
+
 impl Listener {
+    /// Checks what can be known of `address` without taking it.
+    ///
+    /// # Errors
+    /// The machine has no such address, or there can be no such socket.
+    pub fn check(address: &ListenAddress) -> io::Result<()> {
+        match address {
+            // Any port tells whether there is such an address.
+            ListenAddress::Tcp(address) => std::net::TcpListener::bind((address.ip(), 0)).map(drop),
+            ListenAddress::AllInterfaces(_) => Ok(()),
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => check_path(path),
+            #[cfg(not(unix))]
+            ListenAddress::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
     /// Listens on `address`.
     ///
     /// # Errors

@@ -28,13 +28,13 @@ use tower::ServiceExt;
 
 use super::App;
 use super::access::{Peer, is_proxy};
-use super::address::without_double_slashes;
+use super::address::tidied;
 use crate::log::recurring::Recurring;
 pub use descriptors::Room;
 use hold::Connected;
 pub use hold::{Held, hold};
-pub use listener::Listener;
 use listener::Socket;
+pub use listener::{Listener, local_host};
 pub use places::{Full, Place, Places};
 pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
@@ -207,7 +207,7 @@ async fn exchange(
     let seat = connected.seat().cloned();
     let is_reserved = seat.is_some();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        if let Some(uri) = without_double_slashes(request.uri()) {
+        if let Some(uri) = tidied(request.uri()) {
             *request.uri_mut() = uri;
         }
         let extensions = request.extensions_mut();

@@ -9,10 +9,13 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream as Connection;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Access, access};
 use tokio::net::{UnixListener, UnixStream};
 
 /// The server's user and its group may connect.
 const MODE: u32 = 0o660;
+/// The most bytes of a path: `sun_path` of Linux without the zero at its end, which other systems have shorter.
+const PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// A listening socket in the file system, which is removed when it is dropped.
 pub struct UnixSocket {
@@ -28,10 +31,12 @@ impl UnixSocket {
     /// # Errors
     /// Another server listens there, something else is there, or this user may not make it.
     pub fn bind(path: &Path) -> io::Result<Self> {
-        check_place(path)?;
-        let folder = path.parent().filter(|it| *it != Path::new(""));
-        let folder = folder.unwrap_or(Path::new("."));
-        let made = tempfile::Builder::new().make_in(folder, |path| UnixListener::bind(path))?;
+        check_path(path)?;
+        check_free(path)?;
+        // Short: the path while it is made must not be too long where the other isn't.
+        let mut name = tempfile::Builder::new();
+        let name = name.prefix(".").rand_bytes(5);
+        let made = name.make_in(folder(path), |path| UnixListener::bind(path))?;
         fs::set_permissions(made.path(), Permissions::from_mode(MODE))?;
         let identity = identity(made.path())?;
         let listener = made.persist(path).map_err(|error| error.error)?;
@@ -66,25 +71,53 @@ impl Drop for UnixSocket {
     }
 }
 
-/// Checks that nothing is at `path` but a socket that nobody listens on.
-fn check_place(path: &Path) -> io::Result<()> {
-    let kind = match fs::symlink_metadata(path) {
-        Ok(there) => there.file_type(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if !kind.is_socket() {
-        let why = "something else than a socket is there already";
-        return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+fn folder(path: &Path) -> &Path {
+    let folder = path.parent().filter(|it| *it != Path::new(""));
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Checks that a socket can be at `path`, where one may be already.
+///
+/// # Errors
+/// The path is too long, its folder is none or not this user's to write in, or something else is there.
+pub fn check_path(path: &Path) -> io::Result<()> {
+    let bytes = path.as_os_str().len();
+    if bytes > PATH_BYTES {
+        return Err(io::Error::other(format!(
+            "the path has {bytes} bytes, and a socket's may have {PATH_BYTES}"
+        )));
     }
+    let folder = folder(path);
+    if !folder.is_dir() {
+        let why = format!("there is no folder {}", folder.display());
+        return Err(io::Error::new(io::ErrorKind::NotFound, why));
+    }
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)?;
+    match fs::symlink_metadata(path) {
+        Ok(there) if !there.file_type().is_socket() => {
+            let why = "something else than a socket is there already";
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, why))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Checks that nobody listens at `path`.
+fn check_free(path: &Path) -> io::Result<()> {
     match Connection::connect(path) {
         Ok(_) => Err(io::Error::new(
             io::ErrorKind::AddrInUse,
             "another server listens there",
         )),
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => Ok(()),
+        Err(error) if is_free(&error) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+fn is_free(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, NotFound};
+    matches!(error.kind(), ConnectionRefused | NotFound)
 }
 
 fn identity(path: &Path) -> io::Result<(u64, u64)> {
