@@ -45,21 +45,34 @@ impl WebDriverCompatibleCommand for Console {
     }
 }
 
+/// The port that chromedriver finds free may be another's before it listens there.
+const DRIVER_TRIES: usize = 3;
+
+/// A chromedriver and its port; none if it ends without listening.
+fn start_driver() -> Option<(Child, String)> {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+    let port = lines.find_map(|line| {
+        let line = line.ok()?;
+        let (_, port) = line.split_once("successfully on port ")?;
+        Some(port.trim_end_matches('.').to_owned())
+    });
+    let Some(port) = port else {
+        driver.wait().unwrap();
+        return None;
+    };
+    // It goes on talking.
+    std::thread::spawn(move || lines.for_each(drop));
+    Some((driver, port))
+}
+
 impl Browser {
     pub async fn open(address: &str) -> Self {
-        let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines.find_map(|line| {
-            let line = line.ok()?;
-            let (_, port) = line.split_once("successfully on port ")?;
-            Some(port.trim_end_matches('.').to_owned())
-        });
-        // It goes on talking.
-        std::thread::spawn(move || lines.for_each(drop));
+        let (driver, port) = (0..DRIVER_TRIES).find_map(|_| start_driver()).unwrap();
         let arguments = [
             "--headless",
             "--window-size=1920,1080",
@@ -78,7 +91,7 @@ impl Browser {
         let Value::Object(capabilities) = capabilities else {
             unreachable!("it is one")
         };
-        let driver_address = format!("127.0.0.1:{}", port.unwrap());
+        let driver_address = format!("127.0.0.1:{}", port);
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities.into_iter().collect())
             .connect(&format!("http://{driver_address}"))

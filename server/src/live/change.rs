@@ -405,7 +405,8 @@ impl Live {
             more => format!("; and {more} before"),
         };
         let what = match changes.as_slice() {
-            [] => String::new(),
+            // Nobody has noted it as a version yet.
+            [] => ": by hand just now".to_owned(),
             changes => format!(": {}{more}", changes.join("; ")),
         };
         Err(ChangeError::Refused(format!(
