@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{MutexGuard, OwnedSemaphorePermit};
 
 use super::claim::claim;
+use super::file_writes::FileWrites;
 use super::report::revision;
 use super::timed_lock::TimedGuard;
 use super::turns::Turn;
@@ -21,6 +22,7 @@ use crate::chain::{Check, Unchanged};
 use crate::config::{Cause, Change, ConfigError, Pipeline, edit};
 use crate::filter::{Module, Wanted};
 use crate::local_time;
+use crate::sync::IgnorePoison;
 
 /// The longest time that a change tries to come before others.
 const LONGEST_WAIT: Duration = Duration::from_secs(130);
@@ -347,7 +349,11 @@ impl Live {
         let mut place = None;
         let give_up = self.0.clock.now() + LONGEST_WAIT;
         while self.0.clock.now() < give_up {
-            self.wait_for_writers()?;
+            if self.is_written_to() {
+                // Not for all others as well.
+                place = None;
+                self.wait_for_writers()?;
+            }
             let is_next = place.is_some();
             let ready = draft(is_next)?;
             let ready = ready.filter(|it| !is_next || plans.are_ready(&it.pipeline, &it.running));
@@ -427,13 +433,16 @@ impl Live {
         let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let mut workshop = self.workshop();
         let _claim = claim(&real).map_err(ChangeError::Busy)?;
+        let mut writes = FileWrites::of(&real);
         let on_disk = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
-        if *on_disk != *edit.old || !Arc::ptr_eq(running, &self.now()) {
+        let is_same = *on_disk == *edit.old && Arc::ptr_eq(running, &self.now());
+        if !is_same || self.is_written_to() {
             return Ok(Err(checked.plans));
         }
-        let written = self.write_version(&real, edit);
+        let written = self.write_version(&real, edit, &mut writes);
         let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", file.display()));
         if written.map_err(unwritable)? == Written::SavedMeanwhile {
+            *self.0.saving.lock().ignore_poison() = Some(writes);
             return Ok(Err(checked.plans));
         }
         if let Err(unmade) = self.make(&mut workshop, running, (checked, edit.by)) {
@@ -447,13 +456,18 @@ impl Live {
     }
 
     /// Writes the new text to the file at `real`, if it is another than the old one, and keeps both as versions.
-    fn write_version(&self, real: &Path, edit: &Edit<'_>) -> std::io::Result<Written> {
+    fn write_version(
+        &self,
+        real: &Path,
+        edit: &Edit<'_>,
+        writes: &mut FileWrites,
+    ) -> std::io::Result<Written> {
         if edit.old == edit.new {
             return Ok(Written::Replaced);
         }
         // What nobody has put in force yet must not be lost either.
         self.0.versions.note(&edit.old, &Author::File);
-        let written = write(real, edit.old.as_bytes(), edit.new.as_bytes())?;
+        let written = write(real, edit.old.as_bytes(), edit.new.as_bytes(), writes)?;
         if written == Written::Replaced {
             self.0.versions.note(&edit.new, edit.author);
         }
@@ -495,7 +509,13 @@ impl Live {
 
     fn base(&self) -> Result<Base, ChangeError> {
         let file = &*self.0.file;
-        let text = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
+        let mut text = Pipeline::read_text(file);
+        // Half a file may be a right one.
+        if self.is_written_to() {
+            self.wait_for_writers()?;
+            text = Pipeline::read_text(file);
+        }
+        let text = text.map_err(ChangeError::FileIsWrong)?;
         let running = self.now();
         if text == *running.pipeline.file.text {
             let on_disk = None;
@@ -509,10 +529,17 @@ impl Live {
         Ok(Base { on_disk, running })
     }
 
+    /// Whether somebody is writing to the file.
+    pub(super) fn is_written_to(&self) -> bool {
+        let mut saving = self.0.saving.lock().ignore_poison();
+        let is_saved = saving.as_mut().is_some_and(FileWrites::are_under_way);
+        is_saved || self.0.writers.have_any([&self.0.file])
+    }
+
     /// Whoever is saving the file is done in a moment.
     fn wait_for_writers(&self) -> Result<(), ChangeError> {
         let give_up = Instant::now() + SAVING;
-        while self.0.writers.have_any([&self.0.file]) {
+        while self.is_written_to() {
             if Instant::now() >= give_up {
                 let why = "somebody is writing to the pipeline file; try again when it is saved";
                 return Err(ChangeError::Busy(why.to_owned()));
@@ -577,9 +604,10 @@ pub fn replace_file(
 ) -> Result<(), String> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let _claim = claim(&real)?;
+    let mut writes = FileWrites::of(&real);
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     versions.note(old, &Author::File);
-    match write(&real, old.as_bytes(), new.as_bytes()).map_err(|error| told(&error))? {
+    match write(&real, old.as_bytes(), new.as_bytes(), &mut writes).map_err(|error| told(&error))? {
         Written::Replaced => {
             versions.note(new, &Author::Command);
             Ok(())
@@ -590,9 +618,9 @@ pub fn replace_file(
 
 /// Puts a new file in the place of the one that has the text `old`, so that nobody ever sees half of it; where that can't be done (a
 /// file mounted by itself, for instance), writes into the old one.
-fn write(path: &Path, old: &[u8], new: &[u8]) -> std::io::Result<Written> {
+fn write(path: &Path, old: &[u8], new: &[u8], writes: &mut FileWrites) -> std::io::Result<Written> {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
-    match replace(path, old, new) {
+    match replace(path, old, new, writes) {
         // A full disk is none of these: writing into the old file would empty it.
         Err(error)
             if matches!(
@@ -606,12 +634,17 @@ fn write(path: &Path, old: &[u8], new: &[u8]) -> std::io::Result<Written> {
     }
 }
 
-fn replace(path: &Path, old: &[u8], new: &[u8]) -> std::io::Result<Written> {
+fn replace(
+    path: &Path,
+    old: &[u8],
+    new: &[u8],
+    writes: &mut FileWrites,
+) -> std::io::Result<Written> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = NamedTempFile::new_in(folder)?;
     file.write_all(new)?;
     prepare_for(&file, path)?;
-    if let Some(written) = exchange(&file, path, old)? {
+    if let Some(written) = exchange(&file, path, old, writes)? {
         return Ok(written);
     }
     file.persist(path)?;
@@ -619,12 +652,20 @@ fn replace(path: &Path, old: &[u8], new: &[u8]) -> std::io::Result<Written> {
 }
 
 /// Exchanges `new` and the file at `path` in one step, and looks at what was there: if somebody has saved the file since `old` was
-/// read, theirs goes back into its place. `None` where the file system can't do that (renameat2(2)).
+/// read, or is writing to it, theirs goes back into its place. `None` where the file system can't do that (renameat2(2)).
 #[cfg(target_os = "linux")]
-fn exchange(new: &NamedTempFile, path: &Path, old: &[u8]) -> std::io::Result<Option<Written>> {
+fn exchange(
+    new: &NamedTempFile,
+    path: &Path,
+    old: &[u8],
+    writes: &mut FileWrites,
+) -> std::io::Result<Option<Written>> {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
     use rustix::io::Errno;
     let exchange = || renameat_with(CWD, new.path(), CWD, path, RenameFlags::EXCHANGE);
+    if writes.have_come() {
+        return Ok(Some(Written::SavedMeanwhile));
+    }
     match exchange() {
         Ok(()) => {}
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOENT) => return Ok(None),
@@ -632,7 +673,7 @@ fn exchange(new: &NamedTempFile, path: &Path, old: &[u8]) -> std::io::Result<Opt
     }
     let was_there = crate::files::read(new.path(), old.len() as u64 + BOM.len() as u64 + 1);
     let is_old = |text: &Vec<u8>| text.strip_prefix(BOM).unwrap_or(text) == old;
-    if was_there.is_ok_and(|text| is_old(&text)) {
+    if was_there.is_ok_and(|text| is_old(&text)) && !writes.have_come() {
         return Ok(Some(Written::Replaced));
     }
     exchange()?;
@@ -640,7 +681,12 @@ fn exchange(new: &NamedTempFile, path: &Path, old: &[u8]) -> std::io::Result<Opt
 }
 
 #[cfg(not(target_os = "linux"))]
-fn exchange(_: &NamedTempFile, _: &Path, _: &[u8]) -> std::io::Result<Option<Written>> {
+fn exchange(
+    _: &NamedTempFile,
+    _: &Path,
+    _: &[u8],
+    _: &mut FileWrites,
+) -> std::io::Result<Option<Written>> {
     Ok(None)
 }
 
@@ -673,21 +719,23 @@ fn prepare_for(new: &NamedTempFile, path: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
+    fn put(path: &Path, old: &str, new: &str) -> std::io::Result<Written> {
+        let mut writes = FileWrites::of(path);
+        write(path, old.as_bytes(), new.as_bytes(), &mut writes)
+    }
+
     #[test]
     fn what_somebody_has_saved_meanwhile_stays() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("pipeline.yaml");
         std::fs::write(&path, "\u{feff}old").unwrap();
-        assert_eq!(write(&path, b"old", b"new").unwrap(), Written::Replaced);
+        assert_eq!(put(&path, "old", "new").unwrap(), Written::Replaced);
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         std::fs::write(&path, "of somebody else").unwrap();
-        assert_eq!(
-            write(&path, b"new", b"newer").unwrap(),
-            Written::SavedMeanwhile
-        );
+        assert_eq!(put(&path, "new", "newer").unwrap(), Written::SavedMeanwhile);
         assert_eq!(std::fs::read(&path).unwrap(), b"of somebody else");
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(write(&path, b"new", b"newer").unwrap(), Written::Replaced);
+        assert_eq!(put(&path, "new", "newer").unwrap(), Written::Replaced);
         let left: Vec<_> = folder.path().read_dir().unwrap().collect();
         assert_eq!(
             (left.len(), std::fs::read(&path).unwrap()),

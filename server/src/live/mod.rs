@@ -7,6 +7,7 @@
 mod catalogue;
 mod change;
 mod claim;
+mod file_writes;
 mod plan;
 mod reading;
 mod reload;
@@ -21,7 +22,7 @@ mod workshop;
 mod writers;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch as channel};
@@ -44,6 +45,7 @@ use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
 use catalogue::Catalogues;
+use file_writes::FileWrites;
 use reading::Reading;
 use reload::Attempts;
 use renewal::Renewals;
@@ -86,6 +88,8 @@ struct Inner {
     file: PathBuf,
     versions: Versions,
     writers: Writers,
+    /// What was found to be written to the pipeline file when a change was about to replace it.
+    saving: Mutex<Option<FileWrites>>,
     events: Events,
     variables: Variables,
     /// Cancelled when the server ends.
@@ -216,6 +220,7 @@ impl Live {
             file,
             versions,
             writers: Writers::default(),
+            saving: Mutex::default(),
             events,
             variables,
         })))

@@ -303,7 +303,9 @@ impl Live {
             if attempt.abandoned.is_cancelled() {
                 return Ok(());
             }
-            if !reading.is_whole() {
+            // A change by the API has it read without watching it.
+            let is_half = !reading.is_watched() && self.is_written_to();
+            if is_half || !reading.is_whole() {
                 self.0.attempts.state().leftover =
                     checked.map(|checked| checked.plans).unwrap_or_default();
                 return Ok(());
