@@ -12,6 +12,11 @@ const SETTLED_MS = 1500;
 
 let forms = 0;
 
+/** Undoing within a number that is being written: the browser would mix it with what the arrow keys and the server wrote there. */
+function isUndoOfNumber(event) {
+  return (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "z" && event.target.matches(".number");
+}
+
 export class Form {
   #fields = new Map();
 
@@ -238,8 +243,9 @@ class Field {
       event.preventDefault();
       this.#refused = null;
       this.apply();
-    } else if (event.key === "Escape" && this.#isEdited) {
+    } else if ((event.key === "Escape" || isUndoOfNumber(event)) && this.#isEdited) {
       event.preventDefault();
+      event.stopPropagation();
       clearTimeout(this.#timer);
       this.#complain("");
       this.#settle();
@@ -317,7 +323,9 @@ class Field {
     const high = schema.maximum ?? schema.exclusiveMaximum;
     // Not of the type `number`: browsers leave out what they can't read, and make 15 of "1,5".
     const number = make("input", { id, className: "number", inputMode: low >= 0 ? "decimal" : "text", autocomplete: "off" });
-    number.addEventListener("keydown", (event) => this.#onArrow(event, { low, high }));
+    // What may have parts of one goes by parts of one where there is little room.
+    const step = isWhole || !(high - low <= 10) ? 1 : 0.01;
+    number.addEventListener("keydown", (event) => this.#onArrow(event, { low, high, step }));
     this.#controls = [number];
     let slider = null;
     if (low !== undefined && high !== undefined) {
@@ -339,7 +347,7 @@ class Field {
       }
       const value = number.value.trim() === "" ? null : toNumber(number.value);
       if (slider && control !== slider) {
-        slider.value = value ?? "";
+        slider.value = value ?? this.#fallback ?? "";
         showSlider(value);
       }
       return value;
@@ -355,8 +363,8 @@ class Field {
   }
 
   /** The arrow keys count up and down, as in the browser's own fields for numbers. */
-  #onArrow(event, { low = -Infinity, high = Infinity }) {
-    const by = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+  #onArrow(event, { low = -Infinity, high = Infinity, step }) {
+    const by = { ArrowUp: step, ArrowDown: -step }[event.key];
     const value = this.#read(event.target) ?? this.#fallback;
     if (by && typeof value === "number") {
       event.preventDefault();

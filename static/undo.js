@@ -96,10 +96,10 @@ async function go({ from, to, restored, expected, says, label, back }) {
   document.dispatchEvent(new Event("mattebox-restored"));
 }
 
-/** Where the browser's own undoing is meant. */
+/** Where the browser's own undoing is meant: not in numbers, whose fields are written by more than the keys. */
 function isText(element) {
   const other = ["checkbox", "radio", "range", "button", "file"];
-  return element.matches("textarea, [contenteditable]") || (element.matches("input") && !other.includes(element.type));
+  return element.matches("textarea, [contenteditable]") || (element.matches("input:not(.number)") && !other.includes(element.type));
 }
 
 button.addEventListener("click", () => shown?.());

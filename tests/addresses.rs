@@ -138,6 +138,12 @@ fn check_tells_of_addresses_that_can_not_be_listened_on() {
         ),
         ("[':8', '127.0.0.1:8']", "of the same port"),
         ("['0.0.0.0:8', '127.0.0.1:8']", "of the same port"),
+        ("['[::]:8', '127.0.0.1:8']", "of the same port"),
+        (
+            "['127.0.0.1:8', '[::ffff:127.0.0.1]:8']",
+            "of the same port",
+        ),
+        ("['unix:m.sock', 'unix:./m.sock']", "are one socket"),
         ("192.0.2.1:80", "can't listen on 192.0.2.1:80"),
         ("unix:nofolder/m.sock", "there is no folder"),
         ("unix:file", "something else than a socket"),

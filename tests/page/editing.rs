@@ -315,6 +315,23 @@ async fn a_number_is_what_was_written_and_an_empty_field_waits() {
     browser.press(ARROW_UP).await;
     browser.press(ENTER).await;
     until_file(&browser, &server, |text| text.contains("size: 31")).await;
+    // By parts where the whole range is 1; undone while it is written, and then like any change.
+    browser.focus(opacity).await;
+    browser.press(ARROW_UP).await;
+    browser.press(ENTER).await;
+    until_file(&browser, &server, |text| text.contains("opacity: 0.51")).await;
+    browser.write(opacity, "0.7").await;
+    browser.press_with(&[CONTROL], 'z').await;
+    let shown = format!("document.querySelector('{opacity}').value === '0.51'");
+    browser.until(&shown).await;
+    browser.press_with(&[CONTROL], 'z').await;
+    until_file(&browser, &server, |text| {
+        text.contains("opacity: 0.5 ")
+            || text.contains("opacity: 0.5\n")
+            || text.contains("opacity: 0.5,")
+            || text.contains("opacity: 0.5}")
+    })
+    .await;
     // Who empties it, and looks at the camera's manual, has changed nothing; who leaves it has.
     browser.write(size, "").await;
     let writes = Writes::count(&server.folder().join("pipeline.yaml"));
@@ -325,6 +342,10 @@ async fn a_number_is_what_was_written_and_an_empty_field_waits() {
         .until("performance.now() - window.since > 900")
         .await;
     assert_eq!(writes.so_far(), 0);
+    // The slider stands where the default is, not in the middle.
+    browser
+        .until("document.querySelector('.step:last-child [aria-label=\"size, slider\"]').value === '28'")
+        .await;
     browser.press(TAB).await;
     until_file(&browser, &server, |text| !text.contains("size")).await;
     let default = format!("document.querySelector('{size}').value === '28'");

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::error::Span;
 use super::fields::{Errors, Fields};
@@ -37,8 +37,16 @@ impl ListenAddress {
 
     /// Whether one server can't listen on both.
     fn clashes_with(&self, other: &Self) -> bool {
+        if let (Self::Unix(one), Self::Unix(two)) = (self, other) {
+            let plain = |path: &Path| {
+                path.components()
+                    .filter(|it| *it != Component::CurDir)
+                    .collect::<PathBuf>()
+            };
+            return plain(one) == plain(two);
+        }
         let (Some(one), Some(two)) = (self.port(), other.port()) else {
-            return self == other;
+            return false;
         };
         // Each that takes a free port gets another.
         one == two && one != 0 && (self.includes(other) || other.includes(self))
@@ -55,10 +63,13 @@ impl ListenAddress {
     /// Whether the IP address of `other` is one of its own.
     fn includes(&self, other: &Self) -> bool {
         match (self, other) {
+            // That of IPv6 takes IPv4, too.
             (Self::Tcp(all), Self::Tcp(one)) if all.ip().is_unspecified() => {
-                all.is_ipv4() == one.is_ipv4()
+                all.is_ipv6() || one.ip().to_canonical().is_ipv4()
             }
-            (Self::Tcp(one), Self::Tcp(other)) => one.ip() == other.ip(),
+            (Self::Tcp(one), Self::Tcp(other)) => {
+                one.ip().to_canonical() == other.ip().to_canonical()
+            }
             _ => matches!(self, Self::AllInterfaces(_)),
         }
     }
@@ -69,9 +80,10 @@ pub fn find_clash(addresses: &[ListenAddress]) -> Option<(usize, String)> {
     addresses.iter().enumerate().find_map(|(at, address)| {
         let mut before = addresses[..at].iter();
         let other = before.find(|other| address.clashes_with(other))?;
-        let why = match other == address {
-            true => format!("`{address}` stands twice"),
-            false => format!("`{other}` and `{address}` are of the same port; one of them will do"),
+        let why = match address {
+            _ if other == address => format!("`{address}` stands twice"),
+            ListenAddress::Unix(_) => format!("`{other}` and `{address}` are one socket"),
+            _ => format!("`{other}` and `{address}` are of the same port; one of them will do"),
         };
         Some((at, why))
     })

@@ -78,6 +78,10 @@ fn algorithm(written: &str) -> String {
 }
 
 fn as_known(challenge: &Challenge) -> Result<ChallengeRef<'_>, String> {
+    // It is answered whatever it says, in whatever letters.
+    if challenge.scheme.eq_ignore_ascii_case("Basic") {
+        return Ok(basic());
+    }
     let mut known = ChallengeRef::new(&challenge.scheme);
     for (name, value) in &challenge.params {
         known
@@ -216,6 +220,8 @@ mod tests {
             &["Basic realm=\"cam\""],
             &["basic realm=cam"],
             &["Basic realm=\"unclosed"],
+            &["Basic realm=\"K\u{fc}che\""],
+            &["Basic realm=K\u{fffd}che, charset=\"UTF-8\""],
             &["Negotiate, Basic realm=\"x\""],
             &["NTLM", "Basic"],
             &[
