@@ -181,11 +181,9 @@ impl<'a> Builder<'a, '_> {
         let Some((_, host)) = text.split_once("://") else {
             return;
         };
-        let line = self.lines.get(span.line - 1).copied().unwrap_or_default();
-        let behind = line.chars().skip(span.column - 1 + span.length);
-        let behind: String = behind.collect();
-        let comment = behind.trim_start().strip_prefix('#').unwrap_or_default();
-        let word = comment.split(char::is_whitespace).next();
+        let behind = self.behind(span);
+        let comment = behind.trim_start().strip_prefix('#');
+        let word = comment.and_then(|comment| comment.split(char::is_whitespace).next());
         let is_login = host.contains(':') && !host.contains(['/', '@']);
         if is_login && word.is_some_and(|word| word.contains('@')) {
             self.errors.add(span, "a ` #` starts a comment, which cuts this address off; put the address in quotes, and write `%20` for a space and `%23` for a `#` in its password");
@@ -252,14 +250,14 @@ impl<'a> Builder<'a, '_> {
 
     /// Whether no `:` follows `key`.
     fn is_bare(&self, key: &Node) -> bool {
-        let Some(line) = self.lines.get(key.span.line - 1) else {
-            return false;
-        };
-        let behind: String = line
-            .chars()
-            .skip(key.span.column - 1 + key.span.length)
-            .collect();
-        !behind.trim_start().starts_with(':')
+        !self.behind(key.span).trim_start().starts_with(':')
+    }
+
+    /// The rest of the line behind `span`.
+    fn behind(&self, span: Span) -> String {
+        let line = self.lines.get(span.line - 1).into_iter();
+        let letters = line.flat_map(|line| line.chars());
+        letters.skip(span.column - 1 + span.length).collect()
     }
 
     fn alias(&mut self, id: usize, span: Span, depth: usize) -> Result<Content, Diagnostic> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use std::os::fd::OwnedFd;
 
 /// One who keeps a file open that he has written to is waited for this long.
-const LONGEST_WRITE: Duration = Duration::from_secs(10);
+pub const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
 /// What is written to a file by others, whatever it is called by then. Nothing where the system doesn't tell (inotify(7)).
 pub struct FileWrites {

@@ -320,7 +320,10 @@ impl Live {
         {
             warn_of_short_token(token.expose());
         }
-        warn_of_comments(&running.pipeline, Some(&old.pipeline));
+        // What the API writes is quoted where that is needed; both texts would be parsed for each change.
+        if by == ChangedBy::File {
+            warn_of_comments(&running.pipeline, Some(&old.pipeline));
+        }
         for stream in &changes.ended {
             stream.end();
         }

@@ -316,7 +316,11 @@ impl Live {
                 Some(unmade) => plans = unmade,
             }
             if place.is_none() {
-                place = self.wait_for_commit().ok();
+                // The server ends.
+                let Ok(turn) = self.wait_for_commit() else {
+                    return Ok(());
+                };
+                place = Some(turn);
             }
         }
         tracing::warn!("other changes keep coming before that of the file, which is tried again");

@@ -16,6 +16,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
 use super::Live;
+use super::file_writes::LONGEST_WRITE;
 use super::plan::check_parts;
 use super::reading::{FileStates, Progress, Reading, look};
 use super::writers::Writers;
@@ -31,8 +32,6 @@ const LONGEST_WAIT: Duration = Duration::from_millis(400);
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// How often a file is read anew that was empty, or being written meanwhile.
 const TRIES: usize = 5;
-/// One who keeps a file open that he has written to is waited for this long.
-const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
 /// Watches until `end`.
 pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
