@@ -7,7 +7,7 @@ use super::loader::Loader;
 use super::step::StepParts;
 use super::{Chain, Placed, Rearrangement, Step, StepStatus};
 use crate::clock::Clock;
-use crate::config::{self, Diagnostic, Pipeline, StepConfig, StreamConfig};
+use crate::config::{self, Config, Diagnostic, StepConfig, StreamConfig};
 use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings, Wanted};
 use crate::local_time;
 use crate::secret::mask_foreign;
@@ -45,7 +45,7 @@ pub enum Unchanged {
 /// Everything that is wrong with its filters, as places in the pipeline file.
 pub fn build(
     loader: &Loader,
-    pipeline: &Pipeline,
+    pipeline: &Config,
     stream: &StreamConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Chain, Vec<Diagnostic>> {
@@ -70,7 +70,7 @@ pub fn build(
 /// Those of [`build`]. The old steps don't notice.
 pub fn plan(
     loader: &Loader,
-    pipeline: &Pipeline,
+    pipeline: &Config,
     stream: &StreamConfig,
     check: &Check<'_>,
     (old, unchanged): (&[StepStatus], Unchanged),
@@ -132,7 +132,7 @@ pub fn plan(
 
 fn check_step(
     (loader, check): (&Loader, &Check<'_>),
-    pipeline: &Pipeline,
+    pipeline: &Config,
     step: &StepConfig,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
@@ -150,7 +150,7 @@ fn check_step(
 
 fn start_step(
     loader: &Loader,
-    pipeline: &Pipeline,
+    pipeline: &Config,
     stream: &StreamConfig,
     config: &StepConfig,
     filter: SharedFilter,

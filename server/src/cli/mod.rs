@@ -20,7 +20,7 @@ use tracing_subscriber::EnvFilter;
 use crate::chain::{Chain, Loader, build};
 use crate::clock::SystemClock;
 use crate::config::{
-    ConfigError, Diagnostic, DriverConfig, ListenAddress, Pipeline, SourceConfig, StreamConfig,
+    Config, ConfigError, Diagnostic, DriverConfig, ListenAddress, SourceConfig, StreamConfig,
     parse_listen, parse_spec,
 };
 use crate::events::Events;
@@ -375,7 +375,7 @@ fn start_loader(runtime: &Runtime, common: &Common) -> Result<Loader, Failure> {
 
 fn build_chain(
     loader: &Loader,
-    pipeline: &Pipeline,
+    pipeline: &Config,
     stream: &StreamConfig,
 ) -> Result<Chain, Vec<Diagnostic>> {
     build(loader, pipeline, stream, std::sync::Arc::new(SystemClock))

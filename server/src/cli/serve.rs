@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Diagnostic, ListenAddress, Pipeline, find_clash};
+use crate::config::{Config, Diagnostic, ListenAddress, find_clash};
 use crate::gpio::{Gpio, PrivacyLamps};
 use crate::live::{self, Equip, Live, Versions, Workshop};
 use crate::local_time;
@@ -48,7 +48,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
 }
 
 /// The addresses to serve on: those of the command line, else those of the file, where paths start at its folder.
-fn addresses(args: &ServeArgs, pipeline: &Pipeline) -> Vec<ListenAddress> {
+fn addresses(args: &ServeArgs, pipeline: &Config) -> Vec<ListenAddress> {
     if !args.listen.is_empty() {
         return args.listen.clone();
     }
@@ -59,19 +59,19 @@ fn addresses(args: &ServeArgs, pipeline: &Pipeline) -> Vec<ListenAddress> {
 }
 
 /// The pipeline, and the file that it was read from, or will be once it is there.
-fn load(config: Option<&Path>) -> Result<(Pipeline, PathBuf), Failure> {
+fn load(config: Option<&Path>) -> Result<(Config, PathBuf), Failure> {
     let default = Path::new(DEFAULT_FILE);
     if config.is_none() && !default.exists() {
         tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera until there is");
-        let pipeline = Pipeline::built_in(Path::new("."))?;
+        let pipeline = Config::built_in(Path::new("."))?;
         return Ok((pipeline, default.to_owned()));
     }
     let file = config.unwrap_or(default);
-    Ok((Pipeline::load(file)?, file.to_owned()))
+    Ok((Config::load(file)?, file.to_owned()))
 }
 
 async fn serve(
-    pipeline: &Pipeline,
+    pipeline: &Config,
     mut workshop: Workshop,
     (file, versions): (PathBuf, Versions),
     addresses: &[ListenAddress],
@@ -157,7 +157,7 @@ async fn forget(variables: Variables, clock: Arc<dyn Clock>, end: CancellationTo
     end.run_until_cancelled(forgetting).await;
 }
 
-fn open_gpio(pipeline: &Pipeline, variables: &Variables) -> Result<Option<Gpio>, Failure> {
+fn open_gpio(pipeline: &Config, variables: &Variables) -> Result<Option<Gpio>, Failure> {
     let Some(config) = &pipeline.gpio else {
         return Ok(None);
     };
@@ -195,7 +195,7 @@ impl<I> Lit<I> {
 }
 
 /// A line on standard output for each address: scripts read it from there.
-fn announce(listeners: &[Listener], pipeline: &Pipeline) -> Result<(), Failure> {
+fn announce(listeners: &[Listener], pipeline: &Config) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let mut lines = listeners.iter();
     let result = lines.try_for_each(|it| writeln!(out, "Mattebox listens on {it}"));

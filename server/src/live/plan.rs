@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Running;
 use crate::chain::{Check, Loader, Planned, StepStatus, Unchanged, plan_chain};
-use crate::config::{ConfigError, Diagnostic, Pipeline, SourceConfig, StreamConfig};
+use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
 use crate::{gpio, source};
 
 /// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is planned anew.
@@ -28,7 +28,7 @@ impl Plans {
     pub fn ready(
         &mut self,
         loader: &Loader,
-        pipeline: &Pipeline,
+        pipeline: &Config,
         running: &Running,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
@@ -44,7 +44,7 @@ impl Plans {
     pub fn ready_filters(
         &mut self,
         loader: &Loader,
-        pipeline: &Pipeline,
+        pipeline: &Config,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
         let wrong = self.ready_changed(loader, pipeline, None, check);
@@ -54,7 +54,7 @@ impl Plans {
     fn ready_changed(
         &mut self,
         loader: &Loader,
-        pipeline: &Pipeline,
+        pipeline: &Config,
         running: Option<&Running>,
         check: &Check<'_>,
     ) -> Vec<Diagnostic> {
@@ -84,7 +84,7 @@ impl Plans {
     pub fn ready_one(
         &mut self,
         loader: &Loader,
-        (pipeline, stream): (&Pipeline, &StreamConfig),
+        (pipeline, stream): (&Config, &StreamConfig),
         (old, unchanged): (&[StepStatus], Unchanged),
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
@@ -96,7 +96,7 @@ impl Plans {
 
     /// Whether the chains of all streams of `pipeline` that are others than in what is `running` are here: [`Plans::ready`] starts no
     /// filters then.
-    pub fn are_ready(&self, pipeline: &Pipeline, running: &Running) -> bool {
+    pub fn are_ready(&self, pipeline: &Config, running: &Running) -> bool {
         let before = Some(&*running.pipeline);
         let mut changed = pipeline
             .streams
@@ -128,7 +128,7 @@ impl Plans {
 }
 
 /// The file's error with all that was found `wrong`.
-fn found(pipeline: &Pipeline, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
+fn found(pipeline: &Config, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
     match wrong.is_empty() {
         true => Ok(()),
         false => Err(pipeline.error(wrong)),
@@ -136,19 +136,19 @@ fn found(pipeline: &Pipeline, wrong: Vec<Diagnostic>) -> Result<(), ConfigError>
 }
 
 /// Whether `stream` stays as it was `before`.
-fn is_unchanged(stream: &StreamConfig, before: Option<&Pipeline>) -> bool {
+fn is_unchanged(stream: &StreamConfig, before: Option<&Config>) -> bool {
     before.and_then(|before| before.stream(&stream.name)) == Some(stream)
 }
 
 /// Checks the pins, whether this build can read the sources and, of those streams that are others than `before`, the recordings.
-pub fn check_parts(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<Diagnostic> {
+pub fn check_parts(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
     let mut wrong = check_abilities(pipeline);
     wrong.extend(check_recordings(pipeline, before));
     wrong
 }
 
 /// Checks the recordings of those streams that are others than `before`.
-pub fn check_recordings(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<Diagnostic> {
+pub fn check_recordings(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
     let streams = pipeline.streams.iter();
     let changed = streams.filter(|stream| !is_unchanged(stream, before));
     each(changed, |source| {
@@ -157,7 +157,7 @@ pub fn check_recordings(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<D
 }
 
 /// Checks the files that the sources' passwords stand in.
-pub fn check_passwords(pipeline: &Pipeline) -> Vec<Diagnostic> {
+pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
     each(pipeline.streams.iter(), |source| {
         source::check_password(source, &pipeline.folder)
     })
@@ -176,7 +176,7 @@ fn each<'a>(
 }
 
 /// Checks the pins, and whether this build can read the sources.
-pub fn check_abilities(pipeline: &Pipeline) -> Vec<Diagnostic> {
+pub fn check_abilities(pipeline: &Config) -> Vec<Diagnostic> {
     let mut wrong = each(pipeline.streams.iter(), source::check);
     if let Some(gpio) = &pipeline.gpio
         && let Err(why) = gpio::check(gpio)

@@ -10,7 +10,7 @@ use super::Running;
 use super::plan::Plans;
 use crate::chain::{Chain, Loader, Planned};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ConfigError, Diagnostic, DriverConfig, Pipeline, SourceConfig, StreamConfig};
+use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLamps;
 use crate::secret::SecretText;
@@ -40,9 +40,9 @@ pub struct Workshop {
     equip: Equip,
     clock: Arc<dyn Clock>,
     stations: HashMap<String, Station>,
-    pipeline: Option<Arc<Pipeline>>,
+    pipeline: Option<Arc<Config>>,
     /// As it was at the start.
-    started: Option<Arc<Pipeline>>,
+    started: Option<Arc<Config>>,
 }
 
 /// A stream that runs, and what it runs by.
@@ -54,7 +54,7 @@ struct Station {
 /// A pipeline that was found to be right, with its chains ready.
 pub struct Checked {
     /// The file's contents.
-    pub pipeline: Pipeline,
+    pub pipeline: Config,
     /// The chains. A stream without one keeps its own, or has none yet if it is new.
     pub plans: Plans,
     /// The admin token.
@@ -190,7 +190,7 @@ impl Workshop {
         (running, changes)
     }
 
-    fn forget_others(&mut self, pipeline: &Pipeline, changes: &mut Changes) {
+    fn forget_others(&mut self, pipeline: &Config, changes: &mut Changes) {
         self.stations.retain(|name, station| {
             let stays = pipeline.stream(name).is_some();
             if !stays {
@@ -205,7 +205,7 @@ impl Workshop {
     /// circles.
     fn add_new(
         &mut self,
-        pipeline: &Pipeline,
+        pipeline: &Config,
         plans: &mut Plans,
         changes: &mut Changes,
     ) -> BTreeSet<String> {
@@ -229,7 +229,7 @@ impl Workshop {
     fn change(
         &mut self,
         config: &StreamConfig,
-        pipeline: &Pipeline,
+        pipeline: &Config,
         plans: &mut Plans,
         changes: &mut Changes,
     ) {
@@ -275,7 +275,7 @@ impl Workshop {
         }
     }
 
-    fn compare_rest(&self, pipeline: &Pipeline, changes: &mut Changes) {
+    fn compare_rest(&self, pipeline: &Config, changes: &mut Changes) {
         let Some(old) = &self.pipeline else {
             return;
         };
@@ -313,7 +313,7 @@ impl Workshop {
     }
 
     /// The source that `config` names; none if it is a stream that is not there yet.
-    fn source(&self, config: &StreamConfig, pipeline: &Pipeline) -> Option<Box<dyn Source>> {
+    fn source(&self, config: &StreamConfig, pipeline: &Config) -> Option<Box<dyn Source>> {
         let source = match &config.source.driver {
             DriverConfig::Stream(shared) => {
                 let station = self.stations.get(&shared.name)?;
@@ -402,7 +402,7 @@ async fn tell(stream: &Stream, events: &Events) {
     }
 }
 
-fn names(pipeline: &Pipeline) -> impl Iterator<Item = &str> {
+fn names(pipeline: &Config) -> impl Iterator<Item = &str> {
     pipeline.streams.iter().map(|stream| stream.name.as_str())
 }
 
@@ -423,7 +423,7 @@ fn rules(config: &StreamConfig) -> Rules {
 ///
 /// # Errors
 /// It can't be read, or is empty.
-pub fn read_token(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigError> {
+pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> {
     let Some(token) = &pipeline.admin_token else {
         return Ok(None);
     };
