@@ -36,7 +36,7 @@ mod tests;
 pub use check::check_settings;
 pub use edit::{Change, Part, edit};
 pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
-pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
+pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
 pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};

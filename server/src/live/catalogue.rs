@@ -100,7 +100,7 @@ impl Live {
     /// A text that says why it can't be written.
     pub async fn catalogue(&self) -> Result<Bytes, String> {
         let pipeline = self.now().pipeline.clone();
-        let scan = self.0.catalogues.join(pipeline, self.0.loader.compiler());
+        let scan = self.0.catalogues.join(pipeline, self.0.cache.compiler());
         scan.await
     }
 }

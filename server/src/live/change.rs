@@ -198,7 +198,7 @@ impl Live {
         let old = (steps.as_slice(), Unchanged::StartAgain);
         let check = Check::new(&*self.0.clock, Wanted::ByChange);
         plans
-            .ready_one(&self.0.loader, wanted, old, &check)
+            .ready_one(&self.0.cache, wanted, old, &check)
             .map_err(ChangeError::Wrong)?;
         self.workshop().restart(name, &mut plans);
         self.0
@@ -233,7 +233,7 @@ impl Live {
             };
             let module = Module::read(upload.path());
             let module = module.map_err(|why| wrong(&why, why.is_passing()))?;
-            let compiler = live.0.loader.compiler();
+            let compiler = live.0.cache.compiler();
             Handle::current()
                 .block_on(compiler.compile(&module, Wanted::ByUpload))
                 .map_err(|why| wrong(&why, why.cause() == Cause::Machine))?;

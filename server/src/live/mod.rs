@@ -37,7 +37,7 @@ pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
 pub use workshop::{Equip, Workshop};
 
-use crate::chain::{Check, Loader};
+use crate::chain::{Check, FilterCache};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, SourceConfig};
 use crate::events::{Event, Events};
@@ -64,7 +64,7 @@ const CHANGES: usize = 128;
 pub struct Live(Arc<Inner>);
 
 struct Inner {
-    loader: Loader,
+    cache: FilterCache,
     clock: Arc<dyn Clock>,
     /// The first stream's source on the command line, instead of the file's.
     first_source: Option<SourceConfig>,
@@ -187,7 +187,7 @@ impl Live {
         (file, versions): (PathBuf, Versions),
     ) -> Result<Self, ConfigError> {
         let (events, variables) = (workshop.events().clone(), workshop.variables().clone());
-        let (loader, first_source) = (workshop.loader().clone(), workshop.first_source().cloned());
+        let (cache, first_source) = (workshop.cache().clone(), workshop.first_source().cloned());
         take_source(&mut pipeline, first_source.as_ref());
         let admin_token = check_start(&pipeline)?;
         warn_of_recordings(&pipeline);
@@ -202,7 +202,7 @@ impl Live {
         });
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(Self(Arc::new(Inner {
-            loader,
+            cache,
             first_source,
             workshop: TimedLock::new(workshop, clock.clone()),
             attempts: Attempts::default(),
@@ -287,9 +287,9 @@ impl Live {
     ) -> Result<Checked, ConfigError> {
         self.take_source(&mut pipeline);
         // Filters that start now may need the larger budget that comes with them.
-        let budget = self.0.loader.engine().budget();
+        let budget = self.0.cache.engine().budget();
         let _coming = budget.expect_limit(pipeline.filters_memory);
-        plans.ready(&self.0.loader, &pipeline, running, check)?;
+        plans.ready(&self.0.cache, &pipeline, running, check)?;
         Ok(Checked {
             admin_token: read_token(&pipeline)?,
             pipeline,

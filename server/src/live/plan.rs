@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Running;
-use crate::chain::{Check, Loader, Planned, StepStatus, Unchanged, plan_chain};
+use crate::chain::{Check, FilterCache, Planned, StepStatus, Unchanged, plan_chain};
 use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
 use crate::{gpio, source};
 
@@ -27,13 +27,13 @@ impl Plans {
     /// All that is wrong with the pipeline. What runs doesn't notice.
     pub fn ready(
         &mut self,
-        loader: &Loader,
+        cache: &FilterCache,
         pipeline: &Config,
         running: &Running,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
         let mut wrong = check_parts(pipeline, Some(&running.pipeline));
-        wrong.append(&mut self.ready_changed(loader, pipeline, Some(running), check));
+        wrong.append(&mut self.ready_changed(cache, pipeline, Some(running), check));
         found(pipeline, wrong)
     }
 
@@ -43,17 +43,17 @@ impl Plans {
     /// All that is wrong with its filters.
     pub fn ready_filters(
         &mut self,
-        loader: &Loader,
+        cache: &FilterCache,
         pipeline: &Config,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
-        let wrong = self.ready_changed(loader, pipeline, None, check);
+        let wrong = self.ready_changed(cache, pipeline, None, check);
         found(pipeline, wrong)
     }
 
     fn ready_changed(
         &mut self,
-        loader: &Loader,
+        cache: &FilterCache,
         pipeline: &Config,
         running: Option<&Running>,
         check: &Check<'_>,
@@ -69,7 +69,7 @@ impl Plans {
             if self.has(stream, &old) {
                 continue;
             }
-            match plan_chain(loader, pipeline, stream, check, (&old, Unchanged::GoOn)) {
+            match plan_chain(cache, pipeline, stream, check, (&old, Unchanged::GoOn)) {
                 Ok(planned) => self.insert(stream, &old, planned),
                 Err(mut errors) => wrong.append(&mut errors),
             }
@@ -83,12 +83,12 @@ impl Plans {
     /// All that is wrong with its filters.
     pub fn ready_one(
         &mut self,
-        loader: &Loader,
+        cache: &FilterCache,
         (pipeline, stream): (&Config, &StreamConfig),
         (old, unchanged): (&[StepStatus], Unchanged),
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
-        let planned = plan_chain(loader, pipeline, stream, check, (old, unchanged));
+        let planned = plan_chain(cache, pipeline, stream, check, (old, unchanged));
         let planned = planned.map_err(|wrong| pipeline.error(wrong))?;
         self.insert(stream, old, planned);
         Ok(())
