@@ -14,11 +14,11 @@ use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtim
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Diagnostic, ListenAddress, find_clash};
 use crate::gpio::{Gpio, PrivacyLeds};
+use crate::http::{self, App, Listener, local_host};
 use crate::live::{self, Equip, Live, Versions, Workshop};
 use crate::local_time;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
-use crate::web::{self, App, Listener, local_host};
 
 /// How long cameras have to close once everybody has been told to stop.
 const CLOSING: Duration = Duration::from_millis(1500);
@@ -95,7 +95,7 @@ async fn serve(
     tasks.spawn_blocking(move || Handle::current().block_on(watching));
     tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
     let app = App::new(live.clone(), shutdown.clone());
-    let mut server = tokio::spawn(web::serve(listeners, app, shutdown.clone()));
+    let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
     let mut ended = None;
     while ended.is_none() {
         tokio::select! {

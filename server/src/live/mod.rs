@@ -4,10 +4,10 @@
 //! A change is checked as a whole before any of it is made. What it doesn't touch goes on: streams with their viewers and
 //! cameras, steps with their instances; and it waits for no filters but those of the streams that it changes.
 
-mod catalogue;
 mod change;
 mod claim;
 mod file_writes;
+mod filter_catalog;
 mod plan;
 mod reading;
 mod reload;
@@ -28,8 +28,8 @@ use std::time::Duration;
 use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch as channel};
 use tokio_util::sync::CancellationToken;
 
-pub use catalogue::{Catalogue, CatalogueEntry, UnusableFilter};
 pub use change::{ChangeError, Revisions, replace_file};
+pub use filter_catalog::{CatalogEntry, FilterCatalog, UnusableFilter};
 use plan::check_abilities;
 pub use plan::{Plans, check_parts, check_passwords, check_recordings};
 pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
@@ -44,8 +44,8 @@ use crate::events::{Event, Events};
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
-use catalogue::Catalogues;
 use file_writes::FileWrites;
+use filter_catalog::FilterCatalogs;
 use reading::Reading;
 use reload::Attempts;
 use renewal::Renewals;
@@ -81,7 +81,7 @@ struct Inner {
     commit_queue: AsyncMutex<()>,
     /// Held by the first in the queue, which tells how long it takes.
     commit: TimedLock<()>,
-    catalogues: Catalogues,
+    catalogs: FilterCatalogs,
     current: channel::Sender<Arc<Running>>,
     reloads: channel::Sender<Reloads>,
     /// The pipeline file. It may not be there yet if the server started without one.
@@ -214,7 +214,7 @@ impl Live {
             commit_queue: AsyncMutex::default(),
             commit: TimedLock::new((), clock.clone()),
             end,
-            catalogues: Catalogues::default(),
+            catalogs: FilterCatalogs::default(),
             current: channel::Sender::new(Arc::new(running)),
             reloads: channel::Sender::default(),
             file,

@@ -17,7 +17,7 @@ use crate::sync::IgnorePoison;
 pub const EPOCH: Duration = Duration::from_millis(10);
 
 /// Owns the ticking thread, which ends with it.
-pub struct Ticker(Arc<Shared>);
+pub struct EpochThread(Arc<Shared>);
 
 #[derive(Default)]
 struct Shared {
@@ -34,7 +34,7 @@ struct State {
 /// While one is held, epochs are counted.
 pub struct Active(Arc<Shared>);
 
-impl Ticker {
+impl EpochThread {
     /// Starts the thread, at rest.
     ///
     /// # Errors
@@ -67,7 +67,7 @@ impl Ticker {
     }
 }
 
-impl Drop for Ticker {
+impl Drop for EpochThread {
     fn drop(&mut self) {
         self.0.lock().closed = true;
         self.0.changed.notify_one();

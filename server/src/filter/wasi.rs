@@ -8,9 +8,9 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::assets::Assets;
 use super::contract::{self, Level};
+use super::epoch::epochs;
 use super::limits::MemoryLimit;
 use super::log::{LogStream, StepLog};
-use super::ticker::epochs;
 
 /// WASI resources (streams, pollables) that a filter may hold at once.
 const RESOURCES: usize = 1_000;

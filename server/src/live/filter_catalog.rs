@@ -18,14 +18,14 @@ use super::Live;
 use crate::chain::module;
 use crate::config::{Config, FilterRef};
 use crate::files;
-use crate::filter::{Compiler, Kind, LoadError, Manifest, Wanted, catalogue};
+use crate::filter::{Compiler, FilterKind, LoadError, Manifest, Wanted, builtin};
 use crate::sync::IgnorePoison;
 
 /// The filters that a step can name. Serialized, it is `/api/filters`.
 #[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
-pub struct Catalogue {
+pub struct FilterCatalog {
     /// Those that can be used.
-    pub filters: Vec<CatalogueEntry>,
+    pub filters: Vec<CatalogEntry>,
     /// Files that can't.
     pub unusable: Vec<UnusableFilter>,
 }
@@ -42,7 +42,7 @@ pub struct UnusableFilter {
 
 /// A filter that a step can name.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
-pub struct CatalogueEntry {
+pub struct CatalogEntry {
     /// What a step calls it.
     #[serde(rename = "use")]
     pub use_: String,
@@ -55,7 +55,7 @@ pub struct CatalogueEntry {
     /// One line about it.
     pub summary: String,
     /// What it works on.
-    pub kind: Kind,
+    pub kind: FilterKind,
     /// The JSON Schema of its settings.
     #[schema(value_type = Object)]
     #[serde(serialize_with = "as_json")]
@@ -73,7 +73,7 @@ const SCHEMAS_BYTES: usize = 16 << 20;
 
 /// Scans of the filters, and what they have found. Clones share it.
 #[derive(Clone, Default)]
-pub struct Catalogues(Arc<Mutex<Scans>>);
+pub struct FilterCatalogs(Arc<Mutex<Scans>>);
 
 /// A scan, until its list is written.
 type Scan = BoxFuture<'static, Result<Bytes, String>>;
@@ -98,9 +98,9 @@ impl Live {
     ///
     /// # Errors
     /// A text that says why it can't be written.
-    pub async fn catalogue(&self) -> Result<Bytes, String> {
+    pub async fn catalog(&self) -> Result<Bytes, String> {
         let pipeline = self.now().pipeline.clone();
-        let scan = self.0.catalogues.join(pipeline, self.0.cache.compiler());
+        let scan = self.0.catalogs.join(pipeline, self.0.cache.compiler());
         scan.await
     }
 }
@@ -117,14 +117,14 @@ impl Scans {
     }
 }
 
-impl Catalogues {
+impl FilterCatalogs {
     fn lock(&self) -> MutexGuard<'_, Scans> {
         self.0.lock().ignore_poison()
     }
 
-    /// `catalogue` as JSON.
-    async fn write(&self, catalogue: Catalogue) -> Result<Bytes, String> {
-        let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&catalogue)).await;
+    /// `catalog` as JSON.
+    async fn write(&self, catalog: FilterCatalog) -> Result<Bytes, String> {
+        let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&catalog)).await;
         let json = written.map_err(|error| error.to_string())?;
         Ok(self.share(json.map_err(|error| error.to_string())?))
     }
@@ -147,18 +147,18 @@ impl Catalogues {
         if let Some(scan) = current.filter(|scan| scan.peek().is_none()) {
             return scan;
         }
-        let (catalogues, compiler) = (self.clone(), compiler.clone());
+        let (catalogs, compiler) = (self.clone(), compiler.clone());
         let scan = async move {
-            let catalogue = catalogues.scan(&pipeline, &compiler).await;
-            catalogues.write(catalogue).await
+            let catalog = catalogs.scan(&pipeline, &compiler).await;
+            catalogs.write(catalog).await
         };
         let scan = scan.boxed().shared();
         scans.current = scan.downgrade();
         scan
     }
 
-    async fn scan(&self, pipeline: &Arc<Config>, compiler: &Compiler) -> Catalogue {
-        let mut catalogue = Catalogue::default();
+    async fn scan(&self, pipeline: &Arc<Config>, compiler: &Compiler) -> FilterCatalog {
+        let mut catalog = FilterCatalog::default();
         let listed = pipeline.clone();
         let candidates = tokio::task::spawn_blocking(move || candidates(&listed)).await;
         let candidates = candidates.unwrap_or_else(|error| {
@@ -175,9 +175,9 @@ impl Catalogues {
                     let error = format!(
                         "`{use_}`: is left out, since the settings schemas of all filters take more than {mib} MiB"
                     );
-                    catalogue.unusable.push(UnusableFilter { use_, error });
+                    catalog.unusable.push(UnusableFilter { use_, error });
                 }
-                Ok(found) => catalogue.filters.push(CatalogueEntry {
+                Ok(found) => catalog.filters.push(CatalogEntry {
                     use_,
                     built_in: matches!(filter, FilterRef::BuiltIn(_)),
                     name: found.name.clone(),
@@ -191,11 +191,11 @@ impl Catalogues {
                 }),
                 Err(error) => {
                     let error = format!("`{use_}`: {error}");
-                    catalogue.unusable.push(UnusableFilter { use_, error });
+                    catalog.unusable.push(UnusableFilter { use_, error });
                 }
             }
         }
-        catalogue
+        catalog
     }
 
     async fn find(
@@ -255,7 +255,7 @@ fn path(filter: &FilterRef, pipeline: &Config) -> PathBuf {
 }
 
 fn candidates(pipeline: &Config) -> Vec<FilterRef> {
-    let built_in = catalogue::BUILT_IN.iter();
+    let built_in = builtin::BUILT_IN.iter();
     let mut found: Vec<_> = built_in
         .map(|filter| FilterRef::BuiltIn(filter.name.to_owned()))
         .collect();

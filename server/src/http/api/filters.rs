@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, NO_CACHE};
-use super::{Answer, fresh, upload};
-use crate::live::Catalogue;
+use super::{Answer, uncached_json, upload};
+use crate::live::FilterCatalog;
 
 const NAME_CHARS: usize = 64;
 
@@ -26,11 +26,11 @@ struct Kept {
     operation_id = "list_filters",
     tag = "Filters",
     responses(
-        (status = OK, description = "The catalogue", body = Catalogue),
+        (status = OK, description = "The catalog", body = FilterCatalog),
     ),
 )]
 pub async fn list(State(app): State<App>) -> Answer {
-    let json = app.live.catalogue().await.map_err(|error| {
+    let json = app.live.catalog().await.map_err(|error| {
         let why = format!("the list of filters can't be written: {error}");
         ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
     })?;
@@ -76,7 +76,7 @@ pub async fn put(State(app): State<App>, Path(file): Path<String>, request: Requ
     } else {
         StatusCode::OK
     };
-    Ok((status, fresh(Kept { use_ })).into_response())
+    Ok((status, uncached_json(Kept { use_ })).into_response())
 }
 
 /// Whether `request` brings a filter.

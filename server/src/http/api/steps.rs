@@ -12,7 +12,7 @@ use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::streams::{place, unknown, without_nulls};
 use super::versions::with_revisions;
-use super::{Answer, fresh, parse};
+use super::{Answer, parse, uncached_json};
 use crate::chain::{StepReport, StepStatus};
 use crate::config::{Change, Part, shown};
 use crate::live::{Author, ChangeError, Running};
@@ -73,7 +73,7 @@ fn report(running: &Running, stream: &str, at: usize) -> Result<StepReport, Prob
 )]
 pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer {
     let steps = steps(&app.live.now(), &stream)?;
-    Ok(fresh(Steps {
+    Ok(uncached_json(Steps {
         steps: steps.iter().map(StepStatus::report).collect(),
     }))
 }
@@ -93,7 +93,7 @@ pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer 
 pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
     let running = app.live.now();
     let at = index(&running, &stream, step)?;
-    Ok(fresh(report(&running, &stream, at)?))
+    Ok(uncached_json(report(&running, &stream, at)?))
 }
 
 /// Adds a step, at the end if no position is given.
@@ -145,7 +145,7 @@ pub async fn add(
     let response = (
         StatusCode::CREATED,
         [(header::LOCATION, location)],
-        fresh(report),
+        uncached_json(report),
     );
     Ok(with_revisions(response.into_response(), &revisions))
 }
@@ -208,7 +208,7 @@ pub async fn patch(
         )
         .await?;
     let response = match report {
-        Some(report) => fresh(report),
+        Some(report) => uncached_json(report),
         // Another filter makes another step of it.
         None => StatusCode::NO_CONTENT.into_response(),
     };

@@ -1,17 +1,17 @@
 //! HTTP: Motion JPEG, snapshots, the API, and the page.
 
-mod access;
 mod address;
 mod api;
+mod auth;
 mod body;
 mod health;
 mod metrics;
 mod mjpeg;
-mod page;
 mod picture_page;
 mod problem;
 mod server;
 mod snapshot;
+mod ui;
 mod viewing;
 mod wall;
 
@@ -32,9 +32,9 @@ use crate::clock::{Clock, SystemClock};
 use crate::live::Live;
 use crate::secret::SecretText;
 use crate::stream::Stream;
-use access::Access;
 use address::{Action, Pictures, pictures_of_file};
 use api::Uploads;
+use auth::Access;
 use problem::ProblemDetails;
 use server::{Places, Room};
 use viewing::Visit;
@@ -79,13 +79,13 @@ impl App {
 
     /// Whether a request that only reads shows the admin token.
     fn is_admin(&self, request: &Request) -> bool {
-        self.shows_token(request.headers(), access::client(request))
+        self.shows_token(request.headers(), auth::client(request))
     }
 
     /// Whether `headers` show the admin token. One who sends none has not been wrong; a wrong one is as good as none, though it
     /// is counted like every wrong one.
     fn shows_token(&self, headers: &HeaderMap, client: IpAddr) -> bool {
-        access::sent_token(headers).is_some() && self.check_admin(headers, client).is_ok()
+        auth::sent_token(headers).is_some() && self.check_admin(headers, client).is_ok()
     }
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {
@@ -103,9 +103,9 @@ pub fn router(app: App) -> Router {
         .route("/", get(root))
         .route("/{file}", get(by_name))
         .route("/{file}/", get(to_page))
-        .route("/static/{file}", get(page::file))
+        .route("/static/{file}", get(ui::file))
         // What browsers ask for beside a picture.
-        .route("/favicon.ico", get(page::favicon))
+        .route("/favicon.ico", get(ui::favicon))
         .merge(api::router())
         .route("/metrics", get(metrics::answer))
         .route("/healthz", get(health::healthz))
@@ -115,13 +115,13 @@ pub fn router(app: App) -> Router {
         .route("/video_feed", get(first_stream))
         .route("/snapshot", get(first_snapshot))
         .fallback(not_found)
-        .layer(from_fn_with_state(app.clone(), access::guard))
+        .layer(from_fn_with_state(app.clone(), auth::guard))
         .with_state(app)
 }
 
 async fn root(State(app): State<App>, RawQuery(query): RawQuery, visit: Visit) -> Response {
     match Action::of(&query.unwrap_or_default()) {
-        None => page::index(),
+        None => ui::index(),
         Some(Action::Pictures(pictures, number)) => {
             let stream = app.live.now().streams.get(number).cloned();
             show(app, stream, pictures, &visit).await

@@ -27,8 +27,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use super::App;
-use super::access::{Peer, is_proxy};
 use super::address::tidied;
+use super::auth::{Peer, is_proxy};
 use crate::log::recurring::Recurring;
 pub use descriptors::Room;
 use hold::Connected;

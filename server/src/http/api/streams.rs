@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::versions::with_revisions;
-use super::{Answer, fresh, parse, refuse_masks};
+use super::{Answer, parse, refuse_masks, uncached_json};
 use crate::config::{Change, Part};
 use crate::live::{Author, ChangeError, Running};
 use crate::stream::StreamReport;
@@ -49,7 +49,7 @@ pub async fn list(State(app): State<App>) -> axum::response::Response {
     let running = app.live.now();
     let streams = running.streams.iter();
     let streams = streams.map(|stream| stream.report().seen_from("../"));
-    fresh(Streams {
+    uncached_json(Streams {
         streams: streams.collect(),
     })
 }
@@ -68,7 +68,7 @@ pub async fn list(State(app): State<App>) -> axum::response::Response {
 )]
 pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     match app.find(&name) {
-        Some(stream) => Ok(fresh(stream.report().seen_from(ROOT))),
+        Some(stream) => Ok(uncached_json(stream.report().seen_from(ROOT))),
         None => Err(ProblemDetails::not_found(unknown(&name))),
     }
 }
@@ -116,7 +116,7 @@ pub async fn put(
     } else {
         StatusCode::OK
     };
-    let response = (status, fresh(report)).into_response();
+    let response = (status, uncached_json(report)).into_response();
     Ok(with_revisions(response, &revisions))
 }
 

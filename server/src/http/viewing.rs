@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
 
 use super::App;
-use super::access::Client;
+use super::auth::Client;
 use super::problem::ProblemDetails;
 use crate::stream::{Stream, Viewer};
 

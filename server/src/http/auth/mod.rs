@@ -9,8 +9,8 @@ mod client;
 mod content;
 mod cors;
 mod embedding;
+mod hosts;
 mod machine;
-mod names;
 mod throttle;
 
 use std::net::IpAddr;
@@ -35,8 +35,8 @@ use crate::live::{Author, Running};
 use crate::log::sanitize;
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
+use hosts::{Names, Site};
 use machine::MachineNames;
-use names::{Names, Site};
 use throttle::Throttle;
 
 /// The header for the admin token alone. A proxy that asks for a login of its own has `Authorization` for that.
@@ -178,7 +178,7 @@ async fn answer(
     let names = names(running, &request);
     // No browser leaves it out.
     if let Some(host) = names.host() {
-        names::check_host(host, &running.pipeline.allowed_hosts, &app.access.machine)?;
+        hosts::check_host(host, &running.pipeline.allowed_hosts, &app.access.machine)?;
     }
     if cors::is_preflight(&request) {
         return cors::preflight(&request, mark);
@@ -291,7 +291,7 @@ fn check_own_page(headers: &HeaderMap, names: &Names<'_>) -> Result<(), ProblemD
         (None, Some(origin)) => names.site_of(origin.to_str().unwrap_or_default()) == Site::Own,
         (None, None) => true,
     };
-    is_own.then_some(()).ok_or_else(names::foreign_page)
+    is_own.then_some(()).ok_or_else(hosts::foreign_page)
 }
 
 /// Makes a change, and tells of it if it was made.

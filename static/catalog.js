@@ -1,4 +1,4 @@
-// New steps: chosen from the catalogue, or dropped on the page as a .wasm file.
+// New steps: chosen from the catalog, or dropped on the page as a .wasm file.
 
 import { change } from "./api.js";
 import { advise, announce, make, setProse } from "./dom.js";
@@ -6,13 +6,13 @@ import { Form } from "./form.js";
 import { words } from "./step.js";
 import { changeUndoably } from "./undo.js";
 
-export class Catalogue {
-  #dialog = document.getElementById("catalogue");
+export class Catalog {
+  #dialog = document.getElementById("catalog");
   #chosen = null;
   #settings = {};
   #form = null;
 
-  /** `reload` asks for the catalogue again. */
+  /** `reload` asks for the catalog again. */
   constructor(chain, reload) {
     this.chain = chain;
     this.reload = reload;

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::super::{App, access};
-use super::{Answer, fresh, parse};
+use super::super::{App, auth};
+use super::{Answer, parse, uncached_json};
 use crate::config::masked;
 use crate::live::{Author, PipelineReport, Revisions, Version};
 
@@ -87,7 +87,7 @@ pub async fn list(State(app): State<App>) -> Answer {
         let reports = all.iter().map(|it| VersionReport::new(it, &current, None));
         reports.collect()
     });
-    Ok(fresh(Versions {
+    Ok(uncached_json(Versions {
         versions: versions.await?,
     }))
 }
@@ -107,7 +107,7 @@ pub async fn list(State(app): State<App>) -> Answer {
     security(("admin" = [])),
 )]
 pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Request) -> Answer {
-    app.check_admin(request.headers(), access::client(&request))?;
+    app.check_admin(request.headers(), auth::client(&request))?;
     let unknown = format!("no version of the pipeline file is called `{id}`; the newest are kept");
     let found = super::blocking(move || {
         let version = app.live.versions().find(&id)?;
@@ -117,7 +117,7 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Reque
     });
     let found = found.await?;
     found
-        .map(fresh)
+        .map(uncached_json)
         .ok_or_else(|| ProblemDetails::not_found(unknown))
 }
 
@@ -154,5 +154,5 @@ pub async fn restore(
     let expected = restoring.and_then(|restoring| restoring.revision);
     let revisions = app.live.restore(id, expected, author).await?;
     let report = app.live.report().for_reader(true);
-    Ok(with_revisions(fresh(report), &revisions))
+    Ok(with_revisions(uncached_json(report), &revisions))
 }

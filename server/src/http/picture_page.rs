@@ -7,7 +7,7 @@ use axum::extract::Request;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
 
-use super::access::host_names;
+use super::auth::host_names;
 use super::problem::escape;
 use super::{App, NO_CACHE};
 use crate::config::{Embedding, WebConfig};

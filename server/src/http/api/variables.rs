@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::{Answer, fresh, parse};
+use super::{Answer, parse, uncached_json};
 use crate::variables::Refusal;
 
 const NAME_CHARS: usize = 64;
@@ -55,7 +55,7 @@ struct Variables {
 )]
 pub async fn list(State(app): State<App>) -> Response {
     let snapshot = app.live.variables().snapshot();
-    fresh(Variables {
+    uncached_json(Variables {
         variables: snapshot.iter().cloned().collect(),
     })
 }
@@ -75,7 +75,7 @@ pub async fn list(State(app): State<App>) -> Response {
 pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     let snapshot = app.live.variables().snapshot();
     match snapshot.iter().find(|(known, _)| *known == name) {
-        Some((_, text)) => Ok(fresh(Variable { text: text.clone() })),
+        Some((_, text)) => Ok(uncached_json(Variable { text: text.clone() })),
         None => Err(unknown(&name)),
     }
 }

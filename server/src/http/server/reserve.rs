@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::super::access::network;
+use super::super::auth::network;
 use super::places::Full;
 use crate::sync::IgnorePoison;
 

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use socket2::{Domain, SockRef, Socket as RawSocket, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::super::access::Peer;
+use super::super::auth::Peer;
 use super::STALL_TIME;
 #[cfg(unix)]
 use super::unix::{UnixSocket, check_path};

@@ -13,8 +13,8 @@ use axum::response::Response;
 
 use super::super::problem::ProblemDetails;
 use super::content::Content;
+use super::hosts::{Names, Site, foreign_page};
 use super::is_reading;
-use super::names::{Names, Site, foreign_page};
 use crate::config::Embedding;
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =

@@ -25,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::problem::{PROBLEM, ProblemDetails};
-use super::{App, NO_CACHE, access, wall};
+use super::{App, NO_CACHE, auth, wall};
 use crate::live::PipelineReport;
 use crate::secret::{MASK, is_secret_name};
 
@@ -120,11 +120,11 @@ pub struct AccessReport {
 )]
 async fn check_access(State(app): State<App>, request: Request) -> Answer {
     let is_on = app.live.now().admin_token.is_some();
-    let shows_token = is_on && access::sent_token(request.headers()).is_some();
+    let shows_token = is_on && auth::sent_token(request.headers()).is_some();
     if shows_token {
-        app.check_admin(request.headers(), access::client(&request))?;
+        app.check_admin(request.headers(), auth::client(&request))?;
     }
-    Ok(fresh(AccessReport::of(&app, shows_token)))
+    Ok(uncached_json(AccessReport::of(&app, shows_token)))
 }
 
 impl AccessReport {
@@ -150,7 +150,7 @@ impl AccessReport {
     ),
 )]
 async fn pipeline(State(app): State<App>, request: Request) -> Response {
-    fresh(app.live.report().for_reader(app.is_admin(&request)))
+    uncached_json(app.live.report().for_reader(app.is_admin(&request)))
 }
 
 /// Runs what reads files where blocking is allowed.
@@ -164,7 +164,7 @@ async fn blocking<T: Send + 'static>(
 }
 
 /// JSON of now.
-fn fresh(body: impl Serialize) -> Response {
+fn uncached_json(body: impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, NO_CACHE)], Json(body)).into_response()
 }
 

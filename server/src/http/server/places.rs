@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
-use super::super::access::network;
+use super::super::auth::network;
 use crate::log::recurring::Recurring;
 use crate::sync::IgnorePoison;
 
