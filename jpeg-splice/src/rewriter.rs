@@ -1,4 +1,4 @@
-//! The way through a JPEG's coded data: passing over what is not drawn on, coding anew what is, copying the rest.
+//! Rewrites a JPEG's coded data: skips blocks that nothing is drawn on, codes drawn ones again, and copies the rest.
 
 use std::ops::Range;
 
@@ -7,13 +7,13 @@ use crate::error::Result;
 use crate::frame::Frame;
 use crate::huffman::Tables;
 use crate::intervals;
-use crate::layout::{self, Layout};
+use crate::layout::{BlockSlot, Layout};
+use crate::pending_mcus::PendingMcus;
 use crate::reader::BitReader;
-use crate::run::Run;
 use crate::writer::BitWriter;
 
-/// How many untouched MCUs make it worth while to bring them to their old bits of the bytes.
-const LONG_WAY: u32 = 256;
+/// The number of untouched MCUs from which on it pays to align them to their old bits of the bytes.
+const LONG_GAP: u32 = 256;
 
 /// One drawing's part in one MCU.
 #[derive(Clone, Copy)]
@@ -24,24 +24,24 @@ pub(crate) struct TouchedBy {
     pub index: u32,
 }
 
-/// One JPEG's way.
-pub(crate) struct Pass<'a> {
+/// The rewriting of one JPEG's scan.
+pub(crate) struct Rewriter<'a> {
     pub jpeg: &'a [u8],
     pub cache: &'a Cache,
     /// Of each component.
     pub tables: [&'a Tables; 3],
-    pub run: &'a mut Run,
+    pub pending: &'a mut PendingMcus,
     pub writer: BitWriter<'a>,
     /// Up to where the JPEG has been written, or need not be.
     pub copied: usize,
-    pub places: [layout::Place; 10],
+    pub slots: [BlockSlot; 10],
     pub blocks: usize,
     pub mcus: u32,
     pub interval: u32,
     pub scan: usize,
 }
 
-/// Where a pass is within a restart interval.
+/// The position of a rewriter within a restart interval.
 pub(crate) struct Progress<'a> {
     pub reader: BitReader<'a>,
     /// The next MCU.
@@ -51,26 +51,26 @@ pub(crate) struct Progress<'a> {
     pub new_dc: [i32; 3],
 }
 
-impl<'a> Pass<'a> {
+impl<'a> Rewriter<'a> {
     pub fn new(
         jpeg: &'a [u8],
         frame: &Frame<'_>,
         layout: &Layout,
         cache: &'a Cache,
-        run: &'a mut Run,
+        pending: &'a mut PendingMcus,
         out: &'a mut Vec<u8>,
     ) -> Self {
         let (across, down) = layout.mcus();
-        let (places, blocks) = layout.blocks();
+        let (slots, blocks) = layout.blocks();
         let mcus = across * down;
         Self {
             jpeg,
             cache,
             tables: [0, 1, 2].map(|component| cache.tables(component)),
-            run,
+            pending,
             writer: BitWriter::new(out),
             copied: frame.scan,
-            places,
+            slots,
             blocks,
             mcus,
             interval: match frame.restart_interval {
@@ -81,7 +81,7 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Takes the scan, and all that follows, from the JPEG to the output.
+    /// Rewrites the scan, and copies all that follows it.
     pub fn scan(&mut self, mut touched: &[TouchedBy]) -> Result<()> {
         intervals::check_end(self.jpeg, self.scan)?;
         let mut start = self.scan;
@@ -99,7 +99,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Passes over all intervals.
+    /// Skips through all intervals: an error shows damage.
     pub fn verify(&self) -> Result<()> {
         intervals::check_end(self.jpeg, self.scan)?;
         let mut start = self.scan;
@@ -111,8 +111,8 @@ impl<'a> Pass<'a> {
                 new_dc: [0; 3],
             };
             let end = ((number + 1) * self.interval).min(self.mcus);
-            self.pass_over(&mut progress, end)?;
-            let behind = progress.reader.place().next_byte(self.jpeg);
+            self.skip_to(&mut progress, end)?;
+            let behind = progress.reader.position().next_byte(self.jpeg);
             if end < self.mcus {
                 start = intervals::skip(self.jpeg, behind, number..number + 1)?;
             }
@@ -120,7 +120,7 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// Works through the interval that starts at the byte `start`. Gives a byte within it, or where it ends.
+    /// Rewrites the interval that starts at the byte `start`. Gives a byte within it, or where it ends.
     fn interval(
         &mut self,
         start: usize,
@@ -136,16 +136,16 @@ impl<'a> Pass<'a> {
             old_dc: [0; 3],
             new_dc: [0; 3],
         };
-        let mut written = progress.reader.place();
+        let mut written = progress.reader.position();
         while let Some(first) = touched.first() {
-            self.pass_over(&mut progress, first.mcu)?;
-            let place = progress.reader.place();
-            self.writer.copy(self.jpeg, written, place);
-            self.gather_run(&mut progress, &mut touched, mcus.end)?;
-            written = progress.reader.place();
+            self.skip_to(&mut progress, first.mcu)?;
+            let position = progress.reader.position();
+            self.writer.copy(self.jpeg, written, position);
+            self.gather(&mut progress, &mut touched, mcus.end)?;
+            written = progress.reader.position();
             let next = touched.first().map_or(mcus.end, |touched| touched.mcu);
-            let is_followed = next - progress.mcu >= LONG_WAY;
-            self.write_run(is_followed.then_some(written.bit))?;
+            let is_followed = next - progress.mcu >= LONG_GAP;
+            self.write_pending(is_followed.then_some(written.bit))?;
         }
         progress.reader.check()?;
         if progress.mcu < mcus.end && self.writer.bit() == written.bit {
@@ -153,9 +153,9 @@ impl<'a> Pass<'a> {
             self.copied = self.writer.fill_byte(self.jpeg, written);
             return Ok(self.copied);
         }
-        self.pass_over(&mut progress, mcus.end)?;
+        self.skip_to(&mut progress, mcus.end)?;
         progress.reader.check()?;
-        let end = progress.reader.place();
+        let end = progress.reader.position();
         self.writer.copy(self.jpeg, written, end);
         self.writer.finish();
         // Kept as it is: with what lies between here and the marker, of which a damaged JPEG may have much.
@@ -169,10 +169,10 @@ impl<'a> Pass<'a> {
         Ok(self.copied)
     }
 
-    /// Passes over all MCUs before `until`, which nothing is drawn on.
-    fn pass_over(&self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
+    /// Skips all MCUs before `until`, which nothing is drawn on.
+    fn skip_to(&self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
         let mcus = until - progress.mcu;
-        self.cache.walker().pass(
+        self.cache.skip_tables().skip(
             &mut progress.reader,
             &self.tables,
             mcus,

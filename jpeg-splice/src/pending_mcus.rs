@@ -1,25 +1,25 @@
-//! A run of MCUs from a drawn one on until the old bits go on: first gathered, then written, for how it ends may
-//! have to be mended.
+//! MCUs from a drawn one on until the old bits go on: gathered first and written then, since their end may have to be
+//! moved to another bit.
 
 use crate::block::{self, Quantized, SIXTEEN_ZEROS};
-use crate::drawing::Paint;
+use crate::drawing::Blend;
 use crate::error::Result;
-use crate::pass::{Pass, Progress, TouchedBy};
-use crate::reader::Place;
+use crate::reader::BitPosition;
+use crate::rewriter::{Progress, Rewriter, TouchedBy};
 
-/// What is to be written for a run of MCUs, before it is.
+/// Recoded MCUs that are not written yet.
 #[derive(Default)]
-pub(crate) struct Run {
+pub(crate) struct PendingMcus {
     pieces: Vec<Piece>,
     blocks: Vec<CodedBlock>,
 }
 
 enum Piece {
     /// Bits of the JPEG as they are.
-    Bits { from: Place, to: Place },
+    Bits { from: BitPosition, to: BitPosition },
     /// A DC difference of a block of this kind of the MCU.
     Dc { block: u8, difference: i32 },
-    /// The AC coefficients of `Run::blocks[index]`.
+    /// The AC coefficients of `PendingMcus::blocks[index]`.
     Ac { index: u32 },
 }
 
@@ -27,20 +27,20 @@ struct CodedBlock {
     /// Which block of its MCU it is.
     block: u8,
     quantized: Quantized,
-    /// How many useless runs of sixteen zeros it gets, to end at a certain bit.
+    /// The runs of sixteen zeros that are added to end at a certain bit; they mean nothing.
     fill: u32,
 }
 
-impl<'a> Pass<'a> {
-    /// Takes in all MCUs from a drawn one on until the old bits go on.
-    pub fn gather_run(
+impl<'a> Rewriter<'a> {
+    /// Gathers all MCUs from a drawn one on until the old bits go on.
+    pub fn gather(
         &mut self,
         progress: &mut Progress<'a>,
         touched: &mut &[TouchedBy],
         end: u32,
     ) -> Result<()> {
-        self.run.pieces.clear();
-        self.run.blocks.clear();
+        self.pending.pieces.clear();
+        self.pending.blocks.clear();
         while progress.mcu < end {
             let here = touched.partition_point(|touched| touched.mcu <= progress.mcu);
             if here == 0 && progress.old_dc == progress.new_dc {
@@ -57,11 +57,11 @@ impl<'a> Pass<'a> {
 
     fn gather_mcu(&mut self, progress: &mut Progress<'a>, touched: &[TouchedBy]) -> Result<()> {
         for block in 0..self.blocks {
-            let is_painted = touched
+            let is_drawn = touched
                 .iter()
-                .any(|touched| self.paint(touched, block).is_some());
-            if is_painted {
-                self.gather_painted(progress, block, touched)?;
+                .any(|touched| self.blend(touched, block).is_some());
+            if is_drawn {
+                self.gather_drawn(progress, block, touched)?;
             } else {
                 self.gather_kept(progress, block)?;
             }
@@ -69,25 +69,25 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    fn paint(&self, touched: &TouchedBy, block: usize) -> Option<&'a Paint> {
+    fn blend(&self, touched: &TouchedBy, block: usize) -> Option<&'a Blend> {
         let prepared = self.cache.drawing(touched.drawing as usize);
-        prepared.paint(touched.index as usize, block)
+        prepared.blend(touched.index as usize, block)
     }
 
-    /// What the block becomes if one drawing alone covers it; then it need not be decoded.
+    /// The new coefficients of a block that one drawing alone covers; it need not be decoded then.
     fn opaque(&self, touched: &[TouchedBy], block: usize) -> Option<&'a Quantized> {
         let [only] = touched else { return None };
         let drawing = self.cache.drawing(only.drawing as usize);
         drawing.opaque(only.index as usize, block)
     }
 
-    fn gather_painted(
+    fn gather_drawn(
         &mut self,
         progress: &mut Progress<'a>,
         block: usize,
         touched: &[TouchedBy],
     ) -> Result<()> {
-        let component = self.places[block].component;
+        let component = self.slots[block].component;
         let tables = self.tables[component];
         let multipliers = self.cache.multipliers(component);
         let difference = tables.dc_difference(&mut progress.reader)?;
@@ -95,28 +95,28 @@ impl<'a> Pass<'a> {
         progress.old_dc[component] = dc;
         let quantized = match self.opaque(touched, block) {
             Some(quantized) => {
-                tables.pass_ac(&mut progress.reader)?;
+                tables.skip_ac(&mut progress.reader)?;
                 *quantized
             }
             None => {
                 let coefficients = block::decode(tables, &mut progress.reader, dc)?;
-                let paints = touched
+                let blends = touched
                     .iter()
-                    .filter_map(|touched| self.paint(touched, block));
-                Quantized::round(&paints.fold(coefficients, |coefficients, paint| {
-                    block::paint(coefficients, paint, multipliers)
+                    .filter_map(|touched| self.blend(touched, block));
+                Quantized::round(&blends.fold(coefficients, |coefficients, blend| {
+                    block::blend(coefficients, blend, multipliers)
                 }))
             }
         };
         let new_dc = quantized.dc();
-        self.run.pieces.push(Piece::Dc {
+        self.pending.pieces.push(Piece::Dc {
             block: block as u8,
             difference: new_dc.wrapping_sub(progress.new_dc[component]),
         });
         progress.new_dc[component] = new_dc;
-        let index = self.run.blocks.len() as u32;
-        self.run.pieces.push(Piece::Ac { index });
-        self.run.blocks.push(CodedBlock {
+        let index = self.pending.blocks.len() as u32;
+        self.pending.pieces.push(Piece::Ac { index });
+        self.pending.blocks.push(CodedBlock {
             block: block as u8,
             quantized,
             fill: 0,
@@ -124,35 +124,35 @@ impl<'a> Pass<'a> {
         Ok(())
     }
 
-    /// A block that keeps its bits, but for the DC difference if the block before has changed.
+    /// Gathers a block that keeps its bits, but for the DC difference if the block before has changed.
     fn gather_kept(&mut self, progress: &mut Progress<'a>, block: usize) -> Result<()> {
-        let component = self.places[block].component;
+        let component = self.slots[block].component;
         let tables = self.tables[component];
-        let mut from = progress.reader.place();
+        let mut from = progress.reader.position();
         let difference = tables.dc_difference(&mut progress.reader)?;
         let is_new = progress.old_dc[component] != progress.new_dc[component];
         let dc = progress.old_dc[component].wrapping_add(difference);
         if is_new {
-            self.run.pieces.push(Piece::Dc {
+            self.pending.pieces.push(Piece::Dc {
                 block: block as u8,
                 difference: dc.wrapping_sub(progress.new_dc[component]),
             });
-            from = progress.reader.place();
+            from = progress.reader.position();
         }
         progress.old_dc[component] = dc;
         progress.new_dc[component] = dc;
-        tables.pass_ac(&mut progress.reader)?;
-        let to = progress.reader.place();
-        match self.run.pieces.last_mut() {
+        tables.skip_ac(&mut progress.reader)?;
+        let to = progress.reader.position();
+        match self.pending.pieces.last_mut() {
             Some(Piece::Bits { to: end, .. }) if *end == from => *end = to,
-            _ => self.run.pieces.push(Piece::Bits { from, to }),
+            _ => self.pending.pieces.push(Piece::Bits { from, to }),
         }
         Ok(())
     }
 
     /// Writes what was gathered. If `bit` is given, it tries to end at that bit of a byte, so that all that
     /// follows can be copied byte by byte.
-    pub fn write_run(&mut self, bit: Option<u32>) -> Result<()> {
+    pub fn write_pending(&mut self, bit: Option<u32>) -> Result<()> {
         let mark = self.writer.mark();
         self.write_pieces()?;
         let Some(bit) = bit else { return Ok(()) };
@@ -165,16 +165,16 @@ impl<'a> Pass<'a> {
     }
 
     fn write_pieces(&mut self) -> Result<()> {
-        for piece in &self.run.pieces {
+        for piece in &self.pending.pieces {
             match *piece {
                 Piece::Bits { from, to } => self.writer.copy(self.jpeg, from, to),
                 Piece::Dc { block, difference } => {
-                    let tables = self.tables[self.places[usize::from(block)].component];
+                    let tables = self.tables[self.slots[usize::from(block)].component];
                     block::write_dc(tables, &mut self.writer, difference)?;
                 }
                 Piece::Ac { index } => {
-                    let coded = &self.run.blocks[index as usize];
-                    let component = self.places[usize::from(coded.block)].component;
+                    let coded = &self.pending.blocks[index as usize];
+                    let component = self.slots[usize::from(coded.block)].component;
                     let tables = self.tables[component];
                     coded
                         .quantized
@@ -192,12 +192,12 @@ impl<'a> Pass<'a> {
         // For each block and each remainder that can be reached with it: how many runs it takes.
         let mut ways = [[None; 8]; BLOCKS + 1];
         ways[0][0] = Some(0);
-        let blocks = self.run.blocks.len();
+        let blocks = self.pending.blocks.len();
         for step in 0..BLOCKS.min(blocks) {
             let length = self.zeros_length(blocks - 1 - step);
             let room = match length {
                 0 => 0,
-                _ => self.run.blocks[blocks - 1 - step].quantized.room(),
+                _ => self.pending.blocks[blocks - 1 - step].quantized.room(),
             };
             for bits in 0..8 {
                 if ways[step][bits as usize].is_some() {
@@ -217,19 +217,19 @@ impl<'a> Pass<'a> {
 
     /// Follows the ways back from `missing` to nothing.
     fn take_ways(&mut self, ways: &[[Option<u32>; 8]], mut missing: u32) {
-        let blocks = self.run.blocks.len();
+        let blocks = self.pending.blocks.len();
         for (step, ways) in ways.iter().enumerate().rev() {
             let runs = ways[missing as usize].unwrap_or(0);
             let length = self.zeros_length(blocks - 1 - step);
-            self.run.blocks[blocks - 1 - step].fill = runs;
+            self.pending.blocks[blocks - 1 - step].fill = runs;
             missing = (missing + 8 * runs * length - runs * length) % 8;
         }
     }
 
-    /// How long the code for sixteen zeros is in a gathered block's table; 0 if there is none.
+    /// The length of the code for sixteen zeros in a gathered block's table; 0 if there is none.
     fn zeros_length(&self, block: usize) -> u32 {
-        let place = self.places[usize::from(self.run.blocks[block].block)];
-        let tables = self.tables[place.component];
+        let slot = self.slots[usize::from(self.pending.blocks[block].block)];
+        let tables = self.tables[slot.component];
         tables.ac.length(SIXTEEN_ZEROS).unwrap_or(0)
     }
 }

@@ -1,5 +1,5 @@
-//! Passing over blocks that nothing is drawn on: only the lengths of their codes matter, and the sums of their DC
-//! differences.
+//! Look-up tables for skipping blocks that nothing is drawn on: only the lengths of their codes matter, and the sums of
+//! their DC differences.
 //!
 //! This is where nearly all of the time goes, so the loop has no branch that a processor could not foresee: each
 //! look-up takes as many symbols as fit, the end of a block only changes which table comes next, and the window is
@@ -7,7 +7,7 @@
 
 use crate::error::Result;
 use crate::huffman::{Codes, Tables, extend};
-use crate::layout;
+use crate::layout::BlockSlot;
 use crate::reader::BitReader;
 
 /// Bits of a look-up. The two tables of luma and of chroma then take 64 KiB, most of which is hardly ever looked at;
@@ -35,9 +35,9 @@ const BLOCK: u32 = 63;
 ///
 /// An entry has, from its lowest bit: 8 bits, how many bits its symbols take; 7 bits, how many coefficients; one
 /// bit, whether the block ends; 16 bits, the DC difference.
-pub(crate) struct Walker {
+pub(crate) struct SkipTables {
     entries: Box<[[u32; ENTRIES]; TABLES]>,
-    places: [layout::Place; 10],
+    slots: [BlockSlot; 10],
     blocks: usize,
     /// For each block of an MCU, the numbers of its tables: that of its start and that of what follows.
     first: [usize; SLOTS],
@@ -47,9 +47,9 @@ pub(crate) struct Walker {
     next_first: [usize; SLOTS],
 }
 
-impl Walker {
-    /// For MCUs of `blocks` blocks at `places`, with the tables of each component.
-    pub fn new(tables: &[&Tables], places: [layout::Place; 10], blocks: usize) -> Self {
+impl SkipTables {
+    /// Tables for MCUs of `blocks` blocks in `slots`, with the tables of each component.
+    pub fn new(tables: &[&Tables], slots: [BlockSlot; 10], blocks: usize) -> Self {
         let mut entries = vec![[0; ENTRIES]; TABLES];
         for (pair, tables) in entries.chunks_exact_mut(2).zip(tables) {
             pair[0] = std::array::from_fn(|window| first_entry(tables, window as u32));
@@ -61,8 +61,8 @@ impl Walker {
             tables.iter().position(of).unwrap_or(component)
         };
         let mut first = [0; SLOTS];
-        for (first, place) in first.iter_mut().zip(&places) {
-            *first = same(place.component) * 2;
+        for (first, slot) in first.iter_mut().zip(&slots) {
+            *first = same(slot.component) * 2;
         }
         let next = std::array::from_fn(|block| if block + 1 < blocks { block + 1 } else { 0 });
         Self {
@@ -70,7 +70,7 @@ impl Walker {
                 .into_boxed_slice()
                 .try_into()
                 .expect("as many as they are"),
-            places,
+            slots,
             blocks,
             first,
             more: first.map(|table| table + 1),
@@ -79,8 +79,8 @@ impl Walker {
         }
     }
 
-    /// Passes over `mcus` MCUs and adds their DC differences to `dc`.
-    pub fn pass(
+    /// Skips `mcus` MCUs and adds their DC differences to `dc`.
+    pub fn skip(
         &self,
         reader: &mut BitReader<'_>,
         tables: &[&Tables; 3],
@@ -92,7 +92,7 @@ impl Walker {
         while blocks > 0 {
             let some = blocks.min(4096);
             let block = (u64::from(mcus) * self.blocks as u64 - blocks) % self.blocks as u64;
-            self.pass_blocks(reader, tables, block as usize, some as u32, dc)?;
+            self.skip_blocks(reader, tables, block as usize, some as u32, dc)?;
             reader.check()?;
             blocks -= some;
         }
@@ -100,7 +100,7 @@ impl Walker {
     }
 
     #[inline(never)]
-    fn pass_blocks(
+    fn skip_blocks(
         &self,
         outer: &mut BitReader<'_>,
         tables: &[&Tables; 3],
@@ -120,7 +120,7 @@ impl Walker {
                 let coefficients = entry >> 8 & 0x7f;
                 if coefficients >= left {
                     let is_start = table == self.first[block % SLOTS];
-                    let tables = tables[self.places[block].component];
+                    let tables = tables[self.slots[block].component];
                     let mut copy = reader.clone();
                     let step = one_by_one(&mut copy, tables, is_start, left)?;
                     reader = copy;
@@ -152,8 +152,8 @@ impl Walker {
             }
         }
         *outer = reader;
-        for (place, sum) in self.places.iter().zip(sums) {
-            dc[place.component] = dc[place.component].wrapping_add(sum);
+        for (slot, sum) in self.slots.iter().zip(sums) {
+            dc[slot.component] = dc[slot.component].wrapping_add(sum);
         }
         Ok(())
     }
@@ -180,11 +180,11 @@ fn one_by_one(
     }
     Ok(Step {
         difference: 0,
-        left: tables.pass_coefficient(reader, left)?,
+        left: tables.skip_coefficient(reader, left)?,
     })
 }
 
-/// How many bits and coefficients the symbols take whose whole codes are within `window` from bit `at` on. The bits
+/// The number of bits and coefficients of all symbols whose whole codes are within `window` from bit `at` on. The bits
 /// that follow a code need not be within.
 fn several(ac: &Codes, window: u32, mut at: u32) -> (u32, u32) {
     let mut coefficients = 0;
