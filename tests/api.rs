@@ -131,7 +131,7 @@ streams:
 ";
     let text = file(&server);
     assert!(text.starts_with(expected), "{text}");
-    let checked = std::process::Command::new(env!("CARGO_BIN_EXE_mattebox"))
+    let checked = mattebox()
         .current_dir(server.folder())
         .args(["check", "--cache", "off"])
         .env("TEST_TOKEN", TOKEN)

@@ -1,5 +1,6 @@
 //! What the tests share: folders with pipeline files, running servers, HTTP, pictures, hostile filters.
 
+mod binary;
 pub mod camera;
 pub mod crowd;
 pub mod hostile;
@@ -79,7 +80,7 @@ impl Folder {
 
 /// The binary, with a compile cache that all tests share.
 pub fn mattebox() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_mattebox"));
+    let mut command = Command::new(binary::path());
     command.env(
         "MATTEBOX_CACHE",
         Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled"),

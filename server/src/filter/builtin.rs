@@ -17,19 +17,19 @@ pub struct BuiltIn {
 pub const BUILT_IN: &[BuiltIn] = &[
     BuiltIn {
         name: "resize",
-        wasm: include_bytes!("../../../filters/prebuilt/resize.wasm"),
+        wasm: include_bytes!("../../assets/filters/resize.wasm"),
     },
     BuiltIn {
         name: "text",
-        wasm: include_bytes!("../../../filters/prebuilt/text.wasm"),
+        wasm: include_bytes!("../../assets/filters/text.wasm"),
     },
     BuiltIn {
         name: "timestamp",
-        wasm: include_bytes!("../../../filters/prebuilt/timestamp.wasm"),
+        wasm: include_bytes!("../../assets/filters/timestamp.wasm"),
     },
     BuiltIn {
         name: "watermark",
-        wasm: include_bytes!("../../../filters/prebuilt/watermark.wasm"),
+        wasm: include_bytes!("../../assets/filters/watermark.wasm"),
     },
 ];
 

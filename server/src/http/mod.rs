@@ -119,9 +119,14 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
-async fn root(State(app): State<App>, RawQuery(query): RawQuery, visit: Visit) -> Response {
+async fn root(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    uri: Uri,
+    visit: Visit,
+) -> Response {
     match Action::of(&query.unwrap_or_default()) {
-        None => ui::index(),
+        None => ui::index(State(app), uri).await,
         Some(Action::Pictures(pictures, number)) => {
             let stream = app.live.now().streams.get(number).cloned();
             show(app, stream, pictures, &visit).await

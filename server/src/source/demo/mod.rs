@@ -1,26 +1,18 @@
 //! The driver `demo`: a drawn scene, so that everything can be seen to work without a camera.
 //!
-//! Each picture of the loop is drawn and encoded when it is first due, then kept: the first frame is
-//! there at once, and after the first round the camera costs next to nothing.
+//! Each picture of the loop is drawn and encoded when it is first due, then kept: the first frame
+//! is there at once, and after the first round the camera costs next to nothing.
 
-mod backdrop;
-mod brush;
-mod scene;
+#[cfg(feature = "demo")]
+mod camera;
 
-use std::sync::{LazyLock, Mutex};
-
-use bytes::Bytes;
-use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
-
-use super::pacer::Pacer;
-use super::{Camera, CapturedFrame, Source, SourceError};
+use super::{Camera, Source, SourceError};
 use crate::clock::StopToken;
-use scene::{FPS, FRAMES, HEIGHT, Scene, WIDTH};
 
-const QUALITY: u8 = 85;
-
-/// Shared by all streams that show the demo.
-static LOOP: LazyLock<Mutex<DemoLoop>> = LazyLock::new(Mutex::default);
+/// What to do when this build has no demo camera.
+#[cfg(not(feature = "demo"))]
+const NOT_BUILT: &str = "this build of mattebox has no driver `demo`: build it with \
+    `cargo build --release --features demo`";
 
 /// The demo camera: 1280 × 720, 15 frames per second.
 #[derive(Debug, Default)]
@@ -35,61 +27,13 @@ impl Source for Demo {
         false
     }
 
+    #[cfg(feature = "demo")]
     fn open(&mut self, _stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
-        Ok(Box::new(DemoCamera {
-            pacer: Pacer::new(f64::from(FPS)),
-            next: 0,
-        }))
+        Ok(Box::new(camera::DemoCamera::default()))
     }
-}
 
-struct DemoCamera {
-    pacer: Pacer,
-    next: u32,
-}
-
-impl Camera for DemoCamera {
-    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
-        let jpeg = LOOP
-            .lock()
-            .map_err(|_| SourceError("the demo scene could not be drawn".to_owned()))?
-            .frame(self.next)?;
-        self.next = (self.next + 1) % FRAMES;
-        Ok(self.pacer.wait(stop).then(|| CapturedFrame {
-            picture: Ok(jpeg).into(),
-            captured_at: stop.clock().unix(),
-            since: Some(stop.clock().now()),
-        }))
+    #[cfg(not(feature = "demo"))]
+    fn open(&mut self, _stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
+        Err(SourceError(NOT_BUILT.to_owned()))
     }
-}
-
-#[derive(Default)]
-struct DemoLoop {
-    /// Gone once every picture is there.
-    scene: Option<Scene>,
-    pictures: Vec<Bytes>,
-}
-
-impl DemoLoop {
-    /// The pictures are asked for in order, at first.
-    fn frame(&mut self, index: u32) -> Result<Bytes, SourceError> {
-        while self.pictures.len() <= index as usize {
-            let scene = self.scene.get_or_insert_with(Scene::new);
-            let rgb = scene.frame(self.pictures.len() as u32);
-            self.pictures.push(encode(&rgb)?);
-            if self.pictures.len() == FRAMES as usize {
-                self.scene = None;
-            }
-        }
-        Ok(self.pictures[index as usize].clone())
-    }
-}
-
-fn encode(rgb: &[u8]) -> Result<Bytes, SourceError> {
-    Encoder::new(rgb, WIDTH as usize, HEIGHT as usize, PixelFormat::Rgb)
-        .quality(QUALITY)
-        .subsampling(Subsampling::S422)
-        .encode()
-        .map(Bytes::from)
-        .map_err(|error| SourceError(format!("the demo scene could not be encoded: {error}")))
 }

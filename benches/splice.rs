@@ -1,9 +1,10 @@
-//! What drawing costs: spliced, and decoded, drawn and encoded again. `cargo bench -p jpeg-splice` prints medians
-//! over rounds that alternate between the candidates, so that what is compared ran at the same time on the same
-//! machine.
+//! What drawing costs: spliced, and decoded, drawn and encoded again.
+//! `cargo bench -p mattebox-benches --bench splice` prints medians over rounds that alternate
+//! between the candidates, so that what is compared ran at the same time on the same machine.
 //!
-//! `FRAMES=a.jpg,b.jpg` measures on these pictures; without it drawn ones of three sizes and samplings. With
-//! `--features bench-turbojpeg` libjpeg-turbo's C library runs beside (needs cmake and nasm).
+//! `FRAMES=a.jpg,b.jpg` measures on these pictures; without it drawn ones of three sizes and
+//! samplings. With `--features turbojpeg` libjpeg-turbo's C library runs beside (needs cmake and
+//! nasm).
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -145,7 +146,7 @@ fn measure(frames: &Frames) {
             "both, decoded and encoded",
             Box::new(|jpeg| recode(jpeg, frames, &[&top, &bottom])),
         ),
-        #[cfg(feature = "bench-turbojpeg")]
+        #[cfg(feature = "turbojpeg")]
         ("decoded and encoded in C", Box::new(turbojpeg(frames))),
     ];
     report(frames, candidates);
@@ -185,7 +186,7 @@ fn recode(jpeg: &[u8], frames: &Frames, drawings: &[&Drawing]) -> usize {
     encode(&rgb, width, height, frames.sampling).len()
 }
 
-#[cfg(feature = "bench-turbojpeg")]
+#[cfg(feature = "turbojpeg")]
 fn turbojpeg(frames: &Frames) -> impl FnMut(&[u8]) -> usize {
     let sampling = match frames.sampling {
         Subsampling::S420 => turbojpeg::Subsamp::Sub2x2,

@@ -1,16 +1,19 @@
-//! What the parts of a frame's way cost. `cargo bench -p mattebox` prints medians over alternating rounds,
-//! so that what is compared was measured at the same time on the same machine.
+//! What the parts of a frame's way cost. `cargo bench -p mattebox-benches --bench paths` prints
+//! medians over alternating rounds, so that what is compared was measured at the same time on the
+//! same machine.
 //!
 //! `FRAMES=a.jpg,b.jpg` measures on these pictures; without it a 1920 × 1080 picture is drawn. With
-//! `--features bench-turbojpeg` libjpeg-turbo's C library is measured beside the server's own codecs.
+//! `--features turbojpeg` libjpeg-turbo's C library is measured beside the server's own codecs.
 
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use jpeg_splice::Splicer;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mattebox::chain::codec;
+use mattebox::filter::compile::worker;
 use mattebox::filter::contract::{FrameInfo, ImageRef};
 use mattebox::filter::{
     CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, builtin,
@@ -27,7 +30,11 @@ struct Picture {
     rgb: Vec<u8>,
 }
 
-fn main() {
+fn main() -> ExitCode {
+    // The server's compiler is a process of its own: here this program once more.
+    if std::env::args().nth(1).as_deref() == Some(worker::COMMAND) {
+        return mattebox::cli::run();
+    }
     let pictures = pictures();
     let first = &pictures[0];
     println!(
@@ -40,6 +47,7 @@ fn main() {
     );
     codecs(&pictures);
     filters(first);
+    ExitCode::SUCCESS
 }
 
 fn pictures() -> Vec<Picture> {
@@ -125,9 +133,9 @@ fn codecs(pictures: &[Picture]) {
         let size = (header.width, header.height);
         black_box(codec::encode(rgb, size, QUALITY, header, jpeg).expect("pixels"));
     };
-    #[cfg(not(feature = "bench-turbojpeg"))]
+    #[cfg(not(feature = "turbojpeg"))]
     alternate(&mut [("decode", &mut decode), ("encode", &mut encode)]);
-    #[cfg(feature = "bench-turbojpeg")]
+    #[cfg(feature = "turbojpeg")]
     {
         let mut c_rgb = vec![0; 3 << 26];
         let mut decompressor = turbojpeg::Decompressor::new().expect("libjpeg-turbo");
@@ -180,7 +188,7 @@ fn filters(picture: &Picture) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let worker = env!("CARGO_BIN_EXE_mattebox").into();
+    let worker = std::env::current_exe().expect("this program");
     let engine = Engine::new(runtime.handle().clone()).expect("an engine");
     let compiler = Compiler::new(&engine, worker, &CompileCache::Off).expect("a compiler");
     let engine = (&engine, &compiler);

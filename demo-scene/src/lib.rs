@@ -1,14 +1,16 @@
 //! The demo's picture: a house at a street at dusk, a car that passes, a jogger, trees in the wind.
 //!
-//! Everything that moves comes back to its place after [`FRAMES`] pictures, so the loop has no seam. The
-//! upper left and the lower right are quiet, for a timestamp and a logo.
+//! Everything that moves comes back to its place after [`FRAMES`] pictures, so the loop has no
+//! seam. The upper left and the lower right are quiet, for a timestamp and a logo.
+
+mod backdrop;
+mod brush;
 
 use std::f32::consts::TAU;
 
 use tiny_skia::Pixmap;
 
-use super::backdrop;
-use super::brush::{Brush, Fill};
+use brush::{Brush, Fill};
 
 /// Pixels a row.
 pub const WIDTH: u32 = 1280;
@@ -32,7 +34,8 @@ impl Scene {
         Self { backdrop }
     }
 
-    /// Picture `index` of the loop: 8-bit RGB, [`WIDTH`] × [`HEIGHT`], rows packed, the top one first.
+    /// Picture `index` of the loop: 8-bit RGB, [`WIDTH`] × [`HEIGHT`], rows packed, the top one
+    /// first.
     pub fn frame(&self, index: u32) -> Vec<u8> {
         let turn = (index % FRAMES) as f32 / FRAMES as f32;
         let mut canvas = self.backdrop.clone();

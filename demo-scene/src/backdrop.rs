@@ -1,7 +1,7 @@
 //! What stands still in the scene: a house at a street, at dusk.
 
-use super::brush::{Brush, Fill};
-use super::scene::{HEIGHT, WIDTH};
+use crate::brush::{Brush, Fill};
+use crate::{HEIGHT, WIDTH};
 
 const W: f32 = WIDTH as f32;
 const H: f32 = HEIGHT as f32;

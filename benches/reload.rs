@@ -1,20 +1,28 @@
-//! How long a saved change of pipeline.yaml takes to reach a viewer: from the save to the first frame that shows it, with
-//! the compile cache warm. Run with `cargo bench -p mattebox --bench reload`.
+//! How long a saved change of pipeline.yaml takes to reach a viewer: from the save to the first
+//! frame that shows it, with the compile cache warm. Run with
+//! `cargo bench -p mattebox-benches --bench reload`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 const SAVES: usize = 20;
 /// What a change may take in the median.
 const GOAL: Duration = Duration::from_millis(300);
 
-fn main() {
+fn main() -> ExitCode {
+    // The server is this program once more.
+    if std::env::args()
+        .nth(1)
+        .is_some_and(|argument| argument != "--bench")
+    {
+        return mattebox::cli::run();
+    }
     let folder = tempfile::tempdir().expect("a folder");
     save(folder.path(), 640);
-    let mut server = Command::new(env!("CARGO_BIN_EXE_mattebox"))
+    let mut server = Command::new(std::env::current_exe().expect("this program"))
         .current_dir(folder.path())
         .args(["serve", "--listen", "127.0.0.1:0"])
         .env("MATTEBOX_STATE", folder.path().join("state"))
@@ -32,9 +40,11 @@ fn main() {
     println!(
         "from save to viewer: median {median:.0?} (goal {GOAL:?}), {least:.0?} to {most:.0?}, {SAVES} saves"
     );
+    ExitCode::SUCCESS
 }
 
-/// The demo camera gives 15 frames per second, so that a change waits 33 ms on average for the next.
+/// The demo camera gives 15 frames per second, so that a change waits 33 ms on average for the
+/// next.
 fn save(folder: &Path, width: usize) {
     let text = format!(
         "streams: {{ s: {{ filters: [{{ use: timestamp }}, {{ use: resize, with: {{ width: {width} }} }}] }} }}\n"

@@ -1,0 +1,77 @@
+//! The loop of pictures.
+
+use std::sync::{LazyLock, Mutex};
+
+use bytes::Bytes;
+use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use mattebox_demo_scene::{FPS, FRAMES, HEIGHT, Scene, WIDTH};
+
+use crate::clock::StopToken;
+use crate::source::pacer::Pacer;
+use crate::source::{Camera, CapturedFrame, SourceError};
+
+const QUALITY: u8 = 85;
+
+/// Shared by all streams that show the demo.
+static LOOP: LazyLock<Mutex<DemoLoop>> = LazyLock::new(Mutex::default);
+
+/// The opened demo camera.
+pub struct DemoCamera {
+    pacer: Pacer,
+    next: u32,
+}
+
+impl Default for DemoCamera {
+    fn default() -> Self {
+        Self {
+            pacer: Pacer::new(f64::from(FPS)),
+            next: 0,
+        }
+    }
+}
+
+impl Camera for DemoCamera {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
+        let jpeg = LOOP
+            .lock()
+            .map_err(|_| SourceError("the demo scene could not be drawn".to_owned()))?
+            .frame(self.next)?;
+        self.next = (self.next + 1) % FRAMES;
+        Ok(self.pacer.wait(stop).then(|| CapturedFrame {
+            picture: Ok(jpeg).into(),
+            captured_at: stop.clock().unix(),
+            since: Some(stop.clock().now()),
+        }))
+    }
+}
+
+#[derive(Default)]
+struct DemoLoop {
+    /// Gone once every picture is there.
+    scene: Option<Scene>,
+    pictures: Vec<Bytes>,
+}
+
+impl DemoLoop {
+    /// The pictures are asked for in order, at first.
+    fn frame(&mut self, index: u32) -> Result<Bytes, SourceError> {
+        while self.pictures.len() <= index as usize {
+            let scene = self.scene.get_or_insert_with(Scene::new);
+            let rgb = scene.frame(self.pictures.len() as u32);
+            self.pictures.push(encode(&rgb)?);
+            if self.pictures.len() == FRAMES as usize {
+                self.scene = None;
+            }
+        }
+        Ok(self.pictures[index as usize].clone())
+    }
+}
+
+fn encode(rgb: &[u8]) -> Result<Bytes, SourceError> {
+    Encoder::new(rgb, WIDTH as usize, HEIGHT as usize, PixelFormat::Rgb)
+        .quality(QUALITY)
+        .subsampling(Subsampling::S422)
+        .encode()
+        .map(Bytes::from)
+        .map_err(|error| SourceError(format!("the demo scene could not be encoded: {error}")))
+}
