@@ -120,15 +120,9 @@ fn filters_whose_compiler_is_killed_are_compiled_again() {
     let server = Server::start_unprepared(folder(PIPELINE), |command| {
         command.env("MATTEBOX_CACHE", "off");
     });
-    let number = server.pid().to_string();
-    let children = format!("/proc/{number}/task");
     let child = loop {
-        let tasks = fs::read_dir(&children).unwrap().flatten();
-        let children =
-            tasks.filter_map(|task| fs::read_to_string(task.path().join("children")).ok());
-        let found = children.collect::<String>();
-        if let Some(child) = found.split_whitespace().next() {
-            break child.parse().unwrap();
+        if let Some(child) = server.children().first() {
+            break *child;
         }
         let report = server.report("s");
         assert_eq!(report["state"], "preparing", "{report:#}");

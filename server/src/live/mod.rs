@@ -191,7 +191,12 @@ impl Live {
         take_source(&mut pipeline, first_source.as_ref());
         let admin_token = check_start(&pipeline)?;
         warn_of_recordings(&pipeline);
-        let (end, _) = workshop.ends();
+        let (end, tasks) = workshop.ends();
+        let (compiler, ended) = (loader.compiler().clone(), end.clone());
+        tasks.spawn(async move {
+            ended.cancelled().await;
+            compiler.close();
+        });
         if !pipeline.is_built_in() {
             versions.note(&pipeline.file.text, &Author::File);
         }
