@@ -54,9 +54,7 @@ pub async fn readyz(State(app): State<App>, request: Request) -> Response {
     let preparing = preparing.filter(|it| it.state() == Doing::Preparing);
     wrong.extend(preparing.map(|it| format!("the stream `{}` prepares its filters", it.name())));
     match app.live.report().error {
-        Some(error) if app.is_admin(&request) => {
-            wrong.push(format!("the pipeline file is wrong: {}", error.message));
-        }
+        Some(error) if app.is_admin(&request) => wrong.push(error.sentence()),
         Some(error) => wrong.push(error.places_only().message),
         None => {}
     }
