@@ -1,6 +1,6 @@
 //! Changes that come by the API: made in the pipeline file's text, checked like the file, written back, and put in force.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -20,8 +20,10 @@ use super::workshop::Checked;
 use super::{ChangedBy, Live, Plans, Running};
 use crate::chain::{Check, Unchanged};
 use crate::config::{Cause, Change, ConfigError, Pipeline, edit};
+use crate::files;
 use crate::filter::{Module, Wanted};
 use crate::local_time;
+use crate::log::recurring::Recurring;
 use crate::sync::IgnorePoison;
 
 /// The longest time that a change tries to come before others.
@@ -48,6 +50,8 @@ pub enum ChangeError {
     Busy(String),
     /// It can't be written.
     Unwritable(String),
+    /// It can't be written just now: the disk is full.
+    NoSpace(String),
 }
 
 /// The pipeline file after a change.
@@ -239,8 +243,7 @@ impl Live {
                 .map_err(|why| wrong(&why, why.cause() == Cause::Machine))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
-            let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", path.display()));
-            put_in_place(upload, &path).map_err(unwritable)?;
+            put_in_place(upload, &path).map_err(|error| live.unwritable(&path, &error))?;
             tracing::info!("the filter {} was uploaded", path.display());
             Ok((format!("./{}/{name}", folder.trim_end_matches('/')), is_new))
         })
@@ -440,10 +443,12 @@ impl Live {
             return Ok(Err(checked.plans));
         }
         let written = self.write_version(&real, edit, &mut writes);
-        let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", file.display()));
-        if written.map_err(unwritable)? == Written::SavedMeanwhile {
+        if written.map_err(|error| self.unwritable(file, &error))? == Written::SavedMeanwhile {
             *self.0.saving.lock().ignore_poison() = Some(writes);
             return Ok(Err(checked.plans));
+        }
+        if let Some(recovery) = self.write_failures().worked(self.0.clock.now()) {
+            tracing::info!("writing files {recovery}");
         }
         if let Err(unmade) = self.make(&mut workshop, running, (checked, edit.by)) {
             return Ok(Err(unmade.plans));
@@ -453,6 +458,31 @@ impl Live {
             ChangeError::Busy(why.to_owned())
         })?;
         Ok(Ok(look(&self.now())))
+    }
+
+    /// The error of writing to the file or folder at `path`, which is told in the log as well, but not for each change.
+    pub fn unwritable(&self, path: &Path, error: &io::Error) -> ChangeError {
+        // Without what stands around the system's error: the name of a temporary file tells nobody anything.
+        let why = match error.raw_os_error() {
+            Some(_) => error.to_string(),
+            None => error.kind().to_string(),
+        };
+        let path = path.display();
+        let is_short = files::is_passing(error) || error.kind() == io::ErrorKind::FileTooLarge;
+        let error = match is_short {
+            true => ChangeError::NoSpace(format!("{path} can't be written just now: {why}")),
+            false => ChangeError::Unwritable(format!("{path} can't be written: {why}")),
+        };
+        if let ChangeError::NoSpace(told) | ChangeError::Unwritable(told) = &error
+            && let Some(notice) = self.write_failures().failed(self.0.clock.now())
+        {
+            tracing::warn!("{}", notice.word(told));
+        }
+        error
+    }
+
+    fn write_failures(&self) -> std::sync::MutexGuard<'_, Recurring> {
+        self.0.write_failures.lock().ignore_poison()
     }
 
     /// Writes the new text to the file at `real`, if it is another than the old one, and keeps both as versions.

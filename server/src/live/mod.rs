@@ -41,6 +41,7 @@ use crate::chain::{Check, Loader};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{ConfigError, Pipeline, SourceConfig};
 use crate::events::{Event, Events};
+use crate::log::recurring::Recurring;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
@@ -90,6 +91,8 @@ struct Inner {
     writers: Writers,
     /// What was found to be written to the pipeline file when a change was about to replace it.
     saving: Mutex<Option<FileWrites>>,
+    /// Failures to write the pipeline file, or what was uploaded.
+    write_failures: Mutex<Recurring>,
     events: Events,
     variables: Variables,
     /// Cancelled when the server ends.
@@ -226,6 +229,7 @@ impl Live {
             versions,
             writers: Writers::default(),
             saving: Mutex::default(),
+            write_failures: Mutex::default(),
             events,
             variables,
         })))

@@ -151,6 +151,9 @@ impl From<ChangeError> for ProblemDetails {
             ChangeError::Busy(why) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(1)
             }
+            ChangeError::NoSpace(why) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(MACHINE_SECONDS)
+            }
             ChangeError::Unwritable(why) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, why),
         }
     }

@@ -134,8 +134,8 @@ impl Folder {
         ProblemDetails::new(StatusCode::INSUFFICIENT_STORAGE, why).closing()
     }
 
-    fn unwritable(&self, error: &io::Error) -> ProblemDetails {
-        ChangeError::Unwritable(format!("{}: {error}", self.path.display())).into()
+    fn unwritable(&self, app: &App, error: &io::Error) -> ProblemDetails {
+        app.live.unwritable(&self.path, error).into()
     }
 }
 
@@ -157,7 +157,7 @@ async fn receive(
         (folder, made)
     })
     .await?;
-    let (file, mut room) = made.map_err(|error| folder.unwritable(&error))?;
+    let (file, mut room) = made.map_err(|error| folder.unwritable(app, &error))?;
     if incoming.least() > room {
         return Err(folder.full());
     }
@@ -178,7 +178,7 @@ async fn receive(
     };
     let (sent, written) = tokio::join!(sent, written);
     sent?;
-    written?.map_err(|error| folder.unwritable(&error))
+    written?.map_err(|error| folder.unwritable(app, &error))
 }
 
 fn write(mut file: NamedTempFile, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<NamedTempFile> {
