@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::config::ConfigError;
-use crate::live::{ChangeError, Problem, problems};
+use crate::control::{ChangeError, Problem, problems};
 use crate::secret::mask;
 
 /// The media type of problem details.
