@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Diagnostic, ListenAddress, find_clash};
-use crate::control::{self, Controller, Topology, TopologyDeps, Versions};
+use crate::control::{self, Controller, Indicators, Topology, TopologyDeps, Versions};
 use crate::gpio::{Gpio, PrivacyLeds};
 use crate::http::{self, App, Listener, local_host};
 use crate::local_time;
@@ -182,7 +182,7 @@ fn start_indicators(gpio: Gpio, controller: &Controller) -> GpioTask<impl Send +
     let (indicators, inputs) = gpio.into_indicators();
     let end = CancellationToken::new();
     GpioTask {
-        indicators: tokio::spawn(indicators.run(
+        indicators: tokio::spawn(Indicators::new(indicators).run(
             controller.changes(),
             Arc::new(SystemClock),
             end.clone(),
