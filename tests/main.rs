@@ -10,6 +10,7 @@ mod cli;
 #[cfg(unix)]
 mod commands;
 mod cors;
+mod documents;
 mod embedding;
 #[cfg(unix)]
 mod files;
@@ -29,6 +30,7 @@ mod pending_changes;
 mod pictures;
 mod proxies;
 mod recordings;
+mod reference;
 mod reload;
 mod rtsp;
 mod rtsp_jpeg;
