@@ -67,7 +67,7 @@ fn folder_for(pipeline: &str) -> Folder {
     let folder = Folder::with(pipeline);
     folder.write("frames/1.jpg", jpeg("420.jpg"));
     folder.write("logo.png", fs::read(repository("static/logo.png")).unwrap());
-    let font = repository("filters/lettering/font/DejaVuSansMono.ttf");
+    let font = repository("filters/text-box/font/DejaVuSansMono.ttf");
     folder.write("font.ttf", fs::read(font).unwrap());
     // The filter that README has written; this one has a setting of that name, too.
     let filter = fs::read(repository("filters/prebuilt/timestamp.wasm")).unwrap();

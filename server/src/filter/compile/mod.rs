@@ -24,7 +24,7 @@ pub use cache::Entry;
 use child::Phase;
 
 use super::footprint::Footprint;
-use super::{Digest, Engine, Kind, Module};
+use super::{Digest, Engine, FilterKind, Module};
 use crate::config::Cause;
 use crate::files::FileError;
 use crate::sync::IgnorePoison;
@@ -42,7 +42,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
     /// Layers or pixels.
-    pub kind: Kind,
+    pub kind: FilterKind,
     /// The name that it gives itself.
     pub name: String,
     /// Its version.
@@ -256,7 +256,7 @@ impl Compiler {
         let built: u64 = serde_json::from_slice(&built).map_err(unreadable)?;
         manifest.loaded = loaded.saturating_add(built);
         let digest = *module.digest();
-        self.in_cache(move |cache| cache.keep(&digest, code, manifest))
+        self.in_cache(move |cache| cache.store(&digest, code, manifest))
             .await
     }
 
