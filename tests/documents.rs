@@ -123,7 +123,9 @@ fn the_mistake_in_readme_is_told_as_readme_says() {
 /// What headings are called in addresses, by GitHub's rule.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().to_lowercase();
-    let kept = kept.chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c));
+    let kept = kept
+        .chars()
+        .filter(|c| c.is_alphanumeric() || " -_".contains(*c));
     kept.map(|c| if c == ' ' { '-' } else { c }).collect()
 }
 
@@ -135,7 +137,10 @@ fn prose(text: &str) -> String {
 
 /// The targets of links in `text` that lead into the repository.
 fn links(text: &str) -> Vec<&str> {
-    let targets = text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap());
+    let targets = text
+        .split("](")
+        .skip(1)
+        .map(|rest| rest.split(')').next().unwrap());
     targets.filter(|target| !target.contains("://")).collect()
 }
 
@@ -158,7 +163,45 @@ fn leads_somewhere(from: &Path, target: &str) -> bool {
 fn every_link_in_the_papers_leads_somewhere() {
     for (path, text) in papers() {
         for target in links(&prose(&text)) {
-            assert!(leads_somewhere(&path, target), "{}: {target}", path.display());
+            assert!(
+                leads_somewhere(&path, target),
+                "{}: {target}",
+                path.display()
+            );
         }
     }
+}
+
+/// The folders that papers name files in.
+const TOP: [&str; 8] = [
+    ".ci/",
+    "docs/",
+    "filter-sdk/",
+    "filters/",
+    "fuzz/",
+    "jpeg-splice/",
+    "server/",
+    "tests/",
+];
+
+/// The files of the repository that `text` names in code, such as `tests/soak.py --minutes 2`; not those with a place for a name.
+fn named_files(text: &str) -> Vec<&str> {
+    let code = text.split('`').skip(1).step_by(2);
+    let words = code.filter_map(|code| code.split_whitespace().next());
+    let is_file = |word: &&str| TOP.iter().any(|top| word.starts_with(top));
+    let is_one = |word: &&str| !word.contains('*') && !word.contains("NAME");
+    words.filter(is_file).filter(is_one).collect()
+}
+
+#[test]
+fn every_file_that_the_papers_name_is_there() {
+    let mut count = 0;
+    for (path, text) in papers() {
+        let text = prose(&text);
+        for file in named_files(&text) {
+            assert!(repository(file).exists(), "{}: {file}", path.display());
+            count += 1;
+        }
+    }
+    assert!(count >= 30, "{count}");
 }

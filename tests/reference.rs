@@ -6,9 +6,9 @@ mod metrics;
 
 use std::fs;
 
+use crate::support::Folder;
 use crate::support::repository;
 use crate::support::server::Server;
-use crate::support::Folder;
 
 /// The environment variable with which the files are written anew.
 const UPDATE: &str = "UPDATE_REFERENCE";
@@ -56,5 +56,8 @@ fn the_reference_of_the_metrics_is_what_the_server_says() {
         "streams: { s: { filters: [{ use: timestamp }] } }\n",
     ));
     server.watch("s").next().unwrap();
-    check("metrics.md", &metrics::reference(&server.get("/metrics").text()));
+    check(
+        "metrics.md",
+        &metrics::reference(&server.get("/metrics").text()),
+    );
 }

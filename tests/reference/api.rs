@@ -68,9 +68,11 @@ fn describe_parameters(parameters: &Value) -> String {
     let Some(parameters) = parameters.as_array() else {
         return String::new();
     };
-    let mut text = "\n| parameter | in | type | what it is |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut text =
+        "\n| parameter | in | type | what it is |\n| --- | --- | --- | --- |\n".to_owned();
     for it in parameters {
-        let [name, place, said] = ["name", "in", "description"].map(|key| it[key].as_str().unwrap());
+        let [name, place, said] =
+            ["name", "in", "description"].map(|key| it[key].as_str().unwrap());
         let kind = kind_of(&it["schema"]);
         text += &format!("| `{name}` | {place} | {kind} | {} |\n", cell(said));
     }
@@ -127,7 +129,11 @@ fn describe_fields(schema: &Value) -> String {
     let mut text = "\n| field | type | what it is |\n| --- | --- | --- |\n".to_owned();
     for (name, field) in entries(&schema["properties"]) {
         let kind = kind_of(field);
-        let absent = if required.contains(&name) { "" } else { ", may be absent" };
+        let absent = if required.contains(&name) {
+            ""
+        } else {
+            ", may be absent"
+        };
         let said = cell(description(field));
         text += &format!("| `{name}` | {kind}{absent} | {said} |\n");
     }
@@ -138,27 +144,35 @@ fn describe_fields(schema: &Value) -> String {
 fn description(field: &Value) -> &str {
     let alternatives = field["oneOf"].as_array().into_iter().flatten();
     let mut all = std::iter::once(field).chain(alternatives);
-    all.find_map(|it| it["description"].as_str()).unwrap_or_default()
+    all.find_map(|it| it["description"].as_str())
+        .unwrap_or_default()
 }
 
 /// A schema in a few words.
 fn kind_of(schema: &Value) -> String {
     if let Some(name) = schema["$ref"].as_str() {
         let name = name.rsplit('/').next().unwrap();
-        let address = heading(name).to_lowercase().replace(' ', "-").replace(['(', ')'], "");
+        let address = heading(name)
+            .to_lowercase()
+            .replace(' ', "-")
+            .replace(['(', ')'], "");
         return format!("[`{name}`](#{address})");
     }
     if let Some(kinds) = schema["oneOf"].as_array() {
         return kinds.iter().map(kind_of).collect::<Vec<_>>().join(" or ");
     }
     if let Some(values) = schema["enum"].as_array() {
-        let values = values.iter().map(|value| format!("`{}`", value.as_str().unwrap()));
+        let values = values
+            .iter()
+            .map(|value| format!("`{}`", value.as_str().unwrap()));
         return values.collect::<Vec<_>>().join(", ");
     }
     match &schema["type"] {
         Value::String(kind) => simple(kind, schema),
         Value::Array(kinds) => {
-            let kinds = kinds.iter().map(|kind| simple(kind.as_str().unwrap(), schema));
+            let kinds = kinds
+                .iter()
+                .map(|kind| simple(kind.as_str().unwrap(), schema));
             kinds.collect::<Vec<_>>().join(" or ")
         }
         _ => "anything".to_owned(),

@@ -31,7 +31,10 @@ struct Metric<'a> {
 pub fn reference(exposition: &str) -> String {
     let mut text = HEAD.to_owned();
     for (name, metric) in read(exposition) {
-        let labels = metric.labels.iter().map(|(label, values)| show(label, values));
+        let labels = metric
+            .labels
+            .iter()
+            .map(|(label, values)| show(label, values));
         let labels = labels.collect::<Vec<_>>().join("; ");
         let Metric { kind, help, .. } = metric;
         text += &format!("| `{name}` | {kind} | {labels} | {} |\n", cell(help));
