@@ -16,6 +16,9 @@ changes something takes the admin token, in the header `X-Mattebox-Token` or as 
 `Authorization`.
 ";
 
+/// What stands at operations that change something.
+const ADMIN: &str = "Takes the admin token.";
+
 /// The Markdown for `document`.
 pub fn reference(document: &Value) -> String {
     let mut text = HEAD.to_owned();
@@ -50,8 +53,8 @@ fn describe_operation(path: &str, method: &str, operation: &Value) -> String {
             text += &format!("\n{}\n", wrapped(said));
         }
     }
-    if operation["security"].is_array() {
-        text += "\nTakes the admin token.\n";
+    if operation["security"].is_array() && !text.contains(ADMIN) {
+        text += &format!("\n{ADMIN}\n");
     }
     text += &describe_parameters(&operation["parameters"]);
     for (kind, content) in entries(&operation["requestBody"]["content"]) {

@@ -23,8 +23,8 @@ const BOUND: &str = "le";
 struct Metric<'a> {
     kind: &'a str,
     help: &'a str,
-    /// Each label with its values, in the order in which they come.
-    labels: BTreeMap<&'a str, Vec<&'a str>>,
+    /// Each label with its values, all in the order in which they come.
+    labels: Vec<(&'a str, Vec<&'a str>)>,
 }
 
 /// The Markdown for all metrics in `exposition`, which is Prometheus' text.
@@ -66,7 +66,12 @@ fn read(exposition: &str) -> BTreeMap<&str, Metric<'_>> {
 fn add_labels<'a>(metric: &mut Metric<'a>, labels: &'a str) {
     for label in labels.split(',').filter(|label| !label.is_empty()) {
         let (name, value) = label.split_once('=').unwrap();
-        let values = metric.labels.entry(name).or_default();
+        let known = metric.labels.iter().position(|(label, _)| *label == name);
+        let at = known.unwrap_or_else(|| {
+            metric.labels.push((name, Vec::new()));
+            metric.labels.len() - 1
+        });
+        let values = &mut metric.labels[at].1;
         let value = value.trim_matches('"');
         if name != BOUND && !values.contains(&value) {
             values.push(value);
