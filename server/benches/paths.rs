@@ -89,7 +89,7 @@ fn drawn(width: u32, height: u32) -> Vec<u8> {
         .expect("an encodable picture")
 }
 
-/// The medians of some works, done in turns.
+/// The medians of some works, done in stream_locks.
 fn alternate(works: &mut [(&str, &mut dyn FnMut(usize))]) -> Vec<Duration> {
     let mut times = vec![Vec::new(); works.len()];
     for round in 0..ROUNDS {

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use jpeg_splice::Splicer;
 
-pub use build::{Planned, Unchanged, build, plan as plan_chain};
+pub use build::{Planned, Unchanged, build, plan_chain};
 pub use canvas::Path;
 pub use check::Check;
 pub use filter_cache::{FilterCache, module};

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::OutputPin;
 use crate::clock::{Clock, StopToken};
 use crate::config::{Indicator, OutputConfig};
-use crate::live::Running;
+use crate::control::Snapshot;
 use crate::source::{Camera, CapturedFrame, Source, SourceError};
 use crate::stream::StreamState;
 use crate::supervise::keep_running;
@@ -141,7 +141,7 @@ impl Indicators {
     /// Shows what the streams in `running` do until `end`; then all go out.
     pub async fn run(
         self,
-        running: watch::Receiver<Arc<Running>>,
+        running: watch::Receiver<Arc<Snapshot>>,
         clock: Arc<dyn Clock>,
         end: CancellationToken,
     ) {
@@ -161,7 +161,7 @@ impl Indicators {
 }
 
 /// The state that `indicator` shows; none while its stream is not there.
-fn shown_state(indicator: &Indicator, running: &Running) -> Shown {
+fn shown_state(indicator: &Indicator, running: &Snapshot) -> Shown {
     match indicator {
         Indicator::Running => Shown::Always,
         Indicator::Captures(_) => Shown::Never,
@@ -208,7 +208,7 @@ impl Shown {
 async fn show(
     led: &tokio::sync::Mutex<LedPin>,
     indicator: &Indicator,
-    mut running: watch::Receiver<Arc<Running>>,
+    mut running: watch::Receiver<Arc<Snapshot>>,
 ) {
     let mut led = led.lock().await;
     let mut was_lit = None;

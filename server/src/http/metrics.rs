@@ -92,13 +92,13 @@ fn labelled(labels: &[(&str, &str)]) -> Metric {
 }
 
 fn families(app: &App) -> Vec<MetricFamily> {
-    let running = app.live.now();
+    let running = app.controller.current();
     let mut streams = StreamFamilies::new();
     for stream in running.streams.iter() {
         streams.add(stream);
     }
     let mut families = streams.into_families();
-    let report = app.live.report();
+    let report = app.controller.report();
     let mut reloads = Family::counter(
         "mattebox_reloads_total",
         "Changes of the pipeline, by what became of them.",

@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub use server::{Listener, local_host, serve};
 
 use crate::clock::{Clock, SystemClock};
-use crate::live::Live;
+use crate::control::Controller;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use address::{Action, Pictures, pictures_of_file};
@@ -43,7 +43,7 @@ use wall::Sessions;
 /// What every handler knows.
 #[derive(Clone)]
 pub struct App {
-    live: Live,
+    controller: Controller,
     access: Access,
     places: Places,
     room: Room,
@@ -56,11 +56,11 @@ pub struct App {
 
 impl App {
     /// Serves the streams of `live` until `shutdown`.
-    pub fn new(live: Live, shutdown: CancellationToken) -> Self {
+    pub fn new(controller: Controller, shutdown: CancellationToken) -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let room = Room::make();
         Self {
-            live,
+            controller,
             access: Access::new(clock.clone()),
             places: Places::new(room.places),
             room,
@@ -72,7 +72,7 @@ impl App {
     }
 
     fn check_admin(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), ProblemDetails> {
-        let running = self.live.now();
+        let running = self.controller.current();
         let token = running.admin_token.as_ref().map(SecretText::expose);
         self.access.check(headers, client, token)
     }
@@ -89,11 +89,11 @@ impl App {
     }
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {
-        self.live.now().find(name).cloned()
+        self.controller.current().find(name).cloned()
     }
 
     fn first(&self) -> Option<Arc<Stream>> {
-        self.live.now().streams.first().cloned()
+        self.controller.current().streams.first().cloned()
     }
 }
 
@@ -123,7 +123,7 @@ async fn root(State(app): State<App>, RawQuery(query): RawQuery, visit: Visit) -
     match Action::of(&query.unwrap_or_default()) {
         None => ui::index(),
         Some(Action::Pictures(pictures, number)) => {
-            let stream = app.live.now().streams.get(number).cloned();
+            let stream = app.controller.current().streams.get(number).cloned();
             show(app, stream, pictures, &visit).await
         }
         Some(Action::Unknown(action)) => {
@@ -195,7 +195,7 @@ async fn not_found(State(app): State<App>, uri: Uri) -> Response {
 /// Tells what there is, and then `hint`.
 fn none_such(app: &App, hint: &str) -> impl IntoResponse + use<> {
     let mut text = "There is nothing at this address. The streams are:\n".to_owned();
-    for stream in app.live.now().streams.iter() {
+    for stream in app.controller.current().streams.iter() {
         let name = stream.name();
         text += &format!("  {name}: /{name}.mjpeg, one picture at /{name}.jpg\n");
     }

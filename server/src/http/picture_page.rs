@@ -22,7 +22,7 @@ static RUN: LazyLock<String> = LazyLock::new(|| {
 
 /// The page of `stream`, asked for by `request`.
 pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
-    let running = app.live.now();
+    let running = app.controller.current();
     let ancestors = frame_ancestors(&running.pipeline.web, &host_names(&running, request));
     let policy = format!(
         "default-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; form-action 'none'"
@@ -50,7 +50,7 @@ fn page(name: &str, title: &str) -> String {
   <script type="module" src="static/picture.js"></script>
 </head>
 <body>
-  <img src="{name}.mjpeg" alt="The live picture of {title}">
+  <img src="{name}.mjpeg" alt="The controller picture of {title}">
   <p id="notice" role="status"></p>
 </body>
 </html>

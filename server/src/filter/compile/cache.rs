@@ -45,6 +45,7 @@ pub struct Cache {
 }
 
 /// Compiled code in the cache, with its manifest.
+#[derive(Clone)]
 pub struct Entry {
     /// The code's file.
     pub code: PathBuf,

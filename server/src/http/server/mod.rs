@@ -156,7 +156,7 @@ impl Entrance {
     }
 
     fn admit(&self, peer: Peer) -> Option<Admitted> {
-        let running = self.app.live.now();
+        let running = self.app.controller.current();
         let rules = &running.pipeline.web;
         let address = peer.address();
         let client = (!is_proxy(peer, rules)).then_some(address);

@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::report::revision;
+use crate::log::recurring::Recurring;
 use crate::secret::SecretText;
 use crate::sync::IgnorePoison;
 use crate::{files, private_folder};
@@ -134,6 +135,8 @@ pub struct Versions {
     folder: Option<PathBuf>,
     /// Oldest first.
     known: Mutex<Vec<Version>>,
+    reading: Mutex<Recurring>,
+    writing: Mutex<Recurring>,
 }
 
 impl Versions {
@@ -158,6 +161,8 @@ impl Versions {
         Self {
             folder,
             known: Mutex::default(),
+            reading: Mutex::default(),
+            writing: Mutex::default(),
         }
     }
 
@@ -200,13 +205,9 @@ impl Versions {
         // A clock that was put back must not change their order.
         let after = newest.map(|newest| newest.at + Duration::from_millis(1));
         let version = Version::new(now().max(after.unwrap_or_default()), by.clone(), text);
-        if let Some(folder) = &self.folder
-            && let Err(error) = keep(folder, &version)
-        {
-            tracing::warn!(
-                "this version of the pipeline file is kept until the server ends only: {}: {error}",
-                folder.display()
-            );
+        if let Some(folder) = &self.folder {
+            let what = "this version of the pipeline file is kept until the server ends only";
+            tell(&self.writing, (folder, what), keep(folder, &version).err());
         }
         known.push(version);
         self.tidy(&mut known);
@@ -216,10 +217,10 @@ impl Versions {
     fn refreshed(&self) -> MutexGuard<'_, Vec<Version>> {
         let mut known = self.known.lock().ignore_poison();
         if let Some(folder) = &self.folder {
-            match read_unknown(folder, &known) {
-                Ok(kept) => known.extend(kept),
-                Err(error) => tracing::warn!("{} can't be read: {error}", folder.display()),
-            }
+            let kept = read_unknown(folder, &known);
+            let what = "earlier versions of the pipeline file can't be read";
+            tell(&self.reading, (folder, what), kept.as_ref().err());
+            known.extend(kept.unwrap_or_default());
             self.tidy(&mut known);
         }
         known
@@ -250,9 +251,33 @@ impl Versions {
         };
         match std::fs::remove_file(folder.join(version.file_name())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!("{}: {error}", folder.join(version.file_name()).display());
+                let what = "an old version of the pipeline file can't be removed";
+                tell(&self.writing, (folder, what), Some(error));
             }
             _ => {}
+        }
+    }
+}
+
+/// Tells in the log that work in the `folder` fails with `error`, which is `what`, or that it works again, but not for each change.
+fn tell(
+    failures: &Mutex<Recurring>,
+    (folder, what): (&Path, &str),
+    error: Option<impl std::fmt::Display>,
+) {
+    let mut failures = failures.lock().ignore_poison();
+    let (now, folder) = (Instant::now(), folder.display());
+    match error {
+        Some(error) => {
+            if let Some(notice) = failures.failed(now) {
+                let failure = notice.word(&format!("{what}: {folder}: {error}"));
+                tracing::warn!("{failure}");
+            }
+        }
+        None => {
+            if let Some(recovery) = failures.worked(now) {
+                tracing::info!("keeping versions of the pipeline file in {folder} {recovery}");
+            }
         }
     }
 }

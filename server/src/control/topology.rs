@@ -1,4 +1,4 @@
-//! Where changes of the pipeline are made: what is needed to build streams, and those that run.
+//! The topology: the streams that run, built from the configuration and changed with it.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Running;
+use super::Snapshot;
 use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::{Clock, SystemClock};
@@ -19,41 +19,41 @@ use crate::stream::{CaptureRules, Rules, Shared, Stream, StreamParts};
 use crate::supervise::keep_running;
 use crate::variables::Variables;
 
-/// What streams are built with.
-pub struct Equip {
-    /// Loads their filters.
+/// The dependencies that streams are built with.
+pub struct TopologyDeps {
+    /// The cache of their filters.
     pub cache: FilterCache,
-    /// What the first stream takes instead of the file's source.
+    /// The source that the first stream takes instead of the file's.
     pub source: Option<SourceConfig>,
     /// Whether the command line names other addresses than the file.
     pub listens_elsewhere: bool,
-    /// Indicators that show which cameras are open.
+    /// The LEDs that show which cameras are open.
     pub indicators: PrivacyLeds,
     /// Ends all streams.
     pub shutdown: CancellationToken,
-    /// Where they run.
+    /// The tracker of their tasks.
     pub tasks: TaskTracker,
 }
 
-/// Where changes of the pipeline are made.
-pub struct Workshop {
-    equip: Equip,
+/// The streams that run. Changes of the pipeline are made here.
+pub struct Topology {
+    deps: TopologyDeps,
     clock: Arc<dyn Clock>,
-    stations: HashMap<String, Station>,
+    streams: HashMap<String, RunningStream>,
     pipeline: Option<Arc<Config>>,
     /// As it was at the start.
     started: Option<Arc<Config>>,
 }
 
-/// A stream that runs, and what it runs by.
-struct Station {
+/// A stream that runs, and its configuration.
+struct RunningStream {
     config: StreamConfig,
     stream: Arc<Stream>,
 }
 
-/// A pipeline that was found to be right, with its chains ready.
-pub struct Checked {
-    /// The file's contents.
+/// A configuration that was checked, with its chains ready.
+pub struct ValidatedConfig {
+    /// The configuration.
     pub pipeline: Config,
     /// The chains. A stream without one keeps its own, or has none yet if it is new.
     pub plans: Plans,
@@ -63,7 +63,7 @@ pub struct Checked {
 
 /// What has changed.
 #[derive(Default)]
-pub struct Changes {
+pub struct Diff {
     /// In words, for the log.
     pub words: Vec<String>,
     /// Keys whose change takes a restart.
@@ -72,7 +72,7 @@ pub struct Changes {
     pub ended: Vec<Arc<Stream>>,
 }
 
-/// What became of a stream's chain that was readied again.
+/// The result of readying a stream's chain again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Completed {
     /// The stream is another by now; the chain is of no use.
@@ -85,13 +85,13 @@ pub enum Completed {
     Prepared,
 }
 
-impl Workshop {
-    /// A workshop without streams.
-    pub fn new(equip: Equip) -> Self {
+impl Topology {
+    /// A topology without streams.
+    pub fn new(deps: TopologyDeps) -> Self {
         Self {
-            equip,
+            deps,
             clock: Arc::new(SystemClock),
-            stations: HashMap::new(),
+            streams: HashMap::new(),
             pipeline: None,
             started: None,
         }
@@ -99,50 +99,50 @@ impl Workshop {
 
     /// The cache of the filters.
     pub fn cache(&self) -> &FilterCache {
-        &self.equip.cache
+        &self.deps.cache
     }
 
     /// The source that the first stream takes instead of the file's.
     pub fn first_source(&self) -> Option<&SourceConfig> {
-        self.equip.source.as_ref()
+        self.deps.source.as_ref()
     }
 
-    /// Where is told what happens.
+    /// The event bus.
     pub fn events(&self) -> &Events {
-        self.equip.cache.events()
+        self.deps.cache.events()
     }
 
-    /// What filters see beside the frames.
+    /// The variables that filters see beside the frames.
     pub fn variables(&self) -> &Variables {
-        self.equip.cache.variables()
+        self.deps.cache.variables()
     }
 
-    /// What ends all streams, and where they end.
+    /// The token that ends all streams, and the tracker of their tasks.
     pub fn ends(&self) -> (CancellationToken, TaskTracker) {
-        (self.equip.shutdown.clone(), self.equip.tasks.clone())
+        (self.deps.shutdown.clone(), self.deps.tasks.clone())
     }
 
-    /// Takes the indicators that show which cameras are open, before the first stream is built.
+    /// Takes the LEDs that show which cameras are open, before the first stream is built.
     pub fn set_privacy_leds(&mut self, indicators: PrivacyLeds) {
-        self.equip.indicators = indicators;
+        self.deps.indicators = indicators;
     }
 
     /// Opens the camera of the stream `name` anew, with the filters in `plans`. Must be called on a runtime.
     pub fn restart(&self, name: &str, plans: &mut Plans) {
-        let (Some(pipeline), Some(station)) = (&self.pipeline, self.stations.get(name)) else {
+        let (Some(pipeline), Some(running)) = (&self.pipeline, self.streams.get(name)) else {
             return;
         };
         if self.complete(name, plans) == Completed::Stale {
             tracing::debug!(stream = name, "another change has given it its chain");
         }
-        if let Some(source) = self.source(&station.config, pipeline) {
-            station.stream.replace_source(source);
+        if let Some(source) = self.source(&running.config, pipeline) {
+            running.stream.replace_source(source);
         }
     }
 
     /// Gives the stream `name` the chain in `plans`, unless another change has given it one meanwhile.
     pub fn complete(&self, name: &str, plans: &mut Plans) -> Completed {
-        let Some(Station { config, stream }) = self.stations.get(name) else {
+        let Some(RunningStream { config, stream }) = self.streams.get(name) else {
             return Completed::Stale;
         };
         let (old, is_prepared) = (stream.steps(), stream.is_prepared());
@@ -160,42 +160,42 @@ impl Workshop {
     }
 
     /// Makes the changes. Must be called on a runtime.
-    pub fn apply(&mut self, checked: Checked) -> (Running, Changes) {
-        let Checked {
+    pub fn apply(&mut self, validated: ValidatedConfig) -> (Snapshot, Diff) {
+        let ValidatedConfig {
             pipeline,
             mut plans,
             admin_token,
-        } = checked;
-        let budget = self.equip.cache.engine().budget();
+        } = validated;
+        let budget = self.deps.cache.engine().budget();
         budget.set_limit(pipeline.filters_memory);
-        let mut changes = Changes::default();
-        self.forget_others(&pipeline, &mut changes);
-        let new = self.add_new(&pipeline, &mut plans, &mut changes);
+        let mut diff = Diff::default();
+        self.forget_others(&pipeline, &mut diff);
+        let new = self.add_new(&pipeline, &mut plans, &mut diff);
         for config in &pipeline.streams {
             if !new.contains(&config.name) {
-                self.change(config, &pipeline, &mut plans, &mut changes);
+                self.change(config, &pipeline, &mut plans, &mut diff);
             }
         }
-        self.compare_rest(&pipeline, &mut changes);
-        let streams = names(&pipeline).filter_map(|name| self.stations.get(name));
-        let streams = streams.map(|station| station.stream.clone()).collect();
+        self.compare_rest(&pipeline, &mut diff);
+        let streams = names(&pipeline).filter_map(|name| self.streams.get(name));
+        let streams = streams.map(|running| running.stream.clone()).collect();
         let pipeline = Arc::new(pipeline);
         self.pipeline = Some(pipeline.clone());
         self.started.get_or_insert_with(|| pipeline.clone());
-        let running = Running {
+        let running = Snapshot {
             pipeline,
             streams,
             admin_token,
         };
-        (running, changes)
+        (running, diff)
     }
 
-    fn forget_others(&mut self, pipeline: &Config, changes: &mut Changes) {
-        self.stations.retain(|name, station| {
+    fn forget_others(&mut self, pipeline: &Config, diff: &mut Diff) {
+        self.streams.retain(|name, running| {
             let stays = pipeline.stream(name).is_some();
             if !stays {
-                changes.ended.push(station.stream.clone());
-                changes.words.push(format!("`{name}` is removed"));
+                diff.ended.push(running.stream.clone());
+                diff.words.push(format!("`{name}` is removed"));
             }
             stays
         });
@@ -207,18 +207,18 @@ impl Workshop {
         &mut self,
         pipeline: &Config,
         plans: &mut Plans,
-        changes: &mut Changes,
+        diff: &mut Diff,
     ) -> BTreeSet<String> {
         let mut new = BTreeSet::new();
-        while self.stations.len() < pipeline.streams.len() {
+        while self.streams.len() < pipeline.streams.len() {
             for config in &pipeline.streams {
-                if self.stations.contains_key(&config.name) {
+                if self.streams.contains_key(&config.name) {
                     continue;
                 }
                 if let Some(source) = self.source(config, pipeline) {
-                    let station = self.start(config, source, plans.take(config, &[]));
-                    self.stations.insert(config.name.clone(), station);
-                    changes.words.push(format!("`{}` is added", config.name));
+                    let running = self.start(config, source, plans.take(config, &[]));
+                    self.streams.insert(config.name.clone(), running);
+                    diff.words.push(format!("`{}` is added", config.name));
                     new.insert(config.name.clone());
                 }
             }
@@ -231,49 +231,48 @@ impl Workshop {
         config: &StreamConfig,
         pipeline: &Config,
         plans: &mut Plans,
-        changes: &mut Changes,
+        diff: &mut Diff,
     ) {
         let source = self.source(config, pipeline);
-        let Some(station) = self.stations.get_mut(&config.name) else {
+        let Some(running) = self.streams.get_mut(&config.name) else {
             return;
         };
         let mut words = Vec::new();
-        let old = station.stream.steps();
+        let old = running.stream.steps();
         if let Some(planned) = plans.take(config, &old)
             && (!planned.keeps(&old)
-                || station.config.quality != config.quality
-                || !station.stream.is_prepared())
+                || running.config.quality != config.quality
+                || !running.stream.is_prepared())
         {
-            station.stream.update_chain(planned.update, planned.steps);
+            running.stream.update_chain(planned.update, planned.steps);
             words.push("chain");
         }
-        if station.config.idle_timeout != config.idle_timeout {
+        if running.config.idle_timeout != config.idle_timeout {
             words.push("idle-timeout");
         }
-        if station.config.title != config.title {
+        if running.config.title != config.title {
             words.push("title");
         }
-        if station.config.max_viewers != config.max_viewers {
+        if running.config.max_viewers != config.max_viewers {
             words.push("max-viewers");
         }
-        station.stream.set_title(config.title.clone());
-        station.stream.set_rules(rules(config));
-        if station.config.source != config.source
+        running.stream.set_title(config.title.clone());
+        running.stream.set_rules(rules(config));
+        if running.config.source != config.source
             && let Some(source) = source
         {
-            station.stream.replace_source(source);
+            running.stream.replace_source(source);
             words.push("source");
         }
-        station.config = config.clone();
+        running.config = config.clone();
         if !words.is_empty() {
             let words = words.join(" and ");
-            changes
-                .words
+            diff.words
                 .push(format!("`{}` has another {words}", config.name));
         }
     }
 
-    fn compare_rest(&self, pipeline: &Config, changes: &mut Changes) {
+    fn compare_rest(&self, pipeline: &Config, diff: &mut Diff) {
         let Some(old) = &self.pipeline else {
             return;
         };
@@ -282,7 +281,7 @@ impl Workshop {
             (
                 "listen",
                 old.listen == pipeline.listen,
-                self.equip.listens_elsewhere || started.listen == pipeline.listen,
+                self.deps.listens_elsewhere || started.listen == pipeline.listen,
             ),
             (
                 "gpio",
@@ -291,14 +290,14 @@ impl Workshop {
             ),
         ] {
             if !is_same {
-                changes.words.push(format!("`{key}` is another"));
+                diff.words.push(format!("`{key}` is another"));
             }
             if !is_in_force {
-                changes.needs_restart.push(key);
+                diff.needs_restart.push(key);
             }
         }
         if old.filters_memory != pipeline.filters_memory {
-            changes.words.push("`filters-memory` is another".to_owned());
+            diff.words.push("`filters-memory` is another".to_owned());
         }
         let is_same = old.admin_token == pipeline.admin_token
             && old.allowed_hosts == pipeline.allowed_hosts
@@ -306,7 +305,7 @@ impl Workshop {
             && old.filter_folder_limit == pipeline.filter_folder_limit
             && old.web == pipeline.web;
         if !is_same {
-            changes.words.push("who may do what is another".to_owned());
+            diff.words.push("who may do what is another".to_owned());
         }
     }
 
@@ -314,12 +313,12 @@ impl Workshop {
     fn source(&self, config: &StreamConfig, pipeline: &Config) -> Option<Box<dyn Source>> {
         let source = match &config.source.driver {
             DriverConfig::Stream(shared) => {
-                let station = self.stations.get(&shared.name)?;
-                Box::new(Shared::new(station.stream.clone(), shared.frames))
+                let running = self.streams.get(&shared.name)?;
+                Box::new(Shared::new(running.stream.clone(), shared.frames))
             }
             _ => source::from_config(&config.source, &pipeline.folder, &config.name)?,
         };
-        Some(self.equip.indicators.on(&config.name, source))
+        Some(self.deps.indicators.on(&config.name, source))
     }
 
     fn start(
@@ -327,10 +326,10 @@ impl Workshop {
         config: &StreamConfig,
         source: Box<dyn Source>,
         planned: Option<Planned>,
-    ) -> Station {
+    ) -> RunningStream {
         let is_prepared = planned.is_some();
         let mut chain = Chain::new(
-            self.equip.cache.engine(),
+            self.deps.cache.engine(),
             Vec::new(),
             config.quality,
             self.clock.clone(),
@@ -345,16 +344,16 @@ impl Workshop {
             StreamParts { source, chain },
             rules(config),
             self.clock.clone(),
-            self.equip.shutdown.child_token(),
+            self.deps.shutdown.child_token(),
         );
         stream.set_title(config.title.clone());
         if !is_prepared {
             stream.prepare();
         }
-        self.equip.tasks.spawn(life);
+        self.deps.tasks.spawn(life);
         let (told, events, clock) = (stream.clone(), self.events().clone(), self.clock.clone());
-        let end = self.equip.shutdown.clone();
-        self.equip.tasks.spawn(async move {
+        let end = self.deps.shutdown.clone();
+        self.deps.tasks.spawn(async move {
             let name = format!("events of {}", told.name());
             let tell = || tell(&told, &events);
             let telling = keep_running(&name, &*clock, &end, tell);
@@ -363,14 +362,14 @@ impl Workshop {
                 () = told.ended() => {}
             }
         });
-        Station {
+        RunningStream {
             config: config.clone(),
             stream,
         }
     }
 }
 
-/// Tells what `stream` does.
+/// Publishes the events of `stream`.
 async fn tell(stream: &Stream, events: &Events) {
     let (mut health_changes, mut demand) = (stream.health_changes(), stream.viewers());
     let (mut state, mut viewers) = (stream.state(), 0);

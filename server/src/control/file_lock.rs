@@ -14,24 +14,24 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// The right to change the pipeline files of a folder, until it is dropped. The folder is what is locked: the file itself is
 /// another one after each change.
 #[derive(Debug)]
-pub struct Claim(#[expect(dead_code, reason = "held, not used")] Option<File>);
+pub struct FileLock(#[expect(dead_code, reason = "held, not used")] Option<File>);
 
-/// Claims the folder of `file`, which is a path without links. Blocks while another server has it. Where folders can't be
+/// Locks the folder of `file`, which is a path without links. Blocks while another server has it. Where folders can't be
 /// locked (Windows, some network file systems) nobody is kept out.
 ///
 /// # Errors
 /// Another has had it for too long.
-pub fn claim(file: &Path) -> Result<Claim, String> {
+pub fn lock(file: &Path) -> Result<FileLock, String> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let lock = match files::open_folder(folder) {
         Ok(lock) => lock,
-        Err(error) => return Ok(unclaimed(folder, &error)),
+        Err(error) => return Ok(not_locked(folder, &error)),
     };
     let give_up = Instant::now() + PATIENCE;
     loop {
         match lock.try_lock() {
-            Ok(()) => return Ok(Claim(Some(lock))),
-            Err(TryLockError::Error(error)) => return Ok(unclaimed(folder, &error)),
+            Ok(()) => return Ok(FileLock(Some(lock))),
+            Err(TryLockError::Error(error)) => return Ok(not_locked(folder, &error)),
             Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
             Err(TryLockError::WouldBlock) => {
                 let folder = folder.display();
@@ -43,7 +43,7 @@ pub fn claim(file: &Path) -> Result<Claim, String> {
     }
 }
 
-fn unclaimed(folder: &Path, error: &std::io::Error) -> Claim {
+fn not_locked(folder: &Path, error: &std::io::Error) -> FileLock {
     tracing::debug!("{} can't be locked: {error}", folder.display());
-    Claim(None)
+    FileLock(None)
 }

@@ -1,31 +1,32 @@
-//! The pipeline as it runs, and how it changes while people watch: by its file, by the modules and assets that the file
-//! names, and by the API.
+//! The control side: runs the pipeline and changes it while people watch, by its file, by the modules and assets that the
+//! file names, and by the API.
 //!
 //! A change is checked as a whole before any of it is made. What it doesn't touch goes on: streams with their viewers and
 //! cameras, steps with their instances; and it waits for no filters but those of the streams that it changes.
 
 mod change;
-mod claim;
+mod file_lock;
+mod file_read;
 mod file_writes;
 mod filter_catalog;
+mod open_writes;
 mod plan;
-mod reading;
 mod reload;
 mod renewal;
 mod report;
 mod retry;
+mod stream_locks;
 mod timed_lock;
-mod turns;
+mod topology;
 mod versions;
 mod watch;
-mod workshop;
-mod writers;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, Semaphore, watch as channel};
+use tokio::sync::Semaphore;
+use tokio::sync::watch::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 pub use change::{ChangeError, Revisions, replace_file};
@@ -33,35 +34,36 @@ pub use filter_catalog::{CatalogEntry, FilterCatalog, UnusableFilter};
 use plan::check_abilities;
 pub use plan::{Plans, check_parts, check_passwords, check_recordings};
 pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
+pub use topology::{Topology, TopologyDeps};
 pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
-pub use workshop::{Equip, Workshop};
 
 use crate::chain::{Check, FilterCache};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, SourceConfig};
 use crate::events::{Event, Events};
+use crate::log::recurring::Recurring;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
+use file_read::FileRead;
 use file_writes::FileWrites;
 use filter_catalog::FilterCatalogs;
-use reading::Reading;
+use open_writes::OpenWrites;
 use reload::Attempts;
 use renewal::Renewals;
 use report::Reloads;
 use retry::Retries;
+use stream_locks::StreamLocks;
 use timed_lock::{TimedGuard, TimedLock};
-use turns::Turns;
-use workshop::{Checked, read_token};
-use writers::Writers;
+use topology::{ValidatedConfig, read_token};
 
 /// Changes by the API that are made at once; the others wait without a thread each.
 const CHANGES: usize = 128;
 
-/// The pipeline as it runs. Clones share it.
+/// Runs the pipeline and changes it. Clones share it.
 #[derive(Clone)]
-pub struct Live(Arc<Inner>);
+pub struct Controller(Arc<Inner>);
 
 struct Inner {
     cache: FilterCache,
@@ -69,27 +71,29 @@ struct Inner {
     /// The first stream's source on the command line, instead of the file's.
     first_source: Option<SourceConfig>,
     /// Held for as long as it takes to make a change that is ready; never while a filter is compiled or started.
-    workshop: TimedLock<Workshop>,
+    topology: TimedLock<Topology>,
     attempts: Attempts,
     renewals: Renewals,
     retries: Retries,
-    turns: Turns,
+    stream_locks: StreamLocks,
     /// Places for changes by the API that are being made, each on a thread.
     changing: Arc<Semaphore>,
     /// Taken by a change whose filters are ready, until it is written and in force: first come, first served, so that none is
     /// overtaken again and again.
-    commit_queue: AsyncMutex<()>,
+    commit_queue: tokio::sync::Mutex<()>,
     /// Held by the first in the queue, which tells how long it takes.
     commit: TimedLock<()>,
     catalogs: FilterCatalogs,
-    current: channel::Sender<Arc<Running>>,
-    reloads: channel::Sender<Reloads>,
+    current: Sender<Arc<Snapshot>>,
+    reloads: Sender<Reloads>,
     /// The pipeline file. It may not be there yet if the server started without one.
     file: PathBuf,
     versions: Versions,
-    writers: Writers,
+    open_writes: OpenWrites,
     /// What was found to be written to the pipeline file when a change was about to replace it.
     saving: Mutex<Option<FileWrites>>,
+    /// Failures to write the pipeline file, or what was uploaded.
+    write_failures: Mutex<Recurring>,
     events: Events,
     variables: Variables,
     /// Cancelled when the server ends.
@@ -105,18 +109,18 @@ pub enum ChangedBy {
     Api,
 }
 
-/// What runs at one moment.
+/// The pipeline that is in force at one moment.
 #[derive(Clone)]
-pub struct Running {
-    /// What the file says.
+pub struct Snapshot {
+    /// The configuration.
     pub pipeline: Arc<Config>,
     /// The streams, in the file's order.
     pub streams: Arc<[Arc<Stream>]>,
-    /// What proves that somebody may change the pipeline; nobody may if there is none.
+    /// The token that allows changes; none are allowed without one.
     pub admin_token: Option<SecretText>,
 }
 
-impl Running {
+impl Snapshot {
     /// The stream called `name`.
     pub fn find(&self, name: &str) -> Option<&Arc<Stream>> {
         self.streams.iter().find(|stream| stream.name() == name)
@@ -175,27 +179,32 @@ fn warn_of_short_token(token: &str) {
     }
 }
 
-impl Live {
+impl Controller {
     /// Starts the streams of `pipeline`, which was read from `file`, or stands for it until it is there; its `versions` are kept.
     /// The streams' filters are readied by [`watch()`]. Must be called on a runtime.
     ///
     /// # Errors
     /// All that is wrong with the pipeline and can be told without its filters.
     pub fn start(
-        mut workshop: Workshop,
+        mut topology: Topology,
         mut pipeline: Config,
         (file, versions): (PathBuf, Versions),
     ) -> Result<Self, ConfigError> {
-        let (events, variables) = (workshop.events().clone(), workshop.variables().clone());
-        let (cache, first_source) = (workshop.cache().clone(), workshop.first_source().cloned());
+        let (events, variables) = (topology.events().clone(), topology.variables().clone());
+        let (cache, first_source) = (topology.cache().clone(), topology.first_source().cloned());
         take_source(&mut pipeline, first_source.as_ref());
         let admin_token = check_start(&pipeline)?;
         warn_of_recordings(&pipeline);
-        let (end, _) = workshop.ends();
+        let (end, tasks) = topology.ends();
+        let (compiler, ended) = (cache.compiler().clone(), end.clone());
+        tasks.spawn(async move {
+            ended.cancelled().await;
+            compiler.close();
+        });
         if !pipeline.is_built_in() {
             versions.note(&pipeline.file.text, &Author::File);
         }
-        let (running, _) = workshop.apply(Checked {
+        let (running, _) = topology.apply(ValidatedConfig {
             admin_token,
             pipeline,
             plans: Plans::default(),
@@ -204,23 +213,24 @@ impl Live {
         Ok(Self(Arc::new(Inner {
             cache,
             first_source,
-            workshop: TimedLock::new(workshop, clock.clone()),
+            topology: TimedLock::new(topology, clock.clone()),
             attempts: Attempts::default(),
             renewals: Renewals::default(),
             retries: Retries::default(),
             clock: clock.clone(),
-            turns: Turns::default(),
+            stream_locks: StreamLocks::default(),
             changing: Arc::new(Semaphore::new(CHANGES)),
-            commit_queue: AsyncMutex::default(),
+            commit_queue: tokio::sync::Mutex::default(),
             commit: TimedLock::new((), clock.clone()),
             end,
             catalogs: FilterCatalogs::default(),
-            current: channel::Sender::new(Arc::new(running)),
-            reloads: channel::Sender::default(),
+            current: Sender::new(Arc::new(running)),
+            reloads: Sender::default(),
             file,
             versions,
-            writers: Writers::default(),
+            open_writes: OpenWrites::default(),
             saving: Mutex::default(),
+            write_failures: Mutex::default(),
             events,
             variables,
         })))
@@ -231,45 +241,45 @@ impl Live {
         take_source(pipeline, self.0.first_source.as_ref());
     }
 
-    fn workshop(&self) -> TimedGuard<'_, Workshop> {
-        self.0.workshop.lock()
+    fn topology(&self) -> TimedGuard<'_, Topology> {
+        self.0.topology.lock()
     }
 
     /// The time for which the change that is being made now has held up all others.
     pub fn changes_held_up(&self) -> Duration {
-        self.0.workshop.held().max(self.0.commit.held())
+        self.0.topology.held().max(self.0.commit.held())
     }
 
     /// Whether the server runs without a pipeline file: it started without one, and there is none yet.
     fn is_without_file(&self) -> bool {
-        self.now().pipeline.is_built_in() && !self.0.file.exists()
+        self.current().pipeline.is_built_in() && !self.0.file.exists()
     }
 
-    /// What runs now.
-    pub fn now(&self) -> Arc<Running> {
+    /// The pipeline that is in force now.
+    pub fn current(&self) -> Arc<Snapshot> {
         self.0.current.borrow().clone()
     }
 
-    /// Tells of each change of what runs.
-    pub fn changes(&self) -> channel::Receiver<Arc<Running>> {
+    /// Notifies of each change of the pipeline.
+    pub fn changes(&self) -> Receiver<Arc<Snapshot>> {
         self.0.current.subscribe()
     }
 
-    /// Where is told what happens.
+    /// The event bus.
     pub fn events(&self) -> &Events {
         &self.0.events
     }
 
-    /// What filters see beside the frames.
+    /// The variables that filters see beside the frames.
     pub fn variables(&self) -> &Variables {
         &self.0.variables
     }
 
-    /// How the file is, and what became of the last change.
+    /// The state of the file, and the result of the last change.
     pub fn report(&self) -> PipelineReport {
         let reloads = self.0.reloads.borrow();
         let file = (!self.is_without_file()).then_some(&*self.0.file);
-        PipelineReport::new(file, &self.now().pipeline, &reloads)
+        PipelineReport::new(file, &self.current().pipeline, &reloads)
     }
 
     /// The versions of the pipeline file.
@@ -281,16 +291,16 @@ impl Live {
     fn check(
         &self,
         mut pipeline: Config,
-        running: &Running,
+        running: &Snapshot,
         mut plans: Plans,
         check: &Check<'_>,
-    ) -> Result<Checked, ConfigError> {
+    ) -> Result<ValidatedConfig, ConfigError> {
         self.take_source(&mut pipeline);
         // Filters that start now may need the larger budget that comes with them.
         let budget = self.0.cache.engine().budget();
         let _coming = budget.expect_limit(pipeline.filters_memory);
         plans.ready(&self.0.cache, &pipeline, running, check)?;
-        Ok(Checked {
+        Ok(ValidatedConfig {
             admin_token: read_token(&pipeline)?,
             pipeline,
             plans,
@@ -300,19 +310,19 @@ impl Live {
     /// Makes the change, if `running` still is what runs; else gives it back.
     fn make(
         &self,
-        workshop: &mut Workshop,
-        running: &Arc<Running>,
-        (checked, by): (Checked, ChangedBy),
-    ) -> Result<(), Box<Checked>> {
-        if !Arc::ptr_eq(running, &self.now()) {
-            return Err(Box::new(checked));
+        topology: &mut Topology,
+        running: &Arc<Snapshot>,
+        (validated, by): (ValidatedConfig, ChangedBy),
+    ) -> Result<(), Box<ValidatedConfig>> {
+        if !Arc::ptr_eq(running, &self.current()) {
+            return Err(Box::new(validated));
         }
-        let (running, changes) = workshop.apply(checked);
+        let (running, changes) = topology.apply(validated);
         self.publish(running, &changes, by);
         Ok(())
     }
 
-    fn publish(&self, running: Running, changes: &workshop::Changes, by: ChangedBy) {
+    fn publish(&self, running: Snapshot, changes: &topology::Diff, by: ChangedBy) {
         let running = Arc::new(running);
         let old = self.0.current.send_replace(running.clone());
         if let Some(token) = &running.admin_token

@@ -1,32 +1,32 @@
-//! Turns: changes of one stream by the API are made one after the other, and wait for no other stream's.
+//! A lock for each stream: changes of one stream by the API are made one after the other, and wait for no other stream's.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::sync::IgnorePoison;
 
-type Streams = HashMap<String, Arc<AsyncMutex<()>>>;
+type Streams = HashMap<String, Arc<tokio::sync::Mutex<()>>>;
 
-/// The turns of all streams. Clones share them.
+/// The locks of all streams. Clones share them.
 #[derive(Clone, Default)]
-pub struct Turns(Arc<Mutex<Streams>>);
+pub struct StreamLocks(Arc<Mutex<Streams>>);
 
 /// The right to change a stream, until it is dropped.
-pub struct Turn {
-    turns: Turns,
+pub struct StreamGuard {
+    stream_locks: StreamLocks,
     name: String,
     held: Option<OwnedMutexGuard<()>>,
 }
 
-impl Turns {
+impl StreamLocks {
     /// Waits, without a thread, until no other change of the stream `name` is being made.
-    pub async fn wait(&self, name: &str) -> Turn {
+    pub async fn wait(&self, name: &str) -> StreamGuard {
         let lock = self.streams().entry(name.to_owned()).or_default().clone();
         // Made first: it tidies up also when nobody waits any more.
-        let mut turn = Turn {
-            turns: self.clone(),
+        let mut turn = StreamGuard {
+            stream_locks: self.clone(),
             name: name.to_owned(),
             held: None,
         };
@@ -39,11 +39,11 @@ impl Turns {
     }
 }
 
-impl Drop for Turn {
+impl Drop for StreamGuard {
     fn drop(&mut self) {
         self.held = None;
-        let mut streams = self.turns.streams();
-        let is_wanted = |lock: &Arc<AsyncMutex<()>>| Arc::strong_count(lock) > 1;
+        let mut streams = self.stream_locks.streams();
+        let is_wanted = |lock: &Arc<tokio::sync::Mutex<()>>| Arc::strong_count(lock) > 1;
         if !streams.get(&self.name).is_some_and(is_wanted) {
             streams.remove(&self.name);
         }
@@ -57,15 +57,15 @@ mod tests {
 
     #[tokio::test]
     async fn one_stream_waits_for_itself_only_and_is_forgotten() {
-        let turns = Turns::default();
-        let first = turns.wait("a").await;
-        let mut second = Box::pin(turns.wait("a"));
-        let abandoned = Box::pin(turns.wait("a")).now_or_never();
+        let stream_locks = StreamLocks::default();
+        let first = stream_locks.wait("a").await;
+        let mut second = Box::pin(stream_locks.wait("a"));
+        let abandoned = Box::pin(stream_locks.wait("a")).now_or_never();
         assert!(abandoned.is_none());
         assert!((&mut second).now_or_never().is_none());
-        drop(turns.wait("b").await);
+        drop(stream_locks.wait("b").await);
         drop(first);
         drop(second.await);
-        assert!(turns.streams().is_empty());
+        assert!(stream_locks.streams().is_empty());
     }
 }

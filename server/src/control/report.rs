@@ -41,18 +41,33 @@ pub struct ReloadError {
     pub at: String,
     #[serde(skip)]
     file: String,
+    /// Whether nothing is wrong with it but that the machine is short of something.
+    #[serde(skip)]
+    is_passing: bool,
 }
 
 impl ReloadError {
+    /// A sentence with all of it.
+    pub fn sentence(&self) -> String {
+        match self.is_passing {
+            true => format!(
+                "the pipeline file can't be put in force just now: {}",
+                self.message
+            ),
+            false => format!("the pipeline file is wrong: {}", self.message),
+        }
+    }
+
     /// Both, as one.
     fn and(mut self, other: Self) -> Self {
+        self.is_passing &= other.is_passing;
         self.message = format!("{}\n{}", self.message, other.message);
         self.problems.extend(other.problems);
         self.at = self.at.max(other.at);
         self
     }
 
-    /// The public part: that the file is wrong, and where.
+    /// The public part: that the file is wrong, or the machine short of something, and where.
     pub fn places_only(&self) -> Self {
         let places: Vec<_> = self
             .problems
@@ -65,17 +80,30 @@ impl ReloadError {
             more => format!(" and {more} more places"),
         };
         let places = places.join(", ");
-        let problems = self.problems.iter().map(|problem| Problem {
-            message: "is wrong; what it is takes the admin token to see".to_owned(),
-            ..*problem
+        let (message, problem) = match self.is_passing {
+            true => (
+                format!(
+                    "the pipeline file can't be put in force just now, since the machine is short of something that {places}{more} needs; what it is takes the admin token to see, or the server's log"
+                ),
+                "can't be used just now; why takes the admin token to see",
+            ),
+            false => (
+                format!(
+                    "the pipeline file is wrong at {places}{more}; what is wrong there takes the admin token to see, or the server's log"
+                ),
+                "is wrong; what it is takes the admin token to see",
+            ),
+        };
+        let problems = self.problems.iter().map(|it| Problem {
+            message: problem.to_owned(),
+            ..*it
         });
         Self {
-            message: format!(
-                "the pipeline file is wrong at {places}{more}; what is wrong there takes the admin token to see, or the server's log"
-            ),
+            message,
             problems: problems.collect(),
             at: self.at.clone(),
             file: self.file.clone(),
+            is_passing: self.is_passing,
         }
     }
 }
@@ -142,6 +170,7 @@ impl Reloads {
             problems: problems(error),
             message,
             file: error.file_name().to_owned(),
+            is_passing: error.may_pass_as_a_whole(),
             at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         };
         self.failed += 1;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::Running;
+use super::Snapshot;
 use crate::chain::{Check, FilterCache, Planned, StepStatus, Unchanged, plan_chain};
 use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
 use crate::{gpio, source};
@@ -29,7 +29,7 @@ impl Plans {
         &mut self,
         cache: &FilterCache,
         pipeline: &Config,
-        running: &Running,
+        running: &Snapshot,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
         let mut wrong = check_parts(pipeline, Some(&running.pipeline));
@@ -55,7 +55,7 @@ impl Plans {
         &mut self,
         cache: &FilterCache,
         pipeline: &Config,
-        running: Option<&Running>,
+        running: Option<&Snapshot>,
         check: &Check<'_>,
     ) -> Vec<Diagnostic> {
         let before = running.map(|running| &*running.pipeline);
@@ -96,7 +96,7 @@ impl Plans {
 
     /// Whether the chains of all streams of `pipeline` that are others than in what is `running` are here: [`Plans::ready`] starts no
     /// filters then.
-    pub fn are_ready(&self, pipeline: &Config, running: &Running) -> bool {
+    pub fn are_ready(&self, pipeline: &Config, running: &Snapshot) -> bool {
         let before = Some(&*running.pipeline);
         let mut changed = pipeline
             .streams
@@ -186,7 +186,7 @@ pub fn check_abilities(pipeline: &Config) -> Vec<Diagnostic> {
     wrong
 }
 
-fn steps(running: Option<&Running>, stream: &str) -> Vec<StepStatus> {
+fn steps(running: Option<&Snapshot>, stream: &str) -> Vec<StepStatus> {
     let stream = running.and_then(|running| running.find(stream));
     stream.map_or_else(Vec::new, |stream| stream.steps())
 }

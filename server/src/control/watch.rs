@@ -15,11 +15,11 @@ use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
-use super::Live;
+use super::Controller;
+use super::file_read::{FileRead, FileStamps, Progress, file_stamps};
 use super::file_writes::LONGEST_WRITE;
+use super::open_writes::OpenWrites;
 use super::plan::check_parts;
-use super::reading::{FileStates, Progress, Reading, look};
-use super::writers::Writers;
 use crate::clock::Clock;
 use crate::config::{Config, FilterRef, Secret, StreamConfig};
 use crate::supervise::keep_running;
@@ -29,25 +29,25 @@ const QUIET: Duration = Duration::from_millis(40);
 /// A folder in which something goes on all the time is looked at this often.
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
 /// How often the files are looked at while nothing is told of them.
-const LOOK_AGAIN: Duration = Duration::from_secs(2);
+const RESCAN_INTERVAL: Duration = Duration::from_secs(2);
 /// How often a file is read anew that was empty, or being written meanwhile.
 const TRIES: usize = 5;
 
 /// Watches until `end`.
-pub async fn watch(live: Live, clock: Arc<dyn Clock>, end: CancellationToken) {
-    let watch = || Watch::new(live.clone(), clock.clone()).run();
+pub async fn watch(controller: Controller, clock: Arc<dyn Clock>, end: CancellationToken) {
+    let watch = || Watch::new(controller.clone(), clock.clone()).run();
     let watching = keep_running("watching of files", &*clock, &end, watch);
     end.run_until_cancelled(watching).await;
 }
 
 struct Watch {
-    live: Live,
+    controller: Controller,
     clock: Arc<dyn Clock>,
-    /// Told whenever something happens in one of the folders.
-    stirred: Arc<Notify>,
+    /// Notified whenever something happens in one of the folders.
+    changed: Arc<Notify>,
     folders: Folders,
     /// The files as they were before they were read last.
-    known: FileStates,
+    known: FileStamps,
     /// The number of the last reading, and how many came before it since all files were whole.
     reading: u64,
     tries: usize,
@@ -56,15 +56,15 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(live: Live, clock: Arc<dyn Clock>) -> Self {
-        let stirred = Arc::new(Notify::new());
-        let folders = Folders::new(stirred.clone(), live.0.writers.clone());
+    fn new(controller: Controller, clock: Arc<dyn Clock>) -> Self {
+        let changed = Arc::new(Notify::new());
+        let folders = Folders::new(changed.clone(), controller.0.open_writes.clone());
         Self {
-            live,
+            controller,
             clock,
-            stirred,
+            changed,
             folders,
-            known: FileStates::new(),
+            known: FileStamps::new(),
             reading: 0,
             tries: 0,
             parts_were_wrong: false,
@@ -76,12 +76,12 @@ impl Watch {
         // What was changed since the start, before anybody watched.
         self.reload();
         loop {
-            let now_and_then = self.clock.sleep_until(self.clock.now() + LOOK_AGAIN);
+            let now_and_then = self.clock.sleep_until(self.clock.now() + RESCAN_INTERVAL);
             tokio::select! {
-                () = self.stirred.notified() => self.reload_if_changed().await,
-                () = self.live.0.retries.file_is_due() => self.reload_if_changed_or_new().await,
+                () = self.changed.notified() => self.reload_if_changed().await,
+                () = self.controller.0.retries.file_is_due() => self.reload_if_changed_or_new().await,
                 () = now_and_then => {
-                    self.live.renew_if_more_memory();
+                    self.controller.renew_if_more_memory();
                     let parts = self.parts_are_wrong();
                     let are_mended = std::mem::replace(&mut self.parts_were_wrong, parts) && !parts;
                     if self.have_changed() {
@@ -99,22 +99,22 @@ impl Watch {
 
     /// Whether the file was refused, and what it names beside filters (recordings, pins) is wrong: those files are not watched.
     fn parts_are_wrong(&self) -> bool {
-        let reloads = self.live.0.reloads.borrow();
+        let reloads = self.controller.0.reloads.borrow();
         let attempted = reloads
             .attempted
             .as_ref()
             .filter(|_| reloads.error.is_some());
-        let running = self.live.now();
+        let running = self.controller.current();
         attempted.is_some_and(|it| !check_parts(it, Some(&running.pipeline)).is_empty())
     }
 
     fn have_changed(&self) -> bool {
-        look(self.known.keys()) != self.known
+        file_stamps(self.known.keys()) != self.known
     }
 
     async fn reload_if_changed(&mut self) {
         self.settle(&self.known).await;
-        let now = look(self.known.keys());
+        let now = file_stamps(self.known.keys());
         if now != self.known && !self.is_in_force(&now) {
             self.reload();
         }
@@ -122,12 +122,13 @@ impl Watch {
 
     /// Whether the pipeline file alone is another than `known`, and says what runs, since the server itself has written it: its
     /// streams need not look at their filters then. They are `known` in this state from now on.
-    fn is_in_force(&mut self, now: &FileStates) -> bool {
-        let file = &self.live.0.file;
+    fn is_in_force(&mut self, now: &FileStamps) -> bool {
+        let file = &self.controller.0.file;
         let are_known = now
             .iter()
             .all(|(path, state)| path == file || self.known.get(path) == Some(state));
-        let is_in_force = are_known && self.live.runs_what_the_file_says() && !self.names_others();
+        let is_in_force =
+            are_known && self.controller.runs_what_the_file_says() && !self.names_others();
         if is_in_force {
             self.known = now.clone();
         }
@@ -153,7 +154,7 @@ impl Watch {
 
     /// Whether the pipeline names files that were not looked at.
     fn names_others(&self) -> bool {
-        let named = files(&self.live);
+        let named = files(&self.controller);
         !named.iter().all(|file| self.known.contains_key(file))
     }
 
@@ -165,26 +166,27 @@ impl Watch {
     }
 
     /// Waits until the `known` files are left alone.
-    async fn settle(&self, known: &FileStates) {
-        let writers = &self.live.0.writers;
+    async fn settle(&self, known: &FileStamps) {
+        let open_writes = &self.controller.0.open_writes;
         let start = self.clock.now();
         loop {
             let quiet = self.clock.sleep_until(self.clock.now() + QUIET);
             let is_quiet = tokio::select! {
                 biased;
-                () = self.stirred.notified() => false,
+                () = self.changed.notified() => false,
                 () = quiet => true,
             };
             let waited = self.clock.now() - start;
             if waited >= LONGEST_WRITE {
-                writers.forget();
+                open_writes.forget();
                 return;
             }
             let is_time = is_quiet || waited >= LONGEST_WAIT;
-            if !is_time || writers.have_any(known.keys()) {
+            if !is_time || open_writes.have_any(known.keys()) {
                 continue;
             }
-            if waited >= LONGEST_WAIT || !is_about_to_be_written(&look(known.keys()), known) {
+            if waited >= LONGEST_WAIT || !is_about_to_be_written(&file_stamps(known.keys()), known)
+            {
                 return;
             }
         }
@@ -193,32 +195,32 @@ impl Watch {
     /// Begins to reload the pipeline, and remembers its files as they were before they were read: what has changed since is found
     /// by the next look.
     fn reload(&mut self) {
-        let files = files(&self.live);
+        let files = files(&self.controller);
         self.folders.watch(&files);
-        self.known = look(&files);
+        self.known = file_stamps(&files);
         self.reading += 1;
-        let reading = Reading::watched(
+        let reading = FileRead::watched(
             self.reading,
-            (self.known.clone(), self.live.0.writers.clone()),
+            (self.known.clone(), self.controller.0.open_writes.clone()),
             self.tries + 1 >= TRIES,
             self.progress.0.clone(),
         );
-        let live = self.live.clone();
-        tokio::spawn(async move { live.reload_as(reading).await });
+        let controller = self.controller.clone();
+        tokio::spawn(async move { controller.reload_as(reading).await });
     }
 }
 
 /// Whether a file has just become empty.
-fn is_about_to_be_written(now: &FileStates, known: &FileStates) -> bool {
+fn is_about_to_be_written(now: &FileStamps, known: &FileStamps) -> bool {
     let mut states = now.iter();
     states.any(|(path, state)| state.is_empty() && known.get(path) != Some(state))
 }
 
 /// The pipeline file and all that it names, as it is in force and as it was read last.
-fn files(live: &Live) -> BTreeSet<PathBuf> {
-    let mut files = BTreeSet::from([live.0.file.clone()]);
-    named(&live.now().pipeline, &mut files);
-    if let Some(attempted) = &live.0.reloads.borrow().attempted {
+fn files(controller: &Controller) -> BTreeSet<PathBuf> {
+    let mut files = BTreeSet::from([controller.0.file.clone()]);
+    named(&controller.current().pipeline, &mut files);
+    if let Some(attempted) = &controller.0.reloads.borrow().attempted {
         named(attempted, &mut files);
     }
     files
@@ -254,21 +256,21 @@ struct Folders {
 }
 
 impl Folders {
-    /// None yet; what happens in them is told to `stirred` and `writers`.
-    fn new(stirred: Arc<Notify>, writers: Writers) -> Self {
+    /// None yet; what happens in them is told to `changed` and `open_writes`.
+    fn new(changed: Arc<Notify>, open_writes: OpenWrites) -> Self {
         let tell = move |event: notify::Result<notify::Event>| match event {
             Ok(event) => {
-                writers.note(&event);
+                open_writes.note(&event);
                 if !matches!(event.kind, EventKind::Access(_)) {
-                    stirred.notify_one();
+                    changed.notify_one();
                 }
             }
             // Events may have been lost.
-            Err(_) => stirred.notify_one(),
+            Err(_) => changed.notify_one(),
         };
         let watcher = notify::recommended_watcher(tell).inspect_err(|error| {
             tracing::warn!(
-                "folders can't be watched here ({error}): files are looked at every {LOOK_AGAIN:?}"
+                "folders can't be watched here ({error}): files are looked at every {RESCAN_INTERVAL:?}"
             );
         });
         Self {
@@ -297,7 +299,7 @@ impl Folders {
             if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
                 let folder = new.display();
                 tracing::warn!(
-                    "{folder} can't be watched ({error}): its files are looked at every {LOOK_AGAIN:?}"
+                    "{folder} can't be watched ({error}): its files are looked at every {RESCAN_INTERVAL:?}"
                 );
             }
         }

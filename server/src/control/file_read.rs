@@ -7,21 +7,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::writers::Writers;
+use super::open_writes::OpenWrites;
 use crate::files::{FileState, state};
 
-/// The states of files.
-pub type FileStates = BTreeMap<PathBuf, FileState>;
+/// The stamps of files: what tells that one has changed.
+pub type FileStamps = BTreeMap<PathBuf, FileState>;
 
 /// One reading of the pipeline's files: by a reload, and by the renewals that come with it. Shared by them; whoever watches the
 /// files is told how it goes.
-pub struct Reading(Option<Watched>);
+pub struct FileRead(Option<Watched>);
 
 struct Watched {
     number: u64,
     /// The files as they were before.
-    seen: FileStates,
-    writers: Writers,
+    seen: FileStamps,
+    open_writes: OpenWrites,
     /// Files that change again and again, or stay empty, are taken as they are in the end.
     is_last_try: bool,
     told: UnboundedSender<Progress>,
@@ -39,23 +39,23 @@ pub enum Progress {
     Whole(u64),
 }
 
-impl Reading {
+impl FileRead {
     /// A reading of files that are taken as they are.
     pub fn unwatched() -> Arc<Self> {
         Arc::new(Self(None))
     }
 
-    /// The reading `number` of files that were `seen` in these states and that `writers` may be writing to. Tells `told`.
+    /// The reading `number` of files that were `seen` in these states and that `open_writes` may be writing to. Reports to `told`.
     pub fn watched(
         number: u64,
-        (seen, writers): (FileStates, Writers),
+        (seen, open_writes): (FileStamps, OpenWrites),
         is_last_try: bool,
         told: UnboundedSender<Progress>,
     ) -> Arc<Self> {
         Arc::new(Self(Some(Watched {
             number,
             seen,
-            writers,
+            open_writes,
             is_last_try,
             told,
             is_torn: AtomicBool::new(false),
@@ -110,7 +110,7 @@ impl Watched {
         let meant = || self.seen.iter().filter(|(file, _)| is_meant(file));
         let is_quiet = |(file, seen): (&PathBuf, &FileState)| state(file) == *seen;
         let is_whole = meant().all(is_quiet) && !meant().any(|(_, seen)| seen.is_empty());
-        is_whole && !self.writers.have_any(meant().map(|(file, _)| file))
+        is_whole && !self.open_writes.have_any(meant().map(|(file, _)| file))
     }
 
     fn tell(&self, progress: Progress) {
@@ -129,8 +129,8 @@ impl Drop for Watched {
     }
 }
 
-/// The states of `files` now.
-pub fn look<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> FileStates {
+/// The stamps of `files` now.
+pub fn file_stamps<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> FileStamps {
     let files = files.into_iter();
     files.map(|path| (path.clone(), state(path))).collect()
 }

@@ -14,7 +14,7 @@ use serde::ser::Error;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::Live;
+use super::Controller;
 use crate::chain::module;
 use crate::config::{Config, FilterRef};
 use crate::files;
@@ -93,13 +93,13 @@ struct Known {
     found: Result<Arc<Manifest>, LoadError>,
 }
 
-impl Live {
+impl Controller {
     /// The list of all filters as JSON. Ends early, with its child processes, when it is dropped and nobody else waits for the same.
     ///
     /// # Errors
     /// A text that says why it can't be written.
     pub async fn catalog(&self) -> Result<Bytes, String> {
-        let pipeline = self.now().pipeline.clone();
+        let pipeline = self.current().pipeline.clone();
         let scan = self.0.catalogs.join(pipeline, self.0.cache.compiler());
         scan.await
     }

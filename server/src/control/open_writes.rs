@@ -1,4 +1,4 @@
-//! Which files somebody is writing to: half a pipeline may be a right one, and must not be taken for the whole.
+//! Files that somebody is writing to: half a pipeline may be a right one, and must not be taken for the whole.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,9 +11,9 @@ use crate::sync::IgnorePoison;
 
 /// Files that were written to and not closed since, where the system tells of closing (Linux). Clones share it.
 #[derive(Clone, Default)]
-pub struct Writers(Arc<Mutex<BTreeSet<PathBuf>>>);
+pub struct OpenWrites(Arc<Mutex<BTreeSet<PathBuf>>>);
 
-impl Writers {
+impl OpenWrites {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<PathBuf>> {
         self.0.lock().ignore_poison()
     }
@@ -73,7 +73,7 @@ mod tests {
         let opened = happens(EventKind::Access(AccessKind::Open(AccessMode::Any)));
         let lost = Event::new(EventKind::Other).set_flag(notify::event::Flag::Rescan);
 
-        let writers = Writers::default();
+        let open_writes = OpenWrites::default();
         // Known by another name that leads there.
         let known = [folder.path().join("./file"), folder.path().join("gone")];
         for (event, is_written_to) in [
@@ -84,8 +84,8 @@ mod tests {
             (&written, true),
             (&lost, false),
         ] {
-            writers.note(event);
-            assert_eq!(writers.have_any(&known), is_written_to, "{event:?}");
+            open_writes.note(event);
+            assert_eq!(open_writes.have_any(&known), is_written_to, "{event:?}");
         }
     }
 }

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, watch as channel};
+use tokio::sync::Semaphore;
+use tokio::sync::watch::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
-use super::workshop::{Checked, read_token};
-use super::{Author, ChangedBy, Live, Plans, Reading, Running, warn_of_short_token};
+use super::topology::{ValidatedConfig, read_token};
+use super::{Author, ChangedBy, Controller, FileRead, Plans, Snapshot, warn_of_short_token};
 use crate::chain::Check;
 use crate::config::{Config, ConfigError, StreamConfig};
 use crate::filter::Wanted;
@@ -46,15 +47,15 @@ pub struct Attempt {
     changed: Vec<StreamConfig>,
     abandoned: CancellationToken,
     /// What to go on with in the end, since the file has been read once more.
-    again: Mutex<Option<Arc<Reading>>>,
-    rounds: channel::Sender<Option<Result<(), ConfigError>>>,
+    again: Mutex<Option<Arc<FileRead>>>,
+    rounds: Sender<Option<Result<(), ConfigError>>>,
 }
 
 /// An attempt, and whether it was under way already.
 pub(super) struct Begun {
     attempt: Arc<Attempt>,
     is_joined: bool,
-    rounds: channel::Receiver<Option<Result<(), ConfigError>>>,
+    rounds: Receiver<Option<Result<(), ConfigError>>>,
 }
 
 impl Default for Attempts {
@@ -72,7 +73,7 @@ impl Attempts {
     }
 
     /// Joins the attempt that changes the same streams, or abandons it and begins another.
-    fn begin(&self, changed: Vec<StreamConfig>, reading: &Arc<Reading>) -> Begun {
+    fn begin(&self, changed: Vec<StreamConfig>, reading: &Arc<FileRead>) -> Begun {
         let mut state = self.state();
         if let Some(current) = &state.current {
             if !changed.is_empty() && current.changed == changed {
@@ -86,7 +87,7 @@ impl Attempts {
             changed,
             abandoned: CancellationToken::new(),
             again: Mutex::default(),
-            rounds: channel::Sender::default(),
+            rounds: Sender::default(),
         });
         state.current = Some(attempt.clone());
         Begun::new(&attempt, false)
@@ -97,7 +98,7 @@ impl Attempts {
         &self,
         attempt: &Arc<Attempt>,
         result: Result<(), ConfigError>,
-    ) -> Option<Arc<Reading>> {
+    ) -> Option<Arc<FileRead>> {
         let mut state = self.state();
         let is_final = |error: &&ConfigError| !error.may_pass();
         let failed = result.as_ref().err().filter(is_final).cloned();
@@ -130,7 +131,7 @@ impl Attempts {
 }
 
 impl Attempt {
-    fn read_again(&self, reading: &Arc<Reading>) {
+    fn read_again(&self, reading: &Arc<FileRead>) {
         let mut again = self.again.lock().ignore_poison();
         if again.is_none() || reading.is_watched() {
             *again = Some(reading.clone());
@@ -156,23 +157,23 @@ impl Begun {
 }
 
 /// The streams of `pipeline` that are added or changed.
-fn changed(pipeline: &Config, running: &Running) -> Vec<StreamConfig> {
+fn changed(pipeline: &Config, running: &Snapshot) -> Vec<StreamConfig> {
     let streams = pipeline.streams.iter();
     let is_changed = |it: &&StreamConfig| running.pipeline.stream(&it.name) != Some(*it);
     streams.filter(is_changed).cloned().collect()
 }
 
-impl Live {
+impl Controller {
     /// Reads the file again, with what it names, and makes the changes. What is wrong with the file changes nothing; what is
     /// wrong with the files of a stream's filters leaves that stream as it is.
     pub async fn reload(&self) {
-        self.reload_as(Reading::unwatched()).await;
+        self.reload_as(FileRead::unwatched()).await;
     }
 
     /// The same, as long as what is read proves to be whole.
-    pub(super) async fn reload_as(&self, reading: Arc<Reading>) {
-        let live = self.clone();
-        let reload = tokio::task::spawn_blocking(move || live.reload_now(&reading));
+    pub(super) async fn reload_as(&self, reading: Arc<FileRead>) {
+        let controller = self.clone();
+        let reload = tokio::task::spawn_blocking(move || controller.reload_now(&reading));
         if let Err(error) = reload.await {
             tracing::error!(%error, "reloading broke down");
         }
@@ -181,14 +182,14 @@ impl Live {
     /// Whether the file, as it is on the disk, is in force, and nothing is wrong with it or yet to be done.
     pub(super) fn runs_what_the_file_says(&self) -> bool {
         // Held, since a change is in force only a moment after it is written.
-        let _workshop = self.workshop();
+        let _workshop = self.topology();
         let text = Config::read_text(&self.0.file);
-        text.is_ok_and(|text| text == *self.now().pipeline.file.text)
+        text.is_ok_and(|text| text == *self.current().pipeline.file.text)
             && self.0.reloads.borrow().error.is_none()
             && self.0.attempts.are_over()
     }
 
-    fn reload_now(&self, reading: &Arc<Reading>) {
+    fn reload_now(&self, reading: &Arc<FileRead>) {
         let file = &*self.0.file;
         if self.is_without_file() {
             self.0.reloads.send_modify(|reloads| reloads.error = None);
@@ -202,7 +203,7 @@ impl Live {
                 self.renew_all(reading, |config| {
                     pipeline.stream(&config.name) == Some(config)
                 });
-                let changed = changed(&pipeline, &self.now());
+                let changed = changed(&pipeline, &self.current());
                 let begun = self.0.attempts.begin(changed, reading);
                 if !begun.is_joined {
                     self.carry_out(file, &begun.attempt, reading.clone());
@@ -216,15 +217,15 @@ impl Live {
     /// Takes the admin token that the file in force names, if it is another by now: it waits for no filters, since the old one may
     /// have become known.
     fn renew_token(&self) {
-        let _workshop = self.workshop();
-        let running = self.now();
+        let _workshop = self.topology();
+        let running = self.current();
         match read_token(&running.pipeline) {
             Ok(token) if token != running.admin_token => {
                 tracing::info!("the admin token is another");
                 if let Some(token) = &token {
                     warn_of_short_token(token.expose());
                 }
-                self.0.current.send_replace(Arc::new(Running {
+                self.0.current.send_replace(Arc::new(Snapshot {
                     admin_token: token,
                     ..(*running).clone()
                 }));
@@ -245,7 +246,7 @@ impl Live {
         Ok(pipeline)
     }
 
-    fn carry_out(&self, file: &Path, attempt: &Arc<Attempt>, reading: Arc<Reading>) {
+    fn carry_out(&self, file: &Path, attempt: &Arc<Attempt>, reading: Arc<FileRead>) {
         let place = Handle::current().block_on(self.0.attempts.places.acquire());
         let mut next = Some(reading);
         while let Some(reading) = next {
@@ -264,7 +265,7 @@ impl Live {
         drop(place);
     }
 
-    fn refuse_file(&self, error: &ConfigError, reading: &Reading) {
+    fn refuse_file(&self, error: &ConfigError, reading: &FileRead) {
         if !reading.is_whole() {
             return;
         }
@@ -286,14 +287,14 @@ impl Live {
         &self,
         file: &Path,
         attempt: &Attempt,
-        reading: &Reading,
+        reading: &FileRead,
     ) -> Result<(), ConfigError> {
         let mut plans = std::mem::take(&mut self.0.attempts.state().leftover);
         let mut place = None;
         for _ in 0..TRIES {
-            let running = self.now();
+            let running = self.current();
             let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(&attempt.abandoned);
-            let checked = Config::load(file).and_then(|pipeline| {
+            let validated = Config::load(file).and_then(|pipeline| {
                 if !plans.are_ready(&pipeline, &running) {
                     // Nobody else waits for its filters.
                     place = None;
@@ -306,11 +307,12 @@ impl Live {
             // A change by the API has it read without watching it.
             let is_half = !reading.is_watched() && self.is_written_to();
             if is_half || !reading.is_whole() {
-                self.0.attempts.state().leftover =
-                    checked.map(|checked| checked.plans).unwrap_or_default();
+                self.0.attempts.state().leftover = validated
+                    .map(|validated| validated.plans)
+                    .unwrap_or_default();
                 return Ok(());
             }
-            match self.make_if_on_disk(file, &running, checked?) {
+            match self.make_if_on_disk(file, &running, validated?) {
                 None => return Ok(()),
                 // Another change came first: what it left is what this one has to stand on.
                 Some(unmade) => plans = unmade,
@@ -332,16 +334,16 @@ impl Live {
     fn make_if_on_disk(
         &self,
         file: &Path,
-        running: &Arc<Running>,
-        checked: Checked,
+        running: &Arc<Snapshot>,
+        validated: ValidatedConfig,
     ) -> Option<Plans> {
-        let mut workshop = self.workshop();
-        let text = &checked.pipeline.file.text;
+        let mut topology = self.topology();
+        let text = &validated.pipeline.file.text;
         if !Config::load(file).is_ok_and(|on_disk| on_disk.file.text == *text) {
-            return Some(checked.plans);
+            return Some(validated.plans);
         }
         let text = text.clone();
-        let made = self.make(&mut workshop, running, (checked, ChangedBy::File));
+        let made = self.make(&mut topology, running, (validated, ChangedBy::File));
         match made {
             Ok(()) => {
                 self.0.versions.note(&text, &Author::File);
@@ -362,17 +364,18 @@ impl Live {
             Ok(pipeline) => pipeline,
             Err(error) => return Some(Err(error)),
         };
-        let changed = changed(&pipeline, &self.now());
+        let changed = changed(&pipeline, &self.current());
         let attempts = &self.0.attempts;
         if let Some(error) = attempts.failure_of(&changed) {
             return Some(Err(error));
         }
-        let reading = Reading::unwatched();
+        let reading = FileRead::unwatched();
         let mut begun = attempts.begin(changed, &reading);
         let runtime = Handle::current();
         if !begun.is_joined {
-            let (live, file, attempt) = (self.clone(), file.to_owned(), begun.attempt.clone());
-            runtime.spawn_blocking(move || live.carry_out(&file, &attempt, reading));
+            let (controller, file, attempt) =
+                (self.clone(), file.to_owned(), begun.attempt.clone());
+            runtime.spawn_blocking(move || controller.carry_out(&file, &attempt, reading));
         }
         runtime.block_on(begun.round(patience))
     }

@@ -1,6 +1,6 @@
 //! Changes that come by the API: made in the pipeline file's text, checked like the file, written back, and put in force.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread;
@@ -10,18 +10,20 @@ use tempfile::NamedTempFile;
 use tokio::runtime::Handle;
 use tokio::sync::{MutexGuard, OwnedSemaphorePermit};
 
-use super::claim::claim;
+use super::file_lock::lock;
 use super::file_writes::FileWrites;
 use super::report::revision;
+use super::stream_locks::StreamGuard;
 use super::timed_lock::TimedGuard;
-use super::turns::Turn;
+use super::topology::ValidatedConfig;
 use super::versions::{Author, Version, Versions};
-use super::workshop::Checked;
-use super::{ChangedBy, Live, Plans, Running};
+use super::{ChangedBy, Controller, Plans, Snapshot};
 use crate::chain::{Check, Unchanged};
 use crate::config::{Cause, Change, Config, ConfigError, edit};
+use crate::files;
 use crate::filter::{Module, Wanted};
 use crate::local_time;
+use crate::log::recurring::Recurring;
 use crate::sync::IgnorePoison;
 
 /// The longest time that a change tries to come before others.
@@ -48,6 +50,8 @@ pub enum ChangeError {
     Busy(String),
     /// It can't be written.
     Unwritable(String),
+    /// It can't be written just now: the disk is full.
+    NoSpace(String),
 }
 
 /// The pipeline file after a change.
@@ -88,7 +92,7 @@ struct Edit<'e> {
 struct Base {
     /// The file; none if it says what runs.
     on_disk: Option<Config>,
-    running: Arc<Running>,
+    running: Arc<Snapshot>,
 }
 
 /// A change that is not checked yet.
@@ -96,16 +100,16 @@ struct Draft<'e> {
     edit: Edit<'e>,
     pipeline: Config,
     /// What it stands on.
-    running: Arc<Running>,
+    running: Arc<Snapshot>,
 }
 
 /// The right to put the next change in force. The lock is given back before the queue moves on.
 pub(super) type CommitTurn<'l> = (TimedGuard<'l, ()>, MutexGuard<'l, ()>);
 
-/// A restored version, for [`Live::turn`]: no stream can be called so.
+/// A restored version, for [`Controller::turn`]: no stream can be called so.
 const ALL_STREAMS: &str = "all streams";
 
-impl Live {
+impl Controller {
     /// Makes the changes of the stream `name` that `wanted` says of what runs then, for `author`. Gives what `look` sees right
     /// after them, before any other change.
     ///
@@ -115,13 +119,13 @@ impl Live {
         &self,
         name: &str,
         author: Author,
-        wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError> + Send + 'static,
-        look: impl FnOnce(&Running) -> T + Send + 'static,
+        wanted: impl Fn(&Snapshot) -> Result<Vec<Change>, ChangeError> + Send + 'static,
+        look: impl FnOnce(&Snapshot) -> T + Send + 'static,
     ) -> Result<(T, Revisions), ChangeError> {
         let name = name.to_owned();
         let turn = self.turn(&name).await?;
-        self.at_work(move |live| {
-            let changed = live.change_now(&name, &author, wanted, look);
+        self.at_work(move |controller| {
+            let changed = controller.change_now(&name, &author, wanted, look);
             drop(turn);
             changed
         })
@@ -140,8 +144,8 @@ impl Live {
         author: Author,
     ) -> Result<Revisions, ChangeError> {
         let turn = self.turn(ALL_STREAMS).await?;
-        self.at_work(move |live| {
-            let restored = live.restore_version_now(&id, expected.as_deref(), &author);
+        self.at_work(move |controller| {
+            let restored = controller.restore_version_now(&id, expected.as_deref(), &author);
             drop(turn);
             restored
         })
@@ -154,8 +158,8 @@ impl Live {
     /// There is no such stream, or its filters can't be started any more.
     pub async fn restart(&self, name: String) -> Result<(), ChangeError> {
         let turn = self.turn(&name).await?;
-        self.at_work(move |live| {
-            let restarted = live.restart_now(&name);
+        self.at_work(move |controller| {
+            let restarted = controller.restart_now(&name);
             drop(turn);
             restarted
         })
@@ -164,9 +168,9 @@ impl Live {
 
     /// Waits until no other change of the stream `name` is being made, and not too many of all streams are: those that wait take
     /// no threads.
-    async fn turn(&self, name: &str) -> Result<(Turn, OwnedSemaphorePermit), ChangeError> {
+    async fn turn(&self, name: &str) -> Result<(StreamGuard, OwnedSemaphorePermit), ChangeError> {
         let turn = async {
-            let turn = self.0.turns.wait(name).await;
+            let turn = self.0.stream_locks.wait(name).await;
             let place = self.0.changing.clone().acquire_owned().await;
             place
                 .map(|place| (turn, place))
@@ -184,7 +188,7 @@ impl Live {
     }
 
     fn restart_now(&self, name: &str) -> Result<(), ChangeError> {
-        let running = self.now();
+        let running = self.current();
         let (Some(stream), Some(config)) = (running.find(name), running.pipeline.stream(name))
         else {
             return Err(ChangeError::NotFound(format!(
@@ -200,7 +204,7 @@ impl Live {
         plans
             .ready_one(&self.0.cache, wanted, old, &check)
             .map_err(ChangeError::Wrong)?;
-        self.workshop().restart(name, &mut plans);
+        self.topology().restart(name, &mut plans);
         self.0
             .reloads
             .send_if_modified(|reloads| reloads.forget(name));
@@ -217,8 +221,8 @@ impl Live {
         name: String,
         upload: NamedTempFile,
     ) -> Result<(String, bool), ChangeError> {
-        self.at_work(move |live| {
-            let pipeline = live.now().pipeline.clone();
+        self.at_work(move |controller| {
+            let pipeline = controller.current().pipeline.clone();
             let Some(folder) = &pipeline.filter_folder else {
                 return Err(ChangeError::Refused(
                     "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`".to_owned(),
@@ -233,14 +237,13 @@ impl Live {
             };
             let module = Module::read(upload.path());
             let module = module.map_err(|why| wrong(&why, why.is_passing()))?;
-            let compiler = live.0.cache.compiler();
+            let compiler = controller.0.cache.compiler();
             Handle::current()
                 .block_on(compiler.compile(&module, Wanted::ByUpload))
                 .map_err(|why| wrong(&why, why.cause() == Cause::Machine))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
-            let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", path.display()));
-            put_in_place(upload, &path).map_err(unwritable)?;
+            put_in_place(upload, &path).map_err(|error| controller.unwritable(&path, &error))?;
             tracing::info!("the filter {} was uploaded", path.display());
             Ok((format!("./{}/{name}", folder.trim_end_matches('/')), is_new))
         })
@@ -252,8 +255,8 @@ impl Live {
         &self,
         work: impl FnOnce(&Self) -> Result<T, ChangeError> + Send + 'static,
     ) -> Result<T, ChangeError> {
-        let live = self.clone();
-        let done = tokio::task::spawn_blocking(move || work(&live)).await;
+        let controller = self.clone();
+        let done = tokio::task::spawn_blocking(move || work(&controller)).await;
         done.unwrap_or_else(|error| {
             Err(ChangeError::Unwritable(format!(
                 "the change broke down: {error}"
@@ -265,8 +268,8 @@ impl Live {
         &self,
         name: &str,
         author: &Author,
-        wanted: impl Fn(&Running) -> Result<Vec<Change>, ChangeError>,
-        look: impl FnOnce(&Running) -> T,
+        wanted: impl Fn(&Snapshot) -> Result<Vec<Change>, ChangeError>,
+        look: impl FnOnce(&Snapshot) -> T,
     ) -> Result<(T, Revisions), ChangeError> {
         let mut patience = OTHERS;
         self.commit(look, |is_next| {
@@ -312,12 +315,12 @@ impl Live {
     ) -> Result<Revisions, ChangeError> {
         let file = &self.0.file;
         let ((), revisions) = self.commit(
-            |_: &Running| (),
+            |_: &Snapshot| (),
             |_| {
                 let old = Config::read_text(file).map_err(ChangeError::FileIsWrong)?;
                 self.check_revision(&old, expected)?;
                 let version = self.0.versions.find(id).ok_or_else(|| unknown(id))?;
-                let running = self.now();
+                let running = self.current();
                 let (name, folder) = (file.display().to_string(), &running.pipeline.folder);
                 let pipeline = Config::parse(version.text.expose(), &name, folder);
                 let edit = Edit {
@@ -342,7 +345,7 @@ impl Live {
     /// anything, and gives nothing then if it would have to.
     fn commit<'e, T>(
         &self,
-        look: impl FnOnce(&Running) -> T,
+        look: impl FnOnce(&Snapshot) -> T,
         mut draft: impl FnMut(bool) -> Result<Option<Draft<'e>>, ChangeError>,
     ) -> Result<(T, Revisions), ChangeError> {
         let (mut plans, mut look) = (Plans::default(), Some(look));
@@ -368,13 +371,13 @@ impl Live {
                 continue;
             };
             let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(&self.0.end);
-            let checked = self.check(pipeline, &running, plans, &check);
-            let checked = checked.map_err(|error| self.wrong(error))?;
+            let validated = self.check(pipeline, &running, plans, &check);
+            let validated = validated.map_err(|error| self.wrong(error))?;
             let next = match place.take() {
                 Some(place) => place,
                 None => self.wait_for_commit()?,
             };
-            match self.write_and_make(&edit, &running, checked, &mut look)? {
+            match self.write_and_make(&edit, &running, validated, &mut look)? {
                 Ok(seen) => return Ok((seen, Revisions::of(&edit))),
                 // What the other one left is what this one has to stand on.
                 Err(unmade) => plans = unmade,
@@ -422,37 +425,64 @@ impl Live {
 
     /// Writes the new text to the file in the place of the old one and makes the change, if the file and what runs are what they
     /// were; else gives its chains back.
-    fn write_and_make<T, L: FnOnce(&Running) -> T>(
+    fn write_and_make<T, L: FnOnce(&Snapshot) -> T>(
         &self,
         edit: &Edit<'_>,
-        running: &Arc<Running>,
-        checked: Checked,
+        running: &Arc<Snapshot>,
+        validated: ValidatedConfig,
         look: &mut Option<L>,
     ) -> Result<Result<T, Plans>, ChangeError> {
         let file = &*self.0.file;
         let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
-        let mut workshop = self.workshop();
-        let _claim = claim(&real).map_err(ChangeError::Busy)?;
+        let mut topology = self.topology();
+        let _lock = lock(&real).map_err(ChangeError::Busy)?;
         let mut writes = FileWrites::of(&real);
         let on_disk = Config::read_text(file).map_err(ChangeError::FileIsWrong)?;
-        let is_same = *on_disk == *edit.old && Arc::ptr_eq(running, &self.now());
+        let is_same = *on_disk == *edit.old && Arc::ptr_eq(running, &self.current());
         if !is_same || self.is_written_to() {
-            return Ok(Err(checked.plans));
+            return Ok(Err(validated.plans));
         }
         let written = self.write_version(&real, edit, &mut writes);
-        let unwritable = |error| ChangeError::Unwritable(format!("{}: {error}", file.display()));
-        if written.map_err(unwritable)? == Written::SavedMeanwhile {
+        if written.map_err(|error| self.unwritable(file, &error))? == Written::SavedMeanwhile {
             *self.0.saving.lock().ignore_poison() = Some(writes);
-            return Ok(Err(checked.plans));
+            return Ok(Err(validated.plans));
         }
-        if let Err(unmade) = self.make(&mut workshop, running, (checked, edit.by)) {
+        if let Some(recovery) = self.write_failures().worked(self.0.clock.now()) {
+            tracing::info!("writing files {recovery}");
+        }
+        if let Err(unmade) = self.make(&mut topology, running, (validated, edit.by)) {
             return Ok(Err(unmade.plans));
         }
         let look = look.take().ok_or_else(|| {
             let why = "the change was made before";
             ChangeError::Busy(why.to_owned())
         })?;
-        Ok(Ok(look(&self.now())))
+        Ok(Ok(look(&self.current())))
+    }
+
+    /// The error of writing to the file or folder at `path`, which is told in the log as well, but not for each change.
+    pub fn unwritable(&self, path: &Path, error: &io::Error) -> ChangeError {
+        // Without what stands around the system's error: the name of a temporary file tells nobody anything.
+        let why = match error.raw_os_error() {
+            Some(_) => error.to_string(),
+            None => error.kind().to_string(),
+        };
+        let path = path.display();
+        let is_short = files::is_passing(error) || error.kind() == io::ErrorKind::FileTooLarge;
+        let error = match is_short {
+            true => ChangeError::NoSpace(format!("{path} can't be written just now: {why}")),
+            false => ChangeError::Unwritable(format!("{path} can't be written: {why}")),
+        };
+        if let ChangeError::NoSpace(told) | ChangeError::Unwritable(told) = &error
+            && let Some(notice) = self.write_failures().failed(self.0.clock.now())
+        {
+            tracing::warn!("{}", notice.word(told));
+        }
+        error
+    }
+
+    fn write_failures(&self) -> std::sync::MutexGuard<'_, Recurring> {
+        self.0.write_failures.lock().ignore_poison()
     }
 
     /// Writes the new text to the file at `real`, if it is another than the old one, and keeps both as versions.
@@ -516,7 +546,7 @@ impl Live {
             text = Config::read_text(file);
         }
         let text = text.map_err(ChangeError::FileIsWrong)?;
-        let running = self.now();
+        let running = self.current();
         if text == *running.pipeline.file.text {
             let on_disk = None;
             return Ok(Base { on_disk, running });
@@ -533,7 +563,7 @@ impl Live {
     pub(super) fn is_written_to(&self) -> bool {
         let mut saving = self.0.saving.lock().ignore_poison();
         let is_saved = saving.as_mut().is_some_and(FileWrites::are_under_way);
-        is_saved || self.0.writers.have_any([&self.0.file])
+        is_saved || self.0.open_writes.have_any([&self.0.file])
     }
 
     /// Whoever is saving the file is done in a moment.
@@ -603,7 +633,7 @@ pub fn replace_file(
     versions: &Versions,
 ) -> Result<(), String> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let _claim = claim(&real)?;
+    let _lock = lock(&real)?;
     let mut writes = FileWrites::of(&real);
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     versions.note(old, &Author::File);

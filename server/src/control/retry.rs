@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use super::{Live, Reading};
+use super::{Controller, FileRead};
 use crate::backoff::Backoff;
 use crate::sync::IgnorePoison;
 
@@ -64,21 +64,21 @@ impl Retries {
     }
 }
 
-impl Live {
+impl Controller {
     /// Readies the filters of the stream `name`, or reads the file, once more after a pause, which it gives. Must be called on a
     /// runtime.
     pub(super) fn try_again(&self, name: Option<&str>) -> Duration {
         let (pause, count) = self.0.retries.count(name);
         let until = self.0.clock.sleep_until(self.0.clock.now() + pause);
-        let (live, name) = (self.clone(), name.map(str::to_owned));
+        let (controller, name) = (self.clone(), name.map(str::to_owned));
         Handle::current().spawn(async move {
-            let is_time = live.0.end.run_until_cancelled(until).await.is_some();
-            if !is_time || !live.0.retries.is_last(name.as_deref(), count) {
+            let is_time = controller.0.end.run_until_cancelled(until).await.is_some();
+            if !is_time || !controller.0.retries.is_last(name.as_deref(), count) {
                 return;
             }
             match name {
-                Some(name) => live.renew_all(&Reading::unwatched(), |it| it.name == name),
-                None => live.0.retries.file.notify_one(),
+                Some(name) => controller.renew_all(&FileRead::unwatched(), |it| it.name == name),
+                None => controller.0.retries.file.notify_one(),
             }
         });
         pause

@@ -8,9 +8,9 @@ use std::thread;
 
 use tokio::runtime::Handle;
 
+use super::topology::Completed;
 use super::watch::files_of;
-use super::workshop::Completed;
-use super::{Live, Plans, Reading};
+use super::{Controller, FileRead, Plans};
 use crate::chain::{Check, Unchanged};
 use crate::config::{Cause, ConfigError, StreamConfig};
 use crate::events::Event;
@@ -20,15 +20,15 @@ use crate::sync::IgnorePoison;
 
 /// The streams whose filters are being readied again, each with what asks for another time after this one.
 #[derive(Default)]
-pub struct Renewals(Mutex<HashMap<String, Option<Arc<Reading>>>>);
+pub struct Renewals(Mutex<HashMap<String, Option<Arc<FileRead>>>>);
 
 impl Renewals {
-    fn streams(&self) -> MutexGuard<'_, HashMap<String, Option<Arc<Reading>>>> {
+    fn streams(&self) -> MutexGuard<'_, HashMap<String, Option<Arc<FileRead>>>> {
         self.0.lock().ignore_poison()
     }
 
     /// Whether the stream `name` is to be renewed now. If that is being done, it will be done once more.
-    fn begin(&self, name: &str, reading: &Arc<Reading>) -> bool {
+    fn begin(&self, name: &str, reading: &Arc<FileRead>) -> bool {
         match self.streams().entry(name.to_owned()) {
             Entry::Occupied(mut next) => {
                 next.insert(Some(reading.clone()));
@@ -42,7 +42,7 @@ impl Renewals {
     }
 
     /// What asks for the stream `name` to be renewed once more.
-    fn next(&self, name: &str) -> Option<Arc<Reading>> {
+    fn next(&self, name: &str) -> Option<Arc<FileRead>> {
         let mut streams = self.streams();
         let next = streams.get_mut(name).and_then(Option::take);
         if next.is_none() {
@@ -52,25 +52,25 @@ impl Renewals {
     }
 }
 
-impl Live {
+impl Controller {
     /// Readies the filters of those streams again that `is_wanted` says. What is wrong with them is told like a wrong file; streams
     /// that have none yet say so. Must be called on a runtime; doesn't wait.
     pub(super) fn renew_all(
         &self,
-        reading: &Arc<Reading>,
+        reading: &Arc<FileRead>,
         is_wanted: impl Fn(&StreamConfig) -> bool,
     ) {
-        let pipeline = self.now().pipeline.clone();
+        let pipeline = self.current().pipeline.clone();
         for config in pipeline.streams.iter().filter(|config| is_wanted(config)) {
             if !self.0.renewals.begin(&config.name, reading) {
                 continue;
             }
-            let (live, name, reading) = (self.clone(), config.name.clone(), reading.clone());
+            let (controller, name, reading) = (self.clone(), config.name.clone(), reading.clone());
             let runtime = Handle::current();
             // A thread of its own, as the stream has: all of the runtime's may wait for filters.
             let renew = move || {
                 let _context = runtime.enter();
-                live.renew(&name, reading);
+                controller.renew(&name, reading);
             };
             let thread = thread::Builder::new().name("renewal".to_owned());
             if let Err(error) = thread.spawn(renew) {
@@ -82,7 +82,7 @@ impl Live {
         }
     }
 
-    fn renew(&self, name: &str, reading: Arc<Reading>) {
+    fn renew(&self, name: &str, reading: Arc<FileRead>) {
         let mut next = Some(reading);
         while let Some(reading) = next {
             if let Err(panicked) = catch(|| self.renew_once(name, &reading)) {
@@ -100,12 +100,12 @@ impl Live {
         let short = self.0.reloads.borrow().short_of_memory.clone();
         let has_more = |name: &str| short.get(name).is_some_and(|then| left > *then);
         if short.keys().any(|name| has_more(name)) {
-            self.renew_all(&Reading::unwatched(), |config| has_more(&config.name));
+            self.renew_all(&FileRead::unwatched(), |config| has_more(&config.name));
         }
     }
 
     fn give_up(&self, name: &str, why: &str) {
-        if let Some(stream) = self.now().find(name) {
+        if let Some(stream) = self.current().find(name) {
             stream.cannot_prepare(&format!(
                 "its filters can't be used: preparing them failed: {why}"
             ));
@@ -120,8 +120,8 @@ impl Live {
         }
     }
 
-    fn renew_once(&self, name: &str, reading: &Reading) {
-        let running = self.now();
+    fn renew_once(&self, name: &str, reading: &FileRead) {
+        let running = self.current();
         let (Some(stream), Some(config)) = (running.find(name), running.pipeline.stream(name))
         else {
             self.0.retries.forget(Some(name));
@@ -153,8 +153,8 @@ impl Live {
     }
 
     fn complete(&self, name: &str, plans: &mut Plans) {
-        let workshop = self.workshop();
-        let completed = workshop.complete(name, plans);
+        let topology = self.topology();
+        let completed = topology.complete(name, plans);
         let mut was_wrong = false;
         if completed != Completed::Stale {
             self.0.reloads.send_if_modified(|reloads| {
@@ -169,7 +169,7 @@ impl Live {
             Completed::Prepared | Completed::Kept | Completed::Stale => return,
         };
         self.0.reloads.send_modify(|reloads| reloads.succeeded += 1);
-        drop(workshop);
+        drop(topology);
         tracing::info!("the pipeline changes: {message}");
         self.0.events.tell(Event::Reload {
             message,
@@ -180,8 +180,8 @@ impl Live {
     /// Tells that the filters of the stream can't be used, for which so many bytes were `left`, unless it is another stream by now.
     fn keep_old_filters(&self, config: &StreamConfig, error: &ConfigError, left: u64) {
         // Held, so that no change comes between.
-        let _workshop = self.workshop();
-        let running = self.now();
+        let _workshop = self.topology();
+        let running = self.current();
         let Some(stream) = running.find(&config.name) else {
             return;
         };
@@ -233,7 +233,7 @@ mod tests {
     #[test]
     fn one_that_is_being_renewed_is_renewed_once_more_however_often_that_is_asked_for() {
         let renewals = Renewals::default();
-        let reading = Reading::unwatched();
+        let reading = FileRead::unwatched();
         assert!(renewals.begin("s", &reading) && renewals.begin("other", &reading));
         assert!(!renewals.begin("s", &reading) && !renewals.begin("s", &reading));
         assert!(renewals.next("s").is_some());
