@@ -15,6 +15,7 @@ mod cli;
 #[cfg(unix)]
 mod commands;
 mod cors;
+mod documents;
 mod embedding;
 #[cfg(unix)]
 mod files;
@@ -34,6 +35,7 @@ mod pending_changes;
 mod pictures;
 mod proxies;
 mod recordings;
+mod reference;
 mod reload;
 mod rtsp;
 mod rtsp_jpeg;

@@ -3,7 +3,7 @@
 //! Decoding takes strangers' bytes, so it is done by `zune-jpeg`, which is fuzzed and widely used. That one shows some
 //! pictures wrong without an error: those in several scans, those whose chroma is finer than luma, and damaged ones. So
 //! what it gets is verified first, and the rest goes to the decoder in [`crate::jpeg::decoder`], which is slower. Encoding
-//! takes our own pixels, so it may be done by the fastest (`libjpeg-turbo-rs`). `docs` in the README has the numbers.
+//! takes our own pixels, so it may be done by the fastest (`libjpeg-turbo-rs`). docs/performance.md has the numbers.
 
 use bytes::Bytes;
 use jpeg_splice::Splicer;
