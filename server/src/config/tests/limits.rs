@@ -1,7 +1,7 @@
 //! Files that are made to harm: they are refused soon, in few words.
 
 use crate::clock::Clock;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::super::snippet;
 use super::{mistakes, parse};
