@@ -6,10 +6,10 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use mattebox_fuzz::config::{Pipeline, parse_listen, parse_spec};
+use mattebox_fuzz::config::{Config, parse_listen, parse_spec};
 
 fuzz_target!(|text: &str| {
-    match Pipeline::parse(text, "pipeline.yaml", Path::new(".")) {
+    match Config::parse(text, "pipeline.yaml", Path::new(".")) {
         Ok(pipeline) => assert!(!pipeline.streams.is_empty()),
         Err(error) => assert!(error.to_string().starts_with("pipeline.yaml")),
     }

@@ -105,11 +105,11 @@ impl<'c> Check<'c> {
 mod tests {
     use super::*;
     use crate::clock::fake::FakeClock;
-    use crate::config::Pipeline;
+    use crate::config::Config;
 
     fn steps() -> Vec<StepConfig> {
         let text = "streams: { s: { filters: [{ use: a }, { use: b }, { use: c }] } }";
-        let pipeline = Pipeline::parse(text, "x", std::path::Path::new(".")).unwrap();
+        let pipeline = Config::parse(text, "x", std::path::Path::new(".")).unwrap();
         pipeline.streams[0].filters.clone()
     }
 

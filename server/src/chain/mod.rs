@@ -9,11 +9,11 @@ mod canvas;
 mod check;
 pub mod codec;
 mod drawing;
-mod loader;
+mod filter_cache;
 mod plan;
-mod rearrangement;
 mod stats;
 mod step;
+mod update;
 mod usage;
 
 use std::sync::Arc;
@@ -26,11 +26,11 @@ use jpeg_splice::Splicer;
 
 pub use build::{Planned, Unchanged, build, plan as plan_chain};
 pub use check::Check;
-pub use loader::{Loader, module};
+pub use filter_cache::{FilterCache, module};
 pub use plan::Path;
-pub use rearrangement::{Placed, Rearrangement};
 pub use stats::{BUCKETS, Durations, StepReport, StepState};
 pub use step::{Step, StepStatus};
+pub use update::{ChainUpdate, StepSlot};
 
 use crate::clock::Clock;
 use crate::filter::contract::FrameInfo;

@@ -11,7 +11,7 @@ use cpu_time::ProcessTime;
 
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain, RawFrame};
-use crate::config::{Pipeline, StreamConfig, hint};
+use crate::config::{Config, StreamConfig, hint};
 use crate::files;
 use crate::jpeg::{Header, check_size, complete};
 use crate::local_time::warn_of_unknown_zone;
@@ -19,15 +19,15 @@ use crate::secret::mask;
 use crate::source::FRAME_BYTES;
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
-    let pipeline = Pipeline::load(&args.config)?;
+    let pipeline = Config::load(&args.config)?;
     warn_of_unknown_zone();
     let stream = pick(&pipeline, args.stream.as_deref())?;
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let runtime = start_runtime()?;
-    let loader = start_loader(&runtime, &args.common)?;
-    loader.engine().budget().set_limit(pipeline.filters_memory);
+    let cache = start_loader(&runtime, &args.common)?;
+    cache.engine().budget().set_limit(pipeline.filters_memory);
     let mut chain =
-        build_chain(&loader, &pipeline, stream).map_err(|wrong| pipeline.error(wrong))?;
+        build_chain(&cache, &pipeline, stream).map_err(|wrong| pipeline.error(wrong))?;
     let inputs = read_all(&args.inputs)?;
     let mut totals = Totals::default();
     let _active = chain.activate();
@@ -50,7 +50,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     }
 }
 
-fn pick<'a>(pipeline: &'a Pipeline, name: Option<&str>) -> Result<&'a StreamConfig, Failure> {
+fn pick<'a>(pipeline: &'a Config, name: Option<&str>) -> Result<&'a StreamConfig, Failure> {
     let Some(name) = name else {
         return Ok(&pipeline.streams[0]);
     };

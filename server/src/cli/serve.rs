@@ -12,8 +12,8 @@ use tokio_util::task::TaskTracker;
 
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Diagnostic, ListenAddress, Pipeline, find_clash};
-use crate::gpio::{Gpio, PrivacyLamps};
+use crate::config::{Config, Diagnostic, ListenAddress, find_clash};
+use crate::gpio::{Gpio, PrivacyLeds};
 use crate::live::{self, Equip, Live, Versions, Workshop};
 use crate::local_time;
 use crate::supervise::keep_running;
@@ -33,10 +33,10 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let runtime = start_runtime()?;
     let addresses = addresses(args, &pipeline);
     let workshop = Workshop::new(Equip {
-        loader: start_loader(&runtime, &args.common)?,
+        cache: start_loader(&runtime, &args.common)?,
         source: args.source.clone(),
         listens_elsewhere: !args.listen.is_empty(),
-        lamps: PrivacyLamps::default(),
+        indicators: PrivacyLeds::default(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
@@ -48,7 +48,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
 }
 
 /// The addresses to serve on: those of the command line, else those of the file, where paths start at its folder.
-fn addresses(args: &ServeArgs, pipeline: &Pipeline) -> Vec<ListenAddress> {
+fn addresses(args: &ServeArgs, pipeline: &Config) -> Vec<ListenAddress> {
     if !args.listen.is_empty() {
         return args.listen.clone();
     }
@@ -59,19 +59,19 @@ fn addresses(args: &ServeArgs, pipeline: &Pipeline) -> Vec<ListenAddress> {
 }
 
 /// The pipeline, and the file that it was read from, or will be once it is there.
-fn load(config: Option<&Path>) -> Result<(Pipeline, PathBuf), Failure> {
+fn load(config: Option<&Path>) -> Result<(Config, PathBuf), Failure> {
     let default = Path::new(DEFAULT_FILE);
     if config.is_none() && !default.exists() {
         tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera until there is");
-        let pipeline = Pipeline::built_in(Path::new("."))?;
+        let pipeline = Config::built_in(Path::new("."))?;
         return Ok((pipeline, default.to_owned()));
     }
     let file = config.unwrap_or(default);
-    Ok((Pipeline::load(file)?, file.to_owned()))
+    Ok((Config::load(file)?, file.to_owned()))
 }
 
 async fn serve(
-    pipeline: &Pipeline,
+    pipeline: &Config,
     mut workshop: Workshop,
     (file, versions): (PathBuf, Versions),
     addresses: &[ListenAddress],
@@ -81,11 +81,11 @@ async fn serve(
     let listeners = listen(addresses).await?;
     let mut gpio = open_gpio(pipeline, workshop.variables())?;
     if let Some(gpio) = &mut gpio {
-        workshop.set_lamps(gpio.privacy_lamps());
+        workshop.set_privacy_leds(gpio.privacy_leds());
     }
     let (shutdown, tasks) = workshop.ends();
     let live = Live::start(workshop, pipeline.clone(), (file, versions))?;
-    let lamps = gpio.map(|gpio| light_lamps(gpio, &live));
+    let indicators = gpio.map(|gpio| start_indicators(gpio, &live));
     announce(&listeners, pipeline)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -122,8 +122,8 @@ async fn serve(
     if tokio::time::timeout(CLOSING, tasks.wait()).await.is_err() {
         tracing::warn!("a camera did not close in time");
     }
-    if let Some(lamps) = lamps {
-        lamps.go_out().await;
+    if let Some(indicators) = indicators {
+        indicators.go_out().await;
     }
     serving
 }
@@ -157,7 +157,7 @@ async fn forget(variables: Variables, clock: Arc<dyn Clock>, end: CancellationTo
     end.run_until_cancelled(forgetting).await;
 }
 
-fn open_gpio(pipeline: &Pipeline, variables: &Variables) -> Result<Option<Gpio>, Failure> {
+fn open_gpio(pipeline: &Config, variables: &Variables) -> Result<Option<Gpio>, Failure> {
     let Some(config) = &pipeline.gpio else {
         return Ok(None);
     };
@@ -167,35 +167,39 @@ fn open_gpio(pipeline: &Pipeline, variables: &Variables) -> Result<Option<Gpio>,
     Ok(Some(gpio))
 }
 
-/// Lamps that show what goes on, and inputs that are watched.
-struct Lit<I> {
-    lamps: JoinHandle<()>,
+/// Indicators that run, and inputs that are watched.
+struct GpioTask<I> {
+    indicators: JoinHandle<()>,
     end: CancellationToken,
     _inputs: I,
 }
 
-fn light_lamps(gpio: Gpio, live: &Live) -> Lit<impl Send + use<>> {
-    let (lamps, inputs) = gpio.into_lamps();
+fn start_indicators(gpio: Gpio, live: &Live) -> GpioTask<impl Send + use<>> {
+    let (indicators, inputs) = gpio.into_indicators();
     let end = CancellationToken::new();
-    Lit {
-        lamps: tokio::spawn(lamps.run(live.changes(), Arc::new(SystemClock), end.clone())),
+    GpioTask {
+        indicators: tokio::spawn(indicators.run(
+            live.changes(),
+            Arc::new(SystemClock),
+            end.clone(),
+        )),
         end,
         _inputs: inputs,
     }
 }
 
-impl<I> Lit<I> {
-    /// Called when the cameras are closed, so that the lamps have shown it all.
+impl<I> GpioTask<I> {
+    /// Called when the cameras are closed, so that the indicators have shown it all.
     async fn go_out(self) {
         self.end.cancel();
-        if let Err(error) = self.lamps.await {
-            tracing::error!("the lamps broke down: {error}");
+        if let Err(error) = self.indicators.await {
+            tracing::error!("the indicators broke down: {error}");
         }
     }
 }
 
 /// A line on standard output for each address: scripts read it from there.
-fn announce(listeners: &[Listener], pipeline: &Pipeline) -> Result<(), Failure> {
+fn announce(listeners: &[Listener], pipeline: &Config) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let mut lines = listeners.iter();
     let result = lines.try_for_each(|it| writeln!(out, "Mattebox listens on {it}"));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::check::check_but_for_token;
 use super::{Common, Failure, VersionsArgs, start_loader, start_runtime};
-use crate::config::{Pipeline, masked};
+use crate::config::{Config, masked};
 use crate::live::{Version, Versions, replace_file, revision};
 
 /// Lists the versions, newest first, or shows the one of this `id`.
@@ -23,9 +23,9 @@ pub fn restore(id: &str, args: &VersionsArgs, common: &Common) -> Result<(), Fai
     let version = find(&versions, id)?;
     let text = version.text.expose();
     let file = &args.config;
-    let old = Pipeline::read_text(file)?;
-    let folder = Pipeline::folder_of(file);
-    let pipeline = Pipeline::parse(text, &file.display().to_string(), folder)?;
+    let old = Config::read_text(file)?;
+    let folder = Config::folder_of(file);
+    let pipeline = Config::parse(text, &file.display().to_string(), folder)?;
     let runtime = start_runtime()?;
     check_but_for_token(&start_loader(&runtime, common)?, &pipeline)?;
     replace_file(file, (&old, text), &versions).map_err(Failure::Run)?;
@@ -62,7 +62,7 @@ fn find(versions: &Versions, id: &str) -> Result<Version, Failure> {
 
 /// The revision of `file` as it is now; empty where it can't be read.
 fn current(file: &Path) -> String {
-    let text = Pipeline::read_text(file);
+    let text = Config::read_text(file);
     text.map(|text| revision(&text)).unwrap_or_default()
 }
 

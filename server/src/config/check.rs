@@ -2,14 +2,14 @@
 //! of the pipeline file.
 
 use jsonschema::ValidationError;
-use jsonschema::error::ValidationErrorKind as Kind;
+use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
 
-use super::alternatives;
+use super::any_of;
+use super::describe::{choices, expected, keys};
 use super::error::Diagnostic;
+use super::limits;
 use super::model::StepConfig;
-use super::schema_cost;
-use super::schema_words::{choices, expected, keys};
 use super::settings::shown;
 use super::settings_schema::SettingsSchema;
 use super::suggest::{enumerate, hint, one_of, quote};
@@ -29,7 +29,7 @@ pub fn check_settings(
     schema: &SettingsSchema,
 ) -> Result<Vec<Diagnostic>, String> {
     let unusable = |why| format!("has a settings schema that can't be used: {why}");
-    schema_cost::check(schema.value(), step.settings()).map_err(unusable)?;
+    limits::check(schema.value(), step.settings()).map_err(unusable)?;
     let validator = schema.validator()?;
     // jsonschema 0.61.2 panics on some schemas that refer to themselves.
     let found = catch(|| {
@@ -58,25 +58,26 @@ impl<'a> Checker<'a> {
     fn explain(&mut self, error: &ValidationError<'_>) {
         let path = error.instance_path().as_str();
         match error.kind() {
-            Kind::AdditionalProperties { unexpected }
-            | Kind::UnevaluatedProperties { unexpected } => {
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
                 for key in unexpected {
                     self.unknown(key, path, self.failed_schema(error));
                 }
             }
-            Kind::PropertyNames { error: name } => {
+            ValidationErrorKind::PropertyNames { error: name } => {
                 self.unknown(name.instance().as_str().unwrap_or_default(), path, None);
             }
-            Kind::Required { property } => {
+            ValidationErrorKind::Required { property } => {
                 self.missing(property.as_str().unwrap_or_default(), path);
             }
-            Kind::AnyOf { context } | Kind::OneOfNotValid { context } => {
-                match alternatives::meant(context, path) {
+            ValidationErrorKind::AnyOf { context }
+            | ValidationErrorKind::OneOfNotValid { context } => {
+                match any_of::meant(context, path) {
                     Some(errors) => errors.iter().for_each(|error| self.explain(error)),
                     None => self.no_alternative(error, context),
                 }
             }
-            Kind::OneOfMultipleValid { .. } => self.wrong_alternative(error, path),
+            ValidationErrorKind::OneOfMultipleValid { .. } => self.wrong_alternative(error, path),
             _ => self.wrong_value(error, path),
         }
     }
@@ -111,7 +112,7 @@ impl<'a> Checker<'a> {
         context: &[Vec<ValidationError<'static>>],
     ) {
         let path = error.instance_path().as_str();
-        if let Some((path, words)) = alternatives::tags(context)
+        if let Some((path, words)) = any_of::tags(context)
             && let Some(place) = self.step.with.place(&path)
             && path != error.instance_path().as_str()
         {
@@ -120,7 +121,7 @@ impl<'a> Checker<'a> {
             let message = one_of(word, &place.value.describe(), words);
             let message = format!("{}: {message}", place.label);
             self.add(Diagnostic::new(place.value.span, message));
-        } else if let Some(key) = alternatives::common_required(context, path) {
+        } else if let Some(key) = any_of::common_required(context, path) {
             self.missing(&key, path);
         } else {
             self.wrong_alternative(error, path);
@@ -134,7 +135,7 @@ impl<'a> Checker<'a> {
         };
         let owner = self.owner(path);
         let message = match error.kind() {
-            Kind::OneOfMultipleValid { .. } => {
+            ValidationErrorKind::OneOfMultipleValid { .. } => {
                 let names = enumerate(names.iter().map(String::as_str), "and");
                 format!("{owner} takes only one of {names}")
             }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use yaml_edit::{AsYaml, Document, YamlNode};
 
 use super::fields::Errors;
-use super::lines::move_item;
+use super::move_lines::move_item;
 use super::parse::parse;
 use crate::panics::catch;
 

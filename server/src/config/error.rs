@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::excerpt;
 use super::hidden::Hidden;
+use super::snippet;
 use crate::secret::mask;
 
 /// The most diagnostics that are printed; a file that is wrong throughout needs no more to begin with.
@@ -169,9 +169,9 @@ impl ConfigError {
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
         let span = diagnostic.span;
-        let name = excerpt::printable(&self.file.name);
+        let name = snippet::printable(&self.file.name);
         let message: String = diagnostic.message.chars().take(MESSAGE_CHARS).collect();
-        let message = excerpt::printable(&message);
+        let message = snippet::printable(&message);
         if self.unreadable {
             return write!(f, "{name}: {message}");
         }
@@ -179,7 +179,7 @@ impl ConfigError {
         match lines.get(span.line - 1) {
             Some(line) => {
                 let (line, span) = hidden.mask(line, span);
-                excerpt::write(f, &line, span)
+                snippet::write(f, &line, span)
             }
             None => Ok(()),
         }
@@ -188,7 +188,7 @@ impl ConfigError {
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<_> = excerpt::lines(&self.file.text).collect();
+        let lines: Vec<_> = snippet::lines(&self.file.text).collect();
         let hidden = Hidden::of(&self.file.text);
         for (index, diagnostic) in self.diagnostics.iter().take(SHOWN).enumerate() {
             if index > 0 {

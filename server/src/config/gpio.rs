@@ -1,4 +1,4 @@
-//! `gpio:`: lamps, contacts and sensors on a Raspberry Pi's pins.
+//! `gpio:`: LEDs, contacts and sensors on a Raspberry Pi's pins.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const WORD_CHARS: usize = 64;
 pub struct GpioConfig {
     /// Whose pins.
     pub backend: GpioBackend,
-    /// Lamps.
+    /// Indicators.
     pub outputs: Vec<OutputConfig>,
     /// Contacts and sensors.
     pub inputs: Vec<InputConfig>,
@@ -39,20 +39,20 @@ pub enum GpioBackend {
     },
 }
 
-/// A lamp.
+/// An indicator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutputConfig {
     /// By the processor's numbering (BCM), 0 to 27.
     pub pin: u8,
     /// What it shows.
-    pub shows: Lamp,
+    pub shows: Indicator,
     /// Whether it is lit when the pin is low. Default: when it is high.
     pub active_low: bool,
 }
 
-/// What a lamp shows.
+/// What an indicator shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lamp {
+pub enum Indicator {
     /// The server runs.
     Running,
     /// The camera of the stream of this name is open.
@@ -147,12 +147,12 @@ impl Reader<'_> {
     }
 
     fn output(&mut self, node: &Node, errors: &mut Errors) -> Option<OutputConfig> {
-        type Make = fn(String) -> Lamp;
+        type Make = fn(String) -> Indicator;
         const SHOWS: [(&str, Option<Make>); 4] = [
             ("running", None),
-            ("captures", Some(Lamp::Captures)),
-            ("viewers", Some(Lamp::Viewers)),
-            ("failing", Some(Lamp::Failing)),
+            ("captures", Some(Indicator::Captures)),
+            ("viewers", Some(Indicator::Viewers)),
+            ("failing", Some(Indicator::Failing)),
         ];
         let keys = ["pin", "shows", "stream", "active"];
         let fields = Fields::new(node, "an output", &keys, errors)?;
@@ -165,7 +165,7 @@ impl Reader<'_> {
         let make = fields.choice("shows", &SHOWS, errors)?;
         let stream = self.stream(&fields, make.is_some(), errors);
         let shows = match make {
-            None => Lamp::Running,
+            None => Indicator::Running,
             Some(make) => make(stream?),
         };
         Some(OutputConfig {
@@ -175,14 +175,14 @@ impl Reader<'_> {
         })
     }
 
-    /// The stream that a lamp is of; the first one if only one can be meant.
+    /// The stream that an indicator is of; the first one if only one can be meant.
     fn stream(&self, fields: &Fields<'_>, is_wanted: bool, errors: &mut Errors) -> Option<String> {
         let names = self.streams.iter().map(|stream| stream.name.as_str());
         let Some(name) = fields.text("stream", errors) else {
             if is_wanted && fields.get("stream").is_none() {
                 match self.streams {
                     [only] => return Some(only.name.clone()),
-                    _ => errors.add(fields.span(), "this lamp needs a `stream`: whose?"),
+                    _ => errors.add(fields.span(), "this indicator needs a `stream`: whose?"),
                 }
             }
             return None;

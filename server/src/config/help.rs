@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::schema_words::{choices, expected, resolve};
+use super::describe::{choices, expected, resolve};
 
 /// What can be said about one setting of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]

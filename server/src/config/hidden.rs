@@ -10,7 +10,7 @@ use std::ops::Range;
 use saphyr_parser::{Event, Parser, Span as ParserSpan, StrInput};
 
 use super::error::{Diagnostic, Span};
-use super::excerpt;
+use super::snippet;
 use super::suggest::suggest;
 use crate::secret::{
     MASK, Until, cut_off, find_word, is_reference, is_secret_name, merge, names_a_place, written,
@@ -41,7 +41,7 @@ const VALUES: usize = 100;
 /// All of the file `text` without what is not shown.
 pub fn masked(text: &str) -> String {
     let hidden = Hidden::of(text);
-    let lines = excerpt::lines(text).enumerate().map(|(at, line)| {
+    let lines = snippet::lines(text).enumerate().map(|(at, line)| {
         let span = Span {
             line: at + 1,
             column: 1,
@@ -54,7 +54,7 @@ pub fn masked(text: &str) -> String {
 
 /// Secrets without quotes which a ` #` may have cut off.
 pub fn cut_by_comments(text: &str) -> Vec<Diagnostic> {
-    let lines: Vec<_> = excerpt::lines(text).collect();
+    let lines: Vec<_> = snippet::lines(text).collect();
     let spans = Hidden::of(text).spans.into_iter();
     spans
         .filter_map(|span| cut_by_comment(&span, &lines))
@@ -108,7 +108,7 @@ impl Hidden {
         Self {
             spans: walk.spans,
             values: walk.values,
-            suspect: (!is_yaml).then(|| suspect(excerpt::lines(text))),
+            suspect: (!is_yaml).then(|| suspect(snippet::lines(text))),
         }
     }
 
@@ -459,7 +459,7 @@ mod tests {
     /// All lines of `text`, masked.
     fn masked(text: &str) -> String {
         let hidden = Hidden::of(text);
-        let lines = excerpt::lines(text).enumerate().map(|(index, line)| {
+        let lines = snippet::lines(text).enumerate().map(|(index, line)| {
             let span = Span {
                 line: index + 1,
                 ..Span::START

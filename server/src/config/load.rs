@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use super::error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
-use super::excerpt;
 use super::fields::Errors;
-use super::model::Pipeline;
+use super::model::Config;
 use super::parse::{FILE_BYTES, parse};
 use super::read::{LEAST, read_pipeline};
+use super::snippet;
 use crate::files::{self, FileError};
 
 /// The byte order mark.
 const BOM: char = '\u{feff}';
 
-impl Pipeline {
+impl Config {
     /// Reads and checks the file at `path`.
     ///
     /// # Errors
@@ -115,7 +115,7 @@ fn decode(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
     String::from_utf8(bytes).map_err(|error| {
         let end = error.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(&error.as_bytes()[..end]);
-        let lines: Vec<_> = excerpt::lines(&before).collect();
+        let lines: Vec<_> = snippet::lines(&before).collect();
         let span = Span {
             line: lines.len(),
             column: lines.last().map_or(0, |line| line.chars().count()) + 1,

@@ -4,26 +4,26 @@
 //! their settings may be) they check with what this module offers: places in the file, and the way to
 //! show an error there.
 
-mod alternatives;
+mod any_of;
 mod check;
+mod describe;
 mod edit;
 mod error;
-mod excerpt;
 mod fields;
 mod gpio;
 mod help;
 mod hidden;
-mod lines;
+mod limits;
 mod listen;
 mod load;
 mod model;
+mod move_lines;
 mod parse;
+mod parse_error;
 mod read;
-mod scan_error;
-mod schema_cost;
-mod schema_words;
 mod settings;
 mod settings_schema;
+mod snippet;
 mod source;
 mod suggest;
 mod units;
@@ -36,13 +36,11 @@ mod tests;
 pub use check::check_settings;
 pub use edit::{Change, Part, edit};
 pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
-pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, OutputConfig, Pull};
+pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
 pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};
-pub use model::{
-    AdminToken, FILTERS_MEMORY, FilterRef, OnError, Pipeline, StepConfig, StreamConfig,
-};
+pub use model::{AdminToken, Config, FILTERS_MEMORY, FilterRef, OnError, StepConfig, StreamConfig};
 pub use read::{STEP_KEYS, STREAM_KEYS};
 pub use settings::shown;
 pub use settings_schema::SettingsSchema;

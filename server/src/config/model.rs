@@ -19,7 +19,7 @@ pub const FILTERS_MEMORY: u64 = 2 << 30;
 
 /// A whole pipeline file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Pipeline {
+pub struct Config {
     /// The addresses to serve on, at least one. Default 127.0.0.1:8080.
     pub listen: Vec<ListenConfig>,
     /// At least one, in the file's order.
@@ -118,7 +118,7 @@ const BUILT_IN: &str = "streams:\n  demo:\n    filters:\n      - use: timestamp\
 /// The built-in pipeline's name in errors.
 const BUILT_IN_NAME: &str = "(built-in)";
 
-impl Pipeline {
+impl Config {
     /// The demo camera, for as long as there is no pipeline file in `folder`.
     ///
     /// # Errors

@@ -5,10 +5,10 @@ use std::collections::{HashMap, HashSet};
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, Tag};
 
 use super::error::{Diagnostic, Span};
-use super::excerpt;
 use super::fields::Errors;
 use super::hidden;
-use super::scan_error;
+use super::parse_error;
+use super::snippet;
 use super::yaml::{Content, Node, Style};
 use crate::secret::note_addresses;
 
@@ -30,7 +30,7 @@ pub fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
         errors.add(Span::START, "the file is larger than 1 MiB");
         return None;
     }
-    let lines: Vec<_> = excerpt::lines(text).collect();
+    let lines: Vec<_> = snippet::lines(text).collect();
     if let Some(diagnostic) = find_unprintable(&lines) {
         errors.0.push(diagnostic);
         return None;
@@ -93,7 +93,7 @@ impl<'a> Builder<'a, '_> {
     fn next(&mut self) -> Result<(Event<'a>, Span), Diagnostic> {
         match self.events.next_event() {
             Some(Ok((event, span))) => Ok((event, self.to_span(span))),
-            Some(Err(error)) => Err(scan_error::explain(&error, &self.lines)),
+            Some(Err(error)) => Err(parse_error::explain(&error, &self.lines)),
             None => Ok((Event::StreamEnd, Span::START)),
         }
     }
@@ -302,7 +302,7 @@ impl<'a> Builder<'a, '_> {
     fn to_span(&self, span: ParserSpan) -> Span {
         let (start, end) = (span.start, span.end);
         let Some(line) = self.lines.get(start.line().saturating_sub(1)) else {
-            return scan_error::end(&self.lines);
+            return parse_error::end(&self.lines);
         };
         let length = if end.line() == start.line() {
             end.col().saturating_sub(start.col())

@@ -22,7 +22,7 @@ use super::log::StepLog;
 use super::ticker::{EPOCH, epochs};
 use super::{Engine, Filter, Kind};
 use crate::config::Cause;
-use crate::log::shorten;
+use crate::log::sanitize;
 
 /// How one step wants its filter run.
 #[derive(Clone, Debug)]
@@ -167,7 +167,7 @@ impl RunningFilter {
             .guest
             .call_typed(draw, (frame.clone(),), expected, self.time_limit)
             .map_err(CallError::Broken)?;
-        match answer.map_err(|message| CallError::Refused(shorten(&message)))? {
+        match answer.map_err(|message| CallError::Refused(sanitize(&message)))? {
             Drawing::Unchanged => Ok(None),
             Drawing::Layers(layers) => {
                 check::layers(&layers, width, height).map_err(CallError::Broken)?;
@@ -191,7 +191,7 @@ impl RunningFilter {
             .guest
             .call::<_, (Result<Image, String>,)>(apply, params, Answer::Picture, self.time_limit)
             .map_err(CallError::Broken)?;
-        let image = answer.map_err(|message| CallError::Refused(shorten(&message)))?;
+        let image = answer.map_err(|message| CallError::Refused(sanitize(&message)))?;
         check::image(&image).map_err(CallError::Broken)?;
         self.keep(image.rgb.len() as u64)?;
         Ok(image)
@@ -259,7 +259,7 @@ impl Guest {
             Answer::Configured,
             limits::START_TIME,
         )?;
-        answer.map_err(|message| shorten(&message))
+        answer.map_err(|message| sanitize(&message))
     }
 
     fn function(&mut self, interface: &str, name: &str) -> Result<Func, String> {

@@ -40,7 +40,7 @@ pub use module::Module;
 pub use ticker::Active;
 
 use crate::config::SettingsSchema;
-use crate::log::shorten;
+use crate::log::sanitize;
 use assets::Assets;
 use budget::Taken;
 use compile::Entry;
@@ -194,12 +194,12 @@ fn describe(
     let exports = ty.exports(engine.raw());
     Ok(Manifest {
         kind,
-        name: shorten(&description.name),
-        version: shorten(&description.version),
-        summary: shorten(&description.summary),
+        name: sanitize(&description.name),
+        version: sanitize(&description.version),
+        summary: sanitize(&description.summary),
         schema: parse_schema(&description.config_schema)?.to_string(),
-        imports: imports.map(|(name, _)| shorten(name)).collect(),
-        exports: exports.map(|(name, _)| shorten(name)).collect(),
+        imports: imports.map(|(name, _)| sanitize(name)).collect(),
+        exports: exports.map(|(name, _)| sanitize(name)).collect(),
         footprint,
         loaded: 0,
     })
@@ -245,7 +245,7 @@ fn kind_of(component: &Component, engine: &Engine) -> Result<Kind, String> {
         let names: Vec<_> = ty.exports(engine.raw()).map(|(name, _)| name).collect();
         let found = match names.as_slice() {
             [] => "nothing".to_owned(),
-            names => shorten(&names.join(", ")),
+            names => sanitize(&names.join(", ")),
         };
         return Err(format!(
             "is a WebAssembly component but no Mattebox filter: it exports {found}, not `{}`",

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::Live;
 use crate::chain::module;
-use crate::config::{FilterRef, Pipeline};
+use crate::config::{Config, FilterRef};
 use crate::files;
 use crate::filter::{Compiler, Kind, LoadError, Manifest, Wanted, catalogue};
 use crate::sync::IgnorePoison;
@@ -100,7 +100,7 @@ impl Live {
     /// A text that says why it can't be written.
     pub async fn catalogue(&self) -> Result<Bytes, String> {
         let pipeline = self.now().pipeline.clone();
-        let scan = self.0.catalogues.join(pipeline, self.0.loader.compiler());
+        let scan = self.0.catalogues.join(pipeline, self.0.cache.compiler());
         scan.await
     }
 }
@@ -140,7 +140,7 @@ impl Catalogues {
     }
 
     /// The scan that is under way, or a new one.
-    fn join(&self, pipeline: Arc<Pipeline>, compiler: &Compiler) -> Shared<Scan> {
+    fn join(&self, pipeline: Arc<Config>, compiler: &Compiler) -> Shared<Scan> {
         let mut scans = self.lock();
         let current = scans.current.as_ref().and_then(WeakShared::upgrade);
         // One that is done tells of what was there.
@@ -157,7 +157,7 @@ impl Catalogues {
         scan
     }
 
-    async fn scan(&self, pipeline: &Arc<Pipeline>, compiler: &Compiler) -> Catalogue {
+    async fn scan(&self, pipeline: &Arc<Config>, compiler: &Compiler) -> Catalogue {
         let mut catalogue = Catalogue::default();
         let listed = pipeline.clone();
         let candidates = tokio::task::spawn_blocking(move || candidates(&listed)).await;
@@ -201,7 +201,7 @@ impl Catalogues {
     async fn find(
         &self,
         filter: &FilterRef,
-        pipeline: &Arc<Pipeline>,
+        pipeline: &Arc<Config>,
         compiler: &Compiler,
     ) -> Result<Arc<Manifest>, LoadError> {
         let path = path(filter, pipeline);
@@ -228,7 +228,7 @@ impl Catalogues {
         found
     }
 
-    fn forget_all_but(&self, candidates: &[FilterRef], pipeline: &Pipeline) {
+    fn forget_all_but(&self, candidates: &[FilterRef], pipeline: &Config) {
         let paths = candidates.iter().map(|filter| path(filter, pipeline));
         let paths: BTreeSet<_> = paths.collect();
         self.lock().known.retain(|path, _| paths.contains(path));
@@ -237,7 +237,7 @@ impl Catalogues {
 
 async fn describe(
     filter: FilterRef,
-    pipeline: Arc<Pipeline>,
+    pipeline: Arc<Config>,
     compiler: &Compiler,
 ) -> Result<Arc<Manifest>, LoadError> {
     let read = tokio::task::spawn_blocking(move || module(&filter, &pipeline.folder)).await;
@@ -247,14 +247,14 @@ async fn describe(
 }
 
 /// The filter's file. A built-in one has none, and never changes.
-fn path(filter: &FilterRef, pipeline: &Pipeline) -> PathBuf {
+fn path(filter: &FilterRef, pipeline: &Config) -> PathBuf {
     match filter {
         FilterRef::BuiltIn(name) => PathBuf::from(format!("built-in/{name}")),
         FilterRef::Path(path) => pipeline.folder.join(path),
     }
 }
 
-fn candidates(pipeline: &Pipeline) -> Vec<FilterRef> {
+fn candidates(pipeline: &Config) -> Vec<FilterRef> {
     let built_in = catalogue::BUILT_IN.iter();
     let mut found: Vec<_> = built_in
         .map(|filter| FilterRef::BuiltIn(filter.name.to_owned()))

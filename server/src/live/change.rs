@@ -19,7 +19,7 @@ use super::versions::{Author, Version, Versions};
 use super::workshop::Checked;
 use super::{ChangedBy, Live, Plans, Running};
 use crate::chain::{Check, Unchanged};
-use crate::config::{Cause, Change, ConfigError, Pipeline, edit};
+use crate::config::{Cause, Change, Config, ConfigError, edit};
 use crate::filter::{Module, Wanted};
 use crate::local_time;
 use crate::sync::IgnorePoison;
@@ -87,14 +87,14 @@ struct Edit<'e> {
 /// What a change stands on.
 struct Base {
     /// The file; none if it says what runs.
-    on_disk: Option<Pipeline>,
+    on_disk: Option<Config>,
     running: Arc<Running>,
 }
 
 /// A change that is not checked yet.
 struct Draft<'e> {
     edit: Edit<'e>,
-    pipeline: Pipeline,
+    pipeline: Config,
     /// What it stands on.
     running: Arc<Running>,
 }
@@ -198,7 +198,7 @@ impl Live {
         let old = (steps.as_slice(), Unchanged::StartAgain);
         let check = Check::new(&*self.0.clock, Wanted::ByChange);
         plans
-            .ready_one(&self.0.loader, wanted, old, &check)
+            .ready_one(&self.0.cache, wanted, old, &check)
             .map_err(ChangeError::Wrong)?;
         self.workshop().restart(name, &mut plans);
         self.0
@@ -233,7 +233,7 @@ impl Live {
             };
             let module = Module::read(upload.path());
             let module = module.map_err(|why| wrong(&why, why.is_passing()))?;
-            let compiler = live.0.loader.compiler();
+            let compiler = live.0.cache.compiler();
             Handle::current()
                 .block_on(compiler.compile(&module, Wanted::ByUpload))
                 .map_err(|why| wrong(&why, why.cause() == Cause::Machine))?;
@@ -314,12 +314,12 @@ impl Live {
         let ((), revisions) = self.commit(
             |_: &Running| (),
             |_| {
-                let old = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
+                let old = Config::read_text(file).map_err(ChangeError::FileIsWrong)?;
                 self.check_revision(&old, expected)?;
                 let version = self.0.versions.find(id).ok_or_else(|| unknown(id))?;
                 let running = self.now();
                 let (name, folder) = (file.display().to_string(), &running.pipeline.folder);
-                let pipeline = Pipeline::parse(version.text.expose(), &name, folder);
+                let pipeline = Config::parse(version.text.expose(), &name, folder);
                 let edit = Edit {
                     old: old.into(),
                     new: version.text.expose().into(),
@@ -434,7 +434,7 @@ impl Live {
         let mut workshop = self.workshop();
         let _claim = claim(&real).map_err(ChangeError::Busy)?;
         let mut writes = FileWrites::of(&real);
-        let on_disk = Pipeline::read_text(file).map_err(ChangeError::FileIsWrong)?;
+        let on_disk = Config::read_text(file).map_err(ChangeError::FileIsWrong)?;
         let is_same = *on_disk == *edit.old && Arc::ptr_eq(running, &self.now());
         if !is_same || self.is_written_to() {
             return Ok(Err(checked.plans));
@@ -509,11 +509,11 @@ impl Live {
 
     fn base(&self) -> Result<Base, ChangeError> {
         let file = &*self.0.file;
-        let mut text = Pipeline::read_text(file);
+        let mut text = Config::read_text(file);
         // Half a file may be a right one.
         if self.is_written_to() {
             self.wait_for_writers()?;
-            text = Pipeline::read_text(file);
+            text = Config::read_text(file);
         }
         let text = text.map_err(ChangeError::FileIsWrong)?;
         let running = self.now();
@@ -521,8 +521,8 @@ impl Live {
             let on_disk = None;
             return Ok(Base { on_disk, running });
         }
-        let (name, folder) = (file.display().to_string(), Pipeline::folder_of(file));
-        let on_disk = Pipeline::parse(&text, &name, folder);
+        let (name, folder) = (file.display().to_string(), Config::folder_of(file));
+        let on_disk = Config::parse(&text, &name, folder);
         let mut on_disk = on_disk.map_err(ChangeError::FileIsWrong)?;
         self.take_source(&mut on_disk);
         let on_disk = Some(on_disk);
@@ -578,10 +578,10 @@ fn outrun() -> ChangeError {
 }
 
 /// The pipeline with `changes` made in its text.
-fn changed(pipeline: &Pipeline, changes: &[Change]) -> Result<Pipeline, ChangeError> {
+fn changed(pipeline: &Config, changes: &[Change]) -> Result<Config, ChangeError> {
     let old = &pipeline.file;
     let text = edit(&old.text, changes).map_err(ChangeError::Refused)?;
-    Pipeline::parse(&text, &old.name, &pipeline.folder).map_err(ChangeError::Wrong)
+    Config::parse(&text, &old.name, &pipeline.folder).map_err(ChangeError::Wrong)
 }
 
 /// What became of a text that was to take the place of another.

@@ -37,9 +37,9 @@ pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
 pub use workshop::{Equip, Workshop};
 
-use crate::chain::{Check, Loader};
+use crate::chain::{Check, FilterCache};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ConfigError, Pipeline, SourceConfig};
+use crate::config::{Config, ConfigError, SourceConfig};
 use crate::events::{Event, Events};
 use crate::secret::SecretText;
 use crate::stream::Stream;
@@ -64,7 +64,7 @@ const CHANGES: usize = 128;
 pub struct Live(Arc<Inner>);
 
 struct Inner {
-    loader: Loader,
+    cache: FilterCache,
     clock: Arc<dyn Clock>,
     /// The first stream's source on the command line, instead of the file's.
     first_source: Option<SourceConfig>,
@@ -109,7 +109,7 @@ pub enum ChangedBy {
 #[derive(Clone)]
 pub struct Running {
     /// What the file says.
-    pub pipeline: Arc<Pipeline>,
+    pub pipeline: Arc<Config>,
     /// The streams, in the file's order.
     pub streams: Arc<[Arc<Stream>]>,
     /// What proves that somebody may change the pipeline; nobody may if there is none.
@@ -132,7 +132,7 @@ const TOKEN_CHARS: usize = 16;
 ///
 /// # Errors
 /// All that is wrong.
-pub fn check_start(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigError> {
+pub fn check_start(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> {
     let mut wrong = check_abilities(pipeline);
     let token = read_token(pipeline).unwrap_or_else(|error| {
         wrong.extend(error.diagnostics().iter().cloned());
@@ -149,8 +149,8 @@ pub fn check_start(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigErro
 }
 
 /// Warns of secrets that a comment may have cut off, but for those that there were `before`.
-fn warn_of_comments(pipeline: &Pipeline, before: Option<&Pipeline>) {
-    let known = before.map(Pipeline::warnings).unwrap_or_default();
+fn warn_of_comments(pipeline: &Config, before: Option<&Config>) {
+    let known = before.map(Config::warnings).unwrap_or_default();
     let warnings = pipeline.warnings().into_iter();
     for warning in warnings.filter(|warning| !known.contains(warning)) {
         tracing::warn!("{warning}");
@@ -158,7 +158,7 @@ fn warn_of_comments(pipeline: &Pipeline, before: Option<&Pipeline>) {
 }
 
 /// Warns of recordings that are not there yet, each of which is its own stream's failure.
-fn warn_of_recordings(pipeline: &Pipeline) {
+fn warn_of_recordings(pipeline: &Config) {
     let missing = check_recordings(pipeline, None);
     if !missing.is_empty() {
         let missing = pipeline.error(missing);
@@ -183,11 +183,11 @@ impl Live {
     /// All that is wrong with the pipeline and can be told without its filters.
     pub fn start(
         mut workshop: Workshop,
-        mut pipeline: Pipeline,
+        mut pipeline: Config,
         (file, versions): (PathBuf, Versions),
     ) -> Result<Self, ConfigError> {
         let (events, variables) = (workshop.events().clone(), workshop.variables().clone());
-        let (loader, first_source) = (workshop.loader().clone(), workshop.first_source().cloned());
+        let (cache, first_source) = (workshop.cache().clone(), workshop.first_source().cloned());
         take_source(&mut pipeline, first_source.as_ref());
         let admin_token = check_start(&pipeline)?;
         warn_of_recordings(&pipeline);
@@ -202,7 +202,7 @@ impl Live {
         });
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         Ok(Self(Arc::new(Inner {
-            loader,
+            cache,
             first_source,
             workshop: TimedLock::new(workshop, clock.clone()),
             attempts: Attempts::default(),
@@ -227,7 +227,7 @@ impl Live {
     }
 
     /// Gives the first stream the source of the command line.
-    fn take_source(&self, pipeline: &mut Pipeline) {
+    fn take_source(&self, pipeline: &mut Config) {
         take_source(pipeline, self.0.first_source.as_ref());
     }
 
@@ -280,16 +280,16 @@ impl Live {
     /// Checks `pipeline` and readies the chains that it changes of what is `running`.
     fn check(
         &self,
-        mut pipeline: Pipeline,
+        mut pipeline: Config,
         running: &Running,
         mut plans: Plans,
         check: &Check<'_>,
     ) -> Result<Checked, ConfigError> {
         self.take_source(&mut pipeline);
         // Filters that start now may need the larger budget that comes with them.
-        let budget = self.0.loader.engine().budget();
+        let budget = self.0.cache.engine().budget();
         let _coming = budget.expect_limit(pipeline.filters_memory);
-        plans.ready(&self.0.loader, &pipeline, running, check)?;
+        plans.ready(&self.0.cache, &pipeline, running, check)?;
         Ok(Checked {
             admin_token: read_token(&pipeline)?,
             pipeline,
@@ -373,7 +373,7 @@ impl Live {
     }
 }
 
-fn take_source(pipeline: &mut Pipeline, source: Option<&SourceConfig>) {
+fn take_source(pipeline: &mut Config, source: Option<&SourceConfig>) {
     if let (Some(source), Some(first)) = (source, pipeline.streams.first_mut()) {
         first.source = source.clone();
     }

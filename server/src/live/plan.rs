@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::Running;
-use crate::chain::{Check, Loader, Planned, StepStatus, Unchanged, plan_chain};
-use crate::config::{ConfigError, Diagnostic, Pipeline, SourceConfig, StreamConfig};
+use crate::chain::{Check, FilterCache, Planned, StepStatus, Unchanged, plan_chain};
+use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
 use crate::{gpio, source};
 
 /// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is planned anew.
@@ -27,13 +27,13 @@ impl Plans {
     /// All that is wrong with the pipeline. What runs doesn't notice.
     pub fn ready(
         &mut self,
-        loader: &Loader,
-        pipeline: &Pipeline,
+        cache: &FilterCache,
+        pipeline: &Config,
         running: &Running,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
         let mut wrong = check_parts(pipeline, Some(&running.pipeline));
-        wrong.append(&mut self.ready_changed(loader, pipeline, Some(running), check));
+        wrong.append(&mut self.ready_changed(cache, pipeline, Some(running), check));
         found(pipeline, wrong)
     }
 
@@ -43,18 +43,18 @@ impl Plans {
     /// All that is wrong with its filters.
     pub fn ready_filters(
         &mut self,
-        loader: &Loader,
-        pipeline: &Pipeline,
+        cache: &FilterCache,
+        pipeline: &Config,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
-        let wrong = self.ready_changed(loader, pipeline, None, check);
+        let wrong = self.ready_changed(cache, pipeline, None, check);
         found(pipeline, wrong)
     }
 
     fn ready_changed(
         &mut self,
-        loader: &Loader,
-        pipeline: &Pipeline,
+        cache: &FilterCache,
+        pipeline: &Config,
         running: Option<&Running>,
         check: &Check<'_>,
     ) -> Vec<Diagnostic> {
@@ -69,7 +69,7 @@ impl Plans {
             if self.has(stream, &old) {
                 continue;
             }
-            match plan_chain(loader, pipeline, stream, check, (&old, Unchanged::GoOn)) {
+            match plan_chain(cache, pipeline, stream, check, (&old, Unchanged::GoOn)) {
                 Ok(planned) => self.insert(stream, &old, planned),
                 Err(mut errors) => wrong.append(&mut errors),
             }
@@ -83,12 +83,12 @@ impl Plans {
     /// All that is wrong with its filters.
     pub fn ready_one(
         &mut self,
-        loader: &Loader,
-        (pipeline, stream): (&Pipeline, &StreamConfig),
+        cache: &FilterCache,
+        (pipeline, stream): (&Config, &StreamConfig),
         (old, unchanged): (&[StepStatus], Unchanged),
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
-        let planned = plan_chain(loader, pipeline, stream, check, (old, unchanged));
+        let planned = plan_chain(cache, pipeline, stream, check, (old, unchanged));
         let planned = planned.map_err(|wrong| pipeline.error(wrong))?;
         self.insert(stream, old, planned);
         Ok(())
@@ -96,7 +96,7 @@ impl Plans {
 
     /// Whether the chains of all streams of `pipeline` that are others than in what is `running` are here: [`Plans::ready`] starts no
     /// filters then.
-    pub fn are_ready(&self, pipeline: &Pipeline, running: &Running) -> bool {
+    pub fn are_ready(&self, pipeline: &Config, running: &Running) -> bool {
         let before = Some(&*running.pipeline);
         let mut changed = pipeline
             .streams
@@ -128,7 +128,7 @@ impl Plans {
 }
 
 /// The file's error with all that was found `wrong`.
-fn found(pipeline: &Pipeline, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
+fn found(pipeline: &Config, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
     match wrong.is_empty() {
         true => Ok(()),
         false => Err(pipeline.error(wrong)),
@@ -136,19 +136,19 @@ fn found(pipeline: &Pipeline, wrong: Vec<Diagnostic>) -> Result<(), ConfigError>
 }
 
 /// Whether `stream` stays as it was `before`.
-fn is_unchanged(stream: &StreamConfig, before: Option<&Pipeline>) -> bool {
+fn is_unchanged(stream: &StreamConfig, before: Option<&Config>) -> bool {
     before.and_then(|before| before.stream(&stream.name)) == Some(stream)
 }
 
 /// Checks the pins, whether this build can read the sources and, of those streams that are others than `before`, the recordings.
-pub fn check_parts(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<Diagnostic> {
+pub fn check_parts(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
     let mut wrong = check_abilities(pipeline);
     wrong.extend(check_recordings(pipeline, before));
     wrong
 }
 
 /// Checks the recordings of those streams that are others than `before`.
-pub fn check_recordings(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<Diagnostic> {
+pub fn check_recordings(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
     let streams = pipeline.streams.iter();
     let changed = streams.filter(|stream| !is_unchanged(stream, before));
     each(changed, |source| {
@@ -157,7 +157,7 @@ pub fn check_recordings(pipeline: &Pipeline, before: Option<&Pipeline>) -> Vec<D
 }
 
 /// Checks the files that the sources' passwords stand in.
-pub fn check_passwords(pipeline: &Pipeline) -> Vec<Diagnostic> {
+pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
     each(pipeline.streams.iter(), |source| {
         source::check_password(source, &pipeline.folder)
     })
@@ -176,7 +176,7 @@ fn each<'a>(
 }
 
 /// Checks the pins, and whether this build can read the sources.
-pub fn check_abilities(pipeline: &Pipeline) -> Vec<Diagnostic> {
+pub fn check_abilities(pipeline: &Config) -> Vec<Diagnostic> {
     let mut wrong = each(pipeline.streams.iter(), source::check);
     if let Some(gpio) = &pipeline.gpio
         && let Err(why) = gpio::check(gpio)

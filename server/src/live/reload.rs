@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::workshop::{Checked, read_token};
 use super::{Author, ChangedBy, Live, Plans, Reading, Running, warn_of_short_token};
 use crate::chain::Check;
-use crate::config::{ConfigError, Pipeline, StreamConfig};
+use crate::config::{Config, ConfigError, StreamConfig};
 use crate::filter::Wanted;
 use crate::panics::catch;
 use crate::sync::IgnorePoison;
@@ -156,7 +156,7 @@ impl Begun {
 }
 
 /// The streams of `pipeline` that are added or changed.
-fn changed(pipeline: &Pipeline, running: &Running) -> Vec<StreamConfig> {
+fn changed(pipeline: &Config, running: &Running) -> Vec<StreamConfig> {
     let streams = pipeline.streams.iter();
     let is_changed = |it: &&StreamConfig| running.pipeline.stream(&it.name) != Some(*it);
     streams.filter(is_changed).cloned().collect()
@@ -182,7 +182,7 @@ impl Live {
     pub(super) fn runs_what_the_file_says(&self) -> bool {
         // Held, since a change is in force only a moment after it is written.
         let _workshop = self.workshop();
-        let text = Pipeline::read_text(&self.0.file);
+        let text = Config::read_text(&self.0.file);
         text.is_ok_and(|text| text == *self.now().pipeline.file.text)
             && self.0.reloads.borrow().error.is_none()
             && self.0.attempts.are_over()
@@ -235,8 +235,8 @@ impl Live {
         }
     }
 
-    fn read(&self, file: &Path) -> Result<Pipeline, ConfigError> {
-        let mut pipeline = Pipeline::load(file)?;
+    fn read(&self, file: &Path) -> Result<Config, ConfigError> {
+        let mut pipeline = Config::load(file)?;
         let attempted = Some(Arc::new(pipeline.clone()));
         self.0
             .reloads
@@ -293,7 +293,7 @@ impl Live {
         for _ in 0..TRIES {
             let running = self.now();
             let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(&attempt.abandoned);
-            let checked = Pipeline::load(file).and_then(|pipeline| {
+            let checked = Config::load(file).and_then(|pipeline| {
                 if !plans.are_ready(&pipeline, &running) {
                     // Nobody else waits for its filters.
                     place = None;
@@ -337,7 +337,7 @@ impl Live {
     ) -> Option<Plans> {
         let mut workshop = self.workshop();
         let text = &checked.pipeline.file.text;
-        if !Pipeline::load(file).is_ok_and(|on_disk| on_disk.file.text == *text) {
+        if !Config::load(file).is_ok_and(|on_disk| on_disk.file.text == *text) {
             return Some(checked.plans);
         }
         let text = text.clone();

@@ -96,7 +96,7 @@ impl Live {
 
     /// Readies the filters again of streams that could not have enough memory, if there is more by now.
     pub(super) fn renew_if_more_memory(&self) {
-        let left = self.0.loader.engine().budget().left();
+        let left = self.0.cache.engine().budget().left();
         let short = self.0.reloads.borrow().short_of_memory.clone();
         let has_more = |name: &str| short.get(name).is_some_and(|then| left > *then);
         if short.keys().any(|name| has_more(name)) {
@@ -128,12 +128,12 @@ impl Live {
             return;
         };
         // Before, so that a limit that is raised meanwhile counts as more.
-        let left = self.0.loader.engine().budget().left();
+        let left = self.0.cache.engine().budget().left();
         let mut plans = Plans::default();
         let steps = stream.steps();
         let check = Check::new(&*self.0.clock, Wanted::ByRenewal);
         let ready = plans.ready_one(
-            &self.0.loader,
+            &self.0.cache,
             (&running.pipeline, config),
             (&steps, Unchanged::GoOn),
             &check,

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::ChangedBy;
-use crate::config::{ConfigError, Pipeline};
+use crate::config::{Config, ConfigError};
 
 /// The most places that are told in one sentence.
 const PLACES: usize = 10;
@@ -104,7 +104,7 @@ pub struct Reloads {
     /// The bytes that were left for filters when those of a stream could not have enough.
     pub short_of_memory: BTreeMap<String, u64>,
     /// The file as it was read last, in force or not.
-    pub attempted: Option<Arc<Pipeline>>,
+    pub attempted: Option<Arc<Config>>,
 }
 
 impl Reloads {
@@ -190,7 +190,7 @@ impl PipelineReport {
     }
 
     /// Of the `pipeline` in force, read from `file`.
-    pub fn new(file: Option<&Path>, pipeline: &Pipeline, reloads: &Reloads) -> Self {
+    pub fn new(file: Option<&Path>, pipeline: &Config, reloads: &Reloads) -> Self {
         Self {
             file: file.map(|file| file.display().to_string()),
             revision: revision(&pipeline.file.text),

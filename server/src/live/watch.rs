@@ -21,7 +21,7 @@ use super::plan::check_parts;
 use super::reading::{FileStates, Progress, Reading, look};
 use super::writers::Writers;
 use crate::clock::Clock;
-use crate::config::{FilterRef, Pipeline, Secret, StreamConfig};
+use crate::config::{Config, FilterRef, Secret, StreamConfig};
 use crate::supervise::keep_running;
 
 /// How long the files must have been left alone: writing one takes more than one event.
@@ -224,7 +224,7 @@ fn files(live: &Live) -> BTreeSet<PathBuf> {
     files
 }
 
-fn named(pipeline: &Pipeline, files: &mut BTreeSet<PathBuf>) {
+fn named(pipeline: &Config, files: &mut BTreeSet<PathBuf>) {
     for stream in &pipeline.streams {
         files_of(stream, &pipeline.folder, files);
     }

@@ -8,27 +8,27 @@ use tokio_util::task::TaskTracker;
 
 use super::Running;
 use super::plan::Plans;
-use crate::chain::{Chain, Loader, Planned};
+use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{ConfigError, Diagnostic, DriverConfig, Pipeline, SourceConfig, StreamConfig};
+use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
-use crate::gpio::PrivacyLamps;
+use crate::gpio::PrivacyLeds;
 use crate::secret::SecretText;
 use crate::source::{self, Source};
-use crate::stream::{CaptureRules, Equipment, Rules, Shared, Stream};
+use crate::stream::{CaptureRules, Rules, Shared, Stream, StreamParts};
 use crate::supervise::keep_running;
 use crate::variables::Variables;
 
 /// What streams are built with.
 pub struct Equip {
     /// Loads their filters.
-    pub loader: Loader,
+    pub cache: FilterCache,
     /// What the first stream takes instead of the file's source.
     pub source: Option<SourceConfig>,
     /// Whether the command line names other addresses than the file.
     pub listens_elsewhere: bool,
-    /// Lamps that show which cameras are open.
-    pub lamps: PrivacyLamps,
+    /// Indicators that show which cameras are open.
+    pub indicators: PrivacyLeds,
     /// Ends all streams.
     pub shutdown: CancellationToken,
     /// Where they run.
@@ -40,9 +40,9 @@ pub struct Workshop {
     equip: Equip,
     clock: Arc<dyn Clock>,
     stations: HashMap<String, Station>,
-    pipeline: Option<Arc<Pipeline>>,
+    pipeline: Option<Arc<Config>>,
     /// As it was at the start.
-    started: Option<Arc<Pipeline>>,
+    started: Option<Arc<Config>>,
 }
 
 /// A stream that runs, and what it runs by.
@@ -54,7 +54,7 @@ struct Station {
 /// A pipeline that was found to be right, with its chains ready.
 pub struct Checked {
     /// The file's contents.
-    pub pipeline: Pipeline,
+    pub pipeline: Config,
     /// The chains. A stream without one keeps its own, or has none yet if it is new.
     pub plans: Plans,
     /// The admin token.
@@ -97,9 +97,9 @@ impl Workshop {
         }
     }
 
-    /// The loader of the filters.
-    pub fn loader(&self) -> &Loader {
-        &self.equip.loader
+    /// The cache of the filters.
+    pub fn cache(&self) -> &FilterCache {
+        &self.equip.cache
     }
 
     /// The source that the first stream takes instead of the file's.
@@ -109,12 +109,12 @@ impl Workshop {
 
     /// Where is told what happens.
     pub fn events(&self) -> &Events {
-        self.equip.loader.events()
+        self.equip.cache.events()
     }
 
     /// What filters see beside the frames.
     pub fn variables(&self) -> &Variables {
-        self.equip.loader.variables()
+        self.equip.cache.variables()
     }
 
     /// What ends all streams, and where they end.
@@ -122,9 +122,9 @@ impl Workshop {
         (self.equip.shutdown.clone(), self.equip.tasks.clone())
     }
 
-    /// Takes the lamps that show which cameras are open, before the first stream is built.
-    pub fn set_lamps(&mut self, lamps: PrivacyLamps) {
-        self.equip.lamps = lamps;
+    /// Takes the indicators that show which cameras are open, before the first stream is built.
+    pub fn set_privacy_leds(&mut self, indicators: PrivacyLeds) {
+        self.equip.indicators = indicators;
     }
 
     /// Opens the camera of the stream `name` anew, with the filters in `plans`. Must be called on a runtime.
@@ -152,7 +152,7 @@ impl Workshop {
         if is_prepared && planned.keeps(&old) {
             return Completed::Kept;
         }
-        stream.rearrange(planned.rearrangement, planned.steps);
+        stream.update_chain(planned.update, planned.steps);
         match is_prepared {
             true => Completed::Replaced,
             false => Completed::Prepared,
@@ -166,7 +166,7 @@ impl Workshop {
             mut plans,
             admin_token,
         } = checked;
-        let budget = self.equip.loader.engine().budget();
+        let budget = self.equip.cache.engine().budget();
         budget.set_limit(pipeline.filters_memory);
         let mut changes = Changes::default();
         self.forget_others(&pipeline, &mut changes);
@@ -190,7 +190,7 @@ impl Workshop {
         (running, changes)
     }
 
-    fn forget_others(&mut self, pipeline: &Pipeline, changes: &mut Changes) {
+    fn forget_others(&mut self, pipeline: &Config, changes: &mut Changes) {
         self.stations.retain(|name, station| {
             let stays = pipeline.stream(name).is_some();
             if !stays {
@@ -205,7 +205,7 @@ impl Workshop {
     /// circles.
     fn add_new(
         &mut self,
-        pipeline: &Pipeline,
+        pipeline: &Config,
         plans: &mut Plans,
         changes: &mut Changes,
     ) -> BTreeSet<String> {
@@ -229,7 +229,7 @@ impl Workshop {
     fn change(
         &mut self,
         config: &StreamConfig,
-        pipeline: &Pipeline,
+        pipeline: &Config,
         plans: &mut Plans,
         changes: &mut Changes,
     ) {
@@ -244,9 +244,7 @@ impl Workshop {
                 || station.config.quality != config.quality
                 || !station.stream.is_prepared())
         {
-            station
-                .stream
-                .rearrange(planned.rearrangement, planned.steps);
+            station.stream.update_chain(planned.update, planned.steps);
             words.push("chain");
         }
         if station.config.idle_timeout != config.idle_timeout {
@@ -275,7 +273,7 @@ impl Workshop {
         }
     }
 
-    fn compare_rest(&self, pipeline: &Pipeline, changes: &mut Changes) {
+    fn compare_rest(&self, pipeline: &Config, changes: &mut Changes) {
         let Some(old) = &self.pipeline else {
             return;
         };
@@ -313,7 +311,7 @@ impl Workshop {
     }
 
     /// The source that `config` names; none if it is a stream that is not there yet.
-    fn source(&self, config: &StreamConfig, pipeline: &Pipeline) -> Option<Box<dyn Source>> {
+    fn source(&self, config: &StreamConfig, pipeline: &Config) -> Option<Box<dyn Source>> {
         let source = match &config.source.driver {
             DriverConfig::Stream(shared) => {
                 let station = self.stations.get(&shared.name)?;
@@ -321,7 +319,7 @@ impl Workshop {
             }
             _ => source::from_config(&config.source, &pipeline.folder, &config.name)?,
         };
-        Some(self.equip.lamps.on(&config.name, source))
+        Some(self.equip.indicators.on(&config.name, source))
     }
 
     fn start(
@@ -332,7 +330,7 @@ impl Workshop {
     ) -> Station {
         let is_prepared = planned.is_some();
         let mut chain = Chain::new(
-            self.equip.loader.engine(),
+            self.equip.cache.engine(),
             Vec::new(),
             config.quality,
             self.clock.clone(),
@@ -340,11 +338,11 @@ impl Workshop {
             self.variables().clone(),
         );
         if let Some(planned) = planned {
-            chain.rearrange(planned.rearrangement);
+            chain.apply(planned.update);
         }
         let (stream, life) = Stream::new(
             config.name.clone(),
-            Equipment { source, chain },
+            StreamParts { source, chain },
             rules(config),
             self.clock.clone(),
             self.equip.shutdown.child_token(),
@@ -374,24 +372,24 @@ impl Workshop {
 
 /// Tells what `stream` does.
 async fn tell(stream: &Stream, events: &Events) {
-    let (mut conditions, mut watchers) = (stream.conditions(), stream.watchers());
+    let (mut health_changes, mut demand) = (stream.health_changes(), stream.viewers());
     let (mut state, mut viewers) = (stream.state(), 0);
     loop {
         tokio::select! {
-            _ = conditions.changed() => {
-                conditions.mark_unchanged();
-                let condition = stream.condition();
-                if condition.state != state || condition.error.is_some() {
-                    state = condition.state;
+            _ = health_changes.changed() => {
+                health_changes.mark_unchanged();
+                let health = stream.health();
+                if health.state != state || health.error.is_some() {
+                    state = health.state;
                     events.tell(Event::State {
                         stream: stream.name().to_owned(),
                         state: state.name(),
-                        error: condition.error,
+                        error: health.error,
                     });
                 }
             }
-            _ = watchers.changed() => {
-                let now = watchers.borrow_and_update().viewers;
+            _ = demand.changed() => {
+                let now = demand.borrow_and_update().viewers;
                 if now != viewers {
                     viewers = now;
                     let stream = stream.name().to_owned();
@@ -402,7 +400,7 @@ async fn tell(stream: &Stream, events: &Events) {
     }
 }
 
-fn names(pipeline: &Pipeline) -> impl Iterator<Item = &str> {
+fn names(pipeline: &Config) -> impl Iterator<Item = &str> {
     pipeline.streams.iter().map(|stream| stream.name.as_str())
 }
 
@@ -423,7 +421,7 @@ fn rules(config: &StreamConfig) -> Rules {
 ///
 /// # Errors
 /// It can't be read, or is empty.
-pub fn read_token(pipeline: &Pipeline) -> Result<Option<SecretText>, ConfigError> {
+pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> {
     let Some(token) = &pipeline.admin_token else {
         return Ok(None);
     };

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::App;
-use crate::stream::State as Doing;
+use crate::stream::StreamState;
 
 /// Changes that take longer to be made, once they are ready, are stuck.
 const LONGEST_CHANGE: Duration = Duration::from_secs(30);
@@ -43,7 +43,7 @@ pub async fn readyz(State(app): State<App>, request: Request) -> Response {
     let failing = running
         .streams
         .iter()
-        .filter(|it| it.state() == Doing::Failing);
+        .filter(|it| it.state() == StreamState::Failing);
     let mut wrong: Vec<_> = failing
         .map(|stream| {
             let why = stream.error().unwrap_or_default();
@@ -51,7 +51,7 @@ pub async fn readyz(State(app): State<App>, request: Request) -> Response {
         })
         .collect();
     let preparing = running.streams.iter();
-    let preparing = preparing.filter(|it| it.state() == Doing::Preparing);
+    let preparing = preparing.filter(|it| it.state() == StreamState::Preparing);
     wrong.extend(preparing.map(|it| format!("the stream `{}` prepares its filters", it.name())));
     match app.live.report().error {
         Some(error) if app.is_admin(&request) => {

@@ -11,7 +11,7 @@ use prometheus::{Encoder, TextEncoder};
 use super::App;
 use super::server::Places;
 use crate::chain::{BUCKETS, Durations};
-use crate::stream::{State as Doing, Stream};
+use crate::stream::{Stream, StreamState};
 
 /// All numbers.
 pub async fn answer(State(app): State<App>) -> Response {
@@ -206,7 +206,7 @@ impl StreamFamilies {
         let report = stream.report();
         let name = ("stream", report.name.as_str());
         self.viewers.add(&[name], report.viewers as f64);
-        for state in Doing::ALL {
+        for state in StreamState::ALL {
             let is_it = f64::from(u8::from(state == report.state));
             self.state.add(&[name, ("state", state.name())], is_it);
         }
@@ -215,7 +215,7 @@ impl StreamFamilies {
             self.frames_out
                 .add(&[name, ("path", path.name())], *count as f64);
         }
-        let is_open = f64::from(u8::from(stream.conditions().borrow().captures));
+        let is_open = f64::from(u8::from(stream.health_changes().borrow().captures));
         self.source_open
             .add(&[name, ("driver", report.driver)], is_open);
         for (reason, count) in [

@@ -12,7 +12,7 @@ use super::mjpeg::no_body;
 use super::viewing::Visit;
 use super::{App, NO_CACHE, timestamp};
 use crate::local_time;
-use crate::stream::{Fresh, ServedFrame, State, Stream, Viewer};
+use crate::stream::{Fresh, ServedFrame, Stream, StreamState, Viewer};
 
 const HEADERS: [(HeaderName, &str); 2] = [
     (header::CONTENT_TYPE, "image/jpeg"),
@@ -52,7 +52,7 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
         Some(Ok(None) | Err(_)) => why_not(stream, patience),
     };
     let mut response = unavailable(&why, look.notice.as_deref());
-    if stream.state() != State::Ended {
+    if stream.state() != StreamState::Ended {
         let headers = response.headers_mut();
         headers.insert(header::RETRY_AFTER, RETRY_SECONDS.into());
     }
@@ -62,7 +62,7 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
 /// What is known without a picture that would have to be taken: nobody looks at what `HEAD` asks for, and no camera is opened.
 fn head(app: &App, stream: &Stream, visit: &Visit) -> Response {
     let newest = stream.newest();
-    let is_failing = stream.state() == State::Failing;
+    let is_failing = stream.state() == StreamState::Failing;
     match newest.as_deref() {
         Some(frame) if frame.is_picture && !visit.wants_fresh() => shown(app, stream, frame),
         notice if is_failing => unavailable(
@@ -85,8 +85,10 @@ fn shown(app: &App, stream: &Stream, frame: &ServedFrame) -> Response {
 /// Why a stream has no picture.
 fn why_not(stream: &Stream, patience: Duration) -> String {
     match (stream.state(), stream.error()) {
-        (State::Preparing, _) => "the stream's filters are being prepared; try again".to_owned(),
-        (State::Ended, _) => {
+        (StreamState::Preparing, _) => {
+            "the stream's filters are being prepared; try again".to_owned()
+        }
+        (StreamState::Ended, _) => {
             "the recording is over; there is no picture after this request".to_owned()
         }
         (_, Some(error)) => format!("there is no picture: {error}"),
@@ -135,7 +137,7 @@ impl Look {
             }
             if !frame.is_picture {
                 self.notice = Some(frame);
-                if stream.state() == State::Failing {
+                if stream.state() == StreamState::Failing {
                     return None;
                 }
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::{
-    DriverConfig, Embedding, FilesConfig, FilterRef, ListenAddress, OnError, Pipeline, SourceConfig,
+    Config, DriverConfig, Embedding, FilesConfig, FilterRef, ListenAddress, OnError, SourceConfig,
 };
 use super::{parse, step};
 
@@ -230,7 +230,7 @@ fn a_stream_may_have_a_title() {
 fn only_what_a_file_says_counts_when_compared() {
     let one = "streams:\n  a:\n    source: {driver: files, path: x.mjpeg}\n    filters:\n      - use: t\n        with: {a: 1, b: x}\n";
     let same = "# moved\n\nstreams: {a: {filters: [{with: {b: 'x', a: 1}, use: t}],\n  source: {path: \"x.mjpeg\", driver: files}}}";
-    let load = |text: &str| Pipeline::parse(text, "any", "folder".as_ref()).unwrap();
+    let load = |text: &str| Config::parse(text, "any", "folder".as_ref()).unwrap();
     assert_eq!(load(one), load(same));
     assert_ne!(load(one), load(&one.replace("b: x", "b: y")));
     assert_ne!(load(one), load(&one.replace("x.mjpeg", "y.mjpeg")));

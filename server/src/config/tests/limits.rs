@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::excerpt;
+use super::super::snippet;
 use super::{mistakes, parse};
 
 const FILE: &str = "listen: 127.0.0.1:8080 # here\nstreams:\n  a: &x\n    source: {driver: files, path: \"ä*.jpg\", fps: 1.5}\n    filters:\n    - use: watermark\n      with: {image: 'l.png', n: [1, ~, true]}\n      on-error: drop\n  b: *x\n";
@@ -17,7 +17,7 @@ fn no_damage_to_a_file_harms_the_reader() {
             assert!(!error.diagnostics().is_empty(), "{text}");
             let shown = error.to_string();
             assert!(shown.starts_with("pipeline.yaml:"), "{shown}");
-            let lines = excerpt::lines(text).count();
+            let lines = snippet::lines(text).count();
             for diagnostic in error.diagnostics() {
                 let span = diagnostic.span;
                 assert!((1..=lines).contains(&span.line), "{text}\n{shown}");

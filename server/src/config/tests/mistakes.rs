@@ -1,6 +1,6 @@
 //! Files that are wrong, and every word that is said about them.
 
-use super::super::Pipeline;
+use super::super::Config;
 use super::{mistakes, parse};
 
 fn check(cases: &[(&str, &[&str])]) {
@@ -100,7 +100,7 @@ fn no_text() {
     let load = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let error = Pipeline::load(&path).unwrap_err().to_string();
+        let error = Config::load(&path).unwrap_err().to_string();
         error.replace(&format!("{}/", folder.path().display()), "")
     };
     assert_eq!(
@@ -119,7 +119,7 @@ fn no_text() {
 
 #[test]
 fn no_file() {
-    let error = |path: &str| Pipeline::load(path.as_ref()).unwrap_err().to_string();
+    let error = |path: &str| Config::load(path.as_ref()).unwrap_err().to_string();
     assert_eq!(
         error("nowhere/pipeline.yaml"),
         "nowhere/pipeline.yaml: no such file; name one with --config, or write it (README.md shows how)"
@@ -132,7 +132,7 @@ fn a_file_lies_in_its_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("pipeline.yaml");
     std::fs::write(&path, "streams: {a: }").unwrap();
-    assert_eq!(Pipeline::load(&path).unwrap().folder, folder.path());
+    assert_eq!(Config::load(&path).unwrap().folder, folder.path());
 }
 
 #[test]

@@ -9,14 +9,14 @@ mod sources;
 
 use std::path::Path;
 
-use super::{ConfigError, Diagnostic, Pipeline};
+use super::{Config, ConfigError, Diagnostic};
 
-fn parse(text: &str) -> Result<Pipeline, ConfigError> {
-    Pipeline::parse(text, "pipeline.yaml", Path::new("folder"))
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(text, "pipeline.yaml", Path::new("folder"))
 }
 
 /// The step of a file with one stream of one filter.
-fn step(text: &str) -> (Pipeline, super::StepConfig) {
+fn step(text: &str) -> (Config, super::StepConfig) {
     let pipeline = parse(text).unwrap_or_else(|error| panic!("{error}"));
     let step = pipeline.streams[0].filters[0].clone();
     (pipeline, step)

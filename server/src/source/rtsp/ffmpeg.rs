@@ -77,7 +77,7 @@ pub fn decoder(config: &RtspConfig, fps: Option<f64>, passthrough: &str) -> Vec<
     words.0
 }
 
-/// A filter that drops frames over `fps` per second between decoding and coding, as [`crate::source::Ceiling`] does.
+/// A filter that drops frames over `fps` per second between decoding and coding, as [`crate::source::RateLimit`] does.
 fn at_most(fps: f64) -> String {
     let interval = 1.0 / fps;
     let early = interval / 8.0;

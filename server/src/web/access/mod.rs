@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::Embedding;
 use crate::events::Event;
 use crate::live::{Author, Running};
-use crate::log::shorten;
+use crate::log::sanitize;
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
 use machine::MachineNames;
@@ -299,7 +299,7 @@ async fn change(app: &App, mut request: Request, next: Next) -> Result<Response,
     let peer = client(&request);
     let method = request.method().to_string();
     let address = request.uri().path_and_query().map(|it| it.as_str());
-    let path = shorten(address.unwrap_or_default());
+    let path = sanitize(address.unwrap_or_default());
     request.extensions_mut().insert(Author::Api {
         method: method.clone(),
         path: path.clone(),

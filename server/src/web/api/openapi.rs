@@ -198,7 +198,7 @@ fn describe_problems(components: &mut Components) {
 fn describe_wall(components: &mut Components) {
     for (name, schema) in [
         (wall::ClientMessage::name(), wall::ClientMessage::schema()),
-        (wall::State::name(), wall::State::schema()),
+        (wall::WallState::name(), wall::WallState::schema()),
     ] {
         components.schemas.insert(name.into_owned(), schema);
     }

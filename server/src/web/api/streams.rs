@@ -14,11 +14,11 @@ use super::versions::with_revisions;
 use super::{Answer, fresh, parse, refuse_masks};
 use crate::config::{Change, Part};
 use crate::live::{Author, ChangeError, Running};
-use crate::stream::Report;
+use crate::stream::StreamReport;
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Streams {
-    streams: Vec<Report>,
+    streams: Vec<StreamReport>,
 }
 
 /// Where the server's root is, seen from `/api/streams/NAME`.
@@ -62,7 +62,7 @@ pub async fn list(State(app): State<App>) -> axum::response::Response {
     tag = "Streams",
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
-        (status = OK, description = "The stream", body = Report),
+        (status = OK, description = "The stream", body = StreamReport),
         (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
     ),
 )]
@@ -82,8 +82,8 @@ pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     params(("stream" = String, Path, description = "The stream's name")),
     request_body(content = ref("#/components/schemas/StreamConfig"), content_type = "application/json"),
     responses(
-        (status = OK, description = "The stream, replaced", body = Report),
-        (status = CREATED, description = "The stream, added", body = Report),
+        (status = OK, description = "The stream, replaced", body = StreamReport),
+        (status = CREATED, description = "The stream, added", body = StreamReport),
         (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
         (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
         (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),

@@ -15,7 +15,7 @@ use super::super::App;
 use super::super::body::{BODY_TIME, Incoming};
 use super::super::problem::ProblemDetails;
 use super::blocking;
-use crate::config::Pipeline;
+use crate::config::Config;
 use crate::filter::limits::MODULE_BYTES;
 use crate::live::ChangeError;
 
@@ -93,7 +93,7 @@ struct Folder {
 }
 
 impl Folder {
-    fn of(pipeline: &Pipeline) -> Result<Self, ChangeError> {
+    fn of(pipeline: &Config) -> Result<Self, ChangeError> {
         let Some(name) = &pipeline.filter_folder else {
             return Err(ChangeError::Refused(
                 "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`".to_owned(),

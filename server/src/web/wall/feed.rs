@@ -16,7 +16,7 @@ use super::channels::Channels;
 use crate::clock::Clock;
 use crate::events::Event;
 use crate::live::PipelineReport;
-use crate::stream::Report;
+use crate::stream::StreamReport;
 
 /// How often the state is looked at.
 const EVERY: Duration = Duration::from_secs(1);
@@ -28,9 +28,9 @@ const SAME_AFTER: Duration = Duration::from_secs(5);
 /// What a client is told. Serialized, it is what a message of the kind `state` carries.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = WallState)]
-pub struct State {
+pub struct WallState {
     /// All streams, in the file's order.
-    streams: Vec<Report>,
+    streams: Vec<StreamReport>,
     /// How the pipeline file is.
     pipeline: PipelineReport,
     /// What the client may do.
@@ -111,7 +111,7 @@ impl Feed {
         let now = self.clock.now();
         self.due = now + EVERY;
         self.timer = self.clock.sleep_until(self.due);
-        let state = State {
+        let state = WallState {
             streams: reports(app),
             pipeline: app.live.report().for_reader(self.is_admin),
             access: AccessReport::of(app, self.is_admin),
@@ -131,7 +131,7 @@ impl Feed {
     }
 }
 
-fn reports(app: &App) -> Vec<Report> {
+fn reports(app: &App) -> Vec<StreamReport> {
     let running = app.live.now();
     let streams = running.streams.iter();
     streams

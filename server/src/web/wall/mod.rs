@@ -25,7 +25,7 @@ use axum::extract::Request;
 use super::App;
 use channels::{Channels, TooMany};
 use feed::Feed;
-pub use feed::State;
+pub use feed::WallState;
 use inbox::Inbox;
 pub use message::ClientMessage;
 use message::Message;

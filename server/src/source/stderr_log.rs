@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::process::Invocation;
 use crate::log::recurring::{Notice, PERIOD, Recurring};
-use crate::log::{LINE_CHARS, shorten};
+use crate::log::{LINE_CHARS, sanitize};
 use crate::panics::catch_async;
 use crate::secret::mask_foreign;
 use crate::sync::IgnorePoison;
@@ -22,18 +22,18 @@ const TOLD: usize = 20;
 /// Lines that a command has said already, over all its runs: one that says the same again and again, or always something else,
 /// doesn't fill the log.
 #[derive(Clone, Default)]
-pub struct Told(Arc<Mutex<Said>>);
+pub struct SeenLines(Arc<Mutex<Lines_>>);
 
 #[derive(Default)]
-struct Said {
+struct Lines_ {
     told: HashSet<String>,
     /// The lines that were not told.
     rest: Recurring,
     last: Option<Instant>,
 }
 
-impl Told {
-    fn lock(&self) -> MutexGuard<'_, Said> {
+impl SeenLines {
+    fn lock(&self) -> MutexGuard<'_, Lines_> {
         self.0.lock().ignore_poison()
     }
 
@@ -49,7 +49,7 @@ impl Told {
     }
 }
 
-impl Said {
+impl Lines_ {
     fn note(&mut self, line: &str, now: Instant) -> Option<String> {
         self.last = Some(now);
         if self.told.len() < TOLD && self.told.insert(line.to_owned()) {
@@ -84,12 +84,12 @@ impl Said {
 }
 
 /// Listens to a command for as long as it lives.
-pub struct Complaints {
+pub struct StderrLog {
     last: Arc<Mutex<String>>,
     task: JoinHandle<()>,
 }
 
-impl Complaints {
+impl StderrLog {
     /// Listens to `errors`, of the command that `invocation` started. Must be called on a runtime.
     pub fn listen(
         errors: impl AsyncRead + Unpin + Send + 'static,
@@ -126,7 +126,7 @@ impl Complaints {
     }
 }
 
-impl Drop for Complaints {
+impl Drop for StderrLog {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -136,7 +136,7 @@ struct Lines {
     stream: String,
     last: Arc<Mutex<String>>,
     partial: Vec<u8>,
-    told: Told,
+    told: SeenLines,
 }
 
 impl Lines {
@@ -160,7 +160,7 @@ impl Lines {
         let bytes = std::mem::take(&mut self.partial);
         // Masked before it is shortened, which could leave the start of a secret.
         let line = mask_foreign(&String::from_utf8_lossy(&bytes));
-        let line = without_addresses(&shorten(&line));
+        let line = without_addresses(&sanitize(&line));
         if line.is_empty() {
             return;
         }
@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn the_same_is_told_once_until_it_has_been_quiet() {
-        let (told, start) = (Told::default(), Instant::now());
+        let (told, start) = (SeenLines::default(), Instant::now());
         assert_eq!(told.note("a", start).unwrap(), "the command says: a");
         let again = (1..60).map(|second| start + Duration::from_secs(second));
         assert!(again.clone().all(|now| told.note("a", now).is_none()));
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn changing_lines_are_counted() {
-        let (told, start) = (Told::default(), Instant::now());
+        let (told, start) = (SeenLines::default(), Instant::now());
         let lines = (0..100 * 600).map(|tenth| {
             let now = start + tenth * Duration::from_millis(100);
             told.note(&format!("frame {tenth} is late"), now)

@@ -53,14 +53,12 @@ pub fn resolve<'s>(root: &'s Value, mut schema: &'s Value) -> &'s Value {
 
 fn only_alternative(schema: &Value) -> Option<&Value> {
     let is_null = |option: &&Value| option.get("type") == Some(&"null".into());
-    let mut others = alternatives(schema)?
-        .iter()
-        .filter(|option| !is_null(option));
+    let mut others = any_of(schema)?.iter().filter(|option| !is_null(option));
     let only = others.next()?;
     others.next().is_none().then_some(only)
 }
 
-fn alternatives(schema: &Value) -> Option<&Vec<Value>> {
+fn any_of(schema: &Value) -> Option<&Vec<Value>> {
     let mut keywords = ["anyOf", "oneOf"].iter();
     keywords.find_map(|keyword| schema.get(keyword)?.as_array())
 }
@@ -84,7 +82,7 @@ fn collect_choices(root: &Value, schema: &Value, limit: Limit<'_>) -> Option<Vec
     if schema.get("type") == Some(&"null".into()) {
         return Some(Vec::new());
     }
-    let options = alternatives(schema)?.iter();
+    let options = any_of(schema)?.iter();
     let options: Option<Vec<_>> = options
         .map(|option| collect_choices(root, option, limit))
         .collect();
@@ -145,7 +143,7 @@ fn describe(root: &Value, schema: &Value, limit: Limit<'_>) -> Option<String> {
     if let Some(kind) = implied_type(schema) {
         return of_type(schema, kind);
     }
-    let options: Option<Vec<_>> = alternatives(schema)?
+    let options: Option<Vec<_>> = any_of(schema)?
         .iter()
         .filter(|option| option.get("type") != Some(&"null".into()))
         .map(|option| describe(root, option, limit))

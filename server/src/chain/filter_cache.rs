@@ -15,7 +15,7 @@ use crate::variables::Variables;
 
 /// Loads filters. Clones share what is loaded.
 #[derive(Clone)]
-pub struct Loader(Arc<Inner>);
+pub struct FilterCache(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
@@ -29,7 +29,7 @@ struct Inner {
     steps: AtomicU64,
 }
 
-impl Loader {
+impl FilterCache {
     /// Filters are compiled by `compiler`, run on `engine`, see `variables`, and their errors are told to `events`.
     pub fn new(engine: Engine, compiler: Compiler, variables: Variables, events: Events) -> Self {
         Self(Arc::new(Inner {

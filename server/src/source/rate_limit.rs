@@ -1,44 +1,14 @@
-//! Frame rates: a recording is kept at its own, and a camera below a ceiling.
+//! The rate limit: leaves out frames of a camera that gives too many.
 
 use std::time::{Duration, Instant};
 
-use crate::clock::Stop;
-
-/// Says when the next frame is due.
-pub struct Pace {
-    interval: Duration,
-    due: Option<Instant>,
-}
-
-impl Pace {
-    /// `fps` frames per second, above 0; the first is due at once.
-    pub fn new(fps: f64) -> Self {
-        Self {
-            interval: Duration::from_secs_f64(1.0 / fps),
-            due: None,
-        }
-    }
-
-    /// Blocks until the next frame is due; `false` when the order to stop came first. Whoever is late by
-    /// more than a frame goes on from now: there is nothing to catch up with.
-    pub fn wait(&mut self, stop: &Stop) -> bool {
-        let now = stop.clock().now();
-        let due = match self.due {
-            Some(due) if due + self.interval >= now => due,
-            _ => now,
-        };
-        self.due = Some(due + self.interval);
-        stop.sleep_until(due)
-    }
-}
-
 /// Says which frames of a camera are too many.
-pub struct Ceiling {
+pub struct RateLimit {
     interval: Duration,
     due: Option<Instant>,
 }
 
-impl Ceiling {
+impl RateLimit {
     /// At most `fps` frames per second, above 0.
     pub fn new(fps: f64) -> Self {
         Self {
@@ -54,7 +24,7 @@ impl Ceiling {
         match self.due {
             Some(due) if now + early < due => false,
             Some(due) => {
-                // On average the ceiling is kept; but a pause leaves nothing to catch up with.
+                // On average the limit is kept; but a pause leaves nothing to catch up with.
                 let late = now.saturating_duration_since(due).min(self.interval);
                 self.due = Some(now.max(due) - late + self.interval);
                 true
@@ -72,15 +42,15 @@ mod tests {
     use super::*;
 
     /// How many frames of a camera at `camera` fps are taken in 60 s, and the least time between two in milliseconds.
-    fn taken(camera: f64, ceiling: f64) -> (usize, u128) {
+    fn taken(camera: f64, limit: f64) -> (usize, u128) {
         let start = Instant::now();
-        let mut ceiling = Ceiling::new(ceiling);
+        let mut limit = RateLimit::new(limit);
         let frames = (0..(camera * 60.0) as u32).map(|n| {
             // Every third frame comes 3 ms late.
             let late = if n % 3 == 0 { 0.003 } else { 0.0 };
             start + Duration::from_secs_f64(f64::from(n) / camera + late)
         });
-        let taken: Vec<_> = frames.filter(|at| ceiling.admits(*at)).collect();
+        let taken: Vec<_> = frames.filter(|at| limit.admits(*at)).collect();
         let least = taken.windows(2).map(|pair| (pair[1] - pair[0]).as_millis());
         (taken.len(), least.min().unwrap())
     }
@@ -90,7 +60,7 @@ mod tests {
         assert_eq!(taken(30.0, 15.0).0, 900);
         assert!(taken(30.0, 15.0).1 >= 60);
         assert_eq!(taken(30.0, 30.0).0, 1800);
-        // Below the ceiling nothing is lost.
+        // Below the limit nothing is lost.
         assert_eq!(taken(10.0, 25.0).0, 600);
         let (odd, _) = taken(30.0, 20.0);
         assert!((1150..=1202).contains(&odd), "{odd}");
@@ -100,12 +70,12 @@ mod tests {
     #[test]
     fn after_a_pause_there_is_nothing_to_catch_up_with() {
         let start = Instant::now();
-        let mut ceiling = Ceiling::new(10.0);
-        assert!(ceiling.admits(start));
+        let mut limit = RateLimit::new(10.0);
+        assert!(limit.admits(start));
         let later = start + Duration::from_secs(60);
-        assert!(ceiling.admits(later));
+        assert!(limit.admits(later));
         let soon = (1..=10).map(|n| later + Duration::from_millis(n * 10));
-        let admitted = soon.filter(|at| ceiling.admits(*at)).count();
+        let admitted = soon.filter(|at| limit.admits(*at)).count();
         assert!(admitted <= 2, "{admitted}");
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{FRAME_BYTES, SourceError};
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::jpeg::Scanner;
 
 const BUFFER: usize = 64 << 10;
@@ -35,15 +35,15 @@ impl<R: AsyncRead + Unpin> Chunks for R {
 ///
 /// What stands between is passed over, so that this reads a bare row of JPEGs as well as
 /// `multipart/x-mixed-replace` with any boundary and with or without lengths.
-pub struct Jpegs<C> {
-    scanner: Scanner<BufReader<Arriving<C>>>,
+pub struct MjpegReader<C> {
+    scanner: Scanner<BufReader<ChunkReader<C>>>,
 }
 
-impl<C: Chunks> Jpegs<C> {
+impl<C: Chunks> MjpegReader<C> {
     /// Reads from `chunks` until the order to stop.
-    pub fn new(chunks: C, stop: &Stop) -> Self {
+    pub fn new(chunks: C, stop: &StopToken) -> Self {
         Self {
-            scanner: Scanner::new(Arriving::buffered(chunks, stop), FRAME_BYTES),
+            scanner: Scanner::new(ChunkReader::buffered(chunks, stop), FRAME_BYTES),
         }
     }
 
@@ -59,11 +59,11 @@ impl<C: Chunks> Jpegs<C> {
 }
 
 /// Chunks as one reader, which blocks until bytes are there.
-pub struct Arriving<C> {
+pub struct ChunkReader<C> {
     chunks: C,
     rest: Bytes,
     arrived: Option<Instant>,
-    stop: Stop,
+    stop: StopToken,
 }
 
 /// A reader that knows when bytes came.
@@ -72,7 +72,7 @@ pub trait Arrival {
     fn arrived(&self) -> Option<Instant>;
 }
 
-impl<C> Arrival for BufReader<Arriving<C>> {
+impl<C> Arrival for BufReader<ChunkReader<C>> {
     fn arrived(&self) -> Option<Instant> {
         self.get_ref().arrived
     }
@@ -85,20 +85,20 @@ impl Arrival for BufReader<&[u8]> {
     }
 }
 
-impl<C: Chunks> Arriving<C> {
+impl<C: Chunks> ChunkReader<C> {
     /// Reads from `chunks` until the order to stop, which ends them.
-    pub fn buffered(chunks: C, stop: &Stop) -> BufReader<Self> {
-        let arriving = Self {
+    pub fn buffered(chunks: C, stop: &StopToken) -> BufReader<Self> {
+        let mjpeg_reader = Self {
             chunks,
             rest: Bytes::new(),
             arrived: None,
             stop: stop.clone(),
         };
-        BufReader::with_capacity(BUFFER, arriving)
+        BufReader::with_capacity(BUFFER, mjpeg_reader)
     }
 }
 
-impl<C: Chunks> Read for Arriving<C> {
+impl<C: Chunks> Read for ChunkReader<C> {
     /// After the order to stop, the end.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {

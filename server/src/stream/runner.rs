@@ -1,4 +1,4 @@
-//! When a stream's threads run: from the first viewer until `idle-timeout` after the last.
+//! Runs a stream: waits for viewers, and starts and stops its threads, from the first viewer until `idle-timeout` after the last.
 
 use std::io;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::capture::{self, Capturing};
+use super::capture_loop::{CaptureLoop, RawFrames};
+use super::chain_loop::{ChainLoop, ServedFrames};
 use super::demand::Demand;
-use super::filtering::{self, Filtering};
 use super::no_signal;
-use super::orders::Orders;
-use super::status::{State, Status};
+use super::pending_changes::PendingChanges;
+use super::status::{Status, StreamState};
 use super::stream_log::StreamLog;
 use super::threads::Threads;
 use super::title::Title;
 use crate::backoff::Backoff;
 use crate::chain::Chain;
-use crate::clock::{Clock, Stop};
+use crate::clock::{Clock, StopToken};
 use crate::panics::{Panicked, catch};
 use crate::source::Source;
 use crate::supervise::keep_running;
@@ -29,17 +29,17 @@ use crate::supervise::keep_running;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// What governs a stream's running.
-pub struct Life {
+/// Runs a stream: waits for viewers, starts and stops its threads.
+pub struct StreamRunner {
     pub name: String,
     pub title: Title,
-    pub orders: Orders,
+    pub changes: PendingChanges,
     pub clock: Arc<dyn Clock>,
     pub demand: Demand,
     pub status: Status,
     pub log: Arc<StreamLog>,
-    pub raw: capture::Newest,
-    pub served: filtering::Newest,
+    pub raw: RawFrames,
+    pub served: ServedFrames,
     /// Ends the stream for good.
     pub shutdown: CancellationToken,
     /// Starts threads.
@@ -49,20 +49,20 @@ pub struct Life {
 }
 
 /// The source and the chain, which the threads work with.
-pub struct Equipment {
+pub struct StreamParts {
     pub source: Box<dyn Source>,
     pub chain: Chain,
 }
 
-/// The same in two parts. A thread holds the lock of its part for as long as it runs, and leaves the part behind however it
-/// ends.
+/// The parts, shared with the threads. A thread holds the lock of its part for as long as it runs, and gives it back however
+/// it ends.
 #[derive(Clone)]
-struct Shelf {
+struct SharedParts {
     source: Arc<Mutex<Box<dyn Source>>>,
     chain: Arc<Mutex<Chain>>,
 }
 
-/// Why a session ended before it was over.
+/// The reason why a session ended before it was over.
 #[derive(Debug, thiserror::Error)]
 enum Breakdown {
     #[error(
@@ -75,8 +75,8 @@ enum Breakdown {
     Ended(&'static str),
 }
 
-/// Why a session is over.
-enum Over {
+/// The reason why a session is over.
+enum SessionEnd {
     /// Nobody has watched for the idle time-out, or the stream is to end.
     Idle,
     /// Another camera is to be opened; viewers stay.
@@ -86,31 +86,31 @@ enum Over {
 }
 
 /// A thread that was started, until it ends.
-type Running = oneshot::Receiver<Result<(), Panicked>>;
+type ThreadEnd = oneshot::Receiver<Result<(), Panicked>>;
 
-impl Life {
-    /// Lives until `shutdown`; the camera is closed then.
-    pub async fn run(self, equipment: Equipment) {
-        let shelf = Shelf {
-            source: Arc::new(Mutex::new(equipment.source)),
-            chain: Arc::new(Mutex::new(equipment.chain)),
+impl StreamRunner {
+    /// Runs until `shutdown`; the camera is closed then.
+    pub async fn run(self, parts: StreamParts) {
+        let parts = SharedParts {
+            source: Arc::new(Mutex::new(parts.source)),
+            chain: Arc::new(Mutex::new(parts.chain)),
         };
         let name = format!("stream {}", self.name);
-        let live = || self.live(&shelf);
-        keep_running(&name, &*self.clock, &self.shutdown, live).await;
+        let run = || self.run_sessions(&parts);
+        keep_running(&name, &*self.clock, &self.shutdown, run).await;
     }
 
-    async fn live(&self, shelf: &Shelf) {
-        let _pulse = Pulse::new(&self.is_alive);
+    async fn run_sessions(&self, parts: &SharedParts) {
+        let _alive = AliveGuard::new(&self.is_alive);
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         let mut is_retry = false;
         while self
             .shutdown
-            .run_until_cancelled(self.until_demand(shelf))
+            .run_until_cancelled(self.until_demand(parts))
             .await
             .is_some()
         {
-            let ended = self.session(shelf, is_retry).await;
+            let ended = self.session(parts, is_retry).await;
             is_retry = ended.is_err();
             match ended {
                 Ok(()) => backoff.reset(),
@@ -120,10 +120,11 @@ impl Life {
     }
 
     /// Rests until somebody watches, and changes what is to be changed meanwhile.
-    async fn until_demand(&self, shelf: &Shelf) {
-        let (mut rearranged, mut replaced) = (self.orders.rearranged(), self.orders.replaced());
+    async fn until_demand(&self, parts: &SharedParts) {
+        let (mut chain_changed, mut replaced) =
+            (self.changes.chain_changed(), self.changes.replaced());
         loop {
-            self.fulfil_orders(shelf).await;
+            self.apply_changes(parts).await;
             if !self.demand.exists() {
                 self.rest();
             }
@@ -131,60 +132,60 @@ impl Life {
             tokio::select! {
                 biased;
                 () = self.demand.some() => return,
-                _ = rearranged.changed() => {}
+                _ = chain_changed.changed() => {}
                 _ = replaced.changed() => {}
             }
         }
     }
 
     /// Waits for threads that are still ending, too.
-    async fn fulfil_orders(&self, shelf: &Shelf) {
-        let mut source = shelf.source.lock().await;
-        let mut chain = shelf.chain.lock().await;
-        self.orders.fulfil(&mut source, &mut chain);
+    async fn apply_changes(&self, parts: &SharedParts) {
+        let mut source = parts.source.lock().await;
+        let mut chain = parts.chain.lock().await;
+        self.changes.apply_to(&mut source, &mut chain);
     }
 
     fn rest(&self) {
         // No thread is wanted, so that none is missing.
         self.is_alive.store(true, Ordering::Relaxed);
-        if self.status.activity() != State::Resting {
+        if self.status.activity() != StreamState::Resting {
             self.served.send_replace(None);
-            self.status.set(State::Resting);
+            self.status.set(StreamState::Resting);
             tracing::info!(stream = self.name, "rests: nobody watches");
         }
     }
 
     /// From the first viewer to the rest after the last, or until the source is to be another one. In a retry after a
     /// breakdown the stream fails until a picture comes through.
-    async fn session(&self, shelf: &Shelf, is_retry: bool) -> Result<(), Breakdown> {
-        if self.status.activity() == State::Resting {
+    async fn session(&self, parts: &SharedParts, is_retry: bool) -> Result<(), Breakdown> {
+        if self.status.activity() == StreamState::Resting {
             tracing::info!(stream = self.name, "starts: somebody watches");
         }
-        if !is_retry || self.status.activity() == State::Resting {
-            self.status.set(State::Starting);
+        if !is_retry || self.status.activity() == StreamState::Resting {
+            self.status.set(StreamState::Starting);
         }
-        let mut replaced = self.orders.replaced();
-        self.fulfil_orders(shelf).await;
+        let mut replaced = self.changes.replaced();
+        self.apply_changes(parts).await;
         let token = self.shutdown.child_token();
         // However this ends, no thread is left running.
         let stop = token.clone().drop_guard();
-        let threads = self.start_threads(shelf, token)?;
+        let threads = self.start_threads(parts, token)?;
         self.is_alive.store(true, Ordering::Relaxed);
         let over = tokio::select! {
             // Threads that end because they were told to have not broken down.
             biased;
-            _ = self.shutdown.run_until_cancelled(self.until_idle()) => Over::Idle,
-            _ = replaced.changed() => Over::SourceReplaced,
-            breakdown = first_to_end(threads) => Over::Broken(breakdown),
+            _ = self.shutdown.run_until_cancelled(self.until_idle()) => SessionEnd::Idle,
+            _ = replaced.changed() => SessionEnd::SourceReplaced,
+            breakdown = first_to_end(threads) => SessionEnd::Broken(breakdown),
         };
         drop(stop);
-        // Each has let go of its part of the shelf when it has ended.
-        drop((shelf.source.lock().await, shelf.chain.lock().await));
+        // Each has let go of its part when it has ended.
+        drop((parts.source.lock().await, parts.chain.lock().await));
         self.raw.send_replace(None);
         match over {
-            Over::Idle => self.rest(),
-            Over::SourceReplaced => self.status.set(State::Starting),
-            Over::Broken(breakdown) => return Err(breakdown),
+            SessionEnd::Idle => self.rest(),
+            SessionEnd::SourceReplaced => self.status.set(StreamState::Starting),
+            SessionEnd::Broken(breakdown) => return Err(breakdown),
         }
         Ok(())
     }
@@ -213,7 +214,7 @@ impl Life {
     async fn until_idle(&self) {
         loop {
             self.demand.none().await;
-            let deadline = self.clock.now() + self.orders.rules().idle_timeout;
+            let deadline = self.clock.now() + self.changes.rules().idle_timeout;
             tokio::select! {
                 // Whoever comes at the last moment finds the camera on.
                 biased;
@@ -226,22 +227,22 @@ impl Life {
     /// Starts both threads, which end once `token` is cancelled.
     fn start_threads(
         &self,
-        shelf: &Shelf,
+        parts: &SharedParts,
         token: CancellationToken,
-    ) -> io::Result<[(&'static str, Running); 2]> {
-        let stop = Stop::new(self.clock.clone(), Handle::current(), token);
+    ) -> io::Result<[(&'static str, ThreadEnd); 2]> {
+        let stop = StopToken::new(self.clock.clone(), Handle::current(), token);
         // Listens for frames before there can be any.
-        let filtering = self.filtering(shelf, stop.clone());
-        let capture = self.start("capture", self.capturing(shelf, stop))?;
-        Ok([capture, self.start("chain", filtering)?])
+        let chain_loop = self.chain_loop(parts, stop.clone());
+        let capture = self.start("capture", self.capture_loop(parts, stop))?;
+        Ok([capture, self.start("chain", chain_loop)?])
     }
 
-    fn capturing(&self, shelf: &Shelf, stop: Stop) -> impl FnOnce() + Send + 'static {
-        let (name, rules) = (self.name.clone(), self.orders.rules().capture);
+    fn capture_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
+        let (name, rules) = (self.name.clone(), self.changes.rules().capture);
         let (newest, status, log) = (self.raw.clone(), self.status.clone(), self.log.clone());
-        let source = shelf.source.clone();
+        let source = parts.source.clone();
         move || {
-            let capturing = Capturing {
+            let capture_loop = CaptureLoop {
                 stream: &name,
                 rules,
                 newest: &newest,
@@ -249,29 +250,29 @@ impl Life {
                 log: &log,
                 stop: &stop,
             };
-            capturing.run(&mut **source.blocking_lock());
+            capture_loop.run(&mut **source.blocking_lock());
         }
     }
 
-    fn filtering(&self, shelf: &Shelf, stop: Stop) -> impl FnOnce() + Send + 'static {
+    fn chain_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
         let (name, raw) = (self.name.clone(), self.raw.subscribe());
         let title = self.title.clone();
         let (status, log) = (self.status.clone(), self.log.clone());
         let (served, demand) = (self.served.clone(), self.demand.clone());
-        let (orders, chain) = (self.orders.clone(), shelf.chain.clone());
+        let (changes, chain) = (self.changes.clone(), parts.chain.clone());
         move || {
-            let mut filtering = Filtering {
+            let mut chain_loop = ChainLoop {
                 stream: &name,
                 title: &title,
                 raw,
-                orders: &orders,
+                changes: &changes,
                 served: &served,
                 demand: &demand,
                 status: &status,
                 log: &log,
                 stop: &stop,
             };
-            filtering.run(&mut chain.blocking_lock());
+            chain_loop.run(&mut chain.blocking_lock());
         }
     }
 
@@ -280,7 +281,7 @@ impl Life {
         &self,
         name: &'static str,
         work: impl FnOnce() + Send + 'static,
-    ) -> io::Result<(&'static str, Running)> {
+    ) -> io::Result<(&'static str, ThreadEnd)> {
         let (ended, receiver) = oneshot::channel();
         let work = Box::new(move || {
             // Nobody waits for it any more when the server is shutting down.
@@ -292,7 +293,7 @@ impl Life {
 }
 
 /// Resolves once one of the threads has ended, which none does unless it is told to.
-async fn first_to_end([capture, chain]: [(&'static str, Running); 2]) -> Breakdown {
+async fn first_to_end([capture, chain]: [(&'static str, ThreadEnd); 2]) -> Breakdown {
     let (name, end) = tokio::select! {
         end = capture.1 => (capture.0, end),
         end = chain.1 => (chain.0, end),
@@ -304,16 +305,16 @@ async fn first_to_end([capture, chain]: [(&'static str, Running); 2]) -> Breakdo
 }
 
 /// Says that a stream is alive, until it is dropped.
-struct Pulse<'a>(&'a AtomicBool);
+struct AliveGuard<'a>(&'a AtomicBool);
 
-impl<'a> Pulse<'a> {
+impl<'a> AliveGuard<'a> {
     fn new(is_alive: &'a AtomicBool) -> Self {
         is_alive.store(true, Ordering::Relaxed);
         Self(is_alive)
     }
 }
 
-impl Drop for Pulse<'_> {
+impl Drop for AliveGuard<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Relaxed);
     }

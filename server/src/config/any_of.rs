@@ -1,7 +1,7 @@
 //! What somebody meant whose value fits none of a schema's alternatives (`anyOf`, `oneOf`).
 
 use jsonschema::ValidationError;
-use jsonschema::error::ValidationErrorKind as Kind;
+use jsonschema::error::ValidationErrorKind;
 
 type Errors = Vec<ValidationError<'static>>;
 
@@ -9,8 +9,8 @@ type Errors = Vec<ValidationError<'static>>;
 /// distinguishing constants do.
 pub fn meant<'a>(alternatives: &'a [Errors], path: &str) -> Option<&'a [ValidationError<'static>]> {
     let differs = |error: &ValidationError<'_>| match error.kind() {
-        Kind::Type { .. } => error.instance_path().as_str() == path,
-        Kind::Constant { .. } => true,
+        ValidationErrorKind::Type { .. } => error.instance_path().as_str() == path,
+        ValidationErrorKind::Constant { .. } => true,
         _ => false,
     };
     let is_meant = |errors: &&Errors| !errors.iter().any(differs);
@@ -23,7 +23,7 @@ pub fn meant<'a>(alternatives: &'a [Errors], path: &str) -> Option<&'a [Validati
 pub fn tags(alternatives: &[Errors]) -> Option<(String, Vec<String>)> {
     let tag = |errors: &Errors| {
         errors.iter().find_map(|error| match error.kind() {
-            Kind::Constant { expected_value } => {
+            ValidationErrorKind::Constant { expected_value } => {
                 let path = error.instance_path().as_str().to_owned();
                 Some((path, expected_value.as_str()?.to_owned()))
             }
@@ -41,7 +41,9 @@ pub fn tags(alternatives: &[Errors]) -> Option<(String, Vec<String>)> {
 pub fn common_required(alternatives: &[Errors], path: &str) -> Option<String> {
     let missing = |errors: &Errors| -> Vec<String> {
         let keys = errors.iter().filter_map(|error| match error.kind() {
-            Kind::Required { property } if error.instance_path().as_str() == path => {
+            ValidationErrorKind::Required { property }
+                if error.instance_path().as_str() == path =>
+            {
                 property.as_str().map(str::to_owned)
             }
             _ => None,

@@ -9,12 +9,12 @@ use tokio::sync::watch;
 
 use super::demand::Demand;
 use super::no_signal;
-use super::orders::Orders;
-use super::status::{Readiness, State, Status};
+use super::pending_changes::PendingChanges;
+use super::status::{Readiness, Status, StreamState};
 use super::stream_log::StreamLog;
 use super::title::Title;
 use crate::chain::{Chain, RawFrame};
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::panics::catch;
 
 /// How long viewers wait before they are told that there is no picture.
@@ -36,27 +36,27 @@ pub struct ServedFrame {
 }
 
 /// Where the newest served frame lies.
-pub type Newest = watch::Sender<Option<Arc<ServedFrame>>>;
+pub type ServedFrames = watch::Sender<Option<Arc<ServedFrame>>>;
 
 /// What a chain is run with.
-pub struct Filtering<'a> {
+pub struct ChainLoop<'a> {
     pub stream: &'a str,
     pub title: &'a Title,
     pub raw: watch::Receiver<Option<RawFrame>>,
-    pub orders: &'a Orders,
-    pub served: &'a Newest,
+    pub changes: &'a PendingChanges,
+    pub served: &'a ServedFrames,
     pub demand: &'a Demand,
     pub status: &'a Status,
     pub log: &'a StreamLog,
-    pub stop: &'a Stop,
+    pub stop: &'a StopToken,
 }
 
-impl Filtering<'_> {
+impl ChainLoop<'_> {
     /// Runs until the order to stop, or until no more frames can come.
     pub fn run(&mut self, chain: &mut Chain) {
         let _active = chain.activate();
-        let mut rearranged = self.orders.rearranged();
-        self.orders.rearrange_now(chain);
+        let mut chain_changed = self.changes.chain_changed();
+        self.changes.update_chain_now(chain);
         let is_ready = self.status.readiness() == Readiness::Ready;
         let wait = if is_ready {
             NO_SIGNAL_AFTER
@@ -71,7 +71,7 @@ impl Filtering<'_> {
             last: None,
             again: None,
         };
-        while let Some(event) = self.wait(progress.next_due(), &mut rearranged) {
+        while let Some(event) = self.wait(progress.next_due(), &mut chain_changed) {
             // A panic costs the frame that it came with.
             let done = catch(|| self.take_up(event, chain, &mut progress));
             if let Err(panicked) = done {
@@ -94,8 +94,8 @@ impl Filtering<'_> {
                 self.tell_of_no_picture(progress.size);
             }
             Event::Frame(frame) => self.take(chain, frame, progress),
-            Event::Rearranged => {
-                self.orders.rearrange_now(chain);
+            Event::ChainChanged => {
+                self.changes.update_chain_now(chain);
                 let last = progress.last.as_ref();
                 progress.again = last.map(|(_, at)| *at + NEXT_FRAME_SOON);
             }
@@ -113,7 +113,7 @@ impl Filtering<'_> {
 
     fn filter_and_serve(&self, chain: &mut Chain, frame: RawFrame, progress: &mut Progress) {
         let now = self.now();
-        if self.demand.watchers().only_unfiltered() {
+        if self.demand.viewers().only_unfiltered() {
             // Whoever comes later must not see an old picture.
             self.served.send_replace(None);
             self.status.works();
@@ -130,7 +130,7 @@ impl Filtering<'_> {
     /// Whether the stream has its filters, which are then in the chain.
     fn is_ready(&self, chain: &mut Chain, progress: &mut Progress) -> bool {
         if !progress.is_ready && self.status.readiness() == Readiness::Ready {
-            self.orders.rearrange_now(chain);
+            self.changes.update_chain_now(chain);
             progress.is_ready = true;
         }
         progress.is_ready
@@ -141,14 +141,14 @@ impl Filtering<'_> {
     }
 
     /// Blocks for the next frame or another chain, at most until `due`.
-    fn wait(&mut self, due: Instant, rearranged: &mut watch::Receiver<()>) -> Option<Event> {
+    fn wait(&mut self, due: Instant, chain_changed: &mut watch::Receiver<()>) -> Option<Event> {
         loop {
             let sleep = self.stop.clock().sleep_until(due);
             let changed = self.stop.wait_for(async {
                 tokio::select! {
                     biased;
                     // First, so that the next frame goes through the new chain.
-                    _ = rearranged.changed() => Ok(Some(Event::Rearranged)),
+                    _ = chain_changed.changed() => Ok(Some(Event::ChainChanged)),
                     changed = self.raw.changed() => changed.map(|()| None),
                     () = sleep => Ok(Some(Event::Due)),
                 }
@@ -193,7 +193,7 @@ impl Filtering<'_> {
         let why = match (self.status.readiness(), self.status.state()) {
             (Readiness::Preparing, _) => "Preparing filters",
             (Readiness::Unusable(_), _) => "Filters can't be used",
-            (Readiness::Ready, State::Starting | State::Failing) => "No signal",
+            (Readiness::Ready, StreamState::Starting | StreamState::Failing) => "No signal",
             _ => return,
         };
         let title = self.title.get();
@@ -232,7 +232,7 @@ impl Progress {
 enum Event {
     Frame(RawFrame),
     /// The chain is to become another.
-    Rearranged,
+    ChainChanged,
     /// Nothing was served for a while.
     Due,
 }

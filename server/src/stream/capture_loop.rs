@@ -1,4 +1,4 @@
-//! The capture thread: keeps the camera open and hands on its newest frame.
+//! The capture thread: keeps the camera open and publishes its newest frame.
 
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,13 @@ use super::stream_log::StreamLog;
 use super::watchdog::Watchdog;
 use crate::backoff::Backoff;
 use crate::chain::RawFrame;
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::config::WarmUp;
 use crate::jpeg::{check_size, complete};
-use crate::log::shorten;
+use crate::log::sanitize;
 use crate::panics::catch;
 use crate::secret::mask;
-use crate::source::{Camera, Capture, Ceiling, Picture, Source, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, RateLimit, Source, SourceError};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -24,10 +24,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// seconds.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
 
-/// Where the newest raw frame lies.
-pub type Newest = watch::Sender<Option<RawFrame>>;
+/// The newest raw frame of a stream, as its subscribers see it.
+pub type RawFrames = watch::Sender<Option<RawFrame>>;
 
-/// How a camera is to be run.
+/// The rules that a camera is run by.
 #[derive(Clone, Copy, Debug)]
 pub struct CaptureRules {
     /// Frames per second that it was asked for.
@@ -50,31 +50,31 @@ impl CaptureRules {
     }
 }
 
-/// How an opened camera ended.
+/// The reason why a camera's session is over.
 enum End {
     Stopped,
     Over,
 }
 
-/// What a camera is run with.
-pub struct Capturing<'a> {
+/// The loop of the capture thread.
+pub struct CaptureLoop<'a> {
     pub stream: &'a str,
     pub rules: CaptureRules,
-    pub newest: &'a Newest,
+    pub newest: &'a RawFrames,
     pub status: &'a Status,
     pub log: &'a StreamLog,
-    pub stop: &'a Stop,
+    pub stop: &'a StopToken,
 }
 
-impl Capturing<'_> {
-    /// Runs until the order to stop. A camera that fails, or whose driver panics, is closed, told of, and opened again with
+impl CaptureLoop<'_> {
+    /// Runs until it is told to stop. A camera that fails, or whose driver panics, is closed, told of, and opened again with
     /// growing pauses.
     pub fn run(&self, source: &mut dyn Source) {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !self.stop.is_requested() {
-            let mut reel = Reel::default();
+            let mut session = Session::default();
             let end = self.status.while_open(|| {
-                catch(|| self.film(source, &mut reel)).unwrap_or_else(|panicked| {
+                catch(|| self.run_session(source, &mut session)).unwrap_or_else(|panicked| {
                     let driver = source.driver();
                     Err(SourceError(format!(
                         "the driver `{driver}` panicked: {panicked}"
@@ -91,8 +91,8 @@ impl Capturing<'_> {
                     return;
                 }
                 Err(SourceError(error)) => {
-                    self.fail(&SourceError(shorten(&mask(&error))));
-                    if reel.frames > 0 {
+                    self.fail(&SourceError(sanitize(&mask(&error))));
+                    if session.frames > 0 {
                         backoff.reset();
                     }
                     self.stop.sleep(backoff.pause());
@@ -111,43 +111,47 @@ impl Capturing<'_> {
     }
 
     /// Opens the camera, takes its frames until it ends, and closes it.
-    fn film(&self, source: &mut dyn Source, reel: &mut Reel) -> Result<End, SourceError> {
+    fn run_session(
+        &self,
+        source: &mut dyn Source,
+        session: &mut Session,
+    ) -> Result<End, SourceError> {
         if !source.can_stall() {
             let mut camera = source.open(self.stop)?;
-            reel.hopeless_at = Some(self.now() + self.rules.patience());
-            return self.take_all(&mut *camera, self.stop, || {}, reel);
+            session.hopeless_at = Some(self.now() + self.rules.patience());
+            return self.take_all(&mut *camera, self.stop, || {}, session);
         }
         let patience = self.rules.patience();
         let first = patience.max(FIRST_FRAME);
         let watchdog = Watchdog::new(self.stop, first, patience);
-        let filmed = source.open(watchdog.stop()).and_then(|mut camera| {
-            self.take_all(&mut *camera, watchdog.stop(), || watchdog.feed(), reel)
+        let ended = source.open(watchdog.stop()).and_then(|mut camera| {
+            self.take_all(&mut *camera, watchdog.stop(), || watchdog.feed(), session)
         });
         if self.stop.is_requested() {
             Ok(End::Stopped)
         } else if watchdog.stop().is_requested() {
-            let patience = if reel.frames == 0 { first } else { patience };
-            Err(reel.stalled(patience))
+            let patience = if session.frames == 0 { first } else { patience };
+            Err(session.stalled(patience))
         } else {
-            filmed
+            ended
         }
     }
 
     fn take_all(
         &self,
         camera: &mut dyn Camera,
-        stop: &Stop,
+        stop: &StopToken,
         feed: impl Fn(),
-        reel: &mut Reel,
+        session: &mut Session,
     ) -> Result<End, SourceError> {
-        let mut ceiling = Ceiling::new(self.rules.most_fps);
+        let mut limit = RateLimit::new(self.rules.most_fps);
         let mut start = Start::default();
         loop {
             let capture = camera.next_frame(stop)?;
             if stop.is_requested() {
                 return Ok(End::Stopped);
             }
-            let Some(Capture {
+            let Some(CapturedFrame {
                 picture,
                 captured_at,
                 since,
@@ -155,16 +159,16 @@ impl Capturing<'_> {
             else {
                 return Ok(End::Over);
             };
-            let is_broken = matches!(picture, Picture::Coded(Err(_)));
-            let is_skipped = matches!(picture, Picture::Skipped);
+            let is_broken = matches!(picture, FrameData::Coded(Err(_)));
+            let is_skipped = matches!(picture, FrameData::Skipped);
             let is_new = !is_broken && !is_skipped;
             if is_new && start.is_left_out(self.rules.warm_up, self.now()) {
                 feed();
                 continue;
             }
-            if is_skipped || !is_broken && !ceiling.admits(self.now()) {
+            if is_skipped || !is_broken && !limit.admits(self.now()) {
                 // As good as the last one, for all that is known.
-                if reel.is_whole {
+                if session.is_whole {
                     feed();
                 }
                 continue;
@@ -172,22 +176,22 @@ impl Capturing<'_> {
             match self.finish(picture) {
                 Ok(jpeg) => {
                     feed();
-                    self.hand_on(RawFrame {
+                    self.publish(RawFrame {
                         jpeg,
-                        sequence: reel.frames,
+                        sequence: session.frames,
                         captured_at,
                         since,
                     });
-                    reel.frames += 1;
-                    reel.is_whole = true;
+                    session.frames += 1;
+                    session.is_whole = true;
                 }
-                Err(why) => self.leave_out(why, reel),
+                Err(why) => self.drop_frame(why, session),
             }
         }
     }
 
     /// The whole JPEG, or how the picture is broken. Nothing is done with one that is too large.
-    fn finish(&self, picture: Picture<'_>) -> Result<Bytes, String> {
+    fn finish(&self, picture: FrameData<'_>) -> Result<Bytes, String> {
         let most = self.rules.max_pixels;
         let finished = catch(|| {
             check_size(picture.size()?, most)?;
@@ -196,20 +200,20 @@ impl Capturing<'_> {
         finished.unwrap_or_else(|panicked| Err(format!("can't be read: {panicked}")))
     }
 
-    fn hand_on(&self, frame: RawFrame) {
+    fn publish(&self, frame: RawFrame) {
         self.log.picture_came(self.now());
         self.status.frame_in();
         self.newest.send_replace(Some(frame));
     }
 
-    fn leave_out(&self, why: String, reel: &mut Reel) {
+    fn drop_frame(&self, why: String, session: &mut Session) {
         self.status.frame_broken();
         self.log.picture_left_out(self.now(), &why);
-        reel.broken = Some(why);
-        reel.is_whole = false;
-        let is_hopeless = reel.hopeless_at.is_some_and(|at| at <= self.now());
-        if is_hopeless && reel.frames == 0 {
-            self.fail(&reel.stalled(self.rules.patience()));
+        session.broken = Some(why);
+        session.is_whole = false;
+        let is_hopeless = session.hopeless_at.is_some_and(|at| at <= self.now());
+        if is_hopeless && session.frames == 0 {
+            self.fail(&session.stalled(self.rules.patience()));
         }
     }
 }
@@ -236,9 +240,9 @@ impl Start {
     }
 }
 
-/// What came since the camera was opened.
+/// The time from the opening of a camera to its closing, and the frames that came in it.
 #[derive(Default)]
-struct Reel {
+struct Session {
     frames: u64,
     /// What was wrong with the last broken picture.
     broken: Option<String>,
@@ -248,7 +252,7 @@ struct Reel {
     hopeless_at: Option<Instant>,
 }
 
-impl Reel {
+impl Session {
     fn stalled(&self, patience: Duration) -> SourceError {
         let what = match &self.broken {
             Some(why) => format!("no whole picture (one {why})"),

@@ -1,41 +1,41 @@
-//! What a stream is to change while it runs. It is done between two frames, or at once while the stream rests.
+//! Changes of a stream that are waiting to be made: between two frames, or at once while the stream is idle.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use tokio::sync::watch;
 
 use super::Rules;
-use crate::chain::{Chain, Rearrangement};
+use crate::chain::{Chain, ChainUpdate};
 use crate::source::Source;
 use crate::sync::IgnorePoison;
 
 /// Changes that are waiting to be made. Clones share them.
 #[derive(Clone)]
-pub struct Orders(Arc<Inner>);
+pub struct PendingChanges(Arc<Inner>);
 
 struct Inner {
     waiting: Mutex<Waiting>,
-    rearranged: watch::Sender<()>,
+    chain_changed: watch::Sender<()>,
     replaced: watch::Sender<()>,
 }
 
 struct Waiting {
     /// In the order they came: each stands on the chain that the one before leaves.
-    rearrangements: Vec<Rearrangement>,
+    updates: Vec<ChainUpdate>,
     source: Option<Box<dyn Source>>,
     rules: Rules,
 }
 
-impl Orders {
+impl PendingChanges {
     /// None yet, for a stream that is run by `rules`.
     pub fn new(rules: Rules) -> Self {
         Self(Arc::new(Inner {
             waiting: Mutex::new(Waiting {
-                rearrangements: Vec::new(),
+                updates: Vec::new(),
                 source: None,
                 rules,
             }),
-            rearranged: watch::Sender::default(),
+            chain_changed: watch::Sender::default(),
             replaced: watch::Sender::default(),
         }))
     }
@@ -45,9 +45,9 @@ impl Orders {
     }
 
     /// The chain is to become another.
-    pub fn rearrange(&self, rearrangement: Rearrangement) {
-        self.lock().rearrangements.push(rearrangement);
-        self.0.rearranged.send_replace(());
+    pub fn update_chain(&self, update: ChainUpdate) {
+        self.lock().updates.push(update);
+        self.0.chain_changed.send_replace(());
     }
 
     /// The camera is to be closed and `source` to be opened in its place.
@@ -67,8 +67,8 @@ impl Orders {
     }
 
     /// Tells when the chain is to change.
-    pub fn rearranged(&self) -> watch::Receiver<()> {
-        self.0.rearranged.subscribe()
+    pub fn chain_changed(&self) -> watch::Receiver<()> {
+        self.0.chain_changed.subscribe()
     }
 
     /// Tells when the source is to change.
@@ -77,16 +77,16 @@ impl Orders {
     }
 
     /// Changes `chain` as ordered.
-    pub fn rearrange_now(&self, chain: &mut Chain) {
-        let waiting = std::mem::take(&mut self.lock().rearrangements);
-        for rearrangement in waiting {
-            chain.rearrange(rearrangement);
+    pub fn update_chain_now(&self, chain: &mut Chain) {
+        let waiting = std::mem::take(&mut self.lock().updates);
+        for update in waiting {
+            chain.apply(update);
         }
     }
 
-    /// Changes all that is waiting to be changed.
-    pub fn fulfil(&self, source: &mut Box<dyn Source>, chain: &mut Chain) {
-        self.rearrange_now(chain);
+    /// Makes all changes that are waiting, to the source and to the chain.
+    pub fn apply_to(&self, source: &mut Box<dyn Source>, chain: &mut Chain) {
+        self.update_chain_now(chain);
         let new = self.lock().source.take();
         if let Some(new) = new {
             *source = new;
