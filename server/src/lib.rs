@@ -15,7 +15,6 @@ pub mod events;
 pub mod files;
 pub mod filter;
 pub mod gpio;
-pub mod jpeg;
 pub mod live;
 pub mod local_time;
 mod log;
