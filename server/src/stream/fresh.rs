@@ -51,9 +51,15 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
+    use jpeg_splice::Jpeg;
 
     use super::*;
     use crate::clock::Clock;
+
+    fn jpeg() -> Jpeg {
+        let smallest = b"\xff\xd8\xff\xc2\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xd9";
+        Jpeg::new(Bytes::from_static(smallest)).unwrap()
+    }
 
     fn at(second: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(second)
@@ -61,7 +67,7 @@ mod tests {
 
     fn raw(second: u64) -> Option<RawFrame> {
         Some(RawFrame {
-            jpeg: Bytes::new(),
+            jpeg: jpeg(),
             sequence: second,
             captured_at: at(second),
             since: None,
@@ -70,7 +76,7 @@ mod tests {
 
     fn served(second: u64) -> ServedFrame {
         ServedFrame {
-            jpeg: Bytes::new(),
+            jpeg: jpeg(),
             captured_at: at(second),
             is_picture: true,
         }

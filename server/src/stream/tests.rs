@@ -583,7 +583,7 @@ async fn a_shared_cameras_failure_is_told_by_both() {
         stage
             .until(|report| report.state == StreamState::Running)
             .await;
-        while any(&mut viewer).await.jpeg != [HEAD, b"b", END].concat() {}
+        while any(&mut viewer).await.jpeg[..] != [HEAD, b"b", END].concat() {}
     }
 }
 
@@ -608,7 +608,7 @@ async fn a_driver_that_panics_is_closed_and_opened_again() {
     }
     // Meanwhile the viewer was told that there is no signal.
     stage.order(Order::Frame(b"a"));
-    while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
+    while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
     assert!(stage.stream.is_alive());
 }
 
@@ -665,7 +665,7 @@ async fn threads_that_cant_be_started_are_tried_again_with_growing_pauses() {
         stage.pass(Duration::from_millis(milliseconds)).await;
     }
     stage.order(Order::Frame(b"a"));
-    while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
+    while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
     assert!(stage.stream.is_alive());
     assert_eq!(stage.stream.state(), StreamState::Running);
 }
@@ -691,7 +691,7 @@ async fn a_thread_that_ends_is_started_again_with_the_camera_that_it_had() {
         stage.pass(Duration::from_millis(milliseconds)).await;
     }
     stage.order(Order::Frame(b"a"));
-    while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
+    while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
     assert!(stage.stream.is_alive());
 }
 
