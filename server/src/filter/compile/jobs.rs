@@ -79,8 +79,7 @@ impl Jobs {
             return None;
         }
         let place = job.place;
-        let is_kept = matches!(wanted, Wanted::ByChange | Wanted::ByRenewal) && !are_closed;
-        if !is_kept {
+        if wanted != Wanted::ByChange || are_closed {
             self.end(&key.module);
             return None;
         }
