@@ -2,6 +2,11 @@
 //! frame that shows it, with the compile cache warm. Run with
 //! `cargo bench -p mattebox-benches --bench reload`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is measured or waited for here is real"
+)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;

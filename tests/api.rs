@@ -428,7 +428,7 @@ fn of_many_streams_that_change_at_once_none_is_overtaken_again_and_again() {
         "admin-token: {{ env: TEST_TOKEN }}\nstreams:\n{streams}"
     ));
     let server = Server::start_with(folder, |command| {
-        command.env("MATTEBOX_LOG", "info,mattebox::live::change=debug");
+        command.env("MATTEBOX_LOG", "info,mattebox::control::change=debug");
     });
     thread::scope(|scope| {
         for at in 0..STREAMS {

@@ -6,9 +6,9 @@ use super::{Common, Failure, start_loader, start_runtime};
 use crate::chain::{Check, FilterCache};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Diagnostic};
+use crate::control::{Plans, check_parts, check_passwords, check_recordings, check_start};
 use crate::filter::Wanted;
 use crate::http::Listener;
-use crate::live::{Plans, check_parts, check_passwords, check_recordings, check_start};
 use crate::local_time::warn_of_unknown_zone;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {

@@ -23,10 +23,10 @@ use crate::config::{
     Config, ConfigError, Diagnostic, DriverConfig, ListenAddress, SourceConfig, StreamConfig,
     parse_listen, parse_spec,
 };
+use crate::control::StateFolder;
 use crate::events::Events;
 use crate::filter::compile::worker;
 use crate::filter::{CompileCache, Compiler, Engine};
-use crate::live::StateFolder;
 use crate::panics;
 use crate::secret::mask;
 use crate::source;
@@ -345,7 +345,7 @@ fn start_engine(runtime: &Runtime, common: &Common) -> Result<(Engine, Compiler)
     let cache = common.cache.clone().unwrap_or_default();
     let program = this_program()
         .map_err(|error| Failure::Run(format!("can't tell where this program is: {error}")))?;
-    let engine = Engine::new(runtime.handle().clone())
+    let engine = Engine::new(runtime.handle().clone(), std::sync::Arc::new(SystemClock))
         .map_err(|error| Failure::Run(format!("can't run WebAssembly here: {error:#}")))?;
     let compiler = Compiler::new(&engine, program, &cache).map_err(|error| {
         Failure::Run(format!("there is no place for compiled filters: {error}"))

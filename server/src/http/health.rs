@@ -17,12 +17,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// `GET /healthz`: the server answers, and all its streams run or could.
 pub async fn healthz(State(app): State<App>) -> Response {
-    let running = app.live.now();
+    let running = app.controller.current();
     let gone = running.streams.iter().filter(|stream| !stream.is_alive());
     let mut wrong: Vec<_> = gone
         .map(|stream| format!("a thread of the stream `{}` is gone\n", stream.name()))
         .collect();
-    let held_up = app.live.changes_held_up();
+    let held_up = app.controller.changes_held_up();
     if held_up >= LONGEST_CHANGE {
         let seconds = held_up.as_secs();
         wrong.push(format!("a change has held up all others for {seconds} s\n"));
@@ -39,7 +39,7 @@ pub async fn healthz(State(app): State<App>) -> Response {
 
 /// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as it is.
 pub async fn readyz(State(app): State<App>, request: Request) -> Response {
-    let running = app.live.now();
+    let running = app.controller.current();
     let failing = running
         .streams
         .iter()
@@ -53,10 +53,8 @@ pub async fn readyz(State(app): State<App>, request: Request) -> Response {
     let preparing = running.streams.iter();
     let preparing = preparing.filter(|it| it.state() == StreamState::Preparing);
     wrong.extend(preparing.map(|it| format!("the stream `{}` prepares its filters", it.name())));
-    match app.live.report().error {
-        Some(error) if app.is_admin(&request) => {
-            wrong.push(format!("the pipeline file is wrong: {}", error.message));
-        }
+    match app.controller.report().error {
+        Some(error) if app.is_admin(&request) => wrong.push(error.sentence()),
         Some(error) => wrong.push(error.places_only().message),
         None => {}
     }

@@ -127,13 +127,13 @@ impl From<bool> for Value {
 }
 
 fn families(app: &App) -> Vec<Family> {
-    let running = app.live.now();
+    let running = app.controller.current();
     let mut streams = StreamFamilies::new();
     for stream in running.streams.iter() {
         streams.add(stream);
     }
     let mut families = streams.into_families();
-    let report = app.live.report();
+    let report = app.controller.report();
     let mut reloads = Family::counter(
         "mattebox_reloads",
         "Changes of the pipeline, by what became of them.",

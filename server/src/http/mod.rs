@@ -28,8 +28,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use server::{Listener, local_host, serve};
 
-use crate::clock::{Clock, SystemClock};
-use crate::live::Live;
+use crate::clock::Clock;
+use crate::control::Controller;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use address::{Action, Pictures, pictures_of_file};
@@ -43,36 +43,39 @@ use wall::Sessions;
 /// What every handler knows.
 #[derive(Clone)]
 pub struct App {
-    live: Live,
+    controller: Controller,
     access: Access,
     places: Places,
     room: Room,
     uploads: Uploads,
     sessions: Sessions,
     clock: Arc<dyn Clock>,
+    /// Tells this run of the server from others.
+    run: String,
     /// Ends the never-ending answers.
     shutdown: CancellationToken,
 }
 
 impl App {
-    /// Serves the streams of `live` until `shutdown`.
-    pub fn new(live: Live, shutdown: CancellationToken) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    /// Serves the streams of `controller` until `shutdown`.
+    pub fn new(controller: Controller, shutdown: CancellationToken) -> Self {
+        let clock = controller.clock().clone();
         let room = Room::make();
         Self {
-            live,
+            controller,
             access: Access::new(clock.clone()),
-            places: Places::new(room.places),
+            places: Places::new(room.places, clock.clone()),
             room,
             uploads: Uploads::default(),
             sessions: Sessions::default(),
+            run: run_id(&*clock),
             clock,
             shutdown,
         }
     }
 
     fn check_admin(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), ProblemDetails> {
-        let running = self.live.now();
+        let running = self.controller.current();
         let token = running.admin_token.as_ref().map(SecretText::expose);
         self.access.check(headers, client, token)
     }
@@ -89,11 +92,11 @@ impl App {
     }
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {
-        self.live.now().find(name).cloned()
+        self.controller.current().find(name).cloned()
     }
 
     fn first(&self) -> Option<Arc<Stream>> {
-        self.live.now().streams.first().cloned()
+        self.controller.current().streams.first().cloned()
     }
 }
 
@@ -119,6 +122,14 @@ pub fn router(app: App) -> Router {
         .with_state(app)
 }
 
+/// A name for this run of the server, which no other run has.
+fn run_id(clock: &dyn Clock) -> String {
+    let since = clock
+        .unix()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH);
+    format!("{:x}", since.unwrap_or_default().as_micros())
+}
+
 async fn root(
     State(app): State<App>,
     RawQuery(query): RawQuery,
@@ -128,7 +139,7 @@ async fn root(
     match Action::of(&query.unwrap_or_default()) {
         None => ui::index(State(app), uri).await,
         Some(Action::Pictures(pictures, number)) => {
-            let stream = app.live.now().streams.get(number).cloned();
+            let stream = app.controller.current().streams.get(number).cloned();
             show(app, stream, pictures, &visit).await
         }
         Some(Action::Unknown(action)) => {
@@ -200,7 +211,7 @@ async fn not_found(State(app): State<App>, uri: Uri) -> Response {
 /// Tells what there is, and then `hint`.
 fn none_such(app: &App, hint: &str) -> impl IntoResponse + use<> {
     let mut text = "There is nothing at this address. The streams are:\n".to_owned();
-    for stream in app.live.now().streams.iter() {
+    for stream in app.controller.current().streams.iter() {
         let name = stream.name();
         text += &format!("  {name}: /{name}.mjpeg, one picture at /{name}.jpg\n");
     }

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::config::ConfigError;
-use crate::live::{ChangeError, Problem, problems};
+use crate::control::{ChangeError, Problem, problems};
 use crate::secret::mask;
 
 /// The media type of problem details.
@@ -150,6 +150,9 @@ impl From<ChangeError> for ProblemDetails {
             ChangeError::Invalid(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
             ChangeError::Busy(why) => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(1)
+            }
+            ChangeError::NoSpace(why) => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(MACHINE_SECONDS)
             }
             ChangeError::Unwritable(why) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, why),
         }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{Method, header};
-use axum::response::sse::{Event as Sent, KeepAlive, Sse};
+use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use serde_json::{Value, json};
@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::super::mjpeg::no_body;
 use super::super::{App, NO_BUFFERING, NO_CACHE};
+use crate::control::Controller;
 use crate::events::Event;
-use crate::live::Live;
 
 /// How often a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
@@ -42,10 +42,10 @@ pub async fn listen(State(app): State<App>, request: Request) -> Response {
         return (headers, no_body()).into_response();
     }
     let listener = Listener {
-        events: app.live.events().listen(),
+        events: app.controller.events().listen(),
         shutdown: app.shutdown.clone(),
         may_see_all: app.is_admin(&request),
-        live: app.live,
+        controller: app.controller,
     };
     let events = stream::unfold(listener, |mut listener| async {
         let event = listener.next().await?;
@@ -58,20 +58,20 @@ pub async fn listen(State(app): State<App>, request: Request) -> Response {
 struct Listener {
     events: Receiver<Event>,
     shutdown: CancellationToken,
-    live: Live,
+    controller: Controller,
     /// Whether it may see what stands in the pipeline file.
     may_see_all: bool,
 }
 
 impl Listener {
-    async fn next(&mut self) -> Option<Sent> {
+    async fn next(&mut self) -> Option<sse::Event> {
         let event = self.shutdown.run_until_cancelled(self.events.recv());
         let (name, data) = match event.await? {
             Ok(event) => describe(self.allowed(event)),
             Err(RecvError::Lagged(missed)) => ("lagged", json!({ "missed": missed })),
             Err(RecvError::Closed) => return None,
         };
-        Some(Sent::default().event(name).data(data.to_string()))
+        Some(sse::Event::default().event(name).data(data.to_string()))
     }
 
     fn allowed(&self, event: Event) -> Event {
@@ -79,7 +79,7 @@ impl Listener {
             Event::Reload {
                 succeeded: false, ..
             } if !self.may_see_all => {
-                let error = self.live.report().error;
+                let error = self.controller.report().error;
                 let message = error.map(|error| error.places_only().message);
                 Event::Reload {
                     message: message.unwrap_or_else(|| "the pipeline file was wrong".to_owned()),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, NO_CACHE};
 use super::{Answer, uncached_json, upload};
-use crate::live::FilterCatalog;
+use crate::control::FilterCatalog;
 
 const NAME_CHARS: usize = 64;
 
@@ -30,7 +30,7 @@ struct Kept {
     ),
 )]
 pub async fn list(State(app): State<App>) -> Answer {
-    let json = app.live.catalog().await.map_err(|error| {
+    let json = app.controller.catalog().await.map_err(|error| {
         let why = format!("the list of filters can't be written: {error}");
         ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
     })?;

@@ -26,7 +26,7 @@ use utoipa_axum::routes;
 
 use super::problem::{PROBLEM, ProblemDetails};
 use super::{App, NO_CACHE, auth, wall};
-use crate::live::PipelineReport;
+use crate::control::PipelineReport;
 use crate::secret::{MASK, is_secret_name};
 
 /// The most characters of what the framework says of a request that it refuses.
@@ -35,7 +35,7 @@ const WORDS: usize = 64 << 10;
 const MASKED: [&str; 3] = ["***@", "=***", " ***"];
 
 pub use filters::is_upload;
-pub use streams::unknown as unknown_stream;
+pub use streams::unknown_stream;
 pub use upload::Uploads;
 pub use versions::{PREVIOUS, REVISION};
 
@@ -119,7 +119,7 @@ pub struct AccessReport {
     ),
 )]
 async fn check_access(State(app): State<App>, request: Request) -> Answer {
-    let is_on = app.live.now().admin_token.is_some();
+    let is_on = app.controller.current().admin_token.is_some();
     let shows_token = is_on && auth::sent_token(request.headers()).is_some();
     if shows_token {
         app.check_admin(request.headers(), auth::client(&request))?;
@@ -130,7 +130,7 @@ async fn check_access(State(app): State<App>, request: Request) -> Answer {
 impl AccessReport {
     /// For one who has shown the admin token, or not.
     pub fn of(app: &App, is_admin: bool) -> Self {
-        let changing = match app.live.now().admin_token {
+        let changing = match app.controller.current().admin_token {
             None => "off",
             Some(_) if is_admin => "allowed",
             Some(_) => "token-needed",
@@ -150,7 +150,7 @@ impl AccessReport {
     ),
 )]
 async fn pipeline(State(app): State<App>, request: Request) -> Response {
-    uncached_json(app.live.report().for_reader(app.is_admin(&request)))
+    uncached_json(app.controller.report().for_reader(app.is_admin(&request)))
 }
 
 /// Runs what reads files where blocking is allowed.

@@ -10,12 +10,12 @@ use serde_json::{Map, Value};
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::streams::{place, unknown, without_nulls};
+use super::streams::{place, unknown_stream, without_nulls};
 use super::versions::with_revisions;
 use super::{Answer, parse, uncached_json};
 use crate::chain::{StepReport, StepStatus};
 use crate::config::{Change, Part, shown};
-use crate::live::{Author, ChangeError, Running};
+use crate::control::{Author, ChangeError, Snapshot};
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Steps {
@@ -28,13 +28,13 @@ pub struct Position {
     position: Option<usize>,
 }
 
-fn steps(running: &Running, stream: &str) -> Result<Vec<StepStatus>, ChangeError> {
+fn steps(running: &Snapshot, stream: &str) -> Result<Vec<StepStatus>, ChangeError> {
     let found = running.find(stream).map(|stream| stream.steps());
-    found.ok_or_else(|| ChangeError::NotFound(unknown(stream)))
+    found.ok_or_else(|| ChangeError::NotFound(unknown_stream(stream)))
 }
 
 /// The step's place in the chain.
-fn index(running: &Running, stream: &str, step: u64) -> Result<usize, ChangeError> {
+fn index(running: &Snapshot, stream: &str, step: u64) -> Result<usize, ChangeError> {
     let steps = steps(running, stream)?;
     let at = steps.iter().position(|status| status.id == step);
     at.ok_or_else(|| ChangeError::NotFound(format!("`{stream}` has no step {step}")))
@@ -53,7 +53,7 @@ fn step_place(stream: &str, at: usize) -> Vec<Part> {
     path
 }
 
-fn report(running: &Running, stream: &str, at: usize) -> Result<StepReport, ProblemDetails> {
+fn report(running: &Snapshot, stream: &str, at: usize) -> Result<StepReport, ProblemDetails> {
     let steps = steps(running, stream)?;
     let step = steps.get(at).map(StepStatus::report);
     step.ok_or_else(|| ProblemDetails::not_found("the step is gone already"))
@@ -72,7 +72,7 @@ fn report(running: &Running, stream: &str, at: usize) -> Result<StepReport, Prob
     ),
 )]
 pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer {
-    let steps = steps(&app.live.now(), &stream)?;
+    let steps = steps(&app.controller.current(), &stream)?;
     Ok(uncached_json(Steps {
         steps: steps.iter().map(StepStatus::report).collect(),
     }))
@@ -91,7 +91,7 @@ pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer 
     ),
 )]
 pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
-    let running = app.live.now();
+    let running = app.controller.current();
     let at = index(&running, &stream, step)?;
     Ok(uncached_json(report(&running, &stream, at)?))
 }
@@ -125,7 +125,7 @@ pub async fn add(
     let config = without_nulls(config);
     let (name, seen) = (stream.clone(), stream.clone());
     let (report, revisions) = app
-        .live
+        .controller
         .change(
             &stream,
             author,
@@ -185,7 +185,7 @@ pub async fn patch(
     };
     let (name, seen) = (stream.clone(), stream.clone());
     let (report, revisions) = app
-        .live
+        .controller
         .change(
             &stream,
             author,
@@ -237,7 +237,7 @@ pub async fn delete(
 ) -> Answer {
     let name = stream.clone();
     let ((), revisions) = app
-        .live
+        .controller
         .change(
             &stream,
             author,
@@ -253,7 +253,7 @@ pub async fn delete(
 }
 
 /// What the pipeline file says of a step.
-fn written(running: &Running, stream: &str, at: usize) -> Value {
+fn written(running: &Snapshot, stream: &str, at: usize) -> Value {
     let stream = running.pipeline.stream(stream);
     let step = stream.and_then(|stream| stream.filters.get(at));
     step.map_or(Value::Null, |step| step.written().clone())

@@ -13,7 +13,7 @@ use super::super::problem::{PROBLEM, ProblemDetails};
 use super::versions::with_revisions;
 use super::{Answer, parse, refuse_masks, uncached_json};
 use crate::config::{Change, Part};
-use crate::live::{Author, ChangeError, Running};
+use crate::control::{Author, ChangeError, Snapshot};
 use crate::stream::StreamReport;
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -31,7 +31,7 @@ pub fn place(name: &str) -> Vec<Part> {
         .into()
 }
 
-pub fn unknown(name: &str) -> String {
+pub fn unknown_stream(name: &str) -> String {
     format!("no stream is called `{name}`")
 }
 
@@ -46,7 +46,7 @@ pub fn unknown(name: &str) -> String {
     ),
 )]
 pub async fn list(State(app): State<App>) -> axum::response::Response {
-    let running = app.live.now();
+    let running = app.controller.current();
     let streams = running.streams.iter();
     let streams = streams.map(|stream| stream.report().seen_from("../"));
     uncached_json(Streams {
@@ -69,7 +69,7 @@ pub async fn list(State(app): State<App>) -> axum::response::Response {
 pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
     match app.find(&name) {
         Some(stream) => Ok(uncached_json(stream.report().seen_from(ROOT))),
-        None => Err(ProblemDetails::not_found(unknown(&name))),
+        None => Err(ProblemDetails::not_found(unknown_stream(&name))),
     }
 }
 
@@ -102,15 +102,15 @@ pub async fn put(
     let path = place(&name);
     let set = Change::Set(path, without_nulls(config));
     let seen = name.clone();
-    let look = move |running: &Running| {
+    let look = move |running: &Snapshot| {
         let stream = running.find(&seen)?;
         Some(stream.report().seen_from(ROOT))
     };
     let (report, revisions) = app
-        .live
+        .controller
         .change(&name, author, move |_| Ok(vec![set.clone()]), look)
         .await?;
-    let report = report.ok_or_else(|| ProblemDetails::not_found(unknown(&name)))?;
+    let report = report.ok_or_else(|| ProblemDetails::not_found(unknown_stream(&name)))?;
     let status = if is_new {
         StatusCode::CREATED
     } else {
@@ -152,13 +152,13 @@ pub async fn delete(
 ) -> Answer {
     let stream = name.clone();
     let ((), revisions) = app
-        .live
+        .controller
         .change(
             &name,
             author,
             move |running| match running.find(&stream) {
                 Some(_) => Ok(vec![Change::Remove(place(&stream))]),
-                None => Err(ChangeError::NotFound(unknown(&stream))),
+                None => Err(ChangeError::NotFound(unknown_stream(&stream))),
             },
             |_| (),
         )
@@ -182,6 +182,6 @@ pub async fn delete(
     security(("admin" = [])),
 )]
 pub async fn restart(State(app): State<App>, Path(name): Path<String>) -> Answer {
-    app.live.restart(name).await?;
+    app.controller.restart(name).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }

@@ -16,8 +16,8 @@ use super::super::body::{BODY_TIME, Incoming};
 use super::super::problem::ProblemDetails;
 use super::blocking;
 use crate::config::Config;
+use crate::control::ChangeError;
 use crate::filter::limits::MODULE_BYTES;
-use crate::live::ChangeError;
 
 /// Pieces that wait for the disk.
 const WAITING: usize = 4;
@@ -52,7 +52,7 @@ impl Uploads {
 /// # Errors
 /// There is no folder or no room, the body does not come whole, or it is no filter.
 pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool), ProblemDetails> {
-    let folder = Folder::of(&app.live.now().pipeline)?;
+    let folder = Folder::of(&app.controller.current().pipeline)?;
     let claim = app.uploads.claim()?;
     let app = app.clone();
     // A task of its own, so that it lasts as long as the work does, also when the client has gone.
@@ -81,7 +81,7 @@ async fn receive_and_keep(
     body: Body,
 ) -> Result<(String, bool), ProblemDetails> {
     let file = receive(app, folder, name.clone(), body).await?;
-    Ok(app.live.keep_filter(name, file).await?)
+    Ok(app.controller.keep_filter(name, file).await?)
 }
 
 /// The folder for uploads.
@@ -134,8 +134,8 @@ impl Folder {
         ProblemDetails::new(StatusCode::INSUFFICIENT_STORAGE, why).closing()
     }
 
-    fn unwritable(&self, error: &io::Error) -> ProblemDetails {
-        ChangeError::Unwritable(format!("{}: {error}", self.path.display())).into()
+    fn unwritable(&self, app: &App, error: &io::Error) -> ProblemDetails {
+        app.controller.unwritable(&self.path, error).into()
     }
 }
 
@@ -157,7 +157,7 @@ async fn receive(
         (folder, made)
     })
     .await?;
-    let (file, mut room) = made.map_err(|error| folder.unwritable(&error))?;
+    let (file, mut room) = made.map_err(|error| folder.unwritable(app, &error))?;
     if incoming.least() > room {
         return Err(folder.full());
     }
@@ -178,7 +178,7 @@ async fn receive(
     };
     let (sent, written) = tokio::join!(sent, written);
     sent?;
-    written?.map_err(|error| folder.unwritable(&error))
+    written?.map_err(|error| folder.unwritable(app, &error))
 }
 
 fn write(mut file: NamedTempFile, mut pieces: mpsc::Receiver<Bytes>) -> io::Result<NamedTempFile> {
@@ -193,6 +193,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::clock::Clock;
 
     fn folder(path: &Path, limit: u64) -> Folder {
         Folder {
@@ -224,7 +225,7 @@ mod tests {
         let (under_way, _) = folder.make_room("a.wasm").unwrap();
         let left = folder.path.join(".upload-x");
         let old = std::fs::File::create(&left).unwrap();
-        let long_ago = std::time::SystemTime::now() - ABANDONED - Duration::from_secs(60);
+        let long_ago = crate::clock::SystemClock.unix() - ABANDONED - Duration::from_secs(60);
         old.set_modified(long_ago).unwrap();
         drop(folder.make_room("a.wasm").unwrap());
         assert!(!left.exists());

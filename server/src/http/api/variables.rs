@@ -54,7 +54,7 @@ struct Variables {
     ),
 )]
 pub async fn list(State(app): State<App>) -> Response {
-    let snapshot = app.live.variables().snapshot();
+    let snapshot = app.controller.variables().snapshot();
     uncached_json(Variables {
         variables: snapshot.iter().cloned().collect(),
     })
@@ -73,7 +73,7 @@ pub async fn list(State(app): State<App>) -> Response {
     ),
 )]
 pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
-    let snapshot = app.live.variables().snapshot();
+    let snapshot = app.controller.variables().snapshot();
     match snapshot.iter().find(|(known, _)| *known == name) {
         Some((_, text)) => Ok(uncached_json(Variable { text: text.clone() })),
         None => Err(unknown(&name)),
@@ -128,7 +128,7 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
         }
     };
     let end = ttl.map(|ttl| app.clock.now() + ttl);
-    let set = app.live.variables().set(&name, &text, end);
+    let set = app.controller.variables().set(&name, &text, end);
     set.map_err(|refusal| conflict(&refusal))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
@@ -148,7 +148,7 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
     security(("admin" = [])),
 )]
 pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
-    let removed = app.live.variables().remove(&name);
+    let removed = app.controller.variables().remove(&name);
     match removed.map_err(|refusal| conflict(&refusal))? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
         false => Err(unknown(&name)),

@@ -11,7 +11,7 @@ use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
 use super::{Answer, parse, uncached_json};
 use crate::config::masked;
-use crate::live::{Author, PipelineReport, Revisions, Version};
+use crate::control::{Author, PipelineReport, Revisions, Version};
 
 /// The pipeline file's revision after a change.
 pub const REVISION: HeaderName = HeaderName::from_static("x-mattebox-revision");
@@ -82,8 +82,8 @@ struct Restoring {
 )]
 pub async fn list(State(app): State<App>) -> Answer {
     let versions = super::blocking(move || {
-        let current = app.live.report().revision;
-        let all = app.live.versions().list();
+        let current = app.controller.report().revision;
+        let all = app.controller.versions().list();
         let reports = all.iter().map(|it| VersionReport::new(it, &current, None));
         reports.collect()
     });
@@ -110,9 +110,9 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Reque
     app.check_admin(request.headers(), auth::client(&request))?;
     let unknown = format!("no version of the pipeline file is called `{id}`; the newest are kept");
     let found = super::blocking(move || {
-        let version = app.live.versions().find(&id)?;
+        let version = app.controller.versions().find(&id)?;
         let text = masked(version.text.expose());
-        let current = app.live.report().revision;
+        let current = app.controller.report().revision;
         Some(VersionReport::new(&version, &current, Some(text)))
     });
     let found = found.await?;
@@ -152,7 +152,7 @@ pub async fn restore(
         body => parse(body)?,
     };
     let expected = restoring.and_then(|restoring| restoring.revision);
-    let revisions = app.live.restore(id, expected, author).await?;
-    let report = app.live.report().for_reader(true);
+    let revisions = app.controller.restore(id, expected, author).await?;
+    let report = app.controller.report().for_reader(true);
     Ok(with_revisions(uncached_json(report), &revisions))
 }

@@ -30,8 +30,8 @@ use super::server::{Framing, Full, Place, Seat, hold};
 use super::{App, body};
 use crate::clock::Clock;
 use crate::config::Embedding;
+use crate::control::{Author, Snapshot};
 use crate::events::Event;
-use crate::live::{Author, Running};
 use crate::log::sanitize;
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
@@ -53,8 +53,8 @@ impl Access {
     /// Nobody has been wrong yet, by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
+            machine: Arc::new(MachineNames::new(clock.clone())),
             throttle: Arc::new(Throttle::new(clock)),
-            machine: Arc::new(MachineNames::new()),
         }
     }
 
@@ -84,7 +84,7 @@ impl Access {
         Err(self.wrong(client))
     }
 
-    /// README.md has a pattern for this line, for programs that shut out those who guess.
+    /// docs/guide/security.md has a pattern for this line, for programs that shut out those who guess.
     fn wrong(&self, client: IpAddr) -> ProblemDetails {
         tracing::warn!(peer = %client, "wrong admin token");
         match self.throttle.failed(client) {
@@ -123,7 +123,7 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 
 /// Lets through what may come through, and tells browsers which pages may use the answer.
 pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let running = app.live.now();
+    let running = app.controller.current();
     let content = Content::of(&request);
     let rules = &running.pipeline.web;
     let client = Client::of(peer(&request), request.headers(), rules);
@@ -159,7 +159,7 @@ fn wants_page(request: &Request) -> bool {
 
 async fn answer(
     app: &App,
-    running: &Running,
+    running: &Snapshot,
     (content, mark): (Content, &cors::Mark),
     mut request: Request,
     next: Next,
@@ -211,7 +211,7 @@ fn check_framing(request: &Request) -> Result<(), ProblemDetails> {
 /// Finds a place for a request that a proxy forwards, or in the reserve. A connection of its own has its place already.
 fn find_place(
     app: &App,
-    running: &Running,
+    running: &Snapshot,
     request: &Request,
 ) -> Result<Option<Place>, ProblemDetails> {
     let seat = request.extensions().get::<Arc<Seat>>();
@@ -249,19 +249,19 @@ fn watches_over(request: &Request) -> bool {
 }
 
 /// The hosts by which a browser may have asked for `request`, without their ports.
-pub fn host_names<'a>(running: &'a Running, request: &'a Request) -> Vec<&'a str> {
+pub fn host_names<'a>(running: &'a Snapshot, request: &'a Request) -> Vec<&'a str> {
     names(running, request).without_ports()
 }
 
 /// The names by which a browser may have sent `request`.
-fn names<'a>(running: &'a Running, request: &'a Request) -> Names<'a> {
+fn names<'a>(running: &'a Snapshot, request: &'a Request) -> Names<'a> {
     let is_forwarded = is_proxy(peer(request), &running.pipeline.web);
     Names::of(request, &running.pipeline.allowed_hosts, is_forwarded)
 }
 
 /// Checks whether the page that sent `request`, if one did, may do so.
 fn check_page(
-    running: &Running,
+    running: &Snapshot,
     content: Content,
     mark: &cors::Mark,
     names: &Names<'_>,
@@ -314,7 +314,7 @@ async fn change(app: &App, mut request: Request, next: Next) -> Result<Response,
         };
         let (revision, previous) = (id(REVISION), id(PREVIOUS));
         tracing::info!(%peer, %method, path, revision, previous, "changed over the API");
-        app.live.events().tell(Event::Change {
+        app.controller.events().tell(Event::Change {
             method,
             path,
             peer: peer.to_string(),

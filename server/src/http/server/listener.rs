@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use socket2::{Domain, SockRef, Socket as RawSocket, TcpKeepalive, Type};
+use socket2::{Domain, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::auth::Peer;
@@ -134,7 +134,7 @@ async fn bind_all(port: u16) -> io::Result<TcpListener> {
 }
 
 fn bind_both(port: u16) -> io::Result<TcpListener> {
-    let socket = RawSocket::new(Domain::IPV6, Type::STREAM, None)?;
+    let socket = socket2::Socket::new(Domain::IPV6, Type::STREAM, None)?;
     socket.set_only_v6(false)?;
     // As in tokio's own: a server that is started anew gets its address at once. On Windows it would be another's.
     #[cfg(unix)]

@@ -6,7 +6,6 @@
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::os::unix::net::UnixStream as Connection;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -105,7 +104,7 @@ pub fn check_path(path: &Path) -> io::Result<()> {
 
 /// Checks that nobody listens at `path`.
 fn check_free(path: &Path) -> io::Result<()> {
-    match Connection::connect(path) {
+    match std::os::unix::net::UnixStream::connect(path) {
         Ok(_) => Err(io::Error::new(
             io::ErrorKind::AddrInUse,
             "another server listens there",
@@ -144,7 +143,7 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let second = UnixSocket::bind(&path).unwrap();
-        assert!(Connection::connect(&path).is_ok());
+        assert!(std::os::unix::net::UnixStream::connect(&path).is_ok());
         // Nobody else's is removed.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "a file").unwrap();

@@ -14,8 +14,8 @@ use super::super::App;
 use super::super::api::AccessReport;
 use super::channels::Channels;
 use crate::clock::Clock;
+use crate::control::PipelineReport;
 use crate::events::Event;
-use crate::live::PipelineReport;
 use crate::stream::StreamReport;
 
 /// How often the state is looked at.
@@ -61,7 +61,7 @@ impl Feed {
             timer: app.clock.sleep_until(due),
             clock: app.clock.clone(),
             is_admin,
-            events: app.live.events().listen(),
+            events: app.controller.events().listen(),
             due,
             refresh: 0,
             sent: Bytes::new(),
@@ -113,7 +113,7 @@ impl Feed {
         self.timer = self.clock.sleep_until(self.due);
         let state = WallState {
             streams: reports(app),
-            pipeline: app.live.report().for_reader(self.is_admin),
+            pipeline: app.controller.report().for_reader(self.is_admin),
             access: AccessReport::of(app, self.is_admin),
             refused: channels.refused(),
             refresh: self.refresh,
@@ -132,7 +132,7 @@ impl Feed {
 }
 
 fn reports(app: &App) -> Vec<StreamReport> {
-    let running = app.live.now();
+    let running = app.controller.current();
     let streams = running.streams.iter();
     streams
         .map(|stream| stream.report().seen_from("../"))

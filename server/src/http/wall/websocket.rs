@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::RequestPartsExt;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message as Framed, WebSocket, WebSocketUpgrade, close_code};
+use axum::extract::ws::{self, CloseFrame, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -97,7 +97,7 @@ async fn exchange(mut socket: WebSocket, mut wall: Wall) {
             },
             message = wall.next() => match message {
                 // Who takes nothing for long is cut by what is beneath.
-                Ok(message) => if socket.send(Framed::Binary(message.whole())).await.is_err() {
+                Ok(message) => if socket.send(ws::Message::Binary(message.whole())).await.is_err() {
                     return;
                 },
                 Err(End::Shutdown) => break (close_code::AWAY, End::Shutdown.to_string()),
@@ -108,11 +108,11 @@ async fn exchange(mut socket: WebSocket, mut wall: Wall) {
     close(socket, why).await;
 }
 
-fn heed(wall: &Wall, message: &Framed) -> Result<(), String> {
+fn heed(wall: &Wall, message: &ws::Message) -> Result<(), String> {
     let text = match message {
-        Framed::Text(text) => text,
-        Framed::Binary(_) => return Err("a message is a text".to_owned()),
-        Framed::Ping(_) | Framed::Pong(_) | Framed::Close(_) => return Ok(()),
+        ws::Message::Text(text) => text,
+        ws::Message::Binary(_) => return Err("a message is a text".to_owned()),
+        ws::Message::Ping(_) | ws::Message::Pong(_) | ws::Message::Close(_) => return Ok(()),
     };
     ClientMessage::parse(text)
         .and_then(|message| wall.inbox.put(message))
@@ -125,7 +125,7 @@ async fn close(mut socket: WebSocket, (code, why): (u16, String)) {
         reason: why[..why.floor_char_boundary(REASON_BYTES)].into(),
     };
     let closing = async {
-        socket.send(Framed::Close(Some(frame))).await?;
+        socket.send(ws::Message::Close(Some(frame))).await?;
         while let Some(Ok(_)) = socket.recv().await {}
         Ok::<_, axum::Error>(())
     };
