@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::support::http::send;
 use crate::support::picture::{decode, is_near, mean, png};
 use crate::support::server::{Server, TOKEN};
-use crate::support::{Folder, repository, stdout};
+use crate::support::{Folder, mattebox, repository, stdout};
 
 const FILE: &str = "# The cameras of the house.
 admin-token: { env: TEST_TOKEN }   # who may change it
