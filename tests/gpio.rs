@@ -123,14 +123,3 @@ gpio:
         );
     }
 }
-
-#[test]
-#[cfg(not(feature = "gpio"))]
-fn a_build_without_pins_says_how_to_build_with_them() {
-    let folder =
-        Folder::with("streams: { s: {} }\ngpio: { outputs: [{ pin: 17, shows: running }] }\n");
-    let output = folder.run(&["check"]);
-    assert_eq!(output.status.code(), Some(2));
-    let errors = stderr(&output);
-    assert!(errors.contains("--features gpio"), "{errors}");
-}

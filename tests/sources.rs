@@ -52,18 +52,6 @@ fn a_wrong_source_is_refused() {
 }
 
 #[test]
-#[cfg(not(feature = "camera"))]
-fn a_build_without_cameras_says_how_to_build_with_them() {
-    let folder = Folder::with("streams: { s: { source: { driver: camera } } }");
-    for arguments in [&["check"][..], &["cameras"], &["--source", "camera:0"]] {
-        let output = folder.run(arguments);
-        assert_eq!(output.status.code(), Some(2));
-        let errors = stderr(&output);
-        assert!(errors.contains("--features camera"), "{errors}");
-    }
-}
-
-#[test]
 fn streams_share_a_camera() {
     let server = Server::start(with_pictures(
         "streams:
