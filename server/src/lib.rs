@@ -14,6 +14,7 @@ pub mod config;
 pub mod events;
 pub mod files;
 pub mod filter;
+pub mod frame;
 pub mod gpio;
 pub mod live;
 pub mod local_time;
