@@ -50,7 +50,7 @@ pub fn build(
     clock: Arc<dyn Clock>,
 ) -> Result<Chain, Vec<Diagnostic>> {
     let check = Check::new(&*clock, Wanted::ByChange);
-    let planned = plan(cache, pipeline, stream, &check, (&[], Unchanged::GoOn))?;
+    let planned = plan_chain(cache, pipeline, stream, &check, (&[], Unchanged::GoOn))?;
     drop(check);
     let mut chain = Chain::new(
         cache.engine(),
@@ -68,7 +68,7 @@ pub fn build(
 ///
 /// # Errors
 /// Those of [`build`]. The old steps don't notice.
-pub fn plan(
+pub fn plan_chain(
     cache: &FilterCache,
     pipeline: &Config,
     stream: &StreamConfig,

@@ -9,7 +9,7 @@ use super::Check;
 use crate::config::{self, FilterRef};
 use crate::events::Events;
 use crate::files::{self, FileState};
-use crate::filter::{Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, catalogue};
+use crate::filter::{Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, builtin};
 use crate::sync::IgnorePoison;
 use crate::variables::Variables;
 
@@ -142,8 +142,8 @@ impl FilterCache {
 /// A sentence without its subject that says what is wrong with the file.
 pub fn module(filter: &FilterRef, folder: &Path) -> Result<Module, LoadError> {
     match filter {
-        FilterRef::BuiltIn(name) => catalogue::module(name).ok_or_else(|| {
-            let names = catalogue::BUILT_IN.iter().map(|filter| filter.name);
+        FilterRef::BuiltIn(name) => builtin::module(name).ok_or_else(|| {
+            let names = builtin::BUILT_IN.iter().map(|filter| filter.name);
             let hint = config::hint(name, names);
             LoadError::Failed(format!(
                 "no built-in filter is called `{name}`{hint} (a path of your own has a `/` in it or ends in `.wasm`)"

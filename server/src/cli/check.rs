@@ -6,10 +6,10 @@ use super::{Common, Failure, start_loader, start_runtime};
 use crate::chain::{Check, FilterCache};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Diagnostic};
+use crate::control::{Plans, check_parts, check_passwords, check_recordings, check_start};
 use crate::filter::Wanted;
-use crate::live::{Plans, check_parts, check_passwords, check_recordings, check_start};
+use crate::http::Listener;
 use crate::local_time::warn_of_unknown_zone;
-use crate::web::Listener;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     warn_of_unknown_zone();

@@ -23,10 +23,10 @@ use crate::config::{
     Config, ConfigError, Diagnostic, DriverConfig, ListenAddress, SourceConfig, StreamConfig,
     parse_listen, parse_spec,
 };
+use crate::control::StateFolder;
 use crate::events::Events;
 use crate::filter::compile::worker;
 use crate::filter::{CompileCache, Compiler, Engine};
-use crate::live::StateFolder;
 use crate::panics;
 use crate::secret::mask;
 use crate::source;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::answer::Answer;
-use super::host::HostState;
 use super::limits::Refusal;
+use super::wasi::HostState;
 use crate::log::{sanitize, sanitize_to};
 
 /// The most characters of a function's name.

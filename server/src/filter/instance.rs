@@ -13,14 +13,14 @@ use wasmtime::component::{
 
 use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
-use super::check;
 use super::contract::{self, Description, Drawing, FrameInfo, Image, ImageRef, Layer};
+use super::epoch::{EPOCH, epochs};
 use super::failure::{Failed, over, too_slow};
-use super::host::HostState;
 use super::limits::{self, Refusal};
 use super::log::StepLog;
-use super::ticker::{EPOCH, epochs};
-use super::{Engine, Filter, Kind};
+use super::validate;
+use super::wasi::HostState;
+use super::{Engine, Filter, FilterKind};
 use crate::config::Cause;
 use crate::log::sanitize;
 
@@ -170,9 +170,9 @@ impl RunningFilter {
         match answer.map_err(|message| CallError::Refused(sanitize(&message)))? {
             Drawing::Unchanged => Ok(None),
             Drawing::Layers(layers) => {
-                check::layers(&layers, width, height).map_err(CallError::Broken)?;
+                validate::layers(&layers, width, height).map_err(CallError::Broken)?;
                 let bytes = layers.iter().map(|layer| layer.rgba.len() as u64).sum();
-                self.keep(bytes)?;
+                self.retain(bytes)?;
                 Ok(Some(layers))
             }
         }
@@ -192,15 +192,15 @@ impl RunningFilter {
             .call::<_, (Result<Image, String>,)>(apply, params, Answer::Picture, self.time_limit)
             .map_err(CallError::Broken)?;
         let image = answer.map_err(|message| CallError::Refused(sanitize(&message)))?;
-        check::image(&image).map_err(CallError::Broken)?;
-        self.keep(image.rgb.len() as u64)?;
+        validate::image(&image).map_err(CallError::Broken)?;
+        self.retain(image.rgb.len() as u64)?;
         Ok(image)
     }
 
     /// Counts what the server keeps of the latest answer.
-    fn keep(&mut self, bytes: u64) -> Result<(), CallError> {
+    fn retain(&mut self, bytes: u64) -> Result<(), CallError> {
         let memory = &mut self.guest.store.data_mut().memory;
-        let kept = memory.keep(bytes);
+        let kept = memory.retain(bytes);
         kept.map_err(|refusal| CallError::Broken(over(refusal)))
     }
 }
@@ -273,15 +273,15 @@ impl Guest {
             .ok_or_else(|| format!("does not export `{name}` in `{interface}`"))
     }
 
-    fn frame_function(&mut self, kind: Kind) -> Result<Function, String> {
+    fn frame_function(&mut self, kind: FilterKind) -> Result<Function, String> {
         match kind {
-            Kind::Overlay => {
+            FilterKind::Overlay => {
                 let draw = self.function(contract::OVERLAY, "draw")?;
                 draw.typed(&self.store)
                     .map(Function::Draw)
                     .map_err(|error| misfit(&error))
             }
-            Kind::Transform => self
+            FilterKind::Transform => self
                 .function(contract::TRANSFORM, "apply")
                 .map(Function::Apply),
         }

@@ -35,7 +35,14 @@ impl LogLimiter {
     }
 }
 
-/// At most [`LINE_CHARS`] characters, with control characters (terminal escapes, line breaks) made
+/// Whether `c` could harm a terminal, end a line, or reorder the text around it: control characters, the separators of lines and
+/// paragraphs, and the explicit formatting characters of the Unicode Bidirectional Algorithm (UAX #9).
+pub fn is_control(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// At most [`LINE_CHARS`] characters, with control characters (terminal escapes, line breaks, and those that reorder text) made
 /// visible, and counted as they are shown.
 pub fn sanitize(text: &str) -> String {
     sanitize_to(text, LINE_CHARS)
@@ -46,7 +53,7 @@ pub fn sanitize_to(text: &str, most: usize) -> String {
     let mut short = String::new();
     let mut room = most;
     for c in text.trim_end().chars() {
-        let escaped = (c.is_control() && c != '\t').then(|| c.escape_default());
+        let escaped = (is_control(c) && c != '\t').then(|| c.escape_default());
         let Some(left) = room.checked_sub(escaped.as_ref().map_or(1, ExactSizeIterator::len))
         else {
             short.push('…');
@@ -77,6 +84,10 @@ mod tests {
     #[test]
     fn control_characters_and_endless_lines_are_tamed() {
         assert_eq!(sanitize("a\x1b[2Jb\n"), "a\\u{1b}[2Jb");
+        assert_eq!(
+            sanitize("a\u{202e}b\u{2028}c\u{2067}d\u{200f}e\u{200d}é"),
+            "a\\u{202e}b\\u{2028}c\\u{2067}d\\u{200f}e\u{200d}é"
+        );
         assert_eq!(sanitize(&"x".repeat(5000)).chars().count(), LINE_CHARS + 1);
     }
 

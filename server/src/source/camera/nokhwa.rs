@@ -1,6 +1,5 @@
 //! Cameras by AVFoundation (macOS) and Media Foundation (Windows), through nokhwa.
 
-use nokhwa::Camera as Device;
 use nokhwa::utils::{
     ApiBackend, CameraFormat as NokhwaFormat, CameraIndex, ControlValueDescription,
     ControlValueSetter, FrameFormat, RequestedFormat, RequestedFormatType, Resolution,
@@ -34,7 +33,7 @@ const KNOWN: [FrameFormat; 6] = [
 
 /// An open camera that sends frames.
 pub struct OpenCamera {
-    device: Device,
+    device: nokhwa::Camera,
     layout: Layout,
     quality: u8,
 }
@@ -49,7 +48,7 @@ pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, Sourc
         CameraDevice::Path(path) => CameraIndex::String(path.clone()),
     };
     let any = RequestedFormat::with_formats(RequestedFormatType::None, &KNOWN);
-    let mut device = Device::new(index, any).map_err(explain)?;
+    let mut device = nokhwa::Camera::new(index, any).map_err(explain)?;
     let offered = device.compatible_camera_formats().map_err(explain)?;
     let (format, size) = choose(&formats(&offered), config)?;
     let wanted = nearest(&offered, format, size, fps.unwrap_or(30.0));
@@ -120,7 +119,7 @@ fn nearest(offered: &[NokhwaFormat], format: CameraFormat, size: Size, fps: f64)
         .unwrap_or(NokhwaFormat::new(resolution, frame_format, fps as u32))
 }
 
-fn set_controls(device: &mut Device, wanted: &[(String, i64)]) -> Result<(), SourceError> {
+fn set_controls(device: &mut nokhwa::Camera, wanted: &[(String, i64)]) -> Result<(), SourceError> {
     if wanted.is_empty() {
         return Ok(());
     }
@@ -186,7 +185,7 @@ pub fn list() -> Result<Vec<DeviceInfo>, String> {
     let cameras = nokhwa::query(ApiBackend::Auto).map_err(|error| error.to_string())?;
     let listed = cameras.iter().map(|camera| {
         let any = RequestedFormat::with_formats(RequestedFormatType::None, &KNOWN);
-        let opened = Device::new(camera.index().clone(), any).and_then(|mut device| {
+        let opened = nokhwa::Camera::new(camera.index().clone(), any).and_then(|mut device| {
             let formats = device.compatible_camera_formats()?;
             let controls = device.camera_controls().unwrap_or_default();
             Ok((formats(&formats), controls))

@@ -4,8 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use v4l::buffer::{Flags as BufferFlags, Type};
-use v4l::capability::Flags as Capabilities;
+use v4l::buffer::Type;
 use v4l::control::{self, Value};
 use v4l::format::{Colorspace, Quantization};
 use v4l::frameinterval::FrameIntervalEnum;
@@ -99,7 +98,7 @@ fn explain(path: &str, error: &io::Error) -> String {
 fn open_device(path: &str) -> io::Result<Device> {
     let device = Device::with_path(path)?;
     let capabilities = device.query_caps()?.capabilities;
-    if !capabilities.contains(Capabilities::VIDEO_CAPTURE) {
+    if !capabilities.contains(v4l::capability::Flags::VIDEO_CAPTURE) {
         return Err(io::Error::other("is no camera"));
     }
     Ok(device)
@@ -285,7 +284,7 @@ impl Camera for OpenCamera {
         let (bytes, meta) = CaptureStream::next(&mut self.stream).map_err(fail)?;
         let captured_at = stop.clock().unix();
         let used = &bytes[..bytes.len().min(meta.bytesused as usize)];
-        let picture = if meta.flags.contains(BufferFlags::ERROR) {
+        let picture = if meta.flags.contains(v4l::buffer::Flags::ERROR) {
             FrameData::Coded(Err("came damaged".to_owned()))
         } else if self.layout.format == CameraFormat::Mjpeg {
             FrameData::Coded(cut(used))
