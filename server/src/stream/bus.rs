@@ -11,22 +11,14 @@ use tokio::sync::{Notify, watch};
 use crate::frame::Frame;
 use crate::sync::IgnorePoison;
 
-/// The publisher's end. Clones are the same bus.
-#[derive(Clone)]
+/// The publisher's end, which has no frame at first. Clones are the same bus.
+#[derive(Clone, Default)]
 pub struct FrameBus {
     newest: watch::Sender<Option<Arc<Frame>>>,
     queues: Arc<Mutex<Vec<Weak<Queue>>>>,
 }
 
 impl FrameBus {
-    /// A bus without a frame.
-    pub fn new() -> Self {
-        Self {
-            newest: watch::Sender::new(None),
-            queues: Arc::default(),
-        }
-    }
-
     /// Hands `frame` to all subscribers.
     pub fn publish(&self, frame: Frame) {
         let frame = Arc::new(frame);
@@ -188,7 +180,7 @@ mod tests {
 
     #[test]
     fn whoever_is_slow_has_the_newest_frame_and_none_twice() {
-        let bus = FrameBus::new();
+        let bus = FrameBus::default();
         let mut slow = bus.subscribe();
         bus.publish(Frame::fake(1));
         bus.publish(Frame::fake(2));
@@ -211,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_queue_has_every_frame_in_order() {
-        let bus = FrameBus::new();
+        let bus = FrameBus::default();
         bus.publish(Frame::fake(1));
         let (mut first, mut second) = (bus.queue(AMPLE), bus.queue(AMPLE));
         (2..5).for_each(|number| bus.publish(Frame::fake(number)));
@@ -230,7 +222,7 @@ mod tests {
 
     #[test]
     fn frames_that_find_no_room_are_counted() {
-        let bus = FrameBus::new();
+        let bus = FrameBus::default();
         let frames = QueueLimits { frames: 2, ..AMPLE };
         let bytes = QueueLimits {
             bytes: 3 * Frame::JPEG.len() - 1,
@@ -252,7 +244,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_queue_that_waits_is_woken() {
-        let bus = FrameBus::new();
+        let bus = FrameBus::default();
         let mut queue = bus.queue(AMPLE);
         let waiting = tokio::spawn(async move { queue.next().await.sequence });
         tokio::task::yield_now().await;

@@ -51,7 +51,7 @@ mod tests {
     use crate::stream::FrameBus;
 
     fn bus_with(frame: Frame) -> FrameBus {
-        let bus = FrameBus::new();
+        let bus = FrameBus::default();
         bus.publish(frame);
         bus
     }
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_first_frame_of_a_camera_that_rested_is_fresh() {
-        let camera = FrameBus::new();
+        let camera = FrameBus::default();
         let mut fresh = Fresh::new(camera.subscribe(), 0, Instant::now());
         // Closed once more.
         camera.clear();

@@ -114,8 +114,8 @@ impl Stream {
             changes: PendingChanges::new(rules),
             demand: Demand::new(),
             status: Status::new(clock.clone()),
-            raw: FrameBus::new(),
-            served: FrameBus::new(),
+            raw: FrameBus::default(),
+            served: FrameBus::default(),
             shutdown: shutdown.clone(),
             is_alive: Arc::new(AtomicBool::new(true)),
         });
