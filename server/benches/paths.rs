@@ -4,6 +4,11 @@
 //! `FRAMES=a.jpg,b.jpg` measures on these pictures; without it a 1920 × 1080 picture is drawn. With
 //! `--features bench-turbojpeg` libjpeg-turbo's C library is measured beside the server's own codecs.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is measured or waited for here is real"
+)]
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -180,7 +185,11 @@ fn filters(picture: &Picture) {
         .build()
         .expect("a runtime");
     let worker = env!("CARGO_BIN_EXE_mattebox").into();
-    let engine = Engine::new(runtime.handle().clone()).expect("an engine");
+    let engine = Engine::new(
+        runtime.handle().clone(),
+        std::sync::Arc::new(mattebox::clock::SystemClock),
+    )
+    .expect("an engine");
     let compiler = Compiler::new(&engine, worker, &CompileCache::Off).expect("a compiler");
     let engine = (&engine, &compiler);
     let _active = engine.0.activate();

@@ -41,20 +41,28 @@ impl Sequence {
 }
 
 #[cfg(test)]
-impl Frame {
-    /// A picture of one pixel, without a scan.
-    pub const JPEG: &[u8] = b"\xff\xd8\xff\xc2\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xd9";
+mod fake {
+    use std::time::Duration;
 
-    /// A picture of one pixel, of this number and taken at this second.
-    pub fn fake(number: u64) -> Self {
-        let jpeg = bytes::Bytes::from_static(Self::JPEG);
-        Self {
-            jpeg: Jpeg::new(jpeg).expect("a JPEG"),
-            sequence: number,
-            captured_at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(number),
-            received_at: Instant::now(),
-            taken_after: None,
-            is_picture: true,
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::clock::{Clock, SystemClock};
+
+    impl Frame {
+        /// A picture of one pixel, without a scan.
+        pub const JPEG: &[u8] = b"\xff\xd8\xff\xc2\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xd9";
+
+        /// A picture of one pixel, of this number and taken at this second.
+        pub fn fake(number: u64) -> Self {
+            Self {
+                jpeg: Jpeg::new(Bytes::from_static(Self::JPEG)).expect("a JPEG"),
+                sequence: number,
+                captured_at: SystemTime::UNIX_EPOCH + Duration::from_secs(number),
+                received_at: SystemClock.now(),
+                taken_after: None,
+                is_picture: true,
+            }
         }
     }
 }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use cpu_time::ProcessTime;
 use jpeg_splice::Jpeg;
 
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StreamConfig, hint};
 use crate::files;
 use crate::frame::Frame;
@@ -130,7 +131,7 @@ fn one(
             jpeg,
             sequence: totals.frames,
             captured_at: input.modified,
-            received_at: Instant::now(),
+            received_at: SystemClock.now(),
             taken_after: None,
             is_picture: true,
         })

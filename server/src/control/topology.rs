@@ -10,7 +10,7 @@ use super::Snapshot;
 use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
@@ -91,11 +91,11 @@ impl Topology {
     /// A topology without streams.
     pub fn new(deps: TopologyDeps) -> Self {
         Self {
-            deps,
-            clock: Arc::new(SystemClock),
+            clock: deps.cache.engine().clock().clone(),
             streams: HashMap::new(),
             pipeline: None,
             started: None,
+            deps,
         }
     }
 
@@ -107,6 +107,11 @@ impl Topology {
     /// The source that the first stream takes instead of the file's.
     pub fn first_source(&self) -> Option<&SourceConfig> {
         self.deps.source.as_ref()
+    }
+
+    /// The clock that streams run by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     /// The event bus.

@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use jpeg_splice::{Jpeg, Split, Splitter};
 
 use super::file_list::{FileList, is_numbered};
 use super::pacer::Pacer;
 use super::{Camera, CapturedFrame, FRAME_BYTES, FrameData, Source, SourceError, whole};
+use crate::clock::Clock;
 use crate::clock::StopToken;
 use crate::config::FilesConfig;
 use crate::files;
@@ -123,8 +123,8 @@ enum Item {
 }
 
 trait FrameSequence {
-    /// What comes next at `now`.
-    fn next(&mut self, now: Instant) -> Result<Item, SourceError>;
+    /// The next picture, by `clock`.
+    fn next(&mut self, clock: &dyn Clock) -> Result<Item, SourceError>;
     fn rewind(&mut self) -> Result<(), SourceError>;
 }
 
@@ -157,7 +157,7 @@ impl Camera for Player {
 impl Player {
     fn next(&mut self, stop: &StopToken) -> Result<Option<FrameData<'static>>, SourceError> {
         while !stop.is_requested() {
-            match self.frames.next(stop.clock().now())? {
+            match self.frames.next(&**stop.clock())? {
                 Item::Frame(jpeg) => {
                     self.played += 1;
                     return Ok(Some(FrameData::Whole(jpeg)));
@@ -181,8 +181,8 @@ impl Player {
 }
 
 impl FrameSequence for FileList {
-    fn next(&mut self, now: Instant) -> Result<Item, SourceError> {
-        while let Some(path) = FileList::next(self, now) {
+    fn next(&mut self, clock: &dyn Clock) -> Result<Item, SourceError> {
+        while let Some(path) = FileList::next(self, clock) {
             match read_jpeg(&path) {
                 Ok(jpeg) => return Ok(Item::Frame(jpeg)),
                 Err(_) if let Some(why) = dangling(&path) => {
@@ -237,7 +237,7 @@ impl MjpegFile {
 }
 
 impl FrameSequence for MjpegFile {
-    fn next(&mut self, _now: Instant) -> Result<Item, SourceError> {
+    fn next(&mut self, _clock: &dyn Clock) -> Result<Item, SourceError> {
         let split = self.splitter.next_jpeg().map_err(|e| self.error(&e))?;
         self.number += 1;
         let bad = |why: &str| {

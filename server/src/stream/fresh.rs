@@ -48,6 +48,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::clock::{Clock, SystemClock};
     use crate::stream::FrameBus;
 
     fn bus_with(frame: Frame) -> FrameBus {
@@ -59,7 +60,7 @@ mod tests {
     #[test]
     fn frames_that_were_there_or_on_their_way_are_not_fresh() {
         let camera = bus_with(Frame::fake(1));
-        let mut fresh = Fresh::new(camera.subscribe(), 1, Instant::now());
+        let mut fresh = Fresh::new(camera.subscribe(), 1, SystemClock.now());
         assert!(!fresh.has_taken(&Frame::fake(1)));
         camera.publish(Frame::fake(2));
         assert!(!fresh.has_taken(&Frame::fake(2)));
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_began_after_the_moment_is_fresh_at_once() {
-        let moment = Instant::now();
+        let moment = SystemClock.now();
         let began = |number, since| Frame {
             taken_after: Some(since),
             ..Frame::fake(number)
@@ -92,7 +93,7 @@ mod tests {
     #[test]
     fn the_first_frame_of_a_camera_that_rested_is_fresh() {
         let camera = FrameBus::default();
-        let mut fresh = Fresh::new(camera.subscribe(), 0, Instant::now());
+        let mut fresh = Fresh::new(camera.subscribe(), 0, SystemClock.now());
         // Closed once more.
         camera.clear();
         assert!(!fresh.has_taken(&Frame::fake(0)));

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::chain::{Chain, Path};
 use crate::clock::StopToken;
+use crate::clock::SystemClock;
 use crate::clock::fake::FakeClock;
 use crate::config::{SharedFrames, Size, WarmUp};
 use crate::filter::Engine;
@@ -154,6 +155,10 @@ impl Clock for TestClock {
     fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
         self.clock.sleep_until(deadline)
     }
+
+    fn block(&self, pause: Duration) {
+        self.clock.block(pause);
+    }
 }
 
 struct Stage {
@@ -179,7 +184,7 @@ impl Stage {
             panics: AtomicBool::new(false),
         });
         let threads = Arc::new(TestThreads::default());
-        let engine = Engine::new(Handle::current()).unwrap();
+        let engine = Engine::new(Handle::current(), Arc::new(SystemClock)).unwrap();
         let chain = Chain::new(
             &engine,
             Vec::new(),
@@ -503,7 +508,7 @@ struct Sharing {
 impl Sharing {
     fn new(frames: SharedFrames) -> Self {
         let stage = Stage::new();
-        let engine = Engine::new(Handle::current()).unwrap();
+        let engine = Engine::new(Handle::current(), Arc::new(SystemClock)).unwrap();
         let clock = stage.clock.clone();
         let chain = Chain::new(
             &engine,
