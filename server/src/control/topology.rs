@@ -266,7 +266,7 @@ impl Topology {
                 let running = self.streams.get(&shared.name)?;
                 Box::new(Shared::new(running.stream.clone(), shared.frames))
             }
-            _ => source::from_config(&config.source, &pipeline.folder, &config.name)?,
+            _ => source::from_config(&config.source, &pipeline.folder)?,
         };
         Some(self.deps.indicators.on(&config.name, source))
     }

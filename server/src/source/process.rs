@@ -33,7 +33,6 @@ pub struct Process {
 /// A running command. Dropping it ends its whole process group.
 pub struct Running {
     name: String,
-    stream: String,
     child: Child,
     /// The number of its process group. Its own children may be left there when it has ended.
     #[cfg(unix)]
@@ -49,8 +48,6 @@ pub struct Invocation<'a> {
     pub command: &'a [SecretText],
     /// Where.
     pub folder: &'a Path,
-    /// The stream's name, for the log.
-    pub stream: &'a str,
     /// What the command has said in runs that gave no picture.
     pub told: &'a SeenLines,
 }
@@ -129,7 +126,6 @@ impl Running {
         };
         let running = Self {
             name,
-            stream: invocation.stream.to_owned(),
             #[cfg(unix)]
             group: child
                 .id()
@@ -150,7 +146,7 @@ impl Running {
     /// A picture has come: what the command says is news again once it has been quiet.
     pub fn works(&self) {
         if let Some(told) = self.told.works(self.stop.clock().now()) {
-            tracing::info!(stream = self.stream, "{told}");
+            tracing::info!("{told}");
         }
     }
 

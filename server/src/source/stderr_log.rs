@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::process::Invocation;
 use crate::clock::Clock;
@@ -99,22 +100,20 @@ impl StderrLog {
     ) -> Self {
         let last = Arc::new(Mutex::new(String::new()));
         let mut lines = Lines {
-            stream: invocation.stream.to_owned(),
             last: last.clone(),
             partial: Vec::new(),
             clock,
             told: invocation.told.clone(),
         };
-        let task = tokio::spawn(async move {
+        let read = async move {
             let mut errors = errors;
             // One whose output nobody reads any more would hang.
             while let Err(panicked) = catch_async(lines.read(&mut errors)).await {
-                tracing::error!(
-                    stream = lines.stream,
-                    "reading a command's errors panicked: {panicked}"
-                );
+                tracing::error!("reading a command's errors panicked: {panicked}");
             }
-        });
+        };
+        // In the stream's span.
+        let task = tokio::spawn(read.in_current_span());
         Self { last, task }
     }
 
@@ -136,7 +135,6 @@ impl Drop for StderrLog {
 }
 
 struct Lines {
-    stream: String,
     last: Arc<Mutex<String>>,
     partial: Vec<u8>,
     clock: Arc<dyn Clock>,
@@ -169,7 +167,7 @@ impl Lines {
             return;
         }
         if let Some(told) = self.told.note(&line, self.clock.now()) {
-            tracing::info!(stream = self.stream, "{told}");
+            tracing::info!("{told}");
         }
         *self.last.lock().ignore_poison() = line;
     }
