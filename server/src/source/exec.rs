@@ -12,7 +12,7 @@ use crate::secret::{SecretText, mask_written};
 pub struct Exec {
     driver: &'static str,
     folder: PathBuf,
-    told: SeenLines,
+    seen: SeenLines,
 }
 
 /// The driver `exec`.
@@ -54,7 +54,7 @@ impl Exec {
         Self {
             driver,
             folder: folder.to_owned(),
-            told: SeenLines::default(),
+            seen: SeenLines::default(),
         }
     }
 
@@ -80,7 +80,7 @@ impl Exec {
         Invocation {
             command,
             folder: &self.folder,
-            told: &self.told,
+            seen: &self.seen,
         }
     }
 }

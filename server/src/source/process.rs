@@ -38,7 +38,7 @@ pub struct Running {
     #[cfg(unix)]
     group: Option<rustix::process::Pid>,
     stderr_log: StderrLog,
-    told: SeenLines,
+    seen: SeenLines,
     stop: StopToken,
 }
 
@@ -49,7 +49,7 @@ pub struct Invocation<'a> {
     /// Where.
     pub folder: &'a Path,
     /// What the command has said in runs that gave no picture.
-    pub told: &'a SeenLines,
+    pub seen: &'a SeenLines,
 }
 
 /// Why a command can't be run.
@@ -132,7 +132,7 @@ impl Running {
                 .and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)),
             child,
             stderr_log: StderrLog::listen(errors, invocation, stop.clock().clone()),
-            told: invocation.told.clone(),
+            seen: invocation.seen.clone(),
             stop: stop.clone(),
         };
         Ok((running, out))
@@ -145,7 +145,7 @@ impl Running {
 
     /// A picture has come: what the command says is news again once it has been quiet.
     pub fn works(&self) {
-        if let Some(told) = self.told.works(self.stop.clock().now()) {
+        if let Some(told) = self.seen.works(self.stop.clock().now()) {
             tracing::info!("{told}");
         }
     }

@@ -24,10 +24,10 @@ const TOLD: usize = 20;
 /// Lines that a command has said already, over all its runs: one that says the same again and again, or always something else,
 /// doesn't fill the log.
 #[derive(Clone, Default)]
-pub struct SeenLines(Arc<Mutex<Lines_>>);
+pub struct SeenLines(Arc<Mutex<SeenState>>);
 
 #[derive(Default)]
-struct Lines_ {
+struct SeenState {
     told: HashSet<String>,
     /// The lines that were not told.
     rest: Recurring,
@@ -35,7 +35,7 @@ struct Lines_ {
 }
 
 impl SeenLines {
-    fn lock(&self) -> MutexGuard<'_, Lines_> {
+    fn lock(&self) -> MutexGuard<'_, SeenState> {
         self.0.lock().ignore_poison()
     }
 
@@ -51,7 +51,7 @@ impl SeenLines {
     }
 }
 
-impl Lines_ {
+impl SeenState {
     fn note(&mut self, line: &str, now: Instant) -> Option<String> {
         self.last = Some(now);
         if self.told.len() < TOLD && self.told.insert(line.to_owned()) {
@@ -103,7 +103,7 @@ impl StderrLog {
             last: last.clone(),
             partial: Vec::new(),
             clock,
-            told: invocation.told.clone(),
+            seen: invocation.seen.clone(),
         };
         let read = async move {
             let mut errors = errors;
@@ -138,7 +138,7 @@ struct Lines {
     last: Arc<Mutex<String>>,
     partial: Vec<u8>,
     clock: Arc<dyn Clock>,
-    told: SeenLines,
+    seen: SeenLines,
 }
 
 impl Lines {
@@ -166,7 +166,7 @@ impl Lines {
         if line.is_empty() {
             return;
         }
-        if let Some(told) = self.told.note(&line, self.clock.now()) {
+        if let Some(told) = self.seen.note(&line, self.clock.now()) {
             tracing::info!("{told}");
         }
         *self.last.lock().ignore_poison() = line;

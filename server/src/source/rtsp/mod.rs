@@ -6,13 +6,13 @@
 
 mod clock;
 mod decoding;
+mod error_text;
 mod ffmpeg;
 mod jpeg;
 mod matroska;
 mod passing;
 mod session;
 mod timed;
-mod told;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
