@@ -54,7 +54,6 @@ enum End {
 
 /// The loop of the capture thread.
 pub struct CaptureLoop<'a> {
-    pub stream: &'a str,
     pub rules: CaptureRules,
     pub frames: &'a FrameBus,
     pub sequence: &'a Sequence,
@@ -81,7 +80,7 @@ impl CaptureLoop<'_> {
             match end {
                 Ok(End::Stopped) => return,
                 Ok(End::Over) => {
-                    tracing::info!(stream = self.stream, "the recording is over");
+                    tracing::info!("the recording is over");
                     self.status.end();
                     // The last picture stays until nobody watches any more.
                     self.stop.wait_for(std::future::pending::<()>());
