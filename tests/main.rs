@@ -1,5 +1,10 @@
 //! End-to-end tests: the real binary, real HTTP, real WebAssembly modules, real JPEGs.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is measured or waited for here is real"
+)]
+
 mod support;
 
 mod access;

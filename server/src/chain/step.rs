@@ -259,7 +259,7 @@ impl Step {
             return None;
         };
         let since = *since;
-        let start = Instant::now();
+        let start = self.engine.clock().now();
         let result = catch(|| call(filter));
         // Whatever the panic left of the instance is not used again.
         let result = result.unwrap_or_else(|panicked| {
@@ -267,7 +267,7 @@ impl Step {
                 "the server panicked in its call: {panicked}"
             )))
         });
-        self.stats.called(start.elapsed());
+        self.stats.called(self.engine.clock().now() - start);
         match result {
             Ok(result) => {
                 // An overlay's drawing may come to nothing yet, as the last did.

@@ -345,7 +345,7 @@ fn start_engine(runtime: &Runtime, common: &Common) -> Result<(Engine, Compiler)
     let cache = common.cache.clone().unwrap_or_default();
     let program = this_program()
         .map_err(|error| Failure::Run(format!("can't tell where this program is: {error}")))?;
-    let engine = Engine::new(runtime.handle().clone())
+    let engine = Engine::new(runtime.handle().clone(), std::sync::Arc::new(SystemClock))
         .map_err(|error| Failure::Run(format!("can't run WebAssembly here: {error:#}")))?;
     let compiler = Compiler::new(&engine, program, &cache).map_err(|error| {
         Failure::Run(format!("there is no place for compiled filters: {error}"))

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Diagnostic, ListenAddress, find_clash};
-use crate::control::{self, Controller, Topology, TopologyDeps, Versions};
+use crate::control::{self, Controller, Indicators, Topology, TopologyDeps, Versions};
 use crate::gpio::{Gpio, PrivacyLeds};
 use crate::http::{self, App, Listener, local_host};
 use crate::local_time;
@@ -40,7 +40,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
-    let versions = Versions::open(&args.state.folder(), &file);
+    let versions = Versions::open(&args.state.folder(), &file, Arc::new(SystemClock));
     let result = runtime.block_on(serve(&pipeline, topology, (file, versions), &addresses));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
@@ -182,7 +182,7 @@ fn start_indicators(gpio: Gpio, controller: &Controller) -> GpioTask<impl Send +
     let (indicators, inputs) = gpio.into_indicators();
     let end = CancellationToken::new();
     GpioTask {
-        indicators: tokio::spawn(indicators.run(
+        indicators: tokio::spawn(Indicators::new(indicators).run(
             controller.changes(),
             Arc::new(SystemClock),
             end.clone(),

@@ -5,10 +5,12 @@
 //! cameras, steps with their instances; and it waits for no filters but those of the streams that it changes.
 
 mod change;
+mod diff;
 mod file_lock;
 mod file_read;
 mod file_writes;
 mod filter_catalog;
+mod indicators;
 mod open_writes;
 mod plan;
 mod reload;
@@ -31,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use change::{ChangeError, Revisions, replace_file};
 pub use filter_catalog::{CatalogEntry, FilterCatalog, UnusableFilter};
+pub use indicators::Indicators;
 use plan::check_abilities;
 pub use plan::{Plans, check_parts, check_passwords, check_recordings};
 pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
@@ -39,13 +42,14 @@ pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
 
 use crate::chain::{Check, FilterCache};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, SourceConfig};
 use crate::events::{Event, Events};
 use crate::log::recurring::Recurring;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
+use diff::Diff;
 use file_read::FileRead;
 use file_writes::FileWrites;
 use filter_catalog::FilterCatalogs;
@@ -56,7 +60,7 @@ use report::Reloads;
 use retry::Retries;
 use stream_locks::StreamLocks;
 use timed_lock::{TimedGuard, TimedLock};
-use topology::{ValidatedConfig, read_token};
+use topology::{Applied, ValidatedConfig, read_token};
 
 /// Changes by the API that are made at once; the others wait without a thread each.
 const CHANGES: usize = 128;
@@ -204,12 +208,13 @@ impl Controller {
         if !pipeline.is_built_in() {
             versions.note(&pipeline.file.text, &Author::File);
         }
-        let (running, _) = topology.apply(ValidatedConfig {
+        let running = topology.apply(ValidatedConfig {
             admin_token,
             pipeline,
             plans: Plans::default(),
         });
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let running = running.snapshot;
+        let clock = topology.clock().clone();
         Ok(Self(Arc::new(Inner {
             cache,
             first_source,
@@ -270,6 +275,11 @@ impl Controller {
         &self.0.events
     }
 
+    /// The clock that all goes by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
+    }
+
     /// The variables that filters see beside the frames.
     pub fn variables(&self) -> &Variables {
         &self.0.variables
@@ -317,13 +327,19 @@ impl Controller {
         if !Arc::ptr_eq(running, &self.current()) {
             return Err(Box::new(validated));
         }
-        let (running, changes) = topology.apply(validated);
-        self.publish(running, &changes, by);
+        let applied = topology.apply(validated);
+        self.publish(applied, by);
         Ok(())
     }
 
-    fn publish(&self, running: Snapshot, changes: &topology::Diff, by: ChangedBy) {
-        let running = Arc::new(running);
+    fn publish(&self, applied: Applied, by: ChangedBy) {
+        let Applied {
+            snapshot,
+            diff,
+            needs_restart,
+            ended,
+        } = applied;
+        let running = Arc::new(snapshot);
         let old = self.0.current.send_replace(running.clone());
         if let Some(token) = &running.admin_token
             && old.admin_token.as_ref() != Some(token)
@@ -334,7 +350,7 @@ impl Controller {
         if by == ChangedBy::File {
             warn_of_comments(&running.pipeline, Some(&old.pipeline));
         }
-        for stream in &changes.ended {
+        for stream in &ended {
             stream.end();
         }
         let is_unchanged = |name: &str| old.pipeline.stream(name) == running.pipeline.stream(name);
@@ -342,21 +358,22 @@ impl Controller {
         self.0
             .reloads
             .send_modify(|reloads| was_wrong = reloads.settle(by, is_unchanged));
-        let message = match changes.words.as_slice() {
-            [] if was_wrong => "the pipeline file is right again; nothing has changed".to_owned(),
-            // Saved as it was, or written by the server itself.
-            [] => return,
-            words => words.join("; "),
-        };
+        // Saved as it was, or written by the server itself.
+        if diff.is_empty() && !was_wrong {
+            return;
+        }
         let known = self.0.reloads.borrow().needs_restart.clone();
         self.0
             .reloads
-            .send_modify(|reloads| reloads.succeed(&changes.needs_restart));
-        tracing::info!("the pipeline changes: {message}");
-        for key in changes
-            .needs_restart
+            .send_modify(|reloads| reloads.succeed(&needs_restart));
+        let message = match diff.is_empty() {
+            true => "the pipeline file is right again; nothing has changed".to_owned(),
+            false => diff.to_string(),
+        };
+        log_changes(&diff, &message);
+        for key in needs_restart
             .iter()
-            .filter(|key| !known.contains(&key.to_string()))
+            .filter(|it| !known.contains(&it.to_string()))
         {
             tracing::warn!("a change of `{key}` takes a restart of the server");
         }
@@ -372,7 +389,7 @@ impl Controller {
         let is_news = self
             .0
             .reloads
-            .send_if_modified(|reloads| reloads.fail(stream, error));
+            .send_if_modified(|reloads| reloads.fail(stream, error, self.0.clock.unix()));
         if is_news {
             tracing::error!("{told}:\n{message}");
             self.0.events.tell(Event::Reload {
@@ -380,6 +397,18 @@ impl Controller {
                 succeeded: false,
             });
         }
+    }
+}
+
+/// Logs a change: a line for each stream, and one for the rest.
+fn log_changes(diff: &Diff, message: &str) {
+    for (name, change) in &diff.streams {
+        tracing::info!(stream = name, "stream {change}");
+    }
+    if !diff.keys.is_empty() {
+        tracing::info!("pipeline changed: {}", diff.keys.join(", "));
+    } else if diff.streams.is_empty() {
+        tracing::info!("{message}");
     }
 }
 

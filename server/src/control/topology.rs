@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::Snapshot;
+use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
@@ -61,11 +62,12 @@ pub struct ValidatedConfig {
     pub admin_token: Option<SecretText>,
 }
 
-/// What has changed.
-#[derive(Default)]
-pub struct Diff {
-    /// In words, for the log.
-    pub words: Vec<String>,
+/// The result of a change of the topology.
+pub struct Applied {
+    /// The pipeline that is in force now.
+    pub snapshot: Snapshot,
+    /// What was changed.
+    pub diff: Diff,
     /// Keys whose change takes a restart.
     pub needs_restart: Vec<&'static str>,
     /// Streams that are to end once nobody can find them any more.
@@ -89,11 +91,11 @@ impl Topology {
     /// A topology without streams.
     pub fn new(deps: TopologyDeps) -> Self {
         Self {
-            deps,
-            clock: Arc::new(SystemClock),
+            clock: deps.cache.engine().clock().clone(),
             streams: HashMap::new(),
             pipeline: None,
             started: None,
+            deps,
         }
     }
 
@@ -105,6 +107,11 @@ impl Topology {
     /// The source that the first stream takes instead of the file's.
     pub fn first_source(&self) -> Option<&SourceConfig> {
         self.deps.source.as_ref()
+    }
+
+    /// The clock that streams run by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     /// The event bus.
@@ -160,7 +167,7 @@ impl Topology {
     }
 
     /// Makes the changes. Must be called on a runtime.
-    pub fn apply(&mut self, validated: ValidatedConfig) -> (Snapshot, Diff) {
+    pub fn apply(&mut self, validated: ValidatedConfig) -> Applied {
         let ValidatedConfig {
             pipeline,
             mut plans,
@@ -168,47 +175,47 @@ impl Topology {
         } = validated;
         let budget = self.deps.cache.engine().budget();
         budget.set_limit(pipeline.filters_memory);
-        let mut diff = Diff::default();
-        self.forget_others(&pipeline, &mut diff);
-        let new = self.add_new(&pipeline, &mut plans, &mut diff);
+        let mut diff = match &self.pipeline {
+            Some(old) => Diff::between(old, &pipeline),
+            None => Diff::default(),
+        };
+        let ended = self.remove_others(&pipeline);
+        let new = self.add_new(&pipeline, &mut plans);
         for config in &pipeline.streams {
-            if !new.contains(&config.name) {
-                self.change(config, &pipeline, &mut plans, &mut diff);
+            if !new.contains(&config.name) && self.change(config, &pipeline, &mut plans) {
+                diff.note_chain(&config.name);
             }
         }
-        self.compare_rest(&pipeline, &mut diff);
         let streams = names(&pipeline).filter_map(|name| self.streams.get(name));
         let streams = streams.map(|running| running.stream.clone()).collect();
         let pipeline = Arc::new(pipeline);
         self.pipeline = Some(pipeline.clone());
-        self.started.get_or_insert_with(|| pipeline.clone());
-        let running = Snapshot {
-            pipeline,
-            streams,
-            admin_token,
-        };
-        (running, diff)
+        let started = self.started.get_or_insert_with(|| pipeline.clone());
+        let is_pending = |key: &&str| *key != "listen" || !self.deps.listens_elsewhere;
+        Applied {
+            diff,
+            needs_restart: needs_restart(started, &pipeline)
+                .filter(is_pending)
+                .collect(),
+            ended,
+            snapshot: Snapshot {
+                pipeline,
+                streams,
+                admin_token,
+            },
+        }
     }
 
-    fn forget_others(&mut self, pipeline: &Config, diff: &mut Diff) {
-        self.streams.retain(|name, running| {
-            let stays = pipeline.stream(name).is_some();
-            if !stays {
-                diff.ended.push(running.stream.clone());
-                diff.words.push(format!("`{name}` is removed"));
-            }
-            stays
-        });
+    fn remove_others(&mut self, pipeline: &Config) -> Vec<Arc<Stream>> {
+        let removed = self
+            .streams
+            .extract_if(|name, _| pipeline.stream(name).is_none());
+        removed.map(|(_, running)| running.stream).collect()
     }
 
     /// Gives the new streams' names. A stream that shares another's camera comes after that one; the file's checks leave no
     /// circles.
-    fn add_new(
-        &mut self,
-        pipeline: &Config,
-        plans: &mut Plans,
-        diff: &mut Diff,
-    ) -> BTreeSet<String> {
+    fn add_new(&mut self, pipeline: &Config, plans: &mut Plans) -> BTreeSet<String> {
         let mut new = BTreeSet::new();
         while self.streams.len() < pipeline.streams.len() {
             for config in &pipeline.streams {
@@ -218,7 +225,6 @@ impl Topology {
                 if let Some(source) = self.source(config, pipeline) {
                     let running = self.start(config, source, plans.take(config, &[]));
                     self.streams.insert(config.name.clone(), running);
-                    diff.words.push(format!("`{}` is added", config.name));
                     new.insert(config.name.clone());
                 }
             }
@@ -226,35 +232,21 @@ impl Topology {
         new
     }
 
-    fn change(
-        &mut self,
-        config: &StreamConfig,
-        pipeline: &Config,
-        plans: &mut Plans,
-        diff: &mut Diff,
-    ) {
+    /// Changes a stream that stays. Gives whether its chain was replaced.
+    fn change(&mut self, config: &StreamConfig, pipeline: &Config, plans: &mut Plans) -> bool {
         let source = self.source(config, pipeline);
         let Some(running) = self.streams.get_mut(&config.name) else {
-            return;
+            return false;
         };
-        let mut words = Vec::new();
         let old = running.stream.steps();
-        if let Some(planned) = plans.take(config, &old)
-            && (!planned.keeps(&old)
+        let planned = plans.take(config, &old).filter(|planned| {
+            !planned.keeps(&old)
                 || running.config.quality != config.quality
-                || !running.stream.is_prepared())
-        {
+                || !running.stream.is_prepared()
+        });
+        let is_replaced = planned.is_some();
+        if let Some(planned) = planned {
             running.stream.update_chain(planned.update, planned.steps);
-            words.push("chain");
-        }
-        if running.config.idle_timeout != config.idle_timeout {
-            words.push("idle-timeout");
-        }
-        if running.config.title != config.title {
-            words.push("title");
-        }
-        if running.config.max_viewers != config.max_viewers {
-            words.push("max-viewers");
         }
         running.stream.set_title(config.title.clone());
         running.stream.set_rules(rules(config));
@@ -262,51 +254,9 @@ impl Topology {
             && let Some(source) = source
         {
             running.stream.replace_source(source);
-            words.push("source");
         }
         running.config = config.clone();
-        if !words.is_empty() {
-            let words = words.join(" and ");
-            diff.words
-                .push(format!("`{}` has another {words}", config.name));
-        }
-    }
-
-    fn compare_rest(&self, pipeline: &Config, diff: &mut Diff) {
-        let Some(old) = &self.pipeline else {
-            return;
-        };
-        let started = self.started.as_ref().unwrap_or(old);
-        for (key, is_same, is_in_force) in [
-            (
-                "listen",
-                old.listen == pipeline.listen,
-                self.deps.listens_elsewhere || started.listen == pipeline.listen,
-            ),
-            (
-                "gpio",
-                old.gpio == pipeline.gpio,
-                started.gpio == pipeline.gpio,
-            ),
-        ] {
-            if !is_same {
-                diff.words.push(format!("`{key}` is another"));
-            }
-            if !is_in_force {
-                diff.needs_restart.push(key);
-            }
-        }
-        if old.filters_memory != pipeline.filters_memory {
-            diff.words.push("`filters-memory` is another".to_owned());
-        }
-        let is_same = old.admin_token == pipeline.admin_token
-            && old.allowed_hosts == pipeline.allowed_hosts
-            && old.filter_folder == pipeline.filter_folder
-            && old.filter_folder_limit == pipeline.filter_folder_limit
-            && old.web == pipeline.web;
-        if !is_same {
-            diff.words.push("who may do what is another".to_owned());
-        }
+        is_replaced
     }
 
     /// The source that `config` names; none if it is a stream that is not there yet.

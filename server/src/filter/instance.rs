@@ -128,7 +128,7 @@ impl RunningFilter {
         let assets = Assets::new(&settings.folder, settings.assets.iter().cloned())
             .noting(settings.assets_read.clone())
             .with_fonts(filter.engine().fonts());
-        let log = StepLog::new(&settings.label);
+        let log = StepLog::new(&settings.label, filter.engine().clock().clone());
         let guest = filter
             .memory_limit(settings.memory_limit)
             .and_then(|memory| {

@@ -3,7 +3,6 @@
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll};
-use std::time::Instant;
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
@@ -12,6 +11,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::contract::Level;
 use super::last_words::LastWords;
+use crate::clock::Clock;
 use crate::log::{LINE_CHARS, LogLimiter, PERIOD, sanitize};
 use crate::secret::mask_foreign;
 use crate::sync::IgnorePoison;
@@ -20,6 +20,7 @@ use crate::sync::IgnorePoison;
 #[derive(Clone)]
 pub struct StepLog {
     label: Arc<str>,
+    clock: Arc<dyn Clock>,
     gates: Arc<Mutex<Gates>>,
     words: Arc<Mutex<LastWords>>,
 }
@@ -31,11 +32,12 @@ struct Gates {
 }
 
 impl StepLog {
-    /// `label` names stream and step in each line.
-    pub fn new(label: &str) -> Self {
-        let now = Instant::now();
+    /// `label` names stream and step in each line; lines are counted by `clock`.
+    pub fn new(label: &str, clock: Arc<dyn Clock>) -> Self {
+        let now = clock.now();
         Self {
             label: label.into(),
+            clock,
             gates: Arc::new(Mutex::new(Gates {
                 errors: LogLimiter::new(now),
                 others: LogLimiter::new(now),
@@ -74,7 +76,7 @@ impl StepLog {
             Level::Error => &mut gates.errors,
             _ => &mut gates.others,
         };
-        gate.admit(Instant::now())
+        gate.admit(self.clock.now())
     }
 
     fn write(&self, level: Level, message: &str, is_last: bool) {

@@ -1,7 +1,8 @@
 //! Pins: indicators that show what the server does, and contacts and sensors whose state filters may show.
 
-mod indicators;
 mod inputs;
+mod led_pin;
+mod privacy_led;
 #[cfg(all(feature = "gpio", target_os = "linux"))]
 mod raspberry_pi;
 mod simulated;
@@ -9,12 +10,12 @@ mod simulated;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use indicators::{Indicators, PrivacyLeds};
+pub use led_pin::LedPin;
+pub use privacy_led::PrivacyLeds;
 
 use crate::clock::Clock;
 use crate::config::{GpioBackend, GpioConfig, Indicator, OutputConfig, Pull};
 use crate::variables::Variables;
-use indicators::LedPin;
 use inputs::Inputs;
 
 /// Is told the level of an input: whether it is high.
@@ -85,8 +86,8 @@ impl Gpio {
     }
 
     /// The other indicators, and what keeps the inputs watched.
-    pub fn into_indicators(self) -> (Indicators, impl Send + use<>) {
-        (Indicators::new(self.indicators), self._inputs)
+    pub fn into_indicators(self) -> (Vec<(Indicator, LedPin)>, impl Send + use<>) {
+        (self.indicators, self._inputs)
     }
 }
 

@@ -135,7 +135,7 @@ impl Running {
                 .id()
                 .and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)),
             child,
-            stderr_log: StderrLog::listen(errors, invocation),
+            stderr_log: StderrLog::listen(errors, invocation, stop.clock().clone()),
             told: invocation.told.clone(),
             stop: stop.clone(),
         };

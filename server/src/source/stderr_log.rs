@@ -8,6 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
 
 use super::process::Invocation;
+use crate::clock::Clock;
 use crate::log::recurring::{Notice, PERIOD, Recurring};
 use crate::log::{LINE_CHARS, sanitize};
 use crate::panics::catch_async;
@@ -94,12 +95,14 @@ impl StderrLog {
     pub fn listen(
         errors: impl AsyncRead + Unpin + Send + 'static,
         invocation: &Invocation<'_>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let last = Arc::new(Mutex::new(String::new()));
         let mut lines = Lines {
             stream: invocation.stream.to_owned(),
             last: last.clone(),
             partial: Vec::new(),
+            clock,
             told: invocation.told.clone(),
         };
         let task = tokio::spawn(async move {
@@ -136,6 +139,7 @@ struct Lines {
     stream: String,
     last: Arc<Mutex<String>>,
     partial: Vec<u8>,
+    clock: Arc<dyn Clock>,
     told: SeenLines,
 }
 
@@ -164,7 +168,7 @@ impl Lines {
         if line.is_empty() {
             return;
         }
-        if let Some(told) = self.told.note(&line, Instant::now()) {
+        if let Some(told) = self.told.note(&line, self.clock.now()) {
             tracing::info!(stream = self.stream, "{told}");
         }
         *self.last.lock().ignore_poison() = line;
@@ -195,7 +199,7 @@ mod tests {
 
     #[test]
     fn the_same_is_told_once_until_it_has_been_quiet() {
-        let (told, start) = (SeenLines::default(), Instant::now());
+        let (told, start) = (SeenLines::default(), crate::clock::SystemClock.now());
         assert_eq!(told.note("a", start).unwrap(), "the command says: a");
         let again = (1..60).map(|second| start + Duration::from_secs(second));
         assert!(again.clone().all(|now| told.note("a", now).is_none()));
@@ -214,7 +218,7 @@ mod tests {
 
     #[test]
     fn changing_lines_are_counted() {
-        let (told, start) = (SeenLines::default(), Instant::now());
+        let (told, start) = (SeenLines::default(), crate::clock::SystemClock.now());
         let lines = (0..100 * 600).map(|tenth| {
             let now = start + tenth * Duration::from_millis(100);
             told.note(&format!("frame {tenth} is late"), now)

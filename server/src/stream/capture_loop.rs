@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use jpeg_splice::Jpeg;
 use tokio::sync::watch;
 
 use super::status::Status;
@@ -12,7 +12,6 @@ use crate::backoff::Backoff;
 use crate::chain::RawFrame;
 use crate::clock::StopToken;
 use crate::config::WarmUp;
-use crate::jpeg::{check_size, complete};
 use crate::log::sanitize;
 use crate::panics::catch;
 use crate::secret::mask;
@@ -191,12 +190,8 @@ impl CaptureLoop<'_> {
     }
 
     /// The whole JPEG, or how the picture is broken. Nothing is done with one that is too large.
-    fn finish(&self, picture: FrameData<'_>) -> Result<Bytes, String> {
-        let most = self.rules.max_pixels;
-        let finished = catch(|| {
-            check_size(picture.size()?, most)?;
-            picture.into_jpeg().and_then(complete)
-        });
+    fn finish(&self, picture: FrameData<'_>) -> Result<Jpeg, String> {
+        let finished = catch(|| picture.into_jpeg(self.rules.max_pixels));
         finished.unwrap_or_else(|panicked| Err(format!("can't be read: {panicked}")))
     }
 

@@ -193,6 +193,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::clock::Clock;
 
     fn folder(path: &Path, limit: u64) -> Folder {
         Folder {
@@ -224,7 +225,7 @@ mod tests {
         let (under_way, _) = folder.make_room("a.wasm").unwrap();
         let left = folder.path.join(".upload-x");
         let old = std::fs::File::create(&left).unwrap();
-        let long_ago = std::time::SystemTime::now() - ABANDONED - Duration::from_secs(60);
+        let long_ago = crate::clock::SystemClock.unix() - ABANDONED - Duration::from_secs(60);
         old.set_modified(long_ago).unwrap();
         drop(folder.make_room("a.wasm").unwrap());
         assert!(!left.exists());

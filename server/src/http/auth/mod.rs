@@ -53,8 +53,8 @@ impl Access {
     /// Nobody has been wrong yet, by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
+            machine: Arc::new(MachineNames::new(clock.clone())),
             throttle: Arc::new(Throttle::new(clock)),
-            machine: Arc::new(MachineNames::new()),
         }
     }
 
