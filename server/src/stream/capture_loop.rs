@@ -57,7 +57,6 @@ enum End {
 
 /// The loop of the capture thread.
 pub struct CaptureLoop<'a> {
-    pub stream: &'a str,
     pub rules: CaptureRules,
     pub newest: &'a RawFrames,
     pub status: &'a Status,
@@ -83,7 +82,7 @@ impl CaptureLoop<'_> {
             match end {
                 Ok(End::Stopped) => return,
                 Ok(End::Over) => {
-                    tracing::info!(stream = self.stream, "the recording is over");
+                    tracing::info!("the recording is over");
                     self.status.end();
                     // The last picture stays until nobody watches any more.
                     self.stop.wait_for(std::future::pending::<()>());

@@ -203,7 +203,7 @@ impl ChainLoop<'_> {
             Ok(frame) => {
                 self.served.send_replace(Some(Arc::new(frame)));
             }
-            Err(why) => tracing::debug!(stream = self.stream, "no picture of no signal: {why}"),
+            Err(why) => tracing::debug!("no picture of no signal: {why}"),
         }
     }
 }

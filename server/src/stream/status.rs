@@ -52,7 +52,7 @@ impl StreamState {
     }
 }
 
-/// What others wait for in a stream: lamps, and streams that share its camera.
+/// The health of a stream, which others wait for: indicators, and streams that share its camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamHealth {
     /// What it is doing.
