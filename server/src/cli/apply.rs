@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use cpu_time::ProcessTime;
 use jpeg_splice::Jpeg;
 
+use super::output::outln;
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain};
 use crate::clock::{Clock, SystemClock};
@@ -179,14 +180,14 @@ impl Totals {
                 "paths": paths,
                 "cpu_ms_per_frame": (per_frame * 1000.0).round() / 1000.0,
             });
-            println!("{numbers}");
+            outln!("{numbers}");
             return;
         }
         let paths: Vec<_> = paths
             .iter()
             .map(|(path, count)| format!("{count} {}", path.name()))
             .collect();
-        println!(
+        outln!(
             "frames: {} ({}); CPU time per frame: {per_frame:.3} ms",
             self.frames,
             paths.join(", ")
