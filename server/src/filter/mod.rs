@@ -186,7 +186,7 @@ fn describe(
     let state = HostState::new(
         MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget()).map_err(words)?,
         Assets::new(Path::new("."), []),
-        StepLog::new("describe", engine.clock().clone()),
+        StepLog::new(tracing::error_span!("describe"), engine.clock().clone()),
     );
     let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
     let description = guest.map_err(words)?.describe()?;
