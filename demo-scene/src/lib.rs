@@ -3,6 +3,8 @@
 //! Everything that moves comes back to its place after [`FRAMES`] pictures, so the loop has no
 //! seam. The upper left and the lower right are quiet, for a timestamp and a logo.
 
+#![warn(missing_docs)]
+
 mod backdrop;
 mod brush;
 
@@ -51,6 +53,12 @@ impl Scene {
             way,
         );
         rgb(&canvas)
+    }
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

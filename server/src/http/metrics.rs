@@ -37,7 +37,7 @@ pub async fn answer(State(app): State<App>) -> Response {
 struct Families(Vec<Family>);
 
 impl Collector for Families {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.0
             .iter()
             .try_for_each(|family| family.encode(&mut encoder))
