@@ -236,6 +236,12 @@ fn number_range(schema: &Value) -> String {
 }
 
 fn text(schema: &Value) -> String {
+    if let Some([least, most]) = schema.get("x-range").and_then(range) {
+        return format!("{least} to {most}");
+    }
+    if schema.get("x-check").is_some() {
+        return "a text".to_owned();
+    }
     let mut words = format!(
         "a text{}",
         size(schema, ["minLength", "maxLength"], "character")
@@ -257,10 +263,17 @@ fn text(schema: &Value) -> String {
     words
 }
 
+/// The least and the most of a duration or a size: in pipeline files' schema these are texts.
+fn range(range: &Value) -> Option<[&str; 2]> {
+    let words = range.as_array()?.iter().map(Value::as_str);
+    words.collect::<Option<Vec<_>>>()?.try_into().ok()
+}
+
 fn size(schema: &Value, [least, most]: [&str; 2], thing: &str) -> String {
     let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
     match (bound(least), bound(most)) {
         (Some(least), Some(most)) => format!(" of {least} to {most} {thing}s"),
+        (Some(1), None) if thing == "character" => String::new(),
         (Some(1), None) => format!(" of at least 1 {thing}"),
         (Some(least), None) => format!(" of at least {least} {thing}s"),
         (None, Some(most)) => format!(" of at most {most} {thing}s"),
