@@ -1,7 +1,7 @@
 // The chain beside a large stream: its steps in order, and new ones.
 
 import { get } from "./api.js";
-import { Catalogue } from "./catalogue.js";
+import { Catalog } from "./catalog.js";
 import { Step } from "./step.js";
 
 const DRAGGED = "application/x-mattebox-step";
@@ -18,7 +18,7 @@ export class ChainPanel {
     this.element = document.getElementById("panel");
     this.list = document.getElementById("steps");
     this.name = null;
-    this.catalogue = new Catalogue(this, () => this.#load());
+    this.catalog = new Catalog(this, () => this.#load());
     this.#allowDragging();
     document.addEventListener("mattebox-restored", () => {
       this.#steps.forEach((step) => step.forget());

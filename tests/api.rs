@@ -428,7 +428,7 @@ fn of_many_streams_that_change_at_once_none_is_overtaken_again_and_again() {
         "admin-token: {{ env: TEST_TOKEN }}\nstreams:\n{streams}"
     ));
     let server = Server::start_with(folder, |command| {
-        command.env("MATTEBOX_LOG", "info,mattebox::live::change=debug");
+        command.env("MATTEBOX_LOG", "info,mattebox::control::change=debug");
     });
     thread::scope(|scope| {
         for at in 0..STREAMS {
@@ -502,13 +502,13 @@ fn a_filter_is_uploaded_and_used() {
     // Somebody has put another file there by hand.
     let folder = server.folder().join("uploaded");
     std::fs::write(folder.join("torn.wasm"), &wasm[..999]).unwrap();
-    let catalogue = server.get("/api/filters").json();
-    let unusable = catalogue["unusable"].as_array().unwrap();
+    let catalog = server.get("/api/filters").json();
+    let unusable = catalog["unusable"].as_array().unwrap();
     assert_eq!(unusable.len(), 1);
     assert_eq!(unusable[0]["use"], "./uploaded/torn.wasm");
     let why = unusable[0]["error"].as_str().unwrap();
     assert!(why.starts_with("`./uploaded/torn.wasm`: "), "{why}");
-    let entries = catalogue["filters"].as_array().unwrap();
+    let entries = catalog["filters"].as_array().unwrap();
     let names: Vec<_> = entries
         .iter()
         .map(|entry| entry["use"].as_str().unwrap())

@@ -327,7 +327,7 @@ fn the_budget_of_all_filters_follows_the_file() {
     refused();
     let log = server.log();
     assert!(log.matches("budget of 64 MiB").count() >= 2, "{log}");
-    assert!(log.contains("`filters-memory` is another"), "{log}");
+    assert!(log.contains("changed: filters-memory"), "{log}");
 }
 
 /// The server's own memory in bytes.

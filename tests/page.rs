@@ -308,7 +308,7 @@ async fn somebody_watches_and_changes_the_chain() {
     browser
         .until("document.querySelectorAll('.step').length === 1")
         .await;
-    // Added from the catalogue, and dropped on the page.
+    // Added from the catalog, and dropped on the page.
     browser.click("#add").await;
     browser
         .run(
@@ -317,7 +317,7 @@ async fn somebody_watches_and_changes_the_chain() {
              choice.dispatchEvent(new Event('change', { bubbles: true }));",
         )
         .await;
-    browser.click("#catalogue .add-step").await;
+    browser.click("#catalog .add-step").await;
     browser
         .until("document.querySelectorAll('.step').length === 2")
         .await;

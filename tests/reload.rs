@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::crowd::Crowd;
-use crate::support::hostile::{UNCHANGED, overlay};
+use crate::support::hostile::{UNCHANGED, overlay, slow_to_compile};
 use crate::support::picture::{decode, is_near, jpeg, mean, numbered, png};
 use crate::support::server::{Server, until};
 use crate::support::{Folder, load, repository};
@@ -401,6 +401,66 @@ fn a_burst_of_saves_ends_with_the_last() {
     assert!(reloads["reloads"].as_u64().unwrap() < 100, "{reloads}");
 }
 
+/// A server whose modules are not compiled yet.
+fn with_slow_modules(seeds: &[u32]) -> Server {
+    let folder = folder("[]");
+    for seed in seeds {
+        folder.write(&format!("slow{seed}.wasm"), slow_to_compile(*seed));
+    }
+    Server::start_with(folder, |command| {
+        command.env("MATTEBOX_CACHE", "off");
+    })
+}
+
+/// The same as [`pipeline`], with a title of `s`.
+fn entitled(title: &str, filters: &str) -> String {
+    pipeline(filters).replace("  s:\n", &format!("  s:\n    title: {title}\n"))
+}
+
+#[test]
+fn a_file_that_is_saved_faster_than_its_module_compiles_is_put_in_force_meanwhile() {
+    let _busy = load::busy();
+    let server = with_slow_modules(&[0]);
+    let mut viewer = server.watch("s");
+    let is_in_force = |server: &Server| server.report("s")["filters"] != serde_json::json!([]);
+    // The module alone takes longer than the time between two of them.
+    for save_number in 0..100 {
+        let title = format!("number {save_number}");
+        save(&server, &entitled(&title, "[{ use: ./slow0.wasm }]"));
+        for _ in 0..10 {
+            viewer.next().unwrap();
+            if is_in_force(&server) {
+                return;
+            }
+        }
+    }
+    panic!("never in force: {}", server.log());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn modules_that_no_version_of_the_file_names_any_more_pile_up_nowhere() {
+    let _busy = load::busy();
+    let server = with_slow_modules(&[1, 2, 3]);
+    for seed in 1..=3 {
+        let before = server.children();
+        let filters = format!("[{{ use: ./slow{seed}.wasm }}]");
+        save(&server, &pipeline(&filters));
+        let is_begun = |_: &Value| server.children().iter().any(|it| !before.contains(it));
+        until(|| Value::Null, is_begun);
+        // This one, and the one before it.
+        until(|| Value::Null, |_| server.children().len() <= 2);
+    }
+    // The last one goes on for nobody, and ends with the server.
+    save(&server, &entitled("none of them", "[]"));
+    server.until("s", |s| s["title"] == "none of them");
+    let children = server.children();
+    let log = server.log();
+    assert!(!children.is_empty(), "{log}");
+    let is_gone = |child: &u32| !std::path::Path::new(&format!("/proc/{child}")).exists();
+    until(|| Value::Null, |_| children.iter().all(is_gone));
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_is_being_written_is_waited_for() {
@@ -427,7 +487,7 @@ fn a_file_that_is_being_written_is_waited_for() {
     assert_eq!(server.get("/other.jpg").status, 200);
     crowd.saw_everything();
     let log = server.log();
-    assert!(!log.contains("`other` is removed"), "{log}");
+    assert!(!log.contains("stream removed"), "{log}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use crate::support::picture::{decode, jpeg, psnr};
-use crate::support::rtsp::{Manner, RtspCamera as JpegCamera, Scheme};
+use crate::support::rtsp::{self, Manner, Scheme};
 use crate::support::server::Server;
 use crate::support::{Folder, repository};
 
@@ -80,7 +80,7 @@ fn logins_that_only_ffmpeg_understands_are_answered_by_it() {
             false,
         ),
     ] {
-        let camera = JpegCamera::new(Manner {
+        let camera = rtsp::RtspCamera::new(Manner {
             scheme: Some(scheme),
             challenge: Some(format!("WWW-Authenticate: {challenge}\r\n").leak()),
             description: Some(

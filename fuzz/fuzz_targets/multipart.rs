@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use mattebox_fuzz::clock::{Stop, SystemClock};
 use mattebox_fuzz::jpeg::{Scanned, Scanner};
 use mattebox_fuzz::source::FRAME_BYTES;
-use mattebox_fuzz::source::arriving::{Chunks, Jpegs};
+use mattebox_fuzz::source::mjpeg_reader::{Chunks, MjpegReader};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
@@ -39,7 +39,7 @@ fuzz_target!(|input: ([u8; 4], &[u8])| {
     let (sizes, data) = input;
     let stop = Stop::new(Arc::new(SystemClock), RUNTIME.handle().clone(), CancellationToken::new());
     let rest = Bytes::copy_from_slice(data);
-    let mut pieces = Jpegs::new(Pieces { rest, sizes, next: 0 }, &stop);
+    let mut pieces = MjpegReader::new(Pieces { rest, sizes, next: 0 }, &stop);
     let mut whole = Scanner::new(Cursor::new(data), FRAME_BYTES);
     let mut from = 0;
     loop {

@@ -1,7 +1,7 @@
-//! The parts of `source` that `source/arriving.rs` uses.
+//! The parts of `source` that `source/mjpeg_reader.rs` uses.
 
-#[path = "../../server/src/source/arriving.rs"]
-pub mod arriving;
+#[path = "../../server/src/source/mjpeg_reader.rs"]
+pub mod mjpeg_reader;
 
 /// The largest JPEG, in bytes: less than in the server, so that a fuzzer reaches it.
 pub const FRAME_BYTES: usize = 64 << 10;

@@ -1,7 +1,7 @@
 //! One block under a drawing: decoded, drawn on, and coded again.
 
 use crate::dct::{self, Block, Multipliers, ZIGZAG};
-use crate::drawing::Paint;
+use crate::drawing::Blend;
 use crate::error::{Result, damaged};
 use crate::huffman::{Tables, extend};
 use crate::reader::BitReader;
@@ -49,20 +49,20 @@ pub(crate) fn decode(tables: &Tables, reader: &mut BitReader<'_>, dc: i32) -> Re
 
 /// Draws on a block of quantized coefficients.
 #[inline]
-pub(crate) fn paint(mut block: Block, paint: &Paint, multipliers: &Multipliers) -> Block {
-    match paint {
-        Paint::Opaque(new) => multiply(new, &multipliers.forward),
-        Paint::Even { keep, add } => {
+pub(crate) fn blend(mut block: Block, blend: &Blend, multipliers: &Multipliers) -> Block {
+    match blend {
+        Blend::Opaque(new) => multiply(new, &multipliers.forward),
+        Blend::Uniform { keep, add } => {
             // The transform is linear, so there is no need for samples.
             let add = multiply(add, &multipliers.forward);
             std::array::from_fn(|at| block[at] * keep + add[at])
         }
-        Paint::Uneven(uneven) => {
+        Blend::PerSample(per_sample) => {
             block = multiply(&block, &multipliers.inverse);
             dct::inverse(&mut block);
             block = std::array::from_fn(|at| {
                 // Decoders cut samples off at these.
-                block[at].clamp(-128.0, 127.0) * uneven.keep[at] + uneven.add[at]
+                block[at].clamp(-128.0, 127.0) * per_sample.keep[at] + per_sample.add[at]
             });
             dct::forward(&mut block);
             multiply(&block, &multipliers.forward)
@@ -110,7 +110,7 @@ impl Quantized {
         self.values[0].into()
     }
 
-    /// How often sixteen zeros may stand before the end of the block: they change nothing but its length.
+    /// The runs of sixteen zeros that fit before the end of the block: they change nothing but its length.
     pub fn room(&self) -> u32 {
         let last = 63 - (self.nonzero | 1).leading_zeros();
         62u32.saturating_sub(last) / 16
@@ -163,7 +163,7 @@ pub(crate) fn write_dc(tables: &Tables, writer: &mut BitWriter<'_>, difference: 
     Ok(())
 }
 
-/// How many bits a value's magnitude has.
+/// The number of bits of a value's magnitude.
 #[inline]
 fn size(value: i32) -> u32 {
     32 - value.unsigned_abs().leading_zeros()

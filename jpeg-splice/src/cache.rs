@@ -1,18 +1,18 @@
-//! What is kept from frame to frame: tables, and drawings prepared for the stream's pictures.
+//! The cache of a stream: tables, and drawings prepared for its frames.
 
 use crate::block::{self, Quantized};
 use crate::dct::Multipliers;
-use crate::drawing::{Drawing, NONE, Paint, Prepared};
+use crate::drawing::{Blend, Drawing, NONE, Prepared};
 use crate::error::Result;
 use crate::frame::{Frame, HuffmanSpec};
 use crate::huffman::Tables;
 use crate::layout::Layout;
-use crate::walk::Walker;
+use crate::skip_tables::SkipTables;
 
 /// More tables than this are forgotten: a stream has a few, unless it makes new ones for each frame.
 const MOST: usize = 12;
 
-/// Everything kept, and which of it the frame at hand uses.
+/// Everything that is cached, and which of it the frame at hand uses.
 #[derive(Default)]
 pub(crate) struct Cache {
     tables: Vec<KeptTables>,
@@ -21,15 +21,15 @@ pub(crate) struct Cache {
     /// For each component, the index of its tables.
     tables_of: [usize; 3],
     multipliers_of: [usize; 3],
-    walkers: Vec<KeptWalker>,
-    walker: usize,
+    skip_tables: Vec<KeptSkipTables>,
+    skip_tables_used: usize,
 }
 
-struct KeptWalker {
+struct KeptSkipTables {
     /// The indices of its tables.
     tables: [usize; 3],
     layout: Layout,
-    walker: Walker,
+    skip_tables: SkipTables,
 }
 
 struct KeptTables {
@@ -62,7 +62,7 @@ pub(crate) struct KeptDrawing {
     layout: Layout,
     prepared: Prepared,
     quantization: [[u16; 64]; 3],
-    /// For each paint, the block's coefficients if it is opaque.
+    /// For each blend, the block's coefficients if it is opaque.
     opaque: Vec<Option<Quantized>>,
 }
 
@@ -82,11 +82,11 @@ impl Cache {
         Ok(())
     }
 
-    /// Makes sure that all is there for passing over a frame. Gives the quantization tables of its components.
+    /// Makes sure that all is there for skipping a frame's blocks. Gives the quantization tables of its components.
     pub fn prepare_tables(&mut self, frame: &Frame<'_>, layout: &Layout) -> Result<[[u16; 64]; 3]> {
-        if self.tables.len() > MOST || self.walkers.len() > MOST {
+        if self.tables.len() > MOST || self.skip_tables.len() > MOST {
             self.tables.clear();
-            self.walkers.clear();
+            self.skip_tables.clear();
         }
         if self.multipliers.len() > MOST {
             self.multipliers.clear();
@@ -98,7 +98,7 @@ impl Cache {
             quantization[index] = *frame.quantization(component)?;
             self.multipliers_of[index] = self.find_multipliers(&quantization[index]);
         }
-        self.walker = self.find_walker(layout, frame.components().len());
+        self.skip_tables_used = self.find_skip_tables(layout, frame.components().len());
         Ok(quantization)
     }
 
@@ -123,23 +123,23 @@ impl Cache {
         })
     }
 
-    fn find_walker(&mut self, layout: &Layout, components: usize) -> usize {
+    fn find_skip_tables(&mut self, layout: &Layout, components: usize) -> usize {
         // Grey pictures have but one component's.
         let first = self.tables_of[0];
         self.tables_of[components..].fill(first);
         let key = self.tables_of;
-        let is_same = |kept: &KeptWalker| kept.tables == key && kept.layout.has_mcus_of(layout);
-        if let Some(index) = self.walkers.iter().position(is_same) {
+        let is_same = |kept: &KeptSkipTables| kept.tables == key && kept.layout.has_mcus_of(layout);
+        if let Some(index) = self.skip_tables.iter().position(is_same) {
             return index;
         }
         let tables = key.map(|index| &self.tables[index].tables);
-        let (places, blocks) = layout.blocks();
-        self.walkers.push(KeptWalker {
+        let (slots, blocks) = layout.blocks();
+        self.skip_tables.push(KeptSkipTables {
             tables: key,
             layout: layout.clone(),
-            walker: Walker::new(&tables, places, blocks),
+            skip_tables: SkipTables::new(&tables, slots, blocks),
         });
-        self.walkers.len() - 1
+        self.skip_tables.len() - 1
     }
 
     /// Brings the kept drawings into the order of `drawings`, and drops those that are over.
@@ -166,11 +166,11 @@ impl Cache {
         let kept = &self.drawings[index];
         let opaque = kept
             .prepared
-            .paints
+            .blends
             .iter()
-            .map(|(component, paint)| match paint {
-                Paint::Opaque(_) => {
-                    let block = block::paint([0.0; 64], paint, multipliers(*component));
+            .map(|(component, blend)| match blend {
+                Blend::Opaque(_) => {
+                    let block = block::blend([0.0; 64], blend, multipliers(*component));
                     Some(Quantized::round(&block))
                 }
                 _ => None,
@@ -191,9 +191,9 @@ impl Cache {
         &self.multipliers[self.multipliers_of[component]].1
     }
 
-    /// What passes over the frame's blocks.
-    pub fn walker(&self) -> &Walker {
-        &self.walkers[self.walker].walker
+    /// The tables that skip the frame's blocks.
+    pub fn skip_tables(&self) -> &SkipTables {
+        &self.skip_tables[self.skip_tables_used].skip_tables
     }
 
     /// One of the frame's drawings.
@@ -220,19 +220,19 @@ impl KeptDrawing {
     }
 
     fn index(&self, touched: usize, block: usize) -> Option<usize> {
-        match self.prepared.touched[touched].paints[block] {
+        match self.prepared.touched[touched].blends[block] {
             NONE => None,
             index => Some(index as usize),
         }
     }
 
-    /// What happens to a block of the touched MCU with this index.
-    pub fn paint(&self, touched: usize, block: usize) -> Option<&Paint> {
+    /// The blend of a block of the touched MCU with this index.
+    pub fn blend(&self, touched: usize, block: usize) -> Option<&Blend> {
         let index = self.index(touched, block)?;
-        Some(&self.prepared.paints[index].1)
+        Some(&self.prepared.blends[index].1)
     }
 
-    /// What that block becomes if the drawing covers all of it.
+    /// The coefficients of that block if the drawing covers all of it.
     pub fn opaque(&self, touched: usize, block: usize) -> Option<&Quantized> {
         self.opaque[self.index(touched, block)?].as_ref()
     }

@@ -1,4 +1,4 @@
-//! What is to be drawn, and its preparation for one kind of picture.
+//! Drawings, and their preparation for one kind of picture.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,18 +53,18 @@ impl Drawing {
     }
 }
 
-/// What happens to one block.
-pub(crate) enum Paint {
-    /// It is replaced by these scaled coefficients.
+/// The change that a drawing makes to one block.
+pub(crate) enum Blend {
+    /// The block is replaced by these scaled coefficients.
     Opaque(Block),
-    /// All of it shines through alike: the coefficients are multiplied, and these scaled ones added.
-    Even { keep: f32, add: Block },
-    /// Each sample is multiplied, and one added.
-    Uneven(Box<Uneven>),
+    /// One alpha for the whole block: its coefficients are multiplied, and these scaled ones added.
+    Uniform { keep: f32, add: Block },
+    /// An alpha for each sample.
+    PerSample(Box<SampleBlend>),
 }
 
-/// What each sample is multiplied by, and what is added then.
-pub(crate) struct Uneven {
+/// The factor of each sample, and what is added to it then.
+pub(crate) struct SampleBlend {
     pub keep: Block,
     pub add: Block,
 }
@@ -73,8 +73,8 @@ pub(crate) struct Uneven {
 pub(crate) struct Touched {
     /// Its number in the picture.
     pub mcu: u32,
-    /// The index of each block's paint; `u32::MAX` for none.
-    pub paints: [u32; 10],
+    /// The index of each block's blend; `u32::MAX` for none.
+    pub blends: [u32; 10],
 }
 
 /// A drawing, prepared for one layout.
@@ -82,17 +82,17 @@ pub(crate) struct Prepared {
     /// In the order of the coded data.
     pub touched: Vec<Touched>,
     /// Each with the index of its component.
-    pub paints: Vec<(usize, Paint)>,
+    pub blends: Vec<(usize, Blend)>,
 }
 
-/// No paint.
+/// No blend.
 pub(crate) const NONE: u32 = u32::MAX;
 
 impl Prepared {
     pub fn new(drawing: &Drawing, layout: &Layout) -> Self {
         let mut prepared = Self {
             touched: Vec::new(),
-            paints: Vec::new(),
+            blends: Vec::new(),
         };
         let mut tile = Tile::new(layout);
         for mcu in mcus_under(drawing, layout) {
@@ -106,17 +106,17 @@ impl Prepared {
     }
 
     fn add(&mut self, mcu: u32, tile: &Tile, layout: &Layout) {
-        let (places, count) = layout.blocks();
-        let mut paints = [NONE; 10];
-        for (place, index) in places[..count].iter().zip(&mut paints) {
-            let per_sample = layout.pixels_per_sample(place.component);
-            if let Some(paint) = tile.paint(place.component, (place.x, place.y), per_sample) {
-                *index = self.paints.len() as u32;
-                self.paints.push((place.component, paint));
+        let (slots, count) = layout.blocks();
+        let mut blends = [NONE; 10];
+        for (slot, index) in slots[..count].iter().zip(&mut blends) {
+            let per_sample = layout.pixels_per_sample(slot.component);
+            if let Some(blend) = tile.blend(slot.component, (slot.x, slot.y), per_sample) {
+                *index = self.blends.len() as u32;
+                self.blends.push((slot.component, blend));
             }
         }
-        if paints.iter().any(|&paint| paint != NONE) {
-            self.touched.push(Touched { mcu, paints });
+        if blends.iter().any(|&blend| blend != NONE) {
+            self.touched.push(Touched { mcu, blends });
         }
     }
 }
@@ -149,7 +149,7 @@ fn inside(start: i32, length: u32, end: u32) -> std::ops::Range<u32> {
     clip(start)..clip(start + i64::from(length))
 }
 
-/// What the drawing does to one pixel: its Y′CbCr around 0 is multiplied, and these are added.
+/// The change of one pixel: its Y′CbCr around 0 is multiplied, and these are added.
 #[derive(Clone, Copy)]
 struct Pixel {
     keep: f32,
@@ -220,8 +220,8 @@ impl Tile {
         meet(columns, self.origin.0, self.size.0) && meet(rows, self.origin.1, self.size.1)
     }
 
-    /// What happens to the block of `component` whose first sample is `start`.
-    fn paint(&self, component: usize, start: (u32, u32), per_sample: (u32, u32)) -> Option<Paint> {
+    /// The blend of the block of `component` whose first sample is `start`.
+    fn blend(&self, component: usize, start: (u32, u32), per_sample: (u32, u32)) -> Option<Blend> {
         let (mut keep, mut add) = ([0.0; 64], [0.0; 64]);
         let share = 1.0 / (per_sample.0 * per_sample.1) as f32;
         for at in 0..64 {
@@ -235,22 +235,22 @@ impl Tile {
                 }
             }
         }
-        paint(keep, add)
+        blend(keep, add)
     }
 }
 
-fn paint(keep: Block, mut add: Block) -> Option<Paint> {
+fn blend(keep: Block, mut add: Block) -> Option<Blend> {
     if keep == [1.0; 64] && add == [0.0; 64] {
         return None;
     }
     if keep.iter().any(|&k| k != keep[0]) {
-        return Some(Paint::Uneven(Box::new(Uneven { keep, add })));
+        return Some(Blend::PerSample(Box::new(SampleBlend { keep, add })));
     }
     dct::forward(&mut add);
     Some(if keep[0] == 0.0 {
-        Paint::Opaque(add)
+        Blend::Opaque(add)
     } else {
-        Paint::Even { keep: keep[0], add }
+        Blend::Uniform { keep: keep[0], add }
     })
 }
 

@@ -1,12 +1,12 @@
-//! Why a JPEG could not be drawn on.
+//! Errors.
 
 /// The result of an attempt to draw.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why a JPEG could not be drawn on. What has been written of it by then is to be thrown away.
+/// The reason why a JPEG could not be drawn on. Discard what has been written of it by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// A good JPEG of a kind that has to be decoded for it.
+    /// A good JPEG of a kind that has to be decoded to be drawn on.
     #[error("{0}")]
     Unsupported(#[from] Unsupported),
     /// Not a good JPEG.
@@ -19,7 +19,7 @@ pub enum Error {
     },
 }
 
-/// What this crate can't draw on.
+/// A kind of JPEG that this crate can't draw on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Unsupported {
@@ -55,7 +55,7 @@ pub enum Unsupported {
     MissingCode,
 }
 
-/// `Damaged`, in a word.
+/// [`Error::Damaged`] as a result.
 pub(crate) fn damaged<T>(what: &'static str, at: usize) -> Result<T> {
     Err(Error::Damaged { what, at })
 }

@@ -1,9 +1,9 @@
-//! What stands before the coded data: SOI to SOS (ITU-T T.81, B.2).
+//! The headers and tables before the coded data: SOI to SOS (ITU-T T.81, B.2).
 
 use crate::error::{Result, Unsupported, damaged};
 use crate::standard;
 
-/// A JPEG's tables and its place of coded data.
+/// A JPEG's parameters and tables, and the position of its coded data.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame<'a> {
     /// Pixels a row.

@@ -162,9 +162,9 @@ impl Tables {
         Ok((run, size))
     }
 
-    /// Passes over the next AC coefficient of a block of which `left` are to come. Gives how many are to come
+    /// Skips the next AC coefficient of a block of which `left` are to come. Gives how many are to come
     /// then.
-    pub fn pass_coefficient(&self, reader: &mut BitReader<'_>, left: u32) -> Result<u32> {
+    pub fn skip_coefficient(&self, reader: &mut BitReader<'_>, left: u32) -> Result<u32> {
         let (run, size) = self.ac_symbol(reader)?;
         if run == 0 && size == 0 {
             return Ok(0);
@@ -176,11 +176,11 @@ impl Tables {
         }
     }
 
-    /// Passes over the AC coefficients of a block.
-    pub fn pass_ac(&self, reader: &mut BitReader<'_>) -> Result<()> {
+    /// Skips the AC coefficients of a block.
+    pub fn skip_ac(&self, reader: &mut BitReader<'_>) -> Result<()> {
         let mut left = 63;
         while left > 0 {
-            left = self.pass_coefficient(reader, left)?;
+            left = self.skip_coefficient(reader, left)?;
         }
         Ok(())
     }

@@ -19,7 +19,7 @@ pub(crate) fn check_end(jpeg: &[u8], scan: usize) -> Result<()> {
     damaged("the JPEG is cut off", jpeg.len())
 }
 
-/// The place of the next marker from `at` on, its fill bytes included.
+/// The position of the next marker from `at` on, its fill bytes included.
 fn next_marker(jpeg: &[u8], mut at: usize) -> Result<usize> {
     while let Some(ahead) = jpeg.get(at..).and_then(|data| memchr::memchr(0xff, data)) {
         at += ahead;
@@ -32,7 +32,7 @@ fn next_marker(jpeg: &[u8], mut at: usize) -> Result<usize> {
     damaged("the coded data is cut off", jpeg.len())
 }
 
-/// Passes over intervals, each with the marker behind it, from a byte in the first of them on. Gives the first
+/// Skips intervals, each with the marker behind it, from a byte in the first of them on. Gives the first
 /// byte behind.
 pub(crate) fn skip(jpeg: &[u8], mut at: usize, intervals: Range<u32>) -> Result<usize> {
     for interval in intervals {

@@ -1,4 +1,4 @@
-//! How a picture is cut into blocks and MCUs (ITU-T T.81, A.1 and A.2).
+//! The division of a picture into blocks and MCUs (ITU-T T.81, A.1 and A.2).
 
 use crate::frame::{Component, Frame};
 
@@ -13,7 +13,7 @@ pub(crate) struct Layout {
 
 /// A block of an MCU.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Place {
+pub(crate) struct BlockSlot {
     /// The component's index.
     pub component: usize,
     /// The first sample, across and down, among the component's samples of an MCU.
@@ -50,7 +50,7 @@ impl Layout {
         (h.into(), v.into())
     }
 
-    /// How many pixels a sample of `component` stands for, across and down.
+    /// The pixels that a sample of `component` stands for, across and down.
     pub fn pixels_per_sample(&self, component: usize) -> (u32, u32) {
         let (h, v) = self.largest();
         let factor = self.factors[component];
@@ -70,13 +70,13 @@ impl Layout {
     }
 
     /// The blocks of an MCU in the order of the coded data, and how many there are (T.81, A.2.3).
-    pub fn blocks(&self) -> ([Place; 10], usize) {
-        let mut places = [Place::default(); 10];
+    pub fn blocks(&self) -> ([BlockSlot; 10], usize) {
+        let mut slots = [BlockSlot::default(); 10];
         let mut count = 0;
         for (component, &(h, v)) in self.factors[..self.count].iter().enumerate() {
             for y in 0..u32::from(v) {
                 for x in 0..u32::from(h) {
-                    places[count] = Place {
+                    slots[count] = BlockSlot {
                         component,
                         x: x * 8,
                         y: y * 8,
@@ -85,6 +85,6 @@ impl Layout {
                 }
             }
         }
-        (places, count)
+        (slots, count)
     }
 }

@@ -54,12 +54,12 @@ mod frame;
 mod huffman;
 mod intervals;
 mod layout;
-mod pass;
+mod pending_mcus;
 mod reader;
-mod run;
+mod rewriter;
+mod skip_tables;
 mod splicer;
 mod standard;
-mod walk;
 mod writer;
 
 pub use drawing::{Drawing, Layer};

@@ -1,13 +1,13 @@
-//! Reads coded data bit by bit, and knows where in the file each bit lies (ITU-T T.81, B.1.1.5 and F.2.2.5).
+//! Reads coded data bit by bit, and keeps each bit's position in the file (ITU-T T.81, B.1.1.5 and F.2.2.5).
 
 use crate::error::{Result, damaged};
 
 /// Every read may take this many bits after a [`BitReader::refill`].
 const LEAST: u32 = 32;
 
-/// A bit's place.
+/// The position of a bit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct BitPosition {
     /// The byte in the file.
     pub byte: usize,
     /// How many of its bits come before, 0 to 7, the highest first.
@@ -16,8 +16,8 @@ pub(crate) struct Place {
     pub bits: u64,
 }
 
-impl Place {
-    /// The first byte of `jpeg` that lies wholly behind this place.
+impl BitPosition {
+    /// The first byte of `jpeg` that lies wholly behind this position.
     pub fn next_byte(self, jpeg: &[u8]) -> usize {
         match self.bit {
             0 => self.byte,
@@ -56,12 +56,12 @@ impl<'a> BitReader<'a> {
         }
     }
 
-    /// Starts again at `place`, which a reader of the same interval gave.
-    pub fn at(jpeg: &'a [u8], place: Place) -> Self {
-        let mut reader = Self::new(jpeg, place.byte);
-        if place.bit > 0 {
+    /// Starts again at `position`, which a reader of the same interval gave.
+    pub fn at(jpeg: &'a [u8], position: BitPosition) -> Self {
+        let mut reader = Self::new(jpeg, position.byte);
+        if position.bit > 0 {
             reader.refill();
-            reader.take(place.bit);
+            reader.take(position.bit);
         }
         reader
     }
@@ -158,7 +158,7 @@ impl<'a> BitReader<'a> {
         (self.window >> (64 - bits)) as usize
     }
 
-    /// Passes over `bits`, which [`BitReader::refill`] has made sure of.
+    /// Skips `bits`, which [`BitReader::refill`] has made sure of.
     #[inline(always)]
     pub fn skip(&mut self, bits: u32) {
         self.window <<= bits;
@@ -173,8 +173,8 @@ impl<'a> BitReader<'a> {
         value
     }
 
-    /// Where the next bit is.
-    pub fn place(&self) -> Place {
+    /// The position of the next bit.
+    pub fn position(&self) -> BitPosition {
         let ahead = self.count.saturating_sub(self.missing);
         let mut byte = self.next;
         for _ in 0..ahead.div_ceil(8) {
@@ -185,7 +185,7 @@ impl<'a> BitReader<'a> {
             }
         }
         let loaded = (self.next - self.start - self.stuffed) as u64 * 8;
-        Place {
+        BitPosition {
             byte,
             bit: (8 - ahead % 8) % 8,
             bits: loaded - u64::from(ahead),
@@ -220,7 +220,7 @@ pub(crate) fn has_ff(bytes: u64) -> bool {
     ff_bits(bytes) != 0
 }
 
-/// How many of the eight bytes come before the first FF.
+/// The number of the eight bytes that come before the first FF.
 fn before_ff(bytes: u64) -> u32 {
     ff_bits(bytes).leading_zeros() / 8
 }
@@ -269,9 +269,9 @@ mod tests {
             if at + step > bits.len() {
                 break;
             }
-            let place = reader.place();
-            assert_eq!(place.bits, at as u64);
-            let mut again = BitReader::at(&jpeg, place);
+            let position = reader.position();
+            assert_eq!(position.bits, at as u64);
+            let mut again = BitReader::at(&jpeg, position);
             reader.refill();
             again.refill();
             let expected = bits[at..at + step]
@@ -284,7 +284,7 @@ mod tests {
         reader.check().unwrap();
         reader.refill();
         reader.skip((bits.len() - at) as u32);
-        assert_eq!(reader.place().byte, jpeg.len() - 2);
+        assert_eq!(reader.position().byte, jpeg.len() - 2);
         reader.check().unwrap();
         reader.refill();
         reader.skip(1);

@@ -1,12 +1,12 @@
-//! The door to the crate.
+//! The splicer of a stream.
 
 use crate::cache::Cache;
 use crate::drawing::Drawing;
 use crate::error::Result;
 use crate::frame::Frame;
 use crate::layout::Layout;
-use crate::pass::{Pass, TouchedBy};
-use crate::run::Run;
+use crate::pending_mcus::PendingMcus;
+use crate::rewriter::{Rewriter, TouchedBy};
 use crate::standard;
 
 /// Draws on JPEGs, and keeps between them what can be kept: tables, prepared drawings and memory. Meant to be used
@@ -15,11 +15,11 @@ use crate::standard;
 pub struct Splicer {
     cache: Cache,
     touched: Vec<TouchedBy>,
-    run: Run,
+    pending: PendingMcus,
 }
 
 impl Splicer {
-    /// With nothing kept yet.
+    /// An empty cache.
     pub fn new() -> Self {
         Self::default()
     }
@@ -45,8 +45,8 @@ impl Splicer {
             standard::dht_segment(out);
         }
         out.extend_from_slice(&jpeg[frame.sos..frame.scan]);
-        let mut pass = Pass::new(jpeg, &frame, &layout, &self.cache, &mut self.run, out);
-        pass.scan(&self.touched)
+        let pending = &mut self.pending;
+        Rewriter::new(jpeg, &frame, &layout, &self.cache, pending, out).scan(&self.touched)
     }
 
     /// Walks through all coded data of `jpeg` without changing anything: each restart interval has all its blocks, and the
@@ -60,8 +60,8 @@ impl Splicer {
         let layout = Layout::of(&frame);
         self.cache.prepare_tables(&frame, &layout)?;
         let mut nothing = Vec::new();
-        let run = &mut self.run;
-        Pass::new(jpeg, &frame, &layout, &self.cache, run, &mut nothing).verify()
+        let pending = &mut self.pending;
+        Rewriter::new(jpeg, &frame, &layout, &self.cache, pending, &mut nothing).verify()
     }
 
     fn collect_touched(&mut self, drawings: usize) {

@@ -1,6 +1,6 @@
 //! Writes coded data bit by bit, with a zero byte stuffed behind each FF (ITU-T T.81, F.1.2.3).
 
-use crate::reader::{BitReader, Place, has_ff};
+use crate::reader::{BitPosition, BitReader, has_ff};
 
 /// Appends bits to a file.
 pub(crate) struct BitWriter<'a> {
@@ -11,7 +11,7 @@ pub(crate) struct BitWriter<'a> {
     count: u32,
 }
 
-/// A writer's state, to go back to.
+/// A writer's state, for [`BitWriter::rewind`].
 #[derive(Clone, Copy)]
 pub(crate) struct Mark {
     length: usize,
@@ -67,7 +67,7 @@ impl<'a> BitWriter<'a> {
         }
     }
 
-    /// How many bits of the next byte are taken, 0 to 7.
+    /// The number of bits of the next byte that are taken, 0 to 7.
     pub fn bit(&self) -> u32 {
         self.count % 8
     }
@@ -79,7 +79,7 @@ impl<'a> BitWriter<'a> {
         self.flush();
     }
 
-    /// The state as it is.
+    /// The current state.
     pub fn mark(&self) -> Mark {
         Mark {
             length: self.out.len(),
@@ -95,8 +95,8 @@ impl<'a> BitWriter<'a> {
         self.count = mark.count;
     }
 
-    /// Copies the bits from one place of `jpeg` to another.
-    pub fn copy(&mut self, jpeg: &[u8], from: Place, to: Place) {
+    /// Copies the bits from one position of `jpeg` to another.
+    pub fn copy(&mut self, jpeg: &[u8], from: BitPosition, to: BitPosition) {
         let mut bits = to.bits - from.bits;
         if self.bit() == from.bit && bits >= 64 {
             self.copy_bytes(jpeg, from, to);
@@ -112,7 +112,7 @@ impl<'a> BitWriter<'a> {
     }
 
     /// Bits that stay where they are in their bytes stay stuffed as they are.
-    fn copy_bytes(&mut self, jpeg: &[u8], from: Place, to: Place) {
+    fn copy_bytes(&mut self, jpeg: &[u8], from: BitPosition, to: BitPosition) {
         let start = self.fill_byte(jpeg, from);
         self.out.extend_from_slice(&jpeg[start..to.byte]);
         if to.bit > 0 {
@@ -122,7 +122,7 @@ impl<'a> BitWriter<'a> {
 
     /// Completes the byte that was begun with the rest of `from`'s byte, which must have as many bits
     /// taken. Gives the byte after it.
-    pub fn fill_byte(&mut self, jpeg: &[u8], from: Place) -> usize {
+    pub fn fill_byte(&mut self, jpeg: &[u8], from: BitPosition) -> usize {
         debug_assert_eq!(self.bit(), from.bit);
         if from.bit == 0 {
             self.flush();
@@ -158,7 +158,7 @@ mod tests {
         (bytes, stuffed)
     }
 
-    fn bits(jpeg: &[u8], from: Place, count: u64) -> Vec<u32> {
+    fn bits(jpeg: &[u8], from: BitPosition, count: u64) -> Vec<u32> {
         let mut reader = BitReader::at(jpeg, from);
         (0..count)
             .map(|_| {
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn copies_any_bits_to_any_bit() {
         let (_, source) = data();
-        let start = BitReader::new(&source, 0).place();
+        let start = BitReader::new(&source, 0).position();
         for lead in 0..9 {
             for (skip, count) in [
                 (0, 0),
@@ -196,7 +196,7 @@ mod tests {
                 let mut reader = BitReader::new(&source, 0);
                 reader.refill();
                 reader.skip(skip);
-                let from = reader.place();
+                let from = reader.position();
                 let mut left = count;
                 while left > 0 {
                     reader.refill();
@@ -204,7 +204,7 @@ mod tests {
                     reader.skip(some);
                     left -= some;
                 }
-                let to = reader.place();
+                let to = reader.position();
                 let mut out = Vec::new();
                 let mut writer = BitWriter::new(&mut out);
                 writer.put(0, lead);

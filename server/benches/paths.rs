@@ -13,7 +13,7 @@ use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mattebox::chain::codec;
 use mattebox::filter::contract::{FrameInfo, ImageRef};
 use mattebox::filter::{
-    CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, catalogue,
+    CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, builtin,
 };
 use mattebox::jpeg::Header;
 use tokio_util::sync::CancellationToken;
@@ -89,7 +89,7 @@ fn drawn(width: u32, height: u32) -> Vec<u8> {
         .expect("an encodable picture")
 }
 
-/// The medians of some works, done in turns.
+/// The medians of some works, done in stream_locks.
 fn alternate(works: &mut [(&str, &mut dyn FnMut(usize))]) -> Vec<Duration> {
     let mut times = vec![Vec::new(); works.len()];
     for round in 0..ROUNDS {
@@ -228,7 +228,7 @@ fn filters(picture: &Picture) {
 }
 
 fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str) -> RunningFilter {
-    let module = catalogue::module(name).expect("a built-in filter");
+    let module = builtin::module(name).expect("a built-in filter");
     let filter = Filter::load(
         engine,
         (compiler, Wanted::ByChange),

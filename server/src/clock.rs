@@ -38,13 +38,13 @@ impl Clock for SystemClock {
 
 /// The order to stop, as a blocking thread sees it, and the only way in which such a thread waits.
 #[derive(Clone)]
-pub struct Stop {
+pub struct StopToken {
     clock: Arc<dyn Clock>,
     runtime: Handle,
     token: CancellationToken,
 }
 
-impl Stop {
+impl StopToken {
     /// `token` gives the order; `runtime` drives the clock's sleeps.
     pub fn new(clock: Arc<dyn Clock>, runtime: Handle, token: CancellationToken) -> Self {
         Self {

@@ -1,7 +1,7 @@
 //! Mattebox takes frames from a camera, passes them through a chain of WebAssembly filters named in
 //! `pipeline.yaml`, and serves them as Motion JPEG.
 //!
-//! Imports run one way: `web` → `live` → `stream` → `chain` → `filter`, and `stream` → `source`; `config` is read
+//! Imports run one way: `http` → `control` → `stream` → `chain` → `filter`, and `stream` → `source`; `config` is read
 //! by all and knows none of them.
 
 #![deny(unsafe_code)]
@@ -11,12 +11,13 @@ pub mod chain;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod control;
 pub mod events;
 pub mod files;
 pub mod filter;
 pub mod gpio;
+pub mod http;
 pub mod jpeg;
-pub mod live;
 pub mod local_time;
 mod log;
 mod panics;
@@ -27,4 +28,3 @@ pub mod stream;
 mod supervise;
 mod sync;
 pub mod variables;
-pub mod web;

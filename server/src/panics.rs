@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, Location, catch_unwind, set_hook};
 use std::pin::pin;
 use std::task::Poll;
 
-use crate::log::shorten;
+use crate::log::sanitize;
 
 thread_local! {
     /// The number of [`catch`] that this thread is in.
@@ -44,7 +44,7 @@ pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
     let result = catch_unwind(AssertUnwindSafe(work));
     CATCHING.set(depth);
     result.map_err(|payload| Panicked {
-        message: shorten(message(&*payload)),
+        message: sanitize(message(&*payload)),
         place: PLACE.take(),
     })
 }

@@ -277,14 +277,14 @@ async fn a_text_is_applied_with_enter_and_broken_with_shift_and_enter() {
              choice.dispatchEvent(new Event('change', { bubbles: true }));",
         )
         .await;
-    browser.click("#catalogue .add-step").await;
+    browser.click("#catalog .add-step").await;
     browser
-        .until_field_says("#catalogue [id$=-format]", "It is needed")
+        .until_field_says("#catalog [id$=-format]", "It is needed")
         .await;
     browser
-        .until("document.activeElement.matches('#catalogue [id$=-format]')")
+        .until("document.activeElement.matches('#catalog [id$=-format]')")
         .await;
-    browser.click("#catalogue .close").await;
+    browser.click("#catalog .close").await;
     // What the page refuses, too.
     browser
         .write(".step:last-child [id$=-color]", "reddish")
@@ -445,13 +445,13 @@ async fn the_keyboard_alone_does_it_all_and_the_focus_stays() {
     // Added, by the dialog, which gives the focus back.
     browser.press(ENTER).await;
     browser
-        .until("document.getElementById('catalogue').open")
+        .until("document.getElementById('catalog').open")
         .await;
     browser.press("ti").await;
     browser
         .until("document.activeElement.matches('#filter-choice') && document.activeElement.value === 'timestamp'")
         .await;
-    browser.tab_to("#catalogue .add-step").await;
+    browser.tab_to("#catalog .add-step").await;
     browser.press(ENTER).await;
     browser
         .until("document.querySelectorAll('.step').length === 1 && document.activeElement.id === 'add'")

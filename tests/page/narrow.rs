@@ -47,7 +47,7 @@ async fn the_dialog_fits_a_phone_and_no_key_sets_a_size_in_the_middle() {
             ))
             .await;
         let fits = "(() => {
-            const dialog = document.getElementById('catalogue');
+            const dialog = document.getElementById('catalog');
             const { left, right } = dialog.getBoundingClientRect();
             return dialog.scrollWidth <= dialog.clientWidth && left >= 0 && right <= window.innerWidth;
         })()";
@@ -55,14 +55,14 @@ async fn the_dialog_fits_a_phone_and_no_key_sets_a_size_in_the_middle() {
         assert_eq!(fits, true, "{filter}");
     }
     // Without a value and a default there is a field for a number; with one a slider as well.
-    let slider = "document.querySelector('#catalogue [aria-label=\"height, slider\"]')";
+    let slider = "document.querySelector('#catalog [aria-label=\"height, slider\"]')";
     assert_eq!(browser.run(&format!("return {slider}.hidden")).await, true);
-    browser.focus("#catalogue [id$=-height]").await;
+    browser.focus("#catalog [id$=-height]").await;
     browser.press("240").await;
     browser
         .until(&format!("!{slider}.hidden && {slider}.value === '240'"))
         .await;
-    browser.click("#catalogue .add-step").await;
+    browser.click("#catalog .add-step").await;
     browser
         .until("document.querySelectorAll('.step').length === 3 && document.querySelector('.step:last-child .step-name').textContent === 'resize'")
         .await;

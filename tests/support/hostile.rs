@@ -179,3 +179,25 @@ fn assemble(
     .unwrap();
     module
 }
+
+/// An overlay that does nothing but takes seconds to be compiled: many functions, of which those of another `seed` are others.
+pub fn slow_to_compile(seed: u32) -> Vec<u8> {
+    let function = |index: u32| {
+        let round = |round: u32| {
+            let (factor, least) = (index * round + 3, seed + round);
+            let from = round % 2;
+            format!(
+                "(local.set 2 (i64.add (i64.mul (local.get {from}) (i64.const {factor}))
+                    (i64.rotl (local.get 2) (local.get 1))))
+                (if (i64.gt_s (local.get 2) (i64.const {least}))
+                    (then (local.set 0 (i64.xor (local.get 2) (local.get 0)))))"
+            )
+        };
+        let body: String = (0..40).map(round).collect();
+        format!(
+            "(func (export \"f{index}\") (param i64 i64) (result i64) (local i64) {body} (local.get 2))"
+        )
+    };
+    let functions: String = (0..2500).map(function).collect();
+    overlay_with("", &functions, UNCHANGED)
+}

@@ -130,6 +130,20 @@ impl Server {
         self.child.id()
     }
 
+    /// Its child processes.
+    #[cfg(target_os = "linux")]
+    pub fn children(&self) -> Vec<u32> {
+        let tasks = format!("/proc/{}/task", self.pid());
+        let tasks = std::fs::read_dir(tasks).unwrap().flatten();
+        let of_task = |task: std::fs::DirEntry| {
+            // A thread may have ended meanwhile.
+            let ids = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
+            let ids = ids.split_whitespace();
+            ids.map(|id| id.parse().unwrap()).collect::<Vec<_>>()
+        };
+        tasks.flat_map(of_task).collect()
+    }
+
     /// Sends SIGTERM.
     pub fn terminate(&self) {
         assert!(self.ask_to_end().unwrap().success());

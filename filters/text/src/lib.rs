@@ -2,10 +2,10 @@
 
 mod template;
 
-use lettering::{Fit, Style, TextBox};
 use mattebox_filter::{Color, Drawing, FrameInfo, Overlay, Position};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use text_box::{Fit, Style, TextBox};
 
 use template::Template;
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::check::Check;
-use super::loader::Loader;
+use super::filter_cache::FilterCache;
 use super::step::StepParts;
-use super::{Chain, Placed, Rearrangement, Step, StepStatus};
+use super::{Chain, ChainUpdate, Step, StepSlot, StepStatus};
 use crate::clock::Clock;
 use crate::config::{self, Config, Diagnostic, StepConfig, StreamConfig};
 use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings, Wanted};
@@ -15,7 +15,7 @@ use crate::secret::mask_foreign;
 /// A chain that is ready to become another, or a new one.
 pub struct Planned {
     /// The steps, the new ones started.
-    pub rearrangement: Rearrangement,
+    pub update: ChainUpdate,
     /// What can be said of them.
     pub steps: Vec<StepStatus>,
 }
@@ -23,8 +23,8 @@ pub struct Planned {
 impl Planned {
     /// Whether all steps are those of `old`, in that order.
     pub fn keeps(&self, old: &[StepStatus]) -> bool {
-        let steps = &self.rearrangement.steps;
-        let is_kept = |(placed, old): (&Placed, &StepStatus)| matches!(placed, Placed::Kept(id) if *id == old.id);
+        let steps = &self.update.steps;
+        let is_kept = |(placed, old): (&StepSlot, &StepStatus)| matches!(placed, StepSlot::Kept(id) if *id == old.id);
         steps.len() == old.len() && steps.iter().zip(old).all(is_kept)
     }
 }
@@ -44,23 +44,23 @@ pub enum Unchanged {
 /// # Errors
 /// Everything that is wrong with its filters, as places in the pipeline file.
 pub fn build(
-    loader: &Loader,
+    cache: &FilterCache,
     pipeline: &Config,
     stream: &StreamConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Chain, Vec<Diagnostic>> {
     let check = Check::new(&*clock, Wanted::ByChange);
-    let planned = plan(loader, pipeline, stream, &check, (&[], Unchanged::GoOn))?;
+    let planned = plan_chain(cache, pipeline, stream, &check, (&[], Unchanged::GoOn))?;
     drop(check);
     let mut chain = Chain::new(
-        loader.engine(),
+        cache.engine(),
         Vec::new(),
         stream.quality,
         clock,
         local_time::zone(),
-        loader.variables().clone(),
+        cache.variables().clone(),
     );
-    chain.rearrange(planned.rearrangement);
+    chain.apply(planned.update);
     Ok(chain)
 }
 
@@ -68,8 +68,8 @@ pub fn build(
 ///
 /// # Errors
 /// Those of [`build`]. The old steps don't notice.
-pub fn plan(
-    loader: &Loader,
+pub fn plan_chain(
+    cache: &FilterCache,
     pipeline: &Config,
     stream: &StreamConfig,
     check: &Check<'_>,
@@ -77,7 +77,7 @@ pub fn plan(
 ) -> Result<Planned, Vec<Diagnostic>> {
     let mut errors = Vec::new();
     let filters = stream.filters.iter().map(|step| {
-        let checked = check.run(step, || check_step((loader, check), pipeline, step));
+        let checked = check.run(step, || check_step((cache, check), pipeline, step));
         checked.map_err(|mut wrong| errors.append(&mut wrong))
     });
     let filters: Vec<_> = filters.collect();
@@ -99,7 +99,7 @@ pub fn plan(
     });
     let kept: Vec<_> = kept.collect();
     let mut planned = Planned {
-        rearrangement: Rearrangement {
+        update: ChainUpdate {
             steps: Vec::new(),
             quality: stream.quality,
         },
@@ -108,17 +108,17 @@ pub fn plan(
     for ((config, filter), kept) in stream.filters.iter().zip(filters).zip(kept) {
         if let Some(kept) = kept {
             let id = kept.id;
-            planned.rearrangement.steps.push(Placed::Kept(id));
+            planned.update.steps.push(StepSlot::Kept(id));
             planned.steps.push(kept.clone());
             continue;
         }
         let replaced = take(&|old| old.config.filter == config.filter);
-        let start = || start_step(loader, pipeline, stream, config, filter, (replaced, check));
+        let start = || start_step(cache, pipeline, stream, config, filter, (replaced, check));
         match check.run(config, start) {
             Ok(step) => {
                 planned.steps.push(step.status());
-                let step = Placed::New(Box::new(step));
-                planned.rearrangement.steps.push(step);
+                let step = StepSlot::New(Box::new(step));
+                planned.update.steps.push(step);
             }
             Err(mut wrong) => errors.append(&mut wrong),
         }
@@ -131,12 +131,12 @@ pub fn plan(
 }
 
 fn check_step(
-    (loader, check): (&Loader, &Check<'_>),
+    (cache, check): (&FilterCache, &Check<'_>),
     pipeline: &Config,
     step: &StepConfig,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
-    let filter = loader
+    let filter = cache
         .load(&step.filter, &pipeline.folder, check)
         .map_err(|error| vec![step.error_at_use(error.to_string()).due_to(error.cause())])?;
     let wrong = config::check_settings(step, name, filter.schema())
@@ -149,7 +149,7 @@ fn check_step(
 }
 
 fn start_step(
-    loader: &Loader,
+    cache: &FilterCache,
     pipeline: &Config,
     stream: &StreamConfig,
     config: &StepConfig,
@@ -168,15 +168,15 @@ fn start_step(
         abandoned: check.abandoned().clone(),
     };
     let parts = StepParts {
-        id: replaced.map_or_else(|| loader.next_id(), |step| step.id),
+        id: replaced.map_or_else(|| cache.next_id(), |step| step.id),
         stream: stream.name.clone(),
         config: config.clone(),
         filter,
         settings,
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
-        events: loader.events().clone(),
+        events: cache.events().clone(),
     };
-    Step::start(loader.engine(), parts, check.now())
+    Step::start(cache.engine(), parts, check.now())
         .map_err(|error| start_errors(config, name, &error))
 }
 

@@ -1,4 +1,5 @@
-//! One frame while it goes through the chain: still a JPEG, or already pixels.
+//! One frame while it goes through the chain: still a JPEG, or already pixels; and the path that it takes, the cheapest one
+//! that gives the right picture.
 
 use std::sync::Arc;
 
@@ -7,7 +8,6 @@ use jpeg_splice::Splicer;
 
 use super::codec;
 use super::drawing::Drawing;
-use super::plan::{Demand, Path};
 use crate::filter::contract::{Image, ImageRef};
 use crate::jpeg::Header;
 use crate::panics::catch;
@@ -19,6 +19,58 @@ const LARGE_SHARE: u64 = 4;
 /// The most memory that prepared drawings may take, in bytes: a quarter of a picture of 3840 × 2160. Beyond it, they are
 /// drawn on pixels.
 const PREPARED_BYTES: u64 = 96 << 20;
+
+/// The way that a frame's JPEG went.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Path {
+    /// The camera's own bytes, untouched.
+    Passthrough,
+    /// Only the blocks under drawings were coded again.
+    Splice,
+    /// Decoded, filtered, and encoded again.
+    Recode,
+}
+
+impl Path {
+    /// All paths, the cheapest first.
+    pub const ALL: [Self; 3] = [Self::Passthrough, Self::Splice, Self::Recode];
+
+    /// What the API and the page call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passthrough => "passthrough",
+            Self::Splice => "splice",
+            Self::Recode => "recode",
+        }
+    }
+}
+
+/// What the filters have made of a frame by the end of its chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChainResult<'a> {
+    /// The chain has no steps.
+    EmptyChain,
+    /// No step changed anything.
+    Nothing,
+    /// Only layers are to be drawn over the JPEG.
+    Drawing,
+    /// The transform of this name changed the pixels.
+    Pixels(&'a str),
+}
+
+/// The cheapest path that may do, and why it is that one, in words for the page. A JPEG that can't be spliced
+/// is recoded.
+pub fn cheapest_path(result: ChainResult<'_>) -> (Path, String) {
+    match result {
+        ChainResult::EmptyChain => (Path::Passthrough, "the chain is empty".to_owned()),
+        ChainResult::Nothing => (Path::Passthrough, "no filter drew anything".to_owned()),
+        ChainResult::Drawing => (Path::Splice, "filters only drew on the picture".to_owned()),
+        ChainResult::Pixels(filter) => (Path::Recode, format!("`{filter}` works on pixels")),
+    }
+}
 
 /// A picture, and what is drawn on it.
 pub struct Canvas<'a> {
@@ -157,12 +209,12 @@ impl<'a> Canvas<'a> {
     }
 
     /// What the chain asked for.
-    pub fn demand(&self, chain_is_empty: bool) -> Demand<'_> {
+    pub fn result(&self, chain_is_empty: bool) -> ChainResult<'_> {
         match &self.transformed_by {
-            _ if chain_is_empty => Demand::EmptyChain,
-            Some(transform) => Demand::Pixels(transform),
-            None if !self.drawings.is_empty() => Demand::Drawing,
-            None => Demand::Nothing,
+            _ if chain_is_empty => ChainResult::EmptyChain,
+            Some(transform) => ChainResult::Pixels(transform),
+            None if !self.drawings.is_empty() => ChainResult::Drawing,
+            None => ChainResult::Nothing,
         }
     }
 

@@ -9,11 +9,10 @@ mod canvas;
 mod check;
 pub mod codec;
 mod drawing;
-mod loader;
-mod plan;
-mod rearrangement;
+mod filter_cache;
 mod stats;
 mod step;
+mod update;
 mod usage;
 
 use std::sync::Arc;
@@ -24,20 +23,19 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use jpeg_splice::Splicer;
 
-pub use build::{Planned, Unchanged, build, plan as plan_chain};
+pub use build::{Planned, Unchanged, build, plan_chain};
+pub use canvas::Path;
 pub use check::Check;
-pub use loader::{Loader, module};
-pub use plan::Path;
-pub use rearrangement::{Placed, Rearrangement};
+pub use filter_cache::{FilterCache, module};
 pub use stats::{BUCKETS, Durations, StepReport, StepState};
 pub use step::{Step, StepStatus};
+pub use update::{ChainUpdate, StepSlot};
 
 use crate::clock::Clock;
 use crate::filter::contract::FrameInfo;
-use crate::filter::{Active, Engine, Kind};
+use crate::filter::{Active, Engine, FilterKind};
 use crate::variables::{Measured, Snapshot, Variables};
-use canvas::{Canvas, Kept};
-use plan::plan;
+use canvas::{Canvas, Kept, cheapest_path};
 use step::Outcome;
 use usage::Usage;
 
@@ -144,7 +142,7 @@ impl Chain {
         canvas: &mut Canvas<'_>,
         now: std::time::Instant,
     ) -> Result<FilteredFrame, String> {
-        let plan = plan(canvas.demand(!self.steps.iter().any(Step::is_on)));
+        let plan = cheapest_path(canvas.result(!self.steps.iter().any(Step::is_on)));
         let (jpeg, path, reason) = match canvas.finish(plan) {
             Ok(finished) => {
                 if canvas.is_decodable() {
@@ -210,8 +208,8 @@ impl Chain {
                 step.failure()
             } else {
                 match step.kind() {
-                    Kind::Overlay => draw((place, &mut *step), &info, canvas, now),
-                    Kind::Transform => apply(step, &info, canvas, now)?,
+                    FilterKind::Overlay => draw((place, &mut *step), &info, canvas, now),
+                    FilterKind::Transform => apply(step, &info, canvas, now)?,
                 }
             };
             if matches!(outcome, Outcome::Dropped) {

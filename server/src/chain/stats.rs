@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::config::{OnError, StepConfig};
-use crate::filter::{Filter, Kind};
+use crate::filter::{Filter, FilterKind};
 use crate::log::recurring::{Notice, Recovery, Recurring};
 use crate::sync::IgnorePoison;
 
@@ -69,7 +69,7 @@ pub struct StepReport {
     /// The filter's version.
     pub version: String,
     /// What it works on.
-    pub kind: Kind,
+    pub kind: FilterKind,
     /// Whether its latest call went well.
     pub state: StepState,
     /// Whether it is switched on.

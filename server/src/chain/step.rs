@@ -11,7 +11,7 @@ use crate::config::{OnError, StepConfig};
 use crate::events::{Event, Events};
 use crate::filter::contract::{FrameInfo, Image, ImageRef};
 use crate::filter::{
-    CallError, Engine, Kind, RunningFilter, SharedFilter, StartError, StepSettings,
+    CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
 use crate::panics::catch;
 use crate::secret::mask_foreign;
@@ -146,7 +146,7 @@ impl Step {
     }
 
     /// What the step works on.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FilterKind {
         self.filter.kind()
     }
 

@@ -24,10 +24,10 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let stream = pick(&pipeline, args.stream.as_deref())?;
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let runtime = start_runtime()?;
-    let loader = start_loader(&runtime, &args.common)?;
-    loader.engine().budget().set_limit(pipeline.filters_memory);
+    let cache = start_loader(&runtime, &args.common)?;
+    cache.engine().budget().set_limit(pipeline.filters_memory);
     let mut chain =
-        build_chain(&loader, &pipeline, stream).map_err(|wrong| pipeline.error(wrong))?;
+        build_chain(&cache, &pipeline, stream).map_err(|wrong| pipeline.error(wrong))?;
     let inputs = read_all(&args.inputs)?;
     let mut totals = Totals::default();
     let _active = chain.activate();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::Failure;
-use crate::source::camera::{Listed, check, list};
+use crate::source::camera::{DeviceInfo, check, list};
 
 pub fn run() -> Result<(), Failure> {
     check().map_err(Failure::Usage)?;
@@ -17,18 +17,18 @@ pub fn run() -> Result<(), Failure> {
     Ok(())
 }
 
-fn describe(camera: &Listed) -> String {
+fn describe(camera: &DeviceInfo) -> String {
     let mut text = format!("{}: {}\n", camera.device, camera.name);
     let mut line = |indent: usize, line: &str| {
         // Writing to a String can't fail.
         let _ = writeln!(text, "{:indent$}{line}", "");
     };
-    match &camera.offers {
+    match &camera.formats {
         Err(why) => line(2, why),
-        Ok(offers) => {
-            for offer in offers {
-                line(2, &format!("format: {}", offer.format));
-                for (sizes, rates) in &offer.sizes {
+        Ok(formats) => {
+            for format_info in formats {
+                line(2, &format!("format: {}", format_info.format));
+                for (sizes, rates) in &format_info.sizes {
                     let rates: Vec<_> = rates.iter().map(|rate| format!("{rate:.4}")).collect();
                     let rates: Vec<_> = rates.iter().map(|rate| trim(rate)).collect();
                     match rates.as_slice() {

@@ -3,20 +3,20 @@
 use std::path::Path;
 
 use super::{Common, Failure, start_loader, start_runtime};
-use crate::chain::{Check, Loader};
+use crate::chain::{Check, FilterCache};
 use crate::clock::SystemClock;
 use crate::config::{Config, ConfigError, Diagnostic};
+use crate::control::{Plans, check_parts, check_passwords, check_recordings, check_start};
 use crate::filter::Wanted;
-use crate::live::{Plans, check_parts, check_passwords, check_recordings, check_start};
+use crate::http::Listener;
 use crate::local_time::warn_of_unknown_zone;
-use crate::web::Listener;
 
 pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     warn_of_unknown_zone();
     let pipeline = Config::load(file)?;
     let runtime = start_runtime()?;
-    let loader = start_loader(&runtime, common)?;
-    check_all(&loader, &pipeline)?;
+    let cache = start_loader(&runtime, common)?;
+    check_all(&cache, &pipeline)?;
     println!("{} is fine:", file.display());
     for stream in &pipeline.streams {
         let filters: Vec<_> = stream.filters.iter().map(|s| s.filter.as_str()).collect();
@@ -30,13 +30,13 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
 }
 
 /// Checks all that keeps a server from starting, and the filters, recordings and passwords, without which it would start.
-fn check_all(loader: &Loader, pipeline: &Config) -> Result<(), ConfigError> {
+fn check_all(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> {
     let start = check_start(pipeline).map(drop);
     let start = both(pipeline, check_listen(pipeline), start);
     let mut files = check_recordings(pipeline, None);
     files.extend(check_passwords(pipeline));
     let parts = both(pipeline, start, found(pipeline, files));
-    both(pipeline, parts, check_filters(loader, pipeline))
+    both(pipeline, parts, check_filters(cache, pipeline))
 }
 
 /// Checks that the addresses could be listened on. They may be in use: by the server that runs with this file.
@@ -51,9 +51,9 @@ fn check_listen(pipeline: &Config) -> Result<(), ConfigError> {
 }
 
 /// The same but for the admin token, which maybe only the server's own environment has.
-pub fn check_but_for_token(loader: &Loader, pipeline: &Config) -> Result<(), ConfigError> {
+pub fn check_but_for_token(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> {
     let parts = found(pipeline, check_parts(pipeline, None));
-    both(pipeline, parts, check_filters(loader, pipeline))
+    both(pipeline, parts, check_filters(cache, pipeline))
 }
 
 fn found(pipeline: &Config, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
@@ -63,10 +63,10 @@ fn found(pipeline: &Config, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
     }
 }
 
-fn check_filters(loader: &Loader, pipeline: &Config) -> Result<(), ConfigError> {
-    loader.engine().budget().set_limit(pipeline.filters_memory);
+fn check_filters(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> {
+    cache.engine().budget().set_limit(pipeline.filters_memory);
     let check = Check::new(&SystemClock, Wanted::ByChange);
-    Plans::default().ready_filters(loader, pipeline, &check)
+    Plans::default().ready_filters(cache, pipeline, &check)
 }
 
 /// All that is wrong by either.

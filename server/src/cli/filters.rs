@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Common, Failure, start_engine, start_runtime};
 use crate::config::{SettingHelp, settings_help};
-use crate::filter::{Kind, Manifest, Module, Wanted, catalogue};
+use crate::filter::{FilterKind, Manifest, Module, Wanted, builtin};
 
 pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
     let runtime = start_runtime()?;
@@ -16,7 +16,7 @@ pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
             .map_err(|why| Failure::Run(format!("{name}: {why}")))
     };
     let Some(path) = file else {
-        for filter in catalogue::BUILT_IN {
+        for filter in builtin::BUILT_IN {
             show(&compile(&Module::built_in(filter.wasm), filter.name)?)?;
         }
         return Ok(());
@@ -28,8 +28,8 @@ pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
 
 fn show(filter: &Manifest) -> Result<(), Failure> {
     let kind = match filter.kind {
-        Kind::Overlay => "overlay: draws, never sees the picture",
-        Kind::Transform => "transform: works on the picture",
+        FilterKind::Overlay => "overlay: draws, never sees the picture",
+        FilterKind::Transform => "transform: works on the picture",
     };
     println!("{} {} ({kind})", filter.name, filter.version);
     if !filter.summary.is_empty() {

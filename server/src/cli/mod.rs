@@ -17,16 +17,16 @@ use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
-use crate::chain::{Chain, Loader, build};
+use crate::chain::{Chain, FilterCache, build};
 use crate::clock::SystemClock;
 use crate::config::{
     Config, ConfigError, Diagnostic, DriverConfig, ListenAddress, SourceConfig, StreamConfig,
     parse_listen, parse_spec,
 };
+use crate::control::StateFolder;
 use crate::events::Events;
 use crate::filter::compile::worker;
 use crate::filter::{CompileCache, Compiler, Engine};
-use crate::live::StateFolder;
 use crate::panics;
 use crate::secret::mask;
 use crate::source;
@@ -362,10 +362,10 @@ fn this_program() -> std::io::Result<PathBuf> {
     }
 }
 
-/// A loader of filters on `runtime`.
-fn start_loader(runtime: &Runtime, common: &Common) -> Result<Loader, Failure> {
+/// A cache of filters on `runtime`.
+fn start_loader(runtime: &Runtime, common: &Common) -> Result<FilterCache, Failure> {
     let (engine, compiler) = start_engine(runtime, common)?;
-    Ok(Loader::new(
+    Ok(FilterCache::new(
         engine,
         compiler,
         Variables::default(),
@@ -374,9 +374,9 @@ fn start_loader(runtime: &Runtime, common: &Common) -> Result<Loader, Failure> {
 }
 
 fn build_chain(
-    loader: &Loader,
+    cache: &FilterCache,
     pipeline: &Config,
     stream: &StreamConfig,
 ) -> Result<Chain, Vec<Diagnostic>> {
-    build(loader, pipeline, stream, std::sync::Arc::new(SystemClock))
+    build(cache, pipeline, stream, std::sync::Arc::new(SystemClock))
 }

@@ -13,12 +13,12 @@ use tokio_util::task::TaskTracker;
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Diagnostic, ListenAddress, find_clash};
-use crate::gpio::{Gpio, PrivacyLamps};
-use crate::live::{self, Equip, Live, Versions, Workshop};
+use crate::control::{self, Controller, Indicators, Topology, TopologyDeps, Versions};
+use crate::gpio::{Gpio, PrivacyLeds};
+use crate::http::{self, App, Listener, local_host};
 use crate::local_time;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
-use crate::web::{self, App, Listener, local_host};
 
 /// How long cameras have to close once everybody has been told to stop.
 const CLOSING: Duration = Duration::from_millis(1500);
@@ -32,16 +32,16 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     }
     let runtime = start_runtime()?;
     let addresses = addresses(args, &pipeline);
-    let workshop = Workshop::new(Equip {
-        loader: start_loader(&runtime, &args.common)?,
+    let topology = Topology::new(TopologyDeps {
+        cache: start_loader(&runtime, &args.common)?,
         source: args.source.clone(),
         listens_elsewhere: !args.listen.is_empty(),
-        lamps: PrivacyLamps::default(),
+        indicators: PrivacyLeds::default(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
     let versions = Versions::open(&args.state.folder(), &file);
-    let result = runtime.block_on(serve(&pipeline, workshop, (file, versions), &addresses));
+    let result = runtime.block_on(serve(&pipeline, topology, (file, versions), &addresses));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
     result
@@ -72,30 +72,34 @@ fn load(config: Option<&Path>) -> Result<(Config, PathBuf), Failure> {
 
 async fn serve(
     pipeline: &Config,
-    mut workshop: Workshop,
+    mut topology: Topology,
     (file, versions): (PathBuf, Versions),
     addresses: &[ListenAddress],
 ) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
     let mut signals = Signals::new().map_err(|error| Failure::Run(format!("signals: {error}")))?;
     let listeners = listen(addresses).await?;
-    let mut gpio = open_gpio(pipeline, workshop.variables())?;
+    let mut gpio = open_gpio(pipeline, topology.variables())?;
     if let Some(gpio) = &mut gpio {
-        workshop.set_lamps(gpio.privacy_lamps());
+        topology.set_privacy_leds(gpio.privacy_leds());
     }
-    let (shutdown, tasks) = workshop.ends();
-    let live = Live::start(workshop, pipeline.clone(), (file, versions))?;
-    let lamps = gpio.map(|gpio| light_lamps(gpio, &live));
+    let (shutdown, tasks) = topology.ends();
+    let controller = Controller::start(topology, pipeline.clone(), (file, versions))?;
+    let indicators = gpio.map(|gpio| start_indicators(gpio, &controller));
     announce(&listeners, pipeline)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // Whoever watches the files reads them first, which readies the filters.
-    let watching = live::watch(live.clone(), clock.clone(), shutdown.clone());
+    let watching = control::watch(controller.clone(), clock.clone(), shutdown.clone());
     // Files on a network may take their time.
     tasks.spawn_blocking(move || Handle::current().block_on(watching));
-    tasks.spawn(forget(live.variables().clone(), clock, shutdown.clone()));
-    let app = App::new(live.clone(), shutdown.clone());
-    let mut server = tokio::spawn(web::serve(listeners, app, shutdown.clone()));
+    tasks.spawn(forget(
+        controller.variables().clone(),
+        clock,
+        shutdown.clone(),
+    ));
+    let app = App::new(controller.clone(), shutdown.clone());
+    let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
     let mut ended = None;
     while ended.is_none() {
         tokio::select! {
@@ -104,8 +108,8 @@ async fn serve(
                 Signal::Reload => {
                     tracing::info!("reloads the pipeline, as it was told to");
                     // Not waited for: whoever tells the server to stop next must be heard at once.
-                    let live = live.clone();
-                    tokio::spawn(async move { live.reload().await });
+                    let controller = controller.clone();
+                    tokio::spawn(async move { controller.reload().await });
                 }
                 Signal::Stop => break,
             },
@@ -122,8 +126,8 @@ async fn serve(
     if tokio::time::timeout(CLOSING, tasks.wait()).await.is_err() {
         tracing::warn!("a camera did not close in time");
     }
-    if let Some(lamps) = lamps {
-        lamps.go_out().await;
+    if let Some(indicators) = indicators {
+        indicators.go_out().await;
     }
     serving
 }
@@ -167,29 +171,33 @@ fn open_gpio(pipeline: &Config, variables: &Variables) -> Result<Option<Gpio>, F
     Ok(Some(gpio))
 }
 
-/// Lamps that show what goes on, and inputs that are watched.
-struct Lit<I> {
-    lamps: JoinHandle<()>,
+/// Indicators that run, and inputs that are watched.
+struct GpioTask<I> {
+    indicators: JoinHandle<()>,
     end: CancellationToken,
     _inputs: I,
 }
 
-fn light_lamps(gpio: Gpio, live: &Live) -> Lit<impl Send + use<>> {
-    let (lamps, inputs) = gpio.into_lamps();
+fn start_indicators(gpio: Gpio, controller: &Controller) -> GpioTask<impl Send + use<>> {
+    let (indicators, inputs) = gpio.into_indicators();
     let end = CancellationToken::new();
-    Lit {
-        lamps: tokio::spawn(lamps.run(live.changes(), Arc::new(SystemClock), end.clone())),
+    GpioTask {
+        indicators: tokio::spawn(Indicators::new(indicators).run(
+            controller.changes(),
+            Arc::new(SystemClock),
+            end.clone(),
+        )),
         end,
         _inputs: inputs,
     }
 }
 
-impl<I> Lit<I> {
-    /// Called when the cameras are closed, so that the lamps have shown it all.
+impl<I> GpioTask<I> {
+    /// Called when the cameras are closed, so that the indicators have shown it all.
     async fn go_out(self) {
         self.end.cancel();
-        if let Err(error) = self.lamps.await {
-            tracing::error!("the lamps broke down: {error}");
+        if let Err(error) = self.indicators.await {
+            tracing::error!("the indicators broke down: {error}");
         }
     }
 }

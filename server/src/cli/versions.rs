@@ -5,7 +5,7 @@ use std::path::Path;
 use super::check::check_but_for_token;
 use super::{Common, Failure, VersionsArgs, start_loader, start_runtime};
 use crate::config::{Config, masked};
-use crate::live::{Version, Versions, replace_file, revision};
+use crate::control::{Version, Versions, replace_file, revision};
 
 /// Lists the versions, newest first, or shows the one of this `id`.
 pub fn show(id: Option<&str>, args: &VersionsArgs) -> Result<(), Failure> {

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, Span as ParserSpan, StrInput};
+use saphyr_parser::{Event, Parser, StrInput};
 
 use super::error::{Diagnostic, Span};
 use super::snippet;
@@ -61,7 +61,7 @@ pub fn cut_by_comments(text: &str) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn cut_by_comment(span: &ParserSpan, lines: &[&str]) -> Option<Diagnostic> {
+fn cut_by_comment(span: &saphyr_parser::Span, lines: &[&str]) -> Option<Diagnostic> {
     let number = span.start.line();
     let line = lines.get(number.checked_sub(1)?)?;
     let value = part(span, line, number).filter(|_| span.end.line() == number)?;
@@ -83,7 +83,7 @@ fn cut_by_comment(span: &ParserSpan, lines: &[&str]) -> Option<Diagnostic> {
 /// The hidden parts of a file.
 pub struct Hidden {
     /// The values of secrets, as far as the file is YAML.
-    spans: Vec<ParserSpan>,
+    spans: Vec<saphyr_parser::Span>,
     values: Vec<String>,
     /// Of a file that is no YAML: what could be a secret's value, for each line in bytes.
     suspect: Option<Vec<Vec<Range<usize>>>>,
@@ -213,7 +213,7 @@ fn moved(line: &str, hidden: &[Range<usize>], column: usize, inside: usize) -> u
 }
 
 /// The part of the line of this number that lies in `span`, in bytes.
-fn part(span: &ParserSpan, line: &str, number: usize) -> Option<Range<usize>> {
+fn part(span: &saphyr_parser::Span, line: &str, number: usize) -> Option<Range<usize>> {
     let (first, last) = (span.start.line(), span.end.line());
     if !(first..=last).contains(&number) {
         return None;
@@ -240,15 +240,15 @@ fn part(span: &ParserSpan, line: &str, number: usize) -> Option<Range<usize>> {
 /// Goes through a file's values.
 struct Walk<'a> {
     events: Parser<'a, StrInput<'a>>,
-    spans: Vec<ParserSpan>,
+    spans: Vec<saphyr_parser::Span>,
     values: Vec<String>,
     /// All scalars so far, and which of them each anchor has, for aliases in a secret's place.
-    scalars: Vec<(ParserSpan, String)>,
+    scalars: Vec<(saphyr_parser::Span, String)>,
     anchors: HashMap<usize, Range<usize>>,
 }
 
 impl<'a> Walk<'a> {
-    fn next(&mut self) -> Option<(Event<'a>, ParserSpan)> {
+    fn next(&mut self) -> Option<(Event<'a>, saphyr_parser::Span)> {
         self.events.next_event()?.ok()
     }
 
@@ -275,7 +275,7 @@ impl<'a> Walk<'a> {
     fn node(
         &mut self,
         event: Event<'a>,
-        span: ParserSpan,
+        span: saphyr_parser::Span,
         is_secret: bool,
         depth: usize,
     ) -> Option<Option<String>> {

@@ -20,7 +20,7 @@ mod parse_error;
 mod place;
 mod read;
 mod rules;
-pub mod schema;
+mod schema;
 mod settings;
 mod settings_schema;
 mod snippet;
@@ -39,11 +39,12 @@ pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
 pub use model::{
     AdminToken, CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding,
-    ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware, HttpConfig, InputConfig, Lamp,
+    ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware, HttpConfig, Indicator, InputConfig, Level,
     ListenAddress, ListenConfig, Login, OnError, OutputConfig, PiCameraConfig, Pull, RtspConfig,
     Secret, SharedConfig, SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp,
     WebConfig, find_clash, parse_listen, parse_spec,
 };
+pub use schema::pipeline_schema;
 pub use settings::shown;
 pub use settings_schema::SettingsSchema;
 pub use suggest::{hint, list, suggest};

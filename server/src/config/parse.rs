@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use saphyr_parser::{Event, Parser, ScalarStyle, Span as ParserSpan, StrInput, Tag};
+use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
 use super::error::{Diagnostic, Errors, Span};
 use super::hidden;
@@ -298,7 +298,7 @@ impl<'a> Builder<'a, '_> {
         Err(Diagnostic::new(span, message))
     }
 
-    fn to_span(&self, span: ParserSpan) -> Span {
+    fn to_span(&self, span: saphyr_parser::Span) -> Span {
         let (start, end) = (span.start, span.end);
         let Some(line) = self.lines.get(start.line().saturating_sub(1)) else {
             return parse_error::end(&self.lines);

@@ -120,7 +120,7 @@ fn check_gpio(gpio: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
     }
     let outputs = gpio.get("outputs").map_or(&[][..], Node::items);
     let inputs = gpio.get("inputs").map_or(&[][..], Node::entries);
-    outputs.iter().for_each(|it| check_lamp(it, streams, errors));
+    outputs.iter().for_each(|it| check_indicator(it, streams, errors));
     let inputs = inputs.iter().map(|(_, input)| input);
     let pins = outputs.iter().chain(inputs).filter_map(|it| it.get("pin"));
     let mut used = HashSet::new();
@@ -132,14 +132,14 @@ fn check_gpio(gpio: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
     }
 }
 
-/// A lamp's stream must be there, and may be left out where only one can be meant.
-fn check_lamp(output: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
+/// An indicator's stream must be there, and may be left out where only one can be meant.
+fn check_indicator(output: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
     let Some(shows) = output.get("shows").and_then(Node::text) else {
         return;
     };
     match output.get("stream") {
         None if shows != "running" && streams.len() != 1 => {
-            errors.add(output.span, "this lamp needs a `stream`: whose?");
+            errors.add(output.span, "this indicator needs a `stream`: whose?");
         }
         Some(stream) if shows == "running" => {
             let message = "`running` is of the whole server and takes no `stream`";

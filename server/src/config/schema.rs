@@ -28,6 +28,24 @@ pub static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
     built.build(&SCHEMA).expect("the model makes a schema")
 });
 
+/// The JSON Schema of a pipeline file, for editors and others: without the keywords of our own.
+pub fn pipeline_schema() -> Value {
+    let mut schema = SCHEMA.clone();
+    publish(&mut schema);
+    schema
+}
+
+fn publish(schema: &mut Value) {
+    match schema {
+        Value::Array(parts) => parts.iter_mut().for_each(publish),
+        Value::Object(keywords) => {
+            keywords.retain(|keyword, _| !keyword.starts_with("x-"));
+            keywords.values_mut().for_each(publish);
+        }
+        _ => {}
+    }
+}
+
 /// Takes out what schemars tells of Rust only: a key without a value is as if it were not there, so nothing is `null`.
 fn tidy(schema: &mut Value) {
     match schema {

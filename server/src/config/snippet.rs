@@ -6,6 +6,7 @@
 use std::fmt::{self, Write};
 
 use super::error::Span;
+use crate::log::is_control;
 
 /// The most characters of a line that are shown.
 const WIDTH: usize = 120;
@@ -32,10 +33,7 @@ pub fn lines(text: &str) -> impl Iterator<Item = &str> {
 pub fn printable(text: &str) -> String {
     let harmless = |c: char| match c {
         '\n' | '\r' | '\t' => ' ',
-        // Control characters, and those that reorder the text around them.
-        c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
-            '\u{fffd}'
-        }
+        c if is_control(c) => '\u{fffd}',
         c => c,
     };
     text.chars().map(harmless).collect()

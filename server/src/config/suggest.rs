@@ -55,7 +55,7 @@ pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 
 /// `a`, `b` and `c`, or whatever stands for "and".
 pub fn enumerate<'a>(words: impl IntoIterator<Item = &'a str>, and: &str) -> String {
-    let mut words: Vec<_> = words.into_iter().map(shorten).collect();
+    let mut words: Vec<_> = words.into_iter().map(truncate).collect();
     if words.len() > LISTED {
         let more = words.len() - LISTED;
         words.truncate(LISTED);
@@ -70,10 +70,10 @@ pub fn enumerate<'a>(words: impl IntoIterator<Item = &'a str>, and: &str) -> Str
 
 /// A text that somebody wrote, in backticks: without secrets, and shortened if it is long.
 pub fn quote(text: &str) -> String {
-    shorten(&mask_value(text))
+    truncate(&mask_value(text))
 }
 
-fn shorten(text: &str) -> String {
+fn truncate(text: &str) -> String {
     if text.chars().nth(QUOTED_CHARS).is_none() {
         return format!("`{}`", text.trim_end_matches('\n'));
     }

@@ -16,7 +16,7 @@ use super::Digest;
 use super::limits::ASSET_BYTES;
 use super::system_fonts::{self, NoFont, SystemFonts};
 use crate::files::{self, FileError};
-use crate::log::shorten_to;
+use crate::log::sanitize_to;
 use crate::sync::IgnorePoison;
 
 /// The most failures that are kept for one start of a filter.
@@ -219,7 +219,7 @@ fn confined(name: &str) -> Result<(), &'static str> {
 
 /// As much of a name, which may be any text, as is shown.
 fn shown(name: &str) -> String {
-    shorten_to(name, NAME_CHARS)
+    sanitize_to(name, NAME_CHARS)
 }
 
 #[cfg(test)]

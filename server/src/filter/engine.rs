@@ -9,9 +9,9 @@ use wasmtime::Config;
 use wasmtime::component::{Component, Linker};
 
 use super::budget::Budget;
-use super::host::{self, HostState};
+use super::epoch::{Active, EpochThread};
 use super::system_fonts::{self, SystemFonts};
-use super::ticker::{Active, Ticker};
+use super::wasi::{self, HostState};
 use crate::config::FILTERS_MEMORY;
 
 /// Runs filters. Clones share everything.
@@ -21,7 +21,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<HostState>,
-    ticker: Ticker,
+    ticker: EpochThread,
     runtime: Handle,
     budget: Budget,
     fonts: Arc<SystemFonts>,
@@ -60,8 +60,8 @@ impl Engine {
     fn with_config(runtime: Handle, config: &Config) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(config)?;
         Ok(Self(Arc::new(Inner {
-            linker: host::linker(&engine)?,
-            ticker: Ticker::start(engine.clone())?,
+            linker: wasi::linker(&engine)?,
+            ticker: EpochThread::start(engine.clone())?,
             engine,
             runtime,
             budget: Budget::new(FILTERS_MEMORY),

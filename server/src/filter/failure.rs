@@ -6,9 +6,9 @@ use std::time::Duration;
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::answer::Answer;
-use super::host::HostState;
 use super::limits::Refusal;
-use crate::log::{shorten, shorten_to};
+use super::wasi::HostState;
+use crate::log::{sanitize, sanitize_to};
 
 /// The most characters of a function's name.
 const NAME_CHARS: usize = 120;
@@ -41,7 +41,7 @@ impl Failed {
         if !words.is_empty() {
             text += &format!("; it said: {words}");
         }
-        shorten(&text)
+        sanitize(&text)
     }
 
     fn cause(&self, error: &wasmtime::Error, state: &mut HostState, inside: bool) -> String {
@@ -52,7 +52,7 @@ impl Failed {
         if is_too_much(&cause) {
             return self.too_much(state, inside);
         }
-        let cause = shorten(&cause);
+        let cause = sanitize(&cause);
         match state.memory.refusal() {
             Some(refusal) => format!("ran into {refusal}, then failed: {cause}"),
             None => format!("failed: {cause}"),
@@ -106,7 +106,7 @@ fn function(trace: &WasmBacktrace) -> Option<String> {
         let first = frames.first()?;
         Some(format!("function {}", first.func_index()))
     });
-    Some(shorten_to(&name?, NAME_CHARS))
+    Some(sanitize_to(&name?, NAME_CHARS))
 }
 
 fn demangle(name: &str) -> String {

@@ -283,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_filters_that_the_server_brings_have_room() {
-        for filter in super::super::catalogue::BUILT_IN {
+        for filter in super::super::builtin::BUILT_IN {
             let footprint = Footprint::of(filter.wasm);
             assert!(footprint.instances > 30, "{}", filter.name);
             assert!(

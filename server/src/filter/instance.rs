@@ -13,16 +13,16 @@ use wasmtime::component::{
 
 use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
-use super::check;
 use super::contract::{self, Description, Drawing, FrameInfo, Image, ImageRef, Layer};
+use super::epoch::{EPOCH, epochs};
 use super::failure::{Failed, over, too_slow};
-use super::host::HostState;
 use super::limits::{self, Refusal};
 use super::log::StepLog;
-use super::ticker::{EPOCH, epochs};
-use super::{Engine, Filter, Kind};
+use super::validate;
+use super::wasi::HostState;
+use super::{Engine, Filter, FilterKind};
 use crate::config::Cause;
-use crate::log::shorten;
+use crate::log::sanitize;
 
 /// How one step wants its filter run.
 #[derive(Clone, Debug)]
@@ -167,12 +167,12 @@ impl RunningFilter {
             .guest
             .call_typed(draw, (frame.clone(),), expected, self.time_limit)
             .map_err(CallError::Broken)?;
-        match answer.map_err(|message| CallError::Refused(shorten(&message)))? {
+        match answer.map_err(|message| CallError::Refused(sanitize(&message)))? {
             Drawing::Unchanged => Ok(None),
             Drawing::Layers(layers) => {
-                check::layers(&layers, width, height).map_err(CallError::Broken)?;
+                validate::layers(&layers, width, height).map_err(CallError::Broken)?;
                 let bytes = layers.iter().map(|layer| layer.rgba.len() as u64).sum();
-                self.keep(bytes)?;
+                self.retain(bytes)?;
                 Ok(Some(layers))
             }
         }
@@ -191,16 +191,16 @@ impl RunningFilter {
             .guest
             .call::<_, (Result<Image, String>,)>(apply, params, Answer::Picture, self.time_limit)
             .map_err(CallError::Broken)?;
-        let image = answer.map_err(|message| CallError::Refused(shorten(&message)))?;
-        check::image(&image).map_err(CallError::Broken)?;
-        self.keep(image.rgb.len() as u64)?;
+        let image = answer.map_err(|message| CallError::Refused(sanitize(&message)))?;
+        validate::image(&image).map_err(CallError::Broken)?;
+        self.retain(image.rgb.len() as u64)?;
         Ok(image)
     }
 
     /// Counts what the server keeps of the latest answer.
-    fn keep(&mut self, bytes: u64) -> Result<(), CallError> {
+    fn retain(&mut self, bytes: u64) -> Result<(), CallError> {
         let memory = &mut self.guest.store.data_mut().memory;
-        let kept = memory.keep(bytes);
+        let kept = memory.retain(bytes);
         kept.map_err(|refusal| CallError::Broken(over(refusal)))
     }
 }
@@ -259,7 +259,7 @@ impl Guest {
             Answer::Configured,
             limits::START_TIME,
         )?;
-        answer.map_err(|message| shorten(&message))
+        answer.map_err(|message| sanitize(&message))
     }
 
     fn function(&mut self, interface: &str, name: &str) -> Result<Func, String> {
@@ -273,15 +273,15 @@ impl Guest {
             .ok_or_else(|| format!("does not export `{name}` in `{interface}`"))
     }
 
-    fn frame_function(&mut self, kind: Kind) -> Result<Function, String> {
+    fn frame_function(&mut self, kind: FilterKind) -> Result<Function, String> {
         match kind {
-            Kind::Overlay => {
+            FilterKind::Overlay => {
                 let draw = self.function(contract::OVERLAY, "draw")?;
                 draw.typed(&self.store)
                     .map(Function::Draw)
                     .map_err(|error| misfit(&error))
             }
-            Kind::Transform => self
+            FilterKind::Transform => self
                 .function(contract::TRANSFORM, "apply")
                 .map(Function::Apply),
         }

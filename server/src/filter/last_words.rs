@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::log::shorten_to;
+use crate::log::sanitize_to;
 
 /// The lines that are kept from the start, and from the end: languages put what matters at either.
 const LINES: usize = 2;
@@ -26,7 +26,7 @@ impl LastWords {
         if line.is_empty() || line.starts_with(ADVICE) {
             return;
         }
-        let line = shorten_to(line, CHARS);
+        let line = sanitize_to(line, CHARS);
         if self.first.len() < LINES {
             self.first.push(line);
             return;

@@ -109,7 +109,7 @@ impl MemoryLimit {
     ///
     /// # Errors
     /// The limit that this goes beyond; the server must not keep it.
-    pub fn keep(&mut self, bytes: u64) -> Result<(), Refusal> {
+    pub fn retain(&mut self, bytes: u64) -> Result<(), Refusal> {
         self.take(bytes.saturating_sub(self.kept))?;
         let less = self.kept.saturating_sub(bytes);
         self.used -= less;
@@ -259,11 +259,11 @@ mod tests {
     fn what_the_server_keeps_takes_the_place_of_what_it_kept() {
         let budget = Budget::new(1000);
         let mut limit = limited(100, &budget);
-        assert_eq!(limit.keep(60), Ok(()));
-        assert_eq!(limit.keep(90), Ok(()));
-        assert_eq!(limit.keep(101), Err(Refusal::Own(100)));
+        assert_eq!(limit.retain(60), Ok(()));
+        assert_eq!(limit.retain(90), Ok(()));
+        assert_eq!(limit.retain(101), Err(Refusal::Own(100)));
         assert_eq!(budget.used(), 90);
-        assert_eq!(limit.keep(0), Ok(()));
+        assert_eq!(limit.retain(0), Ok(()));
         assert_eq!((budget.used(), limit.left()), (0, 100));
     }
 }

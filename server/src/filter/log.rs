@@ -12,7 +12,7 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::contract::Level;
 use super::last_words::LastWords;
-use crate::log::{FloodGate, LINE_CHARS, PERIOD, shorten};
+use crate::log::{LINE_CHARS, LogLimiter, PERIOD, sanitize};
 use crate::secret::mask_foreign;
 use crate::sync::IgnorePoison;
 
@@ -26,8 +26,8 @@ pub struct StepLog {
 
 /// Errors have a budget of their own, so that nothing else that a filter says can silence them.
 struct Gates {
-    errors: FloodGate,
-    others: FloodGate,
+    errors: LogLimiter,
+    others: LogLimiter,
 }
 
 impl StepLog {
@@ -37,8 +37,8 @@ impl StepLog {
         Self {
             label: label.into(),
             gates: Arc::new(Mutex::new(Gates {
-                errors: FloodGate::new(now),
-                others: FloodGate::new(now),
+                errors: LogLimiter::new(now),
+                others: LogLimiter::new(now),
             })),
             words: Arc::default(),
         }
@@ -59,7 +59,7 @@ impl StepLog {
         if is_shown(level)
             && let Some(is_last) = self.admit(level)
         {
-            self.write(level, &shorten(&mask_foreign(message)), is_last);
+            self.write(level, &sanitize(&mask_foreign(message)), is_last);
         }
     }
 

@@ -7,21 +7,21 @@
 mod answer;
 mod assets;
 mod budget;
-pub mod catalogue;
-mod check;
+pub mod builtin;
 pub mod compile;
 pub mod contract;
 mod engine;
+mod epoch;
 mod failure;
 mod footprint;
-mod host;
 mod instance;
 mod last_words;
 pub mod limits;
 mod log;
 mod module;
 mod system_fonts;
-mod ticker;
+mod validate;
+mod wasi;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -34,27 +34,27 @@ pub use assets::{AssetFailure, AssetsRead};
 pub use budget::Budget;
 pub use compile::{CompileCache, Compiler, LoadError, Manifest, Wanted};
 pub use engine::Engine;
+pub use epoch::Active;
 use footprint::Footprint;
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
 pub use module::Module;
-pub use ticker::Active;
 
 use crate::config::SettingsSchema;
-use crate::log::shorten;
+use crate::log::sanitize;
 use assets::Assets;
 use budget::Taken;
 use compile::Entry;
-use host::HostState;
 use instance::Guest;
 use limits::MemoryLimit;
 use log::StepLog;
+use wasi::HostState;
 
 /// What a filter works on.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub enum FilterKind {
     /// Draws layers over the picture and never sees it.
     Overlay,
     /// Gets the picture and returns another.
@@ -128,7 +128,7 @@ impl Filter {
     }
 
     /// Layers or pixels.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> FilterKind {
         self.manifest.kind
     }
 
@@ -194,12 +194,12 @@ fn describe(
     let exports = ty.exports(engine.raw());
     Ok(Manifest {
         kind,
-        name: shorten(&description.name),
-        version: shorten(&description.version),
-        summary: shorten(&description.summary),
+        name: sanitize(&description.name),
+        version: sanitize(&description.version),
+        summary: sanitize(&description.summary),
         schema: parse_schema(&description.config_schema)?.to_string(),
-        imports: imports.map(|(name, _)| shorten(name)).collect(),
-        exports: exports.map(|(name, _)| shorten(name)).collect(),
+        imports: imports.map(|(name, _)| sanitize(name)).collect(),
+        exports: exports.map(|(name, _)| sanitize(name)).collect(),
         footprint,
         loaded: 0,
     })
@@ -238,14 +238,14 @@ fn values(value: &Value) -> usize {
 }
 
 /// Reads the kind off the exports, before any of the filter runs.
-fn kind_of(component: &Component, engine: &Engine) -> Result<Kind, String> {
+fn kind_of(component: &Component, engine: &Engine) -> Result<FilterKind, String> {
     let ty = component.component_type();
     let exports = |interface: &str| ty.get_export(engine.raw(), interface).is_some();
     if !exports(contract::LIFECYCLE) {
         let names: Vec<_> = ty.exports(engine.raw()).map(|(name, _)| name).collect();
         let found = match names.as_slice() {
             [] => "nothing".to_owned(),
-            names => shorten(&names.join(", ")),
+            names => sanitize(&names.join(", ")),
         };
         return Err(format!(
             "is a WebAssembly component but no Mattebox filter: it exports {found}, not `{}`",
@@ -253,8 +253,8 @@ fn kind_of(component: &Component, engine: &Engine) -> Result<Kind, String> {
         ));
     }
     match (exports(contract::OVERLAY), exports(contract::TRANSFORM)) {
-        (true, false) => Ok(Kind::Overlay),
-        (false, true) => Ok(Kind::Transform),
+        (true, false) => Ok(FilterKind::Overlay),
+        (false, true) => Ok(FilterKind::Transform),
         (false, false) => Err(format!(
             "exports neither `{}` nor `{}`, so there is nothing it could do",
             contract::OVERLAY,

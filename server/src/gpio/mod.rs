@@ -1,7 +1,8 @@
-//! Pins: lamps that show what the server does, and contacts and sensors whose state filters may show.
+//! Pins: indicators that show what the server does, and contacts and sensors whose state filters may show.
 
 mod inputs;
-mod lamps;
+mod led_pin;
+mod privacy_led;
 #[cfg(all(feature = "gpio", target_os = "linux"))]
 mod raspberry_pi;
 mod simulated;
@@ -9,13 +10,13 @@ mod simulated;
 use std::path::Path;
 use std::sync::Arc;
 
-pub use lamps::{Lamps, PrivacyLamps};
+pub use led_pin::LedPin;
+pub use privacy_led::PrivacyLeds;
 
 use crate::clock::Clock;
-use crate::config::{GpioBackend, GpioConfig, Lamp, OutputConfig, Pull};
+use crate::config::{GpioBackend, GpioConfig, Indicator, OutputConfig, Pull};
 use crate::variables::Variables;
 use inputs::Inputs;
-use lamps::Light;
 
 /// Is told the level of an input: whether it is high.
 pub type Changed = Box<dyn FnMut(bool) + Send>;
@@ -35,7 +36,7 @@ pub trait Board: Send {
     fn input(&mut self, number: u8, pull: Pull, changed: Changed) -> Result<Box<dyn Send>, String>;
 }
 
-/// A pin that lights something.
+/// A pin that drives something.
 pub trait OutputPin: Send {
     /// Makes it high or low.
     ///
@@ -46,13 +47,13 @@ pub trait OutputPin: Send {
 
 /// The pins that a pipeline file names, in use.
 pub struct Gpio {
-    lamps: Vec<(Lamp, Light)>,
+    indicators: Vec<(Indicator, LedPin)>,
     // What watches them ends with these.
     _inputs: Inputs,
 }
 
 impl Gpio {
-    /// Takes all pins that `config` names; relative paths start at `folder`. Lamps are off at first. Must be called on a
+    /// Takes all pins that `config` names; relative paths start at `folder`. Indicators are off at first. Must be called on a
     /// runtime.
     ///
     /// # Errors
@@ -63,28 +64,30 @@ impl Gpio {
         variables: &Variables,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, String> {
-        let mut board = board(&config.backend, folder, clock)?;
-        let mut lamps = Vec::new();
+        let mut board = board(config, folder, clock)?;
+        let mut indicators = Vec::new();
         for output in &config.outputs {
-            lamps.push((output.shows.clone(), light(&mut *board, output)?));
+            indicators.push((output.indicator(), led(&mut *board, output)?));
         }
         let inputs = Inputs::open(&mut *board, &config.inputs, variables, clock)?;
         Ok(Self {
-            lamps,
+            indicators,
             _inputs: inputs,
         })
     }
 
-    /// Takes the lamps that show which cameras are open.
-    pub fn privacy_lamps(&mut self) -> PrivacyLamps {
-        let is_one = |lamp: &Lamp| matches!(lamp, Lamp::Captures(_));
-        let lights = self.lamps.extract_if(.., |(lamp, _)| is_one(lamp));
-        PrivacyLamps::new(lights)
+    /// Takes the LEDs that show which cameras are open.
+    pub fn privacy_leds(&mut self) -> PrivacyLeds {
+        let is_one = |indicator: &Indicator| matches!(indicator, Indicator::Captures(_));
+        let pins = self
+            .indicators
+            .extract_if(.., |(indicator, _)| is_one(indicator));
+        PrivacyLeds::new(pins)
     }
 
-    /// The lamps that are left, in the hands of what lights them.
-    pub fn into_lamps(self) -> (Lamps, impl Send + use<>) {
-        (Lamps::new(self.lamps), self._inputs)
+    /// The other indicators, and what keeps the inputs watched.
+    pub fn into_indicators(self) -> (Vec<(Indicator, LedPin)>, impl Send + use<>) {
+        (self.indicators, self._inputs)
     }
 }
 
@@ -93,21 +96,21 @@ impl Gpio {
 /// # Errors
 /// A text that says why they are not.
 pub fn check(config: &GpioConfig) -> Result<(), String> {
-    match &config.backend {
-        GpioBackend::Simulated { .. } => Ok(()),
+    match config.backend {
+        GpioBackend::Simulated => Ok(()),
         GpioBackend::RaspberryPi => raspberry_pi().map(drop),
     }
 }
 
 fn board(
-    backend: &GpioBackend,
+    config: &GpioConfig,
     folder: &Path,
     clock: &Arc<dyn Clock>,
 ) -> Result<Box<dyn Board>, String> {
-    match backend {
+    match config.backend {
         GpioBackend::RaspberryPi => raspberry_pi(),
-        GpioBackend::Simulated { folder: name } => {
-            let folder = folder.join(name);
+        GpioBackend::Simulated => {
+            let folder = folder.join(&config.folder);
             let board = simulated::Simulated::new(folder, clock.clone())?;
             Ok(Box::new(board))
         }
@@ -124,11 +127,11 @@ fn raspberry_pi() -> Result<Box<dyn Board>, String> {
     Err("this build of mattebox has no pins: build it on a Raspberry Pi with `cargo build --release --features gpio`; `backend: simulated` works anywhere".to_owned())
 }
 
-fn light(board: &mut dyn Board, output: &OutputConfig) -> Result<Light, String> {
+fn led(board: &mut dyn Board, output: &OutputConfig) -> Result<LedPin, String> {
     let pin = board
-        .output(output.pin, output.active_low)
+        .output(output.pin, output.active_low())
         .map_err(|why| format!("the pin {}: {why}", output.pin))?;
-    Ok(Light::new(pin, output))
+    Ok(LedPin::new(pin, output))
 }
 
 #[cfg(test)]

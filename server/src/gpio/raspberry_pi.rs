@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use rppal::gpio::{Gpio, InputPin, Level, OutputPin as RppalOutput, Trigger};
+use rppal::gpio::{Gpio, InputPin, Level, Trigger};
 
 use super::{Board, Changed, OutputPin};
 use crate::config::Pull;
@@ -67,7 +67,7 @@ impl Board for RaspberryPi {
 /// Watched for as long as it lives.
 struct Input(#[expect(dead_code, reason = "dropping it ends the watching")] InputPin);
 
-struct Output(RppalOutput);
+struct Output(rppal::gpio::OutputPin);
 
 impl OutputPin for Output {
     fn set(&mut self, is_high: bool) -> Result<(), String> {

@@ -7,10 +7,9 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::*;
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::clock::fake::FakeClock;
-use crate::config::Diagnostic;
-use crate::config::InputConfig;
+use crate::config::{InputConfig, Level, Shows};
 use crate::source::{Camera, Source, SourceError};
 
 /// Only for tests that fail.
@@ -120,14 +119,17 @@ impl Source for TestSource {
         "test"
     }
 
-    fn open(&mut self, _: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, _: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         self.0.0.lock().unwrap().push((CAMERA, true));
         Ok(Box::new(TestCamera(self.0.clone())))
     }
 }
 
 impl Camera for TestCamera {
-    fn next_frame(&mut self, _: &Stop) -> Result<Option<crate::source::Capture<'_>>, SourceError> {
+    fn next_frame(
+        &mut self,
+        _: &StopToken,
+    ) -> Result<Option<crate::source::CapturedFrame<'_>>, SourceError> {
         Ok(None)
     }
 }
@@ -138,17 +140,21 @@ impl Drop for TestCamera {
     }
 }
 
-fn lamp(pin: u8, active_low: bool) -> OutputConfig {
+fn indicator(pin: u8, active_low: bool) -> OutputConfig {
     OutputConfig {
         pin,
-        shows: Lamp::Captures("front".to_owned()),
-        active_low,
+        shows: Shows::Captures,
+        stream: Some("front".to_owned()),
+        active: match active_low {
+            true => Level::Low,
+            false => Level::High,
+        },
     }
 }
 
-fn stop() -> Stop {
+fn stop() -> StopToken {
     let runtime = tokio::runtime::Handle::current();
-    Stop::new(
+    StopToken::new(
         FakeClock::new(),
         runtime,
         tokio_util::sync::CancellationToken::new(),
@@ -161,20 +167,20 @@ fn source_with(outputs: &[OutputConfig]) -> (Box<dyn Source>, Arc<Levels>) {
         levels: levels.clone(),
         told: Arc::default(),
     };
-    let lights = outputs.iter().map(|output| {
+    let pins = outputs.iter().map(|output| {
         let number = output.pin;
-        let pin = board.output(number, output.active_low);
+        let pin = board.output(number, output.active_low());
         let pin = pin.unwrap_or_else(|_| Box::new(TestPin(number, levels.clone())));
-        (output.shows.clone(), Light::new(pin, output))
+        (output.indicator(), LedPin::new(pin, output))
     });
-    let lamps = PrivacyLamps::new(lights);
-    let source = lamps.on("front", Box::new(TestSource(levels.clone())));
+    let indicators = PrivacyLeds::new(pins);
+    let source = indicators.on("front", Box::new(TestSource(levels.clone())));
     (source, levels)
 }
 
 #[tokio::test]
 async fn the_privacy_lamp_is_lit_before_the_camera_opens_and_until_it_is_closed() {
-    let (mut source, levels) = source_with(&[lamp(17, false), lamp(4, true)]);
+    let (mut source, levels) = source_with(&[indicator(17, false), indicator(4, true)]);
     let camera = source.open(&stop()).unwrap();
     drop(camera);
     let seen = levels.0.lock().unwrap().clone();
@@ -194,9 +200,9 @@ async fn the_privacy_lamp_is_lit_before_the_camera_opens_and_until_it_is_closed(
 
 #[tokio::test]
 async fn without_its_lamp_the_camera_stays_closed() {
-    let (mut source, levels) = source_with(&[lamp(13, false)]);
+    let (mut source, levels) = source_with(&[indicator(13, false)]);
     let error = source.open(&stop()).err().unwrap();
-    assert_eq!(error.0, "the lamp on pin 13: it is broken");
+    assert_eq!(error.0, "the LED on pin 13: it is broken");
     assert_eq!(*levels.0.lock().unwrap(), []);
 }
 
@@ -234,9 +240,7 @@ async fn simulated_pins_are_files() {
 fn a_machine_without_pins_says_so() {
     let error = match check(&GpioConfig {
         backend: GpioBackend::RaspberryPi,
-        outputs: Vec::new(),
-        inputs: Vec::new(),
-        span: Diagnostic::new(crate::config::Span::START, "").span,
+        ..GpioConfig::default()
     }) {
         Err(error) => error,
         // This is a Raspberry Pi.

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::complaints::Told;
 use super::process::{CantRun, Invocation, Process};
-use super::{Camera, Capture, Source, SourceError};
-use crate::clock::Stop;
+use super::stderr_log::SeenLines;
+use super::{Camera, CapturedFrame, Source, SourceError};
+use crate::clock::StopToken;
 use crate::secret::{SecretText, mask_written};
 
 /// A command that writes JPEGs; also what other drivers run.
@@ -13,7 +13,7 @@ pub struct Exec {
     driver: &'static str,
     stream: String,
     folder: PathBuf,
-    told: Told,
+    told: SeenLines,
 }
 
 /// The driver `exec`.
@@ -37,7 +37,7 @@ impl Source for ExecSource {
         self.exec.driver
     }
 
-    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let command = &self.command;
         self.exec.run(command, stop).map_err(|error| match error {
             CantRun::Other(error) => error,
@@ -56,7 +56,7 @@ impl Exec {
             driver,
             stream: stream.to_owned(),
             folder: folder.to_owned(),
-            told: Told::default(),
+            told: SeenLines::default(),
         }
     }
 
@@ -72,7 +72,7 @@ impl Exec {
     pub fn run(
         &self,
         command: &[SecretText],
-        stop: &Stop,
+        stop: &StopToken,
     ) -> Result<Box<dyn Camera + '_>, CantRun> {
         Ok(Box::new(Process::start(&self.invocation(command), stop)?))
     }
@@ -89,9 +89,9 @@ impl Exec {
 }
 
 impl Camera for Process {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let picture = self.next()?;
-        Ok(picture.map(|picture| Capture {
+        Ok(picture.map(|picture| CapturedFrame {
             picture: picture.into(),
             captured_at: stop.clock().unix(),
             since: None,

@@ -8,9 +8,9 @@ use std::time::Instant;
 use bytes::Bytes;
 
 use super::file_list::{FileList, is_numbered};
-use super::pace::Pace;
-use super::{Camera, Capture, FRAME_BYTES, Source, SourceError};
-use crate::clock::Stop;
+use super::pacer::Pacer;
+use super::{Camera, CapturedFrame, FRAME_BYTES, Source, SourceError};
+use crate::clock::StopToken;
 use crate::config::FilesConfig;
 use crate::files;
 use crate::jpeg::{Header, Scanned, Scanner, complete};
@@ -92,17 +92,17 @@ impl Source for Files {
         false
     }
 
-    fn open(&mut self, _stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, _stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         // What it is depends on what is there by now.
         let path = in_folder(&self.folder, &self.path);
-        let frames: Box<dyn Recording> = if is_mjpeg(&path) {
+        let frames: Box<dyn FrameSequence> = if is_mjpeg(&path) {
             Box::new(MjpegFile::open(&path)?)
         } else {
             Box::new(FileList::find(&path)?)
         };
         Ok(Box::new(Player {
             frames,
-            pace: Pace::new(self.fps),
+            pacer: Pacer::new(self.fps),
             repeat: self.repeat,
             played: 0,
             path,
@@ -123,15 +123,15 @@ enum Item {
     End,
 }
 
-trait Recording {
+trait FrameSequence {
     /// What comes next at `now`.
     fn next(&mut self, now: Instant) -> Result<Item, SourceError>;
     fn rewind(&mut self) -> Result<(), SourceError>;
 }
 
 struct Player {
-    frames: Box<dyn Recording>,
-    pace: Pace,
+    frames: Box<dyn FrameSequence>,
+    pacer: Pacer,
     repeat: bool,
     /// Good frames since the start of the recording.
     played: u64,
@@ -139,15 +139,15 @@ struct Player {
 }
 
 impl Camera for Player {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let Some(picture) = self.next(stop)? else {
             return Ok(None);
         };
         // What is left out takes no time.
-        if picture.is_ok() && !self.pace.wait(stop) {
+        if picture.is_ok() && !self.pacer.wait(stop) {
             return Ok(None);
         }
-        Ok(Some(Capture {
+        Ok(Some(CapturedFrame {
             picture: picture.into(),
             captured_at: stop.clock().unix(),
             since: Some(stop.clock().now()),
@@ -156,7 +156,7 @@ impl Camera for Player {
 }
 
 impl Player {
-    fn next(&mut self, stop: &Stop) -> Result<Option<Result<Bytes, String>>, SourceError> {
+    fn next(&mut self, stop: &StopToken) -> Result<Option<Result<Bytes, String>>, SourceError> {
         while !stop.is_requested() {
             match self.frames.next(stop.clock().now())? {
                 Item::Frame(jpeg) => {
@@ -181,7 +181,7 @@ impl Player {
     }
 }
 
-impl Recording for FileList {
+impl FrameSequence for FileList {
     fn next(&mut self, now: Instant) -> Result<Item, SourceError> {
         while let Some(path) = FileList::next(self, now) {
             match read_jpeg(&path) {
@@ -237,7 +237,7 @@ impl MjpegFile {
     }
 }
 
-impl Recording for MjpegFile {
+impl FrameSequence for MjpegFile {
     fn next(&mut self, _now: Instant) -> Result<Item, SourceError> {
         let scanned = self.scanner.next_jpeg().map_err(|e| self.error(&e))?;
         self.number += 1;

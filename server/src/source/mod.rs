@@ -1,26 +1,27 @@
 //! Where frames come from: the trait that camera drivers share, and one file per driver.
 
-mod arriving;
 pub mod camera;
-mod complaints;
 pub mod demo;
 mod exec;
 mod file_list;
 pub mod files;
 mod http;
-mod pace;
+mod mjpeg_reader;
+mod pacer;
 mod pi_camera;
 mod process;
+mod rate_limit;
 mod rtsp;
+mod stderr_log;
 
 use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 
-pub use pace::Ceiling;
+pub use rate_limit::RateLimit;
 
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::config::{DriverConfig, Size, SourceConfig};
 use crate::jpeg::Header;
 
@@ -94,7 +95,7 @@ pub trait Source: Send {
     ///
     /// # Errors
     /// A text for people: what is wrong with which device or file.
-    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError>;
+    fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError>;
 
     /// Whether it may stop giving frames without an error, which is then noticed by the time that passes.
     fn can_stall(&self) -> bool {
@@ -108,13 +109,13 @@ pub trait Camera {
     ///
     /// # Errors
     /// The camera can't go on; it is to be closed and opened again.
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError>;
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError>;
 }
 
 /// A frame as the camera gave it.
-pub struct Capture<'a> {
+pub struct CapturedFrame<'a> {
     /// What is on it.
-    pub picture: Picture<'a>,
+    pub picture: FrameData<'a>,
     /// When it was taken.
     pub captured_at: SystemTime,
     /// A moment that it was surely taken after; none if that is not known.
@@ -122,7 +123,7 @@ pub struct Capture<'a> {
 }
 
 /// A picture as the camera gave it.
-pub enum Picture<'a> {
+pub enum FrameData<'a> {
     /// A JPEG, or how it is broken.
     Coded(Result<Bytes, String>),
     /// One that is still to be coded, which only those are that are wanted.
@@ -136,7 +137,7 @@ pub enum Picture<'a> {
     Skipped,
 }
 
-impl Picture<'_> {
+impl FrameData<'_> {
     /// Its width and height in pixels.
     ///
     /// # Errors
@@ -162,7 +163,7 @@ impl Picture<'_> {
     }
 }
 
-impl From<Result<Bytes, String>> for Picture<'_> {
+impl From<Result<Bytes, String>> for FrameData<'_> {
     fn from(jpeg: Result<Bytes, String>) -> Self {
         Self::Coded(jpeg)
     }

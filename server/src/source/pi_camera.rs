@@ -5,7 +5,7 @@ use std::path::Path;
 use super::exec::Exec;
 use super::process::CantRun;
 use super::{Camera, Source, SourceError};
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::config::PiCameraConfig;
 use crate::secret::SecretText;
 
@@ -57,7 +57,7 @@ impl Source for PiCamera {
         self.exec.driver()
     }
 
-    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         for program in PROGRAMS {
             match self.exec.run(&self.command(program), stop) {
                 Ok(camera) => return Ok(camera),

@@ -9,9 +9,9 @@ use bytes::Bytes;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::SourceError;
-use super::arriving::Jpegs;
-use super::complaints::{Complaints, Told};
-use crate::clock::Stop;
+use super::mjpeg_reader::MjpegReader;
+use super::stderr_log::{SeenLines, StderrLog};
+use crate::clock::StopToken;
 use crate::secret::{self, SecretText, mask_written};
 
 /// How long a command has to end by itself once it is told to.
@@ -27,7 +27,7 @@ const PLACES: [&str; 6] = ["HOME", "LOGNAME", "PATH", "PWD", "SHELL", "USER"];
 /// A running command whose output is pictures.
 pub struct Process {
     running: Running,
-    jpegs: Jpegs<ChildStdout>,
+    jpegs: MjpegReader<ChildStdout>,
 }
 
 /// A running command. Dropping it ends its whole process group.
@@ -38,9 +38,9 @@ pub struct Running {
     /// The number of its process group. Its own children may be left there when it has ended.
     #[cfg(unix)]
     group: Option<rustix::process::Pid>,
-    complaints: Complaints,
-    told: Told,
-    stop: Stop,
+    stderr_log: StderrLog,
+    told: SeenLines,
+    stop: StopToken,
 }
 
 /// What to run.
@@ -52,7 +52,7 @@ pub struct Invocation<'a> {
     /// The stream's name, for the log.
     pub stream: &'a str,
     /// What the command has said in runs that gave no picture.
-    pub told: &'a Told,
+    pub told: &'a SeenLines,
 }
 
 /// Why a command can't be run.
@@ -68,11 +68,11 @@ impl Process {
     ///
     /// # Errors
     /// It can't be started.
-    pub fn start(invocation: &Invocation<'_>, stop: &Stop) -> Result<Self, CantRun> {
+    pub fn start(invocation: &Invocation<'_>, stop: &StopToken) -> Result<Self, CantRun> {
         let (running, out) = Running::start(invocation, Stdio::null(), stop)?;
         Ok(Self {
             running,
-            jpegs: Jpegs::new(out, stop),
+            jpegs: MjpegReader::new(out, stop),
         })
     }
 
@@ -100,7 +100,7 @@ impl Running {
     pub fn start(
         invocation: &Invocation<'_>,
         input: Stdio,
-        stop: &Stop,
+        stop: &StopToken,
     ) -> Result<(Self, ChildStdout), CantRun> {
         let [program, arguments @ ..] = invocation.command else {
             return Err(CantRun::NotFound);
@@ -135,7 +135,7 @@ impl Running {
                 .id()
                 .and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)),
             child,
-            complaints: Complaints::listen(errors, invocation),
+            stderr_log: StderrLog::listen(errors, invocation),
             told: invocation.told.clone(),
             stop: stop.clone(),
         };
@@ -158,12 +158,12 @@ impl Running {
     pub fn end(&mut self) -> SourceError {
         // One that has closed its output but runs on is ended when it is dropped.
         let status = self.stop.wait_for(self.child.wait());
-        self.stop.wait_for(self.complaints.finish());
+        self.stop.wait_for(self.stderr_log.finish());
         let how = match status {
             Some(Ok(status)) => format!("`{}` ended ({status})", self.name),
             _ => format!("`{}` ended", self.name),
         };
-        SourceError(match self.complaints.last() {
+        SourceError(match self.stderr_log.last() {
             words if words.is_empty() => how,
             words => format!("{how}: {words}"),
         })

@@ -1,4 +1,4 @@
-//! Demand: who is watching a stream.
+//! Demand: who watches a stream.
 //!
 //! A camera costs power and wears a privacy lamp; it runs only while somebody watches, and
 //! `idle-timeout` longer, so that reloading a page doesn't restart it.
@@ -7,11 +7,11 @@ use tokio::sync::watch;
 
 /// Counts those who watch one stream.
 #[derive(Clone, Debug)]
-pub struct Demand(watch::Sender<Watchers>);
+pub struct Demand(watch::Sender<Viewers>);
 
 /// Who watches a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Watchers {
+pub struct Viewers {
     /// People.
     pub viewers: usize,
     /// Other streams that take what people see.
@@ -20,9 +20,9 @@ pub struct Watchers {
     pub unfiltered: usize,
 }
 
-/// One of [`Watchers`].
+/// One of [`Viewers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Watcher {
+pub enum ViewerKind {
     Viewer,
     Filtered,
     Unfiltered,
@@ -30,14 +30,14 @@ pub enum Watcher {
 
 /// One who watches, for as long as it lives.
 #[derive(Debug)]
-pub struct Watching(watch::Sender<Watchers>, Watcher);
+pub struct DemandGuard(watch::Sender<Viewers>, ViewerKind);
 
-impl Watchers {
-    fn count(&mut self, watcher: Watcher) -> &mut usize {
-        match watcher {
-            Watcher::Viewer => &mut self.viewers,
-            Watcher::Filtered => &mut self.filtered,
-            Watcher::Unfiltered => &mut self.unfiltered,
+impl Viewers {
+    fn count(&mut self, kind: ViewerKind) -> &mut usize {
+        match kind {
+            ViewerKind::Viewer => &mut self.viewers,
+            ViewerKind::Filtered => &mut self.filtered,
+            ViewerKind::Unfiltered => &mut self.unfiltered,
         }
     }
 
@@ -58,51 +58,51 @@ impl Demand {
     }
 
     /// One more who watches.
-    pub fn watch(&self, watcher: Watcher) -> Watching {
-        self.0.send_modify(|watchers| *watchers.count(watcher) += 1);
-        Watching(self.0.clone(), watcher)
+    pub fn watch(&self, kind: ViewerKind) -> DemandGuard {
+        self.0.send_modify(|viewers| *viewers.count(kind) += 1);
+        DemandGuard(self.0.clone(), kind)
     }
 
     /// One more viewer, unless there are `most` already.
-    pub fn watch_below(&self, most: usize) -> Option<Watching> {
-        let is_room = self.0.send_if_modified(|watchers| {
-            let is_room = watchers.viewers < most;
-            watchers.viewers += usize::from(is_room);
+    pub fn watch_below(&self, most: usize) -> Option<DemandGuard> {
+        let is_room = self.0.send_if_modified(|viewers| {
+            let is_room = viewers.viewers < most;
+            viewers.viewers += usize::from(is_room);
             is_room
         });
-        is_room.then(|| Watching(self.0.clone(), Watcher::Viewer))
+        is_room.then(|| DemandGuard(self.0.clone(), ViewerKind::Viewer))
     }
 
     /// Who there is.
-    pub fn watchers(&self) -> Watchers {
+    pub fn viewers(&self) -> Viewers {
         *self.0.borrow()
     }
 
     /// Tells of every change.
-    pub fn changes(&self) -> watch::Receiver<Watchers> {
+    pub fn changes(&self) -> watch::Receiver<Viewers> {
         self.0.subscribe()
     }
 
     /// Whether anybody watches.
     pub fn exists(&self) -> bool {
-        !self.watchers().is_empty()
+        !self.viewers().is_empty()
     }
 
     /// Resolves once somebody watches.
     pub async fn some(&self) {
-        self.until(|watchers| !watchers.is_empty()).await;
+        self.until(|viewers| !viewers.is_empty()).await;
     }
 
     /// Resolves once nobody watches.
     pub async fn none(&self) {
-        self.until(Watchers::is_empty).await;
+        self.until(Viewers::is_empty).await;
     }
 
-    async fn until(&self, condition: impl Fn(Watchers) -> bool) {
+    async fn until(&self, condition: impl Fn(Viewers) -> bool) {
         let waited = self
             .0
             .subscribe()
-            .wait_for(|watchers| condition(*watchers))
+            .wait_for(|viewers| condition(*viewers))
             .await
             .map(drop);
         // `self` keeps the sender alive, so the wait can't end early.
@@ -110,8 +110,8 @@ impl Demand {
     }
 }
 
-impl Drop for Watching {
+impl Drop for DemandGuard {
     fn drop(&mut self) {
-        self.0.send_modify(|watchers| *watchers.count(self.1) -= 1);
+        self.0.send_modify(|viewers| *viewers.count(self.1) -= 1);
     }
 }

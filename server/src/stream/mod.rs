@@ -1,18 +1,18 @@
-//! One camera's life: who watches, the two threads, and the newest frame.
+//! A stream: a name under which frames are served, from a source and through a chain, on two threads.
 //!
 //! ```text
 //! source ──(capture thread)──> newest raw frame ──(chain thread)──> newest served frame ──> viewers
 //! ```
 //! Each arrow keeps the newest frame only, so whoever is slow skips frames and slows nobody else.
 
-mod capture;
+mod capture_loop;
+mod chain_loop;
 mod demand;
-mod filtering;
 mod fresh;
-mod life;
 mod no_signal;
-mod orders;
+mod pending_changes;
 mod rate;
+mod runner;
 mod shared;
 mod status;
 mod stream_log;
@@ -27,22 +27,22 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub use capture::CaptureRules;
-pub use demand::Watchers;
-pub use filtering::ServedFrame;
+pub use capture_loop::CaptureRules;
+pub use chain_loop::ServedFrame;
+pub use demand::Viewers;
 pub use fresh::Fresh;
-pub use life::Equipment;
+pub use runner::StreamParts;
 pub use shared::Shared;
-pub use status::{Condition, Report, State};
+pub use status::{StreamHealth, StreamReport, StreamState};
 
-use crate::chain::{RawFrame, Rearrangement, StepStatus};
+use crate::chain::{ChainUpdate, RawFrame, StepStatus};
 use crate::clock::Clock;
 use crate::source::Source;
 use crate::sync::IgnorePoison;
-use demand::{Demand, Watcher, Watching};
-use life::Life;
-use orders::Orders;
-use status::{Makeup, Readiness, Status};
+use demand::{Demand, DemandGuard, ViewerKind};
+use pending_changes::PendingChanges;
+use runner::StreamRunner;
+use status::{Readiness, Status, StreamInfo};
 use stream_log::StreamLog;
 use threads::{SystemThreads, Threads};
 use title::Title;
@@ -52,8 +52,8 @@ pub struct Stream {
     name: String,
     title: Title,
     /// What may change while it runs.
-    makeup: RwLock<Makeup>,
-    orders: Orders,
+    info: RwLock<StreamInfo>,
+    changes: PendingChanges,
     demand: Demand,
     status: Status,
     raw: watch::Sender<Option<RawFrame>>,
@@ -77,7 +77,7 @@ pub struct Viewer {
     is_new: bool,
     status: Status,
     shutdown: CancellationToken,
-    _watching: Watching,
+    _guard: DemandGuard,
 }
 
 impl Stream {
@@ -85,18 +85,18 @@ impl Stream {
     /// `shutdown`, with the camera closed.
     pub fn new(
         name: String,
-        equipment: Equipment,
+        parts: StreamParts,
         rules: Rules,
         clock: Arc<dyn Clock>,
         shutdown: CancellationToken,
     ) -> (Arc<Self>, impl Future<Output = ()> + Send + use<>) {
         let threads = Arc::new(SystemThreads);
-        Self::with_threads(name, equipment, rules, clock, shutdown, threads)
+        Self::with_threads(name, parts, rules, clock, shutdown, threads)
     }
 
     fn with_threads(
         name: String,
-        equipment: Equipment,
+        parts: StreamParts,
         rules: Rules,
         clock: Arc<dyn Clock>,
         shutdown: CancellationToken,
@@ -106,11 +106,11 @@ impl Stream {
         let stream = Arc::new(Self {
             name: name.clone(),
             title: title.clone(),
-            makeup: RwLock::new(Makeup {
-                driver: equipment.source.driver(),
-                steps: equipment.chain.status(),
+            info: RwLock::new(StreamInfo {
+                driver: parts.source.driver(),
+                steps: parts.chain.status(),
             }),
-            orders: Orders::new(rules),
+            changes: PendingChanges::new(rules),
             demand: Demand::new(),
             status: Status::new(clock.clone()),
             raw: watch::Sender::new(None),
@@ -118,11 +118,11 @@ impl Stream {
             shutdown: shutdown.clone(),
             is_alive: Arc::new(AtomicBool::new(true)),
         });
-        let life = Life {
+        let runner = StreamRunner {
             log: Arc::new(StreamLog::new(&name)),
             name,
             title,
-            orders: stream.orders.clone(),
+            changes: stream.changes.clone(),
             clock,
             demand: stream.demand.clone(),
             status: stream.status.clone(),
@@ -132,7 +132,7 @@ impl Stream {
             threads,
             is_alive: stream.is_alive.clone(),
         };
-        (stream, life.run(equipment))
+        (stream, runner.run(parts))
     }
 
     /// The stream's name in pipeline.yaml.
@@ -147,34 +147,34 @@ impl Stream {
             is_new: true,
             status: self.status.clone(),
             shutdown: self.shutdown.clone(),
-            _watching: self.demand.watch(Watcher::Viewer),
+            _guard: self.demand.watch(ViewerKind::Viewer),
         }
     }
 
     /// One more viewer, unless there are `most` already.
     pub fn watch_below(&self, most: usize) -> Option<Viewer> {
-        let watching = self.demand.watch_below(most)?;
+        let guard = self.demand.watch_below(most)?;
         Some(Viewer {
             newest: self.served.subscribe(),
             is_new: true,
             status: self.status.clone(),
             shutdown: self.shutdown.clone(),
-            _watching: watching,
+            _guard: guard,
         })
     }
 
     /// Tells which of the frames to come were taken from `now` on.
     pub fn fresh(&self, now: Instant) -> Fresh {
         let raw = self.raw.subscribe();
-        let makeup = self.makeup.read().ignore_poison();
+        let info = self.info.read().ignore_poison();
         // What is being read from the camera has been taken before, as has the newest frame of another stream.
-        let is_on_its_way = raw.borrow().is_some() || makeup.driver == "stream";
+        let is_on_its_way = raw.borrow().is_some() || info.driver == "stream";
         Fresh::new(raw, u32::from(is_on_its_way), now)
     }
 
     /// How long a camera that works may take until its first picture, or until a `fresh` one.
     pub fn longest_wait(&self, fresh: bool) -> Duration {
-        let rules = self.orders.rules().capture;
+        let rules = self.changes.rules().capture;
         let fps = rules.fps.unwrap_or(1.0);
         let frames = if fresh { 2.0 } else { 0.0 };
         rules.warm_up.duration(fps) + Duration::from_secs_f64(frames / fps)
@@ -186,7 +186,7 @@ impl Stream {
     }
 
     /// What it is doing.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> StreamState {
         self.status.state()
     }
 
@@ -202,29 +202,29 @@ impl Stream {
     }
 
     /// Everything about it.
-    pub fn report(&self) -> Report {
-        let makeup = self.makeup.read().ignore_poison();
+    pub fn report(&self) -> StreamReport {
+        let info = self.info.read().ignore_poison();
         let called = (self.name.as_str(), self.title.get());
-        self.status.report(called, &makeup, self.demand.watchers())
+        self.status.report(called, &info, self.demand.viewers())
     }
 
     /// Its steps, in order.
     pub fn steps(&self) -> Vec<StepStatus> {
-        let makeup = self.makeup.read().ignore_poison();
-        makeup.steps.clone()
+        let info = self.info.read().ignore_poison();
+        info.steps.clone()
     }
 
     /// Makes its chain another between two frames; `steps` are those that it will have.
-    pub fn rearrange(&self, rearrangement: Rearrangement, steps: Vec<StepStatus>) {
-        let mut makeup = self.makeup.write().ignore_poison();
-        makeup.steps = steps;
-        drop(makeup);
-        self.orders.rearrange(rearrangement);
+    pub fn update_chain(&self, update: ChainUpdate, steps: Vec<StepStatus>) {
+        let mut info = self.info.write().ignore_poison();
+        info.steps = steps;
+        drop(info);
+        self.changes.update_chain(update);
         // Last: whoever sees it finds the chain.
         self.status.set_readiness(Readiness::Ready);
     }
 
-    /// Its filters are being readied: until it gets its chain by [`Stream::rearrange`], nothing of the camera is served.
+    /// Its filters are being readied: until it gets its chain by [`Stream::update_chain`], nothing of the camera is served.
     pub fn prepare(&self) {
         self.status.set_readiness(Readiness::Preparing);
     }
@@ -244,10 +244,10 @@ impl Stream {
 
     /// Closes the camera and opens another in its place. Viewers stay.
     pub fn replace_source(&self, source: Box<dyn Source>) {
-        let mut makeup = self.makeup.write().ignore_poison();
-        makeup.driver = source.driver();
-        drop(makeup);
-        self.orders.replace_source(source);
+        let mut info = self.info.write().ignore_poison();
+        info.driver = source.driver();
+        drop(info);
+        self.changes.replace_source(source);
     }
 
     /// The title that people see, else the name.
@@ -262,7 +262,7 @@ impl Stream {
 
     /// Runs it by other rules: the idle time-out at once, the others when the camera is opened next.
     pub fn set_rules(&self, rules: Rules) {
-        self.orders.set_rules(rules);
+        self.changes.set_rules(rules);
     }
 
     /// Resolves once it has been ended.
@@ -276,18 +276,18 @@ impl Stream {
     }
 
     /// Tells of every change in who watches.
-    pub fn watchers(&self) -> watch::Receiver<Watchers> {
+    pub fn viewers(&self) -> watch::Receiver<Viewers> {
         self.demand.changes()
     }
 
-    /// The stream's condition now.
-    pub fn condition(&self) -> Condition {
-        self.status.condition()
+    /// The stream's health now.
+    pub fn health(&self) -> StreamHealth {
+        self.status.health()
     }
 
-    /// Tells of every change in what it does, which [`Stream::condition`] then gives.
-    pub fn conditions(&self) -> watch::Receiver<Condition> {
-        self.status.conditions()
+    /// Tells of every change in what it does, which [`Stream::health`] then gives.
+    pub fn health_changes(&self) -> watch::Receiver<StreamHealth> {
+        self.status.health_changes()
     }
 }
 

@@ -11,7 +11,7 @@ use super::ServedFrame;
 use crate::local_time;
 
 /// The filters write with it too; its licence lies beside it.
-const FONT: &[u8] = include_bytes!("../../../filters/lettering/font/DejaVuSansMono.ttf");
+const FONT: &[u8] = include_bytes!("../../../filters/text-box/font/DejaVuSansMono.ttf");
 /// The picture's size where none is known, and the longest side.
 const DEFAULT_SIZE: (u32, u32) = (1280, 720);
 const LONGEST_SIDE: u32 = 1920;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::demand::{Watcher, Watching};
-use super::status::Condition;
-use super::{ServedFrame, State, Stream};
+use super::demand::{DemandGuard, ViewerKind};
+use super::status::StreamHealth;
+use super::{ServedFrame, Stream, StreamState};
 use crate::chain::RawFrame;
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::config::SharedFrames;
-use crate::source::{Camera, Capture, Source, SourceError};
+use crate::source::{Camera, CapturedFrame, Source, SourceError};
 
 /// Another stream's frames.
 pub struct Shared {
@@ -36,32 +36,36 @@ impl Source for Shared {
         "stream"
     }
 
-    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let stream = &*self.stream;
-        let (watcher, newest) = match self.frames {
-            SharedFrames::Unfiltered => (Watcher::Unfiltered, Newest::Raw(stream.raw.subscribe())),
-            SharedFrames::Filtered => {
-                (Watcher::Filtered, Newest::Served(stream.served.subscribe()))
-            }
+        let (kind, newest) = match self.frames {
+            SharedFrames::Unfiltered => (
+                ViewerKind::Unfiltered,
+                Upstream::Raw(stream.raw.subscribe()),
+            ),
+            SharedFrames::Filtered => (
+                ViewerKind::Filtered,
+                Upstream::Served(stream.served.subscribe()),
+            ),
         };
-        let watching = stream.demand.watch(watcher);
-        let mut conditions = stream.status.conditions();
+        let guard = stream.demand.watch(kind);
+        let mut health_changes = stream.status.health_changes();
         if !self.told
-            && let Some(error) = failure(stream.name(), &conditions.borrow_and_update())
+            && let Some(error) = failure(stream.name(), &health_changes.borrow_and_update())
         {
             self.told = true;
             return Err(error);
         }
         // While it fails it has nothing to give; its own camera is tried again and again.
-        stop.wait_for(conditions.wait_for(|condition| condition.state != State::Failing));
+        stop.wait_for(health_changes.wait_for(|health| health.state != StreamState::Failing));
         self.told = false;
         Ok(Box::new(SharedCamera {
             name: stream.name(),
             told: &mut self.told,
             newest,
             is_new: true,
-            conditions,
-            _watching: watching,
+            health_changes,
+            _guard: guard,
         }))
     }
 
@@ -71,7 +75,7 @@ impl Source for Shared {
     }
 }
 
-enum Newest {
+enum Upstream {
     Raw(watch::Receiver<Option<RawFrame>>),
     Served(watch::Receiver<Option<Arc<ServedFrame>>>),
 }
@@ -79,15 +83,15 @@ enum Newest {
 struct SharedCamera<'a> {
     name: &'a str,
     told: &'a mut bool,
-    newest: Newest,
+    newest: Upstream,
     /// Nothing was taken yet, so that the frame that is there will do.
     is_new: bool,
-    conditions: watch::Receiver<Condition>,
-    _watching: Watching,
+    health_changes: watch::Receiver<StreamHealth>,
+    _guard: DemandGuard,
 }
 
 impl Camera for SharedCamera<'_> {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         match stop.wait_for(self.next()) {
             Some(next) => next,
             None => Ok(None),
@@ -96,7 +100,7 @@ impl Camera for SharedCamera<'_> {
 }
 
 impl SharedCamera<'_> {
-    async fn next(&mut self) -> Result<Option<Capture<'static>>, SourceError> {
+    async fn next(&mut self) -> Result<Option<CapturedFrame<'static>>, SourceError> {
         loop {
             if std::mem::take(&mut self.is_new)
                 && let Some(capture) = self.newest.take()
@@ -113,7 +117,7 @@ impl SharedCamera<'_> {
                         return Ok(Some(capture));
                     }
                 }
-                changed = self.conditions.changed() => {
+                changed = self.health_changes.changed() => {
                     if changed.is_err() {
                         return Ok(None);
                     }
@@ -126,25 +130,25 @@ impl SharedCamera<'_> {
     }
 
     /// How that stream has come to its end, if it has.
-    fn end(&mut self) -> Option<Result<Option<Capture<'static>>, SourceError>> {
-        let condition = self.conditions.borrow_and_update();
-        if condition.state == State::Ended {
+    fn end(&mut self) -> Option<Result<Option<CapturedFrame<'static>>, SourceError>> {
+        let health = self.health_changes.borrow_and_update();
+        if health.state == StreamState::Ended {
             return Some(Ok(None));
         }
-        let error = failure(self.name, &condition)?;
+        let error = failure(self.name, &health)?;
         *self.told = true;
         Some(Err(error))
     }
 }
 
 /// How the stream called `name` fails, if it does.
-fn failure(name: &str, condition: &Condition) -> Option<SourceError> {
-    let why = condition.error.as_deref().unwrap_or_default();
-    let fails = condition.state == State::Failing;
+fn failure(name: &str, health: &StreamHealth) -> Option<SourceError> {
+    let why = health.error.as_deref().unwrap_or_default();
+    let fails = health.state == StreamState::Failing;
     fails.then(|| SourceError(format!("the stream `{name}` fails: {why}")))
 }
 
-impl Newest {
+impl Upstream {
     async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
         match self {
             Self::Raw(raw) => raw.changed().await,
@@ -152,7 +156,7 @@ impl Newest {
         }
     }
 
-    fn take(&mut self) -> Option<Capture<'static>> {
+    fn take(&mut self) -> Option<CapturedFrame<'static>> {
         let (jpeg, captured_at, since) = match self {
             Self::Raw(raw) => {
                 let frame = raw.borrow_and_update();
@@ -165,7 +169,7 @@ impl Newest {
                 (frame.jpeg.clone(), frame.captured_at, None)
             }
         };
-        Some(Capture {
+        Some(CapturedFrame {
             picture: Ok(jpeg).into(),
             captured_at,
             since,

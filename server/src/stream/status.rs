@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::demand::Watchers;
+use super::demand::Viewers;
 use super::rate::Rate;
 use crate::chain::{FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
@@ -13,7 +13,7 @@ use tokio::sync::watch;
 /// What a stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum StreamState {
     /// Its filters are being compiled and started. Nothing of the camera is served.
     Preparing,
     /// Nobody watches; the camera is closed.
@@ -28,7 +28,7 @@ pub enum State {
     Ended,
 }
 
-impl State {
+impl StreamState {
     /// All states.
     pub const ALL: [Self; 6] = [
         Self::Preparing,
@@ -54,9 +54,9 @@ impl State {
 
 /// What others wait for in a stream: lamps, and streams that share its camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Condition {
+pub struct StreamHealth {
     /// What it is doing.
-    pub state: State,
+    pub state: StreamState,
     /// Why it fails, while it does.
     pub error: Option<String>,
     /// Whether the camera is open, or being opened.
@@ -65,14 +65,13 @@ pub struct Condition {
 
 /// All of it, at one moment. Serialized, it is an entry of `/api/streams`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
-#[schema(as = StreamReport)]
-pub struct Report {
+pub struct StreamReport {
     /// The stream's name.
     pub name: String,
     /// The title that people see, else the name.
     pub title: String,
     /// What it is doing.
-    pub state: State,
+    pub state: StreamState,
     /// Why it fails, while it does.
     pub error: Option<String>,
     /// Why it failed last, if ever since the server started.
@@ -120,7 +119,7 @@ pub struct Report {
     pub snapshot_url: String,
 }
 
-impl Report {
+impl StreamReport {
     /// The same in an answer from which `root` leads to the server's root, such as `../`. As a report is made it is none.
     pub fn seen_from(self, root: &str) -> Self {
         Self {
@@ -145,7 +144,7 @@ pub enum Readiness {
 /// Written by a stream's threads, read by anybody.
 #[derive(Clone)]
 pub struct Status {
-    condition: watch::Sender<Condition>,
+    health: watch::Sender<StreamHealth>,
     readiness: watch::Sender<Readiness>,
     counters: Arc<Mutex<Counters>>,
     clock: Arc<dyn Clock>,
@@ -163,19 +162,19 @@ struct Counters {
     frames_sent: u64,
     bytes_sent: u64,
     paths: BTreeMap<Path, u64>,
-    newest: Option<Newest>,
+    newest: Option<LastServed>,
     /// The camera has failed or ended and not given a frame since.
     camera_is_out: bool,
 }
 
-struct Newest {
+struct LastServed {
     size: Option<(u32, u32)>,
     path: Path,
     reason: String,
 }
 
 /// What a stream is made up of, which changes with pipeline.yaml.
-pub struct Makeup {
+pub struct StreamInfo {
     /// Its camera's driver.
     pub driver: &'static str,
     /// Its steps.
@@ -186,8 +185,8 @@ impl Status {
     /// A stream at rest.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
-            condition: watch::Sender::new(Condition {
-                state: State::Resting,
+            health: watch::Sender::new(StreamHealth {
+                state: StreamState::Resting,
                 error: None,
                 captures: false,
             }),
@@ -216,9 +215,9 @@ impl Status {
     }
 
     /// The stream does something else now.
-    pub fn set(&self, state: State) {
+    pub fn set(&self, state: StreamState) {
         self.change(state, None);
-        if state == State::Resting {
+        if state == StreamState::Resting {
             let mut counters = self.lock();
             counters.newest = None;
             counters.camera_is_out = false;
@@ -234,27 +233,27 @@ impl Status {
     /// The recording is over.
     pub fn end(&self) {
         self.lock().camera_is_out = true;
-        self.set(State::Ended);
+        self.set(StreamState::Ended);
     }
 
     /// A frame came through. One from before the camera failed or ended says nothing of how it is now.
     pub fn works(&self) {
         if !self.lock().camera_is_out {
-            self.change(State::Running, None);
+            self.change(StreamState::Running, None);
         }
     }
 
     fn fail(&self, error: &str) {
         self.lock().last_error = Some(error.to_owned());
-        self.change(State::Failing, Some(error));
+        self.change(StreamState::Failing, Some(error));
     }
 
-    fn change(&self, state: State, error: Option<&str>) {
-        self.condition.send_if_modified(|condition| {
-            let is_news = condition.state != state || condition.error.as_deref() != error;
+    fn change(&self, state: StreamState, error: Option<&str>) {
+        self.health.send_if_modified(|health| {
+            let is_news = health.state != state || health.error.as_deref() != error;
             if is_news {
-                condition.state = state;
-                condition.error = error.map(str::to_owned);
+                health.state = state;
+                health.error = error.map(str::to_owned);
             }
             is_news
         });
@@ -274,30 +273,30 @@ impl Status {
             self.lock().last_error = Some(why.clone());
         }
         self.readiness.send_replace(readiness);
-        self.condition.send_modify(|_| {});
+        self.health.send_modify(|_| {});
     }
 
-    /// The condition that is shown: without its filters, a stream prepares or fails.
-    pub fn condition(&self) -> Condition {
-        let condition = self.condition.borrow().clone();
+    /// The health that is shown: without its filters, a stream prepares or fails.
+    pub fn health(&self) -> StreamHealth {
+        let health = self.health.borrow().clone();
         match &*self.readiness.borrow() {
-            Readiness::Ready => condition,
-            Readiness::Preparing => Condition {
-                state: State::Preparing,
+            Readiness::Ready => health,
+            Readiness::Preparing => StreamHealth {
+                state: StreamState::Preparing,
                 error: None,
-                ..condition
+                ..health
             },
-            Readiness::Unusable(why) => Condition {
-                state: State::Failing,
+            Readiness::Unusable(why) => StreamHealth {
+                state: StreamState::Failing,
                 error: Some(why.clone()),
-                ..condition
+                ..health
             },
         }
     }
 
     /// Does what needs the camera. For as long, it counts as open.
     pub fn while_open<T>(&self, work: impl FnOnce() -> T) -> T {
-        let set = |captures| self.condition.send_modify(|it| it.captures = captures);
+        let set = |captures| self.health.send_modify(|it| it.captures = captures);
         set(true);
         let result = work();
         set(false);
@@ -305,8 +304,8 @@ impl Status {
     }
 
     /// Tells of every change.
-    pub fn conditions(&self) -> watch::Receiver<Condition> {
-        self.condition.subscribe()
+    pub fn health_changes(&self) -> watch::Receiver<StreamHealth> {
+        self.health.subscribe()
     }
 
     /// The camera gave a frame.
@@ -337,7 +336,7 @@ impl Status {
         counters.rate_out.count(now);
         counters.bytes_out += frame.jpeg.len() as u64;
         *counters.paths.entry(frame.path).or_default() += 1;
-        counters.newest = Some(Newest {
+        counters.newest = Some(LastServed {
             size: frame.size,
             path: frame.path,
             reason: frame.reason.clone(),
@@ -360,41 +359,41 @@ impl Status {
     }
 
     /// The state of its threads, whether or not it has its filters.
-    pub fn activity(&self) -> State {
-        self.condition.borrow().state
+    pub fn activity(&self) -> StreamState {
+        self.health.borrow().state
     }
 
     /// The state.
-    pub fn state(&self) -> State {
-        self.condition().state
+    pub fn state(&self) -> StreamState {
+        self.health().state
     }
 
     /// Why it fails, while it does.
     pub fn error(&self) -> Option<String> {
-        self.condition().error
+        self.health().error
     }
 
     /// Everything.
     pub fn report(
         &self,
         (name, title): (&str, String),
-        makeup: &Makeup,
-        watchers: Watchers,
-    ) -> Report {
+        info: &StreamInfo,
+        viewers: Viewers,
+    ) -> StreamReport {
         let now = self.clock.now();
-        let condition = self.condition();
+        let health = self.health();
         let mut counters = self.lock();
         let newest = counters.newest.as_ref();
         let size = newest.and_then(|newest| newest.size);
-        Report {
+        StreamReport {
             name: name.to_owned(),
             title,
-            state: condition.state,
-            error: condition.error,
+            state: health.state,
+            error: health.error,
             last_error: counters.last_error.clone(),
-            driver: makeup.driver,
-            viewers: watchers.viewers,
-            sharers: watchers.filtered + watchers.unfiltered,
+            driver: info.driver,
+            viewers: viewers.viewers,
+            sharers: viewers.filtered + viewers.unfiltered,
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
             path: newest.map(|newest| newest.path),
@@ -409,7 +408,7 @@ impl Status {
             frames_sent: counters.frames_sent,
             bytes_sent: counters.bytes_sent,
             paths: counters.paths.clone(),
-            filters: makeup.steps.iter().map(StepStatus::report).collect(),
+            filters: info.steps.iter().map(StepStatus::report).collect(),
             stream_url: format!("{name}.mjpeg"),
             snapshot_url: format!("{name}.jpg"),
         }

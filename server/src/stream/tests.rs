@@ -14,11 +14,11 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::chain::{Chain, Path};
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::clock::fake::FakeClock;
 use crate::config::{SharedFrames, Size, WarmUp};
 use crate::filter::Engine;
-use crate::source::{Camera, Capture, Picture, Source, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, Source, SourceError};
 use crate::variables::Variables;
 
 const IDLE: Duration = Duration::from_secs(10);
@@ -68,29 +68,29 @@ impl Source for TestSource {
         "test"
     }
 
-    fn open(&mut self, _: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, _: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         self.work.lock().unwrap().opened += 1;
         Ok(Box::new(TestCamera(self)))
     }
 }
 
 impl Camera for TestCamera<'_> {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         match stop.wait_for(self.0.orders.recv()).flatten() {
-            Some(Order::Frame(bytes)) => Ok(Some(Capture {
+            Some(Order::Frame(bytes)) => Ok(Some(CapturedFrame {
                 picture: Ok([HEAD, bytes, END].concat().into()).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
             })),
-            Some(Order::Broken(why)) => Ok(Some(Capture {
+            Some(Order::Broken(why)) => Ok(Some(CapturedFrame {
                 picture: Err(why.to_owned()).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
             })),
             Some(Order::Fail(why)) => Err(SourceError(why.to_owned())),
             Some(Order::Panic(why)) => panic!("{why}"),
-            Some(Order::Raw(width)) => Ok(Some(Capture {
-                picture: Picture::Raw {
+            Some(Order::Raw(width)) => Ok(Some(CapturedFrame {
+                picture: FrameData::Raw {
                     size: Size { width, height: 1 },
                     code: Box::new(|| panic!("no such format")),
                 },
@@ -161,7 +161,7 @@ struct Stage {
     clock: Arc<FakeClock>,
     chain_clock: Arc<TestClock>,
     threads: Arc<TestThreads>,
-    orders: mpsc::UnboundedSender<Order>,
+    changes: mpsc::UnboundedSender<Order>,
     work: Arc<Mutex<Camerawork>>,
     shutdown: CancellationToken,
     life: tokio::task::JoinHandle<()>,
@@ -188,17 +188,17 @@ impl Stage {
             TimeZone::UTC,
             Variables::default(),
         );
-        let (orders, received) = mpsc::unbounded_channel();
+        let (changes, received) = mpsc::unbounded_channel();
         let work = Arc::new(Mutex::new(Camerawork::default()));
         let source = Box::new(TestSource {
             orders: received,
             work: work.clone(),
         });
         let shutdown = CancellationToken::new();
-        let equipment = Equipment { source, chain };
+        let parts = StreamParts { source, chain };
         let (stream, life) = Stream::with_threads(
             "test".to_owned(),
-            equipment,
+            parts,
             rules,
             clock.clone(),
             shutdown.clone(),
@@ -209,7 +209,7 @@ impl Stage {
             clock,
             chain_clock,
             threads,
-            orders,
+            changes,
             work,
             shutdown,
             life: tokio::spawn(life),
@@ -217,7 +217,7 @@ impl Stage {
     }
 
     fn order(&self, order: Order) {
-        self.orders.send(order).unwrap();
+        self.changes.send(order).unwrap();
     }
 
     fn cameras(&self) -> (usize, usize) {
@@ -225,7 +225,7 @@ impl Stage {
         (work.opened, work.closed)
     }
 
-    async fn until(&self, condition: impl Fn(&Report) -> bool) {
+    async fn until(&self, condition: impl Fn(&StreamReport) -> bool) {
         let wait = async {
             while !condition(&self.stream.report()) {
                 tokio::task::yield_now().await;
@@ -260,7 +260,7 @@ async fn any(viewer: &mut Viewer) -> Arc<ServedFrame> {
 #[tokio::test]
 async fn the_camera_runs_from_the_first_viewer_until_the_time_out() {
     let stage = Stage::new();
-    assert_eq!(stage.stream.state(), State::Resting);
+    assert_eq!(stage.stream.state(), StreamState::Resting);
     for round in 1..=2 {
         let mut viewer = stage.stream.watch();
         stage.order(Order::Frame(b"a"));
@@ -268,7 +268,9 @@ async fn the_camera_runs_from_the_first_viewer_until_the_time_out() {
         assert_eq!(stage.cameras(), (round, round - 1));
         drop(viewer);
         stage.pass(IDLE).await;
-        stage.until(|report| report.state == State::Resting).await;
+        stage
+            .until(|report| report.state == StreamState::Resting)
+            .await;
         assert_eq!(stage.cameras(), (round, round));
     }
     let report = stage.stream.report();
@@ -302,7 +304,9 @@ async fn a_rested_stream_shows_no_old_picture() {
     next(&mut viewer).await;
     drop(viewer);
     stage.pass(IDLE).await;
-    stage.until(|report| report.state == State::Resting).await;
+    stage
+        .until(|report| report.state == StreamState::Resting)
+        .await;
     assert_eq!(stage.stream.report().width, None);
     let mut viewer = stage.stream.watch();
     stage.order(Order::Frame(b"new"));
@@ -331,9 +335,9 @@ async fn a_failing_camera_is_opened_again_with_growing_pauses() {
     let mut pause = Duration::from_millis(500);
     for failure in 1..=8 {
         stage.order(Order::Fail("unplugged"));
-        let failing = |report: &Report| report.error.as_deref() == Some("unplugged");
+        let failing = |report: &StreamReport| report.error.as_deref() == Some("unplugged");
         stage.until(failing).await;
-        assert_eq!(stage.stream.state(), State::Failing);
+        assert_eq!(stage.stream.state(), StreamState::Failing);
         stage.pass(pause).await;
         stage
             .until(|_| stage.cameras() == (failure + 1, failure))
@@ -342,7 +346,9 @@ async fn a_failing_camera_is_opened_again_with_growing_pauses() {
     }
     // The viewer has stayed, and once a frame came, the next pause is short again.
     stage.order(Order::Frame(b"a"));
-    stage.until(|report| report.state == State::Running).await;
+    stage
+        .until(|report| report.state == StreamState::Running)
+        .await;
     assert_eq!(next(&mut viewer).await, "a");
     let report = stage.stream.report();
     assert_eq!(report.error, None);
@@ -360,7 +366,9 @@ async fn a_camera_without_more_frames_leaves_its_last() {
     stage.order(Order::Frame(b"last"));
     next(&mut viewer).await;
     stage.order(Order::End);
-    stage.until(|report| report.state == State::Ended).await;
+    stage
+        .until(|report| report.state == StreamState::Ended)
+        .await;
     assert_eq!(next(&mut stage.stream.watch()).await, "last");
 }
 
@@ -383,7 +391,9 @@ async fn without_a_picture_viewers_see_that_there_is_no_signal() {
     stage.order(Order::Frame(b"a"));
     next(&mut viewer).await;
     stage.order(Order::Fail("unplugged"));
-    stage.until(|report| report.state == State::Failing).await;
+    stage
+        .until(|report| report.state == StreamState::Failing)
+        .await;
     // Within two seconds, and then with the time moving on.
     stage.pass(Duration::from_millis(1600)).await;
     let first = any(&mut viewer).await;
@@ -396,7 +406,7 @@ async fn without_a_picture_viewers_see_that_there_is_no_signal() {
     assert_eq!(stage.stream.report().paths[&Path::Passthrough], 1);
     stage.order(Order::Frame(b"b"));
     assert_eq!(next(&mut viewer).await, "b");
-    assert_eq!(stage.stream.state(), State::Running);
+    assert_eq!(stage.stream.state(), StreamState::Running);
 }
 
 #[tokio::test]
@@ -405,7 +415,7 @@ async fn a_camera_that_takes_long_to_start_shows_no_signal_meanwhile() {
     let mut viewer = stage.stream.watch();
     stage.pass(Duration::from_millis(1600)).await;
     assert!(!any(&mut viewer).await.is_picture);
-    assert_eq!(stage.stream.state(), State::Starting);
+    assert_eq!(stage.stream.state(), StreamState::Starting);
     stage.order(Order::Frame(b"a"));
     assert_eq!(next(&mut viewer).await, "a");
 }
@@ -422,13 +432,17 @@ async fn a_camera_that_freezes_is_opened_again() {
     stage.order(Order::Frame(b"a"));
     next(&mut viewer).await;
     stage.clock.advance(first);
-    stage.until(|report| report.state == State::Failing).await;
+    stage
+        .until(|report| report.state == StreamState::Failing)
+        .await;
     let error = stage.stream.error().unwrap();
     assert_eq!(error, "the camera gave no picture for 5 s");
     stage.pass(Duration::from_millis(500)).await;
     stage.until(|_| stage.cameras() == (2, 1)).await;
     stage.order(Order::Frame(b"b"));
-    stage.until(|report| report.state == State::Running).await;
+    stage
+        .until(|report| report.state == StreamState::Running)
+        .await;
     assert_eq!(next(&mut viewer).await, "b");
 }
 
@@ -442,7 +456,7 @@ async fn broken_pictures_are_left_out() {
     stage.order(Order::Frame(b"b"));
     assert_eq!(next(&mut viewer).await, "b");
     assert_eq!(stage.stream.report().frames_dropped, 1);
-    assert_eq!(stage.stream.state(), State::Running);
+    assert_eq!(stage.stream.state(), StreamState::Running);
 }
 
 #[tokio::test]
@@ -455,7 +469,9 @@ async fn frames_above_the_ceiling_are_dropped_before_any_work() {
         stage.order(Order::Frame(frame));
     }
     stage.order(Order::Fail("next"));
-    stage.until(|report| report.state == State::Failing).await;
+    stage
+        .until(|report| report.state == StreamState::Failing)
+        .await;
     assert_eq!(stage.stream.report().frames_in, 1);
     assert_eq!(next(&mut viewer).await, "a");
 }
@@ -463,19 +479,19 @@ async fn frames_above_the_ceiling_are_dropped_before_any_work() {
 #[tokio::test]
 async fn the_camera_counts_as_open_exactly_while_it_is() {
     let stage = Stage::new();
-    let mut conditions = stage.stream.conditions();
-    assert!(!conditions.borrow().captures);
+    let mut health = stage.stream.health_changes();
+    assert!(!health.borrow().captures);
     let mut viewer = stage.stream.watch();
     stage.order(Order::Frame(b"a"));
     next(&mut viewer).await;
-    assert!(conditions.borrow_and_update().captures);
+    assert!(health.borrow_and_update().captures);
     stage.order(Order::Fail("unplugged"));
-    let wait = conditions.wait_for(|condition| !condition.captures);
+    let wait = health.wait_for(|health| !health.captures);
     timeout(PATIENCE, wait).await.unwrap().unwrap();
     assert_eq!(stage.cameras(), (1, 1));
     stage.pass(Duration::from_millis(500)).await;
     stage.until(|_| stage.cameras() == (2, 1)).await;
-    assert!(stage.stream.conditions().borrow().captures);
+    assert!(stage.stream.health_changes().borrow().captures);
 }
 
 /// A stream that shares the camera of another.
@@ -500,7 +516,7 @@ impl Sharing {
         let source = Box::new(Shared::new(stage.stream.clone(), frames));
         let (stream, life) = Stream::new(
             "second".to_owned(),
-            Equipment { source, chain },
+            StreamParts { source, chain },
             RULES,
             clock,
             stage.shutdown.clone(),
@@ -531,7 +547,9 @@ async fn streams_share_a_camera_which_runs_while_any_is_watched() {
         drop(first);
         stage.pass(IDLE).await;
         stage.pass(IDLE).await;
-        stage.until(|report| report.state == State::Resting).await;
+        stage
+            .until(|report| report.state == StreamState::Resting)
+            .await;
         assert_eq!(stage.cameras(), (1, 1));
     }
 }
@@ -557,7 +575,9 @@ async fn a_shared_cameras_failure_is_told_by_both() {
             .await
             .unwrap();
         stage.clock.advance(pause);
-        stage.until(|report| report.state == State::Running).await;
+        stage
+            .until(|report| report.state == StreamState::Running)
+            .await;
         while any(&mut viewer).await.jpeg != [HEAD, b"b", END].concat() {}
     }
 }
@@ -569,7 +589,9 @@ async fn a_driver_that_panics_is_closed_and_opened_again() {
     let mut pause = Duration::from_millis(500);
     for panic in 1..=3 {
         stage.order(Order::Panic("no such register"));
-        stage.until(|report| report.state == State::Failing).await;
+        stage
+            .until(|report| report.state == StreamState::Failing)
+            .await;
         let error = stage.stream.error().unwrap();
         assert!(
             error.contains("`test` panicked: no such register"),
@@ -594,7 +616,9 @@ async fn a_panic_in_the_chain_costs_one_frame() {
     stage.chain_clock.panics.store(true, Ordering::SeqCst);
     stage.order(Order::Frame(b"b"));
     stage.until(|report| report.frames_dropped == 1).await;
-    stage.until(|report| report.state == State::Failing).await;
+    stage
+        .until(|report| report.state == StreamState::Failing)
+        .await;
     let error = stage.stream.error().unwrap();
     assert!(
         error.contains("the chain panicked: what time is it?"),
@@ -603,7 +627,7 @@ async fn a_panic_in_the_chain_costs_one_frame() {
     stage.chain_clock.panics.store(false, Ordering::SeqCst);
     stage.order(Order::Frame(b"c"));
     assert_eq!(next(&mut viewer).await, "c");
-    assert_eq!(stage.stream.state(), State::Running);
+    assert_eq!(stage.stream.state(), StreamState::Running);
     assert_eq!(stage.cameras(), (1, 0));
 }
 
@@ -626,7 +650,9 @@ async fn threads_that_cant_be_started_are_tried_again_with_growing_pauses() {
     stage.threads.plan(starts);
     let mut viewer = stage.stream.watch();
     for milliseconds in [500, 1000, 2000] {
-        stage.until(|report| report.state == State::Failing).await;
+        stage
+            .until(|report| report.state == StreamState::Failing)
+            .await;
         let error = stage.stream.error().unwrap();
         assert!(error.contains("no thread can be started"), "{error}");
         assert!(!stage.stream.is_alive());
@@ -636,7 +662,7 @@ async fn threads_that_cant_be_started_are_tried_again_with_growing_pauses() {
     stage.order(Order::Frame(b"a"));
     while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
     assert!(stage.stream.is_alive());
-    assert_eq!(stage.stream.state(), State::Running);
+    assert_eq!(stage.stream.state(), StreamState::Running);
 }
 
 #[tokio::test]
@@ -651,7 +677,9 @@ async fn a_thread_that_ends_is_started_again_with_the_camera_that_it_had() {
     stage.threads.plan(starts);
     let mut viewer = stage.stream.watch();
     for milliseconds in [500, 1000] {
-        stage.until(|report| report.state == State::Failing).await;
+        stage
+            .until(|report| report.state == StreamState::Failing)
+            .await;
         let error = stage.stream.error().unwrap();
         assert!(error.contains("thread ended by itself"), "{error}");
         assert!(!stage.stream.is_alive());
@@ -667,13 +695,19 @@ async fn a_stream_that_can_start_no_thread_rests_when_nobody_watches() {
     let stage = Stage::new();
     stage.threads.plan([Start::Refused]);
     let viewer = stage.stream.watch();
-    stage.until(|report| report.state == State::Failing).await;
+    stage
+        .until(|report| report.state == StreamState::Failing)
+        .await;
     drop(viewer);
     stage.pass(Duration::from_millis(500)).await;
-    stage.until(|report| report.state == State::Resting).await;
+    stage
+        .until(|report| report.state == StreamState::Resting)
+        .await;
     assert!(stage.stream.is_alive());
     let mut viewer = stage.stream.watch();
-    stage.until(|report| report.state == State::Starting).await;
+    stage
+        .until(|report| report.state == StreamState::Starting)
+        .await;
     stage.order(Order::Frame(b"a"));
     assert_eq!(next(&mut viewer).await, "a");
 }
@@ -693,7 +727,9 @@ async fn too_large_pictures_are_left_out_before_any_work() {
     stage.until(|report| report.frames_broken == 2).await;
     assert_eq!(stage.stream.report().frames_in, 0);
     stage.clock.advance(first);
-    stage.until(|report| report.state == State::Failing).await;
+    stage
+        .until(|report| report.state == StreamState::Failing)
+        .await;
     let error = stage.stream.error().unwrap();
     assert!(
         error.contains("no whole picture (one is too large: 76800×1 are 0.08 megapixels"),

@@ -5,20 +5,20 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::clock::Stop;
+use crate::clock::StopToken;
 
 /// Orders the driver to stop when no frame has come for too long.
 pub struct Watchdog {
     /// When it has been too long.
     deadline: watch::Sender<Instant>,
     limit: Duration,
-    stop: Stop,
+    stop: StopToken,
     task: JoinHandle<()>,
 }
 
 impl Watchdog {
     /// Waits for a first frame for `first`, and for each further one for `limit`.
-    pub fn new(stop: &Stop, first: Duration, limit: Duration) -> Self {
+    pub fn new(stop: &StopToken, first: Duration, limit: Duration) -> Self {
         let (child, token) = stop.child();
         let clock = stop.clock().clone();
         let (deadline, mut watched) = watch::channel(clock.now() + first);
@@ -42,7 +42,7 @@ impl Watchdog {
     }
 
     /// The order to stop that the driver is to obey.
-    pub fn stop(&self) -> &Stop {
+    pub fn stop(&self) -> &StopToken {
         &self.stop
     }
 

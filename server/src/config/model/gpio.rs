@@ -1,4 +1,4 @@
-//! `gpio:`: lamps, contacts and sensors on a Raspberry Pi's pins.
+//! `gpio:`: LEDs, contacts and sensors on a Raspberry Pi's pins.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub struct GpioConfig {
     /// The folder of the simulated pins, relative to the pipeline file's.
     #[schemars(length(min = 1))]
     pub folder: String,
-    /// Lamps.
+    /// Indicators: LEDs or lamps.
     #[schemars(extend("x-expected" = "a list such as `- { pin: 17, shows: running }`"))]
     pub outputs: Vec<OutputConfig>,
     /// Contacts and sensors, by their names: filters see the state of one as the variable `gpio.NAME`.
@@ -44,7 +44,7 @@ impl Default for GpioConfig {
 }
 
 impl GpioConfig {
-    /// Fills in the stream of each lamp that names none where only one can be meant.
+    /// Fills in the stream of each indicator that names none where only one can be meant.
     pub fn name_streams(&mut self, streams: &[StreamConfig]) {
         let [only] = streams else { return };
         for output in &mut self.outputs {
@@ -63,7 +63,7 @@ pub enum GpioBackend {
     Simulated,
 }
 
-/// A lamp.
+/// An indicator.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields, title = "an output")]
 pub struct OutputConfig {
@@ -83,7 +83,7 @@ pub struct OutputConfig {
 
 const NO_PIN: &str = "a `pin` is needed: its BCM number, 0 to 27";
 
-/// What a lamp shows, as the file names it.
+/// What an indicator shows, as the file names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shows {
@@ -110,13 +110,13 @@ pub enum Level {
 
 impl OutputConfig {
     /// What it shows, and of which stream.
-    pub fn lamp(&self) -> Lamp {
+    pub fn indicator(&self) -> Indicator {
         let stream = || self.stream.clone().unwrap_or_default();
         match self.shows {
-            Shows::Running => Lamp::Running,
-            Shows::Captures => Lamp::Captures(stream()),
-            Shows::Viewers => Lamp::Viewers(stream()),
-            Shows::Failing => Lamp::Failing(stream()),
+            Shows::Running => Indicator::Running,
+            Shows::Captures => Indicator::Captures(stream()),
+            Shows::Viewers => Indicator::Viewers(stream()),
+            Shows::Failing => Indicator::Failing(stream()),
         }
     }
 
@@ -126,9 +126,9 @@ impl OutputConfig {
     }
 }
 
-/// What a lamp shows.
+/// What an indicator shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lamp {
+pub enum Indicator {
     /// The server runs.
     Running,
     /// The camera of the stream of this name is open.

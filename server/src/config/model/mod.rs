@@ -27,7 +27,7 @@ use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::hidden::cut_by_comments;
 use super::units;
 
-pub use gpio::{GpioBackend, GpioConfig, InputConfig, Lamp, Level, OutputConfig, Pull, Shows};
+pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware, HttpConfig,

@@ -45,6 +45,7 @@ pub struct Cache {
 }
 
 /// Compiled code in the cache, with its manifest.
+#[derive(Clone)]
 pub struct Entry {
     /// The code's file.
     pub code: PathBuf,
@@ -121,7 +122,7 @@ impl Cache {
     ///
     /// # Errors
     /// The system's error.
-    pub fn keep(&self, digest: &Digest, code: NewCode, manifest: Manifest) -> io::Result<Entry> {
+    pub fn store(&self, digest: &Digest, code: NewCode, manifest: Manifest) -> io::Result<Entry> {
         let path = self.path(digest, "cwasm");
         code.0.persist(&path)?;
         let mut file = NamedTempFile::new_in(&self.folder)?;
@@ -230,12 +231,12 @@ fn prepare(folder: &Path) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::filter::Kind;
+    use crate::filter::FilterKind;
     use crate::filter::footprint::Footprint;
 
     fn manifest() -> Manifest {
         Manifest {
-            kind: Kind::Overlay,
+            kind: FilterKind::Overlay,
             name: "n".to_owned(),
             version: "1".to_owned(),
             summary: String::new(),
@@ -259,7 +260,7 @@ mod tests {
         assert!(cache.find(&digest).is_none());
         let code = cache.new_code().unwrap();
         fs::write(code.path(), "code").unwrap();
-        let kept = cache.keep(&digest, code, manifest());
+        let kept = cache.store(&digest, code, manifest());
         assert_eq!(fs::read(kept.unwrap().code).unwrap(), b"code");
         let again = Cache::open(&place, 7).unwrap();
         let found = again.find(&digest).unwrap();

@@ -10,7 +10,7 @@ use tokio::process::Command;
 
 use super::LoadError;
 use super::worker::{self, Answer};
-use crate::log::shorten;
+use crate::log::sanitize;
 
 /// The most bytes of an answer: the largest schema, its escapes, and some.
 const ANSWER_BYTES: u64 = 4 << 20;
@@ -149,7 +149,7 @@ impl Phase<'_> {
             .skip_while(|line| !line.contains("panicked at"))
             .nth(1);
         let broke_down = match told {
-            Some(panic) => Some(shorten(panic)),
+            Some(panic) => Some(sanitize(panic)),
             None => is_crash(status).then(|| status.to_string()),
         };
         match broke_down {

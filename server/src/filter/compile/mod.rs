@@ -7,6 +7,7 @@
 
 mod cache;
 mod child;
+mod jobs;
 mod rlimits;
 pub mod worker;
 
@@ -16,15 +17,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use cache::Cache;
 pub use cache::CompileCache;
 pub use cache::Entry;
 use child::Phase;
+use jobs::Jobs;
 
 use super::footprint::Footprint;
-use super::{Digest, Engine, Kind, Module};
+use super::{Digest, Engine, FilterKind, Module};
 use crate::config::Cause;
 use crate::files::FileError;
 use crate::sync::IgnorePoison;
@@ -42,7 +44,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
     /// Layers or pixels.
-    pub kind: Kind,
+    pub kind: FilterKind,
     /// The name that it gives itself.
     pub name: String,
     /// Its version.
@@ -129,10 +131,10 @@ pub enum Wanted {
 
 /// Places for child processes, by purpose.
 struct Places {
-    changes: Semaphore,
-    renewals: Semaphore,
-    upload: Semaphore,
-    list: Semaphore,
+    changes: Arc<Semaphore>,
+    renewals: Arc<Semaphore>,
+    upload: Arc<Semaphore>,
+    list: Arc<Semaphore>,
 }
 
 impl Places {
@@ -140,14 +142,14 @@ impl Places {
         let room = memory().unwrap_or(u64::MAX) / worker::COMPILE.data;
         let streams = room.clamp(*STREAMS.start(), *STREAMS.end()) as usize;
         Self {
-            changes: Semaphore::new(streams),
-            renewals: Semaphore::new(streams),
-            upload: Semaphore::new(1),
-            list: Semaphore::new(1),
+            changes: Arc::new(Semaphore::new(streams)),
+            renewals: Arc::new(Semaphore::new(streams)),
+            upload: Arc::new(Semaphore::new(1)),
+            list: Arc::new(Semaphore::new(1)),
         }
     }
 
-    fn of(&self, wanted: Wanted) -> &Semaphore {
+    fn of(&self, wanted: Wanted) -> &Arc<Semaphore> {
         match wanted {
             Wanted::ByChange => &self.changes,
             Wanted::ByRenewal => &self.renewals,
@@ -180,8 +182,7 @@ struct Inner {
 #[derive(Default)]
 struct Modules {
     refused: HashMap<Digest, (Instant, LoadError)>,
-    /// Held while a module is compiled, so that nobody else compiles it at the same time.
-    compiling: HashMap<Digest, Arc<tokio::sync::Mutex<()>>>,
+    jobs: Jobs,
 }
 
 impl Compiler {
@@ -198,7 +199,9 @@ impl Compiler {
         })))
     }
 
-    /// The compiled code of `module`, from the cache or by child processes, which end when the result is dropped early.
+    /// The compiled code of `module`, from the cache or by child processes. When the result is dropped early, they end, unless it
+    /// was wanted by a change: the next version of that finds the module compiled then, or being compiled. One module at a time
+    /// goes on so, as long as its place is not needed.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -212,23 +215,27 @@ impl Compiler {
         if let Some(entry) = self.find(digest).await? {
             return Ok(entry);
         }
-        // Before the lock, so that whoever has that one has a place as well and keeps nobody waiting for it.
-        let place = self.0.places.of(wanted).acquire().await;
-        let _place = place.map_err(|closed| LoadError::Failed(closed.to_string()))?;
-        let lock = self.modules().compiling.entry(digest).or_default().clone();
-        let result = {
-            let _compiling = lock.lock().await;
-            match self.find(digest).await {
-                Ok(Some(entry)) => Ok(entry),
-                Ok(None) => self.compile_now(module).await,
-                Err(error) => Err(error),
-            }
+        let job = match self.join(&digest, wanted) {
+            Some(job) => job,
+            // Before it begins, so that each job has a place and keeps nobody waiting for it.
+            None => self.begin(module, wanted, self.place(wanted).await?),
         };
-        self.forget_lock(&digest, lock);
-        if let Err(error @ LoadError::Refused(_)) = &result {
-            self.remember(digest, error.clone());
+        job.outcome().await
+    }
+
+    /// From now on, modules are compiled only while somebody waits for them: the server ends.
+    pub fn close(&self) {
+        self.modules().jobs.close();
+    }
+
+    async fn place(&self, wanted: Wanted) -> Result<OwnedSemaphorePermit, LoadError> {
+        let places = self.0.places.of(wanted);
+        if let Ok(place) = places.clone().try_acquire_owned() {
+            return Ok(place);
         }
-        result
+        self.modules().jobs.make_room(wanted);
+        let place = places.clone().acquire_owned().await;
+        place.map_err(|closed| LoadError::Failed(closed.to_string()))
     }
 
     /// Removes a result that can't be used, so that the module is compiled again.
@@ -238,6 +245,18 @@ impl Compiler {
 
     async fn find(&self, digest: Digest) -> Result<Option<Entry>, LoadError> {
         self.in_cache(move |cache| Ok(cache.find(&digest))).await
+    }
+
+    async fn find_or_compile(&self, module: &Module) -> Result<Entry, LoadError> {
+        let digest = *module.digest();
+        if let Some(entry) = self.find(digest).await? {
+            return Ok(entry);
+        }
+        let result = self.compile_now(module).await;
+        if let Err(error @ LoadError::Refused(_)) = &result {
+            self.remember(digest, error.clone());
+        }
+        result
     }
 
     async fn compile_now(&self, module: &Module) -> Result<Entry, LoadError> {
@@ -256,7 +275,7 @@ impl Compiler {
         let built: u64 = serde_json::from_slice(&built).map_err(unreadable)?;
         manifest.loaded = loaded.saturating_add(built);
         let digest = *module.digest();
-        self.in_cache(move |cache| cache.keep(&digest, code, manifest))
+        self.in_cache(move |cache| cache.store(&digest, code, manifest))
             .await
     }
 
@@ -273,14 +292,6 @@ impl Compiler {
 
     fn modules(&self) -> std::sync::MutexGuard<'_, Modules> {
         self.0.modules.lock().ignore_poison()
-    }
-
-    fn forget_lock(&self, digest: &Digest, lock: Arc<tokio::sync::Mutex<()>>) {
-        let mut modules = self.modules();
-        // Two: this one, and the one in the map.
-        if Arc::strong_count(&lock) <= 2 {
-            modules.compiling.remove(digest);
-        }
     }
 
     fn remember(&self, digest: Digest, error: LoadError) {

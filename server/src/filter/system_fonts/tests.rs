@@ -61,7 +61,7 @@ fn only_fonts_are_read_whatever_is_called_one() {
     let folder = tempfile::tempdir().unwrap();
     let cut = &std::fs::read(test_fonts().join(EMOJI)).unwrap()[..200];
     std::fs::write(folder.path().join("cut.ttf"), cut).unwrap();
-    let latin = include_bytes!("../../../../filters/lettering/font/DejaVuSansMono.ttf");
+    let latin = include_bytes!("../../../../filters/text-box/font/DejaVuSansMono.ttf");
     let cut = &latin[..latin.len() / 2];
     std::fs::write(folder.path().join("latin.ttf"), cut).unwrap();
     std::fs::write(

@@ -1,6 +1,6 @@
 //! Which of the formats and sizes that a camera offers is taken.
 
-use super::{Offer, Sizes};
+use super::{FormatInfo, Sizes};
 use crate::config::{CameraConfig, CameraFormat, Size};
 use crate::source::SourceError;
 
@@ -26,21 +26,23 @@ const LARGEST_RAW: Size = Size {
     height: 720,
 };
 
-/// The best of `offers` for what is wanted.
+/// The best of `formats` for what is wanted.
 ///
 /// # Errors
 /// There is none; a text that says what there is.
 pub fn choose(
-    offers: &[Offer],
+    formats: &[FormatInfo],
     config: &CameraConfig,
 ) -> Result<(CameraFormat, Size), SourceError> {
     let wanted = |format: &CameraFormat| {
         matches!(config.format, CameraFormat::Auto) || *format == config.format
     };
     for format in PREFERENCE.iter().filter(|format| wanted(format)) {
-        let offers = offers.iter().filter(|offer| offer.format == *format);
-        let sizes = offers
-            .flat_map(|offer| &offer.sizes)
+        let formats = formats
+            .iter()
+            .filter(|format_info| format_info.format == *format);
+        let sizes = formats
+            .flat_map(|format_info| &format_info.sizes)
             .map(|(sizes, _)| *sizes);
         let size = match config.size {
             Some(size) => sizes.clone().find(|sizes| has(*sizes, size)).map(|_| size),
@@ -50,7 +52,7 @@ pub fn choose(
             return Ok((*format, size));
         }
     }
-    Err(nothing(offers, config))
+    Err(nothing(formats, config))
 }
 
 fn best(sizes: impl Iterator<Item = Sizes> + Clone, format: CameraFormat) -> Option<Size> {
@@ -99,7 +101,7 @@ fn has(sizes: Sizes, size: Size) -> bool {
     }
 }
 
-fn nothing(offers: &[Offer], config: &CameraConfig) -> SourceError {
+fn nothing(formats: &[FormatInfo], config: &CameraConfig) -> SourceError {
     let wanted = match (config.size, config.format) {
         (None, CameraFormat::Auto) => {
             return SourceError("the camera offers no format that is known here".to_owned());
@@ -108,15 +110,15 @@ fn nothing(offers: &[Offer], config: &CameraConfig) -> SourceError {
         (Some(size), format) => format!("{size} as {format}"),
         (None, format) => format.to_string(),
     };
-    let offered: Vec<_> = offers
+    let offered: Vec<_> = formats
         .iter()
-        .map(|offer| {
-            let sizes: Vec<_> = offer
+        .map(|format_info| {
+            let sizes: Vec<_> = format_info
                 .sizes
                 .iter()
                 .map(|(sizes, _)| sizes.to_string())
                 .collect();
-            format!("{} as {}", sizes.join(", "), offer.format)
+            format!("{} as {}", sizes.join(", "), format_info.format)
         })
         .collect();
     let offered = offered.join("; ");
@@ -134,9 +136,9 @@ mod tests {
         Size { width, height }
     }
 
-    fn offer(format: CameraFormat, sizes: &[(u32, u32)]) -> Offer {
+    fn format_info(format: CameraFormat, sizes: &[(u32, u32)]) -> FormatInfo {
         let one = |&(width, height)| (Sizes::One(size(width, height)), Vec::new());
-        Offer {
+        FormatInfo {
             format,
             sizes: sizes.iter().map(one).collect(),
         }
@@ -152,14 +154,14 @@ mod tests {
 
     #[test]
     fn jpeg_is_preferred_and_no_more_than_is_useful() {
-        let offers = [
-            offer(CameraFormat::Yuyv, &[(640, 480), (1920, 1080)]),
-            offer(
+        let formats = [
+            format_info(CameraFormat::Yuyv, &[(640, 480), (1920, 1080)]),
+            format_info(
                 CameraFormat::Mjpeg,
                 &[(640, 480), (3840, 2160), (1920, 1080)],
             ),
         ];
-        let choose = |format, size| choose(&offers, &config(format, size));
+        let choose = |format, size| choose(&formats, &config(format, size));
         use CameraFormat::{Auto, Grey, Mjpeg, Yuyv};
         assert_eq!(choose(Auto, None), Ok((Mjpeg, size(1920, 1080))));
         assert_eq!(choose(Yuyv, None), Ok((Yuyv, size(640, 480))));
@@ -178,11 +180,11 @@ mod tests {
     #[test]
     fn ranges_of_sizes() {
         let range = Sizes::Range(size(32, 32), size(2592, 1944), size(16, 8));
-        let offers = [Offer {
+        let formats = [FormatInfo {
             format: CameraFormat::Nv12,
             sizes: vec![(range, Vec::new())],
         }];
-        let choose = |size| choose(&offers, &config(CameraFormat::Auto, size));
+        let choose = |size| choose(&formats, &config(CameraFormat::Auto, size));
         assert_eq!(choose(None), Ok((CameraFormat::Nv12, size(1280, 720))));
         assert!(choose(Some(size(640, 480))).is_ok());
         assert!(choose(Some(size(641, 480))).is_err());

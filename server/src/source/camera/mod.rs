@@ -17,7 +17,7 @@ mod device;
 mod raw;
 
 use super::{Camera, Source, SourceError};
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraFormat, Size};
 
 /// What to do when this build has no cameras.
@@ -36,20 +36,20 @@ pub struct CameraSource {
 
 /// A camera that is there, and what it can do.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct DeviceInfo {
     /// What to write behind `device:`.
     pub device: String,
     /// What it calls itself.
     pub name: String,
     /// What it can send, or why that is not known.
-    pub offers: Result<Vec<Offer>, String>,
+    pub formats: Result<Vec<FormatInfo>, String>,
     /// What can be set.
     pub controls: Vec<Control>,
 }
 
 /// A format, and the sizes that it comes in.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Offer {
+pub struct FormatInfo {
     /// The format.
     pub format: CameraFormat,
     /// Its sizes, each with its rates in frames per second if these are known.
@@ -94,12 +94,12 @@ impl Source for CameraSource {
     }
 
     #[cfg(feature = "camera")]
-    fn open(&mut self, _: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, _: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         Ok(Box::new(device::open(&self.config, self.fps)?))
     }
 
     #[cfg(not(feature = "camera"))]
-    fn open(&mut self, _: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, _: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         Err(SourceError(NOT_BUILT.to_owned()))
     }
 }
@@ -119,7 +119,7 @@ pub fn check() -> Result<(), String> {
 ///
 /// # Errors
 /// This build has none, or the system doesn't tell.
-pub fn list() -> Result<Vec<Listed>, String> {
+pub fn list() -> Result<Vec<DeviceInfo>, String> {
     #[cfg(feature = "camera")]
     return device::list();
     #[cfg(not(feature = "camera"))]

@@ -1,6 +1,5 @@
 //! Cameras by AVFoundation (macOS) and Media Foundation (Windows), through nokhwa.
 
-use nokhwa::Camera as Device;
 use nokhwa::utils::{
     ApiBackend, CameraFormat as NokhwaFormat, CameraIndex, ControlValueDescription,
     ControlValueSetter, FrameFormat, RequestedFormat, RequestedFormatType, Resolution,
@@ -8,10 +7,10 @@ use nokhwa::utils::{
 
 use super::choice::choose;
 use super::raw::{Layout, encode};
-use super::{Control, Listed, Offer, Sizes, check_control, control_name, cut};
-use crate::clock::Stop;
+use super::{Control, DeviceInfo, FormatInfo, Sizes, check_control, control_name, cut};
+use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
-use crate::source::{Camera, Capture, Picture, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 
 const FORMATS: [(FrameFormat, CameraFormat); 6] = [
     (FrameFormat::MJPEG, CameraFormat::Mjpeg),
@@ -34,7 +33,7 @@ const KNOWN: [FrameFormat; 6] = [
 
 /// An open camera that sends frames.
 pub struct OpenCamera {
-    device: Device,
+    device: nokhwa::Camera,
     layout: Layout,
     quality: u8,
 }
@@ -49,9 +48,9 @@ pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, Sourc
         CameraDevice::Path(path) => CameraIndex::String(path.clone()),
     };
     let any = RequestedFormat::with_formats(RequestedFormatType::None, &KNOWN);
-    let mut device = Device::new(index, any).map_err(explain)?;
+    let mut device = nokhwa::Camera::new(index, any).map_err(explain)?;
     let offered = device.compatible_camera_formats().map_err(explain)?;
-    let (format, size) = choose(&offers(&offered), config)?;
+    let (format, size) = choose(&formats(&offered), config)?;
     let wanted = nearest(&offered, format, size, fps.unwrap_or(30.0));
     let exact = RequestedFormatType::Exact(wanted);
     let exact = RequestedFormat::with_formats(exact, &KNOWN);
@@ -79,8 +78,8 @@ fn explain(error: nokhwa::NokhwaError) -> SourceError {
     SourceError(format!("the camera: {error}"))
 }
 
-fn offers(formats: &[NokhwaFormat]) -> Vec<Offer> {
-    let offer = |(frame_format, format): &(FrameFormat, CameraFormat)| {
+fn formats(formats: &[NokhwaFormat]) -> Vec<FormatInfo> {
+    let format_info = |(frame_format, format): &(FrameFormat, CameraFormat)| {
         let formats = formats.iter().filter(|it| it.format() == *frame_format);
         let mut sizes: Vec<(Sizes, Vec<f64>)> = Vec::new();
         for it in formats {
@@ -94,13 +93,15 @@ fn offers(formats: &[NokhwaFormat]) -> Vec<Offer> {
                 None => sizes.push((size, vec![rate])),
             }
         }
-        Offer {
+        FormatInfo {
             format: *format,
             sizes,
         }
     };
-    let offers = FORMATS.iter().map(offer);
-    offers.filter(|offer| !offer.sizes.is_empty()).collect()
+    let formats = FORMATS.iter().map(format_info);
+    formats
+        .filter(|format_info| !format_info.sizes.is_empty())
+        .collect()
 }
 
 /// The rate that is nearest to `fps`.
@@ -118,7 +119,7 @@ fn nearest(offered: &[NokhwaFormat], format: CameraFormat, size: Size, fps: f64)
         .unwrap_or(NokhwaFormat::new(resolution, frame_format, fps as u32))
 }
 
-fn set_controls(device: &mut Device, wanted: &[(String, i64)]) -> Result<(), SourceError> {
+fn set_controls(device: &mut nokhwa::Camera, wanted: &[(String, i64)]) -> Result<(), SourceError> {
     if wanted.is_empty() {
         return Ok(());
     }
@@ -156,19 +157,19 @@ fn control(control: &nokhwa::utils::CameraControl) -> Option<Control> {
 }
 
 impl Camera for OpenCamera {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let frame = self.device.frame().map_err(explain)?;
         let picture = match self.layout.format {
-            CameraFormat::Mjpeg => Picture::Coded(cut(frame.buffer())),
+            CameraFormat::Mjpeg => FrameData::Coded(cut(frame.buffer())),
             _ => {
                 let (layout, quality) = (&self.layout, self.quality);
-                Picture::Raw {
+                FrameData::Raw {
                     size: layout.size,
                     code: Box::new(move || encode(frame.buffer(), layout, quality)),
                 }
             }
         };
-        Ok(Some(Capture {
+        Ok(Some(CapturedFrame {
             picture,
             captured_at: stop.clock().unix(),
             since: None,
@@ -180,23 +181,23 @@ impl Camera for OpenCamera {
 ///
 /// # Errors
 /// The system doesn't tell.
-pub fn list() -> Result<Vec<Listed>, String> {
+pub fn list() -> Result<Vec<DeviceInfo>, String> {
     let cameras = nokhwa::query(ApiBackend::Auto).map_err(|error| error.to_string())?;
     let listed = cameras.iter().map(|camera| {
         let any = RequestedFormat::with_formats(RequestedFormatType::None, &KNOWN);
-        let opened = Device::new(camera.index().clone(), any).and_then(|mut device| {
+        let opened = nokhwa::Camera::new(camera.index().clone(), any).and_then(|mut device| {
             let formats = device.compatible_camera_formats()?;
             let controls = device.camera_controls().unwrap_or_default();
-            Ok((offers(&formats), controls))
+            Ok((formats(&formats), controls))
         });
-        let (offers, controls) = match opened {
-            Ok((offers, controls)) => (Ok(offers), controls.iter().filter_map(control).collect()),
+        let (formats, controls) = match opened {
+            Ok((formats, controls)) => (Ok(formats), controls.iter().filter_map(control).collect()),
             Err(error) => (Err(error.to_string()), Vec::new()),
         };
-        Listed {
+        DeviceInfo {
             device: camera.index().as_string(),
             name: camera.human_name(),
-            offers,
+            formats,
             controls,
         }
     });

@@ -4,8 +4,7 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::time::Duration;
 
-use v4l::buffer::{Flags as BufferFlags, Type};
-use v4l::capability::Flags as Capabilities;
+use v4l::buffer::Type;
 use v4l::control::{self, Value};
 use v4l::format::{Colorspace, Quantization};
 use v4l::frameinterval::FrameIntervalEnum;
@@ -18,10 +17,10 @@ use v4l::{Device, Format, FourCC, Fraction};
 
 use super::choice::choose;
 use super::raw::{Layout, encode};
-use super::{Control, Listed, Offer, Sizes, check_control, control_name, cut};
-use crate::clock::Stop;
+use super::{Control, DeviceInfo, FormatInfo, Sizes, check_control, control_name, cut};
+use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
-use crate::source::{Camera, Capture, Picture, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 
 const BUFFERS: u32 = 4;
 /// How often a waiting thread looks whether it is to stop.
@@ -62,7 +61,7 @@ pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, Sourc
     };
     let fail = |error: io::Error| SourceError(explain(&path, &error));
     let device = open_device(&path).map_err(fail)?;
-    let offered = offers(&device).map_err(fail)?;
+    let offered = formats(&device).map_err(fail)?;
     let (format, size) = choose(&offered, config)?;
     let layout = set_format(&device, format, size).map_err(fail)?;
     if layout.size != size {
@@ -99,14 +98,14 @@ fn explain(path: &str, error: &io::Error) -> String {
 fn open_device(path: &str) -> io::Result<Device> {
     let device = Device::with_path(path)?;
     let capabilities = device.query_caps()?.capabilities;
-    if !capabilities.contains(Capabilities::VIDEO_CAPTURE) {
+    if !capabilities.contains(v4l::capability::Flags::VIDEO_CAPTURE) {
         return Err(io::Error::other("is no camera"));
     }
     Ok(device)
 }
 
-fn offers(device: &Device) -> io::Result<Vec<Offer>> {
-    let mut offers: Vec<Offer> = Vec::new();
+fn formats(device: &Device) -> io::Result<Vec<FormatInfo>> {
+    let mut formats: Vec<FormatInfo> = Vec::new();
     for description in device.enum_formats()? {
         let fourcc = description.fourcc;
         let known = FOURCCS.iter().find(|(code, _)| **code == fourcc.repr);
@@ -127,24 +126,29 @@ fn offers(device: &Device) -> io::Result<Vec<Offer>> {
             ),
         });
         let sizes: Vec<_> = sizes.collect();
-        match offers.iter_mut().find(|offer| offer.format == *format) {
-            Some(offer) => offer.sizes.extend(sizes),
-            None => offers.push(Offer {
+        match formats
+            .iter_mut()
+            .find(|format_info| format_info.format == *format)
+        {
+            Some(format_info) => format_info.sizes.extend(sizes),
+            None => formats.push(FormatInfo {
                 format: *format,
                 sizes,
             }),
         }
     }
     // Drivers of simple devices list no sizes: what is set is what there is.
-    if offers.iter().all(|offer| offer.sizes.is_empty())
+    if formats
+        .iter()
+        .all(|format_info| format_info.sizes.is_empty())
         && let Ok(current) = device.format()
     {
-        for offer in &mut offers {
+        for format_info in &mut formats {
             let size = size(current.width, current.height);
-            offer.sizes.push((Sizes::One(size), Vec::new()));
+            format_info.sizes.push((Sizes::One(size), Vec::new()));
         }
     }
-    Ok(offers)
+    Ok(formats)
 }
 
 fn size(width: u32, height: u32) -> Size {
@@ -190,7 +194,7 @@ fn set_format(device: &Device, format: CameraFormat, size: Size) -> io::Result<L
     })
 }
 
-/// Asks for the rate. One that can't be had is no failure: the ceiling holds anyway.
+/// Asks for the rate. One that can't be had is no failure: the limit holds anyway.
 fn set_rate(device: &Device, path: &str, fps: Option<f64>) {
     let Some(fps) = fps else { return };
     let thousandths = (fps * 1000.0).round() as u32;
@@ -272,7 +276,7 @@ fn start(device: &Device) -> io::Result<MmapStream<'static>> {
 }
 
 impl Camera for OpenCamera {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         if !self.wait(stop)? {
             return Ok(None);
         }
@@ -280,18 +284,18 @@ impl Camera for OpenCamera {
         let (bytes, meta) = CaptureStream::next(&mut self.stream).map_err(fail)?;
         let captured_at = stop.clock().unix();
         let used = &bytes[..bytes.len().min(meta.bytesused as usize)];
-        let picture = if meta.flags.contains(BufferFlags::ERROR) {
-            Picture::Coded(Err("came damaged".to_owned()))
+        let picture = if meta.flags.contains(v4l::buffer::Flags::ERROR) {
+            FrameData::Coded(Err("came damaged".to_owned()))
         } else if self.layout.format == CameraFormat::Mjpeg {
-            Picture::Coded(cut(used))
+            FrameData::Coded(cut(used))
         } else {
             let (layout, quality) = (&self.layout, self.quality);
-            Picture::Raw {
+            FrameData::Raw {
                 size: layout.size,
                 code: Box::new(move || encode(used, layout, quality)),
             }
         };
-        Ok(Some(Capture {
+        Ok(Some(CapturedFrame {
             picture,
             captured_at,
             since: None,
@@ -301,7 +305,7 @@ impl Camera for OpenCamera {
 
 impl OpenCamera {
     /// Blocks until a frame is there; `false` after the order to stop.
-    fn wait(&self, stop: &Stop) -> Result<bool, SourceError> {
+    fn wait(&self, stop: &StopToken) -> Result<bool, SourceError> {
         let handle = self.stream.handle();
         while !stop.is_requested() {
             match handle.poll(POLLIN, LOOK.as_millis() as i32) {
@@ -320,7 +324,7 @@ impl OpenCamera {
 /// # Errors
 /// None on this system.
 #[expect(clippy::unnecessary_wraps)]
-pub fn list() -> Result<Vec<Listed>, String> {
+pub fn list() -> Result<Vec<DeviceInfo>, String> {
     let mut nodes: Vec<_> = v4l::context::enum_devices();
     nodes.sort_by_key(v4l::context::Node::index);
     let listed = nodes.iter().filter_map(|node| {
@@ -331,21 +335,21 @@ pub fn list() -> Result<Vec<Listed>, String> {
 }
 
 /// Nothing if it is there but no camera.
-fn listed(path: &Path, name: String) -> Option<Listed> {
+fn listed(path: &Path, name: String) -> Option<DeviceInfo> {
     let device = path.display().to_string();
-    let (offers, controls) = match open_device(&device) {
+    let (formats, controls) = match open_device(&device) {
         Ok(open) => {
             let controls = open.query_controls().map(|it| controls(&it));
-            let offers = offers(&open).map_err(|error| explain(&device, &error));
-            (offers, controls.unwrap_or_default())
+            let formats = formats(&open).map_err(|error| explain(&device, &error));
+            (formats, controls.unwrap_or_default())
         }
         Err(error) if error.raw_os_error().is_none() => return None,
         Err(error) => (Err(explain(&device, &error)), Vec::new()),
     };
-    Some(Listed {
+    Some(DeviceInfo {
         device,
         name,
-        offers,
+        formats,
         controls,
     })
 }

@@ -12,9 +12,9 @@ use std::sync::{LazyLock, Mutex};
 use bytes::Bytes;
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 
-use super::pace::Pace;
-use super::{Camera, Capture, Source, SourceError};
-use crate::clock::Stop;
+use super::pacer::Pacer;
+use super::{Camera, CapturedFrame, Source, SourceError};
+use crate::clock::StopToken;
 use scene::{FPS, FRAMES, HEIGHT, Scene, WIDTH};
 
 const QUALITY: u8 = 85;
@@ -35,27 +35,27 @@ impl Source for Demo {
         false
     }
 
-    fn open(&mut self, _stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, _stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         Ok(Box::new(DemoCamera {
-            pace: Pace::new(f64::from(FPS)),
+            pacer: Pacer::new(f64::from(FPS)),
             next: 0,
         }))
     }
 }
 
 struct DemoCamera {
-    pace: Pace,
+    pacer: Pacer,
     next: u32,
 }
 
 impl Camera for DemoCamera {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let jpeg = LOOP
             .lock()
             .map_err(|_| SourceError("the demo scene could not be drawn".to_owned()))?
             .frame(self.next)?;
         self.next = (self.next + 1) % FRAMES;
-        Ok(self.pace.wait(stop).then(|| Capture {
+        Ok(self.pacer.wait(stop).then(|| CapturedFrame {
             picture: Ok(jpeg).into(),
             captured_at: stop.clock().unix(),
             since: Some(stop.clock().now()),

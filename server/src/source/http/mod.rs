@@ -16,10 +16,10 @@ use bytes::Bytes;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, StatusCode};
 
-use super::arriving::{Arriving, Chunks};
-use super::pace::Pace;
-use super::{Camera, Capture, Source, SourceError};
-use crate::clock::Stop;
+use super::mjpeg_reader::{ChunkReader, Chunks};
+use super::pacer::Pacer;
+use super::{Camera, CapturedFrame, Source, SourceError};
+use crate::clock::StopToken;
 use crate::config::HttpConfig;
 use client::{Client, Refusal};
 use parts::{Label, Parts, PartsError};
@@ -52,7 +52,7 @@ impl Source for Http {
         "http"
     }
 
-    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let client = Client::new(&self.config, &self.folder)?;
         let fps = self.fps.unwrap_or(SNAPSHOT_FPS);
         let mut camera = Answers {
@@ -60,10 +60,10 @@ impl Source for Http {
             answer: None,
             snapshots: 0,
             has_missed: false,
-            pace: Pace::new(fps),
+            pacer: Pacer::new(fps),
             retry: Duration::from_secs_f64(1.0 / fps).clamp(RETRY.0, RETRY.1),
         };
-        camera.pace.wait(stop);
+        camera.pacer.wait(stop);
         match camera.ask(stop) {
             Some(Ok(())) => Ok(Box::new(camera)),
             Some(Err(refusal)) => Err(refusal.error),
@@ -90,12 +90,12 @@ struct Answers {
     snapshots: u64,
     /// The last snapshot failed.
     has_missed: bool,
-    pace: Pace,
+    pacer: Pacer,
     retry: Duration,
 }
 
 struct Answer {
-    parts: Parts<BufReader<Arriving<Body>>>,
+    parts: Parts<BufReader<ChunkReader<Body>>>,
     status: StatusCode,
     /// Its `Content-Type` in lower case.
     content_type: String,
@@ -104,7 +104,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn new(response: Response, asked: Instant, stop: &Stop) -> Self {
+    fn new(response: Response, asked: Instant, stop: &StopToken) -> Self {
         let status = response.status();
         let content_type = response.headers().get(CONTENT_TYPE);
         let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -115,7 +115,7 @@ impl Answer {
             is_text: content_type.starts_with("text/") || content_type.contains("json"),
         };
         Self {
-            parts: Parts::new(Arriving::buffered(Body(response), stop), label),
+            parts: Parts::new(ChunkReader::buffered(Body(response), stop), label),
             status,
             content_type,
             asked,
@@ -147,7 +147,7 @@ impl Answer {
 }
 
 impl Camera for Answers {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         loop {
             let Some(answer) = &mut self.answer else {
                 if !self.wait(stop) {
@@ -188,15 +188,15 @@ impl Camera for Answers {
 
 impl Answers {
     /// Waits until the next snapshot is due; `false` when the order to stop came first.
-    fn wait(&mut self, stop: &Stop) -> bool {
+    fn wait(&mut self, stop: &StopToken) -> bool {
         match std::mem::take(&mut self.has_missed) {
             true => stop.sleep(self.retry),
-            false => self.pace.wait(stop),
+            false => self.pacer.wait(stop),
         }
     }
 
     /// Asks the camera; `None` after the order to stop.
-    fn ask(&mut self, stop: &Stop) -> Option<Result<(), Refusal>> {
+    fn ask(&mut self, stop: &StopToken) -> Option<Result<(), Refusal>> {
         let asked = stop.clock().now();
         let response = stop.wait_for(self.client.get())?;
         Some(response.map(|response| self.answer = Some(Answer::new(response, asked, stop))))
@@ -213,7 +213,11 @@ impl Answers {
     }
 
     /// A picture that is missing, which the camera outlives; if too many are, its watchdog ends it.
-    fn miss(&mut self, refusal: Refusal, stop: &Stop) -> Result<Capture<'static>, SourceError> {
+    fn miss(
+        &mut self,
+        refusal: Refusal,
+        stop: &StopToken,
+    ) -> Result<CapturedFrame<'static>, SourceError> {
         let pictures = self.answer.as_ref().map_or(0, |it| it.parts.pictures());
         if !refusal.is_passing || !self.is_snapshot_camera() || pictures > 1 {
             return Err(refusal.error);
@@ -251,9 +255,9 @@ impl Answers {
 fn capture(
     picture: Result<Bytes, String>,
     since: Option<Instant>,
-    stop: &Stop,
-) -> Capture<'static> {
-    Capture {
+    stop: &StopToken,
+) -> CapturedFrame<'static> {
+    CapturedFrame {
         picture: picture.into(),
         captured_at: stop.clock().unix(),
         since,

@@ -12,7 +12,7 @@ use memchr::memmem;
 
 use crate::jpeg::{Others, Scanner};
 use crate::source::FRAME_BYTES;
-use crate::source::arriving::Arrival;
+use crate::source::mjpeg_reader::Arrival;
 
 const SOI: [u8; 2] = [0xff, 0xd8];
 const EOI: [u8; 2] = [0xff, 0xd9];

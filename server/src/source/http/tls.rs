@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::io;
 
-use rustls::AlertDescription as Alert;
+use rustls::AlertDescription;
 
 /// The advice for cameras whose TLS is older than what is spoken here: TLS 1.2 with forward secrecy and authenticated ciphers, or 1.3.
 const TOO_OLD: &str = "the camera only speaks old TLS, with which a password would not be safe (here it is TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3): update the camera, use its `http:` address, put a proxy such as stunnel or nginx between, or read it with the driver `exec` and `curl` or `ffmpeg`";
@@ -12,7 +12,9 @@ const TOO_OLD: &str = "the camera only speaks old TLS, with which a password wou
 pub fn explain(error: &(dyn Error + 'static)) -> Option<String> {
     match cause(error)? {
         rustls::Error::AlertReceived(
-            Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity,
+            AlertDescription::HandshakeFailure
+            | AlertDescription::ProtocolVersion
+            | AlertDescription::InsufficientSecurity,
         )
         | rustls::Error::PeerIncompatible(_) => Some(TOO_OLD.to_owned()),
         rustls::Error::InvalidMessage(_) => Some(
@@ -48,7 +50,7 @@ mod tests {
 
     #[test]
     fn errors_are_found_within_others() {
-        let inner = rustls::Error::AlertReceived(Alert::ProtocolVersion);
+        let inner = rustls::Error::AlertReceived(AlertDescription::ProtocolVersion);
         let outer = io::Error::other(io::Error::other(inner));
         assert!(explain(&outer).unwrap().contains("old TLS"));
         assert_eq!(explain(&io::Error::other("else")), None);

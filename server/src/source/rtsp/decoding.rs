@@ -13,9 +13,9 @@ use tokio_util::task::AbortOnDropHandle;
 use super::session::{Coding, Frames, SessionError};
 use super::timed::{Pictures, Taken, Timeline};
 use super::{ended, failed, matroska};
-use crate::clock::Stop;
+use crate::clock::StopToken;
 use crate::source::process::{CantRun, Invocation, Running};
-use crate::source::{Camera, Capture, Picture, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 use crate::sync::IgnorePoison;
 
 /// A camera's video, and ffmpeg which decodes it.
@@ -47,7 +47,7 @@ pub struct Video<'a> {
 #[derive(Clone, Default)]
 struct Shared {
     taken: Arc<Mutex<Taken>>,
-    /// Told of frames that are not decoded.
+    /// SeenLines of frames that are not decoded.
     skipped: Arc<Notify>,
 }
 
@@ -66,7 +66,7 @@ impl Decoding {
     pub fn start(
         invocation: &Invocation<'_>,
         video: Video<'_>,
-        stop: &Stop,
+        stop: &StopToken,
     ) -> Result<Self, CantRun> {
         let (mut running, out) = Running::start(invocation, Stdio::piped(), stop)?;
         let input = running.input().ok_or_else(|| {
@@ -132,7 +132,7 @@ enum Over {
 }
 
 impl Camera for Decoding {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let next = match stop.wait_for(self.next()) {
             None => return Ok(None),
             Some(next) => next.map_err(|over| self.error(over))?,
@@ -142,14 +142,14 @@ impl Camera for Decoding {
             Some((time, jpeg)) => {
                 self.running.works();
                 let taken = self.shared.taken.lock().ignore_poison().take(time);
-                Capture {
+                CapturedFrame {
                     picture: Ok(jpeg).into(),
                     captured_at: taken.unwrap_or(arrival),
                     since: None,
                 }
             }
-            None => Capture {
-                picture: Picture::Skipped,
+            None => CapturedFrame {
+                picture: FrameData::Skipped,
                 captured_at: arrival,
                 since: None,
             },

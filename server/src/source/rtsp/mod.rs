@@ -25,8 +25,8 @@ use url::Url;
 use super::exec::Exec;
 use super::process::CantRun;
 use super::{Camera, Source, SourceError};
-use crate::clock::Stop;
-use crate::config::RtspConfig;
+use crate::clock::StopToken;
+use crate::config::{RtspConfig, Transport};
 use crate::secret::SecretText;
 use decoding::{Decoding, Video};
 use passing::Passing;
@@ -86,12 +86,18 @@ impl Rtsp {
     }
 
     /// The old way.
-    fn open_by_ffmpeg(&self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open_by_ffmpeg(&self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let command = ffmpeg::whole(&self.config, &self.url_with_login()?, self.fps);
         self.exec.run(&command, stop).map_err(cant_run)
     }
 
-    fn decode(&self, address: &str, frames: Frames, coding: Coding, stop: &Stop) -> Opened<'_> {
+    fn decode(
+        &self,
+        address: &str,
+        frames: Frames,
+        coding: Coding,
+        stop: &StopToken,
+    ) -> Opened<'_> {
         let only_keys = coding != Coding::Jpeg && self.fps.is_some_and(|fps| fps <= KEYS_FPS);
         let passthrough = if self.is_old.load(Ordering::Relaxed) {
             "-vsync"
@@ -119,16 +125,16 @@ impl Source for Rtsp {
         self.exec.driver()
     }
 
-    fn open(&mut self, stop: &Stop) -> Result<Box<dyn Camera + '_>, SourceError> {
+    fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let url = self.url()?;
-        if self.config.via_ffmpeg || url.scheme() == "rtsps" {
+        if self.config.via.is_some() || url.scheme() == "rtsps" {
             return self.open_by_ffmpeg(stop);
         }
         let address = shown(&url);
         let asked = Address {
             url,
             login: self.login()?,
-            is_udp: self.config.transport == "udp",
+            is_udp: self.config.transport == Transport::Udp,
             sessions: self.sessions.clone(),
         };
         let opened = stop.wait_for(Frames::open(asked, stop.clock()));

@@ -5,8 +5,8 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::session::{Frame, Frames, SessionError};
 use super::{ended, failed};
-use crate::clock::Stop;
-use crate::source::{Camera, Capture, SourceError};
+use crate::clock::StopToken;
+use crate::source::{Camera, CapturedFrame, SourceError};
 
 /// Pictures that may wait for whoever takes them.
 const WAITING: usize = 2;
@@ -20,7 +20,7 @@ pub struct Passing {
 
 impl Passing {
     /// Reads `frames` of the camera at `address`.
-    pub fn new(address: &str, mut frames: Frames, stop: &Stop) -> Self {
+    pub fn new(address: &str, mut frames: Frames, stop: &StopToken) -> Self {
         let (sender, pictures) = mpsc::channel(WAITING);
         let reading = stop.runtime().spawn(async move {
             loop {
@@ -50,9 +50,9 @@ impl Passing {
 }
 
 impl Camera for Passing {
-    fn next_frame(&mut self, stop: &Stop) -> Result<Option<Capture<'_>>, SourceError> {
+    fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let frame = stop.wait_for(self.next()).transpose()?;
-        Ok(frame.map(|frame| Capture {
+        Ok(frame.map(|frame| CapturedFrame {
             picture: frame.data.into(),
             captured_at: frame.captured_at,
             since: None,

@@ -3,7 +3,7 @@
 use reqwest::StatusCode;
 use retina::Error;
 
-use crate::log::shorten;
+use crate::log::sanitize;
 use crate::secret::mask_foreign;
 
 /// What is wrong, without the connection's particulars.
@@ -17,7 +17,7 @@ pub fn explain(error: &Error, has_login: bool) -> String {
 
 /// The words of somebody else as they may be shown.
 pub fn foreign(said: &str) -> String {
-    shorten(&mask_foreign(said))
+    sanitize(&mask_foreign(said))
 }
 
 /// A status that is an error, or an answer that can't be read.

@@ -1,0 +1,164 @@
+//! Loads the filters that pipeline.yaml names, each once for all the steps that use it.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use super::Check;
+use crate::config::{self, FilterRef};
+use crate::events::Events;
+use crate::files::{self, FileState};
+use crate::filter::{Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, builtin};
+use crate::sync::IgnorePoison;
+use crate::variables::Variables;
+
+/// Loads filters. Clones share what is loaded.
+#[derive(Clone)]
+pub struct FilterCache(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    compiler: Compiler,
+    variables: Variables,
+    events: Events,
+    /// Filters that some step uses, by their modules' hashes.
+    filters: Mutex<HashMap<Digest, Weak<Filter>>>,
+    /// The hashes of those that were loaded from files, and the files' states then: while they are so, they need not be read.
+    files: Mutex<HashMap<PathBuf, (FileState, Digest)>>,
+    steps: AtomicU64,
+}
+
+impl FilterCache {
+    /// Filters are compiled by `compiler`, run on `engine`, see `variables`, and their errors are told to `events`.
+    pub fn new(engine: Engine, compiler: Compiler, variables: Variables, events: Events) -> Self {
+        Self(Arc::new(Inner {
+            engine,
+            compiler,
+            variables,
+            events,
+            filters: Mutex::default(),
+            files: Mutex::default(),
+            steps: AtomicU64::new(1),
+        }))
+    }
+
+    /// The engine that the filters run on.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The compiler of the filters' modules.
+    pub fn compiler(&self) -> &Compiler {
+        &self.0.compiler
+    }
+
+    /// The variables that the filters see beside the frames.
+    pub fn variables(&self) -> &Variables {
+        &self.0.variables
+    }
+
+    /// The event bus, for errors of filters.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// An id that no step has had.
+    pub fn next_id(&self) -> u64 {
+        self.0.steps.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled, as long as `check` is wanted; must not
+    /// be called from async code.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; a sentence that names the filter and says what is wrong with it.
+    pub fn load(
+        &self,
+        filter: &FilterRef,
+        folder: &Path,
+        check: &Check<'_>,
+    ) -> Result<SharedFilter, LoadError> {
+        let FilterRef::Path(path) = filter else {
+            return self.load_new(filter, folder, check);
+        };
+        let path = folder.join(path);
+        // Before it is read: what changes then is another state the next time.
+        let state = files::state(&path);
+        let known = self.files().get(&path).copied();
+        if let Some((_, digest)) = known.filter(|(known, _)| state.exists() && *known == state)
+            && let Some(loaded) = self.loaded(&digest)
+        {
+            return Ok(loaded);
+        }
+        let loaded = self.load_new(filter, folder, check)?;
+        let mut files = self.files();
+        files.retain(|_, (_, digest)| self.loaded(digest).is_some());
+        files.insert(path, (state, *loaded.digest()));
+        Ok(loaded)
+    }
+
+    fn load_new(
+        &self,
+        filter: &FilterRef,
+        folder: &Path,
+        check: &Check<'_>,
+    ) -> Result<SharedFilter, LoadError> {
+        let named = |error| about(error, filter);
+        let module = module(filter, folder).map_err(named)?;
+        if let Some(loaded) = self.loaded(module.digest()) {
+            return Ok(loaded);
+        }
+        let compiler = (self.compiler(), check.wanted());
+        let new = Filter::load(self.engine(), compiler, &module, check.abandoned());
+        let new = new.map_err(named)?;
+        let mut filters = self.filters();
+        filters.retain(|_, filter| filter.strong_count() > 0);
+        // Another step may have loaded it meanwhile.
+        if let Some(loaded) = filters.get(module.digest()).and_then(Weak::upgrade) {
+            return Ok(loaded);
+        }
+        let new = Arc::new(new);
+        filters.insert(*module.digest(), Arc::downgrade(&new));
+        Ok(new)
+    }
+
+    fn loaded(&self, digest: &Digest) -> Option<SharedFilter> {
+        self.filters().get(digest).and_then(Weak::upgrade)
+    }
+
+    fn files(&self) -> MutexGuard<'_, HashMap<PathBuf, (FileState, Digest)>> {
+        self.0.files.lock().ignore_poison()
+    }
+
+    fn filters(&self) -> MutexGuard<'_, HashMap<Digest, Weak<Filter>>> {
+        self.0.filters.lock().ignore_poison()
+    }
+}
+
+/// The module that `filter` names; paths start at `folder`.
+///
+/// # Errors
+/// A sentence without its subject that says what is wrong with the file.
+pub fn module(filter: &FilterRef, folder: &Path) -> Result<Module, LoadError> {
+    match filter {
+        FilterRef::BuiltIn(name) => builtin::module(name).ok_or_else(|| {
+            let names = builtin::BUILT_IN.iter().map(|filter| filter.name);
+            let hint = config::hint(name, names);
+            LoadError::Failed(format!(
+                "no built-in filter is called `{name}`{hint} (a path of your own has a `/` in it or ends in `.wasm`)"
+            ))
+        }),
+        FilterRef::Path(path) => Ok(Module::read(&folder.join(path))?),
+    }
+}
+
+/// The same error with its subject.
+fn about(error: LoadError, filter: &FilterRef) -> LoadError {
+    match (filter, &error) {
+        (FilterRef::Path(path), _) => error.reworded(|why| format!("`{path}`: {why}")),
+        // A wrong name stands in it already.
+        (FilterRef::BuiltIn(_), LoadError::Failed(_)) => error,
+        (FilterRef::BuiltIn(name), _) => error.reworded(|why| format!("`{name}`: {why}")),
+    }
+}

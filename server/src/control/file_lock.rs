@@ -1,0 +1,49 @@
+//! Only one server at a time changes a pipeline file: what another writes meanwhile would be lost.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::files;
+
+/// Much longer than writing a file takes, and not so long that other changes are held up.
+const PATIENCE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// The right to change the pipeline files of a folder, until it is dropped. The folder is what is locked: the file itself is
+/// another one after each change.
+#[derive(Debug)]
+pub struct FileLock(#[expect(dead_code, reason = "held, not used")] Option<File>);
+
+/// Locks the folder of `file`, which is a path without links. Blocks while another server has it. Where folders can't be
+/// locked (Windows, some network file systems) nobody is kept out.
+///
+/// # Errors
+/// Another has had it for too long.
+pub fn lock(file: &Path) -> Result<FileLock, String> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    let lock = match files::open_folder(folder) {
+        Ok(lock) => lock,
+        Err(error) => return Ok(not_locked(folder, &error)),
+    };
+    let give_up = Instant::now() + PATIENCE;
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(FileLock(Some(lock))),
+            Err(TryLockError::Error(error)) => return Ok(not_locked(folder, &error)),
+            Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {
+                let folder = folder.display();
+                return Err(format!(
+                    "another program keeps the folder {folder} locked; try again"
+                ));
+            }
+        }
+    }
+}
+
+fn not_locked(folder: &Path, error: &std::io::Error) -> FileLock {
+    tracing::debug!("{} can't be locked: {error}", folder.display());
+    FileLock(None)
+}

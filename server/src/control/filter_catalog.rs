@@ -1,0 +1,278 @@
+//! The filters that a step can name: those that the server brings, those that were uploaded, and those in use.
+//!
+//! Asking for them takes nothing that changes need. What is known of a file is kept for as long as the file stays as it is; one
+//! scan serves all who ask at the same time, and ends when nobody waits for it any more.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared, WeakShared};
+use serde::ser::Error;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::Controller;
+use crate::chain::module;
+use crate::config::{Config, FilterRef};
+use crate::files;
+use crate::filter::{Compiler, FilterKind, LoadError, Manifest, Wanted, builtin};
+use crate::sync::IgnorePoison;
+
+/// The filters that a step can name. Serialized, it is `/api/filters`.
+#[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
+pub struct FilterCatalog {
+    /// Those that can be used.
+    pub filters: Vec<CatalogEntry>,
+    /// Files that can't.
+    pub unusable: Vec<UnusableFilter>,
+}
+
+/// A file that should be a filter, and is none.
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct UnusableFilter {
+    /// What a step would call it.
+    #[serde(rename = "use")]
+    pub use_: String,
+    /// Why it can't be used.
+    pub error: String,
+}
+
+/// A filter that a step can name.
+#[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct CatalogEntry {
+    /// What a step calls it.
+    #[serde(rename = "use")]
+    pub use_: String,
+    /// Whether the server brings it.
+    pub built_in: bool,
+    /// The name that it gives itself.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// One line about it.
+    pub summary: String,
+    /// What it works on.
+    pub kind: FilterKind,
+    /// The JSON Schema of its settings.
+    #[schema(value_type = Object)]
+    #[serde(serialize_with = "as_json")]
+    pub schema: String,
+}
+
+/// Serializes the JSON in `text`, which takes a hundred times as much memory while it is read, one after the other.
+fn as_json<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    let value: Value = serde_json::from_str(text).map_err(S::Error::custom)?;
+    value.serialize(serializer)
+}
+
+/// The most bytes of the settings schemas in one list, and of those that are kept for the next.
+const SCHEMAS_BYTES: usize = 16 << 20;
+
+/// Scans of the filters, and what they have found. Clones share it.
+#[derive(Clone, Default)]
+pub struct FilterCatalogs(Arc<Mutex<Scans>>);
+
+/// A scan, until its list is written.
+type Scan = BoxFuture<'static, Result<Bytes, String>>;
+
+#[derive(Default)]
+struct Scans {
+    /// The scan that is under way, if anybody waits for it.
+    current: Option<WeakShared<Scan>>,
+    known: BTreeMap<PathBuf, Known>,
+    /// The list that was served last, as long as any answer with it is under way.
+    served: Option<Weak<[u8]>>,
+}
+
+/// A file as it was last looked at: the filter in it, or why there is none.
+struct Known {
+    state: files::FileState,
+    found: Result<Arc<Manifest>, LoadError>,
+}
+
+impl Controller {
+    /// The list of all filters as JSON. Ends early, with its child processes, when it is dropped and nobody else waits for the same.
+    ///
+    /// # Errors
+    /// A text that says why it can't be written.
+    pub async fn catalog(&self) -> Result<Bytes, String> {
+        let pipeline = self.current().pipeline.clone();
+        let scan = self.0.catalogs.join(pipeline, self.0.cache.compiler());
+        scan.await
+    }
+}
+
+impl Known {
+    fn schema_bytes(&self) -> usize {
+        self.found.as_ref().map_or(0, |found| found.schema.len())
+    }
+}
+
+impl Scans {
+    fn schemas_bytes(&self) -> usize {
+        self.known.values().map(Known::schema_bytes).sum()
+    }
+}
+
+impl FilterCatalogs {
+    fn lock(&self) -> MutexGuard<'_, Scans> {
+        self.0.lock().ignore_poison()
+    }
+
+    /// `catalog` as JSON.
+    async fn write(&self, catalog: FilterCatalog) -> Result<Bytes, String> {
+        let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&catalog)).await;
+        let json = written.map_err(|error| error.to_string())?;
+        Ok(self.share(json.map_err(|error| error.to_string())?))
+    }
+
+    /// `json`, or what was served last if that is the same: answers share it, since each may be taken as slowly as its client likes.
+    fn share(&self, json: Vec<u8>) -> Bytes {
+        let mut scans = self.lock();
+        let served = scans.served.as_ref().and_then(Weak::upgrade);
+        let shared = served.filter(|served| **served == *json);
+        let shared = shared.unwrap_or_else(|| json.into());
+        scans.served = Some(Arc::downgrade(&shared));
+        Bytes::from_owner(shared)
+    }
+
+    /// The scan that is under way, or a new one.
+    fn join(&self, pipeline: Arc<Config>, compiler: &Compiler) -> Shared<Scan> {
+        let mut scans = self.lock();
+        let current = scans.current.as_ref().and_then(WeakShared::upgrade);
+        // One that is done tells of what was there.
+        if let Some(scan) = current.filter(|scan| scan.peek().is_none()) {
+            return scan;
+        }
+        let (catalogs, compiler) = (self.clone(), compiler.clone());
+        let scan = async move {
+            let catalog = catalogs.scan(&pipeline, &compiler).await;
+            catalogs.write(catalog).await
+        };
+        let scan = scan.boxed().shared();
+        scans.current = scan.downgrade();
+        scan
+    }
+
+    async fn scan(&self, pipeline: &Arc<Config>, compiler: &Compiler) -> FilterCatalog {
+        let mut catalog = FilterCatalog::default();
+        let listed = pipeline.clone();
+        let candidates = tokio::task::spawn_blocking(move || candidates(&listed)).await;
+        let candidates = candidates.unwrap_or_else(|error| {
+            tracing::error!(%error, "listing filters broke down");
+            Vec::new()
+        });
+        self.forget_all_but(&candidates, pipeline);
+        let mut room = SCHEMAS_BYTES;
+        for filter in candidates {
+            let use_ = filter.as_str().to_owned();
+            match self.find(&filter, pipeline, compiler).await {
+                Ok(found) if found.schema.len() > room => {
+                    let mib = SCHEMAS_BYTES >> 20;
+                    let error = format!(
+                        "`{use_}`: is left out, since the settings schemas of all filters take more than {mib} MiB"
+                    );
+                    catalog.unusable.push(UnusableFilter { use_, error });
+                }
+                Ok(found) => catalog.filters.push(CatalogEntry {
+                    use_,
+                    built_in: matches!(filter, FilterRef::BuiltIn(_)),
+                    name: found.name.clone(),
+                    version: found.version.clone(),
+                    summary: found.summary.clone(),
+                    kind: found.kind,
+                    schema: {
+                        room -= found.schema.len();
+                        found.schema.clone()
+                    },
+                }),
+                Err(error) => {
+                    let error = format!("`{use_}`: {error}");
+                    catalog.unusable.push(UnusableFilter { use_, error });
+                }
+            }
+        }
+        catalog
+    }
+
+    async fn find(
+        &self,
+        filter: &FilterRef,
+        pipeline: &Arc<Config>,
+        compiler: &Compiler,
+    ) -> Result<Arc<Manifest>, LoadError> {
+        let path = path(filter, pipeline);
+        let looked_at = path.clone();
+        let state = tokio::task::spawn_blocking(move || files::state(&looked_at)).await;
+        let state = state.map_err(LoadError::unavailable)?;
+        if let Some(known) = self.lock().known.get(&path)
+            && known.state == state
+        {
+            return known.found.clone();
+        }
+        let found = describe(filter.clone(), pipeline.clone(), compiler).await;
+        // What failed for another reason than the module may succeed the next time.
+        if matches!(found, Ok(_) | Err(LoadError::Refused(_))) {
+            let known = Known {
+                state,
+                found: found.clone(),
+            };
+            let mut scans = self.lock();
+            if scans.schemas_bytes() + known.schema_bytes() <= SCHEMAS_BYTES {
+                scans.known.insert(path, known);
+            }
+        }
+        found
+    }
+
+    fn forget_all_but(&self, candidates: &[FilterRef], pipeline: &Config) {
+        let paths = candidates.iter().map(|filter| path(filter, pipeline));
+        let paths: BTreeSet<_> = paths.collect();
+        self.lock().known.retain(|path, _| paths.contains(path));
+    }
+}
+
+async fn describe(
+    filter: FilterRef,
+    pipeline: Arc<Config>,
+    compiler: &Compiler,
+) -> Result<Arc<Manifest>, LoadError> {
+    let read = tokio::task::spawn_blocking(move || module(&filter, &pipeline.folder)).await;
+    let module = read.map_err(LoadError::unavailable)??;
+    let entry = compiler.compile(&module, Wanted::ByList).await?;
+    Ok(Arc::new(entry.manifest))
+}
+
+/// The filter's file. A built-in one has none, and never changes.
+fn path(filter: &FilterRef, pipeline: &Config) -> PathBuf {
+    match filter {
+        FilterRef::BuiltIn(name) => PathBuf::from(format!("built-in/{name}")),
+        FilterRef::Path(path) => pipeline.folder.join(path),
+    }
+}
+
+fn candidates(pipeline: &Config) -> Vec<FilterRef> {
+    let built_in = builtin::BUILT_IN.iter();
+    let mut found: Vec<_> = built_in
+        .map(|filter| FilterRef::BuiltIn(filter.name.to_owned()))
+        .collect();
+    let steps = pipeline.streams.iter().flat_map(|stream| &stream.filters);
+    let mut paths: BTreeSet<String> = steps
+        .filter_map(|step| match &step.filter {
+            FilterRef::Path(path) => Some(path.clone()),
+            FilterRef::BuiltIn(_) => None,
+        })
+        .collect();
+    if let Some(folder) = &pipeline.filter_folder {
+        let files = std::fs::read_dir(pipeline.folder.join(folder));
+        let names = files.into_iter().flatten().flatten();
+        let names = names.filter_map(|file| file.file_name().into_string().ok());
+        let modules = names.filter(|name| name.ends_with(".wasm"));
+        paths.extend(modules.map(|name| format!("./{}/{name}", folder.trim_end_matches('/'))));
+    }
+    found.extend(paths.into_iter().map(FilterRef::Path));
+    found
+}

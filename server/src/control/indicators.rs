@@ -1,0 +1,110 @@
+//! Indicators: LEDs that show the states of the server and its streams.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::Snapshot;
+use crate::clock::Clock;
+use crate::config::Indicator;
+use crate::gpio::LedPin;
+use crate::stream::{StreamHealth, StreamState, Viewers};
+use crate::supervise::keep_running;
+
+/// Indicators of the server's and the streams' states.
+pub struct Indicators(Vec<(Indicator, LedPin)>);
+
+impl Indicators {
+    /// `indicators`, each with its LED.
+    pub fn new(indicators: Vec<(Indicator, LedPin)>) -> Self {
+        Self(indicators)
+    }
+
+    /// Shows what the streams in `snapshot` do until `end`; then all go out.
+    pub async fn run(
+        self,
+        snapshot: watch::Receiver<Arc<Snapshot>>,
+        clock: Arc<dyn Clock>,
+        end: CancellationToken,
+    ) {
+        let shown = self.0.into_iter().map(|(indicator, led)| {
+            let name = format!("LED on pin {}", led.number());
+            let led = tokio::sync::Mutex::new(led);
+            let (snapshot, clock, end) = (snapshot.clone(), clock.clone(), end.clone());
+            async move {
+                let show = || show(&led, &indicator, snapshot.clone());
+                let shown = keep_running(&name, &*clock, &end, show);
+                end.run_until_cancelled(shown).await;
+                led.into_inner().show(false);
+            }
+        });
+        futures_util::future::join_all(shown).await;
+    }
+}
+
+/// The state that `indicator` shows; none while its stream is not there.
+fn shown_state(indicator: &Indicator, snapshot: &Snapshot) -> Shown {
+    match indicator {
+        Indicator::Running => Shown::Always,
+        Indicator::Captures(_) => Shown::Never,
+        Indicator::Viewers(name) => snapshot
+            .find(name)
+            .map_or(Shown::Never, |it| Shown::Viewers(it.viewers())),
+        Indicator::Failing(name) => snapshot
+            .find(name)
+            .map_or(Shown::Never, |it| Shown::Failing(it.health_changes())),
+    }
+}
+
+/// The state that an indicator shows.
+enum Shown {
+    Always,
+    Never,
+    Viewers(watch::Receiver<Viewers>),
+    Failing(watch::Receiver<StreamHealth>),
+}
+
+impl Shown {
+    fn is_lit(&mut self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Viewers(viewers) => viewers.borrow_and_update().viewers > 0,
+            Self::Failing(health) => health.borrow_and_update().state == StreamState::Failing,
+        }
+    }
+
+    /// Resolves once it may say something else; never if its stream has gone.
+    async fn changed(&mut self) {
+        let changed = match self {
+            Self::Always | Self::Never => return std::future::pending().await,
+            Self::Viewers(viewers) => viewers.changed().await,
+            Self::Failing(health) => health.changed().await,
+        };
+        if changed.is_err() {
+            std::future::pending().await
+        }
+    }
+}
+
+async fn show(
+    led: &tokio::sync::Mutex<LedPin>,
+    indicator: &Indicator,
+    mut snapshot: watch::Receiver<Arc<Snapshot>>,
+) {
+    let mut led = led.lock().await;
+    let mut was_lit = None;
+    let mut shown = shown_state(indicator, &snapshot.borrow_and_update());
+    loop {
+        let is_lit = shown.is_lit();
+        if was_lit != Some(is_lit) {
+            led.show(is_lit);
+            was_lit = Some(is_lit);
+        }
+        tokio::select! {
+            () = shown.changed() => {}
+            Ok(()) = snapshot.changed() => shown = shown_state(indicator, &snapshot.borrow_and_update()),
+        }
+    }
+}

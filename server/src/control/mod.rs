@@ -1,0 +1,414 @@
+//! The control side: runs the pipeline and changes it while people watch, by its file, by the modules and assets that the
+//! file names, and by the API.
+//!
+//! A change is checked as a whole before any of it is made. What it doesn't touch goes on: streams with their viewers and
+//! cameras, steps with their instances; and it waits for no filters but those of the streams that it changes.
+
+mod change;
+mod diff;
+mod file_lock;
+mod file_read;
+mod file_writes;
+mod filter_catalog;
+mod indicators;
+mod open_writes;
+mod plan;
+mod reload;
+mod renewal;
+mod report;
+mod retry;
+mod stream_locks;
+mod timed_lock;
+mod topology;
+mod versions;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::sync::watch::{Receiver, Sender};
+use tokio_util::sync::CancellationToken;
+
+pub use change::{ChangeError, Revisions, replace_file};
+pub use filter_catalog::{CatalogEntry, FilterCatalog, UnusableFilter};
+pub use indicators::Indicators;
+use plan::check_abilities;
+pub use plan::{Plans, check_parts, check_passwords, check_recordings};
+pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
+pub use topology::{Topology, TopologyDeps};
+pub use versions::{Author, StateFolder, Version, Versions};
+pub use watch::watch;
+
+use crate::chain::{Check, FilterCache};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError, SourceConfig};
+use crate::events::{Event, Events};
+use crate::log::recurring::Recurring;
+use crate::secret::SecretText;
+use crate::stream::Stream;
+use crate::variables::Variables;
+use diff::Diff;
+use file_read::FileRead;
+use file_writes::FileWrites;
+use filter_catalog::FilterCatalogs;
+use open_writes::OpenWrites;
+use reload::Attempts;
+use renewal::Renewals;
+use report::Reloads;
+use retry::Retries;
+use stream_locks::StreamLocks;
+use timed_lock::{TimedGuard, TimedLock};
+use topology::{Applied, ValidatedConfig, read_token};
+
+/// Changes by the API that are made at once; the others wait without a thread each.
+const CHANGES: usize = 128;
+
+/// Runs the pipeline and changes it. Clones share it.
+#[derive(Clone)]
+pub struct Controller(Arc<Inner>);
+
+struct Inner {
+    cache: FilterCache,
+    clock: Arc<dyn Clock>,
+    /// The first stream's source on the command line, instead of the file's.
+    first_source: Option<SourceConfig>,
+    /// Held for as long as it takes to make a change that is ready; never while a filter is compiled or started.
+    topology: TimedLock<Topology>,
+    attempts: Attempts,
+    renewals: Renewals,
+    retries: Retries,
+    stream_locks: StreamLocks,
+    /// Places for changes by the API that are being made, each on a thread.
+    changing: Arc<Semaphore>,
+    /// Taken by a change whose filters are ready, until it is written and in force: first come, first served, so that none is
+    /// overtaken again and again.
+    commit_queue: tokio::sync::Mutex<()>,
+    /// Held by the first in the queue, which tells how long it takes.
+    commit: TimedLock<()>,
+    catalogs: FilterCatalogs,
+    current: Sender<Arc<Snapshot>>,
+    reloads: Sender<Reloads>,
+    /// The pipeline file. It may not be there yet if the server started without one.
+    file: PathBuf,
+    versions: Versions,
+    open_writes: OpenWrites,
+    /// What was found to be written to the pipeline file when a change was about to replace it.
+    saving: Mutex<Option<FileWrites>>,
+    /// Failures to write the pipeline file, or what was uploaded.
+    write_failures: Mutex<Recurring>,
+    events: Events,
+    variables: Variables,
+    /// Cancelled when the server ends.
+    end: CancellationToken,
+}
+
+/// The way by which a change comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangedBy {
+    /// All of the file: it was written by somebody, or a version of it was restored. All of it was checked.
+    File,
+    /// A part of the file, by the API. What the file holds beside it may be wrong still.
+    Api,
+}
+
+/// The pipeline that is in force at one moment.
+#[derive(Clone)]
+pub struct Snapshot {
+    /// The configuration.
+    pub pipeline: Arc<Config>,
+    /// The streams, in the file's order.
+    pub streams: Arc<[Arc<Stream>]>,
+    /// The token that allows changes; none are allowed without one.
+    pub admin_token: Option<SecretText>,
+}
+
+impl Snapshot {
+    /// The stream called `name`.
+    pub fn find(&self, name: &str) -> Option<&Arc<Stream>> {
+        self.streams.iter().find(|stream| stream.name() == name)
+    }
+}
+
+/// The shortest admin token that is taken without a word. The right one is always let in, so guesses come as fast as the
+/// network carries them; of 16 random letters and digits there are 2⁹⁵.
+const TOKEN_CHARS: usize = 16;
+
+/// Checks what makes the server refuse to start, and warns of what it warns of: what this build can do, the pins, secrets that a
+/// comment may have cut off, and the admin token, which it gives.
+///
+/// # Errors
+/// All that is wrong.
+pub fn check_start(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> {
+    let mut wrong = check_abilities(pipeline);
+    let token = read_token(pipeline).unwrap_or_else(|error| {
+        wrong.extend(error.diagnostics().iter().cloned());
+        None
+    });
+    if !wrong.is_empty() {
+        return Err(pipeline.error(wrong));
+    }
+    if let Some(token) = &token {
+        warn_of_short_token(token.expose());
+    }
+    warn_of_comments(pipeline, None);
+    Ok(token)
+}
+
+/// Warns of secrets that a comment may have cut off, but for those that there were `before`.
+fn warn_of_comments(pipeline: &Config, before: Option<&Config>) {
+    let known = before.map(Config::warnings).unwrap_or_default();
+    let warnings = pipeline.warnings().into_iter();
+    for warning in warnings.filter(|warning| !known.contains(warning)) {
+        tracing::warn!("{warning}");
+    }
+}
+
+/// Warns of recordings that are not there yet, each of which is its own stream's failure.
+fn warn_of_recordings(pipeline: &Config) {
+    let missing = check_recordings(pipeline, None);
+    if !missing.is_empty() {
+        let missing = pipeline.error(missing);
+        tracing::warn!("a stream fails until its recording is there: {missing}");
+    }
+}
+
+/// Warns of an admin token that could be guessed.
+fn warn_of_short_token(token: &str) {
+    if token.chars().count() < TOKEN_CHARS {
+        tracing::warn!(
+            "the admin token is shorter than {TOKEN_CHARS} characters and could be guessed; make a longer one, for instance with `openssl rand -hex 16`"
+        );
+    }
+}
+
+impl Controller {
+    /// Starts the streams of `pipeline`, which was read from `file`, or stands for it until it is there; its `versions` are kept.
+    /// The streams' filters are readied by [`watch()`]. Must be called on a runtime.
+    ///
+    /// # Errors
+    /// All that is wrong with the pipeline and can be told without its filters.
+    pub fn start(
+        mut topology: Topology,
+        mut pipeline: Config,
+        (file, versions): (PathBuf, Versions),
+    ) -> Result<Self, ConfigError> {
+        let (events, variables) = (topology.events().clone(), topology.variables().clone());
+        let (cache, first_source) = (topology.cache().clone(), topology.first_source().cloned());
+        take_source(&mut pipeline, first_source.as_ref());
+        let admin_token = check_start(&pipeline)?;
+        warn_of_recordings(&pipeline);
+        let (end, tasks) = topology.ends();
+        let (compiler, ended) = (cache.compiler().clone(), end.clone());
+        tasks.spawn(async move {
+            ended.cancelled().await;
+            compiler.close();
+        });
+        if !pipeline.is_built_in() {
+            versions.note(&pipeline.file.text, &Author::File);
+        }
+        let running = topology.apply(ValidatedConfig {
+            admin_token,
+            pipeline,
+            plans: Plans::default(),
+        });
+        let running = running.snapshot;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        Ok(Self(Arc::new(Inner {
+            cache,
+            first_source,
+            topology: TimedLock::new(topology, clock.clone()),
+            attempts: Attempts::default(),
+            renewals: Renewals::default(),
+            retries: Retries::default(),
+            clock: clock.clone(),
+            stream_locks: StreamLocks::default(),
+            changing: Arc::new(Semaphore::new(CHANGES)),
+            commit_queue: tokio::sync::Mutex::default(),
+            commit: TimedLock::new((), clock.clone()),
+            end,
+            catalogs: FilterCatalogs::default(),
+            current: Sender::new(Arc::new(running)),
+            reloads: Sender::default(),
+            file,
+            versions,
+            open_writes: OpenWrites::default(),
+            saving: Mutex::default(),
+            write_failures: Mutex::default(),
+            events,
+            variables,
+        })))
+    }
+
+    /// Gives the first stream the source of the command line.
+    fn take_source(&self, pipeline: &mut Config) {
+        take_source(pipeline, self.0.first_source.as_ref());
+    }
+
+    fn topology(&self) -> TimedGuard<'_, Topology> {
+        self.0.topology.lock()
+    }
+
+    /// The time for which the change that is being made now has held up all others.
+    pub fn changes_held_up(&self) -> Duration {
+        self.0.topology.held().max(self.0.commit.held())
+    }
+
+    /// Whether the server runs without a pipeline file: it started without one, and there is none yet.
+    fn is_without_file(&self) -> bool {
+        self.current().pipeline.is_built_in() && !self.0.file.exists()
+    }
+
+    /// The pipeline that is in force now.
+    pub fn current(&self) -> Arc<Snapshot> {
+        self.0.current.borrow().clone()
+    }
+
+    /// Notifies of each change of the pipeline.
+    pub fn changes(&self) -> Receiver<Arc<Snapshot>> {
+        self.0.current.subscribe()
+    }
+
+    /// The event bus.
+    pub fn events(&self) -> &Events {
+        &self.0.events
+    }
+
+    /// The variables that filters see beside the frames.
+    pub fn variables(&self) -> &Variables {
+        &self.0.variables
+    }
+
+    /// The state of the file, and the result of the last change.
+    pub fn report(&self) -> PipelineReport {
+        let reloads = self.0.reloads.borrow();
+        let file = (!self.is_without_file()).then_some(&*self.0.file);
+        PipelineReport::new(file, &self.current().pipeline, &reloads)
+    }
+
+    /// The versions of the pipeline file.
+    pub fn versions(&self) -> &Versions {
+        &self.0.versions
+    }
+
+    /// Checks `pipeline` and readies the chains that it changes of what is `running`.
+    fn check(
+        &self,
+        mut pipeline: Config,
+        running: &Snapshot,
+        mut plans: Plans,
+        check: &Check<'_>,
+    ) -> Result<ValidatedConfig, ConfigError> {
+        self.take_source(&mut pipeline);
+        // Filters that start now may need the larger budget that comes with them.
+        let budget = self.0.cache.engine().budget();
+        let _coming = budget.expect_limit(pipeline.filters_memory);
+        plans.ready(&self.0.cache, &pipeline, running, check)?;
+        Ok(ValidatedConfig {
+            admin_token: read_token(&pipeline)?,
+            pipeline,
+            plans,
+        })
+    }
+
+    /// Makes the change, if `running` still is what runs; else gives it back.
+    fn make(
+        &self,
+        topology: &mut Topology,
+        running: &Arc<Snapshot>,
+        (validated, by): (ValidatedConfig, ChangedBy),
+    ) -> Result<(), Box<ValidatedConfig>> {
+        if !Arc::ptr_eq(running, &self.current()) {
+            return Err(Box::new(validated));
+        }
+        let applied = topology.apply(validated);
+        self.publish(applied, by);
+        Ok(())
+    }
+
+    fn publish(&self, applied: Applied, by: ChangedBy) {
+        let Applied {
+            snapshot,
+            diff,
+            needs_restart,
+            ended,
+        } = applied;
+        let running = Arc::new(snapshot);
+        let old = self.0.current.send_replace(running.clone());
+        if let Some(token) = &running.admin_token
+            && old.admin_token.as_ref() != Some(token)
+        {
+            warn_of_short_token(token.expose());
+        }
+        // What the API writes is quoted where that is needed; both texts would be parsed for each change.
+        if by == ChangedBy::File {
+            warn_of_comments(&running.pipeline, Some(&old.pipeline));
+        }
+        for stream in &ended {
+            stream.end();
+        }
+        let is_unchanged = |name: &str| old.pipeline.stream(name) == running.pipeline.stream(name);
+        let mut was_wrong = false;
+        self.0
+            .reloads
+            .send_modify(|reloads| was_wrong = reloads.settle(by, is_unchanged));
+        // Saved as it was, or written by the server itself.
+        if diff.is_empty() && !was_wrong {
+            return;
+        }
+        let known = self.0.reloads.borrow().needs_restart.clone();
+        self.0
+            .reloads
+            .send_modify(|reloads| reloads.succeed(&needs_restart));
+        let message = match diff.is_empty() {
+            true => "the pipeline file is right again; nothing has changed".to_owned(),
+            false => diff.to_string(),
+        };
+        log_changes(&diff, &message);
+        for key in needs_restart
+            .iter()
+            .filter(|it| !known.contains(&it.to_string()))
+        {
+            tracing::warn!("a change of `{key}` takes a restart of the server");
+        }
+        self.0.events.tell(Event::Reload {
+            message,
+            succeeded: true,
+        });
+    }
+
+    /// Tells of an error of the file, or of the filters of one `stream`, unless it is known.
+    fn refuse(&self, stream: Option<&str>, error: &ConfigError, told: &str) {
+        let message = error.to_string();
+        let is_news = self
+            .0
+            .reloads
+            .send_if_modified(|reloads| reloads.fail(stream, error));
+        if is_news {
+            tracing::error!("{told}:\n{message}");
+            self.0.events.tell(Event::Reload {
+                message,
+                succeeded: false,
+            });
+        }
+    }
+}
+
+/// Logs a change: a line for each stream, and one for the rest.
+fn log_changes(diff: &Diff, message: &str) {
+    for (name, change) in &diff.streams {
+        tracing::info!(stream = name, "stream {change}");
+    }
+    if !diff.keys.is_empty() {
+        tracing::info!("pipeline changed: {}", diff.keys.join(", "));
+    } else if diff.streams.is_empty() {
+        tracing::info!("{message}");
+    }
+}
+
+fn take_source(pipeline: &mut Config, source: Option<&SourceConfig>) {
+    if let (Some(source), Some(first)) = (source, pipeline.streams.first_mut()) {
+        first.source = source.clone();
+    }
+}

@@ -1,0 +1,196 @@
+//! Checks a pipeline and readies its chains, without holding up anything that runs.
+
+use std::collections::HashMap;
+
+use super::Snapshot;
+use crate::chain::{Check, FilterCache, Planned, StepStatus, Unchanged, plan_chain};
+use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
+use crate::{gpio, source};
+
+/// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is planned anew.
+#[derive(Default)]
+pub struct Plans(HashMap<String, Plan>);
+
+struct Plan {
+    /// The stream that it was planned for.
+    config: StreamConfig,
+    /// The steps that the stream had then.
+    old: Vec<u64>,
+    planned: Planned,
+}
+
+impl Plans {
+    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`, and checks the sources' files and the pins. The files of a stream that stays as it is are none of this change's
+    /// business. Blocks while filters are compiled and started; must not be called from async code.
+    ///
+    /// # Errors
+    /// All that is wrong with the pipeline. What runs doesn't notice.
+    pub fn ready(
+        &mut self,
+        cache: &FilterCache,
+        pipeline: &Config,
+        running: &Snapshot,
+        check: &Check<'_>,
+    ) -> Result<(), ConfigError> {
+        let mut wrong = check_parts(pipeline, Some(&running.pipeline));
+        wrong.append(&mut self.ready_changed(cache, pipeline, Some(running), check));
+        found(pipeline, wrong)
+    }
+
+    /// Readies the chains of all streams of `pipeline`, and checks nothing else. Blocks like [`Plans::ready`].
+    ///
+    /// # Errors
+    /// All that is wrong with its filters.
+    pub fn ready_filters(
+        &mut self,
+        cache: &FilterCache,
+        pipeline: &Config,
+        check: &Check<'_>,
+    ) -> Result<(), ConfigError> {
+        let wrong = self.ready_changed(cache, pipeline, None, check);
+        found(pipeline, wrong)
+    }
+
+    fn ready_changed(
+        &mut self,
+        cache: &FilterCache,
+        pipeline: &Config,
+        running: Option<&Snapshot>,
+        check: &Check<'_>,
+    ) -> Vec<Diagnostic> {
+        let before = running.map(|running| &*running.pipeline);
+        let mut wrong = Vec::new();
+        for stream in &pipeline.streams {
+            if is_unchanged(stream, before) {
+                self.0.remove(&stream.name);
+                continue;
+            }
+            let old = steps(running, &stream.name);
+            if self.has(stream, &old) {
+                continue;
+            }
+            match plan_chain(cache, pipeline, stream, check, (&old, Unchanged::GoOn)) {
+                Ok(planned) => self.insert(stream, &old, planned),
+                Err(mut errors) => wrong.append(&mut errors),
+            }
+        }
+        wrong
+    }
+
+    /// Readies the chain of `stream` alone, whose steps are `old`. Blocks like [`Plans::ready`].
+    ///
+    /// # Errors
+    /// All that is wrong with its filters.
+    pub fn ready_one(
+        &mut self,
+        cache: &FilterCache,
+        (pipeline, stream): (&Config, &StreamConfig),
+        (old, unchanged): (&[StepStatus], Unchanged),
+        check: &Check<'_>,
+    ) -> Result<(), ConfigError> {
+        let planned = plan_chain(cache, pipeline, stream, check, (old, unchanged));
+        let planned = planned.map_err(|wrong| pipeline.error(wrong))?;
+        self.insert(stream, old, planned);
+        Ok(())
+    }
+
+    /// Whether the chains of all streams of `pipeline` that are others than in what is `running` are here: [`Plans::ready`] starts no
+    /// filters then.
+    pub fn are_ready(&self, pipeline: &Config, running: &Snapshot) -> bool {
+        let before = Some(&*running.pipeline);
+        let mut changed = pipeline
+            .streams
+            .iter()
+            .filter(|it| !is_unchanged(it, before));
+        changed.all(|stream| self.has(stream, &steps(Some(running), &stream.name)))
+    }
+
+    /// Takes the chain that was planned for `stream`, whose steps are `old`, if one was.
+    pub fn take(&mut self, stream: &StreamConfig, old: &[StepStatus]) -> Option<Planned> {
+        let is_fresh = self.has(stream, old);
+        let plan = self.0.remove(&stream.name);
+        plan.filter(|_| is_fresh).map(|plan| plan.planned)
+    }
+
+    fn has(&self, stream: &StreamConfig, old: &[StepStatus]) -> bool {
+        let plan = self.0.get(&stream.name);
+        plan.is_some_and(|plan| plan.config == *stream && plan.old == ids(old))
+    }
+
+    fn insert(&mut self, stream: &StreamConfig, old: &[StepStatus], planned: Planned) {
+        let plan = Plan {
+            config: stream.clone(),
+            old: ids(old),
+            planned,
+        };
+        self.0.insert(stream.name.clone(), plan);
+    }
+}
+
+/// The file's error with all that was found `wrong`.
+fn found(pipeline: &Config, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
+    match wrong.is_empty() {
+        true => Ok(()),
+        false => Err(pipeline.error(wrong)),
+    }
+}
+
+/// Whether `stream` stays as it was `before`.
+fn is_unchanged(stream: &StreamConfig, before: Option<&Config>) -> bool {
+    before.and_then(|before| before.stream(&stream.name)) == Some(stream)
+}
+
+/// Checks the pins, whether this build can read the sources and, of those streams that are others than `before`, the recordings.
+pub fn check_parts(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
+    let mut wrong = check_abilities(pipeline);
+    wrong.extend(check_recordings(pipeline, before));
+    wrong
+}
+
+/// Checks the recordings of those streams that are others than `before`.
+pub fn check_recordings(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
+    let streams = pipeline.streams.iter();
+    let changed = streams.filter(|stream| !is_unchanged(stream, before));
+    each(changed, |source| {
+        source::check_recording(source, &pipeline.folder)
+    })
+}
+
+/// Checks the files that the sources' passwords stand in.
+pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
+    each(pipeline.streams.iter(), |source| {
+        source::check_password(source, &pipeline.folder)
+    })
+}
+
+/// What `check` finds wrong with the source of each stream.
+fn each<'a>(
+    streams: impl Iterator<Item = &'a StreamConfig>,
+    check: impl Fn(&SourceConfig) -> Result<(), String>,
+) -> Vec<Diagnostic> {
+    let wrong = streams.filter_map(|stream| {
+        let why = check(&stream.source).err()?;
+        Some(Diagnostic::new(stream.source.span, why))
+    });
+    wrong.collect()
+}
+
+/// Checks the pins, and whether this build can read the sources.
+pub fn check_abilities(pipeline: &Config) -> Vec<Diagnostic> {
+    let mut wrong = each(pipeline.streams.iter(), source::check);
+    if let Some(gpio) = &pipeline.gpio
+        && let Err(why) = gpio::check(gpio)
+    {
+        wrong.push(Diagnostic::new(gpio.span, why));
+    }
+    wrong
+}
+
+fn steps(running: Option<&Snapshot>, stream: &str) -> Vec<StepStatus> {
+    let stream = running.and_then(|running| running.find(stream));
+    stream.map_or_else(Vec::new, |stream| stream.steps())
+}
+
+fn ids(steps: &[StepStatus]) -> Vec<u64> {
+    steps.iter().map(|step| step.id).collect()
+}

@@ -1,0 +1,382 @@
+//! Reloads: the pipeline file is read again, the filters that it changes are readied, and it is put in force.
+//!
+//! A newer version of the file doesn't wait for an older one whose filters take long: it takes its place. Streams of which the
+//! file says nothing new are none of a reload's business; their filters are readied again by themselves (see `renewal`).
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+use tokio::sync::watch::{Receiver, Sender};
+use tokio_util::sync::CancellationToken;
+
+use super::topology::{ValidatedConfig, read_token};
+use super::{Author, ChangedBy, Controller, FileRead, Plans, Snapshot, warn_of_short_token};
+use crate::chain::Check;
+use crate::config::{Config, ConfigError, StreamConfig};
+use crate::filter::Wanted;
+use crate::panics::catch;
+use crate::sync::IgnorePoison;
+
+/// The number of times that the file is read again when other changes come before what it says.
+const TRIES: usize = 20;
+/// Attempts at once: a newer one, beside older ones that take until the filter at hand is started to notice that they are
+/// abandoned.
+const ATTEMPTS: usize = 4;
+
+/// The attempts to put the file in force.
+pub struct Attempts {
+    state: Mutex<State>,
+    places: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    current: Option<Arc<Attempt>>,
+    /// The streams that were to change, and what was wrong with their filters.
+    failed: Option<(Vec<StreamConfig>, ConfigError)>,
+    /// Chains that were ready when the file turned out to be another by then.
+    leftover: Plans,
+}
+
+/// An attempt to put the file in force.
+pub struct Attempt {
+    /// The streams that are added or changed.
+    changed: Vec<StreamConfig>,
+    abandoned: CancellationToken,
+    /// What to go on with in the end, since the file has been read once more.
+    again: Mutex<Option<Arc<FileRead>>>,
+    rounds: Sender<Option<Result<(), ConfigError>>>,
+}
+
+/// An attempt, and whether it was under way already.
+pub(super) struct Begun {
+    attempt: Arc<Attempt>,
+    is_joined: bool,
+    rounds: Receiver<Option<Result<(), ConfigError>>>,
+}
+
+impl Default for Attempts {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            places: Semaphore::new(ATTEMPTS),
+        }
+    }
+}
+
+impl Attempts {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().ignore_poison()
+    }
+
+    /// Joins the attempt that changes the same streams, or abandons it and begins another.
+    fn begin(&self, changed: Vec<StreamConfig>, reading: &Arc<FileRead>) -> Begun {
+        let mut state = self.state();
+        if let Some(current) = &state.current {
+            if !changed.is_empty() && current.changed == changed {
+                current.read_again(reading);
+                return Begun::new(current, true);
+            }
+            current.abandoned.cancel();
+            state.leftover = Plans::default();
+        }
+        let attempt = Arc::new(Attempt {
+            changed,
+            abandoned: CancellationToken::new(),
+            again: Mutex::default(),
+            rounds: Sender::default(),
+        });
+        state.current = Some(attempt.clone());
+        Begun::new(&attempt, false)
+    }
+
+    /// Ends a round of `attempt`; gives what to go on with if the file has been read once more meanwhile.
+    fn end_round(
+        &self,
+        attempt: &Arc<Attempt>,
+        result: Result<(), ConfigError>,
+    ) -> Option<Arc<FileRead>> {
+        let mut state = self.state();
+        let is_final = |error: &&ConfigError| !error.may_pass();
+        let failed = result.as_ref().err().filter(is_final).cloned();
+        attempt.rounds.send_replace(Some(result));
+        let is_current = |current: &Arc<Attempt>| Arc::ptr_eq(current, attempt);
+        if !state.current.as_ref().is_some_and(is_current) {
+            return None;
+        }
+        state.failed = failed.map(|error| (attempt.changed.clone(), error));
+        let again = attempt.again.lock().ignore_poison().take();
+        if again.is_none() {
+            state.current = None;
+        }
+        again
+    }
+
+    /// Whether nothing of the file is yet to be put in force.
+    fn are_over(&self) -> bool {
+        self.state().current.is_none()
+    }
+
+    /// The error that the last attempt to change the same streams ended with, unless another has begun.
+    fn failure_of(&self, changed: &[StreamConfig]) -> Option<ConfigError> {
+        let state = self.state();
+        let failed = state.failed.as_ref().filter(|_| state.current.is_none());
+        failed
+            .filter(|(streams, _)| streams == changed)
+            .map(|(_, error)| error.clone())
+    }
+}
+
+impl Attempt {
+    fn read_again(&self, reading: &Arc<FileRead>) {
+        let mut again = self.again.lock().ignore_poison();
+        if again.is_none() || reading.is_watched() {
+            *again = Some(reading.clone());
+        }
+    }
+}
+
+impl Begun {
+    fn new(attempt: &Arc<Attempt>, is_joined: bool) -> Self {
+        Self {
+            attempt: attempt.clone(),
+            is_joined,
+            rounds: attempt.rounds.subscribe(),
+        }
+    }
+
+    /// The result of its first round, if that comes in time.
+    async fn round(&mut self, patience: Duration) -> Option<Result<(), ConfigError>> {
+        let round = self.rounds.wait_for(Option::is_some);
+        let round = tokio::time::timeout(patience, round).await.ok()?.ok()?;
+        round.clone()
+    }
+}
+
+/// The streams of `pipeline` that are added or changed.
+fn changed(pipeline: &Config, running: &Snapshot) -> Vec<StreamConfig> {
+    let streams = pipeline.streams.iter();
+    let is_changed = |it: &&StreamConfig| running.pipeline.stream(&it.name) != Some(*it);
+    streams.filter(is_changed).cloned().collect()
+}
+
+impl Controller {
+    /// Reads the file again, with what it names, and makes the changes. What is wrong with the file changes nothing; what is
+    /// wrong with the files of a stream's filters leaves that stream as it is.
+    pub async fn reload(&self) {
+        self.reload_as(FileRead::unwatched()).await;
+    }
+
+    /// The same, as long as what is read proves to be whole.
+    pub(super) async fn reload_as(&self, reading: Arc<FileRead>) {
+        let controller = self.clone();
+        let reload = tokio::task::spawn_blocking(move || controller.reload_now(&reading));
+        if let Err(error) = reload.await {
+            tracing::error!(%error, "reloading broke down");
+        }
+    }
+
+    /// Whether the file, as it is on the disk, is in force, and nothing is wrong with it or yet to be done.
+    pub(super) fn runs_what_the_file_says(&self) -> bool {
+        // Held, since a change is in force only a moment after it is written.
+        let _workshop = self.topology();
+        let text = Config::read_text(&self.0.file);
+        text.is_ok_and(|text| text == *self.current().pipeline.file.text)
+            && self.0.reloads.borrow().error.is_none()
+            && self.0.attempts.are_over()
+    }
+
+    fn reload_now(&self, reading: &Arc<FileRead>) {
+        let file = &*self.0.file;
+        if self.is_without_file() {
+            self.0.reloads.send_modify(|reloads| reloads.error = None);
+            self.renew_all(reading, |_| true);
+            reading.mark_read();
+            return;
+        }
+        self.renew_token();
+        match self.read(file) {
+            Ok(pipeline) => {
+                self.renew_all(reading, |config| {
+                    pipeline.stream(&config.name) == Some(config)
+                });
+                let changed = changed(&pipeline, &self.current());
+                let begun = self.0.attempts.begin(changed, reading);
+                if !begun.is_joined {
+                    self.carry_out(file, &begun.attempt, reading.clone());
+                }
+            }
+            Err(error) => self.refuse_file(&error, reading),
+        }
+        reading.mark_read();
+    }
+
+    /// Takes the admin token that the file in force names, if it is another by now: it waits for no filters, since the old one may
+    /// have become known.
+    fn renew_token(&self) {
+        let _workshop = self.topology();
+        let running = self.current();
+        match read_token(&running.pipeline) {
+            Ok(token) if token != running.admin_token => {
+                tracing::info!("the admin token is another");
+                if let Some(token) = &token {
+                    warn_of_short_token(token.expose());
+                }
+                self.0.current.send_replace(Arc::new(Snapshot {
+                    admin_token: token,
+                    ..(*running).clone()
+                }));
+            }
+            Ok(_) => {}
+            // Told with the file, whose check reads it as well.
+            Err(error) => tracing::debug!(%error, "the admin token can't be read again"),
+        }
+    }
+
+    fn read(&self, file: &Path) -> Result<Config, ConfigError> {
+        let mut pipeline = Config::load(file)?;
+        let attempted = Some(Arc::new(pipeline.clone()));
+        self.0
+            .reloads
+            .send_modify(|reloads| reloads.attempted = attempted);
+        self.take_source(&mut pipeline);
+        Ok(pipeline)
+    }
+
+    fn carry_out(&self, file: &Path, attempt: &Arc<Attempt>, reading: Arc<FileRead>) {
+        let place = Handle::current().block_on(self.0.attempts.places.acquire());
+        let mut next = Some(reading);
+        while let Some(reading) = next {
+            let result = catch(|| self.put_in_force(file, attempt, &reading));
+            let result = result.unwrap_or_else(|panicked| {
+                self.tell_of_panic(&panicked);
+                Ok(())
+            });
+            match &result {
+                Ok(()) => self.0.retries.forget(None),
+                Err(error) => self.refuse_file(error, &reading),
+            }
+            reading.mark_read();
+            next = self.0.attempts.end_round(attempt, result);
+        }
+        drop(place);
+    }
+
+    fn refuse_file(&self, error: &ConfigError, reading: &FileRead) {
+        if !reading.is_whole() {
+            return;
+        }
+        let told = if error.may_pass() {
+            let pause = self.try_again(None);
+            format!(
+                "the old pipeline goes on, since the new one can't be used just now; tried again in {pause:?}"
+            )
+        } else {
+            self.0.retries.forget(None);
+            "the old pipeline goes on, since the new one is wrong".to_owned()
+        };
+        self.refuse(None, error, &told);
+    }
+
+    /// Reads the file, readies the filters that it changes, and makes the changes, unless what was read is not whole or
+    /// `attempt` is abandoned.
+    fn put_in_force(
+        &self,
+        file: &Path,
+        attempt: &Attempt,
+        reading: &FileRead,
+    ) -> Result<(), ConfigError> {
+        let mut plans = std::mem::take(&mut self.0.attempts.state().leftover);
+        let mut place = None;
+        for _ in 0..TRIES {
+            let running = self.current();
+            let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(&attempt.abandoned);
+            let validated = Config::load(file).and_then(|pipeline| {
+                if !plans.are_ready(&pipeline, &running) {
+                    // Nobody else waits for its filters.
+                    place = None;
+                }
+                self.check(pipeline, &running, plans, &check)
+            });
+            if attempt.abandoned.is_cancelled() {
+                return Ok(());
+            }
+            // A change by the API has it read without watching it.
+            let is_half = !reading.is_watched() && self.is_written_to();
+            if is_half || !reading.is_whole() {
+                self.0.attempts.state().leftover = validated
+                    .map(|validated| validated.plans)
+                    .unwrap_or_default();
+                return Ok(());
+            }
+            match self.make_if_on_disk(file, &running, validated?) {
+                None => return Ok(()),
+                // Another change came first: what it left is what this one has to stand on.
+                Some(unmade) => plans = unmade,
+            }
+            if place.is_none() {
+                // The server ends.
+                let Ok(turn) = self.wait_for_commit() else {
+                    return Ok(());
+                };
+                place = Some(turn);
+            }
+        }
+        tracing::warn!("other changes keep coming before that of the file, which is tried again");
+        reading.mark_torn();
+        Ok(())
+    }
+
+    /// Makes the change, if the file on the disk and what runs are what they were; else gives its chains back.
+    fn make_if_on_disk(
+        &self,
+        file: &Path,
+        running: &Arc<Snapshot>,
+        validated: ValidatedConfig,
+    ) -> Option<Plans> {
+        let mut topology = self.topology();
+        let text = &validated.pipeline.file.text;
+        if !Config::load(file).is_ok_and(|on_disk| on_disk.file.text == *text) {
+            return Some(validated.plans);
+        }
+        let text = text.clone();
+        let made = self.make(&mut topology, running, (validated, ChangedBy::File));
+        match made {
+            Ok(()) => {
+                self.0.versions.note(&text, &Author::File);
+                None
+            }
+            Err(unmade) => Some(unmade.plans),
+        }
+    }
+
+    /// Puts in force what somebody has written to the file, and waits for that for as long as `patience` says. `None`: its filters
+    /// take longer.
+    pub(super) fn take_up(
+        &self,
+        file: &Path,
+        patience: Duration,
+    ) -> Option<Result<(), ConfigError>> {
+        let pipeline = match self.read(file) {
+            Ok(pipeline) => pipeline,
+            Err(error) => return Some(Err(error)),
+        };
+        let changed = changed(&pipeline, &self.current());
+        let attempts = &self.0.attempts;
+        if let Some(error) = attempts.failure_of(&changed) {
+            return Some(Err(error));
+        }
+        let reading = FileRead::unwatched();
+        let mut begun = attempts.begin(changed, &reading);
+        let runtime = Handle::current();
+        if !begun.is_joined {
+            let (controller, file, attempt) =
+                (self.clone(), file.to_owned(), begun.attempt.clone());
+            runtime.spawn_blocking(move || controller.carry_out(&file, &attempt, reading));
+        }
+        runtime.block_on(begun.round(patience))
+    }
+}

@@ -1,0 +1,243 @@
+//! Renewals: the filters of a stream of which the file says nothing new are readied again, since their files may have changed, or
+//! for the first time after the start. Each stream's by themselves: none waits for another's.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+
+use tokio::runtime::Handle;
+
+use super::topology::Completed;
+use super::watch::files_of;
+use super::{Controller, FileRead, Plans};
+use crate::chain::{Check, Unchanged};
+use crate::config::{Cause, ConfigError, StreamConfig};
+use crate::events::Event;
+use crate::filter::Wanted;
+use crate::panics::{Panicked, catch};
+use crate::sync::IgnorePoison;
+
+/// The streams whose filters are being readied again, each with what asks for another time after this one.
+#[derive(Default)]
+pub struct Renewals(Mutex<HashMap<String, Option<Arc<FileRead>>>>);
+
+impl Renewals {
+    fn streams(&self) -> MutexGuard<'_, HashMap<String, Option<Arc<FileRead>>>> {
+        self.0.lock().ignore_poison()
+    }
+
+    /// Whether the stream `name` is to be renewed now. If that is being done, it will be done once more.
+    fn begin(&self, name: &str, reading: &Arc<FileRead>) -> bool {
+        match self.streams().entry(name.to_owned()) {
+            Entry::Occupied(mut next) => {
+                next.insert(Some(reading.clone()));
+                false
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(None);
+                true
+            }
+        }
+    }
+
+    /// What asks for the stream `name` to be renewed once more.
+    fn next(&self, name: &str) -> Option<Arc<FileRead>> {
+        let mut streams = self.streams();
+        let next = streams.get_mut(name).and_then(Option::take);
+        if next.is_none() {
+            streams.remove(name);
+        }
+        next
+    }
+}
+
+impl Controller {
+    /// Readies the filters of those streams again that `is_wanted` says. What is wrong with them is told like a wrong file; streams
+    /// that have none yet say so. Must be called on a runtime; doesn't wait.
+    pub(super) fn renew_all(
+        &self,
+        reading: &Arc<FileRead>,
+        is_wanted: impl Fn(&StreamConfig) -> bool,
+    ) {
+        let pipeline = self.current().pipeline.clone();
+        for config in pipeline.streams.iter().filter(|config| is_wanted(config)) {
+            if !self.0.renewals.begin(&config.name, reading) {
+                continue;
+            }
+            let (controller, name, reading) = (self.clone(), config.name.clone(), reading.clone());
+            let runtime = Handle::current();
+            // A thread of its own, as the stream has: all of the runtime's may wait for filters.
+            let renew = move || {
+                let _context = runtime.enter();
+                controller.renew(&name, reading);
+            };
+            let thread = thread::Builder::new().name("renewal".to_owned());
+            if let Err(error) = thread.spawn(renew) {
+                self.0.renewals.streams().remove(&config.name);
+                let pause = self.try_again(Some(&config.name));
+                tracing::error!(stream = config.name, %error, "filters can't be readied: no thread; tried again in {pause:?}");
+                self.give_up(&config.name, &format!("no thread: {error}"));
+            }
+        }
+    }
+
+    fn renew(&self, name: &str, reading: Arc<FileRead>) {
+        let mut next = Some(reading);
+        while let Some(reading) = next {
+            if let Err(panicked) = catch(|| self.renew_once(name, &reading)) {
+                self.tell_of_panic(&panicked);
+                self.give_up(name, &panicked.to_string());
+            }
+            drop(reading);
+            next = self.0.renewals.next(name);
+        }
+    }
+
+    /// Readies the filters again of streams that could not have enough memory, if there is more by now.
+    pub(super) fn renew_if_more_memory(&self) {
+        let left = self.0.cache.engine().budget().left();
+        let short = self.0.reloads.borrow().short_of_memory.clone();
+        let has_more = |name: &str| short.get(name).is_some_and(|then| left > *then);
+        if short.keys().any(|name| has_more(name)) {
+            self.renew_all(&FileRead::unwatched(), |config| has_more(&config.name));
+        }
+    }
+
+    fn give_up(&self, name: &str, why: &str) {
+        if let Some(stream) = self.current().find(name) {
+            stream.cannot_prepare(&format!(
+                "its filters can't be used: preparing them failed: {why}"
+            ));
+        }
+    }
+
+    /// Tells of a panic while filters were readied. At the end of the server, the runtime panics in those who wait on it.
+    pub(super) fn tell_of_panic(&self, panicked: &Panicked) {
+        match self.0.end.is_cancelled() {
+            true => tracing::debug!("the server ends while filters are readied: {panicked}"),
+            false => tracing::error!("readying filters panicked: {panicked}"),
+        }
+    }
+
+    fn renew_once(&self, name: &str, reading: &FileRead) {
+        let running = self.current();
+        let (Some(stream), Some(config)) = (running.find(name), running.pipeline.stream(name))
+        else {
+            self.0.retries.forget(Some(name));
+            return;
+        };
+        // Before, so that a limit that is raised meanwhile counts as more.
+        let left = self.0.cache.engine().budget().left();
+        let mut plans = Plans::default();
+        let steps = stream.steps();
+        let check = Check::new(&*self.0.clock, Wanted::ByRenewal);
+        let ready = plans.ready_one(
+            &self.0.cache,
+            (&running.pipeline, config),
+            (&steps, Unchanged::GoOn),
+            &check,
+        );
+        let mut files = BTreeSet::new();
+        files_of(config, &running.pipeline.folder, &mut files);
+        if !reading.is_whole_of(&files) {
+            return;
+        }
+        match ready {
+            Ok(()) => {
+                self.0.retries.forget(Some(name));
+                self.complete(name, &mut plans);
+            }
+            Err(error) => self.keep_old_filters(config, &error, left),
+        }
+    }
+
+    fn complete(&self, name: &str, plans: &mut Plans) {
+        let topology = self.topology();
+        let completed = topology.complete(name, plans);
+        let mut was_wrong = false;
+        if completed != Completed::Stale {
+            self.0.reloads.send_if_modified(|reloads| {
+                was_wrong = reloads.forget(name);
+                was_wrong
+            });
+        }
+        let message = match completed {
+            Completed::Replaced => format!("`{name}` has another chain"),
+            Completed::Prepared if was_wrong => format!("`{name}` has its chain"),
+            Completed::Kept if was_wrong => format!("the filters of `{name}` can be used again"),
+            Completed::Prepared | Completed::Kept | Completed::Stale => return,
+        };
+        self.0.reloads.send_modify(|reloads| reloads.succeeded += 1);
+        drop(topology);
+        tracing::info!("the pipeline changes: {message}");
+        self.0.events.tell(Event::Reload {
+            message,
+            succeeded: true,
+        });
+    }
+
+    /// Tells that the filters of the stream can't be used, for which so many bytes were `left`, unless it is another stream by now.
+    fn keep_old_filters(&self, config: &StreamConfig, error: &ConfigError, left: u64) {
+        // Held, so that no change comes between.
+        let _workshop = self.topology();
+        let running = self.current();
+        let Some(stream) = running.find(&config.name) else {
+            return;
+        };
+        if running.pipeline.stream(&config.name) != Some(config) {
+            return;
+        }
+        let mut told = match stream.is_prepared() {
+            true => "its old filters go on, since the new ones can't be used",
+            false => "its filters can't be used, and it serves no pictures",
+        }
+        .to_owned();
+        if error.may_pass() {
+            let pause = self.try_again(Some(&config.name));
+            told += &format!("; tried again in {pause:?}");
+            stream.cannot_prepare(&format!(
+                "its filters can't be compiled just now; tried again in {pause:?}"
+            ));
+        } else {
+            self.0.retries.forget(Some(&config.name));
+            stream.cannot_prepare(&cannot_be_used(error));
+        }
+        self.0.reloads.send_modify(|reloads| {
+            let short = &mut reloads.short_of_memory;
+            match error.is_due_to(Cause::FiltersMemory) {
+                true => short.insert(config.name.clone(), left),
+                false => short.remove(&config.name),
+            };
+        });
+        let told = format!("stream `{}`: {told}", config.name);
+        self.refuse(Some(&config.name), error, &told);
+    }
+}
+
+/// A sentence for everybody, without what the file says.
+fn cannot_be_used(error: &ConfigError) -> String {
+    let file = error.file_name();
+    let places = error.diagnostics().iter().map(|it| {
+        let span = it.span;
+        format!("{file}:{}:{}", span.line, span.column)
+    });
+    let places: Vec<_> = places.collect();
+    format!("its filters can't be used: wrong at {}", places.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_being_renewed_is_renewed_once_more_however_often_that_is_asked_for() {
+        let renewals = Renewals::default();
+        let reading = FileRead::unwatched();
+        assert!(renewals.begin("s", &reading) && renewals.begin("other", &reading));
+        assert!(!renewals.begin("s", &reading) && !renewals.begin("s", &reading));
+        assert!(renewals.next("s").is_some());
+        assert!(renewals.next("s").is_none());
+        assert!(renewals.begin("s", &reading));
+    }
+}

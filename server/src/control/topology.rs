@@ -1,0 +1,381 @@
+//! The topology: the streams that run, built from the configuration and changed with it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::Snapshot;
+use super::diff::{Diff, needs_restart};
+use super::plan::Plans;
+use crate::chain::{Chain, FilterCache, Planned};
+use crate::clock::{Clock, SystemClock};
+use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SourceConfig, StreamConfig};
+use crate::events::{Event, Events};
+use crate::gpio::PrivacyLeds;
+use crate::secret::SecretText;
+use crate::source::{self, Source};
+use crate::stream::{CaptureRules, Rules, Shared, Stream, StreamParts};
+use crate::supervise::keep_running;
+use crate::variables::Variables;
+
+/// The dependencies that streams are built with.
+pub struct TopologyDeps {
+    /// The cache of their filters.
+    pub cache: FilterCache,
+    /// The source that the first stream takes instead of the file's.
+    pub source: Option<SourceConfig>,
+    /// Whether the command line names other addresses than the file.
+    pub listens_elsewhere: bool,
+    /// The LEDs that show which cameras are open.
+    pub indicators: PrivacyLeds,
+    /// Ends all streams.
+    pub shutdown: CancellationToken,
+    /// The tracker of their tasks.
+    pub tasks: TaskTracker,
+}
+
+/// The streams that run. Changes of the pipeline are made here.
+pub struct Topology {
+    deps: TopologyDeps,
+    clock: Arc<dyn Clock>,
+    streams: HashMap<String, RunningStream>,
+    pipeline: Option<Arc<Config>>,
+    /// As it was at the start.
+    started: Option<Arc<Config>>,
+}
+
+/// A stream that runs, and its configuration.
+struct RunningStream {
+    config: StreamConfig,
+    stream: Arc<Stream>,
+}
+
+/// A configuration that was checked, with its chains ready.
+pub struct ValidatedConfig {
+    /// The configuration.
+    pub pipeline: Config,
+    /// The chains. A stream without one keeps its own, or has none yet if it is new.
+    pub plans: Plans,
+    /// The admin token.
+    pub admin_token: Option<SecretText>,
+}
+
+/// The result of a change of the topology.
+pub struct Applied {
+    /// The pipeline that is in force now.
+    pub snapshot: Snapshot,
+    /// What was changed.
+    pub diff: Diff,
+    /// Keys whose change takes a restart.
+    pub needs_restart: Vec<&'static str>,
+    /// Streams that are to end once nobody can find them any more.
+    pub ended: Vec<Arc<Stream>>,
+}
+
+/// The result of readying a stream's chain again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Completed {
+    /// The stream is another by now; the chain is of no use.
+    Stale,
+    /// It has the same steps as before, which go on.
+    Kept,
+    /// It took the old one's place.
+    Replaced,
+    /// It is the first that the stream has.
+    Prepared,
+}
+
+impl Topology {
+    /// A topology without streams.
+    pub fn new(deps: TopologyDeps) -> Self {
+        Self {
+            deps,
+            clock: Arc::new(SystemClock),
+            streams: HashMap::new(),
+            pipeline: None,
+            started: None,
+        }
+    }
+
+    /// The cache of the filters.
+    pub fn cache(&self) -> &FilterCache {
+        &self.deps.cache
+    }
+
+    /// The source that the first stream takes instead of the file's.
+    pub fn first_source(&self) -> Option<&SourceConfig> {
+        self.deps.source.as_ref()
+    }
+
+    /// The event bus.
+    pub fn events(&self) -> &Events {
+        self.deps.cache.events()
+    }
+
+    /// The variables that filters see beside the frames.
+    pub fn variables(&self) -> &Variables {
+        self.deps.cache.variables()
+    }
+
+    /// The token that ends all streams, and the tracker of their tasks.
+    pub fn ends(&self) -> (CancellationToken, TaskTracker) {
+        (self.deps.shutdown.clone(), self.deps.tasks.clone())
+    }
+
+    /// Takes the LEDs that show which cameras are open, before the first stream is built.
+    pub fn set_privacy_leds(&mut self, indicators: PrivacyLeds) {
+        self.deps.indicators = indicators;
+    }
+
+    /// Opens the camera of the stream `name` anew, with the filters in `plans`. Must be called on a runtime.
+    pub fn restart(&self, name: &str, plans: &mut Plans) {
+        let (Some(pipeline), Some(running)) = (&self.pipeline, self.streams.get(name)) else {
+            return;
+        };
+        if self.complete(name, plans) == Completed::Stale {
+            tracing::debug!(stream = name, "another change has given it its chain");
+        }
+        if let Some(source) = self.source(&running.config, pipeline) {
+            running.stream.replace_source(source);
+        }
+    }
+
+    /// Gives the stream `name` the chain in `plans`, unless another change has given it one meanwhile.
+    pub fn complete(&self, name: &str, plans: &mut Plans) -> Completed {
+        let Some(RunningStream { config, stream }) = self.streams.get(name) else {
+            return Completed::Stale;
+        };
+        let (old, is_prepared) = (stream.steps(), stream.is_prepared());
+        let Some(planned) = plans.take(config, &old) else {
+            return Completed::Stale;
+        };
+        if is_prepared && planned.keeps(&old) {
+            return Completed::Kept;
+        }
+        stream.update_chain(planned.update, planned.steps);
+        match is_prepared {
+            true => Completed::Replaced,
+            false => Completed::Prepared,
+        }
+    }
+
+    /// Makes the changes. Must be called on a runtime.
+    pub fn apply(&mut self, validated: ValidatedConfig) -> Applied {
+        let ValidatedConfig {
+            pipeline,
+            mut plans,
+            admin_token,
+        } = validated;
+        let budget = self.deps.cache.engine().budget();
+        budget.set_limit(pipeline.filters_memory);
+        let mut diff = match &self.pipeline {
+            Some(old) => Diff::between(old, &pipeline),
+            None => Diff::default(),
+        };
+        let ended = self.remove_others(&pipeline);
+        let new = self.add_new(&pipeline, &mut plans);
+        for config in &pipeline.streams {
+            if !new.contains(&config.name) && self.change(config, &pipeline, &mut plans) {
+                diff.note_chain(&config.name);
+            }
+        }
+        let streams = names(&pipeline).filter_map(|name| self.streams.get(name));
+        let streams = streams.map(|running| running.stream.clone()).collect();
+        let pipeline = Arc::new(pipeline);
+        self.pipeline = Some(pipeline.clone());
+        let started = self.started.get_or_insert_with(|| pipeline.clone());
+        let is_pending = |key: &&str| *key != "listen" || !self.deps.listens_elsewhere;
+        Applied {
+            diff,
+            needs_restart: needs_restart(started, &pipeline)
+                .filter(is_pending)
+                .collect(),
+            ended,
+            snapshot: Snapshot {
+                pipeline,
+                streams,
+                admin_token,
+            },
+        }
+    }
+
+    fn remove_others(&mut self, pipeline: &Config) -> Vec<Arc<Stream>> {
+        let removed = self
+            .streams
+            .extract_if(|name, _| pipeline.stream(name).is_none());
+        removed.map(|(_, running)| running.stream).collect()
+    }
+
+    /// Gives the new streams' names. A stream that shares another's camera comes after that one; the file's checks leave no
+    /// circles.
+    fn add_new(&mut self, pipeline: &Config, plans: &mut Plans) -> BTreeSet<String> {
+        let mut new = BTreeSet::new();
+        while self.streams.len() < pipeline.streams.len() {
+            for config in &pipeline.streams {
+                if self.streams.contains_key(&config.name) {
+                    continue;
+                }
+                if let Some(source) = self.source(config, pipeline) {
+                    let running = self.start(config, source, plans.take(config, &[]));
+                    self.streams.insert(config.name.clone(), running);
+                    new.insert(config.name.clone());
+                }
+            }
+        }
+        new
+    }
+
+    /// Changes a stream that stays. Gives whether its chain was replaced.
+    fn change(&mut self, config: &StreamConfig, pipeline: &Config, plans: &mut Plans) -> bool {
+        let source = self.source(config, pipeline);
+        let Some(running) = self.streams.get_mut(&config.name) else {
+            return false;
+        };
+        let old = running.stream.steps();
+        let planned = plans.take(config, &old).filter(|planned| {
+            !planned.keeps(&old)
+                || running.config.quality != config.quality
+                || !running.stream.is_prepared()
+        });
+        let is_replaced = planned.is_some();
+        if let Some(planned) = planned {
+            running.stream.update_chain(planned.update, planned.steps);
+        }
+        running.stream.set_title(config.title.clone());
+        running.stream.set_rules(rules(config));
+        if running.config.source != config.source
+            && let Some(source) = source
+        {
+            running.stream.replace_source(source);
+        }
+        running.config = config.clone();
+        is_replaced
+    }
+
+    /// The source that `config` names; none if it is a stream that is not there yet.
+    fn source(&self, config: &StreamConfig, pipeline: &Config) -> Option<Box<dyn Source>> {
+        let source = match &config.source.driver {
+            DriverConfig::Stream(shared) => {
+                let running = self.streams.get(&shared.name)?;
+                Box::new(Shared::new(running.stream.clone(), shared.frames))
+            }
+            _ => source::from_config(&config.source, &pipeline.folder, &config.name)?,
+        };
+        Some(self.deps.indicators.on(&config.name, source))
+    }
+
+    fn start(
+        &self,
+        config: &StreamConfig,
+        source: Box<dyn Source>,
+        planned: Option<Planned>,
+    ) -> RunningStream {
+        let is_prepared = planned.is_some();
+        let mut chain = Chain::new(
+            self.deps.cache.engine(),
+            Vec::new(),
+            config.quality,
+            self.clock.clone(),
+            crate::local_time::zone(),
+            self.variables().clone(),
+        );
+        if let Some(planned) = planned {
+            chain.apply(planned.update);
+        }
+        let (stream, life) = Stream::new(
+            config.name.clone(),
+            StreamParts { source, chain },
+            rules(config),
+            self.clock.clone(),
+            self.deps.shutdown.child_token(),
+        );
+        stream.set_title(config.title.clone());
+        if !is_prepared {
+            stream.prepare();
+        }
+        self.deps.tasks.spawn(life);
+        let (told, events, clock) = (stream.clone(), self.events().clone(), self.clock.clone());
+        let end = self.deps.shutdown.clone();
+        self.deps.tasks.spawn(async move {
+            let name = format!("events of {}", told.name());
+            let tell = || tell(&told, &events);
+            let telling = keep_running(&name, &*clock, &end, tell);
+            tokio::select! {
+                () = telling => {}
+                () = told.ended() => {}
+            }
+        });
+        RunningStream {
+            config: config.clone(),
+            stream,
+        }
+    }
+}
+
+/// Publishes the events of `stream`.
+async fn tell(stream: &Stream, events: &Events) {
+    let (mut health_changes, mut demand) = (stream.health_changes(), stream.viewers());
+    let (mut state, mut viewers) = (stream.state(), 0);
+    loop {
+        tokio::select! {
+            _ = health_changes.changed() => {
+                health_changes.mark_unchanged();
+                let health = stream.health();
+                if health.state != state || health.error.is_some() {
+                    state = health.state;
+                    events.tell(Event::State {
+                        stream: stream.name().to_owned(),
+                        state: state.name(),
+                        error: health.error,
+                    });
+                }
+            }
+            _ = demand.changed() => {
+                let now = demand.borrow_and_update().viewers;
+                if now != viewers {
+                    viewers = now;
+                    let stream = stream.name().to_owned();
+                    events.tell(Event::Viewers { stream, viewers });
+                }
+            }
+        }
+    }
+}
+
+fn names(pipeline: &Config) -> impl Iterator<Item = &str> {
+    pipeline.streams.iter().map(|stream| stream.name.as_str())
+}
+
+fn rules(config: &StreamConfig) -> Rules {
+    Rules {
+        idle_timeout: config.idle_timeout,
+        capture: CaptureRules {
+            fps: config.source.fps,
+            most_fps: config.source.most_fps(),
+            stall_timeout: config.source.stall_timeout,
+            max_pixels: config.source.max_pixels(),
+            warm_up: config.source.warm_up,
+        },
+    }
+}
+
+/// The token that `admin-token` names.
+///
+/// # Errors
+/// It can't be read, or is empty.
+pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> {
+    let Some(token) = &pipeline.admin_token else {
+        return Ok(None);
+    };
+    let revealed = token.secret.reveal(&pipeline.folder);
+    let revealed = revealed.and_then(|text| match text.expose().trim() {
+        "" => Err("it is empty".to_owned()),
+        text => Ok(SecretText::new(text)),
+    });
+    let wrong = |why| Diagnostic::new(token.span, format!("`admin-token`: {why}"));
+    revealed
+        .map(Some)
+        .map_err(|why| pipeline.error(vec![wrong(why)]))
+}

@@ -1,0 +1,109 @@
+//! What the server offers to a filter: its log, its assets, and a WASI with nothing granted.
+
+use std::time::Duration;
+
+use wasmtime::component::{Linker, ResourceTable, WasmStr};
+use wasmtime::{Engine, StoreContextMut};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+
+use super::assets::Assets;
+use super::contract::{self, Level};
+use super::epoch::epochs;
+use super::limits::MemoryLimit;
+use super::log::{LogStream, StepLog};
+
+/// WASI resources (streams, pollables) that a filter may hold at once.
+const RESOURCES: usize = 1_000;
+/// Random bytes that a filter may ask for at once.
+const RANDOM_BYTES: u64 = 1 << 20;
+
+/// The state that belongs to one running filter.
+pub struct HostState {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    pub memory: MemoryLimit,
+    pub assets: Assets,
+    /// The most that the present call may take.
+    pub time_limit: Duration,
+    log: StepLog,
+    errors: LogStream,
+}
+
+impl HostState {
+    /// A filter that may use `memory` and `assets`, and speaks through `log`.
+    pub fn new(memory: MemoryLimit, assets: Assets, log: StepLog) -> Self {
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
+        let errors = LogStream::errors(log.clone());
+        // Nothing is granted: the builder starts with no files, no environment, no network.
+        let wasi = WasiCtxBuilder::new()
+            .stdout(LogStream::new(log.clone(), Level::Info))
+            .stderr(errors.clone())
+            .max_random_size(RANDOM_BYTES)
+            .build();
+        Self {
+            wasi,
+            table,
+            memory,
+            assets,
+            time_limit: Duration::ZERO,
+            log,
+            errors,
+        }
+    }
+
+    /// To be called before each call of the filter: what it said before is not about this one.
+    pub fn forget_words(&self) {
+        self.log.words().forget();
+    }
+
+    /// The filter's words on an error since [`HostState::forget_words`]; empty if nothing.
+    pub fn last_words(&self) -> String {
+        self.errors.end_line();
+        self.log.words().text()
+    }
+}
+
+impl WasiView for HostState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// All that a filter can import. Texts are read where they lie in its memory: a filter can't make the server copy them.
+///
+/// # Errors
+/// Only if two definitions clash, which is a mistake in the server.
+pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    let mut host = linker.instance(contract::HOST)?;
+    host.func_wrap(
+        "log",
+        |store: StoreContextMut<'_, HostState>, (level, message): (Level, WasmStr)| {
+            let log = &store.data().log;
+            if log.wants(level) {
+                log.line(level, &message.to_str(&store)?);
+            }
+            Ok(())
+        },
+    )?;
+    host.func_wrap(
+        "read-asset",
+        |mut store: StoreContextMut<'_, HostState>, (name,): (WasmStr,)| {
+            let assets = &store.data().assets;
+            let name = name.to_str(&store)?;
+            let (bytes, is_font) = (assets.read(&name), assets.is_font(&name));
+            // Looking through the system's fonts takes the server's time, not the filter's. It may ask only so often.
+            if is_font {
+                let limit = store.data().time_limit;
+                store.set_epoch_deadline(epochs(limit));
+            }
+            Ok((bytes,))
+        },
+    )?;
+    Ok(linker)
+}

@@ -1,0 +1,140 @@
+//! Events as they happen, as server-sent events (HTML standard, 9.2).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::{Method, header};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::super::mjpeg::no_body;
+use super::super::{App, NO_BUFFERING, NO_CACHE};
+use crate::control::Controller;
+use crate::events::Event;
+
+/// How often a silent connection is told that it still stands.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Events, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered`, `reload` and `change`; `lagged` to one who reads so slowly
+/// that events were left out. What is wrong with a pipeline file takes the admin token to see.
+#[utoipa::path(
+    get,
+    path = "/events",
+    operation_id = "listen_to_events",
+    tag = "Server",
+    responses(
+        (status = OK, description = "Events, for as long as the connection stands", body = String, content_type = "text/event-stream"),
+    ),
+)]
+pub async fn listen(State(app): State<App>, request: Request) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, NO_CACHE),
+        NO_BUFFERING,
+    ];
+    if request.method() == Method::HEAD {
+        return (headers, no_body()).into_response();
+    }
+    let listener = Listener {
+        events: app.controller.events().listen(),
+        shutdown: app.shutdown.clone(),
+        may_see_all: app.is_admin(&request),
+        controller: app.controller,
+    };
+    let events = stream::unfold(listener, |mut listener| async {
+        let event = listener.next().await?;
+        Some((Ok::<_, Infallible>(event), listener))
+    });
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    (headers, Sse::new(events).keep_alive(keep_alive)).into_response()
+}
+
+struct Listener {
+    events: Receiver<Event>,
+    shutdown: CancellationToken,
+    controller: Controller,
+    /// Whether it may see what stands in the pipeline file.
+    may_see_all: bool,
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<sse::Event> {
+        let event = self.shutdown.run_until_cancelled(self.events.recv());
+        let (name, data) = match event.await? {
+            Ok(event) => describe(self.allowed(event)),
+            Err(RecvError::Lagged(missed)) => ("lagged", json!({ "missed": missed })),
+            Err(RecvError::Closed) => return None,
+        };
+        Some(sse::Event::default().event(name).data(data.to_string()))
+    }
+
+    fn allowed(&self, event: Event) -> Event {
+        match event {
+            Event::Reload {
+                succeeded: false, ..
+            } if !self.may_see_all => {
+                let error = self.controller.report().error;
+                let message = error.map(|error| error.places_only().message);
+                Event::Reload {
+                    message: message.unwrap_or_else(|| "the pipeline file was wrong".to_owned()),
+                    succeeded: false,
+                }
+            }
+            event => event,
+        }
+    }
+}
+
+fn describe(event: Event) -> (&'static str, Value) {
+    match event {
+        Event::State {
+            stream,
+            state,
+            error,
+        } => (
+            "state",
+            json!({ "stream": stream, "state": state, "error": error }),
+        ),
+        Event::Viewers { stream, viewers } => {
+            ("viewers", json!({ "stream": stream, "viewers": viewers }))
+        }
+        Event::FilterError {
+            stream,
+            step,
+            filter,
+            error,
+        } => (
+            "filter-error",
+            json!({ "stream": stream, "step": step, "filter": filter, "error": error }),
+        ),
+        Event::FilterRecovered {
+            stream,
+            step,
+            filter,
+            failures,
+        } => (
+            "filter-recovered",
+            json!({ "stream": stream, "step": step, "filter": filter, "failures": failures }),
+        ),
+        Event::Reload { message, succeeded } => (
+            "reload",
+            json!({ "message": message, "succeeded": succeeded }),
+        ),
+        Event::Change {
+            method,
+            path,
+            peer,
+            revision,
+            previous,
+        } => (
+            "change",
+            json!({ "method": method, "path": path, "peer": peer, "revision": revision, "previous": previous }),
+        ),
+    }
+}

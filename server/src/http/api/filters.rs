@@ -1,0 +1,85 @@
+//! Filters: those there are, and new ones.
+
+use axum::extract::{Path, Request, State};
+use axum::http::{Method, StatusCode, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::{App, NO_CACHE};
+use super::{Answer, uncached_json, upload};
+use crate::control::FilterCatalog;
+
+const NAME_CHARS: usize = 64;
+
+/// What a step names an uploaded filter by.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Kept {
+    #[serde(rename = "use")]
+    use_: String,
+}
+
+/// The filters that a step can name, with each one's settings schema; and files that can't be used, with why.
+#[utoipa::path(
+    get,
+    path = "/filters",
+    operation_id = "list_filters",
+    tag = "Filters",
+    responses(
+        (status = OK, description = "The catalog", body = FilterCatalog),
+    ),
+)]
+pub async fn list(State(app): State<App>) -> Answer {
+    let json = app.controller.catalog().await.map_err(|error| {
+        let why = format!("the list of filters can't be written: {error}");
+        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+    })?;
+    let headers = [
+        (header::CACHE_CONTROL, NO_CACHE),
+        (header::CONTENT_TYPE, "application/json"),
+    ];
+    Ok((headers, json).into_response())
+}
+
+/// Keeps the module in the body, once it has been found to be a filter.
+#[utoipa::path(
+    put,
+    path = "/filters/{file}",
+    operation_id = "upload_filter",
+    tag = "Filters",
+    params(("file" = String, Path, description = "The file's name, which ends in `.wasm`")),
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses(
+        (status = OK, description = "The filter, in the place of an older one", body = Kept),
+        (status = CREATED, description = "The filter", body = Kept),
+        (status = BAD_REQUEST, description = "The name is wrong", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The pipeline file names no `filter-folder`", body = ProblemDetails, content_type = PROBLEM),
+        (status = REQUEST_TIMEOUT, description = "The module did not come in time", body = ProblemDetails, content_type = PROBLEM),
+        (status = PAYLOAD_TOO_LARGE, description = "The module is too large", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It is no filter", body = ProblemDetails, content_type = PROBLEM),
+        (status = SERVICE_UNAVAILABLE, description = "Another upload is under way", body = ProblemDetails, content_type = PROBLEM),
+        (status = INSUFFICIENT_STORAGE, description = "The folder has no room for it", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
+pub async fn put(State(app): State<App>, Path(file): Path<String>, request: Request) -> Answer {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let stem = file.strip_suffix(".wasm").unwrap_or_default();
+    if stem.is_empty() || file.len() > NAME_CHARS || !stem.chars().all(is_fine) {
+        return Err(ProblemDetails::bad_request(
+            "a filter's file has a name of letters, digits, `_` and `-` that ends in `.wasm`",
+        ));
+    }
+    let (use_, is_new) = upload::keep(&app, file, request.into_body()).await?;
+    let status = if is_new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
+    Ok((status, uncached_json(Kept { use_ })).into_response())
+}
+
+/// Whether `request` brings a filter.
+pub fn is_upload(request: &Request) -> bool {
+    request.method() == Method::PUT && request.uri().path().starts_with("/api/filters/")
+}

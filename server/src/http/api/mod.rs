@@ -1,0 +1,200 @@
+//! The API: what the server is doing, as JSON, and changes of it.
+//!
+//! What is sent says things as the pipeline file does (`on-error`), since it ends up there; what is answered is named in
+//! the way of the other numbers (`frames_in`).
+
+mod events;
+mod filters;
+mod openapi;
+mod steps;
+mod streams;
+mod upload;
+mod variables;
+mod versions;
+
+use axum::body::to_bytes;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::map_response;
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::problem::{PROBLEM, ProblemDetails};
+use super::{App, NO_CACHE, auth, wall};
+use crate::control::PipelineReport;
+use crate::secret::{MASK, is_secret_name};
+
+/// The most characters of what the framework says of a request that it refuses.
+const WORDS: usize = 64 << 10;
+/// What a masked login in an address, a masked parameter and a command's masked option look like.
+const MASKED: [&str; 3] = ["***@", "=***", " ***"];
+
+pub use filters::is_upload;
+pub use streams::unknown_stream;
+pub use upload::Uploads;
+pub use versions::{PREVIOUS, REVISION};
+
+type Answer = Result<Response, ProblemDetails>;
+
+/// All addresses below `/api`.
+pub fn router() -> Router<App> {
+    let (addresses, _) = described().split_for_parts();
+    addresses.method_not_allowed_fallback(wrong_method)
+}
+
+/// The same with their description.
+fn described() -> OpenApiRouter<App> {
+    let addresses = OpenApiRouter::default()
+        .routes(routes!(check_access))
+        .routes(routes!(events::listen))
+        .routes(routes!(openapi::show))
+        .routes(routes!(pipeline))
+        .routes(routes!(versions::list))
+        .routes(routes!(versions::show))
+        .routes(routes!(versions::restore))
+        .routes(routes!(streams::list))
+        .routes(routes!(streams::show, streams::put, streams::delete))
+        .routes(routes!(streams::restart))
+        .routes(routes!(steps::list, steps::add))
+        .routes(routes!(steps::show, steps::patch, steps::delete))
+        .routes(routes!(variables::list))
+        .routes(routes!(variables::show, variables::put, variables::delete))
+        .routes(routes!(filters::list))
+        .routes(routes!(filters::put))
+        .routes(routes!(wall::connect))
+        .routes(routes!(wall::stream))
+        .routes(routes!(wall::credit))
+        // Bodies are limited before they come here.
+        .layer(DefaultBodyLimit::disable())
+        .fallback(not_found)
+        .layer(map_response(as_problem));
+    OpenApiRouter::default().nest("/api", addresses)
+}
+
+/// What the framework refuses in plain words (an address or a body that can't be read) becomes a problem like all others.
+async fn as_problem(response: Response) -> Response {
+    let status = response.status();
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let is_plain = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/plain"));
+    if !is_plain || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let words = to_bytes(response.into_body(), WORDS).await;
+    let words = words.map(|words| String::from_utf8_lossy(&words).into_owned());
+    ProblemDetails::new(status, words.unwrap_or_default()).into_response()
+}
+
+async fn not_found() -> ProblemDetails {
+    ProblemDetails::not_found("the API has nothing at this address")
+}
+
+async fn wrong_method() -> ProblemDetails {
+    ProblemDetails::new(
+        axum::http::StatusCode::METHOD_NOT_ALLOWED,
+        "this address does not take that method",
+    )
+}
+
+/// What the one who asks may do.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct AccessReport {
+    /// `off`, `token-needed` or `allowed`.
+    changing: &'static str,
+}
+
+/// Whether the pipeline can be changed, and whether the token that was sent is right.
+#[utoipa::path(
+    get,
+    path = "/access",
+    operation_id = "check_access",
+    tag = "Server",
+    responses(
+        (status = OK, description = "What one may do", body = AccessReport),
+        (status = UNAUTHORIZED, description = "The token is wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+)]
+async fn check_access(State(app): State<App>, request: Request) -> Answer {
+    let is_on = app.controller.current().admin_token.is_some();
+    let shows_token = is_on && auth::sent_token(request.headers()).is_some();
+    if shows_token {
+        app.check_admin(request.headers(), auth::client(&request))?;
+    }
+    Ok(uncached_json(AccessReport::of(&app, shows_token)))
+}
+
+impl AccessReport {
+    /// For one who has shown the admin token, or not.
+    pub fn of(app: &App, is_admin: bool) -> Self {
+        let changing = match app.controller.current().admin_token {
+            None => "off",
+            Some(_) if is_admin => "allowed",
+            Some(_) => "token-needed",
+        };
+        Self { changing }
+    }
+}
+
+/// The state of the pipeline file. What is wrong with it takes the admin token to see; without it, only where is told.
+#[utoipa::path(
+    get,
+    path = "/pipeline",
+    operation_id = "show_pipeline",
+    tag = "Server",
+    responses(
+        (status = OK, description = "How the pipeline file is", body = PipelineReport),
+    ),
+)]
+async fn pipeline(State(app): State<App>, request: Request) -> Response {
+    uncached_json(app.controller.report().for_reader(app.is_admin(&request)))
+}
+
+/// Runs what reads files where blocking is allowed.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ProblemDetails> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| {
+        let why = format!("the request broke down: {error}");
+        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+    })
+}
+
+/// JSON of now.
+fn uncached_json(body: impl Serialize) -> Response {
+    ([(header::CACHE_CONTROL, NO_CACHE)], Json(body)).into_response()
+}
+
+/// Refuses what was shown in a secret's place and is sent back as the secret itself.
+fn refuse_masks(config: &Map<String, Value>) -> Result<(), ProblemDetails> {
+    let masked = config.iter().find_map(|(key, value)| masked(key, value));
+    masked.map_or(Ok(()), |key| {
+        let why = format!(
+            "`{key}`: `{MASK}` stands for a secret that is not shown; send the secret itself, or leave the key out of a PATCH"
+        );
+        Err(ProblemDetails::new(StatusCode::UNPROCESSABLE_ENTITY, why))
+    })
+}
+
+/// The key of a secret that is masked in `value`, the value of `key`.
+fn masked<'v>(key: &'v str, value: &'v Value) -> Option<&'v str> {
+    match value {
+        Value::Object(map) => map.iter().find_map(|(key, value)| masked(key, value)),
+        Value::Array(values) => values.iter().find_map(|value| masked(key, value)),
+        Value::String(text) if !text.contains(MASK) => None,
+        Value::String(text) => {
+            let is_masked = is_secret_name(key) || MASKED.iter().any(|it| text.contains(it));
+            is_masked.then_some(key)
+        }
+        _ => None,
+    }
+}
+
+/// What a body says.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemDetails> {
+    serde_json::from_slice(body)
+        .map_err(|error| ProblemDetails::bad_request(format!("the body is wrong: {error}")))
+}

@@ -1,0 +1,184 @@
+//! The API's description, OpenAPI 3.1.
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{
+    Components, ContentBuilder, HeaderBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
+    Server,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::wall;
+use super::versions::{PREVIOUS, REVISION};
+use crate::config::pipeline_schema;
+
+/// This description.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "describe_api",
+    tag = "Server",
+    responses((status = OK, description = "An OpenAPI document", body = Value)),
+)]
+pub async fn show() -> Response {
+    static TEXT: LazyLock<String> =
+        LazyLock::new(|| {
+        let mut whole = serde_json::to_value(document()).expect("its keys are texts");
+        describe_files(&mut whole);
+        whole.to_string()
+    });
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, TEXT.as_str()).into_response()
+}
+
+fn document() -> OpenApi {
+    let mut document = super::described().into_openapi();
+    let mut info = Info::new("Mattebox", env!("CARGO_PKG_VERSION"));
+    info.description = Some(
+        "Streams, their chains of filters, and variables. What changes the pipeline is written to the pipeline file, whose earlier versions can be restored."
+            .to_owned(),
+    );
+    let mut license = License::new("MIT OR Apache-2.0");
+    license.identifier = Some("MIT OR Apache-2.0".to_owned());
+    info.license = Some(license);
+    document.info = info;
+    // The server's root, below whatever path a proxy puts it.
+    document.servers = Some(vec![Server::new("..")]);
+    let components = document.components.get_or_insert_default();
+    describe_problems(components);
+    describe_wall(components);
+    let token = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well. Characters other than ASCII are sent in UTF-8; Latin-1 is taken, too."))
+        .build();
+    components.add_security_scheme("admin", SecurityScheme::Http(token));
+    refuse_everywhere(&mut document);
+    describe_revisions(&mut document);
+    document
+}
+
+/// What the pipeline file may say of streams and steps: the parts of its schema.
+fn describe_files(document: &mut Value) {
+    let mut schema = pipeline_schema();
+    let mut parts = match schema["$defs"].take() {
+        Value::Object(parts) => parts,
+        _ => Map::new(),
+    };
+    parts.values_mut().for_each(refer_to_components);
+    let mut patch = parts["StepConfig"].clone();
+    if let Value::Object(patch) = &mut patch {
+        let description = "A JSON merge patch (RFC 7396) of what the pipeline file says of a step: `null` removes a key.";
+        patch.insert("description".to_owned(), description.into());
+        patch.shift_remove("required");
+    }
+    patch["properties"]["position"] = json!({ "type": "integer", "minimum": 0, "description": "The place in the chain to move it to, from 0." });
+    parts.insert("StepPatch".to_owned(), patch);
+    if let Value::Object(schemas) = &mut document["components"]["schemas"] {
+        schemas.extend(parts);
+    }
+}
+
+/// Parts of a schema lie elsewhere here.
+fn refer_to_components(schema: &mut Value) {
+    match schema {
+        Value::Array(parts) => parts.iter_mut().for_each(refer_to_components),
+        Value::Object(keywords) => {
+            if let Some(Value::String(target)) = keywords.get_mut("$ref") {
+                *target = target.replace("#/$defs/", "#/components/schemas/");
+            }
+            keywords.values_mut().for_each(refer_to_components);
+        }
+        _ => {}
+    }
+}
+
+fn describe_problems(components: &mut Components) {
+    let mut schemas = Vec::new();
+    ProblemDetails::schemas(&mut schemas);
+    components.schemas.extend(schemas);
+    let schema = ProblemDetails::schema();
+    components
+        .schemas
+        .insert("ProblemDetails".to_owned(), schema);
+}
+
+/// What goes to and fro on the wall's connection, of which paths tell nothing.
+fn describe_wall(components: &mut Components) {
+    for (name, schema) in [
+        (wall::ClientMessage::name(), wall::ClientMessage::schema()),
+        (wall::WallState::name(), wall::WallState::schema()),
+    ] {
+        components.schemas.insert(name.into_owned(), schema);
+    }
+}
+
+/// Every request may be refused for what is told in the problem.
+fn refuse_everywhere(document: &mut OpenApi) {
+    let problem = Ref::from_schema_name("ProblemDetails");
+    let content = ContentBuilder::new().schema(Some(problem)).build();
+    let refusal = ResponseBuilder::new()
+        .description("Why it was not done: a wrong token, a foreign host or page, or a request that can't be read")
+        .content(PROBLEM, content)
+        .build();
+    for path in document.paths.paths.values_mut() {
+        let operations = [
+            &mut path.get,
+            &mut path.put,
+            &mut path.post,
+            &mut path.patch,
+            &mut path.delete,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let responses = &mut operation.responses.responses;
+            responses.insert("default".to_owned(), RefOr::T(refusal.clone()));
+        }
+    }
+}
+
+/// The headers by which a change of the pipeline file can be undone.
+fn describe_revisions(document: &mut OpenApi) {
+    let header = |description: &str| {
+        let text = ObjectBuilder::new().schema_type(Type::String).build();
+        HeaderBuilder::new()
+            .schema(Some(text))
+            .description(Some(description))
+            .build()
+    };
+    let revision = header("The pipeline file's revision after the change.");
+    let previous =
+        header("The version that it was before, to be restored; absent if it was the same.");
+    let changes = document.paths.paths.iter_mut();
+    let changes = changes.filter(|(path, _)| is_of_file(path));
+    for (_, path) in changes {
+        let operations = [
+            &mut path.put,
+            &mut path.post,
+            &mut path.patch,
+            &mut path.delete,
+        ];
+        let operations = operations.into_iter().flatten();
+        let responses = operations.flat_map(|operation| operation.responses.responses.iter_mut());
+        for (status, response) in responses {
+            if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
+                let headers = &mut response.headers;
+                headers.insert(REVISION.to_string(), revision.clone().into());
+                headers.insert(PREVIOUS.to_string(), previous.clone().into());
+            }
+        }
+    }
+}
+
+/// Whether what is changed at `path` stands in the pipeline file.
+fn is_of_file(path: &str) -> bool {
+    let is_restart = path == "/api/streams/{stream}/restart";
+    !is_restart
+        && ["/api/streams", "/api/pipeline"]
+            .iter()
+            .any(|it| path.starts_with(it))
+}

@@ -1,0 +1,156 @@
+//! Variables: texts that filters show.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::super::App;
+use super::super::problem::{PROBLEM, ProblemDetails};
+use super::{Answer, parse, uncached_json};
+use crate::variables::Refusal;
+
+const NAME_CHARS: usize = 64;
+const TEXT_CHARS: usize = 500;
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
+/// A variable.
+#[derive(Serialize, utoipa::ToSchema)]
+struct Variable {
+    /// What filters show.
+    text: String,
+}
+
+/// What a variable is to be.
+#[derive(Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewVariable {
+    /// What filters show.
+    #[schema(max_length = 500)]
+    text: String,
+    /// After how many seconds it is forgotten, if it is.
+    #[serde(default)]
+    #[schema(exclusive_minimum = 0, maximum = 31_536_000)]
+    ttl_seconds: Option<f64>,
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct Variables {
+    variables: BTreeMap<String, String>,
+}
+
+/// All variables.
+#[utoipa::path(
+    get,
+    path = "/variables",
+    operation_id = "list_variables",
+    tag = "Variables",
+    responses(
+        (status = OK, description = "Texts by name", body = Variables),
+    ),
+)]
+pub async fn list(State(app): State<App>) -> Response {
+    let snapshot = app.controller.variables().snapshot();
+    uncached_json(Variables {
+        variables: snapshot.iter().cloned().collect(),
+    })
+}
+
+/// One variable.
+#[utoipa::path(
+    get,
+    path = "/variables/{variable}",
+    operation_id = "show_variable",
+    tag = "Variables",
+    params(("variable" = String, Path, description = "The variable's name")),
+    responses(
+        (status = OK, description = "The variable", body = Variable),
+        (status = NOT_FOUND, description = "No such variable", body = ProblemDetails, content_type = PROBLEM),
+    ),
+)]
+pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    let snapshot = app.controller.variables().snapshot();
+    match snapshot.iter().find(|(known, _)| *known == name) {
+        Some((_, text)) => Ok(uncached_json(Variable { text: text.clone() })),
+        None => Err(unknown(&name)),
+    }
+}
+
+fn unknown(name: &str) -> ProblemDetails {
+    ProblemDetails::not_found(format!("no variable is called `{name}`"))
+}
+
+fn conflict(refusal: &Refusal) -> ProblemDetails {
+    ProblemDetails::new(StatusCode::CONFLICT, refusal.to_string())
+}
+
+/// Gives it a text, for a while or for good.
+#[utoipa::path(
+    put,
+    path = "/variables/{variable}",
+    operation_id = "set_variable",
+    tag = "Variables",
+    params(("variable" = String, Path, description = "The variable's name")),
+    request_body(content = NewVariable),
+    responses(
+        (status = NO_CONTENT, description = "It has that text"),
+        (status = BAD_REQUEST, description = "The name or the body is wrong", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "There are too many variables, or the server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
+pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
+    let NewVariable { text, ttl_seconds } = parse(&body)?;
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_fine) {
+        return Err(ProblemDetails::bad_request(format!(
+            "a variable's name has 1 to {NAME_CHARS} letters, digits, `_`, `-` and `.`"
+        )));
+    }
+    if text.chars().count() > TEXT_CHARS {
+        return Err(ProblemDetails::bad_request(format!(
+            "a variable's text may have {TEXT_CHARS} characters"
+        )));
+    }
+    let ttl = match ttl_seconds.map(Duration::try_from_secs_f64) {
+        None => None,
+        Some(Ok(ttl)) if !ttl.is_zero() && ttl <= LONGEST => Some(ttl),
+        Some(_) => {
+            let why = format!(
+                "`ttl_seconds` is more than 0 and at most {}",
+                LONGEST.as_secs()
+            );
+            return Err(ProblemDetails::bad_request(why));
+        }
+    };
+    let end = ttl.map(|ttl| app.clock.now() + ttl);
+    let set = app.controller.variables().set(&name, &text, end);
+    set.map_err(|refusal| conflict(&refusal))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Forgets it.
+#[utoipa::path(
+    delete,
+    path = "/variables/{variable}",
+    operation_id = "forget_variable",
+    tag = "Variables",
+    params(("variable" = String, Path, description = "The variable's name")),
+    responses(
+        (status = NO_CONTENT, description = "It is forgotten"),
+        (status = NOT_FOUND, description = "No such variable", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
+pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    let removed = app.controller.variables().remove(&name);
+    match removed.map_err(|refusal| conflict(&refusal))? {
+        true => Ok(StatusCode::NO_CONTENT.into_response()),
+        false => Err(unknown(&name)),
+    }
+}

@@ -1,0 +1,158 @@
+//! Versions of the pipeline file: listed, shown, restored.
+
+use axum::Extension;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::{App, auth};
+use super::{Answer, parse, uncached_json};
+use crate::config::masked;
+use crate::control::{Author, PipelineReport, Revisions, Version};
+
+/// The pipeline file's revision after a change.
+pub const REVISION: HeaderName = HeaderName::from_static("x-mattebox-revision");
+/// The version whose restoring undoes a change.
+pub const PREVIOUS: HeaderName = HeaderName::from_static("x-mattebox-previous");
+
+/// The answer to a change that made these `revisions`.
+pub fn with_revisions(mut response: Response, revisions: &Revisions) -> Response {
+    let headers = response.headers_mut();
+    let previous = revisions.before.as_ref().map(|id| (PREVIOUS, id));
+    for (name, revision) in previous.into_iter().chain([(REVISION, &revisions.now)]) {
+        // Hexadecimal digits always are one.
+        headers.extend(HeaderValue::from_str(revision).map(|value| (name, value)));
+    }
+    response
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct Versions {
+    versions: Vec<VersionReport>,
+}
+
+/// A version of the pipeline file.
+#[derive(Serialize, utoipa::ToSchema)]
+struct VersionReport {
+    /// What it is called: the file's revision with this text.
+    id: String,
+    /// When it became what the file says, RFC 3339, UTC.
+    at: String,
+    /// Its author.
+    by: Author,
+    /// Whether it is what is in force.
+    is_current: bool,
+    /// The file's text, with secrets masked. Not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+}
+
+impl VersionReport {
+    fn new(version: &Version, current: &str, text: Option<String>) -> Self {
+        Self {
+            id: version.id.clone(),
+            at: version.time(),
+            by: version.by.clone(),
+            is_current: version.id == current,
+            text,
+        }
+    }
+}
+
+/// How a version is restored.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Restoring {
+    /// Only if this is still the file's revision, such as the `X-Mattebox-Revision` of the change that is to be undone.
+    revision: Option<String>,
+}
+
+/// The newest twenty texts that the pipeline file had, the newest first. Each is there once.
+#[utoipa::path(
+    get,
+    path = "/pipeline/versions",
+    operation_id = "list_versions",
+    tag = "Server",
+    responses(
+        (status = OK, description = "The versions, newest first", body = Versions),
+    ),
+)]
+pub async fn list(State(app): State<App>) -> Answer {
+    let versions = super::blocking(move || {
+        let current = app.controller.report().revision;
+        let all = app.controller.versions().list();
+        let reports = all.iter().map(|it| VersionReport::new(it, &current, None));
+        reports.collect()
+    });
+    Ok(uncached_json(Versions {
+        versions: versions.await?,
+    }))
+}
+
+/// One version with its text, in which secrets are masked. Takes the admin token.
+#[utoipa::path(
+    get,
+    path = "/pipeline/versions/{version}",
+    operation_id = "show_version",
+    tag = "Server",
+    params(("version" = String, Path, description = "The version's id")),
+    responses(
+        (status = OK, description = "The version", body = VersionReport),
+        (status = UNAUTHORIZED, description = "It takes the admin token", body = ProblemDetails, content_type = PROBLEM),
+        (status = NOT_FOUND, description = "No such version", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
+pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Request) -> Answer {
+    app.check_admin(request.headers(), auth::client(&request))?;
+    let unknown = format!("no version of the pipeline file is called `{id}`; the newest are kept");
+    let found = super::blocking(move || {
+        let version = app.controller.versions().find(&id)?;
+        let text = masked(version.text.expose());
+        let current = app.controller.report().revision;
+        Some(VersionReport::new(&version, &current, Some(text)))
+    });
+    let found = found.await?;
+    found
+        .map(uncached_json)
+        .ok_or_else(|| ProblemDetails::not_found(unknown))
+}
+
+/// Makes the pipeline file again what it was in this version, which is checked like any change.
+///
+/// What it said until then is kept as a version. With `revision`, nothing is restored if the file is another by now: so a change
+/// is undone by restoring its answer's `X-Mattebox-Previous` with its `X-Mattebox-Revision`.
+#[utoipa::path(
+    post,
+    path = "/pipeline/versions/{version}/restore",
+    operation_id = "restore_version",
+    tag = "Server",
+    params(("version" = String, Path, description = "The version's id")),
+    request_body(content = Option<Restoring>, content_type = "application/json"),
+    responses(
+        (status = OK, description = "How the pipeline file is now", body = PipelineReport),
+        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
+        (status = NOT_FOUND, description = "No such version", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The file is at another revision by now, or can't be read", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "The version is wrong today: a filter that it names is gone, for instance", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
+pub async fn restore(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Extension(author): Extension<Author>,
+    body: Bytes,
+) -> Answer {
+    let restoring: Option<Restoring> = match body.as_ref() {
+        b"" => None,
+        body => parse(body)?,
+    };
+    let expected = restoring.and_then(|restoring| restoring.revision);
+    let revisions = app.controller.restore(id, expected, author).await?;
+    let report = app.controller.report().for_reader(true);
+    Ok(with_revisions(uncached_json(report), &revisions))
+}

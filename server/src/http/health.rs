@@ -1,0 +1,65 @@
+//! For those who watch over the server: whether it lives, and whether it does what it should.
+
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use crate::stream::StreamState;
+
+/// Changes that take longer to be made, once they are ready, are stuck.
+const LONGEST_CHANGE: Duration = Duration::from_secs(30);
+
+/// The time in which there must be a thread for a change, on a busy machine too.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// `GET /healthz`: the server answers, and all its streams run or could.
+pub async fn healthz(State(app): State<App>) -> Response {
+    let running = app.controller.current();
+    let gone = running.streams.iter().filter(|stream| !stream.is_alive());
+    let mut wrong: Vec<_> = gone
+        .map(|stream| format!("a thread of the stream `{}` is gone\n", stream.name()))
+        .collect();
+    let held_up = app.controller.changes_held_up();
+    if held_up >= LONGEST_CHANGE {
+        let seconds = held_up.as_secs();
+        wrong.push(format!("a change has held up all others for {seconds} s\n"));
+    }
+    let thread = tokio::task::spawn_blocking(|| ());
+    if tokio::time::timeout(LONGEST_WAIT, thread).await.is_err() {
+        wrong.push("no thread is free for changes\n".to_owned());
+    }
+    match wrong.as_slice() {
+        [] => "ok\n".into_response(),
+        wrong => (StatusCode::SERVICE_UNAVAILABLE, wrong.concat()).into_response(),
+    }
+}
+
+/// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as it is.
+pub async fn readyz(State(app): State<App>, request: Request) -> Response {
+    let running = app.controller.current();
+    let failing = running
+        .streams
+        .iter()
+        .filter(|it| it.state() == StreamState::Failing);
+    let mut wrong: Vec<_> = failing
+        .map(|stream| {
+            let why = stream.error().unwrap_or_default();
+            format!("the stream `{}` fails: {why}", stream.name())
+        })
+        .collect();
+    let preparing = running.streams.iter();
+    let preparing = preparing.filter(|it| it.state() == StreamState::Preparing);
+    wrong.extend(preparing.map(|it| format!("the stream `{}` prepares its filters", it.name())));
+    match app.controller.report().error {
+        Some(error) if app.is_admin(&request) => wrong.push(error.sentence()),
+        Some(error) => wrong.push(error.places_only().message),
+        None => {}
+    }
+    match wrong.as_slice() {
+        [] => "ready\n".into_response(),
+        wrong => (StatusCode::SERVICE_UNAVAILABLE, wrong.join("\n") + "\n").into_response(),
+    }
+}

@@ -1,0 +1,220 @@
+//! HTTP: Motion JPEG, snapshots, the API, and the page.
+
+mod address;
+mod api;
+mod auth;
+mod body;
+mod health;
+mod metrics;
+mod mjpeg;
+mod picture_page;
+mod problem;
+mod server;
+mod snapshot;
+mod ui;
+mod viewing;
+mod wall;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
+use axum::middleware::from_fn_with_state;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+
+pub use server::{Listener, local_host, serve};
+
+use crate::clock::{Clock, SystemClock};
+use crate::control::Controller;
+use crate::secret::SecretText;
+use crate::stream::Stream;
+use address::{Action, Pictures, pictures_of_file};
+use api::Uploads;
+use auth::Access;
+use problem::ProblemDetails;
+use server::{Places, Room};
+use viewing::Visit;
+use wall::Sessions;
+
+/// What every handler knows.
+#[derive(Clone)]
+pub struct App {
+    controller: Controller,
+    access: Access,
+    places: Places,
+    room: Room,
+    uploads: Uploads,
+    sessions: Sessions,
+    clock: Arc<dyn Clock>,
+    /// Ends the never-ending answers.
+    shutdown: CancellationToken,
+}
+
+impl App {
+    /// Serves the streams of `live` until `shutdown`.
+    pub fn new(controller: Controller, shutdown: CancellationToken) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let room = Room::make();
+        Self {
+            controller,
+            access: Access::new(clock.clone()),
+            places: Places::new(room.places),
+            room,
+            uploads: Uploads::default(),
+            sessions: Sessions::default(),
+            clock,
+            shutdown,
+        }
+    }
+
+    fn check_admin(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), ProblemDetails> {
+        let running = self.controller.current();
+        let token = running.admin_token.as_ref().map(SecretText::expose);
+        self.access.check(headers, client, token)
+    }
+
+    /// Whether a request that only reads shows the admin token.
+    fn is_admin(&self, request: &Request) -> bool {
+        self.shows_token(request.headers(), auth::client(request))
+    }
+
+    /// Whether `headers` show the admin token. One who sends none has not been wrong; a wrong one is as good as none, though it
+    /// is counted like every wrong one.
+    fn shows_token(&self, headers: &HeaderMap, client: IpAddr) -> bool {
+        auth::sent_token(headers).is_some() && self.check_admin(headers, client).is_ok()
+    }
+
+    fn find(&self, name: &str) -> Option<Arc<Stream>> {
+        self.controller.current().find(name).cloned()
+    }
+
+    fn first(&self) -> Option<Arc<Stream>> {
+        self.controller.current().streams.first().cloned()
+    }
+}
+
+/// Every address that the server answers.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/", get(root))
+        .route("/{file}", get(by_name))
+        .route("/{file}/", get(to_page))
+        .route("/static/{file}", get(ui::file))
+        // What browsers ask for beside a picture.
+        .route("/favicon.ico", get(ui::favicon))
+        .merge(api::router())
+        .route("/metrics", get(metrics::answer))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        // What clients of mjpg-streamer, µStreamer and many a Flask example ask for.
+        .route("/stream", get(first_stream))
+        .route("/video_feed", get(first_stream))
+        .route("/snapshot", get(first_snapshot))
+        .fallback(not_found)
+        .layer(from_fn_with_state(app.clone(), auth::guard))
+        .with_state(app)
+}
+
+async fn root(State(app): State<App>, RawQuery(query): RawQuery, visit: Visit) -> Response {
+    match Action::of(&query.unwrap_or_default()) {
+        None => ui::index(),
+        Some(Action::Pictures(pictures, number)) => {
+            let stream = app.controller.current().streams.get(number).cloned();
+            show(app, stream, pictures, &visit).await
+        }
+        Some(Action::Unknown(action)) => {
+            let message =
+                format!("no action is called `{action}`; there is `stream` and `snapshot`\n");
+            (StatusCode::BAD_REQUEST, message).into_response()
+        }
+    }
+}
+
+async fn first_stream(State(app): State<App>, visit: Visit) -> Response {
+    let first = app.first();
+    show(app, first, Pictures::Stream, &visit).await
+}
+
+async fn first_snapshot(State(app): State<App>, visit: Visit) -> Response {
+    let first = app.first();
+    show(app, first, Pictures::Snapshot, &visit).await
+}
+
+/// `/NAME.mjpeg`, `/NAME.jpg` and what else they are called, and `/NAME`.
+async fn by_name(
+    State(app): State<App>,
+    Path(file): Path<String>,
+    visit: Visit,
+    request: Request,
+) -> Response {
+    if let Some((name, pictures)) = pictures_of_file(&file) {
+        let stream = app.find(name);
+        return show(app, stream, pictures, &visit).await;
+    }
+    match app.find(&file) {
+        Some(stream) => picture_page::answer(&app, &stream, &request),
+        None => not_found(State(app), request.uri().clone()).await,
+    }
+}
+
+/// `/NAME/`: its page is beside it, from where its pictures are found. The way there holds below every proxy's path.
+async fn to_page(State(app): State<App>, Path(name): Path<String>, uri: Uri) -> Response {
+    if app.find(&name).is_none() {
+        return not_found(State(app), uri).await;
+    }
+    let query = uri.query().map(|query| format!("?{query}"));
+    let page = format!("../{name}{}", query.unwrap_or_default());
+    (StatusCode::PERMANENT_REDIRECT, [(header::LOCATION, page)]).into_response()
+}
+
+async fn show(
+    app: App,
+    stream: Option<Arc<Stream>>,
+    pictures: Pictures,
+    visit: &Visit,
+) -> Response {
+    let Some(stream) = stream else {
+        return none_such(&app, "").into_response();
+    };
+    match pictures {
+        Pictures::Stream => mjpeg::answer(&app, &stream, visit),
+        Pictures::Snapshot => snapshot::answer(&app, &stream, visit).await,
+    }
+}
+
+async fn not_found(State(app): State<App>, uri: Uri) -> Response {
+    // As a proxy asks that passes on all of an address.
+    let is_deep = uri.path().matches('/').count() > 1;
+    none_such(&app, if is_deep { OF_PROXY } else { "" }).into_response()
+}
+
+/// Tells what there is, and then `hint`.
+fn none_such(app: &App, hint: &str) -> impl IntoResponse + use<> {
+    let mut text = "There is nothing at this address. The streams are:\n".to_owned();
+    for stream in app.controller.current().streams.iter() {
+        let name = stream.name();
+        text += &format!("  {name}: /{name}.mjpeg, one picture at /{name}.jpg\n");
+    }
+    text += hint;
+    let plain = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    (StatusCode::NOT_FOUND, plain, text)
+}
+
+const OF_PROXY: &str = "If a proxy has Mattebox below a path, such as /webcam/, it has to take that path away again before it asks:
+docs/guide/reverse-proxy.md shows how (in nginx, by the slash at the end of `proxy_pass http://127.0.0.1:8080/;`).
+";
+
+/// Seconds since 1970 with microseconds, as `X-Timestamp` has it in mjpg-streamer and its kin.
+fn timestamp(at: std::time::SystemTime) -> String {
+    let since = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{}.{:06}", since.as_secs(), since.subsec_micros())
+}
+
+/// Pictures of now must not come out of a cache, nor be waited for to be compressed (`no-transform`).
+const NO_CACHE: &str = "no-store, no-cache, must-revalidate, no-transform, max-age=0";
+/// What never ends must be passed on as it comes: nginx, and others that know this header of its, then keep nothing back.
+const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");

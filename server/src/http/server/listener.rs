@@ -1,0 +1,166 @@
+//! Listening sockets: of TCP, and in the file system.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use socket2::{Domain, SockRef, TcpKeepalive, Type};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::super::auth::Peer;
+use super::STALL_TIME;
+#[cfg(unix)]
+use super::unix::{UnixSocket, check_path};
+use crate::config::ListenAddress;
+
+/// Connections that wait to be accepted, as many as in tokio's own listeners.
+const BACKLOG: i32 = 1024;
+
+/// A connection to a client, or to a proxy.
+#[cfg(unix)]
+pub type Socket = tokio_util::either::Either<TcpStream, tokio::net::UnixStream>;
+/// A connection to a client, or to a proxy.
+#[cfg(not(unix))]
+pub type Socket = TcpStream;
+
+/// A socket that takes connections.
+pub enum Listener {
+    /// Of an address and a port.
+    Tcp(TcpListener, SocketAddr),
+    /// In the file system.
+    #[cfg(unix)]
+    Unix(UnixSocket),
+}
+
+/// What scripts read from standard output: an address to ask, or `unix:` and a path.
+impl fmt::Display for Listener {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(_, bound) => {
+                write!(out, "http://{bound}/")?;
+                let host = local_host(*bound);
+                host.map_or(Ok(()), |host| {
+                    write!(out, ", on this machine http://{host}/")
+                })
+            }
+            #[cfg(unix)]
+            Self::Unix(socket) => write!(out, "unix:{}", socket.path().display()),
+        }
+    }
+}
+
+/// The host and port to ask on this machine for what listens on all of its addresses (`bound`); none for one of a single address.
+pub fn local_host(bound: SocketAddr) -> Option<String> {
+    let is_all = bound.ip().is_unspecified();
+    is_all.then(|| format!("localhost:{}", bound.port()))
+}
+
+impl Listener {
+    /// Checks what can be known of `address` without taking it.
+    ///
+    /// # Errors
+    /// The machine has no such address, or there can be no such socket.
+    pub fn check(address: &ListenAddress) -> io::Result<()> {
+        match address {
+            // Any port tells whether there is such an address.
+            ListenAddress::Tcp(address) => std::net::TcpListener::bind((address.ip(), 0)).map(drop),
+            ListenAddress::AllInterfaces(_) => Ok(()),
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => check_path(path),
+            #[cfg(not(unix))]
+            ListenAddress::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Listens on `address`.
+    ///
+    /// # Errors
+    /// It is in use, there is no such address, or this user may not have it.
+    pub async fn bind(address: &ListenAddress) -> io::Result<Self> {
+        let listener = match address {
+            ListenAddress::Tcp(address) => TcpListener::bind(address).await?,
+            ListenAddress::AllInterfaces(port) => bind_all(*port).await?,
+            #[cfg(unix)]
+            ListenAddress::Unix(path) => return UnixSocket::bind(path).map(Self::Unix),
+            #[cfg(not(unix))]
+            ListenAddress::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        let bound = listener.local_addr()?;
+        Ok(Self::Tcp(listener, bound))
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// There are no file descriptors left, or the client has gone already.
+    pub async fn accept(&self) -> io::Result<(Socket, Peer)> {
+        match self {
+            Self::Tcp(listener, _) => {
+                let (socket, peer) = listener.accept().await?;
+                if let Err(error) = tune(&socket) {
+                    tracing::debug!("a socket keeps its defaults: {error}");
+                }
+                Ok((of_tcp(socket), Peer::Tcp(peer)))
+            }
+            #[cfg(unix)]
+            Self::Unix(listener) => {
+                let socket = listener.accept().await?;
+                if let Err(error) = SockRef::from(&socket).set_send_buffer_size(BUFFER_BYTES) {
+                    tracing::debug!("a socket keeps its defaults: {error}");
+                }
+                Ok((Socket::Right(socket), Peer::Unix))
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn of_tcp(socket: TcpStream) -> Socket {
+    Socket::Left(socket)
+}
+
+#[cfg(not(unix))]
+fn of_tcp(socket: TcpStream) -> Socket {
+    socket
+}
+
+/// Listens on all addresses, of IPv6 and IPv4; where there is no IPv6, of IPv4.
+async fn bind_all(port: u16) -> io::Result<TcpListener> {
+    match bind_both(port) {
+        Ok(listener) => Ok(listener),
+        // The port being in use is found here again.
+        Err(_) => TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await,
+    }
+}
+
+fn bind_both(port: u16) -> io::Result<TcpListener> {
+    let socket = socket2::Socket::new(Domain::IPV6, Type::STREAM, None)?;
+    socket.set_only_v6(false)?;
+    // As in tokio's own: a server that is started anew gets its address at once. On Windows it would be another's.
+    #[cfg(unix)]
+    socket.set_reuse_address(true)?;
+    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    TcpListener::from_std(socket.into())
+}
+
+/// Bytes that may lie unsent in a socket: with more, a slow viewer would watch the past.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 << 10;
+/// The same for a Unix domain socket, which has no other buffer.
+#[cfg(unix)]
+const BUFFER_BYTES: usize = 64 << 10;
+
+fn tune(socket: &TcpStream) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let socket = SockRef::from(socket);
+    let keepalive = TcpKeepalive::new().with_time(STALL_TIME / 2);
+    socket.set_tcp_keepalive(&keepalive)?;
+    #[cfg(target_os = "linux")]
+    {
+        socket.set_tcp_user_timeout(Some(STALL_TIME))?;
+        socket.set_tcp_notsent_lowat(UNSENT_BYTES)?;
+    }
+    Ok(())
+}

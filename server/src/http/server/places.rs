@@ -1,0 +1,237 @@
+//! Places: how many connections there may be, in all and of one client.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
+
+use super::super::auth::network;
+use crate::log::recurring::Recurring;
+use crate::sync::IgnorePoison;
+
+/// The places for connections. Clones share them.
+#[derive(Clone)]
+pub struct Places(Arc<Mutex<Taken>>);
+
+struct Taken {
+    most: usize,
+    connections: usize,
+    by_client: HashMap<IpAddr, usize>,
+    refused: Refused,
+    of_client: Recurring,
+    of_all: Recurring,
+}
+
+/// The number of refusals, by reason.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Refused {
+    /// One client had all that it may have.
+    pub client: u64,
+    /// The server had all that it may have.
+    pub server: u64,
+}
+
+/// The reason why there is no place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Full {
+    /// The client has all that it may have.
+    #[error(
+        "your address has all the connections that it may have; close some, or try again later"
+    )]
+    Client,
+    /// The server has all that it may have.
+    #[error("the server has all the connections that it may have; try again later")]
+    Server,
+}
+
+/// A place, until it is dropped.
+pub struct Place {
+    places: Places,
+    client: Option<IpAddr>,
+    is_connection: bool,
+}
+
+impl Places {
+    /// So many connections at most.
+    pub fn new(most: usize) -> Self {
+        Self(Arc::new(Mutex::new(Taken {
+            most,
+            connections: 0,
+            by_client: HashMap::new(),
+            refused: Refused::default(),
+            of_client: Recurring::default(),
+            of_all: Recurring::default(),
+        })))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().ignore_poison()
+    }
+
+    /// A place for a connection of `client`, which may have `most`; a trusted proxy is none.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn connect(&self, client: Option<IpAddr>, most: usize) -> Result<Place, Full> {
+        self.take(client, most, true)
+    }
+
+    /// A place for a request of `client` that comes by a proxy's connection, which has its own.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn forward(&self, client: IpAddr, most: usize) -> Result<Place, Full> {
+        self.take(Some(client), most, false)
+    }
+
+    fn take(
+        &self,
+        client: Option<IpAddr>,
+        most: usize,
+        is_connection: bool,
+    ) -> Result<Place, Full> {
+        let client = client.map(network);
+        self.lock().take(client, most, is_connection)?;
+        Ok(Place {
+            places: self.clone(),
+            client,
+            is_connection,
+        })
+    }
+
+    /// The number of connections, beside the reserve.
+    pub fn connections(&self) -> usize {
+        self.lock().connections
+    }
+
+    /// The number of refusals.
+    pub fn refused(&self) -> Refused {
+        self.lock().refused
+    }
+}
+
+impl Taken {
+    fn take(
+        &mut self,
+        client: Option<IpAddr>,
+        most: usize,
+        is_connection: bool,
+    ) -> Result<(), Full> {
+        if is_connection && self.connections >= self.most {
+            self.server_is_full();
+            return Err(Full::Server);
+        }
+        if let Some(client) = client {
+            self.count(client, most)?;
+        }
+        if is_connection {
+            self.connections += 1;
+        }
+        self.tell_of_room();
+        Ok(())
+    }
+
+    fn count(&mut self, client: IpAddr, most: usize) -> Result<(), Full> {
+        let count = self.by_client.get(&client).copied().unwrap_or_default();
+        if count >= most {
+            self.client_is_full(client, most);
+            return Err(Full::Client);
+        }
+        self.by_client.insert(client, count + 1);
+        Ok(())
+    }
+
+    fn client_is_full(&mut self, client: IpAddr, most: usize) {
+        self.refused.client += 1;
+        if let Some(notice) = self.of_client.failed(Instant::now()) {
+            let why = "an address has all the connections that it may have";
+            tracing::warn!(peer = %client, limit = most, "{}", notice.word(why));
+        }
+    }
+
+    fn server_is_full(&mut self) {
+        self.refused.server += 1;
+        if let Some(notice) = self.of_all.failed(Instant::now()) {
+            let why = "the server has all the connections that it may have";
+            tracing::warn!(limit = self.most, "{}", notice.word(why));
+        }
+    }
+
+    fn tell_of_room(&mut self) {
+        let now = Instant::now();
+        for refused in [&mut self.of_client, &mut self.of_all] {
+            if let Some(recovery) = refused.worked(now) {
+                tracing::info!("there is room for connections: {recovery}");
+            }
+        }
+    }
+
+    fn leave(&mut self, place: &Place) {
+        if place.is_connection {
+            self.connections -= 1;
+        }
+        let Some(client) = place.client else {
+            return;
+        };
+        if let Entry::Occupied(mut entry) = self.by_client.entry(client) {
+            *entry.get_mut() -= 1;
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.places.lock().leave(self);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_client_has_its_places_by_connections_and_by_what_is_forwarded() {
+        let places = Places::new(100);
+        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(address);
+        let mut held = vec![places.connect(Some(one), 3).unwrap()];
+        held.push(places.forward(one, 3).unwrap());
+        held.push(places.connect(Some(one), 3).unwrap());
+        assert_eq!(places.connect(Some(one), 3).err(), Some(Full::Client));
+        assert_eq!(places.forward(one, 3).err(), Some(Full::Client));
+        assert!(places.connect(Some(other), 3).is_ok());
+        assert_eq!(places.connections(), 2);
+        held.pop();
+        assert!(places.forward(one, 3).is_ok());
+        drop(held);
+        assert!(places.lock().by_client.is_empty());
+        assert_eq!(places.connections(), 0);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_has_the_places_of_one_client() {
+        let places = Places::new(100);
+        let _held = places.connect(Some(address("2001:db8::1")), 1).unwrap();
+        let neighbour = places.connect(Some(address("2001:db8::2")), 1);
+        assert_eq!(neighbour.err(), Some(Full::Client));
+        assert!(places.connect(Some(address("2001:db8:0:1::1")), 1).is_ok());
+    }
+
+    #[test]
+    fn all_together_have_so_many_and_proxies_are_no_clients() {
+        let places = Places::new(3);
+        let held: Vec<_> = (0..3).map(|_| places.connect(None, 1).unwrap()).collect();
+        let client = Some(address("192.0.2.1"));
+        assert_eq!(places.connect(client, 1).err(), Some(Full::Server));
+        assert_eq!(places.refused().server, 1);
+        drop(held);
+        assert!(places.connect(client, 1).is_ok());
+    }
+}

@@ -1,0 +1,33 @@
+//! The pacer: plays a recording at its own frame rate.
+
+use std::time::{Duration, Instant};
+
+use crate::clock::StopToken;
+
+/// Says when the next frame is due.
+pub struct Pacer {
+    interval: Duration,
+    due: Option<Instant>,
+}
+
+impl Pacer {
+    /// `fps` frames per second, above 0; the first is due at once.
+    pub fn new(fps: f64) -> Self {
+        Self {
+            interval: Duration::from_secs_f64(1.0 / fps),
+            due: None,
+        }
+    }
+
+    /// Blocks until the next frame is due; `false` when the order to stop came first. Whoever is late by
+    /// more than a frame goes on from now: there is nothing to catch up with.
+    pub fn wait(&mut self, stop: &StopToken) -> bool {
+        let now = stop.clock().now();
+        let due = match self.due {
+            Some(due) if due + self.interval >= now => due,
+            _ => now,
+        };
+        self.due = Some(due + self.interval);
+        stop.sleep_until(due)
+    }
+}

@@ -1,0 +1,231 @@
+//! What a command writes to its standard error: into the log, line by line.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::task::JoinHandle;
+
+use super::process::Invocation;
+use crate::log::recurring::{Notice, PERIOD, Recurring};
+use crate::log::{LINE_CHARS, sanitize};
+use crate::panics::catch_async;
+use crate::secret::mask_foreign;
+use crate::sync::IgnorePoison;
+
+/// How long the rest of what an ended command wrote is waited for; somebody else may hold the pipe.
+const REST: Duration = Duration::from_secs(1);
+/// The most lines that are told, each once, before the rest are only counted.
+const TOLD: usize = 20;
+
+/// Lines that a command has said already, over all its runs: one that says the same again and again, or always something else,
+/// doesn't fill the log.
+#[derive(Clone, Default)]
+pub struct SeenLines(Arc<Mutex<Lines_>>);
+
+#[derive(Default)]
+struct Lines_ {
+    told: HashSet<String>,
+    /// The lines that were not told.
+    rest: Recurring,
+    last: Option<Instant>,
+}
+
+impl SeenLines {
+    fn lock(&self) -> MutexGuard<'_, Lines_> {
+        self.0.lock().ignore_poison()
+    }
+
+    /// The log's line on this line, if it is to have one.
+    fn note(&self, line: &str, now: Instant) -> Option<String> {
+        self.lock().note(line, now)
+    }
+
+    /// It works: what it says is news again once it has been quiet for a while. Gives what the log is to say of that, if
+    /// anything.
+    pub fn works(&self, now: Instant) -> Option<String> {
+        self.lock().works(now)
+    }
+}
+
+impl Lines_ {
+    fn note(&mut self, line: &str, now: Instant) -> Option<String> {
+        self.last = Some(now);
+        if self.told.len() < TOLD && self.told.insert(line.to_owned()) {
+            return Some(format!("the command says: {line}"));
+        }
+        match self.rest.failed(now)? {
+            // What was told already is no reason to say that there is more.
+            Notice::Started if self.told.contains(line) => None,
+            Notice::Started => {
+                Some("the command says much; from now on its lines are counted".to_owned())
+            }
+            Notice::Again { failures, over } => {
+                let seconds = over.as_secs();
+                Some(format!(
+                    "the command said {failures} more lines within {seconds} s, last: {line}"
+                ))
+            }
+        }
+    }
+
+    fn works(&mut self, now: Instant) -> Option<String> {
+        if now.duration_since(self.last?) < PERIOD {
+            return None;
+        }
+        let recovery = self.rest.worked(now);
+        *self = Self::default();
+        let lines = recovery?.failures;
+        Some(format!(
+            "the command is quiet again after {lines} more lines"
+        ))
+    }
+}
+
+/// Listens to a command for as long as it lives.
+pub struct StderrLog {
+    last: Arc<Mutex<String>>,
+    task: JoinHandle<()>,
+}
+
+impl StderrLog {
+    /// Listens to `errors`, of the command that `invocation` started. Must be called on a runtime.
+    pub fn listen(
+        errors: impl AsyncRead + Unpin + Send + 'static,
+        invocation: &Invocation<'_>,
+    ) -> Self {
+        let last = Arc::new(Mutex::new(String::new()));
+        let mut lines = Lines {
+            stream: invocation.stream.to_owned(),
+            last: last.clone(),
+            partial: Vec::new(),
+            told: invocation.told.clone(),
+        };
+        let task = tokio::spawn(async move {
+            let mut errors = errors;
+            // One whose output nobody reads any more would hang.
+            while let Err(panicked) = catch_async(lines.read(&mut errors)).await {
+                tracing::error!(
+                    stream = lines.stream,
+                    "reading a command's errors panicked: {panicked}"
+                );
+            }
+        });
+        Self { last, task }
+    }
+
+    /// Resolves once all has been read, and soon in any case.
+    pub async fn finish(&mut self) {
+        tokio::time::timeout(REST, &mut self.task).await.ok();
+    }
+
+    /// Its last words.
+    pub fn last(&self) -> String {
+        self.last.lock().ignore_poison().clone()
+    }
+}
+
+impl Drop for StderrLog {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Lines {
+    stream: String,
+    last: Arc<Mutex<String>>,
+    partial: Vec<u8>,
+    told: SeenLines,
+}
+
+impl Lines {
+    async fn read(&mut self, mut errors: impl AsyncRead + Unpin) {
+        let mut buffer = [0; 4096];
+        while let Ok(length @ 1..) = errors.read(&mut buffer).await {
+            for &byte in &buffer[..length] {
+                // ffmpeg's progress ends in a carriage return; an endless line must not grow for ever, nor be cut
+                // within a secret where it is shown.
+                if matches!(byte, b'\n' | b'\r') {
+                    self.end_line();
+                } else if self.partial.len() < 4 * LINE_CHARS {
+                    self.partial.push(byte);
+                }
+            }
+        }
+        self.end_line();
+    }
+
+    fn end_line(&mut self) {
+        let bytes = std::mem::take(&mut self.partial);
+        // Masked before it is shortened, which could leave the start of a secret.
+        let line = mask_foreign(&String::from_utf8_lossy(&bytes));
+        let line = without_addresses(&sanitize(&line));
+        if line.is_empty() {
+            return;
+        }
+        if let Some(told) = self.told.note(&line, Instant::now()) {
+            tracing::info!(stream = self.stream, "{told}");
+        }
+        *self.last.lock().ignore_poison() = line;
+    }
+}
+
+/// ffmpeg names its parts by their addresses in memory, ` @ 0x55d0c0ffee`, which differ from run to run.
+fn without_addresses(line: &str) -> String {
+    let mut parts = line.split(" @ 0x");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        clean.push_str(part.trim_start_matches(|c: char| c.is_ascii_hexdigit()));
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_left_out() {
+        let line = "[tcp @ 0x55d0c0ffee00] Connection to tcp://cam:554 failed: refused";
+        let clean = "[tcp] Connection to tcp://cam:554 failed: refused";
+        assert_eq!(without_addresses(line), clean);
+        assert_eq!(without_addresses(clean), clean);
+    }
+
+    #[test]
+    fn the_same_is_told_once_until_it_has_been_quiet() {
+        let (told, start) = (SeenLines::default(), Instant::now());
+        assert_eq!(told.note("a", start).unwrap(), "the command says: a");
+        let again = (1..60).map(|second| start + Duration::from_secs(second));
+        assert!(again.clone().all(|now| told.note("a", now).is_none()));
+        assert!(again.clone().all(|now| told.works(now).is_none()));
+        let summary = told.note("a", start + Duration::from_secs(61)).unwrap();
+        assert_eq!(
+            summary,
+            "the command said 59 more lines within 60 s, last: a"
+        );
+        let later = start + 3 * PERIOD;
+        let quiet = told.works(later).unwrap();
+        assert_eq!(quiet, "the command is quiet again after 60 more lines");
+        assert_eq!(told.works(later), None);
+        assert_eq!(told.note("a", later).unwrap(), "the command says: a");
+    }
+
+    #[test]
+    fn changing_lines_are_counted() {
+        let (told, start) = (SeenLines::default(), Instant::now());
+        let lines = (0..100 * 600).map(|tenth| {
+            let now = start + tenth * Duration::from_millis(100);
+            told.note(&format!("frame {tenth} is late"), now)
+        });
+        let told: Vec<_> = lines.flatten().collect();
+        assert_eq!(told.len(), TOLD + 1 + 99, "{told:?}");
+        assert_eq!(
+            told[TOLD],
+            "the command says much; from now on its lines are counted"
+        );
+        let summary = "the command said 600 more lines within 60 s, last: frame 620 is late";
+        assert_eq!(told[TOLD + 1], summary);
+    }
+}

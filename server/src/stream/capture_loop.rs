@@ -1,0 +1,264 @@
+//! The capture thread: keeps the camera open and publishes its newest frame.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::status::Status;
+use super::stream_log::StreamLog;
+use super::watchdog::Watchdog;
+use crate::backoff::Backoff;
+use crate::chain::RawFrame;
+use crate::clock::StopToken;
+use crate::config::WarmUp;
+use crate::jpeg::{check_size, complete};
+use crate::log::sanitize;
+use crate::panics::catch;
+use crate::secret::mask;
+use crate::source::{Camera, CapturedFrame, FrameData, RateLimit, Source, SourceError};
+
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+/// Opening a camera takes longer than waiting for its next frame: some network cameras send a whole picture only every few
+/// seconds.
+const FIRST_FRAME: Duration = Duration::from_secs(10);
+
+/// The newest raw frame of a stream, as its subscribers see it.
+pub type RawFrames = watch::Sender<Option<RawFrame>>;
+
+/// The rules that a camera is run by.
+#[derive(Clone, Copy, Debug)]
+pub struct CaptureRules {
+    /// Frames per second that it was asked for.
+    pub fps: Option<f64>,
+    /// The most frames per second that are taken.
+    pub most_fps: f64,
+    /// How long it may give no frame.
+    pub stall_timeout: Duration,
+    /// The most pixels of a picture; larger ones are left out.
+    pub max_pixels: u64,
+    /// What is left out after it was opened.
+    pub warm_up: WarmUp,
+}
+
+impl CaptureRules {
+    /// A camera that is asked for few frames has that much more time for each.
+    fn patience(&self) -> Duration {
+        let interval = self.fps.map(|fps| Duration::from_secs_f64(1.0 / fps));
+        self.stall_timeout + interval.unwrap_or_default()
+    }
+}
+
+/// The reason why a camera's session is over.
+enum End {
+    Stopped,
+    Over,
+}
+
+/// The loop of the capture thread.
+pub struct CaptureLoop<'a> {
+    pub stream: &'a str,
+    pub rules: CaptureRules,
+    pub newest: &'a RawFrames,
+    pub status: &'a Status,
+    pub log: &'a StreamLog,
+    pub stop: &'a StopToken,
+}
+
+impl CaptureLoop<'_> {
+    /// Runs until it is told to stop. A camera that fails, or whose driver panics, is closed, told of, and opened again with
+    /// growing pauses.
+    pub fn run(&self, source: &mut dyn Source) {
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        while !self.stop.is_requested() {
+            let mut session = Session::default();
+            let end = self.status.while_open(|| {
+                catch(|| self.run_session(source, &mut session)).unwrap_or_else(|panicked| {
+                    let driver = source.driver();
+                    Err(SourceError(format!(
+                        "the driver `{driver}` panicked: {panicked}"
+                    )))
+                })
+            });
+            match end {
+                Ok(End::Stopped) => return,
+                Ok(End::Over) => {
+                    tracing::info!(stream = self.stream, "the recording is over");
+                    self.status.end();
+                    // The last picture stays until nobody watches any more.
+                    self.stop.wait_for(std::future::pending::<()>());
+                    return;
+                }
+                Err(SourceError(error)) => {
+                    self.fail(&SourceError(sanitize(&mask(&error))));
+                    if session.frames > 0 {
+                        backoff.reset();
+                    }
+                    self.stop.sleep(backoff.pause());
+                }
+            }
+        }
+    }
+
+    fn fail(&self, error: &SourceError) {
+        self.status.fail_camera(&error.0);
+        self.log.camera_failed(self.now(), &error.0);
+    }
+
+    fn now(&self) -> Instant {
+        self.stop.clock().now()
+    }
+
+    /// Opens the camera, takes its frames until it ends, and closes it.
+    fn run_session(
+        &self,
+        source: &mut dyn Source,
+        session: &mut Session,
+    ) -> Result<End, SourceError> {
+        if !source.can_stall() {
+            let mut camera = source.open(self.stop)?;
+            session.hopeless_at = Some(self.now() + self.rules.patience());
+            return self.take_all(&mut *camera, self.stop, || {}, session);
+        }
+        let patience = self.rules.patience();
+        let first = patience.max(FIRST_FRAME);
+        let watchdog = Watchdog::new(self.stop, first, patience);
+        let ended = source.open(watchdog.stop()).and_then(|mut camera| {
+            self.take_all(&mut *camera, watchdog.stop(), || watchdog.feed(), session)
+        });
+        if self.stop.is_requested() {
+            Ok(End::Stopped)
+        } else if watchdog.stop().is_requested() {
+            let patience = if session.frames == 0 { first } else { patience };
+            Err(session.stalled(patience))
+        } else {
+            ended
+        }
+    }
+
+    fn take_all(
+        &self,
+        camera: &mut dyn Camera,
+        stop: &StopToken,
+        feed: impl Fn(),
+        session: &mut Session,
+    ) -> Result<End, SourceError> {
+        let mut limit = RateLimit::new(self.rules.most_fps);
+        let mut start = Start::default();
+        loop {
+            let capture = camera.next_frame(stop)?;
+            if stop.is_requested() {
+                return Ok(End::Stopped);
+            }
+            let Some(CapturedFrame {
+                picture,
+                captured_at,
+                since,
+            }) = capture
+            else {
+                return Ok(End::Over);
+            };
+            let is_broken = matches!(picture, FrameData::Coded(Err(_)));
+            let is_skipped = matches!(picture, FrameData::Skipped);
+            let is_new = !is_broken && !is_skipped;
+            if is_new && start.is_left_out(self.rules.warm_up, self.now()) {
+                feed();
+                continue;
+            }
+            if is_skipped || !is_broken && !limit.admits(self.now()) {
+                // As good as the last one, for all that is known.
+                if session.is_whole {
+                    feed();
+                }
+                continue;
+            }
+            match self.finish(picture) {
+                Ok(jpeg) => {
+                    feed();
+                    self.publish(RawFrame {
+                        jpeg,
+                        sequence: session.frames,
+                        captured_at,
+                        since,
+                    });
+                    session.frames += 1;
+                    session.is_whole = true;
+                }
+                Err(why) => self.drop_frame(why, session),
+            }
+        }
+    }
+
+    /// The whole JPEG, or how the picture is broken. Nothing is done with one that is too large.
+    fn finish(&self, picture: FrameData<'_>) -> Result<Bytes, String> {
+        let most = self.rules.max_pixels;
+        let finished = catch(|| {
+            check_size(picture.size()?, most)?;
+            picture.into_jpeg().and_then(complete)
+        });
+        finished.unwrap_or_else(|panicked| Err(format!("can't be read: {panicked}")))
+    }
+
+    fn publish(&self, frame: RawFrame) {
+        self.log.picture_came(self.now());
+        self.status.frame_in();
+        self.newest.send_replace(Some(frame));
+    }
+
+    fn drop_frame(&self, why: String, session: &mut Session) {
+        self.status.frame_broken();
+        self.log.picture_left_out(self.now(), &why);
+        session.broken = Some(why);
+        session.is_whole = false;
+        let is_hopeless = session.hopeless_at.is_some_and(|at| at <= self.now());
+        if is_hopeless && session.frames == 0 {
+            self.fail(&session.stalled(self.rules.patience()));
+        }
+    }
+}
+
+/// A camera's first pictures, which may be left out.
+#[derive(Default)]
+struct Start {
+    since: Option<Instant>,
+    frames: u32,
+}
+
+impl Start {
+    /// Whether the picture that came at `now` still belongs to the warm-up.
+    fn is_left_out(&mut self, warm_up: WarmUp, now: Instant) -> bool {
+        let since = *self.since.get_or_insert(now);
+        match warm_up {
+            WarmUp::Time(time) => now.saturating_duration_since(since) < time,
+            WarmUp::Frames(frames) => {
+                let is_left_out = self.frames < frames;
+                self.frames += u32::from(is_left_out);
+                is_left_out
+            }
+        }
+    }
+}
+
+/// The time from the opening of a camera to its closing, and the frames that came in it.
+#[derive(Default)]
+struct Session {
+    frames: u64,
+    /// What was wrong with the last broken picture.
+    broken: Option<String>,
+    /// Whether the last picture was none of those.
+    is_whole: bool,
+    /// When a source that nobody else watches over fails if none of its pictures was whole.
+    hopeless_at: Option<Instant>,
+}
+
+impl Session {
+    fn stalled(&self, patience: Duration) -> SourceError {
+        let what = match &self.broken {
+            Some(why) => format!("no whole picture (one {why})"),
+            None => "no picture".to_owned(),
+        };
+        let patience = patience.as_secs_f64();
+        SourceError(format!("the camera gave {what} for {patience} s"))
+    }
+}

@@ -1,0 +1,238 @@
+//! The chain thread: takes the newest raw frame through the chain and hands on the result, or what tells viewers that there
+//! is none.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use super::demand::Demand;
+use super::no_signal;
+use super::pending_changes::PendingChanges;
+use super::status::{Readiness, Status, StreamState};
+use super::stream_log::StreamLog;
+use super::title::Title;
+use crate::chain::{Chain, RawFrame};
+use crate::clock::StopToken;
+use crate::panics::catch;
+
+/// How long viewers wait before they are told that there is no picture.
+const NO_SIGNAL_AFTER: Duration = Duration::from_millis(1600);
+/// How often the time in that picture moves on.
+const NO_SIGNAL_EVERY: Duration = Duration::from_secs(1);
+/// A changed chain gets the last frame once more when that is so old: the next may be long in coming.
+const NEXT_FRAME_SOON: Duration = Duration::from_millis(500);
+
+/// A frame as viewers get it. All of them share its bytes.
+#[derive(Clone, Debug)]
+pub struct ServedFrame {
+    /// The whole JPEG.
+    pub jpeg: Bytes,
+    /// When the camera took it.
+    pub captured_at: SystemTime,
+    /// Whether the camera took it; else it says that there is no signal.
+    pub is_picture: bool,
+}
+
+/// Where the newest served frame lies.
+pub type ServedFrames = watch::Sender<Option<Arc<ServedFrame>>>;
+
+/// What a chain is run with.
+pub struct ChainLoop<'a> {
+    pub stream: &'a str,
+    pub title: &'a Title,
+    pub raw: watch::Receiver<Option<RawFrame>>,
+    pub changes: &'a PendingChanges,
+    pub served: &'a ServedFrames,
+    pub demand: &'a Demand,
+    pub status: &'a Status,
+    pub log: &'a StreamLog,
+    pub stop: &'a StopToken,
+}
+
+impl ChainLoop<'_> {
+    /// Runs until the order to stop, or until no more frames can come.
+    pub fn run(&mut self, chain: &mut Chain) {
+        let _active = chain.activate();
+        let mut chain_changed = self.changes.chain_changed();
+        self.changes.update_chain_now(chain);
+        let is_ready = self.status.readiness() == Readiness::Ready;
+        let wait = if is_ready {
+            NO_SIGNAL_AFTER
+        } else {
+            Duration::ZERO
+        };
+        let mut progress = Progress {
+            next: 0,
+            size: None,
+            is_ready: false,
+            due: self.now() + wait,
+            last: None,
+            again: None,
+        };
+        while let Some(event) = self.wait(progress.next_due(), &mut chain_changed) {
+            // A panic costs the frame that it came with.
+            let done = catch(|| self.take_up(event, chain, &mut progress));
+            if let Err(panicked) = done {
+                self.drop_frame(&format!("the chain panicked: {panicked}"));
+            }
+        }
+    }
+
+    fn take_up(&self, event: Event, chain: &mut Chain, progress: &mut Progress) {
+        match event {
+            Event::Due if progress.again.is_some_and(|at| at <= self.now()) => {
+                progress.again = None;
+                if let Some((frame, _)) = progress.last.take() {
+                    self.filter_and_serve(chain, frame, progress);
+                }
+            }
+            Event::Due => {
+                // On the grid of the last frame, or from now on if that is long past.
+                progress.due = (progress.due + NO_SIGNAL_EVERY).max(self.now());
+                self.tell_of_no_picture(progress.size);
+            }
+            Event::Frame(frame) => self.take(chain, frame, progress),
+            Event::ChainChanged => {
+                self.changes.update_chain_now(chain);
+                let last = progress.last.as_ref();
+                progress.again = last.map(|(_, at)| *at + NEXT_FRAME_SOON);
+            }
+        }
+    }
+
+    fn take(&self, chain: &mut Chain, frame: RawFrame, progress: &mut Progress) {
+        // A camera that was opened again counts from 0.
+        let skipped = frame.sequence.saturating_sub(progress.next);
+        self.status.frames_skipped(skipped);
+        progress.next = frame.sequence + 1;
+        progress.again = None;
+        self.filter_and_serve(chain, frame, progress);
+    }
+
+    fn filter_and_serve(&self, chain: &mut Chain, frame: RawFrame, progress: &mut Progress) {
+        let now = self.now();
+        if self.demand.viewers().only_unfiltered() {
+            // Whoever comes later must not see an old picture.
+            self.served.send_replace(None);
+            self.status.works();
+            progress.due = now + NO_SIGNAL_AFTER;
+        } else if !self.is_ready(chain, progress) {
+            // Nothing of the camera is shown without the filters.
+        } else if let Some(served) = self.filter(chain, &frame) {
+            progress.size = served.or(progress.size);
+            progress.due = now + NO_SIGNAL_AFTER;
+        }
+        progress.last = Some((frame, now));
+    }
+
+    /// Whether the stream has its filters, which are then in the chain.
+    fn is_ready(&self, chain: &mut Chain, progress: &mut Progress) -> bool {
+        if !progress.is_ready && self.status.readiness() == Readiness::Ready {
+            self.changes.update_chain_now(chain);
+            progress.is_ready = true;
+        }
+        progress.is_ready
+    }
+
+    fn now(&self) -> Instant {
+        self.stop.clock().now()
+    }
+
+    /// Blocks for the next frame or another chain, at most until `due`.
+    fn wait(&mut self, due: Instant, chain_changed: &mut watch::Receiver<()>) -> Option<Event> {
+        loop {
+            let sleep = self.stop.clock().sleep_until(due);
+            let changed = self.stop.wait_for(async {
+                tokio::select! {
+                    biased;
+                    // First, so that the next frame goes through the new chain.
+                    _ = chain_changed.changed() => Ok(Some(Event::ChainChanged)),
+                    changed = self.raw.changed() => changed.map(|()| None),
+                    () = sleep => Ok(Some(Event::Due)),
+                }
+            })?;
+            match changed {
+                Ok(Some(event)) => return Some(event),
+                Ok(None) => {}
+                Err(_) => return None,
+            }
+            if let Some(frame) = self.raw.borrow_and_update().clone() {
+                return Some(Event::Frame(frame));
+            }
+        }
+    }
+
+    /// The size of what was served, if that is known; nothing if the frame was dropped.
+    fn filter(&self, chain: &mut Chain, frame: &RawFrame) -> Option<Option<(u32, u32)>> {
+        match chain.process(frame) {
+            Ok(filtered) => {
+                self.status.frame_out(&filtered);
+                self.log.frame_came_out(self.now());
+                self.served.send_replace(Some(Arc::new(ServedFrame {
+                    jpeg: filtered.jpeg,
+                    captured_at: frame.captured_at,
+                    is_picture: true,
+                })));
+                Some(filtered.size)
+            }
+            Err(why) => {
+                self.drop_frame(&why);
+                None
+            }
+        }
+    }
+
+    fn drop_frame(&self, why: &str) {
+        self.status.frame_dropped(why);
+        self.log.frame_dropped(self.now(), why);
+    }
+
+    fn tell_of_no_picture(&self, size: Option<(u32, u32)>) {
+        let why = match (self.status.readiness(), self.status.state()) {
+            (Readiness::Preparing, _) => "Preparing filters",
+            (Readiness::Unusable(_), _) => "Filters can't be used",
+            (Readiness::Ready, StreamState::Starting | StreamState::Failing) => "No signal",
+            _ => return,
+        };
+        let title = self.title.get();
+        let now = self.stop.clock().unix();
+        match no_signal::frame(why, (&title, self.stream), size, now) {
+            Ok(frame) => {
+                self.served.send_replace(Some(Arc::new(frame)));
+            }
+            Err(why) => tracing::debug!(stream = self.stream, "no picture of no signal: {why}"),
+        }
+    }
+}
+
+/// How far it has come.
+struct Progress {
+    /// The next frame's number.
+    next: u64,
+    /// Of what was served last: width and height in pixels.
+    size: Option<(u32, u32)>,
+    /// The stream has its filters.
+    is_ready: bool,
+    /// When viewers are told that there is no picture.
+    due: Instant,
+    /// The last frame, and when it was taken up.
+    last: Option<(RawFrame, Instant)>,
+    /// When it goes through the changed chain once more, if no other has come until then.
+    again: Option<Instant>,
+}
+
+impl Progress {
+    fn next_due(&self) -> Instant {
+        self.again.map_or(self.due, |again| again.min(self.due))
+    }
+}
+
+enum Event {
+    Frame(RawFrame),
+    /// The chain is to become another.
+    ChainChanged,
+    /// Nothing was served for a while.
+    Due,
+}

@@ -1,0 +1,321 @@
+//! Runs a stream: waits for viewers, and starts and stops its threads, from the first viewer until `idle-timeout` after the last.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::capture_loop::{CaptureLoop, RawFrames};
+use super::chain_loop::{ChainLoop, ServedFrames};
+use super::demand::Demand;
+use super::no_signal;
+use super::pending_changes::PendingChanges;
+use super::status::{Status, StreamState};
+use super::stream_log::StreamLog;
+use super::threads::Threads;
+use super::title::Title;
+use crate::backoff::Backoff;
+use crate::chain::Chain;
+use crate::clock::{Clock, StopToken};
+use crate::panics::{Panicked, catch};
+use crate::source::Source;
+use crate::supervise::keep_running;
+
+/// Pauses before a thread that broke down, or could not be started, is started again.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// Runs a stream: waits for viewers, starts and stops its threads.
+pub struct StreamRunner {
+    pub name: String,
+    pub title: Title,
+    pub changes: PendingChanges,
+    pub clock: Arc<dyn Clock>,
+    pub demand: Demand,
+    pub status: Status,
+    pub log: Arc<StreamLog>,
+    pub raw: RawFrames,
+    pub served: ServedFrames,
+    /// Ends the stream for good.
+    pub shutdown: CancellationToken,
+    /// Starts threads.
+    pub threads: Arc<dyn Threads>,
+    /// Whether all threads that are wanted are there.
+    pub is_alive: Arc<AtomicBool>,
+}
+
+/// The source and the chain, which the threads work with.
+pub struct StreamParts {
+    pub source: Box<dyn Source>,
+    pub chain: Chain,
+}
+
+/// The parts, shared with the threads. A thread holds the lock of its part for as long as it runs, and gives it back however
+/// it ends.
+#[derive(Clone)]
+struct SharedParts {
+    source: Arc<Mutex<Box<dyn Source>>>,
+    chain: Arc<Mutex<Chain>>,
+}
+
+/// The reason why a session ended before it was over.
+#[derive(Debug, thiserror::Error)]
+enum Breakdown {
+    #[error(
+        "no thread can be started: {0}; see how many the system allows (`ulimit -u`, systemd's `TasksMax`)"
+    )]
+    NoThread(#[from] io::Error),
+    #[error("the {0} thread panicked: {1}")]
+    Panicked(&'static str, Panicked),
+    #[error("the {0} thread ended by itself")]
+    Ended(&'static str),
+}
+
+/// The reason why a session is over.
+enum SessionEnd {
+    /// Nobody has watched for the idle time-out, or the stream is to end.
+    Idle,
+    /// Another camera is to be opened; viewers stay.
+    SourceReplaced,
+    /// A thread is gone that was not told to end.
+    Broken(Breakdown),
+}
+
+/// A thread that was started, until it ends.
+type ThreadEnd = oneshot::Receiver<Result<(), Panicked>>;
+
+impl StreamRunner {
+    /// Runs until `shutdown`; the camera is closed then.
+    pub async fn run(self, parts: StreamParts) {
+        let parts = SharedParts {
+            source: Arc::new(Mutex::new(parts.source)),
+            chain: Arc::new(Mutex::new(parts.chain)),
+        };
+        let name = format!("stream {}", self.name);
+        let run = || self.run_sessions(&parts);
+        keep_running(&name, &*self.clock, &self.shutdown, run).await;
+    }
+
+    async fn run_sessions(&self, parts: &SharedParts) {
+        let _alive = AliveGuard::new(&self.is_alive);
+        let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
+        let mut is_retry = false;
+        while self
+            .shutdown
+            .run_until_cancelled(self.until_demand(parts))
+            .await
+            .is_some()
+        {
+            let ended = self.session(parts, is_retry).await;
+            is_retry = ended.is_err();
+            match ended {
+                Ok(()) => backoff.reset(),
+                Err(breakdown) => self.recover(&breakdown, backoff.pause()).await,
+            }
+        }
+    }
+
+    /// Rests until somebody watches, and changes what is to be changed meanwhile.
+    async fn until_demand(&self, parts: &SharedParts) {
+        let (mut chain_changed, mut replaced) =
+            (self.changes.chain_changed(), self.changes.replaced());
+        loop {
+            self.apply_changes(parts).await;
+            if !self.demand.exists() {
+                self.rest();
+            }
+            // `self` keeps the senders alive, so that no wait can fail.
+            tokio::select! {
+                biased;
+                () = self.demand.some() => return,
+                _ = chain_changed.changed() => {}
+                _ = replaced.changed() => {}
+            }
+        }
+    }
+
+    /// Waits for threads that are still ending, too.
+    async fn apply_changes(&self, parts: &SharedParts) {
+        let mut source = parts.source.lock().await;
+        let mut chain = parts.chain.lock().await;
+        self.changes.apply_to(&mut source, &mut chain);
+    }
+
+    fn rest(&self) {
+        // No thread is wanted, so that none is missing.
+        self.is_alive.store(true, Ordering::Relaxed);
+        if self.status.activity() != StreamState::Resting {
+            self.served.send_replace(None);
+            self.status.set(StreamState::Resting);
+            tracing::info!(stream = self.name, "rests: nobody watches");
+        }
+    }
+
+    /// From the first viewer to the rest after the last, or until the source is to be another one. In a retry after a
+    /// breakdown the stream fails until a picture comes through.
+    async fn session(&self, parts: &SharedParts, is_retry: bool) -> Result<(), Breakdown> {
+        if self.status.activity() == StreamState::Resting {
+            tracing::info!(stream = self.name, "starts: somebody watches");
+        }
+        if !is_retry || self.status.activity() == StreamState::Resting {
+            self.status.set(StreamState::Starting);
+        }
+        let mut replaced = self.changes.replaced();
+        self.apply_changes(parts).await;
+        let token = self.shutdown.child_token();
+        // However this ends, no thread is left running.
+        let stop = token.clone().drop_guard();
+        let threads = self.start_threads(parts, token)?;
+        self.is_alive.store(true, Ordering::Relaxed);
+        let over = tokio::select! {
+            // Threads that end because they were told to have not broken down.
+            biased;
+            _ = self.shutdown.run_until_cancelled(self.until_idle()) => SessionEnd::Idle,
+            _ = replaced.changed() => SessionEnd::SourceReplaced,
+            breakdown = first_to_end(threads) => SessionEnd::Broken(breakdown),
+        };
+        drop(stop);
+        // Each has let go of its part when it has ended.
+        drop((parts.source.lock().await, parts.chain.lock().await));
+        self.raw.send_replace(None);
+        match over {
+            SessionEnd::Idle => self.rest(),
+            SessionEnd::SourceReplaced => self.status.set(StreamState::Starting),
+            SessionEnd::Broken(breakdown) => return Err(breakdown),
+        }
+        Ok(())
+    }
+
+    /// Tells of a breakdown and waits for `pause`. Viewers stay, and see that there is no signal.
+    async fn recover(&self, breakdown: &Breakdown, pause: Duration) {
+        self.is_alive.store(false, Ordering::Relaxed);
+        let why = breakdown.to_string();
+        self.status.fail_camera(&why);
+        self.log.broke_down(self.clock.now(), &why);
+        let title = self.title.get();
+        let draw = || no_signal::frame("No signal", (&title, &self.name), None, self.clock.unix());
+        let picture = catch(draw);
+        match picture {
+            Ok(Ok(frame)) => {
+                self.served.send_replace(Some(Arc::new(frame)));
+            }
+            Ok(Err(why)) => tracing::debug!(stream = self.name, "no picture of no signal: {why}"),
+            Err(why) => tracing::debug!(stream = self.name, "no picture of no signal: {why}"),
+        }
+        let until = self.clock.sleep_until(self.clock.now() + pause);
+        self.shutdown.run_until_cancelled(until).await;
+    }
+
+    /// Resolves once nobody has watched for the whole idle time-out.
+    async fn until_idle(&self) {
+        loop {
+            self.demand.none().await;
+            let deadline = self.clock.now() + self.changes.rules().idle_timeout;
+            tokio::select! {
+                // Whoever comes at the last moment finds the camera on.
+                biased;
+                () = self.demand.some() => {}
+                () = self.clock.sleep_until(deadline) => return,
+            }
+        }
+    }
+
+    /// Starts both threads, which end once `token` is cancelled.
+    fn start_threads(
+        &self,
+        parts: &SharedParts,
+        token: CancellationToken,
+    ) -> io::Result<[(&'static str, ThreadEnd); 2]> {
+        let stop = StopToken::new(self.clock.clone(), Handle::current(), token);
+        // Listens for frames before there can be any.
+        let chain_loop = self.chain_loop(parts, stop.clone());
+        let capture = self.start("capture", self.capture_loop(parts, stop))?;
+        Ok([capture, self.start("chain", chain_loop)?])
+    }
+
+    fn capture_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
+        let (name, rules) = (self.name.clone(), self.changes.rules().capture);
+        let (newest, status, log) = (self.raw.clone(), self.status.clone(), self.log.clone());
+        let source = parts.source.clone();
+        move || {
+            let capture_loop = CaptureLoop {
+                stream: &name,
+                rules,
+                newest: &newest,
+                status: &status,
+                log: &log,
+                stop: &stop,
+            };
+            capture_loop.run(&mut **source.blocking_lock());
+        }
+    }
+
+    fn chain_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
+        let (name, raw) = (self.name.clone(), self.raw.subscribe());
+        let title = self.title.clone();
+        let (status, log) = (self.status.clone(), self.log.clone());
+        let (served, demand) = (self.served.clone(), self.demand.clone());
+        let (changes, chain) = (self.changes.clone(), parts.chain.clone());
+        move || {
+            let mut chain_loop = ChainLoop {
+                stream: &name,
+                title: &title,
+                raw,
+                changes: &changes,
+                served: &served,
+                demand: &demand,
+                status: &status,
+                log: &log,
+                stop: &stop,
+            };
+            chain_loop.run(&mut chain.blocking_lock());
+        }
+    }
+
+    /// Starts the thread `name` of this stream, which does `work`.
+    fn start(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() + Send + 'static,
+    ) -> io::Result<(&'static str, ThreadEnd)> {
+        let (ended, receiver) = oneshot::channel();
+        let work = Box::new(move || {
+            // Nobody waits for it any more when the server is shutting down.
+            ended.send(catch(work)).ok();
+        });
+        self.threads.start(format!("{} {name}", self.name), work)?;
+        Ok((name, receiver))
+    }
+}
+
+/// Resolves once one of the threads has ended, which none does unless it is told to.
+async fn first_to_end([capture, chain]: [(&'static str, ThreadEnd); 2]) -> Breakdown {
+    let (name, end) = tokio::select! {
+        end = capture.1 => (capture.0, end),
+        end = chain.1 => (chain.0, end),
+    };
+    match end {
+        Ok(Err(panicked)) => Breakdown::Panicked(name, panicked),
+        Ok(Ok(())) | Err(_) => Breakdown::Ended(name),
+    }
+}
+
+/// Says that a stream is alive, until it is dropped.
+struct AliveGuard<'a>(&'a AtomicBool);
+
+impl<'a> AliveGuard<'a> {
+    fn new(is_alive: &'a AtomicBool) -> Self {
+        is_alive.store(true, Ordering::Relaxed);
+        Self(is_alive)
+    }
+}
+
+impl Drop for AliveGuard<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
