@@ -58,7 +58,10 @@ pub fn check_file(root: &Node, json: &Value, errors: &mut Errors) {
 /// What is checked.
 enum Subject<'a> {
     /// A filter's settings.
-    Settings { step: &'a StepConfig, filter: &'a str },
+    Settings {
+        step: &'a StepConfig,
+        filter: &'a str,
+    },
     /// A pipeline file.
     File(&'a Node),
 }

@@ -61,13 +61,18 @@ fn check_shared(streams: &[(Node, Node)], name: &Node, source: &Node, errors: &m
         errors.add(span, format!("no stream is called {}{hint}", quote(shared)));
     } else if leads_back(streams, name, shared) {
         let name = quote(name);
-        errors.add(span, format!("the stream {name} would get its frames from itself"));
+        errors.add(
+            span,
+            format!("the stream {name} would get its frames from itself"),
+        );
     }
 }
 
 /// The stream that a source is, and where its name stands.
 fn shared(source: &Node) -> Option<(Span, &str)> {
-    let name = source.get("stream").filter(|_| source.get("driver").is_none())?;
+    let name = source
+        .get("stream")
+        .filter(|_| source.get("driver").is_none())?;
     Some((name.span, name.text()?))
 }
 
@@ -103,7 +108,10 @@ fn check_login(source: &Node, errors: &mut Errors) {
     };
     if password.is_null() {
         let found = password.describe();
-        errors.add(key.span, format!("`password`: expected a text, found {found}"));
+        errors.add(
+            key.span,
+            format!("`password`: expected a text, found {found}"),
+        );
     } else if source.get("user").is_none() {
         errors.add(password.span, "`password` needs a `user`");
     }
@@ -120,7 +128,9 @@ fn check_gpio(gpio: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
     }
     let outputs = gpio.get("outputs").map_or(&[][..], Node::items);
     let inputs = gpio.get("inputs").map_or(&[][..], Node::entries);
-    outputs.iter().for_each(|it| check_indicator(it, streams, errors));
+    outputs
+        .iter()
+        .for_each(|it| check_indicator(it, streams, errors));
     let inputs = inputs.iter().map(|(_, input)| input);
     let pins = outputs.iter().chain(inputs).filter_map(|it| it.get("pin"));
     let mut used = HashSet::new();

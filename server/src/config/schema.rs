@@ -22,7 +22,8 @@ pub static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
 /// What checks files against it.
 pub static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
     let built = jsonschema::options().with_keyword("x-check", |schema, name, _| {
-        let check = TextCheck::new(schema, name).expect("every check that the model names is there");
+        let check =
+            TextCheck::new(schema, name).expect("every check that the model names is there");
         Ok(Box::new(check))
     });
     built.build(&SCHEMA).expect("the model makes a schema")
@@ -77,8 +78,16 @@ fn tidy_keywords(keywords: &mut Map<String, Value>) {
             keywords.insert("type".to_owned(), only);
         }
     }
-    let is_of_rust = |format: &str| ["uint", "int", "double"].iter().any(|it| format.starts_with(it));
-    if keywords.get("format").and_then(Value::as_str).is_some_and(is_of_rust) {
+    let is_of_rust = |format: &str| {
+        ["uint", "int", "double"]
+            .iter()
+            .any(|it| format.starts_with(it))
+    };
+    if keywords
+        .get("format")
+        .and_then(Value::as_str)
+        .is_some_and(is_of_rust)
+    {
         keywords.shift_remove("format");
     }
     // What a list or a mapping is without its key is told by what is in it.
@@ -134,7 +143,11 @@ fn mapping_schema<'s>(schema: &'s Value, node: &Node) -> Option<&'s Value> {
 fn item_schema(schema: &Value, at: usize) -> Option<&Value> {
     let first = schema.get("prefixItems").and_then(|first| first.get(at));
     let list = |schema: &Value| schema.get("type") == Some(&"array".into());
-    let mut options = schema.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+    let mut options = schema
+        .get("anyOf")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let option = options.find(|option| list(option));
     first.or_else(|| option.unwrap_or(schema).get("items"))
 }

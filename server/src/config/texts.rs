@@ -86,7 +86,9 @@ impl<'i> Keyword<'i> for TextCheck {
     }
 
     fn is_valid(&self, instance: &'i Value) -> bool {
-        instance.as_str().is_none_or(|text| self.check(text).is_ok())
+        instance
+            .as_str()
+            .is_none_or(|text| self.check(text).is_ok())
     }
 }
 

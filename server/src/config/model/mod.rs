@@ -30,9 +30,10 @@ use super::units;
 pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};
 pub use source::{
-    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware, HttpConfig,
-    Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size, SourceConfig,
-    Transport, Via, WarmUp, check_http_url, check_rtsp_url, parse_size, parse_spec, parse_warm_up,
+    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
+    HttpConfig, Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size,
+    SourceConfig, Transport, Via, WarmUp, check_http_url, check_rtsp_url, parse_size, parse_spec,
+    parse_warm_up,
 };
 pub use stream::{FilterRef, OnError, StepConfig, StreamConfig};
 pub use web::{Cors, Embedding, WebConfig, read_network, read_origin};
@@ -50,7 +51,10 @@ pub const FILTERS_MEMORY: u64 = 2 << 30;
 pub struct Config {
     /// The addresses to serve on, one or a list of them: an IP address (or `localhost`) and a port, of which 0 is a free one;
     /// `:8080`, a port of all addresses; or `unix:/run/mattebox.sock`, a Unix domain socket.
-    #[serde(default = "listen::default_listen", deserialize_with = "listen::read_listen")]
+    #[serde(
+        default = "listen::default_listen",
+        deserialize_with = "listen::read_listen"
+    )]
     #[schemars(schema_with = "schemas::listen", extend("default" = ListenAddress::DEFAULT.to_string()))]
     pub listen: Vec<ListenConfig>,
     /// Who may change the pipeline over the network: whoever shows the token that stands in this environment variable or file.

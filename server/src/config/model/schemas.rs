@@ -65,7 +65,10 @@ pub fn streams(generator: &mut SchemaGenerator) -> Schema {
         "stream-name",
         "a mapping with a name for each stream",
     );
-    let missing = format!("the file names no streams; it needs at least {}", super::LEAST);
+    let missing = format!(
+        "the file names no streams; it needs at least {}",
+        super::LEAST
+    );
     schema.insert("x-missing".to_owned(), missing.into());
     schema
 }

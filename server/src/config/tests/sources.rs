@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, Hardware, HttpConfig, Login,
-    PiCameraConfig, RtspConfig, Secret, Size, SourceConfig, Transport, Via, WarmUp,
+    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, Hardware, HttpConfig,
+    Login, PiCameraConfig, RtspConfig, Secret, Size, SourceConfig, Transport, Via, WarmUp,
 };
 use super::{mistakes, parse};
 use crate::secret::SecretText;

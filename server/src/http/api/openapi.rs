@@ -27,8 +27,7 @@ use crate::config::pipeline_schema;
     responses((status = OK, description = "An OpenAPI document", body = Value)),
 )]
 pub async fn show() -> Response {
-    static TEXT: LazyLock<String> =
-        LazyLock::new(|| {
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
         let mut whole = serde_json::to_value(document()).expect("its keys are texts");
         describe_files(&mut whole);
         whole.to_string()
