@@ -16,6 +16,20 @@ fn the_repositorys_own_pipeline_is_fine() {
 }
 
 #[test]
+fn the_schema_and_the_reference_in_docs_are_of_this_version() {
+    for (arguments, name) in [
+        ("schema", "docs/reference/pipeline.schema.json"),
+        ("schema --markdown", "docs/reference/config.md"),
+    ] {
+        let output = mattebox().args(arguments.split(' ')).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let kept = std::fs::read_to_string(repository(name)).unwrap();
+        let is_fresh = stdout(&output) == kept;
+        assert!(is_fresh, "cargo run --release -- {arguments} > {name}");
+    }
+}
+
+#[test]
 fn filters_lists_what_is_built_in() {
     let output = mattebox().arg("filters").output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));

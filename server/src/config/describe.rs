@@ -180,6 +180,9 @@ fn of_types(schema: &Value, kind: &Value) -> Option<String> {
         Value::Array(kinds) => kinds.as_slice(),
         kind => std::slice::from_ref(kind),
     };
+    if schema.get("x-range").is_some() {
+        return Some(text(schema));
+    }
     let kinds = kinds.iter().filter(|kind| *kind != "null");
     let words: Option<Vec<_>> = kinds.map(|kind| of_type(schema, kind.as_str()?)).collect();
     let words = words?;
@@ -239,9 +242,6 @@ fn text(schema: &Value) -> String {
     if let Some([least, most]) = schema.get("x-range").and_then(range) {
         return format!("{least} to {most}");
     }
-    if schema.get("x-check").is_some() {
-        return "a text".to_owned();
-    }
     let mut words = format!(
         "a text{}",
         size(schema, ["minLength", "maxLength"], "character")
@@ -255,6 +255,8 @@ fn text(schema: &Value) -> String {
     let told = |key: &str| schema.get(key).and_then(Value::as_str);
     if !examples.is_empty() {
         words += &format!(" such as {}", enumerate(examples, "or"));
+    } else if schema.get("x-check").is_some() {
+        // What it must be is told by what reads it.
     } else if let Some(pattern) = told("pattern") {
         words += &format!(" that matches the pattern `{pattern}`");
     } else if let Some(format) = told("format") {

@@ -19,6 +19,7 @@ mod parse;
 mod parse_error;
 mod place;
 mod read;
+mod reference;
 mod rules;
 mod schema;
 mod settings;
@@ -45,6 +46,7 @@ pub use model::{
     Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp, WebConfig, find_clash,
     parse_listen, parse_spec,
 };
+pub use reference::reference;
 pub use schema::pipeline_schema;
 pub use settings::shown;
 pub use settings_schema::SettingsSchema;

@@ -40,11 +40,21 @@ fn publish(schema: &mut Value) {
     match schema {
         Value::Array(parts) => parts.iter_mut().for_each(publish),
         Value::Object(keywords) => {
+            if let (Some([least, most]), Some(Value::String(description))) =
+                (range(keywords), keywords.get_mut("description"))
+            {
+                *description += &format!(" `{least}` to `{most}`.");
+            }
             keywords.retain(|keyword, _| !keyword.starts_with("x-"));
             keywords.values_mut().for_each(publish);
         }
         _ => {}
     }
+}
+
+/// The least and the most of a duration or a size.
+fn range(keywords: &Map<String, Value>) -> Option<[String; 2]> {
+    serde_json::from_value(keywords.get("x-range")?.clone()).ok()
 }
 
 /// Takes out what schemars tells of Rust only: a key without a value is as if it were not there, so nothing is `null`.

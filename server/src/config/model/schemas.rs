@@ -29,7 +29,6 @@ pub fn listen(_: &mut SchemaGenerator) -> Schema {
             "maxItems": 16,
             "x-expected": "1 to 16 addresses",
         }],
-        "x-expected": "a text",
     })
 }
 
@@ -79,7 +78,12 @@ pub fn inputs(generator: &mut SchemaGenerator) -> Schema {
 }
 
 pub fn camera_device(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": ["string", "integer"], "minLength": 1, "default": 0 })
+    json_schema!({
+        "type": ["string", "integer"],
+        "minLength": 1,
+        "default": 0,
+        "x-expected": "a camera's number or path",
+    })
 }
 
 pub fn controls(_: &mut SchemaGenerator) -> Schema {

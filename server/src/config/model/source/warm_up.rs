@@ -19,6 +19,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 #[schemars(inline, with = "String", extend(
     "type" = ["string", "integer"],
     "x-check" = "warm-up",
+    "x-expected" = "a time such as `2s`, up to 60s, or a number of frames, up to 1000",
     "minimum" = 0,
     "maximum" = MOST_FRAMES,
     "default" = 0,
