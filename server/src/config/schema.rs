@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::describe::resolve;
 use super::model::Config;
@@ -123,10 +123,18 @@ pub fn to_json(node: &Node, schema: Option<&Value>) -> Value {
             items.map(item).collect()
         }
         Content::Scalar { text, .. } => match node.scalar() {
-            Some(Value::Null) if takes_mappings(schema) => Value::Object(Map::new()),
-            Some(value) if !value.is_null() && takes_texts(schema) => text.as_str().into(),
+            Some(value) if !value.is_null() && has_type(schema, "string") => text.as_str().into(),
+            Some(value) if has_type(schema, "integer") => whole(value),
             value => value.unwrap_or_default(),
         },
+    }
+}
+
+/// `5.0` is a whole number, too.
+fn whole(value: Value) -> Value {
+    match value.as_f64() {
+        Some(number) if value.is_f64() && number.fract() == 0.0 => (number as i64).into(),
+        _ => value,
     }
 }
 
@@ -136,9 +144,12 @@ fn entries_to_json(entries: &[(Node, Node)], schema: Option<&Value>) -> Value {
     let other = schema.and_then(|schema| schema.get("additionalProperties"));
     let entry = |(key, value): &(Node, Node)| {
         let name = key.text().unwrap_or_default();
-        let schema = known.and_then(|known| known.get(name));
-        let is_left_out = value.is_null() && schema.is_some();
-        (!is_left_out).then(|| (name.to_owned(), to_json(value, schema.or(other))))
+        let json = match known.and_then(|known| known.get(name)) {
+            Some(_) if value.is_null() => return None,
+            None if value.is_null() && other.is_some_and(Value::is_object) => json!({}),
+            schema => to_json(value, schema.or(other)),
+        };
+        Some((name.to_owned(), json))
     };
     Value::Object(entries.iter().filter_map(entry).collect())
 }
@@ -162,15 +173,7 @@ fn item_schema(schema: &Value, at: usize) -> Option<&Value> {
     first.or_else(|| option.unwrap_or(schema).get("items"))
 }
 
-/// Whether a scalar is a text by `schema`, whatever it looks like.
-fn takes_texts(schema: &Value) -> bool {
-    has_type(schema, "string")
-}
-
-fn takes_mappings(schema: &Value) -> bool {
-    schema.get("type") == Some(&"object".into())
-}
-
+/// Whether `schema` allows values of a type. What is a text by it is one whatever it looks like.
 fn has_type(schema: &Value, wanted: &str) -> bool {
     let options = schema.get("anyOf").and_then(Value::as_array);
     let mut options = options.into_iter().flatten();

@@ -54,6 +54,7 @@ const FILES: &[File] = &[
     file!("form.js", "text/javascript; charset=utf-8"),
     file!("fullscreen.js", "text/javascript; charset=utf-8"),
     file!("graph.js", "text/javascript; charset=utf-8"),
+    file!("new_stream.js", "text/javascript; charset=utf-8"),
     file!("step.js", "text/javascript; charset=utf-8"),
     file!("undo.js", "text/javascript; charset=utf-8"),
     file!("validity.js", "text/javascript; charset=utf-8"),

@@ -91,6 +91,8 @@ pub fn controls(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "additionalProperties": {
             "type": ["integer", "boolean"],
+            "minimum": i64::MIN,
+            "maximum": i64::MAX,
             "x-expected": "a whole number, `true` or `false`",
         },
         "x-expected": "controls as `name: value`, such as `brightness: 128`",

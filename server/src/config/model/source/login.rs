@@ -27,7 +27,7 @@ pub struct Login {
 /// Something that must not be shown, or where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(extend("x-expected" = "a text, `{env: NAME}` or `{file: PATH}`"))]
+#[schemars(extend("writeOnly" = true, "x-expected" = "a text, `{env: NAME}` or `{file: PATH}`"))]
 pub enum Secret {
     /// The environment variable that holds it.
     Env(#[schemars(regex(pattern = "^[A-Za-z0-9_]+$"))] String),
