@@ -24,7 +24,7 @@ trap 'rm -r "$seeds"' EXIT
 mkdir "$seeds"/{config,decode,edit,jpeg,multipart,splice}
 cp ../pipeline.yaml ../tests/v4l2/pipeline.yaml "$seeds/config" 2>/dev/null || cp ../pipeline.yaml "$seeds/config"
 awk '/^```yaml/ { inside = 1; number++; next } /^```/ { inside = 0 } inside { print > sprintf("%s/readme-%d", folder, number) }' \
-    folder="$seeds/config" ../README.md
+    folder="$seeds/config" ../README.md ../docs/guide/*.md
 cp "$seeds"/config/* "$seeds/edit"
 cp ../tests/jpegs/*.jpg "$seeds/jpeg"
 cp ../tests/jpegs/*.jpg "$seeds/decode"

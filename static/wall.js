@@ -1,5 +1,5 @@
 // The connection to the server: the pictures of all streams in sight and the server's state, by one WebSocket, or by one
-// streamed answer where a proxy passes no WebSocket on. What goes by it is described in docs/wall.md.
+// streamed answer where a proxy passes no WebSocket on. What goes by it is described in docs/reference/wall.md.
 
 import { address, answer, ask } from "./api.js";
 

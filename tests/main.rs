@@ -1,5 +1,10 @@
 //! End-to-end tests: the real binary, real HTTP, real WebAssembly modules, real JPEGs.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is measured or waited for here is real"
+)]
+
 mod support;
 
 mod access;
@@ -10,6 +15,7 @@ mod cli;
 #[cfg(unix)]
 mod commands;
 mod cors;
+mod documents;
 mod embedding;
 #[cfg(unix)]
 mod files;
@@ -29,6 +35,7 @@ mod pending_changes;
 mod pictures;
 mod proxies;
 mod recordings;
+mod reference;
 mod reload;
 mod rtsp;
 mod rtsp_jpeg;

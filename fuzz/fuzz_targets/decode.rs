@@ -3,8 +3,8 @@
 
 #![no_main]
 
+use jpeg_splice::{Header, Segments, decoder, exif};
 use libfuzzer_sys::fuzz_target;
-use mattebox_fuzz::jpeg::{Header, Segments, decoder, exif};
 
 /// Larger pictures only take longer.
 const PIXELS: u32 = 1 << 20;

@@ -7,9 +7,9 @@ use std::io::{self, Cursor};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use jpeg_splice::{Scanned, Scanner};
 use libfuzzer_sys::fuzz_target;
 use mattebox_fuzz::clock::{Stop, SystemClock};
-use mattebox_fuzz::jpeg::{Scanned, Scanner};
 use mattebox_fuzz::source::FRAME_BYTES;
 use mattebox_fuzz::source::mjpeg_reader::{Chunks, MjpegReader};
 use tokio::runtime::{Builder, Runtime};

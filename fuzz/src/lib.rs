@@ -11,8 +11,6 @@ pub mod clock;
 pub mod config;
 #[path = "../../server/src/files.rs"]
 pub mod files;
-#[path = "../../server/src/jpeg/mod.rs"]
-pub mod jpeg;
 #[path = "../../server/src/log/mod.rs"]
 pub mod log;
 #[path = "../../server/src/panics.rs"]

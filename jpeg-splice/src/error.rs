@@ -1,5 +1,54 @@
 //! Errors.
 
+/// The reason why bytes are no whole JPEG. Its text is a predicate ("is cut off"), to stand behind a noun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidJpeg {
+    /// No bytes at all.
+    #[error("is empty")]
+    Empty,
+    /// No SOI at the start.
+    #[error("is not a JPEG: it doesn't start with FF D8")]
+    NoStart,
+    /// A header that makes no sense.
+    #[error("is damaged: {what}")]
+    Damaged {
+        /// What is wrong.
+        what: &'static str,
+        /// About where, in bytes from SOI.
+        at: usize,
+    },
+    /// A segment that is longer than the JPEG.
+    #[error("is damaged: segment FF {marker:02X} is cut off")]
+    SegmentCutOff {
+        /// The marker's second byte.
+        marker: u8,
+        /// The position of the marker, in bytes from SOI.
+        at: usize,
+    },
+    /// An end between two segments.
+    #[error("is cut off in its header")]
+    HeaderCutOff {
+        /// The position of the end, in bytes from SOI.
+        at: usize,
+    },
+    /// No frame header before the first scan.
+    #[error("has no frame header (SOF) before its picture data")]
+    NoFrameHeader,
+    /// A height that only DNL tells (T.81, B.2.5).
+    #[error("tells its height only behind the picture (DNL), so that nothing can show it")]
+    HeightBehindPicture,
+    /// A width of 0.
+    #[error("has a size of 0×{height}")]
+    NoWidth {
+        /// The height in pixels.
+        height: u16,
+    },
+    /// No EOI.
+    #[error("is cut off")]
+    NoEnd,
+}
+
 /// The result of an attempt to draw.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -58,4 +107,16 @@ pub enum Unsupported {
 /// [`Error::Damaged`] as a result.
 pub(crate) fn damaged<T>(what: &'static str, at: usize) -> Result<T> {
     Err(Error::Damaged { what, at })
+}
+
+impl From<InvalidJpeg> for Error {
+    fn from(invalid: InvalidJpeg) -> Self {
+        let (what, at) = match invalid {
+            InvalidJpeg::Damaged { what, at } => (what, at),
+            InvalidJpeg::SegmentCutOff { at, .. } => ("a segment is cut off", at),
+            InvalidJpeg::HeaderCutOff { at } => ("the JPEG is cut off", at),
+            _ => ("no JPEG starts here", 0),
+        };
+        Self::Damaged { what, at }
+    }
 }

@@ -4,6 +4,10 @@
 //! costs a hundred times what those blocks cost, and all of the picture loses quality. This crate codes only
 //! the blocks under a drawing anew; every other block keeps its bits as the camera made them.
 //!
+//! Around the [`Splicer`] it has all that a program needs to know of JPEGs: [`Jpeg`], bytes that are known to be whole; a
+//! [`Scanner`] that cuts a byte stream into JPEGs; [`Segments`], [`exif`] and [`Orientation`]; a plain [`decoder`] after libjpeg;
+//! and, with the feature `codec`, fast decoding and encoding by other crates.
+//!
 //! ```
 //! use jpeg_splice::{Drawing, Error, Layer, Splicer};
 //!
@@ -45,24 +49,30 @@
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
-mod block;
-mod cache;
-mod dct;
-mod drawing;
+#[cfg(feature = "codec")]
+pub mod codec;
+pub mod decoder;
 mod error;
-mod frame;
-mod huffman;
-mod intervals;
-mod layout;
-mod pending_mcus;
-mod reader;
-mod rewriter;
-mod skip_tables;
+pub mod exif;
+mod header;
+mod jpeg;
+pub mod marker;
+mod mpo;
+mod orientation;
+mod segments;
 mod splicer;
+mod split;
 mod standard;
-mod writer;
+mod syntax;
+mod tiff;
+mod zigzag;
 
-pub use drawing::{Drawing, Layer};
-pub use error::{Error, Result, Unsupported};
-pub use splicer::Splicer;
+pub use error::{Error, InvalidJpeg, Result, Unsupported};
+pub use header::Header;
+pub use jpeg::Jpeg;
+pub use mpo::Others;
+pub use orientation::Orientation;
+pub use segments::{Segment, Segments};
+pub use splicer::{Drawing, Layer, Splicer};
+pub use split::{Scanned, Scanner};
 pub use standard::standard_tables;

@@ -1,6 +1,7 @@
 //! The Huffman tables of ITU-T T.81, K.3, which JPEGs without tables of their own are coded with.
 
-use crate::frame::HuffmanSpec;
+use crate::marker;
+use crate::syntax::HuffmanSpec;
 
 /// Table K.3.
 pub(crate) const LUMA_DC: HuffmanSpec<'static> = HuffmanSpec {
@@ -73,7 +74,7 @@ pub(crate) fn dht_segment(out: &mut Vec<u8>) {
         .iter()
         .map(|(_, table)| 17 + table.values.len())
         .sum();
-    out.extend([0xff, 0xc4]);
+    out.extend([0xff, marker::DHT]);
     out.extend((length as u16 + 2).to_be_bytes());
     for (kind, table) in tables {
         out.push(kind);

@@ -4,26 +4,29 @@
 //! `FRAMES=a.jpg,b.jpg` measures on these pictures; without it a 1920 × 1080 picture is drawn. With
 //! `--features bench-turbojpeg` libjpeg-turbo's C library is measured beside the server's own codecs.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is measured or waited for here is real"
+)]
+
 use std::hint::black_box;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jpeg_splice::Splicer;
+use jpeg_splice::{Jpeg, Splicer};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mattebox::chain::codec;
 use mattebox::filter::contract::{FrameInfo, ImageRef};
 use mattebox::filter::{
     CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, builtin,
 };
-use mattebox::jpeg::Header;
 use tokio_util::sync::CancellationToken;
 
 const ROUNDS: usize = 60;
 const QUALITY: u8 = 85;
 
 struct Picture {
-    jpeg: Vec<u8>,
-    header: Header,
+    jpeg: Jpeg,
     rgb: Vec<u8>,
 }
 
@@ -33,10 +36,10 @@ fn main() {
     println!(
         "{} pictures, the first {}×{}, {} KB, sampling {:?}",
         pictures.len(),
-        first.header.width,
-        first.header.height,
+        first.jpeg.header().width,
+        first.jpeg.header().height,
         first.jpeg.len() / 1000,
-        first.header.sampling
+        first.jpeg.header().sampling
     );
     codecs(&pictures);
     filters(first);
@@ -53,11 +56,11 @@ fn pictures() -> Vec<Picture> {
     jpegs
         .into_iter()
         .map(|jpeg| {
-            let header = Header::parse(&jpeg).expect("a JPEG");
+            let jpeg = Jpeg::new(jpeg.into()).expect("a JPEG");
             let mut rgb = Vec::new();
             let mut splicer = Splicer::new();
-            codec::decode(&jpeg, &header, &mut splicer, &mut rgb).expect("a JPEG");
-            Picture { jpeg, header, rgb }
+            codec::decode(&jpeg, &mut splicer, &mut rgb).expect("a JPEG");
+            Picture { jpeg, rgb }
         })
         .collect()
 }
@@ -117,13 +120,12 @@ fn codecs(pictures: &[Picture]) {
     let (mut splicer, mut rgb) = (Splicer::new(), Vec::new());
     let mut decode = |round: usize| {
         let picture = picture(round);
-        codec::decode(&picture.jpeg, &picture.header, &mut splicer, &mut rgb).expect("a JPEG");
+        codec::decode(&picture.jpeg, &mut splicer, &mut rgb).expect("a JPEG");
         black_box(&rgb);
     };
     let mut encode = |round: usize| {
-        let Picture { jpeg, header, rgb } = picture(round);
-        let size = (header.width, header.height);
-        black_box(codec::encode(rgb, size, QUALITY, header, jpeg).expect("pixels"));
+        let Picture { jpeg, rgb } = picture(round);
+        black_box(codec::encode(rgb, jpeg.size(), QUALITY, jpeg).expect("pixels"));
     };
     #[cfg(not(feature = "bench-turbojpeg"))]
     alternate(&mut [("decode", &mut decode), ("encode", &mut encode)]);
@@ -132,7 +134,8 @@ fn codecs(pictures: &[Picture]) {
         let mut c_rgb = vec![0; 3 << 26];
         let mut decompressor = turbojpeg::Decompressor::new().expect("libjpeg-turbo");
         let mut c_decode = |round: usize| {
-            let Picture { jpeg, header, .. } = picture(round);
+            let Picture { jpeg, .. } = picture(round);
+            let header = jpeg.header();
             let (width, height) = (header.width as usize, header.height as usize);
             let image = turbojpeg::Image {
                 pixels: &mut c_rgb[..width * height * 3],
@@ -146,7 +149,8 @@ fn codecs(pictures: &[Picture]) {
         let mut compressor = turbojpeg::Compressor::new().expect("libjpeg-turbo");
         compressor.set_quality(QUALITY.into()).expect("a quality");
         let mut c_encode = |round: usize| {
-            let Picture { header, rgb, .. } = picture(round);
+            let Picture { jpeg, rgb } = picture(round);
+            let header = jpeg.header();
             let subsampling = match header.sampling {
                 (1, 1) => turbojpeg::Subsamp::None,
                 (2, 1) => turbojpeg::Subsamp::Sub2x1,
@@ -181,11 +185,15 @@ fn filters(picture: &Picture) {
         .build()
         .expect("a runtime");
     let worker = env!("CARGO_BIN_EXE_mattebox").into();
-    let engine = Engine::new(runtime.handle().clone()).expect("an engine");
+    let engine = Engine::new(
+        runtime.handle().clone(),
+        std::sync::Arc::new(mattebox::clock::SystemClock),
+    )
+    .expect("an engine");
     let compiler = Compiler::new(&engine, worker, &CompileCache::Off).expect("a compiler");
     let engine = (&engine, &compiler);
     let _active = engine.0.activate();
-    let (width, height) = (picture.header.width, picture.header.height);
+    let (width, height) = picture.jpeg.size();
     let frame = FrameInfo {
         sequence: 0,
         captured_at_ms: 1_795_437_296_000,
@@ -238,7 +246,7 @@ fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str
     .expect("a built-in filter");
     let settings = StepSettings {
         abandoned: CancellationToken::new(),
-        label: name.to_owned(),
+        span: tracing::Span::none(),
         config_json: config_json.to_owned(),
         folder: PathBuf::from("."),
         assets: Vec::new(),

@@ -1,6 +1,11 @@
 //! How long a saved change of pipeline.yaml takes to reach a viewer: from the save to the first frame that shows it, with
 //! the compile cache warm. Run with `cargo bench -p mattebox --bench reload`.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is measured or waited for here is real"
+)]
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;

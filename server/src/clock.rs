@@ -1,4 +1,4 @@
-//! Time, behind a trait, so that everything that waits can be tested without waiting.
+//! Time, behind a trait, so that everything that waits can be tested without waiting. Nothing else asks the system for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,12 +15,18 @@ pub trait Clock: Send + Sync + 'static {
     fn unix(&self) -> SystemTime;
     /// Resolves once [`Clock::now`] has reached `deadline`.
     fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()>;
+    /// Blocks the thread for `pause`. Only for a moment: nothing can end it early.
+    fn block(&self, pause: Duration);
 }
 
 /// The machine's own clock. Sleeping needs a tokio runtime with its time driver on.
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemClock;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is where the time comes from"
+)]
 impl Clock for SystemClock {
     fn now(&self) -> Instant {
         Instant::now()
@@ -34,9 +40,13 @@ impl Clock for SystemClock {
         // Made when it is first polled, on the runtime: the caller may be a thread outside.
         Box::pin(async move { tokio::time::sleep_until(deadline.into()).await })
     }
+
+    fn block(&self, pause: Duration) {
+        std::thread::sleep(pause);
+    }
 }
 
-/// The order to stop, as a blocking thread sees it, and the only way in which such a thread waits.
+/// Cancellation for blocking threads. Every wait goes through it.
 #[derive(Clone)]
 pub struct StopToken {
     clock: Arc<dyn Clock>,
@@ -113,7 +123,7 @@ pub mod fake {
     impl FakeClock {
         pub fn new() -> Arc<Self> {
             Arc::new(Self {
-                start: Instant::now(),
+                start: SystemClock.now(),
                 elapsed: watch::Sender::new(Duration::ZERO),
                 sleepers: Mutex::new(Vec::new()),
             })
@@ -170,6 +180,10 @@ pub mod fake {
                     std::future::pending::<()>().await;
                 }
             })
+        }
+
+        fn block(&self, pause: Duration) {
+            self.advance(pause);
         }
     }
 }

@@ -17,7 +17,6 @@ pub mod files;
 pub mod filter;
 pub mod gpio;
 pub mod http;
-pub mod jpeg;
 pub mod local_time;
 mod log;
 mod panics;

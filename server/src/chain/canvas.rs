@@ -3,13 +3,11 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-use jpeg_splice::Splicer;
+use jpeg_splice::{Jpeg, Splicer};
 
 use super::codec;
 use super::drawing::Drawing;
 use crate::filter::contract::{Image, ImageRef};
-use crate::jpeg::Header;
 use crate::panics::catch;
 
 /// Drawings that cover more than this part of the picture, one in so many, are quicker drawn on its pixels: a block
@@ -74,8 +72,7 @@ pub fn cheapest_path(result: ChainResult<'_>) -> (Path, String) {
 
 /// A picture, and what is drawn on it.
 pub struct Canvas<'a> {
-    source: &'a Bytes,
-    header: Result<Header, String>,
+    source: &'a Jpeg,
     quality: u8,
     /// Width × height × 3 bytes of RGB, once somebody needed them.
     pixels: Option<(u32, u32)>,
@@ -101,10 +98,9 @@ pub struct Kept {
 
 impl<'a> Canvas<'a> {
     /// Starts with the camera's JPEG.
-    pub fn new(source: &'a Bytes, kept: Kept, quality: u8) -> Self {
+    pub fn new(source: &'a Jpeg, kept: Kept, quality: u8) -> Self {
         Self {
             source,
-            header: Header::parse(source).map_err(|why| format!("the camera's picture {why}")),
             quality,
             pixels: None,
             rgb: kept.rgb,
@@ -117,24 +113,13 @@ impl<'a> Canvas<'a> {
     }
 
     /// Width and height at this point of the chain, as people see the picture.
-    pub fn size(&self) -> Option<(u32, u32)> {
-        self.known_size().ok()
-    }
-
-    /// The same, for those who can't do without.
-    ///
-    /// # Errors
-    /// The JPEG has no readable header.
-    pub fn known_size(&self) -> Result<(u32, u32), String> {
-        match self.pixels {
-            Some(size) => Ok(size),
-            None => self.header.clone().map(|header| header.size()),
-        }
+    pub fn size(&self) -> (u32, u32) {
+        self.pixels.unwrap_or_else(|| self.source.size())
     }
 
     /// Puts a drawing on top, that of the step at this place in the chain.
     pub fn draw(&mut self, step: usize, drawing: Arc<Drawing>) {
-        let (width, height) = self.size().unwrap_or_default();
+        let (width, height) = self.size();
         if !drawing.is_empty_on(width, height) {
             self.drawings.push((step, drawing));
         }
@@ -145,8 +130,8 @@ impl<'a> Canvas<'a> {
         self.drawings.iter().map(|(step, _)| *step).collect()
     }
 
-    /// The camera's own bytes.
-    pub fn source(&self) -> &Bytes {
+    /// The camera's own JPEG.
+    pub fn source(&self) -> &Jpeg {
         self.source
     }
 
@@ -165,7 +150,7 @@ impl<'a> Canvas<'a> {
     /// # Errors
     /// The JPEG can't be decoded.
     pub fn image(&mut self) -> Result<ImageRef<'_>, String> {
-        let (width, height) = self.known_size()?;
+        let (width, height) = self.size();
         if self.pixels.is_none() {
             self.decode()?;
             self.pixels = Some((width, height));
@@ -185,8 +170,8 @@ impl<'a> Canvas<'a> {
         if let Some(why) = &self.undecodable {
             return Err(why.clone());
         }
-        let header = self.header.as_ref().map_err(Clone::clone)?;
-        let decoded = codec::decode(self.source, header, &mut self.splicer, &mut self.rgb);
+        let header = self.source.header();
+        let decoded = codec::decode(self.source, &mut self.splicer, &mut self.rgb);
         if let Err(why) = decoded {
             let why = format!("the camera's picture {why}");
             self.undecodable = Some(why.clone());
@@ -225,7 +210,7 @@ impl<'a> Canvas<'a> {
     pub fn finish(
         &mut self,
         (path, reason): (Path, String),
-    ) -> Result<(Bytes, Path, String), String> {
+    ) -> Result<(Jpeg, Path, String), String> {
         match path {
             Path::Passthrough => Ok((self.source.clone(), path, reason)),
             Path::Splice => match self.splice() {
@@ -239,8 +224,8 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    fn splice(&mut self) -> Result<Bytes, String> {
-        let header = *self.header.as_ref().map_err(Clone::clone)?;
+    fn splice(&mut self) -> Result<Jpeg, String> {
+        let header = self.source.header();
         let drawings = self.drawings.iter().map(|(_, drawing)| drawing);
         if header.components == 1 && !drawings.clone().all(|drawing| drawing.is_grey()) {
             return Err("the camera's picture is grey and the drawing is not".to_owned());
@@ -267,18 +252,16 @@ impl<'a> Canvas<'a> {
 
     /// About the memory that splicing keeps for the drawings, in bytes.
     pub fn prepared_bytes(&self) -> u64 {
-        let (width, height) = self.size().unwrap_or_default();
+        let (width, height) = self.size();
         let drawings = self.drawings.iter();
         drawings
             .map(|(_, drawing)| drawing.prepared_bytes(width, height))
             .sum()
     }
 
-    fn recode(&mut self) -> Result<Bytes, String> {
+    fn recode(&mut self) -> Result<Jpeg, String> {
         self.image()?;
-        let header = self.header.as_ref().map_err(Clone::clone)?;
-        let size = self.known_size()?;
-        codec::encode(&self.rgb, size, self.quality, header, self.source)
+        codec::encode(&self.rgb, self.size(), self.quality, self.source)
     }
 
     /// Gives the memory back.
@@ -294,17 +277,15 @@ impl<'a> Canvas<'a> {
 }
 
 fn splice_all(
-    source: &Bytes,
+    source: &Jpeg,
     splicer: &mut Splicer,
     drawings: &[&jpeg_splice::Drawing],
-) -> Result<Bytes, String> {
-    let mut jpeg = Vec::new();
-    let spliced = catch(|| splicer.splice(source, drawings, &mut jpeg));
+) -> Result<Jpeg, String> {
+    let spliced = catch(|| source.splice(splicer, drawings));
     let spliced = spliced.map_err(|panicked| {
         // It may have left its memory half changed.
         *splicer = Splicer::new();
         format!("drawing on its blocks panicked: {panicked}")
     })?;
-    spliced.map_err(|error| error.to_string())?;
-    Ok(jpeg.into())
+    spliced.map_err(|error| error.to_string())
 }

@@ -2,10 +2,9 @@
 
 use std::sync::Mutex;
 
-use jpeg_splice::Layer;
+use jpeg_splice::{Layer, Orientation};
 
 use crate::filter::contract;
-use crate::jpeg::Orientation;
 use crate::sync::IgnorePoison;
 
 /// The side of the usual MCU in pixels (T.81, A.2.4, with 4:2:0 sampling).

@@ -18,10 +18,9 @@ mod usage;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jpeg_splice::Splicer;
+use jpeg_splice::{Jpeg, Splicer};
 
 pub use build::{Planned, Unchanged, build, plan_chain};
 pub use canvas::Path;
@@ -43,7 +42,7 @@ use usage::Usage;
 #[derive(Clone, Debug)]
 pub struct RawFrame {
     /// The camera's JPEG.
-    pub jpeg: Bytes,
+    pub jpeg: Jpeg,
     /// Counted since the camera was opened.
     pub sequence: u64,
     /// When it was taken.
@@ -56,9 +55,7 @@ pub struct RawFrame {
 #[derive(Clone, Debug)]
 pub struct FilteredFrame {
     /// The JPEG to be served; the camera's own bytes on the path [`Path::Passthrough`].
-    pub jpeg: Bytes,
-    /// Its width and height in pixels; `None` when an empty chain passed on what has no JPEG header.
-    pub size: Option<(u32, u32)>,
+    pub jpeg: Jpeg,
     /// The path that it took.
     pub path: Path,
     /// Why that path.
@@ -153,12 +150,7 @@ impl Chain {
             Err(why) if canvas.is_transformed() => return Err(why),
             Err(why) => self.pass_undrawn(canvas, &why, now)?,
         };
-        Ok(FilteredFrame {
-            jpeg,
-            size: canvas.size(),
-            path,
-            reason,
-        })
+        Ok(FilteredFrame { jpeg, path, reason })
     }
 
     /// Lets the camera's picture pass without what was to be drawn on it, if all steps allow that.
@@ -167,7 +159,7 @@ impl Chain {
         canvas: &Canvas<'_>,
         why: &str,
         now: std::time::Instant,
-    ) -> Result<(Bytes, Path, String), String> {
+    ) -> Result<(Jpeg, Path, String), String> {
         for step in canvas.drawn_by() {
             self.steps[step].picture_failed(why, now)?;
         }
@@ -195,7 +187,7 @@ impl Chain {
         let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
         let steps = self.steps.iter_mut().enumerate();
         for (place, step) in steps.filter(|(_, step)| step.is_on()) {
-            let (width, height) = canvas.known_size()?;
+            let (width, height) = canvas.size();
             let info = FrameInfo {
                 sequence: frame.sequence,
                 captured_at_ms,

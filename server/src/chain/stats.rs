@@ -206,6 +206,7 @@ fn percentile(sorted: &[u32], percent: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn percentiles_are_of_the_latest_calls() {
@@ -238,7 +239,7 @@ mod tests {
     #[test]
     fn failures_are_told_at_their_start_whatever_they_say() {
         let stats = StepStats::default();
-        let now = Instant::now();
+        let now = crate::clock::SystemClock.now();
         assert_eq!(stats.failed("a", now), Some(Notice::Started));
         assert_eq!(stats.failed("a", now), None);
         assert_eq!(stats.failed("b", now), None);

@@ -6,17 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use cpu_time::ProcessTime;
+use jpeg_splice::Jpeg;
 
+use super::output::outln;
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain, RawFrame};
 use crate::config::{Config, StreamConfig, hint};
 use crate::files;
-use crate::jpeg::{Header, check_size, complete};
 use crate::local_time::warn_of_unknown_zone;
 use crate::secret::mask;
-use crate::source::FRAME_BYTES;
+use crate::source::{FRAME_BYTES, check_size, whole};
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let pipeline = Config::load(&args.config)?;
@@ -96,7 +96,7 @@ fn outputs(inputs: &[PathBuf], folder: Option<&Path>) -> Result<Vec<Option<PathB
 struct Input {
     path: PathBuf,
     /// The picture, or how it is broken.
-    jpeg: Result<Bytes, String>,
+    jpeg: Result<Jpeg, String>,
     modified: SystemTime,
 }
 
@@ -108,7 +108,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
         let modified = fs::metadata(path).and_then(|meta| meta.modified());
         Ok::<_, String>(Input {
             path: path.clone(),
-            jpeg: complete(jpeg.into()),
+            jpeg: whole(jpeg.into()),
             modified: modified.map_err(|error| error.to_string())?,
         })
     };
@@ -124,8 +124,8 @@ fn one(
     (input, output): (&Input, Option<&Path>),
     totals: &mut Totals,
 ) -> Result<(), Failure> {
-    let process = |chain: &mut Chain, jpeg: Bytes| {
-        check_size(Header::parse(&jpeg)?.size(), most_pixels)?;
+    let process = |chain: &mut Chain, jpeg: Jpeg| {
+        check_size(jpeg.size(), most_pixels)?;
         chain.process(&RawFrame {
             jpeg,
             sequence: totals.frames,
@@ -144,7 +144,7 @@ fn one(
             totals.frames += 1;
             *totals.paths.entry(frame.path).or_default() += 1;
             if let Some(output) = output {
-                fs::write(output, &frame.jpeg)
+                fs::write(output, &*frame.jpeg)
                     .map_err(|error| Failure::Run(format!("{}: {error}", output.display())))?;
             }
         }
@@ -176,14 +176,14 @@ impl Totals {
                 "paths": paths,
                 "cpu_ms_per_frame": (per_frame * 1000.0).round() / 1000.0,
             });
-            println!("{numbers}");
+            outln!("{numbers}");
             return;
         }
         let paths: Vec<_> = paths
             .iter()
             .map(|(path, count)| format!("{count} {}", path.name()))
             .collect();
-        println!(
+        outln!(
             "frames: {} ({}); CPU time per frame: {per_frame:.3} ms",
             self.frames,
             paths.join(", ")

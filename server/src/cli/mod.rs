@@ -5,6 +5,7 @@ mod cameras;
 mod check;
 mod filters;
 mod memory;
+mod output;
 mod schema;
 mod serve;
 mod versions;
@@ -242,7 +243,10 @@ pub fn run() -> ExitCode {
         Some(Command::Filters { file, common }) => filters::run(file.as_deref(), &common),
         Some(Command::Versions { id, file }) => versions::show(id.as_deref(), &file),
         Some(Command::Restore { id, file, common }) => versions::restore(&id, &file, &common),
-        Some(Command::Schema { markdown }) => schema::run(markdown),
+        Some(Command::Schema { markdown }) => {
+            schema::run(markdown);
+            Ok(())
+        }
         Some(Command::Cameras) => cameras::run(),
         Some(Command::Apply(args)) => apply::run(&args),
         // Done above, without a log.
@@ -276,7 +280,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if is_error {
         eprint!("{text}");
     } else {
-        print!("{text}");
+        output::out!("{text}");
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
@@ -353,7 +357,7 @@ fn start_engine(runtime: &Runtime, common: &Common) -> Result<(Engine, Compiler)
     let cache = common.cache.clone().unwrap_or_default();
     let program = this_program()
         .map_err(|error| Failure::Run(format!("can't tell where this program is: {error}")))?;
-    let engine = Engine::new(runtime.handle().clone())
+    let engine = Engine::new(runtime.handle().clone(), std::sync::Arc::new(SystemClock))
         .map_err(|error| Failure::Run(format!("can't run WebAssembly here: {error:#}")))?;
     let compiler = Compiler::new(&engine, program, &cache).map_err(|error| {
         Failure::Run(format!("there is no place for compiled filters: {error}"))

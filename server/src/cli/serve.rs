@@ -40,7 +40,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
-    let versions = Versions::open(&args.state.folder(), &file);
+    let versions = Versions::open(&args.state.folder(), &file, Arc::new(SystemClock));
     let result = runtime.block_on(serve(&pipeline, topology, (file, versions), &addresses));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();

@@ -3,7 +3,11 @@
 use std::path::Path;
 
 use super::check::check_but_for_token;
+use super::output::{out, outln};
 use super::{Common, Failure, VersionsArgs, start_loader, start_runtime};
+use std::sync::Arc;
+
+use crate::clock::SystemClock;
 use crate::config::{Config, masked};
 use crate::control::{Version, Versions, replace_file, revision};
 
@@ -11,8 +15,8 @@ use crate::control::{Version, Versions, replace_file, revision};
 pub fn show(id: Option<&str>, args: &VersionsArgs) -> Result<(), Failure> {
     let versions = open(args)?;
     match id {
-        Some(id) => println!("{}", masked(find(&versions, id)?.text.expose()).trim_end()),
-        None => print!("{}", table(&versions, &args.config)),
+        Some(id) => outln!("{}", masked(find(&versions, id)?.text.expose()).trim_end()),
+        None => out!("{}", table(&versions, &args.config)),
     }
     Ok(())
 }
@@ -28,13 +32,13 @@ pub fn restore(id: &str, args: &VersionsArgs, common: &Common) -> Result<(), Fai
     let pipeline = Config::parse(text, &file.display().to_string(), folder)?;
     let runtime = start_runtime()?;
     check_but_for_token(&start_loader(&runtime, common)?, &pipeline)?;
-    replace_file(file, (&old, text), &versions).map_err(Failure::Run)?;
-    println!("{} is what it was at {}", file.display(), version.time());
+    replace_file(file, (&old, text), &versions, &SystemClock).map_err(Failure::Run)?;
+    outln!("{} is what it was at {}", file.display(), version.time());
     Ok(())
 }
 
 fn open(args: &VersionsArgs) -> Result<Versions, Failure> {
-    let versions = Versions::open(&args.state.folder(), &args.config);
+    let versions = Versions::open(&args.state.folder(), &args.config, Arc::new(SystemClock));
     match versions.folder() {
         Some(_) => Ok(versions),
         None => Err(Failure::Run(

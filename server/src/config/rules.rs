@@ -149,7 +149,7 @@ fn check_indicator(output: &Node, streams: &[(Node, Node)], errors: &mut Errors)
     };
     match output.get("stream") {
         None if shows != "running" && streams.len() != 1 => {
-            errors.add(output.span, "this indicator needs a `stream`: whose?");
+            errors.add(output.span, "this output needs a `stream`: whose?");
         }
         Some(stream) if shows == "running" => {
             let message = "`running` is of the whole server and takes no `stream`";

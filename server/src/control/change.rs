@@ -3,8 +3,7 @@
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
 use tokio::runtime::Handle;
@@ -19,6 +18,7 @@ use super::topology::ValidatedConfig;
 use super::versions::{Author, Version, Versions};
 use super::{ChangedBy, Controller, Plans, Snapshot};
 use crate::chain::{Check, Unchanged};
+use crate::clock::Clock;
 use crate::config::{Cause, Change, Config, ConfigError, edit};
 use crate::files;
 use crate::filter::{Module, Wanted};
@@ -435,8 +435,8 @@ impl Controller {
         let file = &*self.0.file;
         let real = file.canonicalize().unwrap_or_else(|_| file.to_owned());
         let mut topology = self.topology();
-        let _lock = lock(&real).map_err(ChangeError::Busy)?;
-        let mut writes = FileWrites::of(&real);
+        let _lock = lock(&real, &*self.0.clock).map_err(ChangeError::Busy)?;
+        let mut writes = FileWrites::of(&real, self.0.clock.now());
         let on_disk = Config::read_text(file).map_err(ChangeError::FileIsWrong)?;
         let is_same = *on_disk == *edit.old && Arc::ptr_eq(running, &self.current());
         if !is_same || self.is_written_to() {
@@ -508,7 +508,7 @@ impl Controller {
     /// change is to stand on it. Or they differ in other streams than `name` only, whose filters are waited for no longer than
     /// `patience` says, and whose mistakes are none of this change's business.
     fn take_up_file(&self, name: &str, patience: Duration) -> Result<Base, ChangeError> {
-        let give_up = Instant::now() + SAVING;
+        let give_up = self.0.clock.now() + SAVING;
         let mut patience = patience;
         loop {
             let base = self.base()?;
@@ -516,7 +516,7 @@ impl Controller {
             if base.on_disk.is_none() {
                 return Ok(base);
             }
-            let left = give_up.saturating_duration_since(Instant::now());
+            let left = give_up.saturating_duration_since(self.0.clock.now());
             let wait = if is_of_others { patience } else { left };
             match self.take_up(&self.0.file, wait) {
                 // Looked at again, since it may be another by now.
@@ -562,19 +562,21 @@ impl Controller {
     /// Whether somebody is writing to the file.
     pub(super) fn is_written_to(&self) -> bool {
         let mut saving = self.0.saving.lock().ignore_poison();
-        let is_saved = saving.as_mut().is_some_and(FileWrites::are_under_way);
+        let is_saved = saving
+            .as_mut()
+            .is_some_and(|it| it.are_under_way(self.0.clock.now()));
         is_saved || self.0.open_writes.have_any([&self.0.file])
     }
 
     /// Whoever is saving the file is done in a moment.
     fn wait_for_writers(&self) -> Result<(), ChangeError> {
-        let give_up = Instant::now() + SAVING;
+        let give_up = self.0.clock.now() + SAVING;
         while self.is_written_to() {
-            if Instant::now() >= give_up {
+            if self.0.clock.now() >= give_up {
                 let why = "somebody is writing to the pipeline file; try again when it is saved";
                 return Err(ChangeError::Busy(why.to_owned()));
             }
-            thread::sleep(SAVING / 100);
+            self.0.clock.block(SAVING / 100);
         }
         Ok(())
     }
@@ -631,10 +633,11 @@ pub fn replace_file(
     path: &Path,
     (old, new): (&str, &str),
     versions: &Versions,
+    clock: &dyn Clock,
 ) -> Result<(), String> {
     let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let _lock = lock(&real)?;
-    let mut writes = FileWrites::of(&real);
+    let _lock = lock(&real, clock)?;
+    let mut writes = FileWrites::of(&real, clock.now());
     let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     versions.note(old, &Author::File);
     match write(&real, old.as_bytes(), new.as_bytes(), &mut writes).map_err(|error| told(&error))? {
@@ -750,7 +753,7 @@ mod tests {
     use super::*;
 
     fn put(path: &Path, old: &str, new: &str) -> std::io::Result<Written> {
-        let mut writes = FileWrites::of(path);
+        let mut writes = FileWrites::of(path, crate::clock::SystemClock.now());
         write(path, old.as_bytes(), new.as_bytes(), &mut writes)
     }
 

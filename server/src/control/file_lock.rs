@@ -2,9 +2,9 @@
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::clock::Clock;
 use crate::files;
 
 /// Much longer than writing a file takes, and not so long that other changes are held up.
@@ -21,18 +21,18 @@ pub struct FileLock(#[expect(dead_code, reason = "held, not used")] Option<File>
 ///
 /// # Errors
 /// Another has had it for too long.
-pub fn lock(file: &Path) -> Result<FileLock, String> {
+pub fn lock(file: &Path, clock: &dyn Clock) -> Result<FileLock, String> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let lock = match files::open_folder(folder) {
         Ok(lock) => lock,
         Err(error) => return Ok(not_locked(folder, &error)),
     };
-    let give_up = Instant::now() + PATIENCE;
+    let give_up = clock.now() + PATIENCE;
     loop {
         match lock.try_lock() {
             Ok(()) => return Ok(FileLock(Some(lock))),
             Err(TryLockError::Error(error)) => return Ok(not_locked(folder, &error)),
-            Err(TryLockError::WouldBlock) if Instant::now() < give_up => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) if clock.now() < give_up => clock.block(PAUSE),
             Err(TryLockError::WouldBlock) => {
                 let folder = folder.display();
                 return Err(format!(

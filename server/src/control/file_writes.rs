@@ -19,14 +19,14 @@ pub struct FileWrites {
 }
 
 impl FileWrites {
-    /// Those to the file at `path`, from now on.
-    pub fn of(path: &Path) -> Self {
+    /// Those to the file at `path`, from `now` on.
+    pub fn of(path: &Path, now: Instant) -> Self {
         Self {
             #[cfg(target_os = "linux")]
             events: watch(path)
                 .inspect_err(|error| tracing::debug!(%error, "{} can't be watched", path.display()))
                 .ok(),
-            since: Instant::now(),
+            since: now,
             have_come: false,
             is_open: false,
         }
@@ -39,9 +39,9 @@ impl FileWrites {
     }
 
     /// Whether somebody who has written to it has not closed it since.
-    pub fn are_under_way(&mut self) -> bool {
+    pub fn are_under_way(&mut self, now: Instant) -> bool {
         self.read();
-        self.is_open && self.since.elapsed() < LONGEST_WRITE
+        self.is_open && now.saturating_duration_since(self.since) < LONGEST_WRITE
     }
 
     #[cfg(target_os = "linux")]
@@ -76,6 +76,7 @@ fn watch(path: &Path) -> rustix::io::Result<OwnedFd> {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use std::io::Write;
 
     #[test]
@@ -83,16 +84,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (path, other) = (folder.path().join("a"), folder.path().join("b"));
         std::fs::write(&path, "old").unwrap();
-        let mut writes = FileWrites::of(&path);
+        let now = crate::clock::SystemClock.now();
+        let mut writes = FileWrites::of(&path, now);
         std::fs::read(&path).unwrap();
         assert!(!writes.have_come());
         let mut file = std::fs::File::create(&path).unwrap();
-        assert!(writes.have_come() && writes.are_under_way());
+        assert!(writes.have_come() && writes.are_under_way(now));
         std::fs::rename(&path, &other).unwrap();
         file.write_all(b"new").unwrap();
-        assert!(writes.are_under_way());
+        assert!(writes.are_under_way(now));
         drop(file);
-        assert!(writes.have_come() && !writes.are_under_way());
-        assert!(!FileWrites::of(&folder.path().join("gone")).have_come());
+        assert!(writes.have_come() && !writes.are_under_way(now));
+        assert!(!FileWrites::of(&folder.path().join("gone"), now).have_come());
     }
 }

@@ -42,7 +42,7 @@ pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
 
 use crate::chain::{Check, FilterCache};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, SourceConfig};
 use crate::events::{Event, Events};
 use crate::log::recurring::Recurring;
@@ -214,7 +214,7 @@ impl Controller {
             plans: Plans::default(),
         });
         let running = running.snapshot;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = topology.clock().clone();
         Ok(Self(Arc::new(Inner {
             cache,
             first_source,
@@ -273,6 +273,11 @@ impl Controller {
     /// The event bus.
     pub fn events(&self) -> &Events {
         &self.0.events
+    }
+
+    /// The clock that all goes by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
     }
 
     /// The variables that filters see beside the frames.
@@ -384,7 +389,7 @@ impl Controller {
         let is_news = self
             .0
             .reloads
-            .send_if_modified(|reloads| reloads.fail(stream, error));
+            .send_if_modified(|reloads| reloads.fail(stream, error, self.0.clock.unix()));
         if is_news {
             tracing::error!("{told}:\n{message}");
             self.0.events.tell(Event::Reload {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use std::time::SystemTime;
+
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
@@ -28,6 +30,12 @@ pub struct PipelineReport {
     pub needs_restart: Vec<String>,
     /// Why the file as it is now is not in force.
     pub error: Option<ReloadError>,
+}
+
+/// The time as RFC 3339 in UTC, to the second.
+fn utc(at: SystemTime) -> String {
+    let at = Timestamp::try_from(at).unwrap_or_default();
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// Why a change was refused.
@@ -157,7 +165,7 @@ impl Reloads {
     }
 
     /// The file was refused, or the files of the filters of one `stream`; `true` if that is news.
-    pub fn fail(&mut self, stream: Option<&str>, error: &ConfigError) -> bool {
+    pub fn fail(&mut self, stream: Option<&str>, error: &ConfigError, at: SystemTime) -> bool {
         let message = error.to_string();
         let known = match stream {
             Some(stream) => self.streams.get(stream),
@@ -171,7 +179,7 @@ impl Reloads {
             message,
             file: error.file_name().to_owned(),
             is_passing: error.may_pass_as_a_whole(),
-            at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            at: utc(at),
         };
         self.failed += 1;
         match stream {

@@ -10,7 +10,7 @@ use super::Snapshot;
 use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
@@ -91,11 +91,11 @@ impl Topology {
     /// A topology without streams.
     pub fn new(deps: TopologyDeps) -> Self {
         Self {
-            deps,
-            clock: Arc::new(SystemClock),
+            clock: deps.cache.engine().clock().clone(),
             streams: HashMap::new(),
             pipeline: None,
             started: None,
+            deps,
         }
     }
 
@@ -107,6 +107,11 @@ impl Topology {
     /// The source that the first stream takes instead of the file's.
     pub fn first_source(&self) -> Option<&SourceConfig> {
         self.deps.source.as_ref()
+    }
+
+    /// The clock that streams run by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 
     /// The event bus.
@@ -261,7 +266,7 @@ impl Topology {
                 let running = self.streams.get(&shared.name)?;
                 Box::new(Shared::new(running.stream.clone(), shared.frames))
             }
-            _ => source::from_config(&config.source, &pipeline.folder, &config.name)?,
+            _ => source::from_config(&config.source, &pipeline.folder)?,
         };
         Some(self.deps.indicators.on(&config.name, source))
     }
@@ -284,7 +289,7 @@ impl Topology {
         if let Some(planned) = planned {
             chain.apply(planned.update);
         }
-        let (stream, life) = Stream::new(
+        let (stream, runner) = Stream::new(
             config.name.clone(),
             StreamParts { source, chain },
             rules(config),
@@ -295,7 +300,7 @@ impl Topology {
         if !is_prepared {
             stream.prepare();
         }
-        self.deps.tasks.spawn(life);
+        self.deps.tasks.spawn(runner);
         let (told, events, clock) = (stream.clone(), self.events().clone(), self.clock.clone());
         let end = self.deps.shutdown.clone();
         self.deps.tasks.spawn(async move {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::report::revision;
+use crate::clock::Clock;
 use crate::log::recurring::Recurring;
 use crate::secret::SecretText;
 use crate::sync::IgnorePoison;
@@ -133,6 +134,7 @@ impl Kept {
 pub struct Versions {
     /// None where they are kept in memory alone.
     folder: Option<PathBuf>,
+    clock: Arc<dyn Clock>,
     /// Oldest first.
     known: Mutex<Vec<Version>>,
     reading: Mutex<Recurring>,
@@ -141,7 +143,7 @@ pub struct Versions {
 
 impl Versions {
     /// The versions of the pipeline file `file`. Where they can't be kept in a folder the log says so, and they are kept in memory.
-    pub fn open(place: &StateFolder, file: &Path) -> Self {
+    pub fn open(place: &StateFolder, file: &Path, clock: Arc<dyn Clock>) -> Self {
         let folder = match place {
             StateFolder::Off => None,
             StateFolder::Folder(folder) => Some(folder.clone()),
@@ -160,10 +162,17 @@ impl Versions {
         };
         Self {
             folder,
+            clock,
             known: Mutex::default(),
             reading: Mutex::default(),
             writing: Mutex::default(),
         }
+    }
+
+    /// This moment, in milliseconds as it is written.
+    fn now(&self) -> Timestamp {
+        let now = Timestamp::try_from(self.clock.unix()).unwrap_or_default();
+        Timestamp::from_millisecond(now.as_millisecond()).unwrap_or_default()
     }
 
     /// The folder that they are kept in.
@@ -204,10 +213,14 @@ impl Versions {
         }
         // A clock that was put back must not change their order.
         let after = newest.map(|newest| newest.at + Duration::from_millis(1));
-        let version = Version::new(now().max(after.unwrap_or_default()), by.clone(), text);
+        let version = Version::new(self.now().max(after.unwrap_or_default()), by.clone(), text);
         if let Some(folder) = &self.folder {
             let what = "this version of the pipeline file is kept until the server ends only";
-            tell(&self.writing, (folder, what), keep(folder, &version).err());
+            tell(
+                (&self.writing, self.clock.now()),
+                (folder, what),
+                keep(folder, &version).err(),
+            );
         }
         known.push(version);
         self.tidy(&mut known);
@@ -219,7 +232,11 @@ impl Versions {
         if let Some(folder) = &self.folder {
             let kept = read_unknown(folder, &known);
             let what = "earlier versions of the pipeline file can't be read";
-            tell(&self.reading, (folder, what), kept.as_ref().err());
+            tell(
+                (&self.reading, self.clock.now()),
+                (folder, what),
+                kept.as_ref().err(),
+            );
             known.extend(kept.unwrap_or_default());
             self.tidy(&mut known);
         }
@@ -252,7 +269,11 @@ impl Versions {
         match std::fs::remove_file(folder.join(version.file_name())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let what = "an old version of the pipeline file can't be removed";
-                tell(&self.writing, (folder, what), Some(error));
+                tell(
+                    (&self.writing, self.clock.now()),
+                    (folder, what),
+                    Some(error),
+                );
             }
             _ => {}
         }
@@ -261,12 +282,12 @@ impl Versions {
 
 /// Tells in the log that work in the `folder` fails with `error`, which is `what`, or that it works again, but not for each change.
 fn tell(
-    failures: &Mutex<Recurring>,
+    (failures, now): (&Mutex<Recurring>, Instant),
     (folder, what): (&Path, &str),
     error: Option<impl std::fmt::Display>,
 ) {
     let mut failures = failures.lock().ignore_poison();
-    let (now, folder) = (Instant::now(), folder.display());
+    let folder = folder.display();
     match error {
         Some(error) => {
             if let Some(notice) = failures.failed(now) {
@@ -291,12 +312,6 @@ fn fitting(known: &[Version]) -> usize {
     };
     let newest = known.iter().rev().take(MOST).enumerate();
     newest.take_while(fits).count()
-}
-
-/// This moment, in milliseconds as it is written.
-fn now() -> Timestamp {
-    let now = Timestamp::now().as_millisecond();
-    Timestamp::from_millisecond(now).unwrap_or_default()
 }
 
 fn user_folder() -> Option<PathBuf> {
@@ -370,7 +385,11 @@ mod tests {
 
     fn open(folder: &Path) -> Versions {
         let place = StateFolder::Folder(folder.join("state"));
-        Versions::open(&place, &folder.join("pipeline.yaml"))
+        Versions::open(
+            &place,
+            &folder.join("pipeline.yaml"),
+            Arc::new(crate::clock::SystemClock),
+        )
     }
 
     fn texts(versions: &Versions) -> Vec<String> {

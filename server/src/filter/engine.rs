@@ -12,6 +12,7 @@ use super::budget::Budget;
 use super::epoch::{Active, EpochThread};
 use super::system_fonts::{self, SystemFonts};
 use super::wasi::{self, HostState};
+use crate::clock::{Clock, SystemClock};
 use crate::config::FILTERS_MEMORY;
 
 /// Runs filters. Clones share everything.
@@ -23,6 +24,7 @@ struct Inner {
     linker: Linker<HostState>,
     ticker: EpochThread,
     runtime: Handle,
+    clock: Arc<dyn Clock>,
     budget: Budget,
     fonts: Arc<SystemFonts>,
 }
@@ -35,10 +37,10 @@ impl Engine {
     ///
     /// # Errors
     /// The machine can't run WebAssembly, or refuses a thread.
-    pub fn new(runtime: Handle) -> wasmtime::Result<Self> {
+    pub fn new(runtime: Handle, clock: Arc<dyn Clock>) -> wasmtime::Result<Self> {
         let mut config = config();
         config.enable_compiler(false);
-        Self::with_config(runtime, &config)
+        Self::with_config(runtime, clock, &config)
     }
 
     /// Tells code for this engine from code for those of other builds.
@@ -54,16 +56,21 @@ impl Engine {
     /// # Errors
     /// The machine can't run WebAssembly, or refuses a thread.
     pub(super) fn compiling(runtime: Handle) -> wasmtime::Result<Self> {
-        Self::with_config(runtime, &config())
+        Self::with_config(runtime, Arc::new(SystemClock), &config())
     }
 
-    fn with_config(runtime: Handle, config: &Config) -> wasmtime::Result<Self> {
+    fn with_config(
+        runtime: Handle,
+        clock: Arc<dyn Clock>,
+        config: &Config,
+    ) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(config)?;
         Ok(Self(Arc::new(Inner {
             linker: wasi::linker(&engine)?,
-            ticker: EpochThread::start(engine.clone())?,
+            ticker: EpochThread::start(engine.clone(), clock.clone())?,
             engine,
             runtime,
+            clock,
             budget: Budget::new(FILTERS_MEMORY),
             fonts: Arc::new(SystemFonts::new(system_fonts::folders())),
         })))
@@ -102,6 +109,11 @@ impl Engine {
 
     pub(super) fn linker(&self) -> &Linker<HostState> {
         &self.0.linker
+    }
+
+    /// The clock that calls are measured by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.0.clock
     }
 
     /// The system's fonts.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
+use crate::clock::Clock;
 use crate::panics::catch;
 use crate::sync::IgnorePoison;
 
@@ -39,16 +40,16 @@ impl EpochThread {
     ///
     /// # Errors
     /// The system refuses the thread.
-    pub fn start(engine: Engine) -> std::io::Result<Self> {
+    pub fn start(engine: Engine, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let ticker = Self(shared.clone());
         thread::Builder::new()
             .name("mattebox-epochs".into())
             .spawn(move || {
                 // Without it, nothing would stop a filter.
-                while let Err(panicked) = catch(|| shared.tick(&engine)) {
+                while let Err(panicked) = catch(|| shared.tick(&engine, &*clock)) {
                     tracing::error!("the filters' clock panicked and goes on: {panicked}");
-                    thread::sleep(EPOCH);
+                    clock.block(EPOCH);
                 }
             })?;
         Ok(ticker)
@@ -86,10 +87,10 @@ impl Shared {
     }
 
     /// Counts epochs up until the ticker is gone.
-    fn tick(&self, engine: &Engine) {
+    fn tick(&self, engine: &Engine, clock: &dyn Clock) {
         while self.wait_until_active() {
             engine.increment_epoch();
-            thread::sleep(EPOCH);
+            clock.block(EPOCH);
         }
     }
 

@@ -24,7 +24,7 @@ mod validate;
 mod wasi;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -88,7 +88,8 @@ impl Filter {
         module: &Module,
         abandoned: &CancellationToken,
     ) -> Result<Self, LoadError> {
-        let start = Instant::now();
+        let clock = engine.clock();
+        let start = clock.now();
         let runtime = engine.runtime();
         let compile = || {
             let compiled = abandoned.run_until_cancelled(compiler.compile(module, wanted));
@@ -122,7 +123,7 @@ impl Filter {
             schema: SettingsSchema::new(schema),
             manifest,
             digest: *module.digest(),
-            load_time: start.elapsed(),
+            load_time: clock.now() - start,
             _loaded: loaded,
         })
     }
@@ -185,7 +186,7 @@ fn describe(
     let state = HostState::new(
         MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget()).map_err(words)?,
         Assets::new(Path::new("."), []),
-        StepLog::new("describe"),
+        StepLog::new(tracing::error_span!("describe"), engine.clock().clone()),
     );
     let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
     let description = guest.map_err(words)?.describe()?;

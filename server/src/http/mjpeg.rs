@@ -90,7 +90,7 @@ fn part(frame: &ServedFrame) -> [Bytes; 3] {
     );
     [
         head.into(),
-        frame.jpeg.clone(),
+        frame.jpeg.bytes().clone(),
         Bytes::from_static(NEXT_BOUNDARY),
     ]
 }

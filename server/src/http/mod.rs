@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use server::{Listener, local_host, serve};
 
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::control::Controller;
 use crate::secret::SecretText;
 use crate::stream::Stream;
@@ -50,22 +50,25 @@ pub struct App {
     uploads: Uploads,
     sessions: Sessions,
     clock: Arc<dyn Clock>,
+    /// Tells this run of the server from others.
+    run: String,
     /// Ends the never-ending answers.
     shutdown: CancellationToken,
 }
 
 impl App {
-    /// Serves the streams of `live` until `shutdown`.
+    /// Serves the streams of `controller` until `shutdown`.
     pub fn new(controller: Controller, shutdown: CancellationToken) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock = controller.clock().clone();
         let room = Room::make();
         Self {
             controller,
             access: Access::new(clock.clone()),
-            places: Places::new(room.places),
+            places: Places::new(room.places, clock.clone()),
             room,
             uploads: Uploads::default(),
             sessions: Sessions::default(),
+            run: run_id(&*clock),
             clock,
             shutdown,
         }
@@ -117,6 +120,14 @@ pub fn router(app: App) -> Router {
         .fallback(not_found)
         .layer(from_fn_with_state(app.clone(), auth::guard))
         .with_state(app)
+}
+
+/// A name for this run of the server, which no other run has.
+fn run_id(clock: &dyn Clock) -> String {
+    let since = clock
+        .unix()
+        .duration_since(std::time::SystemTime::UNIX_EPOCH);
+    format!("{:x}", since.unwrap_or_default().as_micros())
 }
 
 async fn root(State(app): State<App>, RawQuery(query): RawQuery, visit: Visit) -> Response {

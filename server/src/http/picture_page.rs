@@ -1,8 +1,5 @@
 //! `/NAME`: a page with nothing but a stream's pictures, for frames in other pages and for screens.
 
-use std::sync::LazyLock;
-use std::time::SystemTime;
-
 use axum::extract::Request;
 use axum::http::{HeaderName, header};
 use axum::response::{IntoResponse, Response};
@@ -15,10 +12,6 @@ use crate::stream::Stream;
 
 /// Tells this run of the server from others, so that the page knows when its pictures' connection is gone.
 const X_MATTEBOX_RUN: HeaderName = HeaderName::from_static("x-mattebox-run");
-static RUN: LazyLock<String> = LazyLock::new(|| {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    format!("{:x}", since.unwrap_or_default().as_micros())
-});
 
 /// The page of `stream`, asked for by `request`.
 pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
@@ -32,7 +25,7 @@ pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
         (header::CACHE_CONTROL, NO_CACHE),
         (header::CONTENT_SECURITY_POLICY, &policy),
         (header::REFERRER_POLICY, "no-referrer"),
-        (X_MATTEBOX_RUN, &RUN),
+        (X_MATTEBOX_RUN, &*app.run),
     ];
     (headers, page(stream.name(), &escape(&stream.title()))).into_response()
 }

@@ -79,7 +79,7 @@ fn shown(app: &App, stream: &Stream, frame: &ServedFrame) -> Response {
         header::CONTENT_DISPOSITION,
         disposition(stream.name(), frame.captured_at, &local_time::zone()),
     )];
-    (HEADERS, taken, file, frame.jpeg.clone()).into_response()
+    (HEADERS, taken, file, frame.jpeg.bytes().clone()).into_response()
 }
 
 /// Why a stream has no picture.
@@ -151,7 +151,10 @@ fn unavailable(why: &str, notice: Option<&ServedFrame>) -> Response {
     let error: String = why.chars().filter(is_printable).take(ERROR_CHARS).collect();
     let status = StatusCode::SERVICE_UNAVAILABLE;
     match notice {
-        Some(notice) => (status, [(ERROR, error)], HEADERS, notice.jpeg.clone()).into_response(),
+        Some(notice) => {
+            let jpeg = notice.jpeg.bytes().clone();
+            (status, [(ERROR, error)], HEADERS, jpeg).into_response()
+        }
         None => (status, [(ERROR, error)], format!("{why}\n")).into_response(),
     }
 }

@@ -71,10 +71,11 @@ pub fn sanitize_to(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn a_flood_is_thinned_out_and_comes_back() {
-        let start = Instant::now();
+        let start = crate::clock::SystemClock.now();
         let mut gate = LogLimiter::new(start);
         let admitted = (0..1000).filter(|_| gate.admit(start).is_some()).count();
         assert_eq!(admitted, LINES_PER_PERIOD as usize);

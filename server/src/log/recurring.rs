@@ -160,12 +160,13 @@ impl fmt::Display for Recovery {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     /// The notices, second by second, when it fails in the seconds that `fails` names.
     fn told(seconds: u32, fails: impl Fn(u32) -> bool) -> Vec<(u32, String)> {
-        let start = Instant::now();
+        let start = crate::clock::SystemClock.now();
         let mut failures = Recurring::default();
         let mut lines = Vec::new();
         for second in 0..seconds {
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn rare_failures_are_counted_over_the_time_that_they_took() {
-        let start = Instant::now();
+        let start = crate::clock::SystemClock.now();
         let mut failures = Recurring::default();
         assert_eq!(failures.failed(start), Some(Notice::Started));
         let notice = failures.failed(start + 5 * PERIOD).unwrap();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::SourceError;
+use crate::clock::Clock;
 
 /// How often it is looked again, unless looking takes long.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -21,7 +22,7 @@ pub struct FileList {
     paths: Vec<PathBuf>,
     /// The last one that was played since the start.
     last: Option<PathBuf>,
-    look_at: Option<Instant>,
+    rescan_at: Option<Instant>,
 }
 
 impl FileList {
@@ -36,7 +37,7 @@ impl FileList {
             pattern: pattern.to_owned(),
             paths,
             last: None,
-            look_at: None,
+            rescan_at: None,
         })
     }
 
@@ -46,11 +47,12 @@ impl FileList {
     }
 
     /// The next file; none at the end. Those that came or went by `now` are seen.
-    pub fn next(&mut self, now: Instant) -> Option<PathBuf> {
-        match self.look_at {
-            Some(at) if now >= at => self.look(now),
+    pub fn next(&mut self, clock: &dyn Clock) -> Option<PathBuf> {
+        let now = clock.now();
+        match self.rescan_at {
+            Some(at) if now >= at => self.rescan(clock),
             Some(_) => {}
-            None => self.look_at = Some(now + AGAIN),
+            None => self.rescan_at = Some(now + AGAIN),
         }
         let next = self.last.as_ref().map_or(0, |last| {
             let is_played = |path: &PathBuf| order(path, last) != Ordering::Greater;
@@ -70,13 +72,14 @@ impl FileList {
         Ok(())
     }
 
-    fn look(&mut self, now: Instant) {
-        let start = Instant::now();
+    fn rescan(&mut self, clock: &dyn Clock) {
+        let start = clock.now();
         // A moment without files is no end; if they stay away, the next start tells.
         if let Ok(paths) = find(&self.pattern) {
             self.paths = paths;
         }
-        self.look_at = Some(now + AGAIN.max(start.elapsed() * SHARE));
+        let took = clock.now() - start;
+        self.rescan_at = Some(start + AGAIN.max(took * SHARE));
     }
 }
 
@@ -229,6 +232,7 @@ impl Numbered {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::fake::FakeClock;
 
     fn folder(names: &[&str]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -238,15 +242,15 @@ mod tests {
         folder
     }
 
-    fn names(list: &mut FileList, now: Instant) -> Vec<String> {
-        let paths = std::iter::from_fn(|| list.next(now));
+    fn names(list: &mut FileList, clock: &FakeClock) -> Vec<String> {
+        let paths = std::iter::from_fn(|| list.next(clock));
         let names = paths.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
         names.collect()
     }
 
     fn found(folder: &tempfile::TempDir, pattern: &str) -> Vec<String> {
         let mut list = FileList::find(&folder.path().join(pattern)).unwrap();
-        names(&mut list, Instant::now())
+        names(&mut list, &FakeClock::new())
     }
 
     #[test]
@@ -295,16 +299,16 @@ mod tests {
         let folder = folder(&["1.jpg", "2.jpg", "4.jpg"]);
         let at = |name: &str| folder.path().join(name);
         let mut list = FileList::find(folder.path()).unwrap();
-        let start = Instant::now();
-        assert_eq!(list.next(start), Some(at("1.jpg")));
+        let clock = FakeClock::new();
+        assert_eq!(list.next(&*clock), Some(at("1.jpg")));
         std::fs::remove_file(at("2.jpg")).unwrap();
         std::fs::write(at("3.jpg"), "").unwrap();
         std::fs::write(at("0.jpg"), "").unwrap();
-        let later = start + 2 * AGAIN;
-        assert_eq!(names(&mut list, later), ["3.jpg", "4.jpg"]);
+        clock.advance(2 * AGAIN);
+        assert_eq!(names(&mut list, &clock), ["3.jpg", "4.jpg"]);
         list.rewind().unwrap();
         assert_eq!(
-            names(&mut list, later),
+            names(&mut list, &clock),
             ["0.jpg", "1.jpg", "3.jpg", "4.jpg"]
         );
     }

@@ -3,17 +3,16 @@
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
-use bytes::Bytes;
+use jpeg_splice::{Jpeg, Scanned, Scanner};
 
 use super::file_list::{FileList, is_numbered};
 use super::pacer::Pacer;
-use super::{Camera, CapturedFrame, FRAME_BYTES, Source, SourceError};
+use super::{Camera, CapturedFrame, FRAME_BYTES, FrameData, Source, SourceError, whole};
+use crate::clock::Clock;
 use crate::clock::StopToken;
 use crate::config::FilesConfig;
 use crate::files;
-use crate::jpeg::{Header, Scanned, Scanner, complete};
 
 /// JPEG files, which a folder, a glob or a numbered pattern names, or one `.mjpeg` file of JPEGs back to back.
 pub struct Files {
@@ -117,15 +116,15 @@ fn is_mjpeg(path: &Path) -> bool {
 
 /// What comes next in a recording.
 enum Item {
-    Frame(Bytes),
+    Frame(Jpeg),
     /// Which, and how it is broken.
     Bad(String),
     End,
 }
 
 trait FrameSequence {
-    /// What comes next at `now`.
-    fn next(&mut self, now: Instant) -> Result<Item, SourceError>;
+    /// The next picture, by `clock`.
+    fn next(&mut self, clock: &dyn Clock) -> Result<Item, SourceError>;
     fn rewind(&mut self) -> Result<(), SourceError>;
 }
 
@@ -144,11 +143,11 @@ impl Camera for Player {
             return Ok(None);
         };
         // What is left out takes no time.
-        if picture.is_ok() && !self.pacer.wait(stop) {
+        if matches!(picture, FrameData::Whole(_)) && !self.pacer.wait(stop) {
             return Ok(None);
         }
         Ok(Some(CapturedFrame {
-            picture: picture.into(),
+            picture,
             captured_at: stop.clock().unix(),
             since: Some(stop.clock().now()),
         }))
@@ -156,14 +155,14 @@ impl Camera for Player {
 }
 
 impl Player {
-    fn next(&mut self, stop: &StopToken) -> Result<Option<Result<Bytes, String>>, SourceError> {
+    fn next(&mut self, stop: &StopToken) -> Result<Option<FrameData<'static>>, SourceError> {
         while !stop.is_requested() {
-            match self.frames.next(stop.clock().now())? {
+            match self.frames.next(&**stop.clock())? {
                 Item::Frame(jpeg) => {
                     self.played += 1;
-                    return Ok(Some(Ok(jpeg)));
+                    return Ok(Some(FrameData::Whole(jpeg)));
                 }
-                Item::Bad(why) => return Ok(Some(Err(why))),
+                Item::Bad(why) => return Ok(Some(FrameData::Coded(Err(why)))),
                 Item::End if self.played == 0 => {
                     return Err(SourceError(format!(
                         "{}: there is no JPEG in it",
@@ -182,8 +181,8 @@ impl Player {
 }
 
 impl FrameSequence for FileList {
-    fn next(&mut self, now: Instant) -> Result<Item, SourceError> {
-        while let Some(path) = FileList::next(self, now) {
+    fn next(&mut self, clock: &dyn Clock) -> Result<Item, SourceError> {
+        while let Some(path) = FileList::next(self, clock) {
             match read_jpeg(&path) {
                 Ok(jpeg) => return Ok(Item::Frame(jpeg)),
                 Err(_) if let Some(why) = dangling(&path) => {
@@ -209,9 +208,9 @@ impl FrameSequence for FileList {
 ///
 /// # Errors
 /// A text to stand behind the file's name.
-pub fn read_jpeg(path: &Path) -> Result<Bytes, String> {
+pub fn read_jpeg(path: &Path) -> Result<Jpeg, String> {
     let jpeg = files::read(path, FRAME_BYTES as u64).map_err(|error| error.to_string())?;
-    complete(jpeg.into())
+    whole(jpeg.into())
 }
 
 struct MjpegFile {
@@ -238,7 +237,7 @@ impl MjpegFile {
 }
 
 impl FrameSequence for MjpegFile {
-    fn next(&mut self, _now: Instant) -> Result<Item, SourceError> {
+    fn next(&mut self, _clock: &dyn Clock) -> Result<Item, SourceError> {
         let scanned = self.scanner.next_jpeg().map_err(|e| self.error(&e))?;
         self.number += 1;
         let bad = |why: &str| {
@@ -248,10 +247,7 @@ impl FrameSequence for MjpegFile {
         Ok(match scanned {
             Scanned::End => Item::End,
             Scanned::Broken(why) => bad(&format!("is no JPEG: {why}")),
-            Scanned::Jpeg(jpeg) => match Header::parse(&jpeg) {
-                Ok(_) => Item::Frame(jpeg.into()),
-                Err(why) => bad(&why),
-            },
+            Scanned::Jpeg(jpeg) => whole(jpeg.into()).map_or_else(|why| bad(&why), Item::Frame),
         })
     }
 

@@ -4,11 +4,11 @@ use std::io::{self, BufReader, Read};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jpeg_splice::Scanner;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{FRAME_BYTES, SourceError};
 use crate::clock::StopToken;
-use crate::jpeg::Scanner;
 
 const BUFFER: usize = 64 << 10;
 /// So long a wait shows that nothing lay in a buffer: what came then has not been there before.

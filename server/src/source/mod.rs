@@ -18,26 +18,24 @@ use std::path::Path;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
+use jpeg_splice::Jpeg;
 
 pub use rate_limit::RateLimit;
 
 use crate::clock::StopToken;
 use crate::config::{DriverConfig, Size, SourceConfig};
-use crate::jpeg::Header;
 
-/// The source of the stream called `stream`, as pipeline.yaml in `folder` names it; none if it is another stream.
-pub fn from_config(config: &SourceConfig, folder: &Path, stream: &str) -> Option<Box<dyn Source>> {
+/// The source that pipeline.yaml in `folder` describes; none if it is another stream.
+pub fn from_config(config: &SourceConfig, folder: &Path) -> Option<Box<dyn Source>> {
     let fps = config.fps;
     Some(match &config.driver {
         DriverConfig::Demo => Box::new(demo::Demo),
         DriverConfig::Files(files) => Box::new(files::Files::new(folder, files)),
         DriverConfig::Camera(camera) => Box::new(camera::CameraSource::new(camera, fps)),
         DriverConfig::Http(http) => Box::new(http::Http::new(http, fps, folder)),
-        DriverConfig::Exec(exec) => {
-            Box::new(exec::ExecSource::new(exec.command.clone(), folder, stream))
-        }
-        DriverConfig::Rtsp(rtsp) => Box::new(rtsp::Rtsp::new(rtsp, fps, folder, stream)),
-        DriverConfig::PiCamera(pi) => Box::new(pi_camera::PiCamera::new(pi, fps, folder, stream)),
+        DriverConfig::Exec(exec) => Box::new(exec::ExecSource::new(exec.command.clone(), folder)),
+        DriverConfig::Rtsp(rtsp) => Box::new(rtsp::Rtsp::new(rtsp, fps, folder)),
+        DriverConfig::PiCamera(pi) => Box::new(pi_camera::PiCamera::new(pi, fps, folder)),
         DriverConfig::Stream(_) => return None,
     })
 }
@@ -124,43 +122,64 @@ pub struct CapturedFrame<'a> {
 
 /// A picture as the camera gave it.
 pub enum FrameData<'a> {
-    /// A JPEG, or how it is broken.
+    /// The bytes of a JPEG, or how it is broken.
     Coded(Result<Bytes, String>),
+    /// A JPEG that is known to be whole.
+    Whole(Jpeg),
     /// One that is still to be coded, which only those are that are wanted.
     Raw {
         /// Its size.
         size: Size,
         /// Codes it.
-        code: Box<dyn FnOnce() -> Result<Bytes, String> + 'a>,
+        code: Box<dyn FnOnce() -> Result<Jpeg, String> + 'a>,
     },
     /// None: the camera sends frames, but those that come are not decoded.
     Skipped,
 }
 
 impl FrameData<'_> {
-    /// Its width and height in pixels.
+    /// The whole JPEG, of at most `most_pixels`. Nothing is coded that is larger.
     ///
     /// # Errors
-    /// The reason why it is broken.
-    pub fn size(&self) -> Result<(u32, u32), String> {
-        match self {
-            Self::Coded(jpeg) => {
-                let header = Header::parse(jpeg.as_ref().map_err(Clone::clone)?)?;
-                Ok((header.width, header.height))
+    /// The reason why it is broken, to stand behind a noun.
+    pub fn into_jpeg(self, most_pixels: u64) -> Result<Jpeg, String> {
+        let jpeg = match self {
+            Self::Coded(jpeg) => whole(jpeg?)?,
+            Self::Whole(jpeg) => jpeg,
+            Self::Raw { size, code } => {
+                check_size((size.width, size.height), most_pixels)?;
+                code()?
             }
-            Self::Raw { size, .. } => Ok((size.width, size.height)),
-            Self::Skipped => Err(SKIPPED.to_owned()),
-        }
+            Self::Skipped => return Err(SKIPPED.to_owned()),
+        };
+        check_size(jpeg.size(), most_pixels)?;
+        Ok(jpeg)
     }
+}
 
-    /// A JPEG, or how it is broken.
-    pub fn into_jpeg(self) -> Result<Bytes, String> {
-        match self {
-            Self::Coded(jpeg) => jpeg,
-            Self::Raw { code, .. } => code(),
-            Self::Skipped => Err(SKIPPED.to_owned()),
-        }
+/// The JPEG of these bytes.
+///
+/// # Errors
+/// The reason why it is broken, to stand behind a noun.
+pub fn whole(bytes: Bytes) -> Result<Jpeg, String> {
+    Jpeg::new(bytes).map_err(|invalid| invalid.to_string())
+}
+
+/// Checks a picture's size before any work is done on it: it may have `most` pixels.
+///
+/// # Errors
+/// A text that says how large it is, to stand behind a noun.
+pub fn check_size((width, height): (u32, u32), most: u64) -> Result<(), String> {
+    let pixels = u64::from(width) * u64::from(height);
+    if pixels <= most {
+        return Ok(());
     }
+    // Rounded so that neither looks like the other.
+    let megapixels = (pixels as f64 / 1e4).ceil() / 1e2;
+    let most = most as f64 / 1e6;
+    Err(format!(
+        "is too large: {width}×{height} are {megapixels} megapixels, and `max-megapixels` of the source is {most}"
+    ))
 }
 
 impl From<Result<Bytes, String>> for FrameData<'_> {
@@ -173,3 +192,24 @@ impl From<Result<Bytes, String>> for FrameData<'_> {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pictures_size_is_checked() {
+        assert_eq!(check_size((8000, 5000), 40_000_000), Ok(()));
+        for (size, words) in [
+            ((8000, 5001), "is too large: 8000×5001 are 40.01 megapixels"),
+            ((65_535, 65_535), "65535×65535 are 4294.84 megapixels"),
+        ] {
+            let error = check_size(size, 40_000_000).unwrap_err();
+            assert!(error.contains(words), "{error}");
+            assert!(
+                error.ends_with("`max-megapixels` of the source is 40"),
+                "{error}"
+            );
+        }
+    }
+}

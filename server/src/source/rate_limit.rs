@@ -40,10 +40,11 @@ impl RateLimit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     /// How many frames of a camera at `camera` fps are taken in 60 s, and the least time between two in milliseconds.
     fn taken(camera: f64, limit: f64) -> (usize, u128) {
-        let start = Instant::now();
+        let start = crate::clock::SystemClock.now();
         let mut limit = RateLimit::new(limit);
         let frames = (0..(camera * 60.0) as u32).map(|n| {
             // Every third frame comes 3 ms late.
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn after_a_pause_there_is_nothing_to_catch_up_with() {
-        let start = Instant::now();
+        let start = crate::clock::SystemClock.now();
         let mut limit = RateLimit::new(10.0);
         assert!(limit.admits(start));
         let later = start + Duration::from_secs(60);

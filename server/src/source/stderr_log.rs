@@ -6,8 +6,10 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::process::Invocation;
+use crate::clock::Clock;
 use crate::log::recurring::{Notice, PERIOD, Recurring};
 use crate::log::{LINE_CHARS, sanitize};
 use crate::panics::catch_async;
@@ -22,10 +24,10 @@ const TOLD: usize = 20;
 /// Lines that a command has said already, over all its runs: one that says the same again and again, or always something else,
 /// doesn't fill the log.
 #[derive(Clone, Default)]
-pub struct SeenLines(Arc<Mutex<Lines_>>);
+pub struct SeenLines(Arc<Mutex<SeenState>>);
 
 #[derive(Default)]
-struct Lines_ {
+struct SeenState {
     told: HashSet<String>,
     /// The lines that were not told.
     rest: Recurring,
@@ -33,7 +35,7 @@ struct Lines_ {
 }
 
 impl SeenLines {
-    fn lock(&self) -> MutexGuard<'_, Lines_> {
+    fn lock(&self) -> MutexGuard<'_, SeenState> {
         self.0.lock().ignore_poison()
     }
 
@@ -49,7 +51,7 @@ impl SeenLines {
     }
 }
 
-impl Lines_ {
+impl SeenState {
     fn note(&mut self, line: &str, now: Instant) -> Option<String> {
         self.last = Some(now);
         if self.told.len() < TOLD && self.told.insert(line.to_owned()) {
@@ -94,24 +96,24 @@ impl StderrLog {
     pub fn listen(
         errors: impl AsyncRead + Unpin + Send + 'static,
         invocation: &Invocation<'_>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let last = Arc::new(Mutex::new(String::new()));
         let mut lines = Lines {
-            stream: invocation.stream.to_owned(),
             last: last.clone(),
             partial: Vec::new(),
-            told: invocation.told.clone(),
+            clock,
+            seen: invocation.seen.clone(),
         };
-        let task = tokio::spawn(async move {
+        let read = async move {
             let mut errors = errors;
             // One whose output nobody reads any more would hang.
             while let Err(panicked) = catch_async(lines.read(&mut errors)).await {
-                tracing::error!(
-                    stream = lines.stream,
-                    "reading a command's errors panicked: {panicked}"
-                );
+                tracing::error!("reading a command's errors panicked: {panicked}");
             }
-        });
+        };
+        // In the stream's span.
+        let task = tokio::spawn(read.in_current_span());
         Self { last, task }
     }
 
@@ -133,10 +135,10 @@ impl Drop for StderrLog {
 }
 
 struct Lines {
-    stream: String,
     last: Arc<Mutex<String>>,
     partial: Vec<u8>,
-    told: SeenLines,
+    clock: Arc<dyn Clock>,
+    seen: SeenLines,
 }
 
 impl Lines {
@@ -164,8 +166,8 @@ impl Lines {
         if line.is_empty() {
             return;
         }
-        if let Some(told) = self.told.note(&line, Instant::now()) {
-            tracing::info!(stream = self.stream, "{told}");
+        if let Some(told) = self.seen.note(&line, self.clock.now()) {
+            tracing::info!("{told}");
         }
         *self.last.lock().ignore_poison() = line;
     }
@@ -195,7 +197,7 @@ mod tests {
 
     #[test]
     fn the_same_is_told_once_until_it_has_been_quiet() {
-        let (told, start) = (SeenLines::default(), Instant::now());
+        let (told, start) = (SeenLines::default(), crate::clock::SystemClock.now());
         assert_eq!(told.note("a", start).unwrap(), "the command says: a");
         let again = (1..60).map(|second| start + Duration::from_secs(second));
         assert!(again.clone().all(|now| told.note("a", now).is_none()));
@@ -214,7 +216,7 @@ mod tests {
 
     #[test]
     fn changing_lines_are_counted() {
-        let (told, start) = (SeenLines::default(), Instant::now());
+        let (told, start) = (SeenLines::default(), crate::clock::SystemClock.now());
         let lines = (0..100 * 600).map(|tenth| {
             let now = start + tenth * Duration::from_millis(100);
             told.note(&format!("frame {tenth} is late"), now)

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use jpeg_splice::Jpeg;
 use tokio::sync::watch;
 
 use super::status::Status;
@@ -12,7 +12,6 @@ use crate::backoff::Backoff;
 use crate::chain::RawFrame;
 use crate::clock::StopToken;
 use crate::config::WarmUp;
-use crate::jpeg::{check_size, complete};
 use crate::log::sanitize;
 use crate::panics::catch;
 use crate::secret::mask;
@@ -58,7 +57,6 @@ enum End {
 
 /// The loop of the capture thread.
 pub struct CaptureLoop<'a> {
-    pub stream: &'a str,
     pub rules: CaptureRules,
     pub newest: &'a RawFrames,
     pub status: &'a Status,
@@ -84,7 +82,7 @@ impl CaptureLoop<'_> {
             match end {
                 Ok(End::Stopped) => return,
                 Ok(End::Over) => {
-                    tracing::info!(stream = self.stream, "the recording is over");
+                    tracing::info!("the recording is over");
                     self.status.end();
                     // The last picture stays until nobody watches any more.
                     self.stop.wait_for(std::future::pending::<()>());
@@ -191,12 +189,8 @@ impl CaptureLoop<'_> {
     }
 
     /// The whole JPEG, or how the picture is broken. Nothing is done with one that is too large.
-    fn finish(&self, picture: FrameData<'_>) -> Result<Bytes, String> {
-        let most = self.rules.max_pixels;
-        let finished = catch(|| {
-            check_size(picture.size()?, most)?;
-            picture.into_jpeg().and_then(complete)
-        });
+    fn finish(&self, picture: FrameData<'_>) -> Result<Jpeg, String> {
+        let finished = catch(|| picture.into_jpeg(self.rules.max_pixels));
         finished.unwrap_or_else(|panicked| Err(format!("can't be read: {panicked}")))
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bytes::Bytes;
+use jpeg_splice::Jpeg;
 use tokio::sync::watch;
 
 use super::demand::Demand;
@@ -28,7 +28,7 @@ const NEXT_FRAME_SOON: Duration = Duration::from_millis(500);
 #[derive(Clone, Debug)]
 pub struct ServedFrame {
     /// The whole JPEG.
-    pub jpeg: Bytes,
+    pub jpeg: Jpeg,
     /// When the camera took it.
     pub captured_at: SystemTime,
     /// Whether the camera took it; else it says that there is no signal.
@@ -121,7 +121,7 @@ impl ChainLoop<'_> {
         } else if !self.is_ready(chain, progress) {
             // Nothing of the camera is shown without the filters.
         } else if let Some(served) = self.filter(chain, &frame) {
-            progress.size = served.or(progress.size);
+            progress.size = Some(served);
             progress.due = now + NO_SIGNAL_AFTER;
         }
         progress.last = Some((frame, now));
@@ -164,18 +164,19 @@ impl ChainLoop<'_> {
         }
     }
 
-    /// The size of what was served, if that is known; nothing if the frame was dropped.
-    fn filter(&self, chain: &mut Chain, frame: &RawFrame) -> Option<Option<(u32, u32)>> {
+    /// The size of what was served; nothing if the frame was dropped.
+    fn filter(&self, chain: &mut Chain, frame: &RawFrame) -> Option<(u32, u32)> {
         match chain.process(frame) {
             Ok(filtered) => {
                 self.status.frame_out(&filtered);
                 self.log.frame_came_out(self.now());
+                let size = filtered.jpeg.size();
                 self.served.send_replace(Some(Arc::new(ServedFrame {
                     jpeg: filtered.jpeg,
                     captured_at: frame.captured_at,
                     is_picture: true,
                 })));
-                Some(filtered.size)
+                Some(size)
             }
             Err(why) => {
                 self.drop_frame(&why);
@@ -202,7 +203,7 @@ impl ChainLoop<'_> {
             Ok(frame) => {
                 self.served.send_replace(Some(Arc::new(frame)));
             }
-            Err(why) => tracing::debug!(stream = self.stream, "no picture of no signal: {why}"),
+            Err(why) => tracing::debug!("no picture of no signal: {why}"),
         }
     }
 }

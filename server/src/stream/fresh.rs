@@ -51,8 +51,15 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
+    use jpeg_splice::Jpeg;
 
     use super::*;
+    use crate::clock::Clock;
+
+    fn jpeg() -> Jpeg {
+        let smallest = b"\xff\xd8\xff\xc2\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xd9";
+        Jpeg::new(Bytes::from_static(smallest)).unwrap()
+    }
 
     fn at(second: u64) -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_secs(second)
@@ -60,7 +67,7 @@ mod tests {
 
     fn raw(second: u64) -> Option<RawFrame> {
         Some(RawFrame {
-            jpeg: Bytes::new(),
+            jpeg: jpeg(),
             sequence: second,
             captured_at: at(second),
             since: None,
@@ -69,7 +76,7 @@ mod tests {
 
     fn served(second: u64) -> ServedFrame {
         ServedFrame {
-            jpeg: Bytes::new(),
+            jpeg: jpeg(),
             captured_at: at(second),
             is_picture: true,
         }
@@ -78,7 +85,7 @@ mod tests {
     #[test]
     fn frames_that_were_there_or_on_their_way_are_not_fresh() {
         let camera = watch::Sender::new(raw(1));
-        let mut fresh = Fresh::new(camera.subscribe(), 1, Instant::now());
+        let mut fresh = Fresh::new(camera.subscribe(), 1, crate::clock::SystemClock.now());
         assert!(!fresh.has_taken(&served(1)));
         camera.send_replace(raw(2));
         assert!(!fresh.has_taken(&served(2)));
@@ -92,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_began_after_the_moment_is_fresh_at_once() {
-        let moment = Instant::now();
+        let moment = crate::clock::SystemClock.now();
         let began = |second, since| {
             raw(second).map(|frame| RawFrame {
                 since: Some(since),
@@ -113,7 +120,7 @@ mod tests {
     #[test]
     fn the_first_frame_of_a_camera_that_rested_is_fresh() {
         let camera = watch::Sender::new(None);
-        let mut fresh = Fresh::new(camera.subscribe(), 0, Instant::now());
+        let mut fresh = Fresh::new(camera.subscribe(), 0, crate::clock::SystemClock.now());
         // Closed once more.
         camera.send_replace(None);
         assert!(!fresh.has_taken(&served(0)));

@@ -119,7 +119,7 @@ impl Stream {
             is_alive: Arc::new(AtomicBool::new(true)),
         });
         let runner = StreamRunner {
-            log: Arc::new(StreamLog::new(&name)),
+            log: Arc::<StreamLog>::default(),
             name,
             title,
             changes: stream.changes.clone(),

@@ -3,9 +3,9 @@
 use std::time::SystemTime;
 
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
-use bytes::Bytes;
 use jiff::Timestamp;
-use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use jpeg_splice::Jpeg;
+use jpeg_splice::codec::{PixelFormat, Subsampling, encode};
 
 use super::ServedFrame;
 use crate::local_time;
@@ -48,7 +48,7 @@ fn draw(
     (title, name): (&str, &str),
     size: Option<(u32, u32)>,
     at: Timestamp,
-) -> Result<Bytes, String> {
+) -> Result<Jpeg, String> {
     let (width, height) = fit(size.unwrap_or(DEFAULT_SIZE));
     let font = FontRef::try_from_slice(FONT).map_err(|error| error.to_string())?;
     let mut picture = Picture {
@@ -64,16 +64,14 @@ fn draw(
     picture.line(&font, why, 0.42, 0.11, BRIGHT);
     picture.line(&font, title, 0.57, 0.06, BRIGHT);
     picture.line(&font, &time.to_string(), 0.67, 0.05, DIM);
-    Encoder::new(
+    let size = (width, height);
+    encode(
         &picture.rgb,
-        width as usize,
-        height as usize,
         PixelFormat::Rgb,
+        size,
+        Subsampling::S420,
+        QUALITY,
     )
-    .quality(QUALITY)
-    .subsampling(Subsampling::S420)
-    .encode()
-    .map(Into::into)
     .map_err(|error| error.to_string())
 }
 
@@ -142,12 +140,10 @@ fn text_width(font: &FontRef<'_>, text: &str, scale: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::Header;
 
     fn size_of(size: Option<(u32, u32)>) -> (u32, u32) {
         let picture = draw("No signal", ("front", "front"), size, Timestamp::UNIX_EPOCH).unwrap();
-        let header = Header::parse(&picture).unwrap();
-        (header.width, header.height)
+        picture.size()
     }
 
     #[test]

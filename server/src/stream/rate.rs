@@ -48,10 +48,11 @@ impl Rate {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
 
     #[test]
     fn counts_what_is_recent() {
-        let start = Instant::now();
+        let start = crate::clock::SystemClock.now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut rate = Rate::default();
         assert_eq!(rate.per_second(at(0)), 0.0);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::capture_loop::{CaptureLoop, RawFrames};
 use super::chain_loop::{ChainLoop, ServedFrames};
@@ -97,7 +98,13 @@ impl StreamRunner {
         };
         let name = format!("stream {}", self.name);
         let run = || self.run_sessions(&parts);
-        keep_running(&name, &*self.clock, &self.shutdown, run).await;
+        let running = keep_running(&name, &*self.clock, &self.shutdown, run);
+        running.instrument(self.span()).await;
+    }
+
+    /// The span of all its log lines, at the highest level, so that lines of every level name their stream.
+    fn span(&self) -> tracing::Span {
+        tracing::error_span!(parent: None, "stream", stream = %self.name)
     }
 
     async fn run_sessions(&self, parts: &SharedParts) {
@@ -151,7 +158,7 @@ impl StreamRunner {
         if self.status.activity() != StreamState::Resting {
             self.served.send_replace(None);
             self.status.set(StreamState::Resting);
-            tracing::info!(stream = self.name, "rests: nobody watches");
+            tracing::info!("stream idle: no viewers");
         }
     }
 
@@ -159,7 +166,7 @@ impl StreamRunner {
     /// breakdown the stream fails until a picture comes through.
     async fn session(&self, parts: &SharedParts, is_retry: bool) -> Result<(), Breakdown> {
         if self.status.activity() == StreamState::Resting {
-            tracing::info!(stream = self.name, "starts: somebody watches");
+            tracing::info!("stream starting: somebody watches");
         }
         if !is_retry || self.status.activity() == StreamState::Resting {
             self.status.set(StreamState::Starting);
@@ -203,8 +210,8 @@ impl StreamRunner {
             Ok(Ok(frame)) => {
                 self.served.send_replace(Some(Arc::new(frame)));
             }
-            Ok(Err(why)) => tracing::debug!(stream = self.name, "no picture of no signal: {why}"),
-            Err(why) => tracing::debug!(stream = self.name, "no picture of no signal: {why}"),
+            Ok(Err(why)) => tracing::debug!("no picture of no signal: {why}"),
+            Err(why) => tracing::debug!("no picture of no signal: {why}"),
         }
         let until = self.clock.sleep_until(self.clock.now() + pause);
         self.shutdown.run_until_cancelled(until).await;
@@ -238,12 +245,11 @@ impl StreamRunner {
     }
 
     fn capture_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
-        let (name, rules) = (self.name.clone(), self.changes.rules().capture);
+        let rules = self.changes.rules().capture;
         let (newest, status, log) = (self.raw.clone(), self.status.clone(), self.log.clone());
         let source = parts.source.clone();
         move || {
             let capture_loop = CaptureLoop {
-                stream: &name,
                 rules,
                 newest: &newest,
                 status: &status,
@@ -283,7 +289,9 @@ impl StreamRunner {
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<(&'static str, ThreadEnd)> {
         let (ended, receiver) = oneshot::channel();
+        let span = self.span();
         let work = Box::new(move || {
+            let _entered = span.entered();
             // Nobody waits for it any more when the server is shutting down.
             ended.send(catch(work)).ok();
         });

@@ -10,7 +10,7 @@ use super::{ServedFrame, Stream, StreamState};
 use crate::chain::RawFrame;
 use crate::clock::StopToken;
 use crate::config::SharedFrames;
-use crate::source::{Camera, CapturedFrame, Source, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, Source, SourceError};
 
 /// Another stream's frames.
 pub struct Shared {
@@ -170,7 +170,7 @@ impl Upstream {
             }
         };
         Some(CapturedFrame {
-            picture: Ok(jpeg).into(),
+            picture: FrameData::Whole(jpeg),
             captured_at,
             since,
         })

@@ -52,7 +52,7 @@ impl StreamState {
     }
 }
 
-/// What others wait for in a stream: lamps, and streams that share its camera.
+/// The health of a stream, which others wait for: indicators, and streams that share its camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamHealth {
     /// What it is doing.
@@ -168,7 +168,7 @@ struct Counters {
 }
 
 struct LastServed {
-    size: Option<(u32, u32)>,
+    size: (u32, u32),
     path: Path,
     reason: String,
 }
@@ -337,7 +337,7 @@ impl Status {
         counters.bytes_out += frame.jpeg.len() as u64;
         *counters.paths.entry(frame.path).or_default() += 1;
         counters.newest = Some(LastServed {
-            size: frame.size,
+            size: frame.jpeg.size(),
             path: frame.path,
             reason: frame.reason.clone(),
         });
@@ -384,7 +384,7 @@ impl Status {
         let health = self.health();
         let mut counters = self.lock();
         let newest = counters.newest.as_ref();
-        let size = newest.and_then(|newest| newest.size);
+        let size = newest.map(|newest| newest.size);
         StreamReport {
             name: name.to_owned(),
             title,

@@ -1,4 +1,4 @@
-//! A stream's life against a camera and a clock that the tests move by hand.
+//! A stream's runner against a camera and a clock that the tests move by hand.
 
 use std::collections::VecDeque;
 use std::io;
@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::chain::{Chain, Path};
 use crate::clock::StopToken;
+use crate::clock::SystemClock;
 use crate::clock::fake::FakeClock;
 use crate::config::{SharedFrames, Size, WarmUp};
 use crate::filter::Engine;
@@ -154,6 +155,10 @@ impl Clock for TestClock {
     fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()> {
         self.clock.sleep_until(deadline)
     }
+
+    fn block(&self, pause: Duration) {
+        self.clock.block(pause);
+    }
 }
 
 struct Stage {
@@ -164,7 +169,7 @@ struct Stage {
     changes: mpsc::UnboundedSender<Order>,
     work: Arc<Mutex<Camerawork>>,
     shutdown: CancellationToken,
-    life: tokio::task::JoinHandle<()>,
+    runner: tokio::task::JoinHandle<()>,
 }
 
 impl Stage {
@@ -179,7 +184,7 @@ impl Stage {
             panics: AtomicBool::new(false),
         });
         let threads = Arc::new(TestThreads::default());
-        let engine = Engine::new(Handle::current()).unwrap();
+        let engine = Engine::new(Handle::current(), Arc::new(SystemClock)).unwrap();
         let chain = Chain::new(
             &engine,
             Vec::new(),
@@ -196,7 +201,7 @@ impl Stage {
         });
         let shutdown = CancellationToken::new();
         let parts = StreamParts { source, chain };
-        let (stream, life) = Stream::with_threads(
+        let (stream, runner) = Stream::with_threads(
             "test".to_owned(),
             parts,
             rules,
@@ -212,7 +217,7 @@ impl Stage {
             changes,
             work,
             shutdown,
-            life: tokio::spawn(life),
+            runner: tokio::spawn(runner),
         }
     }
 
@@ -379,7 +384,7 @@ async fn shutting_down_closes_the_camera() {
     stage.order(Order::Frame(b"a"));
     next(&mut viewer).await;
     stage.shutdown.cancel();
-    timeout(PATIENCE, stage.life).await.unwrap().unwrap();
+    timeout(PATIENCE, stage.runner).await.unwrap().unwrap();
     let work = stage.work.lock().unwrap();
     assert_eq!((work.opened, work.closed), (1, 1));
 }
@@ -503,7 +508,7 @@ struct Sharing {
 impl Sharing {
     fn new(frames: SharedFrames) -> Self {
         let stage = Stage::new();
-        let engine = Engine::new(Handle::current()).unwrap();
+        let engine = Engine::new(Handle::current(), Arc::new(SystemClock)).unwrap();
         let clock = stage.clock.clone();
         let chain = Chain::new(
             &engine,
@@ -514,14 +519,14 @@ impl Sharing {
             Variables::default(),
         );
         let source = Box::new(Shared::new(stage.stream.clone(), frames));
-        let (stream, life) = Stream::new(
+        let (stream, runner) = Stream::new(
             "second".to_owned(),
             StreamParts { source, chain },
             RULES,
             clock,
             stage.shutdown.clone(),
         );
-        tokio::spawn(life);
+        tokio::spawn(runner);
         Self { stage, stream }
     }
 }
@@ -578,7 +583,7 @@ async fn a_shared_cameras_failure_is_told_by_both() {
         stage
             .until(|report| report.state == StreamState::Running)
             .await;
-        while any(&mut viewer).await.jpeg != [HEAD, b"b", END].concat() {}
+        while any(&mut viewer).await.jpeg[..] != [HEAD, b"b", END].concat() {}
     }
 }
 
@@ -603,7 +608,7 @@ async fn a_driver_that_panics_is_closed_and_opened_again() {
     }
     // Meanwhile the viewer was told that there is no signal.
     stage.order(Order::Frame(b"a"));
-    while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
+    while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
     assert!(stage.stream.is_alive());
 }
 
@@ -660,7 +665,7 @@ async fn threads_that_cant_be_started_are_tried_again_with_growing_pauses() {
         stage.pass(Duration::from_millis(milliseconds)).await;
     }
     stage.order(Order::Frame(b"a"));
-    while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
+    while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
     assert!(stage.stream.is_alive());
     assert_eq!(stage.stream.state(), StreamState::Running);
 }
@@ -686,7 +691,7 @@ async fn a_thread_that_ends_is_started_again_with_the_camera_that_it_had() {
         stage.pass(Duration::from_millis(milliseconds)).await;
     }
     stage.order(Order::Frame(b"a"));
-    while any(&mut viewer).await.jpeg != [HEAD, b"a", END].concat() {}
+    while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
     assert!(stage.stream.is_alive());
 }
 

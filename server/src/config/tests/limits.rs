@@ -1,6 +1,7 @@
 //! Files that are made to harm: they are refused soon, in few words.
 
-use std::time::{Duration, Instant};
+use crate::clock::Clock;
+use std::time::Duration;
 
 use super::super::snippet;
 use super::{mistakes, parse};
@@ -75,7 +76,7 @@ fn monsters_are_refused_soon_and_shortly() {
         (many("\n", 1 << 20), "is empty"),
         (many("#\n", 1 << 19), "is empty"),
     ] {
-        let start = Instant::now();
+        let start = crate::clock::SystemClock.now();
         let error = parse(&text).unwrap_err();
         let shown = error.to_string();
         let head: String = text.chars().take(30).collect();

@@ -92,8 +92,8 @@ impl Cache {
         &self.folder
     }
 
-    /// The entry of the module with this hash.
-    pub fn find(&self, digest: &Digest) -> Option<Entry> {
+    /// The entry of the module with this hash, used at the time `now`.
+    pub fn find(&self, digest: &Digest, now: SystemTime) -> Option<Entry> {
         let path = self.path(digest, "json");
         check_owner(&path).ok()?;
         let manifest = files::read(&path, MANIFEST_BYTES).ok()?;
@@ -101,7 +101,7 @@ impl Cache {
         let code = self.path(digest, "cwasm");
         check_owner(&code).ok()?;
         let file = files::open(&code).ok()?;
-        if let Err(error) = file.set_modified(SystemTime::now()) {
+        if let Err(error) = file.set_modified(now) {
             tracing::debug!(file = %code.display(), "use can't be noted: {error}");
         }
         Some(Entry { code, manifest })
@@ -231,6 +231,7 @@ fn prepare(folder: &Path) -> io::Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock;
     use crate::filter::FilterKind;
     use crate::filter::footprint::Footprint;
 
@@ -257,17 +258,32 @@ mod tests {
         let place = CompileCache::Folder(folder.path().join("new"));
         let cache = Cache::open(&place, 7).unwrap();
         let digest = [1; 32];
-        assert!(cache.find(&digest).is_none());
+        assert!(
+            cache
+                .find(&digest, crate::clock::SystemClock.unix())
+                .is_none()
+        );
         let code = cache.new_code().unwrap();
         fs::write(code.path(), "code").unwrap();
         let kept = cache.store(&digest, code, manifest());
         assert_eq!(fs::read(kept.unwrap().code).unwrap(), b"code");
         let again = Cache::open(&place, 7).unwrap();
-        let found = again.find(&digest).unwrap();
+        let found = again
+            .find(&digest, crate::clock::SystemClock.unix())
+            .unwrap();
         assert_eq!(found.manifest.name, "n");
-        assert!(Cache::open(&place, 8).unwrap().find(&digest).is_none());
+        assert!(
+            Cache::open(&place, 8)
+                .unwrap()
+                .find(&digest, crate::clock::SystemClock.unix())
+                .is_none()
+        );
         again.remove(&found);
-        assert!(cache.find(&digest).is_none());
+        assert!(
+            cache
+                .find(&digest, crate::clock::SystemClock.unix())
+                .is_none()
+        );
         assert!(!found.code.exists());
     }
 

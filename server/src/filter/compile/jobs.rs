@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
+use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::{Compiler, Entry, LoadError, Wanted};
 use crate::filter::{Digest, Module};
@@ -32,7 +33,8 @@ struct Job {
     /// The purpose that it has its place of.
     place: Wanted,
     waiters: usize,
-    task: AbortHandle,
+    /// Ends it, and its child process.
+    end: CancellationToken,
     outcome: Outcome,
 }
 
@@ -79,8 +81,7 @@ impl Jobs {
             return None;
         }
         let place = job.place;
-        let is_kept = matches!(wanted, Wanted::ByChange | Wanted::ByRenewal) && !are_closed;
-        if !is_kept {
+        if wanted != Wanted::ByChange || are_closed {
             self.end(&key.module);
             return None;
         }
@@ -112,8 +113,7 @@ impl Jobs {
 
     fn end(&mut self, module: &Digest) {
         if let Some(job) = self.by_module.remove(module) {
-            // Its child process ends with it.
-            job.task.abort();
+            job.end.cancel();
         }
     }
 
@@ -151,12 +151,16 @@ impl Compiler {
             number: jobs.begun,
         };
         let (compiler, module) = (self.clone(), module.clone());
-        let task = tokio::spawn(async move {
+        let end = CancellationToken::new();
+        let ended = end.clone();
+        // Not on the threads that serve viewers: starting a process of a large one takes milliseconds.
+        let task = tokio::task::spawn_blocking(move || {
             // Made here: a runtime that ends drops the task at once, while the jobs are locked.
             let _held = (place, Done(compiler.clone(), key));
-            compiler.find_or_compile(&module).await
+            let result = ended.run_until_cancelled(compiler.find_or_compile(&module));
+            let not_wanted = || LoadError::Failed("is not wanted any more".to_owned());
+            Handle::current().block_on(result).ok_or_else(not_wanted)?
         });
-        let abort = task.abort_handle();
         let outcome =
             task.map(|ended| ended.unwrap_or_else(|error| Err(LoadError::unavailable(error))));
         let outcome = outcome.boxed().shared();
@@ -164,7 +168,7 @@ impl Compiler {
             number: key.number,
             place: wanted,
             waiters: 1,
-            task: abort,
+            end,
             outcome: outcome.clone(),
         };
         jobs.by_module.insert(key.module, job);

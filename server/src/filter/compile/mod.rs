@@ -27,6 +27,7 @@ use jobs::Jobs;
 
 use super::footprint::Footprint;
 use super::{Digest, Engine, FilterKind, Module};
+use crate::clock::Clock;
 use crate::config::Cause;
 use crate::files::FileError;
 use crate::sync::IgnorePoison;
@@ -174,6 +175,7 @@ pub struct Compiler(Arc<Inner>);
 struct Inner {
     cache: Cache,
     worker: PathBuf,
+    clock: Arc<dyn Clock>,
     places: Places,
     modules: Mutex<Modules>,
 }
@@ -194,6 +196,7 @@ impl Compiler {
         Ok(Self(Arc::new(Inner {
             cache: Cache::open(cache, engine.compatibility())?,
             worker,
+            clock: engine.clock().clone(),
             places: Places::new(),
             modules: Mutex::default(),
         })))
@@ -208,7 +211,7 @@ impl Compiler {
     pub async fn compile(&self, module: &Module, wanted: Wanted) -> Result<Entry, LoadError> {
         let digest = *module.digest();
         if let Some((at, refused)) = self.modules().refused.get(&digest)
-            && at.elapsed() < REMEMBERED_FOR
+            && self.0.clock.now() - *at < REMEMBERED_FOR
         {
             return Err(refused.clone());
         }
@@ -244,7 +247,9 @@ impl Compiler {
     }
 
     async fn find(&self, digest: Digest) -> Result<Option<Entry>, LoadError> {
-        self.in_cache(move |cache| Ok(cache.find(&digest))).await
+        let now = self.0.clock.unix();
+        self.in_cache(move |cache| Ok(cache.find(&digest, now)))
+            .await
     }
 
     async fn find_or_compile(&self, module: &Module) -> Result<Entry, LoadError> {
@@ -299,7 +304,7 @@ impl Compiler {
         if modules.refused.len() >= REMEMBERED {
             modules.refused.clear();
         }
-        modules.refused.insert(digest, (Instant::now(), error));
+        modules.refused.insert(digest, (self.0.clock.now(), error));
     }
 }
 

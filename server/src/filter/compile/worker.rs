@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::rlimits::Limits;
 use super::{LoadError, unwritable};
+use crate::clock::{Clock, SystemClock};
 use crate::config::SettingsSchema;
 use crate::filter::footprint::Footprint;
 use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
@@ -70,7 +71,8 @@ pub fn compile(code: &Path) -> ExitCode {
 pub fn load(code: &Path) -> ExitCode {
     run(LOAD, 0, |_| {
         let runtime = start_runtime()?;
-        let engine = Engine::new(runtime.handle().clone()).map_err(no_engine)?;
+        let engine = Engine::new(runtime.handle().clone(), std::sync::Arc::new(SystemClock))
+            .map_err(no_engine)?;
         let before = memory();
         let component = engine.load(code);
         let component =
@@ -129,7 +131,7 @@ pub fn build_schema() -> ExitCode {
                 )));
             }
             // Shorter than anybody notices.
-            thread::sleep(Duration::from_millis(2));
+            SystemClock.block(Duration::from_millis(2));
         }
         match thread.join() {
             Ok(built) => {

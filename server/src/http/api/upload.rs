@@ -37,7 +37,7 @@ impl Default for Uploads {
 }
 
 impl Uploads {
-    fn claim(&self) -> Result<OwnedSemaphorePermit, ProblemDetails> {
+    fn reserve(&self) -> Result<OwnedSemaphorePermit, ProblemDetails> {
         const PAUSE_SECONDS: u64 = 5;
         self.0.clone().try_acquire_owned().map_err(|_| {
             let why = "another filter is being uploaded; try again when it is kept";
@@ -53,7 +53,7 @@ impl Uploads {
 /// There is no folder or no room, the body does not come whole, or it is no filter.
 pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool), ProblemDetails> {
     let folder = Folder::of(&app.controller.current().pipeline)?;
-    let claim = app.uploads.claim()?;
+    let reserve = app.uploads.reserve()?;
     let app = app.clone();
     // A task of its own, so that it lasts as long as the work does, also when the client has gone.
     let kept = tokio::spawn(async move {
@@ -65,7 +65,7 @@ pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool),
         {
             tracing::debug!("{} stays: {error}", path.display());
         }
-        drop(claim);
+        drop(reserve);
         kept
     });
     kept.await.unwrap_or_else(|error| {
@@ -193,6 +193,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::clock::Clock;
 
     fn folder(path: &Path, limit: u64) -> Folder {
         Folder {
@@ -224,7 +225,7 @@ mod tests {
         let (under_way, _) = folder.make_room("a.wasm").unwrap();
         let left = folder.path.join(".upload-x");
         let old = std::fs::File::create(&left).unwrap();
-        let long_ago = std::time::SystemTime::now() - ABANDONED - Duration::from_secs(60);
+        let long_ago = crate::clock::SystemClock.unix() - ABANDONED - Duration::from_secs(60);
         old.set_modified(long_ago).unwrap();
         drop(folder.make_room("a.wasm").unwrap());
         assert!(!left.exists());

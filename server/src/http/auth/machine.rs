@@ -1,9 +1,10 @@
 //! The names of the machine that the server runs on.
 
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::clock::Clock;
 use crate::files;
 use crate::sync::IgnorePoison;
 
@@ -14,7 +15,10 @@ const FILE_BYTES: u64 = 4 << 20;
 
 /// The names of this machine: its host name, what `/etc/hosts` calls it beside, and its name in the domains that are searched
 /// (`/etc/resolv.conf`), such as `nas.fritz.box`. Only whoever runs the network can give these away.
-pub struct MachineNames(Mutex<Known>);
+pub struct MachineNames {
+    clock: Arc<dyn Clock>,
+    known: Mutex<Known>,
+}
 
 #[derive(Default)]
 struct Known {
@@ -24,15 +28,18 @@ struct Known {
 
 impl MachineNames {
     /// Looks them up when they are asked for.
-    pub fn new() -> Self {
-        Self(Mutex::default())
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            clock,
+            known: Mutex::default(),
+        }
     }
 
     /// Whether `name` is one of them.
     pub fn has(&self, name: &str) -> bool {
         let name = name.trim_end_matches('.');
-        let now = Instant::now();
-        let mut known = self.0.lock().ignore_poison();
+        let now = self.clock.now();
+        let mut known = self.known.lock().ignore_poison();
         if known
             .read
             .is_none_or(|read| now.duration_since(read) >= FRESH)
@@ -48,10 +55,15 @@ impl MachineNames {
     /// These and no others.
     #[cfg(test)]
     pub fn fixed(names: &[&str]) -> Self {
-        Self(Mutex::new(Known {
+        let clock = Arc::new(crate::clock::SystemClock);
+        let known = Known {
             names: names.iter().map(|name| (*name).to_owned()).collect(),
-            read: Some(Instant::now()),
-        }))
+            read: Some(clock.now()),
+        };
+        Self {
+            clock,
+            known: Mutex::new(known),
+        }
     }
 }
 

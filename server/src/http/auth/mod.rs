@@ -53,8 +53,8 @@ impl Access {
     /// Nobody has been wrong yet, by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
+            machine: Arc::new(MachineNames::new(clock.clone())),
             throttle: Arc::new(Throttle::new(clock)),
-            machine: Arc::new(MachineNames::new()),
         }
     }
 
@@ -84,7 +84,7 @@ impl Access {
         Err(self.wrong(client))
     }
 
-    /// README.md has a pattern for this line, for programs that shut out those who guess.
+    /// docs/guide/security.md has a pattern for this line, for programs that shut out those who guess.
     fn wrong(&self, client: IpAddr) -> ProblemDetails {
         tracing::warn!(peer = %client, "wrong admin token");
         match self.throttle.failed(client) {

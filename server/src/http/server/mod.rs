@@ -12,7 +12,7 @@ mod wire;
 
 use std::io;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Router;
 use axum::http::Request;
@@ -139,7 +139,7 @@ impl Entrance {
             tokio::time::sleep(PAUSE).await;
             return None;
         };
-        if let Some(recovery) = self.failures.worked(Instant::now()) {
+        if let Some(recovery) = self.failures.worked(self.app.clock.now()) {
             tracing::info!("connections are accepted: {recovery}");
         }
         let connected = Connected::new(self.admit(peer)?, token);
@@ -149,7 +149,7 @@ impl Entrance {
     }
 
     fn failed(&mut self, error: &io::Error) {
-        if let Some(notice) = self.failures.failed(Instant::now()) {
+        if let Some(notice) = self.failures.failed(self.app.clock.now()) {
             let why = format!("a connection can't be accepted: {error}");
             tracing::warn!("{}", notice.word(&why));
         }

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Instant;
 
 use super::super::auth::network;
+use crate::clock::Clock;
 use crate::log::recurring::Recurring;
 use crate::sync::IgnorePoison;
 
@@ -15,6 +15,7 @@ use crate::sync::IgnorePoison;
 pub struct Places(Arc<Mutex<Taken>>);
 
 struct Taken {
+    clock: Arc<dyn Clock>,
     most: usize,
     connections: usize,
     by_client: HashMap<IpAddr, usize>,
@@ -54,9 +55,10 @@ pub struct Place {
 
 impl Places {
     /// So many connections at most.
-    pub fn new(most: usize) -> Self {
+    pub fn new(most: usize, clock: Arc<dyn Clock>) -> Self {
         Self(Arc::new(Mutex::new(Taken {
             most,
+            clock,
             connections: 0,
             by_client: HashMap::new(),
             refused: Refused::default(),
@@ -144,7 +146,7 @@ impl Taken {
 
     fn client_is_full(&mut self, client: IpAddr, most: usize) {
         self.refused.client += 1;
-        if let Some(notice) = self.of_client.failed(Instant::now()) {
+        if let Some(notice) = self.of_client.failed(self.clock.now()) {
             let why = "an address has all the connections that it may have";
             tracing::warn!(peer = %client, limit = most, "{}", notice.word(why));
         }
@@ -152,14 +154,14 @@ impl Taken {
 
     fn server_is_full(&mut self) {
         self.refused.server += 1;
-        if let Some(notice) = self.of_all.failed(Instant::now()) {
+        if let Some(notice) = self.of_all.failed(self.clock.now()) {
             let why = "the server has all the connections that it may have";
             tracing::warn!(limit = self.most, "{}", notice.word(why));
         }
     }
 
     fn tell_of_room(&mut self) {
-        let now = Instant::now();
+        let now = self.clock.now();
         for refused in [&mut self.of_client, &mut self.of_all] {
             if let Some(recovery) = refused.worked(now) {
                 tracing::info!("there is room for connections: {recovery}");
@@ -199,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_client_has_its_places_by_connections_and_by_what_is_forwarded() {
-        let places = Places::new(100);
+        let places = Places::new(100, Arc::new(crate::clock::SystemClock));
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(address);
         let mut held = vec![places.connect(Some(one), 3).unwrap()];
         held.push(places.forward(one, 3).unwrap());
@@ -217,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_has_the_places_of_one_client() {
-        let places = Places::new(100);
+        let places = Places::new(100, Arc::new(crate::clock::SystemClock));
         let _held = places.connect(Some(address("2001:db8::1")), 1).unwrap();
         let neighbour = places.connect(Some(address("2001:db8::2")), 1);
         assert_eq!(neighbour.err(), Some(Full::Client));
@@ -226,7 +228,7 @@ mod tests {
 
     #[test]
     fn all_together_have_so_many_and_proxies_are_no_clients() {
-        let places = Places::new(3);
+        let places = Places::new(3, Arc::new(crate::clock::SystemClock));
         let held: Vec<_> = (0..3).map(|_| places.connect(None, 1).unwrap()).collect();
         let client = Some(address("192.0.2.1"));
         assert_eq!(places.connect(client, 1).err(), Some(Full::Server));

@@ -59,7 +59,8 @@ impl Message {
         let micros = since.unwrap_or_default().as_micros();
         // In 2554 at the earliest there are more than that.
         let captured_at = u64::try_from(micros).unwrap_or(u64::MAX);
-        Self::new(Kind::Frame, stream, number, captured_at, frame.jpeg.clone())
+        let jpeg = frame.jpeg.bytes().clone();
+        Self::new(Kind::Frame, stream, number, captured_at, jpeg)
     }
 
     /// A picture has 64 MiB at most, a stream's name 64 characters.
@@ -132,12 +133,17 @@ impl ClientMessage {
 mod tests {
     use std::time::{Duration, SystemTime};
 
+    use jpeg_splice::Jpeg;
+
     use super::*;
+
+    /// The smallest there is: without a scan.
+    const JPEG: &[u8] = b"\xff\xd8\xff\xc2\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xd9";
 
     #[test]
     fn a_frame_is_framed_as_documented() {
         let frame = ServedFrame {
-            jpeg: Bytes::from_static(b"JPEG"),
+            jpeg: Jpeg::new(Bytes::from_static(JPEG)).unwrap(),
             captured_at: SystemTime::UNIX_EPOCH + Duration::from_micros(0x0102),
             is_picture: true,
         };
@@ -146,9 +152,9 @@ mod tests {
             &[2, 5][..],
             &3u64.to_be_bytes(),
             &0x0102u64.to_be_bytes(),
-            &[0, 0, 0, 4],
+            &[0, 0, 0, 17],
             b"front",
-            b"JPEG",
+            JPEG,
         ]
         .concat();
         assert_eq!(message.clone().parts().concat(), expected);

@@ -140,7 +140,7 @@ impl std::fmt::Display for Sizes {
 /// The picture in a buffer. Some drivers call all of it used, whatever stands behind the picture.
 #[cfg(feature = "camera")]
 fn cut(used: &[u8]) -> Result<bytes::Bytes, String> {
-    let scanned = crate::jpeg::Scanner::new(used, super::FRAME_BYTES).next_jpeg();
+    let scanned = jpeg_splice::Scanner::new(used, super::FRAME_BYTES).next_jpeg();
     let scanned = scanned.map_err(|error| format!("can't be read: {error}"))?;
     let nothing = || Err("is no JPEG: it has no start".to_owned());
     scanned.picture().unwrap_or_else(nothing)

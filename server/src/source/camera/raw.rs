@@ -1,8 +1,7 @@
 //! Raw pictures, coded once as JPEG. Those that are Y′CbCr already are not converted, only sorted into planes.
 
-use bytes::Bytes;
-use libjpeg_turbo_rs::api::yuv::compress_from_yuv_planes;
-use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use jpeg_splice::Jpeg;
+use jpeg_splice::codec::{PixelFormat, Subsampling, encode as encode_pixels, encode_planes};
 
 use crate::config::{CameraFormat, Size};
 
@@ -24,8 +23,7 @@ pub struct Layout {
 ///
 /// # Errors
 /// A text that says how it is broken, to stand behind a noun.
-pub fn encode(bytes: &[u8], layout: &Layout, quality: u8) -> Result<Bytes, String> {
-    let (width, height) = (layout.size.width as usize, layout.size.height as usize);
+pub fn encode(bytes: &[u8], layout: &Layout, quality: u8) -> Result<Jpeg, String> {
     let rows = Rows { bytes, layout };
     let planes = match layout.format {
         CameraFormat::Yuyv => rows.packed([0, 1, 3]),
@@ -46,8 +44,8 @@ pub fn encode(bytes: &[u8], layout: &Layout, quality: u8) -> Result<Bytes, Strin
         _ => Subsampling::S420,
     };
     let planes = planes.each_ref().map(Vec::as_slice);
-    compress_from_yuv_planes(&planes, width, height, sampling, quality)
-        .map(Into::into)
+    let Size { width, height } = layout.size;
+    encode_planes(&planes, (width, height), sampling, quality)
         .map_err(|error| format!("can't be coded: {error}"))
 }
 
@@ -56,14 +54,12 @@ fn pixels(
     format: PixelFormat,
     channels: usize,
     quality: u8,
-) -> Result<Bytes, String> {
+) -> Result<Jpeg, String> {
     let Size { width, height } = rows.layout.size;
-    let (width, height) = (width as usize, height as usize);
-    let packed = rows.plane(0, rows.layout.stride, width * channels, height);
-    Encoder::new(&packed.ok_or("is cut off")?, width, height, format)
-        .quality(quality)
-        .encode()
-        .map(Into::into)
+    let row = width as usize * channels;
+    let packed = rows.plane(0, rows.layout.stride, row, height as usize);
+    let packed = packed.ok_or("is cut off")?;
+    encode_pixels(&packed, format, (width, height), Subsampling::S420, quality)
         .map_err(|error| format!("can't be coded: {error}"))
 }
 
@@ -162,7 +158,6 @@ fn expand(planes: &mut Planes) {
 mod tests {
     use super::*;
     use crate::chain::codec;
-    use crate::jpeg::Header;
 
     /// Orange in video's range, by BT.601.
     const ORANGE: [u8; 3] = [255, 128, 0];
@@ -183,11 +178,10 @@ mod tests {
             is_limited: true,
         };
         let jpeg = encode(bytes, &layout, 95).unwrap();
-        let header = Header::parse(&jpeg).unwrap();
-        assert_eq!((header.width, header.height), (SIZE.width, SIZE.height));
+        assert_eq!(jpeg.size(), (SIZE.width, SIZE.height));
         let mut rgb = Vec::new();
         let mut splicer = jpeg_splice::Splicer::new();
-        codec::decode(&jpeg, &header, &mut splicer, &mut rgb).unwrap();
+        codec::decode(&jpeg, &mut splicer, &mut rgb).unwrap();
         for length in [0, 1, bytes.len() / 2, bytes.len() - stride - 10] {
             assert!(
                 encode(&bytes[..length], &layout, 95).is_err(),

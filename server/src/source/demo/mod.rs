@@ -9,11 +9,11 @@ mod scene;
 
 use std::sync::{LazyLock, Mutex};
 
-use bytes::Bytes;
-use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use jpeg_splice::Jpeg;
+use jpeg_splice::codec::{PixelFormat, Subsampling, encode};
 
 use super::pacer::Pacer;
-use super::{Camera, CapturedFrame, Source, SourceError};
+use super::{Camera, CapturedFrame, FrameData, Source, SourceError};
 use crate::clock::StopToken;
 use scene::{FPS, FRAMES, HEIGHT, Scene, WIDTH};
 
@@ -56,7 +56,7 @@ impl Camera for DemoCamera {
             .frame(self.next)?;
         self.next = (self.next + 1) % FRAMES;
         Ok(self.pacer.wait(stop).then(|| CapturedFrame {
-            picture: Ok(jpeg).into(),
+            picture: FrameData::Whole(jpeg),
             captured_at: stop.clock().unix(),
             since: Some(stop.clock().now()),
         }))
@@ -67,16 +67,16 @@ impl Camera for DemoCamera {
 struct DemoLoop {
     /// Gone once every picture is there.
     scene: Option<Scene>,
-    pictures: Vec<Bytes>,
+    pictures: Vec<Jpeg>,
 }
 
 impl DemoLoop {
     /// The pictures are asked for in order, at first.
-    fn frame(&mut self, index: u32) -> Result<Bytes, SourceError> {
+    fn frame(&mut self, index: u32) -> Result<Jpeg, SourceError> {
         while self.pictures.len() <= index as usize {
             let scene = self.scene.get_or_insert_with(Scene::new);
             let rgb = scene.frame(self.pictures.len() as u32);
-            self.pictures.push(encode(&rgb)?);
+            self.pictures.push(coded(&rgb)?);
             if self.pictures.len() == FRAMES as usize {
                 self.scene = None;
             }
@@ -85,11 +85,8 @@ impl DemoLoop {
     }
 }
 
-fn encode(rgb: &[u8]) -> Result<Bytes, SourceError> {
-    Encoder::new(rgb, WIDTH as usize, HEIGHT as usize, PixelFormat::Rgb)
-        .quality(QUALITY)
-        .subsampling(Subsampling::S422)
-        .encode()
-        .map(Bytes::from)
+fn coded(rgb: &[u8]) -> Result<Jpeg, SourceError> {
+    let size = (WIDTH, HEIGHT);
+    encode(rgb, PixelFormat::Rgb, size, Subsampling::S422, QUALITY)
         .map_err(|error| SourceError(format!("the demo scene could not be encoded: {error}")))
 }

@@ -8,9 +8,9 @@ use std::io::{self, BufRead, Read};
 use std::time::Instant;
 
 use bytes::Bytes;
+use jpeg_splice::{Others, Scanner};
 use memchr::memmem;
 
-use crate::jpeg::{Others, Scanner};
 use crate::source::FRAME_BYTES;
 use crate::source::mjpeg_reader::Arrival;
 

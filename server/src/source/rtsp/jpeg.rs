@@ -316,7 +316,7 @@ pub fn extension_size(rtp: &[u8]) -> Option<(u16, u16)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::jpeg::{Header, complete};
+    use jpeg_splice::{Header, Jpeg};
 
     /// A packet of a picture of 16 × 8 pixels.
     fn packet(timestamp: i64, offset: u8, is_last: bool, kind: u8, rest: &[u8]) -> Packet {
@@ -342,7 +342,7 @@ mod tests {
             .push(packet(1, 3, true, 1, b"d"))
             .unwrap()
             .unwrap();
-        assert_eq!(complete(picture.clone()), Ok(picture.clone()));
+        assert_eq!(*Jpeg::new(picture.clone()).unwrap(), *picture);
         assert_eq!(size(&picture), (16, 8));
         assert!(picture.ends_with(b"abcd\xff\xd9"));
     }

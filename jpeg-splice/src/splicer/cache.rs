@@ -1,0 +1,240 @@
+//! The cache of a stream: tables, and drawings prepared for its frames.
+
+use super::block::{self, Quantized};
+use super::dct::Multipliers;
+use super::drawing::{Blend, Drawing, NONE, Prepared};
+use super::frame::Frame;
+use super::huffman::Tables;
+use super::layout::Layout;
+use super::skip_tables::SkipTables;
+use crate::error::Result;
+use crate::syntax::HuffmanSpec;
+
+/// More tables than this are forgotten: a stream has a few, unless it makes new ones for each frame.
+const MOST: usize = 12;
+
+/// Everything that is cached, and which of it the frame at hand uses.
+#[derive(Default)]
+pub(crate) struct Cache {
+    tables: Vec<KeptTables>,
+    multipliers: Vec<([u16; 64], Multipliers)>,
+    drawings: Vec<KeptDrawing>,
+    /// For each component, the index of its tables.
+    tables_of: [usize; 3],
+    multipliers_of: [usize; 3],
+    skip_tables: Vec<KeptSkipTables>,
+    skip_tables_used: usize,
+}
+
+struct KeptSkipTables {
+    /// The indices of its tables.
+    tables: [usize; 3],
+    layout: Layout,
+    skip_tables: SkipTables,
+}
+
+struct KeptTables {
+    dc: KeptSpec,
+    ac: KeptSpec,
+    tables: Tables,
+}
+
+struct KeptSpec {
+    counts: [u8; 16],
+    values: Vec<u8>,
+}
+
+impl KeptSpec {
+    fn new(spec: HuffmanSpec<'_>) -> Self {
+        Self {
+            counts: *spec.counts,
+            values: spec.values.to_vec(),
+        }
+    }
+
+    fn is(&self, spec: HuffmanSpec<'_>) -> bool {
+        self.counts == *spec.counts && self.values == spec.values
+    }
+}
+
+/// A drawing, prepared for a layout and quantization tables.
+pub(crate) struct KeptDrawing {
+    id: u64,
+    layout: Layout,
+    prepared: Prepared,
+    quantization: [[u16; 64]; 3],
+    /// For each blend, the block's coefficients if it is opaque.
+    opaque: Vec<Option<Quantized>>,
+}
+
+impl Cache {
+    /// Makes sure that all is there for a frame.
+    pub fn prepare(
+        &mut self,
+        frame: &Frame<'_>,
+        layout: &Layout,
+        drawings: &[&Drawing],
+    ) -> Result<()> {
+        let quantization = self.prepare_tables(frame, layout)?;
+        self.prepare_drawings(layout, drawings);
+        for index in 0..self.drawings.len() {
+            self.quantize(index, quantization);
+        }
+        Ok(())
+    }
+
+    /// Makes sure that all is there for skipping a frame's blocks. Gives the quantization tables of its components.
+    pub fn prepare_tables(&mut self, frame: &Frame<'_>, layout: &Layout) -> Result<[[u16; 64]; 3]> {
+        if self.tables.len() > MOST || self.skip_tables.len() > MOST {
+            self.tables.clear();
+            self.skip_tables.clear();
+        }
+        if self.multipliers.len() > MOST {
+            self.multipliers.clear();
+        }
+        let mut quantization = [[0; 64]; 3];
+        for (index, component) in frame.components().iter().enumerate() {
+            let (dc, ac) = frame.huffman(component)?;
+            self.tables_of[index] = self.find_tables(dc, ac)?;
+            quantization[index] = *frame.quantization(component)?;
+            self.multipliers_of[index] = self.find_multipliers(&quantization[index]);
+        }
+        self.skip_tables_used = self.find_skip_tables(layout, frame.components().len());
+        Ok(quantization)
+    }
+
+    fn find_tables(&mut self, dc: HuffmanSpec<'_>, ac: HuffmanSpec<'_>) -> Result<usize> {
+        let is_same = |kept: &KeptTables| kept.dc.is(dc) && kept.ac.is(ac);
+        if let Some(index) = self.tables.iter().position(is_same) {
+            return Ok(index);
+        }
+        self.tables.push(KeptTables {
+            dc: KeptSpec::new(dc),
+            ac: KeptSpec::new(ac),
+            tables: Tables::new(dc, ac)?,
+        });
+        Ok(self.tables.len() - 1)
+    }
+
+    fn find_multipliers(&mut self, table: &[u16; 64]) -> usize {
+        let found = self.multipliers.iter().position(|(kept, _)| kept == table);
+        found.unwrap_or_else(|| {
+            self.multipliers.push((*table, Multipliers::new(table)));
+            self.multipliers.len() - 1
+        })
+    }
+
+    fn find_skip_tables(&mut self, layout: &Layout, components: usize) -> usize {
+        // Grey pictures have but one component's.
+        let first = self.tables_of[0];
+        self.tables_of[components..].fill(first);
+        let key = self.tables_of;
+        let is_same = |kept: &KeptSkipTables| kept.tables == key && kept.layout.has_mcus_of(layout);
+        if let Some(index) = self.skip_tables.iter().position(is_same) {
+            return index;
+        }
+        let tables = key.map(|index| &self.tables[index].tables);
+        let (slots, blocks) = layout.blocks();
+        self.skip_tables.push(KeptSkipTables {
+            tables: key,
+            layout: layout.clone(),
+            skip_tables: SkipTables::new(&tables, slots, blocks),
+        });
+        self.skip_tables.len() - 1
+    }
+
+    /// Brings the kept drawings into the order of `drawings`, and drops those that are over.
+    fn prepare_drawings(&mut self, layout: &Layout, drawings: &[&Drawing]) {
+        for (index, drawing) in drawings.iter().enumerate() {
+            let fits = |kept: &KeptDrawing| kept.id == drawing.id && kept.layout == *layout;
+            match self.drawings[index..].iter().position(fits) {
+                Some(ahead) => self.drawings.swap(index, index + ahead),
+                None => {
+                    self.drawings.push(KeptDrawing::new(drawing, layout));
+                    let last = self.drawings.len() - 1;
+                    self.drawings.swap(index, last);
+                }
+            }
+        }
+        self.drawings.truncate(drawings.len());
+    }
+
+    fn quantize(&mut self, index: usize, quantization: [[u16; 64]; 3]) {
+        if self.drawings[index].quantization == quantization {
+            return;
+        }
+        let multipliers = |component: usize| &self.multipliers[self.multipliers_of[component]].1;
+        let kept = &self.drawings[index];
+        let opaque = kept
+            .prepared
+            .blends
+            .iter()
+            .map(|(component, blend)| match blend {
+                Blend::Opaque(_) => {
+                    let block = block::blend([0.0; 64], blend, multipliers(*component));
+                    Some(Quantized::round(&block))
+                }
+                _ => None,
+            });
+        let opaque = opaque.collect();
+        let kept = &mut self.drawings[index];
+        kept.opaque = opaque;
+        kept.quantization = quantization;
+    }
+
+    /// The frame's tables for a component.
+    pub fn tables(&self, component: usize) -> &Tables {
+        &self.tables[self.tables_of[component]].tables
+    }
+
+    /// The frame's quantization of a component.
+    pub fn multipliers(&self, component: usize) -> &Multipliers {
+        &self.multipliers[self.multipliers_of[component]].1
+    }
+
+    /// The tables that skip the frame's blocks.
+    pub fn skip_tables(&self) -> &SkipTables {
+        &self.skip_tables[self.skip_tables_used].skip_tables
+    }
+
+    /// One of the frame's drawings.
+    pub fn drawing(&self, index: usize) -> &KeptDrawing {
+        &self.drawings[index]
+    }
+}
+
+impl KeptDrawing {
+    fn new(drawing: &Drawing, layout: &Layout) -> Self {
+        Self {
+            id: drawing.id,
+            layout: layout.clone(),
+            prepared: Prepared::new(drawing, layout),
+            // No table has a zero.
+            quantization: [[0; 64]; 3],
+            opaque: Vec::new(),
+        }
+    }
+
+    /// The MCUs that it touches, in order.
+    pub fn mcus(&self) -> impl Iterator<Item = u32> {
+        self.prepared.touched.iter().map(|touched| touched.mcu)
+    }
+
+    fn index(&self, touched: usize, block: usize) -> Option<usize> {
+        match self.prepared.touched[touched].blends[block] {
+            NONE => None,
+            index => Some(index as usize),
+        }
+    }
+
+    /// The blend of a block of the touched MCU with this index.
+    pub fn blend(&self, touched: usize, block: usize) -> Option<&Blend> {
+        let index = self.index(touched, block)?;
+        Some(&self.prepared.blends[index].1)
+    }
+
+    /// The coefficients of that block if the drawing covers all of it.
+    pub fn opaque(&self, touched: usize, block: usize) -> Option<&Quantized> {
+        self.opaque[self.index(touched, block)?].as_ref()
+    }
+}

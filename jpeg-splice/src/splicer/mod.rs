@@ -1,0 +1,98 @@
+//! The splicer of a stream.
+
+mod bit_reader;
+mod bit_writer;
+mod block;
+mod cache;
+mod dct;
+mod drawing;
+mod frame;
+mod huffman;
+mod intervals;
+mod layout;
+mod pending_mcus;
+mod rewriter;
+mod skip_tables;
+
+pub use drawing::{Drawing, Layer};
+
+use crate::error::Result;
+use crate::standard;
+use cache::Cache;
+use frame::Frame;
+use layout::Layout;
+use pending_mcus::PendingMcus;
+use rewriter::{Rewriter, TouchedBy};
+
+/// Draws on JPEGs, and keeps between them what can be kept: tables, prepared drawings and memory. Meant to be used
+/// for all frames of one stream.
+#[derive(Default)]
+pub struct Splicer {
+    cache: Cache,
+    touched: Vec<TouchedBy>,
+    pending: PendingMcus,
+}
+
+impl Splicer {
+    /// An empty cache.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Writes to `out`, which is emptied first, what `jpeg` looks like with `drawings` on it, the first at the
+    /// bottom. Blocks that no drawing touches keep their bits; everything before the coded data and behind it is
+    /// kept, bytes behind EOI too. A JPEG without Huffman tables gets the standard ones.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`](crate::Error::Unsupported) if this JPEG has to be decoded for it, most often decided
+    /// before anything is done; [`Error::Damaged`](crate::Error::Damaged) if it is broken. What is broken
+    /// behind the last drawn block need not be found. Then `out` holds nothing of use.
+    pub fn splice(&mut self, jpeg: &[u8], drawings: &[&Drawing], out: &mut Vec<u8>) -> Result<()> {
+        out.clear();
+        let frame = Frame::parse(jpeg)?;
+        let layout = Layout::of(&frame);
+        self.cache.prepare(&frame, &layout, drawings)?;
+        self.collect_touched(drawings.len());
+        // A little more than it had: most often enough.
+        out.reserve(jpeg.len() + jpeg.len() / 8 + 1024);
+        out.extend_from_slice(&jpeg[..frame.sos]);
+        if frame.lacks_huffman() {
+            standard::dht_segment(out);
+        }
+        out.extend_from_slice(&jpeg[frame.sos..frame.scan]);
+        let pending = &mut self.pending;
+        Rewriter::new(jpeg, &frame, &layout, &self.cache, pending, out).scan(&self.touched)
+    }
+
+    /// Walks through all coded data of `jpeg` without changing anything: each restart interval has all its blocks, and the
+    /// markers between them are there and in order. Other decoders may show something else than this JPEG where that is not
+    /// so.
+    ///
+    /// # Errors
+    /// Those of [`Splicer::splice`].
+    pub fn verify(&mut self, jpeg: &[u8]) -> Result<()> {
+        let frame = Frame::parse(jpeg)?;
+        let layout = Layout::of(&frame);
+        self.cache.prepare_tables(&frame, &layout)?;
+        let mut nothing = Vec::new();
+        let pending = &mut self.pending;
+        Rewriter::new(jpeg, &frame, &layout, &self.cache, pending, &mut nothing).verify()
+    }
+
+    fn collect_touched(&mut self, drawings: usize) {
+        self.touched.clear();
+        for drawing in 0..drawings {
+            let prepared = self.cache.drawing(drawing);
+            let mcus = prepared.mcus().enumerate();
+            self.touched.extend(mcus.map(|(index, mcu)| TouchedBy {
+                mcu,
+                drawing: drawing as u32,
+                index: index as u32,
+            }));
+        }
+        if drawings > 1 {
+            self.touched
+                .sort_unstable_by_key(|touched| (touched.mcu, touched.drawing));
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! MCUs from a drawn one on until the old bits go on: gathered first and written then, since their end may have to be
+//! moved to another bit.
+
+use super::bit_reader::BitPosition;
+use super::block::{self, Quantized, SIXTEEN_ZEROS};
+use super::drawing::Blend;
+use super::rewriter::{Progress, Rewriter, TouchedBy};
+use crate::error::Result;
+
+/// Recoded MCUs that are not written yet.
+#[derive(Default)]
+pub(crate) struct PendingMcus {
+    pieces: Vec<Piece>,
+    blocks: Vec<CodedBlock>,
+}
+
+enum Piece {
+    /// Bits of the JPEG as they are.
+    Bits { from: BitPosition, to: BitPosition },
+    /// A DC difference of a block of this kind of the MCU.
+    Dc { block: u8, difference: i32 },
+    /// The AC coefficients of `PendingMcus::blocks[index]`.
+    Ac { index: u32 },
+}
+
+struct CodedBlock {
+    /// Which block of its MCU it is.
+    block: u8,
+    quantized: Quantized,
+    /// The runs of sixteen zeros that are added to end at a certain bit; they mean nothing.
+    fill: u32,
+}
+
+impl<'a> Rewriter<'a> {
+    /// Gathers all MCUs from a drawn one on until the old bits go on.
+    pub fn gather(
+        &mut self,
+        progress: &mut Progress<'a>,
+        touched: &mut &[TouchedBy],
+        end: u32,
+    ) -> Result<()> {
+        self.pending.pieces.clear();
+        self.pending.blocks.clear();
+        while progress.mcu < end {
+            let here = touched.partition_point(|touched| touched.mcu <= progress.mcu);
+            if here == 0 && progress.old_dc == progress.new_dc {
+                break;
+            }
+            let (here, later) = touched.split_at(here);
+            *touched = later;
+            self.gather_mcu(progress, here)?;
+            progress.reader.check()?;
+            progress.mcu += 1;
+        }
+        Ok(())
+    }
+
+    fn gather_mcu(&mut self, progress: &mut Progress<'a>, touched: &[TouchedBy]) -> Result<()> {
+        for block in 0..self.blocks {
+            let is_drawn = touched
+                .iter()
+                .any(|touched| self.blend(touched, block).is_some());
+            if is_drawn {
+                self.gather_drawn(progress, block, touched)?;
+            } else {
+                self.gather_kept(progress, block)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn blend(&self, touched: &TouchedBy, block: usize) -> Option<&'a Blend> {
+        let prepared = self.cache.drawing(touched.drawing as usize);
+        prepared.blend(touched.index as usize, block)
+    }
+
+    /// The new coefficients of a block that one drawing alone covers; it need not be decoded then.
+    fn opaque(&self, touched: &[TouchedBy], block: usize) -> Option<&'a Quantized> {
+        let [only] = touched else { return None };
+        let drawing = self.cache.drawing(only.drawing as usize);
+        drawing.opaque(only.index as usize, block)
+    }
+
+    fn gather_drawn(
+        &mut self,
+        progress: &mut Progress<'a>,
+        block: usize,
+        touched: &[TouchedBy],
+    ) -> Result<()> {
+        let component = self.slots[block].component;
+        let tables = self.tables[component];
+        let multipliers = self.cache.multipliers(component);
+        let difference = tables.dc_difference(&mut progress.reader)?;
+        let dc = progress.old_dc[component].wrapping_add(difference);
+        progress.old_dc[component] = dc;
+        let quantized = match self.opaque(touched, block) {
+            Some(quantized) => {
+                tables.skip_ac(&mut progress.reader)?;
+                *quantized
+            }
+            None => {
+                let coefficients = block::decode(tables, &mut progress.reader, dc)?;
+                let blends = touched
+                    .iter()
+                    .filter_map(|touched| self.blend(touched, block));
+                Quantized::round(&blends.fold(coefficients, |coefficients, blend| {
+                    block::blend(coefficients, blend, multipliers)
+                }))
+            }
+        };
+        let new_dc = quantized.dc();
+        self.pending.pieces.push(Piece::Dc {
+            block: block as u8,
+            difference: new_dc.wrapping_sub(progress.new_dc[component]),
+        });
+        progress.new_dc[component] = new_dc;
+        let index = self.pending.blocks.len() as u32;
+        self.pending.pieces.push(Piece::Ac { index });
+        self.pending.blocks.push(CodedBlock {
+            block: block as u8,
+            quantized,
+            fill: 0,
+        });
+        Ok(())
+    }
+
+    /// Gathers a block that keeps its bits, but for the DC difference if the block before has changed.
+    fn gather_kept(&mut self, progress: &mut Progress<'a>, block: usize) -> Result<()> {
+        let component = self.slots[block].component;
+        let tables = self.tables[component];
+        let mut from = progress.reader.position();
+        let difference = tables.dc_difference(&mut progress.reader)?;
+        let is_new = progress.old_dc[component] != progress.new_dc[component];
+        let dc = progress.old_dc[component].wrapping_add(difference);
+        if is_new {
+            self.pending.pieces.push(Piece::Dc {
+                block: block as u8,
+                difference: dc.wrapping_sub(progress.new_dc[component]),
+            });
+            from = progress.reader.position();
+        }
+        progress.old_dc[component] = dc;
+        progress.new_dc[component] = dc;
+        tables.skip_ac(&mut progress.reader)?;
+        let to = progress.reader.position();
+        match self.pending.pieces.last_mut() {
+            Some(Piece::Bits { to: end, .. }) if *end == from => *end = to,
+            _ => self.pending.pieces.push(Piece::Bits { from, to }),
+        }
+        Ok(())
+    }
+
+    /// Writes what was gathered. If `bit` is given, it tries to end at that bit of a byte, so that all that
+    /// follows can be copied byte by byte.
+    pub fn write_pending(&mut self, bit: Option<u32>) -> Result<()> {
+        let mark = self.writer.mark();
+        self.write_pieces()?;
+        let Some(bit) = bit else { return Ok(()) };
+        let missing = (bit + 8 - self.writer.bit()) % 8;
+        if missing > 0 && self.fill(missing) {
+            self.writer.rewind(mark);
+            self.write_pieces()?;
+        }
+        Ok(())
+    }
+
+    fn write_pieces(&mut self) -> Result<()> {
+        for piece in &self.pending.pieces {
+            match *piece {
+                Piece::Bits { from, to } => self.writer.copy(self.jpeg, from, to),
+                Piece::Dc { block, difference } => {
+                    let tables = self.tables[self.slots[usize::from(block)].component];
+                    block::write_dc(tables, &mut self.writer, difference)?;
+                }
+                Piece::Ac { index } => {
+                    let coded = &self.pending.blocks[index as usize];
+                    let component = self.slots[usize::from(coded.block)].component;
+                    let tables = self.tables[component];
+                    coded
+                        .quantized
+                        .write_ac(tables, &mut self.writer, coded.fill)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lengthens coded blocks by `missing` bits, modulo 8, with runs of zeros that mean nothing.
+    fn fill(&mut self, missing: u32) -> bool {
+        /// More blocks than it ever takes.
+        const BLOCKS: usize = 24;
+        // For each block and each remainder that can be reached with it: how many runs it takes.
+        let mut ways = [[None; 8]; BLOCKS + 1];
+        ways[0][0] = Some(0);
+        let blocks = self.pending.blocks.len();
+        for step in 0..BLOCKS.min(blocks) {
+            let length = self.zeros_length(blocks - 1 - step);
+            let room = match length {
+                0 => 0,
+                _ => self.pending.blocks[blocks - 1 - step].quantized.room(),
+            };
+            for bits in 0..8 {
+                if ways[step][bits as usize].is_some() {
+                    for runs in 0..=room {
+                        let sum = (bits + runs * length) % 8;
+                        ways[step + 1][sum as usize].get_or_insert(runs);
+                    }
+                }
+            }
+            if ways[step + 1][missing as usize].is_some() {
+                self.take_ways(&ways[1..=step + 1], missing);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Follows the ways back from `missing` to nothing.
+    fn take_ways(&mut self, ways: &[[Option<u32>; 8]], mut missing: u32) {
+        let blocks = self.pending.blocks.len();
+        for (step, ways) in ways.iter().enumerate().rev() {
+            let runs = ways[missing as usize].unwrap_or(0);
+            let length = self.zeros_length(blocks - 1 - step);
+            self.pending.blocks[blocks - 1 - step].fill = runs;
+            missing = (missing + 8 * runs * length - runs * length) % 8;
+        }
+    }
+
+    /// The length of the code for sixteen zeros in a gathered block's table; 0 if there is none.
+    fn zeros_length(&self, block: usize) -> u32 {
+        let slot = self.slots[usize::from(self.pending.blocks[block].block)];
+        let tables = self.tables[slot.component];
+        tables.ac.length(SIXTEEN_ZEROS).unwrap_or(0)
+    }
+}
