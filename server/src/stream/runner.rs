@@ -10,8 +10,9 @@ use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::capture_loop::{CaptureLoop, RawFrames};
-use super::chain_loop::{ChainLoop, ServedFrames};
+use super::bus::FrameBus;
+use super::capture_loop::CaptureLoop;
+use super::chain_loop::ChainLoop;
 use super::demand::Demand;
 use super::no_signal;
 use super::pending_changes::PendingChanges;
@@ -22,6 +23,7 @@ use super::title::Title;
 use crate::backoff::Backoff;
 use crate::chain::Chain;
 use crate::clock::{Clock, StopToken};
+use crate::frame::Sequence;
 use crate::panics::{Panicked, catch};
 use crate::source::Source;
 use crate::supervise::keep_running;
@@ -39,8 +41,9 @@ pub struct StreamRunner {
     pub demand: Demand,
     pub status: Status,
     pub log: Arc<StreamLog>,
-    pub raw: RawFrames,
-    pub served: ServedFrames,
+    pub sequence: Sequence,
+    pub raw: FrameBus,
+    pub served: FrameBus,
     /// Ends the stream for good.
     pub shutdown: CancellationToken,
     /// Starts threads.
@@ -156,7 +159,7 @@ impl StreamRunner {
         // No thread is wanted, so that none is missing.
         self.is_alive.store(true, Ordering::Relaxed);
         if self.status.activity() != StreamState::Resting {
-            self.served.send_replace(None);
+            self.served.clear();
             self.status.set(StreamState::Resting);
             tracing::info!("stream idle: no viewers");
         }
@@ -188,7 +191,7 @@ impl StreamRunner {
         drop(stop);
         // Each has let go of its part when it has ended.
         drop((parts.source.lock().await, parts.chain.lock().await));
-        self.raw.send_replace(None);
+        self.raw.clear();
         match over {
             SessionEnd::Idle => self.rest(),
             SessionEnd::SourceReplaced => self.status.set(StreamState::Starting),
@@ -204,12 +207,10 @@ impl StreamRunner {
         self.status.fail_camera(&why);
         self.log.broke_down(self.clock.now(), &why);
         let title = self.title.get();
-        let draw = || no_signal::frame("No signal", (&title, &self.name), None, self.clock.unix());
-        let picture = catch(draw);
-        match picture {
-            Ok(Ok(frame)) => {
-                self.served.send_replace(Some(Arc::new(frame)));
-            }
+        let called = (title.as_str(), self.name.as_str());
+        let draw = || no_signal::frame("No signal", called, None, &*self.clock, &self.sequence);
+        match catch(draw) {
+            Ok(Ok(frame)) => self.served.publish(frame),
             Ok(Err(why)) => tracing::debug!("no picture of no signal: {why}"),
             Err(why) => tracing::debug!("no picture of no signal: {why}"),
         }
@@ -246,12 +247,14 @@ impl StreamRunner {
 
     fn capture_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
         let rules = self.changes.rules().capture;
-        let (newest, status, log) = (self.raw.clone(), self.status.clone(), self.log.clone());
+        let (frames, sequence) = (self.raw.clone(), self.sequence.clone());
+        let (status, log) = (self.status.clone(), self.log.clone());
         let source = parts.source.clone();
         move || {
             let capture_loop = CaptureLoop {
                 rules,
-                newest: &newest,
+                frames: &frames,
+                sequence: &sequence,
                 status: &status,
                 log: &log,
                 stop: &stop,
@@ -262,7 +265,8 @@ impl StreamRunner {
 
     fn chain_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
         let (name, raw) = (self.name.clone(), self.raw.subscribe());
-        let title = self.title.clone();
+        let (title, sequence) = (self.title.clone(), self.sequence.clone());
+        let first = sequence.peek();
         let (status, log) = (self.status.clone(), self.log.clone());
         let (served, demand) = (self.served.clone(), self.demand.clone());
         let (changes, chain) = (self.changes.clone(), parts.chain.clone());
@@ -271,6 +275,8 @@ impl StreamRunner {
                 stream: &name,
                 title: &title,
                 raw,
+                first,
+                sequence: &sequence,
                 changes: &changes,
                 served: &served,
                 demand: &demand,

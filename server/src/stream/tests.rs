@@ -257,7 +257,7 @@ async fn next(viewer: &mut Viewer) -> Bytes {
 }
 
 /// A frame that may say that there is no signal.
-async fn any(viewer: &mut Viewer) -> Arc<ServedFrame> {
+async fn any(viewer: &mut Viewer) -> Arc<Frame> {
     let frame = timeout(PATIENCE, viewer.next()).await.expect("no frame");
     frame.expect("the stream is over")
 }
