@@ -4,6 +4,7 @@ import { getAsAdmin, knownToken } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
 import { advise, setProse } from "./dom.js";
+import { NewStream } from "./new_stream.js";
 import { Wall } from "./wall.js";
 
 const streams = document.getElementById("streams");
@@ -12,6 +13,7 @@ const trouble = document.getElementById("trouble");
 const cards = new Map();
 const wall = new Wall({ state: take, frame: draw, lost });
 const panel = new ChainPanel(() => wall.refresh());
+const newStream = new NewStream(() => wall.refresh());
 let state = null;
 let reports = [];
 
@@ -69,6 +71,7 @@ function show() {
   }
   const pipeline = explained(state.pipeline);
   panel.show(large, pipeline, state.access.changing);
+  newStream.show(names, state.access.changing !== "off");
   showFile(pipeline);
   const viewers = reports.reduce((sum, report) => sum + report.viewers, 0);
   summary.textContent = `${count(reports.length, "stream")}, ${count(viewers, "viewer")}`;

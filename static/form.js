@@ -149,7 +149,9 @@ class Field {
   #makeControls(id, key, schema, isRequired) {
     const kind = [schema.type].flat().find((type) => type !== "null");
     const choices = schema.enum ?? schema.oneOf?.map((choice) => choice.const);
-    if (choices?.every((choice) => typeof choice === "string")) {
+    if (schema.writeOnly) {
+      this.#password(id);
+    } else if (choices?.every((choice) => typeof choice === "string")) {
       this.#choice(id, choices, isRequired || this.#fallback !== null);
     } else if (kind === "boolean") {
       this.#flag(id);
@@ -385,6 +387,13 @@ class Field {
       }
       set(this.#controls[0], value ?? "");
     };
+  }
+
+  #password(id) {
+    const input = make("input", { id, type: "password", autocomplete: "off" });
+    this.#controls = [input];
+    this.#read = () => input.value || null;
+    this.#write = (value) => set(input, typeof value === "string" ? value : "");
   }
 
   /** A field of one line would lose the others. */

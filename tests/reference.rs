@@ -6,9 +6,8 @@ mod metrics;
 
 use std::fs;
 
-use crate::support::Folder;
-use crate::support::repository;
 use crate::support::server::Server;
+use crate::support::{Folder, mattebox, repository, stderr, stdout};
 
 /// The environment variable with which the files are written anew.
 const UPDATE: &str = "UPDATE_REFERENCE";
@@ -48,6 +47,18 @@ fn the_reference_of_the_api_is_what_the_server_says() {
 #[test]
 fn the_reference_of_the_command_line_is_what_help_says() {
     check("cli.md", &command_line::reference());
+}
+
+#[test]
+fn the_pipeline_files_keys_and_schema_are_what_the_server_says() {
+    for (arguments, name) in [
+        ("schema", "pipeline.schema.json"),
+        ("schema --markdown", "config.md"),
+    ] {
+        let output = mattebox().args(arguments.split(' ')).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        check(name, &stdout(&output));
+    }
 }
 
 #[test]

@@ -108,14 +108,24 @@ fn describe_type(name: &str, schema: &Value) -> String {
     if schema["properties"].is_object() {
         text += &describe_fields(schema);
     } else if let Some(kinds) = schema["oneOf"].as_array() {
-        for kind in kinds {
-            let said = kind["description"].as_str().unwrap_or_default();
-            text += &format!("\n{said}\n{}", describe_fields(kind));
-        }
+        text += &describe_kinds(kinds);
     } else {
         text += &format!("\n{}.\n", kind_of(schema));
     }
     text
+}
+
+/// One of several words, or of several kinds of objects.
+fn describe_kinds(kinds: &[Value]) -> String {
+    let mut text = String::new();
+    for kind in kinds {
+        let said = kind["description"].as_str().unwrap_or_default();
+        text += &match kind["const"].as_str() {
+            Some(word) => format!("\n- `{word}`: {said}"),
+            None => format!("\n{said}\n{}", describe_fields(kind)),
+        };
+    }
+    text.trim_end().to_owned() + "\n"
 }
 
 /// The heading of a type; some are called like tags, which have the shorter address.
@@ -161,13 +171,20 @@ fn kind_of(schema: &Value) -> String {
             .replace(['(', ')'], "");
         return format!("[`{name}`](#{address})");
     }
-    if let Some(kinds) = schema["oneOf"].as_array() {
+    if let Some(word) = schema["const"].as_str() {
+        return format!("`{word}`");
+    }
+    let kinds = schema["oneOf"].as_array().or(schema["anyOf"].as_array());
+    if let Some(kinds) = kinds {
         return kinds.iter().map(kind_of).collect::<Vec<_>>().join(" or ");
     }
     if let Some(values) = schema["enum"].as_array() {
-        let values = values
-            .iter()
-            .map(|value| format!("`{}`", value.as_str().unwrap()));
+        let word = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        let values = values.iter().map(|value| format!("`{}`", word(value)));
         return values.collect::<Vec<_>>().join(", ");
     }
     match &schema["type"] {

@@ -6,6 +6,7 @@ mod check;
 mod filters;
 mod memory;
 mod output;
+mod schema;
 mod serve;
 mod versions;
 
@@ -84,6 +85,12 @@ enum Command {
         file: Option<PathBuf>,
         #[command(flatten)]
         common: Common,
+    },
+    /// Print the JSON Schema of pipeline files, for editors
+    Schema {
+        /// Print the reference of all keys in Markdown instead
+        #[arg(long)]
+        markdown: bool,
     },
     /// List the local cameras with their sizes, rates, formats and controls
     Cameras,
@@ -236,6 +243,10 @@ pub fn run() -> ExitCode {
         Some(Command::Filters { file, common }) => filters::run(file.as_deref(), &common),
         Some(Command::Versions { id, file }) => versions::show(id.as_deref(), &file),
         Some(Command::Restore { id, file, common }) => versions::restore(&id, &file, &common),
+        Some(Command::Schema { markdown }) => {
+            schema::run(markdown);
+            Ok(())
+        }
         Some(Command::Cameras) => cameras::run(),
         Some(Command::Apply(args)) => apply::run(&args),
         // Done above, without a log.

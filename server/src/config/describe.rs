@@ -180,6 +180,9 @@ fn of_types(schema: &Value, kind: &Value) -> Option<String> {
         Value::Array(kinds) => kinds.as_slice(),
         kind => std::slice::from_ref(kind),
     };
+    if schema.get("x-range").is_some() {
+        return Some(text(schema));
+    }
     let kinds = kinds.iter().filter(|kind| *kind != "null");
     let words: Option<Vec<_>> = kinds.map(|kind| of_type(schema, kind.as_str()?)).collect();
     let words = words?;
@@ -236,6 +239,9 @@ fn number_range(schema: &Value) -> String {
 }
 
 fn text(schema: &Value) -> String {
+    if let Some([least, most]) = schema.get("x-range").and_then(range) {
+        return format!("{least} to {most}");
+    }
     let mut words = format!(
         "a text{}",
         size(schema, ["minLength", "maxLength"], "character")
@@ -249,6 +255,8 @@ fn text(schema: &Value) -> String {
     let told = |key: &str| schema.get(key).and_then(Value::as_str);
     if !examples.is_empty() {
         words += &format!(" such as {}", enumerate(examples, "or"));
+    } else if schema.get("x-check").is_some() {
+        // What it must be is told by what reads it.
     } else if let Some(pattern) = told("pattern") {
         words += &format!(" that matches the pattern `{pattern}`");
     } else if let Some(format) = told("format") {
@@ -257,10 +265,17 @@ fn text(schema: &Value) -> String {
     words
 }
 
+/// The least and the most of a duration or a size: in pipeline files' schema these are texts.
+fn range(range: &Value) -> Option<[&str; 2]> {
+    let words = range.as_array()?.iter().map(Value::as_str);
+    words.collect::<Option<Vec<_>>>()?.try_into().ok()
+}
+
 fn size(schema: &Value, [least, most]: [&str; 2], thing: &str) -> String {
     let bound = |key: &str| schema.get(key).and_then(Value::as_u64);
     match (bound(least), bound(most)) {
         (Some(least), Some(most)) => format!(" of {least} to {most} {thing}s"),
+        (Some(1), None) if thing == "character" => String::new(),
         (Some(1), None) => format!(" of at least 1 {thing}"),
         (Some(least), None) => format!(" of at least {least} {thing}s"),
         (None, Some(most)) => format!(" of at most {most} {thing}s"),

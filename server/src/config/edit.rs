@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde_json::{Map, Value};
 use yaml_edit::{AsYaml, Document, YamlNode};
 
-use super::fields::Errors;
+use super::error::Errors;
 use super::move_lines::move_item;
 use super::parse::parse;
 use crate::panics::catch;

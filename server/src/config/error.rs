@@ -32,6 +32,12 @@ impl Span {
     };
 }
 
+impl Default for Span {
+    fn default() -> Self {
+        Self::START
+    }
+}
+
 impl PartialEq for Span {
     fn eq(&self, _: &Self) -> bool {
         true
@@ -77,9 +83,20 @@ impl Diagnostic {
     }
 }
 
+/// What is wrong so far. A file is read to its end, so that all of it is told at once.
+#[derive(Debug, Default)]
+pub struct Errors(pub Vec<Diagnostic>);
+
+impl Errors {
+    /// Something more that is wrong.
+    pub fn add(&mut self, span: Span, message: impl Into<String>) {
+        self.0.push(Diagnostic::new(span, message));
+    }
+}
+
 /// A file's name and text, for showing what is wrong in it. It takes no part in comparing two files'
 /// contents either.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct SourceFile {
     /// As the user gave it.
     pub name: Arc<str>,

@@ -21,24 +21,36 @@ pub struct SettingHelp {
 
 /// The settings that `schema` describes, in its order.
 pub fn settings_help(schema: &Value) -> Vec<SettingHelp> {
+    keys_help(schema, schema)
+}
+
+/// The keys of the mapping that `schema`, a part of `root`, describes.
+pub fn keys_help(root: &Value, schema: &Value) -> Vec<SettingHelp> {
     let properties = schema.get("properties").and_then(Value::as_object);
     let required = schema.get("required").and_then(Value::as_array);
     let is_required =
         |name: &str| required.is_some_and(|names| names.iter().any(|known| known == name));
     let describe = |(name, property): (&String, &Value)| SettingHelp {
         name: name.clone(),
-        expected: expected_words(schema, property),
+        expected: expected_words(root, property),
         default: property
             .get("default")
             .filter(|default| !default.is_null())
             .map(Value::to_string),
         is_required: is_required(name),
-        summary: summary(schema, property),
+        summary: summary(root, property),
     };
     properties.into_iter().flatten().map(describe).collect()
 }
 
 fn expected_words(root: &Value, property: &Value) -> String {
+    // In pipeline files' schema.
+    let said = property
+        .get("x-expected")
+        .or_else(|| resolve(root, property).get("x-expected"));
+    if let Some(said) = said.and_then(Value::as_str) {
+        return said.to_owned();
+    }
     match choices(root, property).as_slice() {
         [] => expected(root, property).unwrap_or_else(|| "anything".to_owned()),
         choices => choices.join(" | "),

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use super::error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
-use super::fields::Errors;
-use super::model::Config;
+use super::error::{Cause, ConfigError, Diagnostic, Errors, SourceFile, Span};
+use super::model::{Config, LEAST};
 use super::parse::{FILE_BYTES, parse};
-use super::read::{LEAST, read_pipeline};
+use super::read::read;
 use super::snippet;
 use crate::files::{self, FileError};
 
@@ -59,8 +58,8 @@ impl Config {
             text: text.into(),
         };
         let mut errors = Errors::default();
-        let pipeline = match parse(text, &mut errors) {
-            Some(root) if !root.is_null() => read_pipeline(&root, &mut errors),
+        let config = match parse(text, &mut errors) {
+            Some(root) if !root.is_null() => read(&root, &mut errors),
             // What is no YAML has been told of.
             _ if !errors.0.is_empty() => None,
             _ => {
@@ -71,19 +70,11 @@ impl Config {
                 None
             }
         };
-        match pipeline {
-            Some(contents) if errors.0.is_empty() => Ok(Self {
-                listen: contents.listen,
-                streams: contents.streams,
-                admin_token: contents.admin_token,
-                allowed_hosts: contents.allowed_hosts,
-                filter_folder: contents.filter_folder,
-                filters_memory: contents.filters_memory,
-                filter_folder_limit: contents.filter_folder_limit,
-                web: contents.web,
-                gpio: contents.gpio,
+        match config {
+            Some(config) if errors.0.is_empty() => Ok(Self {
                 folder: folder.to_owned(),
                 file,
+                ..config
             }),
             _ => Err(ConfigError::new(file, errors.0)),
         }

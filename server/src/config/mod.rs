@@ -9,25 +9,25 @@ mod check;
 mod describe;
 mod edit;
 mod error;
-mod fields;
-mod gpio;
 mod help;
 mod hidden;
 mod limits;
-mod listen;
 mod load;
 mod model;
 mod move_lines;
 mod parse;
 mod parse_error;
+mod place;
 mod read;
+mod reference;
+mod rules;
+mod schema;
 mod settings;
 mod settings_schema;
 mod snippet;
-mod source;
 mod suggest;
+mod texts;
 mod units;
-mod web;
 mod yaml;
 
 #[cfg(test)]
@@ -36,18 +36,18 @@ mod tests;
 pub use check::check_settings;
 pub use edit::{Change, Part, edit};
 pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
-pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, OutputConfig, Pull};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
-pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};
-pub use model::{AdminToken, Config, FILTERS_MEMORY, FilterRef, OnError, StepConfig, StreamConfig};
-pub use read::{STEP_KEYS, STREAM_KEYS};
+pub use model::{
+    AdminToken, CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding,
+    ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware,
+    HttpConfig, Indicator, InputConfig, Level, ListenAddress, ListenConfig, Login, OnError,
+    OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SharedConfig, SharedFrames, Shows,
+    Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp, WebConfig, find_clash,
+    parse_listen, parse_spec,
+};
+pub use reference::reference;
+pub use schema::pipeline_schema;
 pub use settings::shown;
 pub use settings_schema::SettingsSchema;
-pub use source::{
-    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, HttpConfig,
-    Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size, SourceConfig,
-    WarmUp, parse_spec,
-};
 pub use suggest::{hint, list, suggest};
-pub use web::{Cors, Embedding, WebConfig};

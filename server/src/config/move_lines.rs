@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::edit::Part;
-use super::fields::Errors;
+use super::error::Errors;
 use super::parse::parse;
 use super::yaml::{Content, Node};
 

@@ -4,8 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
-use super::error::{Diagnostic, Span};
-use super::fields::Errors;
+use super::error::{Diagnostic, Errors, Span};
 use super::hidden;
 use super::parse_error;
 use super::snippet;

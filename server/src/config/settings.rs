@@ -2,14 +2,17 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::error::Span;
+use super::place::Place;
 use super::yaml::{Content, Node};
 use crate::secret::{MASK, is_secret_name, mask};
 
 /// What a step has below `with`. Two are equal if they say the same, however it is written.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(from = "Map<String, Value>")]
 pub struct Settings {
     key: Option<Span>,
     node: Option<Node>,
@@ -42,6 +45,23 @@ pub fn shown(value: &Value) -> Value {
 impl PartialEq for Settings {
     fn eq(&self, other: &Self) -> bool {
         self.json == other.json
+    }
+}
+
+impl From<Map<String, Value>> for Settings {
+    /// Settings that stand nowhere yet.
+    fn from(json: Map<String, Value>) -> Self {
+        Self {
+            key: None,
+            node: None,
+            json: Value::Object(json),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Map::new().into()
     }
 }
 
@@ -82,15 +102,7 @@ impl Settings {
 
     /// Where the JSON pointer `pointer` (RFC 6901) leads.
     pub fn place(&self, pointer: &str) -> Option<Place<'_>> {
-        let mut place = Place {
-            key: self.key?,
-            label: String::new(),
-            value: self.node.as_ref()?,
-        };
-        for part in pointer.split('/').skip(1) {
-            place = place.step(&part.replace("~1", "/").replace("~0", "~"))?;
-        }
-        Some(place)
+        Place::new(self.key?, self.node.as_ref()?).find(pointer)
     }
 }
 
@@ -101,43 +113,6 @@ fn collect_texts<'a>(node: &'a Node, into: &mut Vec<(&'a str, Span)>) {
         Content::Mapping(entries) => {
             let values = entries.iter().map(|(_, value)| value);
             values.for_each(|value| collect_texts(value, into));
-        }
-    }
-}
-
-/// A setting, or a part of one.
-pub struct Place<'a> {
-    /// Where its key stands, or the list's that it is in.
-    pub key: Span,
-    /// What to call it: "`size`", "item 2 of `sizes`", "`width` of `box`"; nothing for all settings.
-    pub label: String,
-    /// Its value.
-    pub value: &'a Node,
-}
-
-impl<'a> Place<'a> {
-    fn step(&self, part: &str) -> Option<Self> {
-        let of = match self.label.as_str() {
-            "" => String::new(),
-            label => format!(" of {label}"),
-        };
-        match &self.value.content {
-            Content::List(items) => {
-                let index: usize = part.parse().ok()?;
-                Some(Self {
-                    key: self.key,
-                    label: format!("item {}{of}", index + 1),
-                    value: items.get(index)?,
-                })
-            }
-            _ => {
-                let (key, value) = self.value.entry(part)?;
-                Some(Self {
-                    key: key.span,
-                    label: format!("{}{of}", super::suggest::quote(part)),
-                    value,
-                })
-            }
         }
     }
 }

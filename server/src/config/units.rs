@@ -1,10 +1,13 @@
 //! Durations and sizes as people write them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::suggest::quote;
+use super::yaml::describe_text;
 
 /// `10s`, `200ms`, `1m 30s`.
 ///
@@ -23,6 +26,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
             let found = quote(text);
             format!("expected a duration such as `10s`, `200ms` or `1m 30s`, found {found}")
         })
+}
+
+/// A duration in a range.
+///
+/// # Errors
+/// The same.
+pub fn duration_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+    let found = duration(text)?;
+    match (least..=most).contains(&found) {
+        true => Ok(found),
+        false => Err(outside(&show_duration(&least), &show_duration(&most), text)),
+    }
+}
+
+/// What is said of the text `found` that is outside of a range.
+pub fn outside(least: &str, most: &str, found: &str) -> String {
+    let found = describe_text(found);
+    format!("expected {least} to {most}, found {found}")
 }
 
 /// A duration in the largest unit that leaves no fraction.
@@ -73,6 +94,68 @@ pub fn show_bytes(bytes: &u64) -> String {
     match units.iter().find(fits) {
         Some((shift, unit)) => format!("{}{unit}", bytes >> shift),
         None => format!("{bytes}B"),
+    }
+}
+
+/// Fields that are durations: `#[serde(with = "units::duration_text")]`, `#[schemars(with = "units::DurationText")]`.
+pub mod duration_text {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(duration: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::show_duration(duration))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+        super::duration(&String::deserialize(from)?).map_err(Error::custom)
+    }
+}
+
+/// Fields that are sizes in bytes, in the same way.
+pub mod bytes_text {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(bytes: &u64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&super::show_bytes(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+        super::bytes(&String::deserialize(from)?).map_err(Error::custom)
+    }
+}
+
+/// The schema of a duration. `x-range` beside it has the shortest and the longest.
+pub struct DurationText;
+
+impl JsonSchema for DurationText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "x-check": "duration", "pattern": "[0-9] ?[A-Za-z\u{b5}]" })
+    }
+}
+
+/// The schema of a size in bytes. `x-range` beside it has the least and the most.
+pub struct BytesText;
+
+impl JsonSchema for BytesText {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Bytes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "integer"], "x-check": "bytes", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)?$" })
     }
 }
 

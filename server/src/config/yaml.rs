@@ -95,6 +95,20 @@ impl Node {
         }
     }
 
+    /// The value of the key `key` of a mapping, if one is written.
+    pub fn get(&self, key: &str) -> Option<&Self> {
+        let (_, value) = self.entry(key)?;
+        (!value.is_null()).then_some(value)
+    }
+
+    /// The items, if it is a list.
+    pub fn items(&self) -> &[Self] {
+        match &self.content {
+            Content::List(items) => items,
+            _ => &[],
+        }
+    }
+
     /// The key `key` of a mapping, and its value.
     pub fn entry(&self, key: &str) -> Option<(&Self, &Self)> {
         let mut entries = self.entries().iter();
@@ -161,6 +175,12 @@ impl Node {
             _ => quote(text),
         }
     }
+}
+
+/// What `text` is without quotes, for messages.
+pub fn describe_text(text: &str) -> String {
+    let kind = if is_text(text) { "the text " } else { "" };
+    format!("{kind}{}", quote(text))
 }
 
 fn plural(start: &str, count: usize, thing: &str) -> String {

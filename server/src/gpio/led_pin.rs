@@ -16,7 +16,7 @@ impl LedPin {
         Self {
             pin,
             number: output.pin,
-            active_low: output.active_low,
+            active_low: output.active_low(),
         }
     }
 

@@ -64,10 +64,10 @@ impl Gpio {
         variables: &Variables,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, String> {
-        let mut board = board(&config.backend, folder, clock)?;
+        let mut board = board(config, folder, clock)?;
         let mut indicators = Vec::new();
         for output in &config.outputs {
-            indicators.push((output.shows.clone(), led(&mut *board, output)?));
+            indicators.push((output.indicator(), led(&mut *board, output)?));
         }
         let inputs = Inputs::open(&mut *board, &config.inputs, variables, clock)?;
         Ok(Self {
@@ -96,21 +96,21 @@ impl Gpio {
 /// # Errors
 /// A text that says why they are not.
 pub fn check(config: &GpioConfig) -> Result<(), String> {
-    match &config.backend {
-        GpioBackend::Simulated { .. } => Ok(()),
+    match config.backend {
+        GpioBackend::Simulated => Ok(()),
         GpioBackend::RaspberryPi => raspberry_pi().map(drop),
     }
 }
 
 fn board(
-    backend: &GpioBackend,
+    config: &GpioConfig,
     folder: &Path,
     clock: &Arc<dyn Clock>,
 ) -> Result<Box<dyn Board>, String> {
-    match backend {
+    match config.backend {
         GpioBackend::RaspberryPi => raspberry_pi(),
-        GpioBackend::Simulated { folder: name } => {
-            let folder = folder.join(name);
+        GpioBackend::Simulated => {
+            let folder = folder.join(&config.folder);
             let board = simulated::Simulated::new(folder, clock.clone())?;
             Ok(Box::new(board))
         }
@@ -129,7 +129,7 @@ fn raspberry_pi() -> Result<Box<dyn Board>, String> {
 
 fn led(board: &mut dyn Board, output: &OutputConfig) -> Result<LedPin, String> {
     let pin = board
-        .output(output.pin, output.active_low)
+        .output(output.pin, output.active_low())
         .map_err(|why| format!("the pin {}: {why}", output.pin))?;
     Ok(LedPin::new(pin, output))
 }

@@ -9,8 +9,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::clock::StopToken;
 use crate::clock::fake::FakeClock;
-use crate::config::Diagnostic;
-use crate::config::InputConfig;
+use crate::config::{InputConfig, Level, Shows};
 use crate::source::{Camera, Source, SourceError};
 
 /// Only for tests that fail.
@@ -144,8 +143,12 @@ impl Drop for TestCamera {
 fn indicator(pin: u8, active_low: bool) -> OutputConfig {
     OutputConfig {
         pin,
-        shows: Indicator::Captures("front".to_owned()),
-        active_low,
+        shows: Shows::Captures,
+        stream: Some("front".to_owned()),
+        active: match active_low {
+            true => Level::Low,
+            false => Level::High,
+        },
     }
 }
 
@@ -166,9 +169,9 @@ fn source_with(outputs: &[OutputConfig]) -> (Box<dyn Source>, Arc<Levels>) {
     };
     let pins = outputs.iter().map(|output| {
         let number = output.pin;
-        let pin = board.output(number, output.active_low);
+        let pin = board.output(number, output.active_low());
         let pin = pin.unwrap_or_else(|_| Box::new(TestPin(number, levels.clone())));
-        (output.shows.clone(), LedPin::new(pin, output))
+        (output.indicator(), LedPin::new(pin, output))
     });
     let indicators = PrivacyLeds::new(pins);
     let source = indicators.on("front", Box::new(TestSource(levels.clone())));
@@ -237,9 +240,7 @@ async fn simulated_pins_are_files() {
 fn a_machine_without_pins_says_so() {
     let error = match check(&GpioConfig {
         backend: GpioBackend::RaspberryPi,
-        outputs: Vec::new(),
-        inputs: Vec::new(),
-        span: Diagnostic::new(crate::config::Span::START, "").span,
+        ..GpioConfig::default()
     }) {
         Err(error) => error,
         // This is a Raspberry Pi.

@@ -86,10 +86,9 @@ mod tests {
                 origins: vec!["https://ha.example.org".to_owned()],
             };
             let rules = WebConfig {
-                connections_per_address: 64,
-                trusted_proxies: Vec::new(),
                 embedding,
                 cors,
+                ..WebConfig::default()
             };
             frame_ancestors(&rules, &[host])
         };

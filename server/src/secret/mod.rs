@@ -43,6 +43,12 @@ impl SecretText {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for SecretText {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from).map(Self::new)
+    }
+}
+
 impl From<&str> for SecretText {
     fn from(text: &str) -> Self {
         Self::new(text)

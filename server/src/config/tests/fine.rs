@@ -84,7 +84,7 @@ fn what_is_left_out_has_defaults() {
 #[test]
 fn clients_have_rules() {
     let pipeline = parse("streams: {a: }").unwrap();
-    assert_eq!(pipeline.web.connections_per_address, 64);
+    assert_eq!(pipeline.web.limits.connections_per_address, 64);
     assert_eq!(pipeline.web.embedding, Embedding::Any);
     assert!(!pipeline.web.trusts("127.0.0.1".parse().unwrap()));
     assert_eq!(pipeline.filter_folder_limit, 256 << 20);
@@ -99,7 +99,7 @@ streams: {a: {max-viewers: 3}}
 ",
     )
     .unwrap();
-    assert_eq!(pipeline.web.connections_per_address, 8);
+    assert_eq!(pipeline.web.limits.connections_per_address, 8);
     assert_eq!(pipeline.web.embedding, Embedding::None);
     for (address, is_trusted) in [
         ("127.0.0.1", true),

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::super::{
-    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, HttpConfig, Login,
-    PiCameraConfig, RtspConfig, Secret, Size, SourceConfig, WarmUp,
+    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, Hardware, HttpConfig,
+    Login, PiCameraConfig, RtspConfig, Secret, Size, SourceConfig, Transport, Via, WarmUp,
 };
 use super::{mistakes, parse};
 use crate::secret::SecretText;
@@ -88,11 +88,11 @@ fn every_driver_with_all_its_settings() {
             DriverConfig::Rtsp(RtspConfig {
                 url: "rtsp://cam:554/1".into(),
                 login: login("you", Secret::Text("pw".into())),
-                transport: "udp",
+                transport: Transport::Udp,
                 size: Some(VGA),
                 quality: 50,
-                hardware: Some("vaapi"),
-                via_ffmpeg: true,
+                hardware: Some(Hardware::Vaapi),
+                via: Some(Via::Ffmpeg),
             }),
         ),
         (

@@ -26,6 +26,7 @@ use utoipa_axum::routes;
 
 use super::problem::{PROBLEM, ProblemDetails};
 use super::{App, NO_CACHE, auth, wall};
+use crate::config;
 use crate::control::PipelineReport;
 use crate::secret::{MASK, is_secret_name};
 
@@ -54,6 +55,7 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(events::listen))
         .routes(routes!(openapi::show))
         .routes(routes!(pipeline))
+        .routes(routes!(pipeline_schema))
         .routes(routes!(versions::list))
         .routes(routes!(versions::show))
         .routes(routes!(versions::restore))
@@ -151,6 +153,18 @@ impl AccessReport {
 )]
 async fn pipeline(State(app): State<App>, request: Request) -> Response {
     uncached_json(app.controller.report().for_reader(app.is_admin(&request)))
+}
+
+/// The JSON Schema (draft 2020-12) of what the pipeline file may say.
+#[utoipa::path(
+    get,
+    path = "/pipeline/schema",
+    operation_id = "show_pipeline_schema",
+    tag = "Server",
+    responses((status = OK, description = "A JSON Schema", body = Value)),
+)]
+async fn pipeline_schema() -> Response {
+    uncached_json(config::pipeline_schema())
 }
 
 /// Runs what reads files where blocking is allowed.

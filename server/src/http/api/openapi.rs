@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{
     Components, ContentBuilder, HeaderBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
@@ -16,7 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::wall;
 use super::versions::{PREVIOUS, REVISION};
-use crate::config::{STEP_KEYS, STREAM_KEYS};
+use crate::config::pipeline_schema;
 
 /// This description.
 #[utoipa::path(
@@ -27,8 +27,11 @@ use crate::config::{STEP_KEYS, STREAM_KEYS};
     responses((status = OK, description = "An OpenAPI document", body = Value)),
 )]
 pub async fn show() -> Response {
-    static TEXT: LazyLock<String> =
-        LazyLock::new(|| serde_json::to_string(&document()).expect("its keys are texts"));
+    static TEXT: LazyLock<String> = LazyLock::new(|| {
+        let mut whole = serde_json::to_value(document()).expect("its keys are texts");
+        describe_files(&mut whole);
+        whole.to_string()
+    });
     let kind = [(header::CONTENT_TYPE, "application/json")];
     (kind, TEXT.as_str()).into_response()
 }
@@ -47,7 +50,6 @@ fn document() -> OpenApi {
     // The server's root, below whatever path a proxy puts it.
     document.servers = Some(vec![Server::new("..")]);
     let components = document.components.get_or_insert_default();
-    describe_files(components);
     describe_problems(components);
     describe_wall(components);
     let token = HttpBuilder::new()
@@ -60,127 +62,38 @@ fn document() -> OpenApi {
     document
 }
 
-/// What the pipeline file may say of streams and steps.
-fn describe_files(components: &mut Components) {
-    let of_step = fields(STEP_KEYS, step_key);
-    let mut of_patch = of_step.clone();
-    of_patch.insert(
-        "position".to_owned(),
-        json!({ "type": "integer", "minimum": 0, "description": "The place in the chain to move it to, from 0." }),
-    );
-    for (name, schema) in [
-        (
-            "StreamConfig",
-            json!({
-                "type": "object",
-                "description": "What the pipeline file says of a stream.",
-                "properties": fields(STREAM_KEYS, stream_key),
-                "additionalProperties": false,
-            }),
-        ),
-        (
-            "StepConfig",
-            json!({
-                "type": "object",
-                "description": "What the pipeline file says of a step.",
-                "properties": of_step,
-                "required": ["use"],
-                "additionalProperties": false,
-            }),
-        ),
-        (
-            "StepPatch",
-            json!({
-                "type": "object",
-                "description": "A JSON merge patch (RFC 7396) of what the pipeline file says of a step: `null` removes a key.",
-                "properties": of_patch,
-                "additionalProperties": false,
-            }),
-        ),
-    ] {
-        let schema: Schema = serde_json::from_value(schema).expect("it is a schema");
-        components.schemas.insert(name.to_owned(), schema.into());
+/// What the pipeline file may say of streams and steps: the parts of its schema.
+fn describe_files(document: &mut Value) {
+    let mut schema = pipeline_schema();
+    let mut parts = match schema["$defs"].take() {
+        Value::Object(parts) => parts,
+        _ => Map::new(),
+    };
+    parts.values_mut().for_each(refer_to_components);
+    let mut patch = parts["StepConfig"].clone();
+    if let Value::Object(patch) = &mut patch {
+        let description = "A JSON merge patch (RFC 7396) of what the pipeline file says of a step: `null` removes a key.";
+        patch.insert("description".to_owned(), description.into());
+        patch.shift_remove("required");
+    }
+    patch["properties"]["position"] = json!({ "type": "integer", "minimum": 0, "description": "The place in the chain to move it to, from 0." });
+    parts.insert("StepPatch".to_owned(), patch);
+    if let Value::Object(schemas) = &mut document["components"]["schemas"] {
+        schemas.extend(parts);
     }
 }
 
-fn fields(keys: &[&str], describe: fn(&str) -> Value) -> Map<String, Value> {
-    let fields = keys.iter().map(|key| ((*key).to_owned(), describe(key)));
-    fields.collect()
-}
-
-fn stream_key(key: &str) -> Value {
-    match key {
-        "title" => json!({
-            "type": "string",
-            "minLength": 1,
-            "maxLength": 100,
-            "description": "What people call the stream, where it is shown to them; its name if it has none.",
-            "examples": ["Einfahrt Süd"],
-        }),
-        "source" => json!({
-            "type": "object",
-            "description": "The camera: `driver` and its settings, or `stream` with another stream's name.",
-        }),
-        "idle-timeout" => json!({
-            "type": "string",
-            "description": "How long the camera stays on after the last viewer, `0s` to `24h`.",
-            "examples": ["10s"],
-        }),
-        "max-viewers" => json!({
-            "type": "integer",
-            "minimum": 1,
-            "maximum": 10_000,
-            "description": "The most that watch at once; more get 503.",
-        }),
-        "quality" => json!({
-            "type": "integer",
-            "minimum": 1,
-            "maximum": 100,
-            "description": "JPEG quality of recoded frames.",
-        }),
-        "filters" => json!({
-            "type": "array",
-            "maxItems": 64,
-            "items": { "$ref": "#/components/schemas/StepConfig" },
-            "description": "The chain, in order.",
-        }),
-        _ => Value::Bool(true),
-    }
-}
-
-fn step_key(key: &str) -> Value {
-    match key {
-        "use" => json!({
-            "type": "string",
-            "description": "A built-in filter's name, or a `.wasm` file's path.",
-            "examples": ["timestamp"],
-        }),
-        "enabled" => json!({ "type": "boolean", "description": "Whether frames go through it." }),
-        "with" => json!({
-            "type": "object",
-            "description": "The filter's settings, by its schema in `/api/filters`.",
-        }),
-        "assets" => json!({
-            "type": "array",
-            "items": { "type": "string" },
-            "description": "Files that the filter may read, beside those that its settings name.",
-        }),
-        "on-error" => json!({
-            "type": "string",
-            "enum": ["bypass", "drop"],
-            "description": "What becomes of a frame when the filter fails.",
-        }),
-        "time-limit" => json!({
-            "type": "string",
-            "description": "The most that one call may take, `10ms` to `60s`.",
-            "examples": ["1s"],
-        }),
-        "memory-limit" => json!({
-            "type": "string",
-            "description": "The most memory that the filter may have, tables and what the server keeps of its answers included, `1MiB` to `4GiB`.",
-            "examples": ["256MiB"],
-        }),
-        _ => Value::Bool(true),
+/// Parts of a schema lie elsewhere here.
+fn refer_to_components(schema: &mut Value) {
+    match schema {
+        Value::Array(parts) => parts.iter_mut().for_each(refer_to_components),
+        Value::Object(keywords) => {
+            if let Some(Value::String(target)) = keywords.get_mut("$ref") {
+                *target = target.replace("#/$defs/", "#/components/schemas/");
+            }
+            keywords.values_mut().for_each(refer_to_components);
+        }
+        _ => {}
     }
 }
 
@@ -267,21 +180,4 @@ fn is_of_file(path: &str) -> bool {
         && ["/api/streams", "/api/pipeline"]
             .iter()
             .any(|it| path.starts_with(it))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_key_of_the_file_is_described() {
-        for (keys, describe) in [
-            (STREAM_KEYS, stream_key as fn(&str) -> Value),
-            (STEP_KEYS, step_key),
-        ] {
-            for key in keys {
-                assert!(describe(key).is_object(), "{key}");
-            }
-        }
-    }
 }

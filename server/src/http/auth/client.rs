@@ -180,16 +180,13 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
-    use crate::config::{Cors, Embedding};
 
     fn rules() -> WebConfig {
         WebConfig {
-            connections_per_address: 64,
             trusted_proxies: ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]
                 .map(|network| network.parse().unwrap())
                 .into(),
-            embedding: Embedding::Any,
-            cors: Cors::default(),
+            ..WebConfig::default()
         }
     }
 

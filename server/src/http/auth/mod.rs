@@ -215,7 +215,7 @@ fn find_place(
     request: &Request,
 ) -> Result<Option<Place>, ProblemDetails> {
     let seat = request.extensions().get::<Arc<Seat>>();
-    let most = running.pipeline.web.connections_per_address;
+    let most = running.pipeline.web.limits.connections_per_address;
     let full = match (seat, request.extensions().get::<Client>()) {
         (Some(seat), _) => seat.full(),
         (None, Some(client)) if client.kind == ClientKind::Forwarded => {

@@ -163,7 +163,7 @@ impl Entrance {
         match self
             .app
             .places
-            .connect(client, rules.connections_per_address)
+            .connect(client, rules.limits.connections_per_address)
         {
             Ok(_place) => Some(Admitted::Placed { _place }),
             Err(full) => {

@@ -22,7 +22,7 @@ impl Words {
 
     fn hardware(&mut self, config: &RtspConfig) {
         if let Some(hardware) = config.hardware {
-            self.add(&["-hwaccel", hardware]);
+            self.add(&["-hwaccel", &hardware.to_string()]);
         }
     }
 
@@ -47,7 +47,7 @@ impl Words {
 /// ffmpeg as the one who talks to the camera at `url`, which has the login in it.
 pub fn whole(config: &RtspConfig, url: &SecretText, fps: Option<f64>) -> Vec<SecretText> {
     let mut words = Words::new();
-    words.add(&["-rtsp_transport", config.transport]);
+    words.add(&["-rtsp_transport", &config.transport.to_string()]);
     // What comes is shown at once instead of being gathered for smoothness.
     words.add(&["-fflags", "nobuffer", "-flags", "low_delay"]);
     words.hardware(config);

@@ -26,7 +26,7 @@ use super::exec::Exec;
 use super::process::CantRun;
 use super::{Camera, Source, SourceError};
 use crate::clock::StopToken;
-use crate::config::RtspConfig;
+use crate::config::{RtspConfig, Transport};
 use crate::secret::SecretText;
 use decoding::{Decoding, Video};
 use passing::Passing;
@@ -127,14 +127,14 @@ impl Source for Rtsp {
 
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let url = self.url()?;
-        if self.config.via_ffmpeg || url.scheme() == "rtsps" {
+        if self.config.via.is_some() || url.scheme() == "rtsps" {
             return self.open_by_ffmpeg(stop);
         }
         let address = shown(&url);
         let asked = Address {
             url,
             login: self.login()?,
-            is_udp: self.config.transport == "udp",
+            is_udp: self.config.transport == Transport::Udp,
             sessions: self.sessions.clone(),
         };
         let opened = stop.wait_for(Frames::open(asked, stop.clock()));

@@ -4,13 +4,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 
-use super::error::Span;
-use super::fields::{Errors, Fields};
-use super::suggest::quote;
-use super::yaml::{Content, Node};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
-/// The most addresses of one server.
-const ADDRESSES: usize = 16;
+use super::super::error::Span;
+use super::super::suggest::quote;
 
 /// An address to serve on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,40 +107,32 @@ impl fmt::Display for ListenAddress {
     }
 }
 
-/// Reads one address, or a list of them.
-pub fn read_listen(fields: &Fields<'_>, errors: &mut Errors) -> Vec<ListenConfig> {
-    let Some(node) = fields.get("listen") else {
-        return vec![ListenConfig {
-            address: ListenAddress::DEFAULT,
-            span: fields.span(),
-        }];
-    };
-    let nodes = match &node.content {
-        Content::List(items) => items.as_slice(),
-        _ => std::slice::from_ref(node),
-    };
-    if nodes.is_empty() || nodes.len() > ADDRESSES {
-        let found = node.describe();
-        let message = format!("`listen`: expected 1 to {ADDRESSES} addresses, found {found}");
-        errors.add(node.span, message);
-    }
-    let read = |node| read_address(node, errors);
-    let read: Vec<_> = nodes.iter().filter_map(read).collect();
-    let addresses: Vec<_> = read.iter().map(|it| it.address.clone()).collect();
-    if let Some((at, why)) = find_clash(&addresses) {
-        errors.add(read[at].span, format!("`listen`: {why}"));
-    }
-    read
+/// The address that the server listens on where the file names none.
+pub fn default_listen() -> Vec<ListenConfig> {
+    vec![ListenConfig {
+        address: ListenAddress::DEFAULT,
+        span: Span::START,
+    }]
 }
 
-fn read_address(node: &Node, errors: &mut Errors) -> Option<ListenConfig> {
-    let text = node.text().filter(|text| !text.is_empty());
-    let text = text.ok_or_else(|| format!("expected a text, found {}", node.describe()));
-    let span = node.span;
-    text.and_then(parse_listen)
-        .map(|address| ListenConfig { address, span })
-        .map_err(|why| errors.add(node.span, format!("`listen`: {why}")))
-        .ok()
+/// Reads one address, or a list of them.
+pub fn read_listen<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ListenConfig>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Addresses {
+        One(String),
+        Several(Vec<String>),
+    }
+    let texts = match Addresses::deserialize(from)? {
+        Addresses::One(text) => vec![text],
+        Addresses::Several(texts) => texts,
+    };
+    let read = texts.iter().map(|text| {
+        let address = parse_listen(text).map_err(Error::custom)?;
+        let span = Span::START;
+        Ok(ListenConfig { address, span })
+    });
+    read.collect()
 }
 
 /// An address to listen on: an IP address or `localhost`, and a port; a port alone, after a colon; or `unix:` and a path.

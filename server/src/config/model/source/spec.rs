@@ -2,8 +2,8 @@
 
 use super::address::{check_http_url, check_rtsp_url, with_login};
 use super::{
-    CameraConfig, CameraDevice, DriverConfig, FILES_FPS, FilesConfig, HttpConfig, PiCameraConfig,
-    QUALITY, RtspConfig, SourceConfig,
+    CameraConfig, DriverConfig, FILES_FPS, FilesConfig, HttpConfig, PiCameraConfig, QUALITY,
+    RtspConfig, SourceConfig, Transport,
 };
 
 /// What a source may be.
@@ -17,7 +17,7 @@ pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
     let (driver, rest) = spec.split_once(':').unwrap_or((spec, ""));
     let driver = match (driver, rest) {
         ("demo", "") => DriverConfig::Demo,
-        ("camera", device) => DriverConfig::Camera(CameraConfig::new(camera_device(device))),
+        ("camera", device) => DriverConfig::Camera(CameraConfig::new(device.to_owned().into())),
         ("pi-camera", camera) => DriverConfig::PiCamera(PiCameraConfig::new(pi_camera(camera)?)),
         ("files", path) if !path.is_empty() => DriverConfig::Files(FilesConfig {
             path: path.to_owned(),
@@ -37,25 +37,16 @@ pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
             DriverConfig::Rtsp(RtspConfig {
                 url,
                 login,
-                transport: "tcp",
+                transport: Transport::default(),
                 size: None,
                 quality: QUALITY,
                 hardware: None,
-                via_ffmpeg: false,
+                via: None,
             })
         }
         _ => return Err(format!("expected {EXPECTED}")),
     };
     Ok(SourceConfig::new(driver))
-}
-
-/// A number, or a path; nothing is the first camera.
-pub fn camera_device(text: &str) -> CameraDevice {
-    match text.parse() {
-        Ok(index) => CameraDevice::Index(index),
-        Err(_) if text.is_empty() => CameraDevice::Index(0),
-        Err(_) => CameraDevice::Path(text.to_owned()),
-    }
 }
 
 fn pi_camera(text: &str) -> Result<u8, String> {
@@ -69,7 +60,7 @@ fn pi_camera(text: &str) -> Result<u8, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Login, Secret};
+    use super::super::{CameraDevice, Login, Secret};
     use super::*;
     use crate::secret::SecretText;
 

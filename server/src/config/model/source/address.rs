@@ -2,16 +2,22 @@
 
 use url::Url;
 
-use super::super::suggest::quote;
+use super::super::super::suggest::quote;
 use super::{Login, Secret};
 use crate::secret::{SecretText, note_addresses};
 
 /// An address of HTTP.
+///
+/// # Errors
+/// A text that says what was expected.
 pub fn check_http_url(text: &str) -> Result<Url, String> {
     check_url(text, &["http", "https"])
 }
 
 /// An address of RTSP.
+///
+/// # Errors
+/// A text that says what was expected.
 pub fn check_rtsp_url(text: &str) -> Result<Url, String> {
     check_url(text, &["rtsp", "rtsps"])
 }

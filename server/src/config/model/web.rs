@@ -3,27 +3,52 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
-use super::fields::{Errors, Fields};
-use super::read::read_list;
-use super::suggest::quote;
+use super::super::suggest::quote;
+use super::read_each;
+use super::schemas::origins;
 
 /// The rules for clients.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct WebConfig {
-    /// The most connections of one address (IPv6: of one network of 64 bits), 1 to 10,000. Default 64.
-    pub connections_per_address: usize,
-    /// The proxies that tell whom they forward (`X-Forwarded-For`, `Forwarded`). Default: none.
+    /// What one client may have.
+    pub limits: Limits,
+    /// The proxies, as addresses or networks (`10.0.0.0/8`), that tell whom they forward (`X-Forwarded-For`, `Forwarded`).
+    #[serde(deserialize_with = "networks")]
+    #[schemars(schema_with = "super::schemas::networks")]
     pub trusted_proxies: Vec<IpNet>,
-    /// The pages that may show pictures and streams. Default: any.
+    /// The pages that may show pictures and streams.
     pub embedding: Embedding,
-    /// The pages whose scripts may read pictures, streams and the API (CORS). Default: none.
+    /// The pages whose scripts may read pictures, streams and the API (CORS).
+    #[schemars(schema_with = "origins")]
     pub cors: Cors,
 }
 
+/// What one client may have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields, title = "`limits`")]
+pub struct Limits {
+    /// The most connections of one address (IPv6: of one network of 64 bits).
+    #[schemars(range(min = 1, max = 10_000))]
+    pub connections_per_address: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections_per_address: 64,
+        }
+    }
+}
+
 /// Pages by their origins (RFC 6454).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Vec<String>")]
 pub struct Cors {
     /// Whether all pages are meant (`*`).
     pub any: bool,
@@ -43,8 +68,22 @@ impl Cors {
     }
 }
 
+impl TryFrom<Vec<String>> for Cors {
+    type Error = String;
+
+    fn try_from(texts: Vec<String>) -> Result<Self, String> {
+        let origins = texts.iter().map(|text| read_origin(text));
+        let origins: Vec<_> = origins.collect::<Result<_, _>>()?;
+        Ok(Self {
+            any: origins.iter().any(|origin| origin == "*"),
+            origins: origins.into_iter().filter(|it| it != "*").collect(),
+        })
+    }
+}
+
 /// The pages that may show pictures and streams.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Embedding {
     /// All pages.
     #[default]
@@ -64,41 +103,15 @@ impl WebConfig {
     }
 }
 
-/// Reads `limits`, `trusted-proxies`, `embedding` and `cors`.
-pub fn read_web(fields: &Fields<'_>, errors: &mut Errors) -> WebConfig {
-    let embedding = [
-        ("any", Embedding::Any),
-        ("same-site", Embedding::SameSite),
-        ("none", Embedding::None),
-    ];
-    WebConfig {
-        connections_per_address: read_limits(fields, errors).unwrap_or(64),
-        trusted_proxies: read_list(
-            fields,
-            "trusted-proxies",
-            "[127.0.0.1]",
-            read_network,
-            errors,
-        ),
-        embedding: fields
-            .choice("embedding", &embedding, errors)
-            .unwrap_or_default(),
-        cors: read_cors(fields, errors),
-    }
-}
-
-fn read_cors(fields: &Fields<'_>, errors: &mut Errors) -> Cors {
-    // For messages.
-    let example = "[https://ha.example.org]` or `[\"*\"]";
-    let origins = read_list(fields, "cors", example, read_origin, errors);
-    Cors {
-        any: origins.iter().any(|origin| origin == "*"),
-        origins: origins.into_iter().filter(|it| it != "*").collect(),
-    }
+fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+    read_each(from, read_network)
 }
 
 /// An origin, or `*`.
-fn read_origin(text: &str) -> Result<String, String> {
+///
+/// # Errors
+/// A text that says what was expected.
+pub fn read_origin(text: &str) -> Result<String, String> {
     if text == "*" {
         return Ok(text.to_owned());
     }
@@ -125,15 +138,11 @@ fn is_bare(url: &Url) -> bool {
     url.path() == "/" && url.query().is_none() && url.fragment().is_none() && !has_login
 }
 
-fn read_limits(fields: &Fields<'_>, errors: &mut Errors) -> Option<usize> {
-    const KEYS: &[&str] = &["connections-per-address"];
-    let limits = Fields::new(fields.get("limits")?, "`limits`", KEYS, errors)?;
-    let most = limits.whole("connections-per-address", 1..=10_000, errors)?;
-    Some(most as usize)
-}
-
 /// An address, or a network in CIDR notation (RFC 4632, RFC 4291).
-fn read_network(text: &str) -> Result<IpNet, String> {
+///
+/// # Errors
+/// A text that says what was expected.
+pub fn read_network(text: &str) -> Result<IpNet, String> {
     let network = match text.parse::<IpAddr>() {
         Ok(address) => Some(IpNet::from(address.to_canonical())),
         Err(_) => text.parse::<IpNet>().ok(),

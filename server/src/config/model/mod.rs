@@ -1,0 +1,193 @@
+//! The keys of a pipeline file: each is stated here once, with its type, default, range and meaning.
+//!
+//! serde reads them, and schemars makes the JSON Schema of them that a file is checked against before (`config/check.rs`), that
+//! editors and the API's description have, and of which the reference is made. What the keywords of JSON Schema can't say stands
+//! in keywords of our own, which are not published:
+//!
+//! - `x-check`: what else a text must be, by a name of `config/texts.rs`, with `x-range` for durations and sizes;
+//! - `x-expected`: what is expected, in words;
+//! - `x-missing`, `x-too-many`: the sentence about a key that is not there, and about an item that is one too many;
+//! - `x-or`: what there is beside the alternatives that have a name.
+
+mod gpio;
+mod listen;
+mod schemas;
+mod source;
+mod stream;
+mod web;
+
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::de::{DeserializeOwned, Error};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+
+use super::error::{ConfigError, Diagnostic, SourceFile, Span};
+use super::hidden::cut_by_comments;
+use super::units;
+
+pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, Level, OutputConfig, Pull, Shows};
+pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};
+pub use source::{
+    CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
+    HttpConfig, Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size,
+    SourceConfig, Transport, Via, WarmUp, check_http_url, check_rtsp_url, parse_size, parse_spec,
+    parse_warm_up,
+};
+pub use stream::{FilterRef, OnError, StepConfig, StreamConfig};
+pub use web::{Cors, Embedding, WebConfig, read_network, read_origin};
+
+/// The shortest pipeline, for messages.
+pub const LEAST: &str = "`streams:` and, indented below it, a name such as `demo:`";
+
+/// The memory that all filters together may have unless the file says otherwise, in bytes.
+pub const FILTERS_MEMORY: u64 = 2 << 30;
+
+/// A whole pipeline file.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields, title = "a pipeline file")]
+pub struct Config {
+    /// The addresses to serve on, one or a list of them: an IP address (or `localhost`) and a port, of which 0 is a free one;
+    /// `:8080`, a port of all addresses; or `unix:/run/mattebox.sock`, a Unix domain socket.
+    #[serde(
+        default = "listen::default_listen",
+        deserialize_with = "listen::read_listen"
+    )]
+    #[schemars(schema_with = "schemas::listen", extend("default" = ListenAddress::DEFAULT.to_string()))]
+    pub listen: Vec<ListenConfig>,
+    /// Who may change the pipeline over the network: whoever shows the token that stands in this environment variable or file.
+    /// Without it nobody may.
+    #[schemars(with = "Option<Secret>")]
+    pub admin_token: Option<AdminToken>,
+    /// Names under which the server is reached, beside addresses and names of the local network.
+    #[serde(default, deserialize_with = "hosts")]
+    #[schemars(schema_with = "schemas::hosts")]
+    pub allowed_hosts: Vec<String>,
+    /// Where uploaded filters are kept, relative to this file. Without it uploads are refused.
+    #[schemars(length(min = 1), extend("x-check" = "path-below"))]
+    pub filter_folder: Option<String>,
+    /// The most memory that all filters together may have.
+    #[serde(default = "filters_memory", with = "units::bytes_text")]
+    #[schemars(with = "units::BytesText", extend("x-range" = ["64MiB", "1TiB"]))]
+    pub filters_memory: u64,
+    /// The most that the files of uploaded filters may have together.
+    #[serde(default = "filter_folder_limit", with = "units::bytes_text")]
+    #[schemars(with = "units::BytesText", extend("x-range" = ["1MiB", "1TiB"]))]
+    pub filter_folder_limit: u64,
+    /// Clients: how many, through which proxies, from which pages.
+    #[serde(flatten)]
+    pub web: WebConfig,
+    /// The streams by their names: `front` is served at `/front.mjpeg`, one picture of it at `/front.jpg`.
+    #[serde(deserialize_with = "named")]
+    #[schemars(schema_with = "schemas::streams")]
+    pub streams: Vec<StreamConfig>,
+    /// The pins that are used of a Raspberry Pi.
+    pub gpio: Option<GpioConfig>,
+    /// The file's folder: relative paths start here, and assets lie below it.
+    #[serde(skip)]
+    pub folder: PathBuf,
+    /// The file itself, for showing errors in it.
+    #[serde(skip)]
+    pub file: SourceFile,
+}
+
+fn filters_memory() -> u64 {
+    FILTERS_MEMORY
+}
+
+fn filter_folder_limit() -> u64 {
+    256 << 20
+}
+
+fn hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    read_each(from, |name| Ok(name.to_ascii_lowercase()))
+}
+
+/// Reads a list of texts.
+fn read_each<'de, T, D: Deserializer<'de>>(
+    from: D,
+    read: fn(&str) -> Result<T, String>,
+) -> Result<Vec<T>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let read = texts.iter().map(|text| read(text).map_err(Error::custom));
+    read.collect()
+}
+
+/// What stands below its name.
+trait Named {
+    fn set_name(&mut self, name: String);
+}
+
+/// Reads a mapping from names.
+fn named<'de, T: DeserializeOwned + Named, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    let read = |(name, value)| {
+        let mut named: T = serde_json::from_value(value).map_err(Error::custom)?;
+        named.set_name(name);
+        Ok(named)
+    };
+    let entries = Map::<String, Value>::deserialize(from)?;
+    entries.into_iter().map(read).collect()
+}
+
+/// What proves that somebody may change the pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Secret")]
+pub struct AdminToken {
+    /// Where it stands: in the environment, or in a file.
+    pub secret: Secret,
+    /// Where that is written.
+    pub span: Span,
+}
+
+impl From<Secret> for AdminToken {
+    fn from(secret: Secret) -> Self {
+        let span = Span::START;
+        Self { secret, span }
+    }
+}
+
+/// The built-in pipeline, for a server without a pipeline file.
+const BUILT_IN: &str = "streams:\n  demo:\n    filters:\n      - use: timestamp\n";
+/// The built-in pipeline's name in errors.
+const BUILT_IN_NAME: &str = "(built-in)";
+
+impl Config {
+    /// The demo camera, for as long as there is no pipeline file in `folder`.
+    ///
+    /// # Errors
+    /// None that is known of: it is right.
+    pub fn built_in(folder: &Path) -> Result<Self, ConfigError> {
+        Self::parse(BUILT_IN, BUILT_IN_NAME, folder)
+    }
+
+    /// Whether it stands for a file that is not there.
+    pub fn is_built_in(&self) -> bool {
+        &*self.file.name == BUILT_IN_NAME
+    }
+
+    /// Errors that others found, shown as this file's.
+    pub fn error(&self, diagnostics: Vec<Diagnostic>) -> ConfigError {
+        ConfigError::new(self.file.clone(), diagnostics)
+    }
+
+    /// Secrets in the file that a comment may have cut off, each with its place.
+    pub fn warnings(&self) -> Vec<String> {
+        let warnings = cut_by_comments(&self.file.text).into_iter();
+        let told = warnings.map(|Diagnostic { span, message, .. }| {
+            format!(
+                "{}:{}:{}: {message}",
+                self.file.name, span.line, span.column
+            )
+        });
+        told.collect()
+    }
+
+    /// The stream called `name`.
+    pub fn stream(&self, name: &str) -> Option<&StreamConfig> {
+        self.streams.iter().find(|stream| stream.name == name)
+    }
+}

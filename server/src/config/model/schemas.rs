@@ -1,0 +1,112 @@
+//! Schemas of keys whose types don't tell them.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::gpio::InputConfig;
+use super::stream::StreamConfig;
+
+/// A text that the check `name` of `config/texts.rs` reads.
+fn text(name: &str) -> Value {
+    json!({ "type": "string", "minLength": 1, "x-check": name })
+}
+
+/// A list of such texts; `example` is one.
+fn list(name: &str, example: &str) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": text(name),
+        "x-expected": format!("a list such as {example}"),
+    })
+}
+
+pub fn listen(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [text("listen"), {
+            "type": "array",
+            "items": text("listen"),
+            "minItems": 1,
+            "maxItems": 16,
+            "x-expected": "1 to 16 addresses",
+        }],
+    })
+}
+
+pub fn hosts(_: &mut SchemaGenerator) -> Schema {
+    list("host", "`[cam.example.org]`")
+}
+
+pub fn networks(_: &mut SchemaGenerator) -> Schema {
+    list("network", "`[127.0.0.1]`")
+}
+
+pub fn origins(_: &mut SchemaGenerator) -> Schema {
+    list("origin", "`[https://ha.example.org]` or `[\"*\"]`")
+}
+
+pub fn assets(_: &mut SchemaGenerator) -> Schema {
+    list("path-below", "`[logo.png]`")
+}
+
+/// A mapping from names that the check `name` reads.
+fn names<T: JsonSchema>(generator: &mut SchemaGenerator, name: &str, expected: &str) -> Schema {
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "x-check": name },
+        "additionalProperties": generator.subschema_for::<T>(),
+        "x-expected": expected,
+    })
+}
+
+pub fn streams(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = names::<StreamConfig>(
+        generator,
+        "stream-name",
+        "a mapping with a name for each stream",
+    );
+    let missing = format!(
+        "the file names no streams; it needs at least {}",
+        super::LEAST
+    );
+    schema.insert("x-missing".to_owned(), missing.into());
+    schema
+}
+
+pub fn inputs(generator: &mut SchemaGenerator) -> Schema {
+    let expected = "names and pins such as `door: { pin: 5 }`";
+    names::<InputConfig>(generator, "input-name", expected)
+}
+
+pub fn camera_device(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "integer"],
+        "minLength": 1,
+        "default": 0,
+        "x-expected": "a camera's number or path",
+    })
+}
+
+pub fn controls(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "additionalProperties": {
+            "type": ["integer", "boolean"],
+            "minimum": i64::MIN,
+            "maximum": i64::MAX,
+            "x-expected": "a whole number, `true` or `false`",
+        },
+        "x-expected": "controls as `name: value`, such as `brightness: 128`",
+    })
+}
+
+pub fn command(_: &mut SchemaGenerator) -> Schema {
+    let expected = "a list of the program and its arguments, such as `[rpicam-vid, --codec, mjpeg, -t, \"0\", -o, \"-\"]`";
+    json_schema!({
+        "type": "array",
+        "prefixItems": [{ "type": "string", "minLength": 1 }],
+        "items": { "type": ["string", "number", "boolean"] },
+        "minItems": 1,
+        "x-expected": expected,
+        "x-missing": format!("the driver `exec` needs a `command`: {expected}"),
+    })
+}

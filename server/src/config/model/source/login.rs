@@ -1,0 +1,113 @@
+//! User names and passwords of cameras, which may stand in the file, in a file of their own, or in the environment.
+
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use url::Url;
+
+use super::address::with_login;
+use crate::files;
+use crate::secret::{SecretText, note, note_environment};
+
+/// The most bytes of a file with a password.
+const SECRET_BYTES: u64 = 64 << 10;
+
+/// Who to say we are.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+pub struct Login {
+    /// The user's name.
+    #[schemars(length(min = 1))]
+    pub user: String,
+    /// The user's password, in quotes if it starts with `#` or has one behind a space; or where it stands.
+    #[serde(default)]
+    pub password: Secret,
+}
+
+/// Something that must not be shown, or where it stands.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(extend("writeOnly" = true, "x-expected" = "a text, `{env: NAME}` or `{file: PATH}`"))]
+pub enum Secret {
+    /// The environment variable that holds it.
+    Env(#[schemars(regex(pattern = "^[A-Za-z0-9_]+$"))] String),
+    /// The file that holds it in its first line, relative to the pipeline file's folder.
+    File(#[schemars(regex(pattern = "^[^,]+$"))] String),
+    /// Itself.
+    #[serde(untagged)]
+    Text(#[schemars(with = "String")] SecretText),
+}
+
+impl Default for Secret {
+    /// An empty one.
+    fn default() -> Self {
+        Self::Text(SecretText::new(""))
+    }
+}
+
+impl Secret {
+    /// Has it masked in all that is shown from now on, as far as it is known.
+    pub fn note(&self) {
+        match self {
+            Self::Text(text) => note(text.expose()),
+            Self::Env(name) => {
+                note_environment(name);
+                if let Ok(secret) = std::env::var(name) {
+                    note(&secret);
+                }
+            }
+            Self::File(_) => {}
+        }
+    }
+
+    /// What it is now; `folder` is the pipeline file's.
+    ///
+    /// # Errors
+    /// A text that says what can't be read, and never the secret.
+    pub fn reveal(&self, folder: &Path) -> Result<SecretText, String> {
+        match self {
+            Self::Text(text) => Ok(text.clone()),
+            Self::Env(name) => std::env::var(name)
+                .map(SecretText::noted)
+                .map_err(|_| format!("the environment variable `{name}` is not set")),
+            Self::File(name) => read(&folder.join(name)),
+        }
+    }
+
+    /// Checks what can be known of it in another environment: the file that it stands in.
+    ///
+    /// # Errors
+    /// Those of [`Self::reveal`].
+    pub fn check(&self, folder: &Path) -> Result<(), String> {
+        match self {
+            Self::File(_) => self.reveal(folder).map(drop),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<SecretText, String> {
+    let name = path.display();
+    let bytes = files::read(path, SECRET_BYTES).map_err(|error| format!("{name}: {error}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
+    // The byte order mark that some editors write is no part of it.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    match text.lines().next().unwrap_or_default() {
+        "" => Err(format!("{name} has no password in its first line")),
+        password => Ok(SecretText::noted(password)),
+    }
+}
+
+/// Takes a login out of `url`; that of the keys `user` and `password` counts more.
+pub fn settle(url: &mut SecretText, login: &mut Option<Login>) {
+    // What is no address has been refused.
+    let Ok(parsed) = Url::parse(url.expose()) else {
+        return;
+    };
+    let (bare, in_url) = with_login(parsed);
+    *url = bare;
+    *login = login.take().or(in_url);
+    if let Some(login) = login {
+        login.password.note();
+    }
+}

@@ -1,0 +1,74 @@
+//! `warm-up`: how much of a camera's start is left out.
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::super::suggest::quote;
+use super::super::super::units;
+
+/// The most frames that may be left out.
+const MOST_FRAMES: u32 = 1000;
+/// The longest time that may be left out.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What is left out after a camera was opened, since its first pictures are dark or blurred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "String")]
+#[schemars(inline, with = "String", extend(
+    "type" = ["string", "integer"],
+    "x-check" = "warm-up",
+    "x-expected" = "a time such as `2s`, up to 60s, or a number of frames, up to 1000",
+    "minimum" = 0,
+    "maximum" = MOST_FRAMES,
+    "default" = 0,
+    "examples" = ["2s", 10],
+))]
+pub enum WarmUp {
+    /// So many frames, up to 1000.
+    Frames(u32),
+    /// The frames of so much time from the first on, up to 60 s.
+    Time(Duration),
+}
+
+impl Default for WarmUp {
+    /// Nothing.
+    fn default() -> Self {
+        Self::Frames(0)
+    }
+}
+
+impl WarmUp {
+    /// The longest that it takes with `fps` frames per second.
+    pub fn duration(self, fps: f64) -> Duration {
+        match self {
+            Self::Time(time) => time,
+            Self::Frames(frames) => Duration::from_secs_f64(f64::from(frames) / fps.max(0.01)),
+        }
+    }
+}
+
+/// A duration such as `2s`, or a number of frames.
+///
+/// # Errors
+/// A text that says what was expected.
+pub fn parse_warm_up(text: &str) -> Result<WarmUp, String> {
+    if text.parse::<f64>().is_ok_and(f64::is_finite) {
+        let frames = text.parse().ok().filter(|frames| *frames <= MOST_FRAMES);
+        return frames.map(WarmUp::Frames).ok_or_else(|| {
+            let found = quote(text);
+            format!("expected a whole number from 0 to {MOST_FRAMES}, found {found}")
+        });
+    }
+    let time = units::duration_within(text, Duration::ZERO, LONGEST)?;
+    Ok(WarmUp::Time(time))
+}
+
+impl TryFrom<String> for WarmUp {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        parse_warm_up(&text)
+    }
+}

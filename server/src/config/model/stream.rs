@@ -1,0 +1,217 @@
+//! `streams`: each with its source and its chain.
+
+use std::fmt;
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::super::error::{Diagnostic, Span};
+use super::super::settings::{Settings, shown};
+use super::super::units;
+use super::source::{DriverConfig, SourceConfig, yes};
+use super::{Named, schemas};
+
+/// One stream.
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(default, rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields, title = "a stream")]
+pub struct StreamConfig {
+    /// 1 to 64 of `A-Z a-z 0-9 _ -`, a letter or digit first.
+    #[serde(skip)]
+    pub name: String,
+    /// What people see instead of the name.
+    #[schemars(length(min = 1, max = 100), extend("x-check" = "title", "examples" = ["Einfahrt Süd"]))]
+    pub title: Option<String>,
+    /// Where its frames come from: a camera, or another stream. Without it, the demo camera.
+    pub source: SourceConfig,
+    /// How long the camera stays on after the last viewer.
+    #[serde(with = "units::duration_text")]
+    #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "24h"]))]
+    pub idle_timeout: Duration,
+    /// The most that watch at once; more get 503. Without it, as many as there are connections.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_viewers: Option<usize>,
+    /// JPEG quality of frames that must be coded again.
+    #[schemars(range(min = 1, max = 100))]
+    pub quality: u8,
+    /// Its chain, in order.
+    #[schemars(length(max = 64), extend(
+        "x-expected" = "a list of `- use: …`",
+        "x-too-many" = "a chain may have 64 filters; this is one more",
+    ))]
+    pub filters: Vec<StepConfig>,
+}
+
+impl Default for StreamConfig {
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            title: None,
+            source: SourceConfig::new(DriverConfig::Demo),
+            idle_timeout: Duration::from_secs(10),
+            max_viewers: None,
+            quality: 85,
+            filters: Vec::new(),
+        }
+    }
+}
+
+impl Named for StreamConfig {
+    fn set_name(&mut self, name: String) {
+        self.name = name;
+    }
+}
+
+/// One step of a chain.
+#[derive(Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[schemars(deny_unknown_fields, title = "a filter")]
+pub struct StepConfig {
+    /// A built-in filter's name, or the path of a `.wasm` file.
+    #[serde(rename = "use")]
+    #[schemars(with = "String", length(min = 1), extend(
+        "x-missing" = "a filter needs `use`: the name of a built-in filter, or the path of a `.wasm` file",
+        "examples" = ["timestamp", "./label.wasm"],
+    ))]
+    pub filter: FilterRef,
+    /// Whether frames go through it.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// The filter's settings: `mattebox filters` lists those of the built-in filters.
+    #[serde(default)]
+    #[schemars(with = "Map<String, Value>", extend("x-expected" = "the filter's settings as `name: value`"))]
+    pub(in super::super) with: Settings,
+    /// Files below this one's folder that the filter may read, beside those that `with` names.
+    #[serde(default)]
+    #[schemars(schema_with = "schemas::assets")]
+    pub assets: Vec<String>,
+    /// What becomes of a frame when the filter fails.
+    #[serde(default)]
+    pub on_error: OnError,
+    /// The most that one call may take.
+    #[serde(default = "time_limit", with = "units::duration_text")]
+    #[schemars(with = "units::DurationText", extend("x-range" = ["10ms", "60s"]))]
+    pub time_limit: Duration,
+    /// The most memory that the filter may have, tables and what the server keeps of its answers included.
+    #[serde(default = "memory_limit", with = "units::bytes_text")]
+    #[schemars(with = "units::BytesText", extend("x-range" = ["1MiB", "4GiB"]))]
+    pub memory_limit: u64,
+    #[serde(skip)]
+    pub(in super::super) use_span: Span,
+    #[serde(skip)]
+    pub(in super::super) written: Value,
+}
+
+fn time_limit() -> Duration {
+    Duration::from_secs(1)
+}
+
+fn memory_limit() -> u64 {
+    256 << 20
+}
+
+/// A filter, as `use` names it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(from = "String")]
+pub enum FilterRef {
+    /// One that the server brings.
+    BuiltIn(String),
+    /// A `.wasm` file, as written: relative to the pipeline file's folder.
+    Path(String),
+}
+
+/// What becomes of a frame when a step fails.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum OnError {
+    /// It goes on without that step.
+    #[default]
+    Bypass,
+    /// It is not served.
+    Drop,
+}
+
+impl From<String> for FilterRef {
+    fn from(name: String) -> Self {
+        let is_path = name.contains(['/', '\\']) || name.ends_with(".wasm");
+        match is_path {
+            true => Self::Path(name),
+            false => Self::BuiltIn(name),
+        }
+    }
+}
+
+impl FilterRef {
+    /// As written in the file.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::BuiltIn(name) => name,
+            Self::Path(path) => path,
+        }
+    }
+}
+
+impl fmt::Debug for StepConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", shown(&self.written))
+    }
+}
+
+impl StepConfig {
+    /// All that the file says of the step, a JSON object.
+    pub fn written(&self) -> &Value {
+        &self.written
+    }
+
+    /// The filter's settings, a JSON object.
+    pub fn settings(&self) -> &Value {
+        self.with.json()
+    }
+
+    /// The same with its secrets masked, for whoever reads it.
+    pub fn shown_settings(&self) -> Value {
+        shown(self.settings())
+    }
+
+    /// The files that the filter may read: every text in its settings is taken as a grant, and `assets`.
+    pub fn granted_assets(&self) -> Vec<String> {
+        let mut names = self.assets.clone();
+        names.extend(self.with.texts().map(|(text, _)| text.to_owned()));
+        names
+    }
+
+    /// An error at the filter's name.
+    pub fn error_at_use(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(self.use_span, message)
+    }
+
+    /// An error at the text `text` in the settings, or about them as a whole if it isn't there.
+    pub fn error_at_text(&self, text: &str, message: impl Into<String>) -> Diagnostic {
+        match self.with.texts().find(|(found, _)| *found == text) {
+            Some((_, span)) => Diagnostic::new(span, message),
+            None => self.error_at_settings(message),
+        }
+    }
+
+    /// An error about the settings as a whole: at `with`, or at the filter's name if there are none.
+    pub fn error_at_settings(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::new(self.with.key_span().unwrap_or(self.use_span), message)
+    }
+
+    /// An error that the filter worded itself: at the setting that `words` name in backticks, if any.
+    pub fn error_from_filter(&self, words: &str, message: impl Into<String>) -> Diagnostic {
+        let mut entries = self.with.entries().iter();
+        let named = entries.find(|(key, _)| {
+            let key = key.text().unwrap_or_default();
+            words.contains(&format!("`{key}`"))
+        });
+        match named {
+            Some((_, value)) => Diagnostic::new(value.span, message),
+            None => self.error_at_settings(message),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What no single key of a pipeline file says: names that must be there, and keys that belong together.
+
+use std::collections::HashSet;
+
+use super::error::{Errors, Span};
+use super::model::{find_clash, parse_listen};
+use super::suggest::{hint, quote};
+use super::yaml::{Content, Node};
+
+/// Tells of everything in the pipeline file `root` that its keys don't allow together. What its schema refuses is left to that.
+pub fn check(root: &Node, errors: &mut Errors) {
+    let streams = root.get("streams").map_or(&[][..], Node::entries);
+    check_listen(root, errors);
+    check_admin_token(root, errors);
+    let is_mapping = |node: &&Node| matches!(node.content, Content::Mapping(_));
+    if let Some(streams) = root.get("streams").filter(is_mapping) {
+        // A key that is none has been told of.
+        if streams.entries().is_empty() && errors.0.is_empty() {
+            let message = "`streams`: name at least one stream, for instance `demo:`";
+            errors.add(streams.span, message);
+        }
+    }
+    for (name, stream) in streams {
+        if let Some(source) = stream.get("source") {
+            check_shared(streams, name, source, errors);
+            check_login(source, errors);
+        }
+    }
+    if let Some(gpio) = root.get("gpio") {
+        check_gpio(gpio, streams, errors);
+    }
+}
+
+/// One server can't listen twice on a port.
+fn check_listen(root: &Node, errors: &mut Errors) {
+    let items = root.get("listen").map_or(&[][..], Node::items);
+    let read = |item: &Node| Some((item.span, parse_listen(item.text()?).ok()?));
+    let (spans, addresses): (Vec<_>, Vec<_>) = items.iter().filter_map(read).unzip();
+    if let Some((at, why)) = find_clash(&addresses) {
+        errors.add(spans[at], format!("`listen`: {why}"));
+    }
+}
+
+fn check_admin_token(root: &Node, errors: &mut Errors) {
+    let token = root.get("admin-token").filter(|it| it.text().is_some());
+    if let Some(token) = token {
+        let message = "`admin-token`: expected `{env: NAME}` or `{file: PATH}`: here, everybody who may read this file could read it";
+        errors.add(token.span, message);
+    }
+}
+
+/// A source that is a stream must be there, and must not lead back to itself.
+fn check_shared(streams: &[(Node, Node)], name: &Node, source: &Node, errors: &mut Errors) {
+    let Some((span, shared)) = shared(source) else {
+        return;
+    };
+    let name = name.text().unwrap_or_default();
+    if find(streams, shared).is_none() {
+        let others = names(streams).filter(|other| *other != name);
+        let hint = hint(shared, others);
+        errors.add(span, format!("no stream is called {}{hint}", quote(shared)));
+    } else if leads_back(streams, name, shared) {
+        let name = quote(name);
+        errors.add(
+            span,
+            format!("the stream {name} would get its frames from itself"),
+        );
+    }
+}
+
+/// The stream that a source is, and where its name stands.
+fn shared(source: &Node) -> Option<(Span, &str)> {
+    let name = source
+        .get("stream")
+        .filter(|_| source.get("driver").is_none())?;
+    Some((name.span, name.text()?))
+}
+
+fn find<'a>(streams: &'a [(Node, Node)], name: &str) -> Option<&'a Node> {
+    let mut streams = streams.iter();
+    let stream = streams.find(|(known, _)| known.text() == Some(name))?;
+    Some(&stream.1)
+}
+
+fn names(streams: &[(Node, Node)]) -> impl Iterator<Item = &str> + Clone {
+    streams.iter().filter_map(|(name, _)| name.text())
+}
+
+fn leads_back(streams: &[(Node, Node)], start: &str, first: &str) -> bool {
+    let mut current = first;
+    // A way that is longer than there are streams goes round in a circle that `start` is not in.
+    for _ in streams {
+        if current == start {
+            return true;
+        }
+        let source = find(streams, current).and_then(|stream| stream.get("source"));
+        match source.and_then(shared) {
+            Some((_, next)) => current = next,
+            None => return false,
+        }
+    }
+    false
+}
+
+fn check_login(source: &Node, errors: &mut Errors) {
+    let Some((key, password)) = source.entry("password") else {
+        return;
+    };
+    if password.is_null() {
+        let found = password.describe();
+        errors.add(
+            key.span,
+            format!("`password`: expected a text, found {found}"),
+        );
+    } else if source.get("user").is_none() {
+        errors.add(password.span, "`password` needs a `user`");
+    }
+}
+
+fn check_gpio(gpio: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
+    let backend = gpio.get("backend").and_then(Node::text);
+    if let Some((folder, _)) = gpio.entry("folder")
+        && gpio.get("folder").is_some()
+        && backend.is_none_or(|backend| backend == "raspberry-pi")
+    {
+        let message = "`folder` is a key of the backend `simulated` only";
+        errors.add(folder.span, message);
+    }
+    let outputs = gpio.get("outputs").map_or(&[][..], Node::items);
+    let inputs = gpio.get("inputs").map_or(&[][..], Node::entries);
+    outputs
+        .iter()
+        .for_each(|it| check_indicator(it, streams, errors));
+    let inputs = inputs.iter().map(|(_, input)| input);
+    let pins = outputs.iter().chain(inputs).filter_map(|it| it.get("pin"));
+    let mut used = HashSet::new();
+    for pin in pins {
+        let number = pin.scalar().and_then(|number| number.as_u64());
+        if let Some(number) = number.filter(|number| !used.insert(*number)) {
+            errors.add(pin.span, format!("the pin {number} is used twice"));
+        }
+    }
+}
+
+/// An indicator's stream must be there, and may be left out where only one can be meant.
+fn check_indicator(output: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
+    let Some(shows) = output.get("shows").and_then(Node::text) else {
+        return;
+    };
+    match output.get("stream") {
+        None if shows != "running" && streams.len() != 1 => {
+            errors.add(output.span, "this output needs a `stream`: whose?");
+        }
+        Some(stream) if shows == "running" => {
+            let message = "`running` is of the whole server and takes no `stream`";
+            errors.add(stream.span, message);
+        }
+        Some(stream) => {
+            let name = stream.text().unwrap_or_default();
+            if find(streams, name).is_none() {
+                let hint = hint(name, names(streams));
+                let message = format!("no stream is called {}{hint}", quote(name));
+                errors.add(stream.span, message);
+            }
+        }
+        None => {}
+    }
+}

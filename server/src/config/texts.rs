@@ -1,0 +1,188 @@
+//! What a text in a pipeline file must be that JSON Schema's keywords can't say, by the names that the keyword `x-check` has.
+
+use std::path::{Component, Path};
+
+use jsonschema::{Keyword, ValidationError};
+use serde_json::{Map, Value};
+
+use super::model::{
+    check_http_url, check_rtsp_url, parse_listen, parse_size, parse_warm_up, read_network,
+    read_origin,
+};
+use super::suggest::quote;
+use super::units;
+
+type Check = fn(&str) -> Result<(), String>;
+
+const CHECKS: &[(&str, Check)] = &[
+    ("host", check_host),
+    ("http-url", |text| check_http_url(text).map(drop)),
+    ("input-name", check_input_name),
+    ("listen", |text| parse_listen(text).map(drop)),
+    ("network", |text| read_network(text).map(drop)),
+    ("origin", |text| read_origin(text).map(drop)),
+    ("path-below", check_path),
+    ("rtsp-url", |text| check_rtsp_url(text).map(drop)),
+    ("size", |text| parse_size(text).map(drop)),
+    ("stream-name", check_stream_name),
+    ("title", check_title),
+    ("warm-up", |text| parse_warm_up(text).map(drop)),
+];
+
+/// The keyword `x-check` of one schema.
+pub struct TextCheck {
+    kind: Kind,
+    /// Whether an empty text has been refused before.
+    is_filled: bool,
+}
+
+enum Kind {
+    Duration([String; 2]),
+    Bytes([String; 2]),
+    Other(Check),
+}
+
+impl TextCheck {
+    /// The check `name` beside the other keywords of `schema`; `None` if there is none.
+    pub fn new(schema: &Map<String, Value>, name: &Value) -> Option<Self> {
+        let range = || serde_json::from_value(schema.get("x-range")?.clone()).ok();
+        let kind = match name.as_str()? {
+            "duration" => Kind::Duration(range()?),
+            "bytes" => Kind::Bytes(range()?),
+            name => Kind::Other(CHECKS.iter().find(|(known, _)| *known == name)?.1),
+        };
+        let is_filled = schema.contains_key("minLength");
+        Some(Self { kind, is_filled })
+    }
+
+    fn check(&self, text: &str) -> Result<(), String> {
+        match &self.kind {
+            _ if self.is_filled && text.is_empty() => Ok(()),
+            Kind::Duration(range) => within(text, range, units::duration),
+            Kind::Bytes(range) => within(text, range, units::bytes),
+            Kind::Other(check) => check(text),
+        }
+    }
+}
+
+fn within<T: PartialOrd>(
+    text: &str,
+    [least, most]: &[String; 2],
+    parse: fn(&str) -> Result<T, String>,
+) -> Result<(), String> {
+    let found = parse(text)?;
+    match (parse(least)?..=parse(most)?).contains(&found) {
+        true => Ok(()),
+        false => Err(units::outside(least, most, text)),
+    }
+}
+
+impl<'i> Keyword<'i> for TextCheck {
+    fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
+        match instance.as_str() {
+            Some(text) => self.check(text).map_err(ValidationError::custom),
+            None => Ok(()),
+        }
+    }
+
+    fn is_valid(&self, instance: &'i Value) -> bool {
+        instance
+            .as_str()
+            .is_none_or(|text| self.check(text).is_ok())
+    }
+}
+
+/// The most characters of a stream's or an input's name.
+const NAME_CHARS: usize = 64;
+/// Addresses of the server's own, which no stream can have.
+const TAKEN_NAMES: &[&str] = &[
+    "api",
+    "healthz",
+    "metrics",
+    "readyz",
+    "snapshot",
+    "static",
+    "stream",
+    "video_feed",
+];
+
+fn is_word(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
+}
+
+fn check_stream_name(name: &str) -> Result<(), String> {
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    if !starts_well || !name.chars().all(is_word) {
+        return Err(format!(
+            "{} can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first",
+            quote(name)
+        ));
+    }
+    if TAKEN_NAMES.contains(&name) {
+        return Err(format!(
+            "a stream can't be called {}: `/{name}` is an address of the server's own",
+            quote(name)
+        ));
+    }
+    if name.len() > NAME_CHARS {
+        return Err(format!(
+            "a stream's name may have {NAME_CHARS} characters, this one has {}",
+            name.len()
+        ));
+    }
+    Ok(())
+}
+
+fn check_input_name(name: &str) -> Result<(), String> {
+    if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_word) {
+        return Err(format!(
+            "{} can't be an input's name: use letters, digits, `-` and `_`",
+            quote(name)
+        ));
+    }
+    Ok(())
+}
+
+fn check_title(title: &str) -> Result<(), String> {
+    if title.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+        return Err("a title is one line of text".to_owned());
+    }
+    if title.chars().all(is_blank) {
+        return Err(
+            "a title has something to see in it; without one, people see the name".to_owned(),
+        );
+    }
+    Ok(())
+}
+
+/// Whether nothing is seen of a character: spaces, and what is there for other characters (Unicode's
+/// `Default_Ignorable_Code_Point`, the common ones, and the blank of Braille).
+fn is_blank(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}')
+        || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}')
+        || matches!(c, '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+fn check_path(name: &str) -> Result<(), String> {
+    let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+    if !Path::new(name).components().all(is_below) {
+        return Err(format!(
+            "{} does not lie below the pipeline file's folder: write a relative path without `..`",
+            quote(name)
+        ));
+    }
+    Ok(())
+}
+
+fn check_host(name: &str) -> Result<(), String> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if !name.chars().all(is_fine) {
+        return Err(format!(
+            "expected a host's name without port and scheme, such as `cam.example.org`, found {}",
+            quote(name)
+        ));
+    }
+    Ok(())
+}
