@@ -8,7 +8,7 @@ use crate::support::Folder;
 use crate::support::http::{Response, read_response, send};
 use crate::support::server::{Server, TOKEN};
 
-const READING: [(&str, &str, u16); 22] = [
+const READING: [(&str, &str, u16); 23] = [
     ("GET", "/", 200),
     ("GET", "/s.jpg", 200),
     ("HEAD", "/s.mjpeg", 200),
@@ -23,6 +23,7 @@ const READING: [(&str, &str, u16); 22] = [
     ("HEAD", "/api/events", 200),
     ("GET", "/api/openapi.json", 200),
     ("GET", "/api/pipeline", 200),
+    ("GET", "/api/pipeline/schema", 200),
     ("GET", "/api/streams", 200),
     ("GET", "/api/streams/s", 200),
     ("GET", "/api/streams/s/steps", 200),
