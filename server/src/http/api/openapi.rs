@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::NestedPath;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -15,6 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::wall;
+use super::BASE;
 use super::versions::{PREVIOUS, REVISION};
 use crate::config::{STEP_KEYS, STREAM_KEYS};
 
@@ -26,14 +28,26 @@ use crate::config::{STEP_KEYS, STREAM_KEYS};
     tag = "Server",
     responses((status = OK, description = "An OpenAPI document", body = Value)),
 )]
-pub async fn show() -> Response {
-    static TEXT: LazyLock<String> =
-        LazyLock::new(|| serde_json::to_string(&document()).expect("its keys are texts"));
+pub async fn show(prefix: NestedPath) -> Response {
+    // Each leads from this answer to `BASE`, below whatever path a proxy puts it.
+    static AT_BASE: LazyLock<String> = LazyLock::new(|| document("../v1"));
+    static ELSEWHERE: LazyLock<String> = LazyLock::new(|| document("v1"));
+    let text = match prefix.as_str() {
+        BASE => &AT_BASE,
+        _ => &ELSEWHERE,
+    };
     let kind = [(header::CONTENT_TYPE, "application/json")];
-    (kind, TEXT.as_str()).into_response()
+    (kind, text.as_str()).into_response()
 }
 
-fn document() -> OpenApi {
+/// The description as JSON, of the API at the relative address `base`.
+fn document(base: &str) -> String {
+    let mut document = describe();
+    document.servers = Some(vec![Server::new(base)]);
+    serde_json::to_string(&document).expect("its keys are texts")
+}
+
+fn describe() -> OpenApi {
     let mut document = super::described().into_openapi();
     let mut info = Info::new("Mattebox", env!("CARGO_PKG_VERSION"));
     info.description = Some(
@@ -44,8 +58,6 @@ fn document() -> OpenApi {
     license.identifier = Some("MIT OR Apache-2.0".to_owned());
     info.license = Some(license);
     document.info = info;
-    // The server's root, below whatever path a proxy puts it.
-    document.servers = Some(vec![Server::new("..")]);
     let components = document.components.get_or_insert_default();
     describe_files(components);
     describe_problems(components);
@@ -158,7 +170,7 @@ fn step_key(key: &str) -> Value {
         "enabled" => json!({ "type": "boolean", "description": "Whether frames go through it." }),
         "with" => json!({
             "type": "object",
-            "description": "The filter's settings, by its schema in `/api/filters`.",
+            "description": "The filter's settings, by its schema in `/api/v1/filters`.",
         }),
         "assets" => json!({
             "type": "array",
@@ -262,9 +274,9 @@ fn describe_revisions(document: &mut OpenApi) {
 
 /// Whether what is changed at `path` stands in the pipeline file.
 fn is_of_file(path: &str) -> bool {
-    let is_restart = path == "/api/streams/{stream}/restart";
+    let is_restart = path == "/streams/{stream}/restart";
     !is_restart
-        && ["/api/streams", "/api/pipeline"]
+        && ["/streams", "/pipeline"]
             .iter()
             .any(|it| path.starts_with(it))
 }
