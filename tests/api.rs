@@ -456,7 +456,7 @@ fn every_route_answers_the_same_with_and_without_the_version() {
     let restart = |prefix| ask("POST", &format!("{prefix}/streams/t/restart"), &wrong).0;
     let guesses = PREFIXES.iter().cycle().take(5).map(restart);
     assert_eq!(guesses.collect::<Vec<_>>(), [401; 5]);
-    assert_eq!(PREFIXES.map(|prefix| restart(&prefix)), [429; 2]);
+    assert_eq!(PREFIXES.each_ref().map(restart), [429; 2]);
 }
 
 #[test]
