@@ -48,10 +48,10 @@ TOML
 cd "$work"
 target=wasm32-unknown-unknown
 sysroot=$(rustc --print sysroot)
-export CARGO_TARGET_DIR=$work/target
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$work/target}
 export RUSTFLAGS="--remap-path-prefix=$work=modules --remap-path-prefix=$root=mattebox --remap-path-prefix=$sysroot=rust"
 RUSTFLAGS+=" --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
 cargo build --release --target "$target" ${BUILD_STD:-}
 for kind in overlay transform; do
-    cp "target/$target/release/contract_0_1_0_$kind.wasm" "$out/contract-0.1.0-$kind.wasm"
+    cp "$CARGO_TARGET_DIR/$target/release/contract_0_1_0_$kind.wasm" "$out/contract-0.1.0-$kind.wasm"
 done

@@ -154,7 +154,7 @@ pub fn of<'e>(
 pub fn check_version<'e>(exports: impl Iterator<Item = &'e str>) -> Result<(), String> {
     let mut found: Vec<_> = versions(exports).collect();
     found.sort();
-    let is_known = |version| KNOWN.iter().any(|known| known.version() == *version);
+    let is_known = |version: &Version| KNOWN.iter().any(|known| known.version() == *version);
     match found.last() {
         Some(newest) if !found.iter().any(is_known) => Err(unknown(newest)),
         _ => Ok(()),
@@ -204,7 +204,7 @@ fn kind(contract: &dyn Contract, exports: &[&str]) -> Result<FilterKind, String>
         )),
         _ => Err(format!(
             "exports both {}; make two filters of it, so that each says what it needs",
-            names(found.into_iter(), " and ")
+            names(found.iter().copied(), " and ")
         )),
     }
 }
@@ -224,7 +224,7 @@ pub fn exports(component: &[u8]) -> Vec<String> {
             Payload::End(_) => depth -= 1,
             Payload::ComponentExportSection(section) if depth == 1 => {
                 let exports = section.into_iter().map_while(Result::ok);
-                names.extend(exports.map(|export| export.name.name.to_owned()));
+                names.extend(exports.map(|export| export.name.full_name().into_owned()));
             }
             _ => {}
         }
