@@ -133,3 +133,20 @@ fn without_a_pipeline_file_the_demo_is_served() {
     assert_eq!(server.report("demo")["driver"], "demo");
     assert_eq!(server.report("demo")["state"], "resting");
 }
+
+/// `mattebox filters | head -1`, whose reader goes away before all is written.
+#[test]
+fn a_reader_that_goes_away_ends_a_command_quietly() {
+    for arguments in [&["filters"][..], &["--help"][..]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = mattebox();
+        let output = command.args(arguments).stdout(writer).output().unwrap();
+        assert_eq!(stderr(&output), "", "{arguments:?}");
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {:?}",
+            output.status
+        );
+    }
+}

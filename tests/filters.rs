@@ -186,7 +186,13 @@ fn characters_that_no_font_has_are_named_once() {
     let output = folder.run(&["check"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let told = stderr(&output);
-    for part in ["`大` (U+5927)", "fonts-noto-cjk", "`font:`", "s/text"] {
+    for part in [
+        "`大` (U+5927)",
+        "fonts-noto-cjk",
+        "`font:`",
+        "stream=s",
+        "filter=text",
+    ] {
         assert!(told.contains(part), "{part}: {told}");
     }
     assert_eq!(told.matches("no font has").count(), 1, "{told}");

@@ -149,7 +149,7 @@ fn the_log_can_be_read_by_programs() {
     assert!(
         lines
             .iter()
-            .any(|line| line["stream"] == "s" && line["level"] == "INFO"),
+            .any(|line| line["span"]["stream"] == "s" && line["level"] == "INFO"),
         "{log}"
     );
     // One line a change, never one a frame.

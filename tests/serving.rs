@@ -144,7 +144,7 @@ fn nobody_watching_stops_the_camera_and_the_next_viewer_starts_it() {
         assert_eq!(server.report("front")["frames_in"], report["frames_in"]);
     }
     let log = server.log();
-    assert_eq!(log.matches("rests: nobody watches").count(), 2, "{log}");
+    assert_eq!(log.matches("stream idle: no viewers").count(), 2, "{log}");
 }
 
 #[test]

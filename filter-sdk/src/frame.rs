@@ -3,7 +3,7 @@
 /// One frame, as a filter sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FrameInfo {
-    /// The frame's number, counted since the camera was opened. Numbers may be left out.
+    /// The frame's number, counted by its stream; the count goes on when the camera is opened again. Numbers may be left out.
     pub sequence: u64,
     /// When the picture was taken: milliseconds since 1970-01-01 00:00 UTC.
     pub captured_at_ms: u64,

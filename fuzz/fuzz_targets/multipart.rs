@@ -7,7 +7,7 @@ use std::io::{self, Cursor};
 use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use jpeg_splice::{Scanned, Scanner};
+use jpeg_splice::{Split, Splitter};
 use libfuzzer_sys::fuzz_target;
 use mattebox_fuzz::clock::{Stop, SystemClock};
 use mattebox_fuzz::source::FRAME_BYTES;
@@ -40,12 +40,12 @@ fuzz_target!(|input: ([u8; 4], &[u8])| {
     let stop = Stop::new(Arc::new(SystemClock), RUNTIME.handle().clone(), CancellationToken::new());
     let rest = Bytes::copy_from_slice(data);
     let mut pieces = MjpegReader::new(Pieces { rest, sizes, next: 0 }, &stop);
-    let mut whole = Scanner::new(Cursor::new(data), FRAME_BYTES);
+    let mut whole = Splitter::new(Cursor::new(data), FRAME_BYTES);
     let mut from = 0;
     loop {
         let expected = whole.next_jpeg().unwrap();
         let picture = pieces.next().unwrap();
-        if let Scanned::Jpeg(jpeg) = &expected {
+        if let Split::Jpeg(jpeg) = &expected {
             assert!(jpeg.len() <= FRAME_BYTES);
             let at = data[from..].windows(jpeg.len()).position(|part| part == jpeg);
             from += at.unwrap() + jpeg.len();

@@ -18,7 +18,7 @@ pub struct Header {
     pub orientation: Orientation,
     /// The number of components: 1 grey, 3 colour, 4 CMYK.
     pub components: u8,
-    /// How many luma samples there are for each chroma sample, across and down; 1 × 1 for grey.
+    /// Luma samples for each chroma sample, across and down; 1 × 1 for grey.
     pub sampling: (u8, u8),
     /// Whether no component has more samples than the first, as everywhere but in test pictures.
     pub first_is_finest: bool,

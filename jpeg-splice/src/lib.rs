@@ -5,7 +5,7 @@
 //! the blocks under a drawing anew; every other block keeps its bits as the camera made them.
 //!
 //! Around the [`Splicer`] it has all that a program needs to know of JPEGs: [`Jpeg`], bytes that are known to be whole; a
-//! [`Scanner`] that cuts a byte stream into JPEGs; [`Segments`], [`exif`] and [`Orientation`]; a plain [`decoder`] after libjpeg;
+//! [`Splitter`] that cuts a byte stream into JPEGs; [`Segments`], [`exif`] and [`Orientation`]; a plain [`decoder`] after libjpeg;
 //! and, with the feature `codec`, fast decoding and encoding by other crates.
 //!
 //! ```
@@ -57,7 +57,7 @@ pub mod exif;
 mod header;
 mod jpeg;
 pub mod marker;
-mod mpo;
+mod mpf;
 mod orientation;
 mod segments;
 mod splicer;
@@ -70,9 +70,9 @@ mod zigzag;
 pub use error::{Error, InvalidJpeg, Result, Unsupported};
 pub use header::Header;
 pub use jpeg::Jpeg;
-pub use mpo::Others;
+pub use mpf::MpfIndex;
 pub use orientation::Orientation;
 pub use segments::{Segment, Segments};
 pub use splicer::{Drawing, Layer, Splicer};
-pub use split::{Scanned, Scanner};
+pub use split::{Split, Splitter};
 pub use standard::standard_tables;

@@ -1,4 +1,4 @@
-//! Cuts a row of JPEGs, one behind the other as in an `.mjpeg` file, into single ones.
+//! Splits a byte stream of JPEGs, one behind the other as in an `.mjpeg` file, into single ones.
 //!
 //! Looking for FF D9 alone would cut at the end of a thumbnail inside a segment; so segments are stepped
 //! over by their length, and only coded data is searched (ITU-T T.81, B.1.1).
@@ -8,20 +8,20 @@ use std::io::{self, BufRead, Read};
 use bytes::Bytes;
 
 use crate::marker;
-use crate::mpo::Others;
+use crate::mpf::MpfIndex;
 
-/// What came next in the file.
+/// The next part of a byte stream.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Scanned {
+pub enum Split {
     /// A whole JPEG, from SOI to EOI.
     Jpeg(Vec<u8>),
     /// Something that starts like a JPEG and isn't one; reading goes on behind it.
     Broken(&'static str),
-    /// The end of the file.
+    /// The end of the stream.
     End,
 }
 
-impl Scanned {
+impl Split {
     /// The picture, or how it is broken, to stand behind a noun; nothing at the end.
     pub fn picture(self) -> Option<Result<Bytes, String>> {
         match self {
@@ -32,25 +32,25 @@ impl Scanned {
     }
 }
 
-/// Reads JPEGs from a file, one after the other.
-pub struct Scanner<R> {
+/// Reads JPEGs from a byte stream, one after the other.
+pub struct Splitter<R> {
     reader: R,
     limit: usize,
     /// The last one broke off at another one's SOI, which is read already.
     is_inside: bool,
     /// The pictures that belong to the last one, and the bytes read since its SOI.
-    others: Others,
+    index: MpfIndex,
     since: u64,
 }
 
-impl<R: BufRead> Scanner<R> {
+impl<R: BufRead> Splitter<R> {
     /// Reads from `reader` JPEGs of at most `limit` bytes.
     pub fn new(reader: R, limit: usize) -> Self {
         Self {
             reader,
             limit,
             is_inside: false,
-            others: Others::default(),
+            index: MpfIndex::default(),
             since: 0,
         }
     }
@@ -58,29 +58,29 @@ impl<R: BufRead> Scanner<R> {
     /// Reads the next JPEG. Bytes before its SOI are passed over, and so are pictures that belong to the one before.
     ///
     /// # Errors
-    /// Only what reading the file gives.
-    pub fn next_jpeg(&mut self) -> io::Result<Scanned> {
+    /// Those of the reader.
+    pub fn next_jpeg(&mut self) -> io::Result<Split> {
         loop {
-            let scanned = self.next_of_all()?;
-            let Scanned::Jpeg(jpeg) = &scanned else {
-                self.others = Others::default();
-                return Ok(scanned);
+            let split = self.next_of_all()?;
+            let Split::Jpeg(jpeg) = &split else {
+                self.index = MpfIndex::default();
+                return Ok(split);
             };
             let length = jpeg.len() as u64;
             let start = self.since;
             self.since += length;
-            if !self.others.has(start, length) {
-                self.others = Others::of(jpeg);
+            if !self.index.has(start, length) {
+                self.index = MpfIndex::of(jpeg);
                 self.since = length;
-                return Ok(scanned);
+                return Ok(split);
             }
         }
     }
 
-    fn next_of_all(&mut self) -> io::Result<Scanned> {
+    fn next_of_all(&mut self) -> io::Result<Split> {
         if !std::mem::take(&mut self.is_inside) {
             let Some(passed) = self.skip_to_soi()? else {
-                return Ok(Scanned::End);
+                return Ok(Split::End);
             };
             self.since += passed;
         }
@@ -90,15 +90,15 @@ impl<R: BufRead> Scanner<R> {
             limit: self.limit,
         };
         match scan.rest() {
-            Ok(()) => Ok(Scanned::Jpeg(scan.jpeg)),
+            Ok(()) => Ok(Split::Jpeg(scan.jpeg)),
             Err(Fault::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                Ok(Scanned::Broken("it is cut off"))
+                Ok(Split::Broken("it is cut off"))
             }
             Err(Fault::Io(error)) => Err(error),
-            Err(Fault::Broken(why)) => Ok(Scanned::Broken(why)),
+            Err(Fault::Broken(why)) => Ok(Split::Broken(why)),
             Err(Fault::NextSoi) => {
                 self.is_inside = true;
-                Ok(Scanned::Broken("it is cut off"))
+                Ok(Split::Broken("it is cut off"))
             }
         }
     }
@@ -253,13 +253,13 @@ mod tests {
     /// Has an EOI inside a segment, a stuffed FF, a restart marker and fill bytes.
     const JPEG: &[u8] = b"\xff\xd8\xff\xe1\x00\x06\xff\xd8\xff\xd9\xff\xda\x00\x03x\x12\xff\x00\x34\xff\xd0\x56\xff\xff\xd9";
 
-    fn all(bytes: &[u8], limit: usize) -> Vec<Scanned> {
-        let mut scanner = Scanner::new(bytes, limit);
+    fn all(bytes: &[u8], limit: usize) -> Vec<Split> {
+        let mut splitter = Splitter::new(bytes, limit);
         let mut found = Vec::new();
         loop {
-            match scanner.next_jpeg().unwrap() {
-                Scanned::End => return found,
-                scanned => found.push(scanned),
+            match splitter.next_jpeg().unwrap() {
+                Split::End => return found,
+                split => found.push(split),
             }
         }
     }
@@ -267,14 +267,14 @@ mod tests {
     #[test]
     fn cuts_between_pictures_only() {
         let file = [b"junk", JPEG, b"\r\n", JPEG, JPEG].concat();
-        let jpeg = || Scanned::Jpeg(JPEG.to_vec());
+        let jpeg = || Split::Jpeg(JPEG.to_vec());
         assert_eq!(all(&file, 1000), [jpeg(), jpeg(), jpeg()]);
     }
 
     #[test]
     fn a_broken_one_does_not_take_the_next_along() {
-        let cut_off = || Scanned::Broken("it is cut off");
-        let jpeg = || Scanned::Jpeg(JPEG.to_vec());
+        let cut_off = || Split::Broken("it is cut off");
+        let jpeg = || Split::Jpeg(JPEG.to_vec());
         for length in [10, 16, 19, 22] {
             let file = [&JPEG[..length], JPEG].concat();
             assert_eq!(all(&file, 1000), [cut_off(), jpeg()], "{length}");
@@ -283,7 +283,7 @@ mod tests {
         assert_eq!(
             all(&file, 1000),
             [
-                Scanned::Broken("no marker stands where one should be"),
+                Split::Broken("no marker stands where one should be"),
                 jpeg()
             ]
         );
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn a_start_that_comes_twice_is_one() {
         let twice = [b"\xff\xd8\xff\xd8\xff\xd8", JPEG, b"\xff\xd8", JPEG].concat();
-        let jpeg = || Scanned::Jpeg(JPEG.to_vec());
+        let jpeg = || Split::Jpeg(JPEG.to_vec());
         assert_eq!(all(&twice, 1000), [jpeg(), jpeg()]);
     }
 
@@ -319,27 +319,27 @@ mod tests {
     fn pictures_that_belong_to_the_one_before_are_passed_over() {
         let length = with_another(20, 0).len() as u32;
         let first = with_another(length + 3, JPEG.len() as u32 + 5);
-        let scanned = || Scanned::Jpeg(first.clone());
-        let jpeg = || Scanned::Jpeg(JPEG.to_vec());
+        let split = || Split::Jpeg(first.clone());
+        let jpeg = || Split::Jpeg(JPEG.to_vec());
         let whole = [&first[..], b"\0\0\0", JPEG].concat();
         assert_eq!(
             all(&[&whole[..], &whole, JPEG].concat(), 1000),
-            [scanned(), scanned(), jpeg()]
+            [split(), split(), jpeg()]
         );
         // One that lies elsewhere, or is longer, is another frame.
         let elsewhere = [&first[..], b"\0\0", JPEG].concat();
-        assert_eq!(all(&elsewhere, 1000), [scanned(), jpeg()]);
+        assert_eq!(all(&elsewhere, 1000), [split(), jpeg()]);
         let short = with_another(length, JPEG.len() as u32 - 1);
         let other = [&short[..], JPEG].concat();
-        assert_eq!(all(&other, 1000), [Scanned::Jpeg(short), jpeg()]);
+        assert_eq!(all(&other, 1000), [Split::Jpeg(short), jpeg()]);
     }
 
     #[test]
     fn size_is_limited() {
         for limit in 2..JPEG.len() {
             let found = all(JPEG, limit);
-            assert_eq!(found[0], Scanned::Broken("it is too large"), "{limit}");
+            assert_eq!(found[0], Split::Broken("it is too large"), "{limit}");
         }
-        assert_eq!(all(JPEG, JPEG.len()), [Scanned::Jpeg(JPEG.to_vec())]);
+        assert_eq!(all(JPEG, JPEG.len()), [Split::Jpeg(JPEG.to_vec())]);
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct FrameHeader<'a> {
     pub height: u16,
     /// The number of components that it claims to have.
     pub count: u8,
-    /// What follows these parameters: three bytes for each component.
+    /// Three bytes for each component.
     pub rest: &'a [u8],
 }
 
@@ -173,7 +173,7 @@ pub(crate) fn restart_interval(payload: &[u8]) -> Result<u16, Damage> {
     interval.map_err(|_| Damage("the restart interval has a wrong length"))
 }
 
-/// What the segments of JFIF and Adobe say of the components' colours, as libjpeg takes it.
+/// The hints at the components' colours in the segments of JFIF and Adobe, as libjpeg takes them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ColorHints {
     has_jfif: bool,

@@ -246,7 +246,7 @@ fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str
     .expect("a built-in filter");
     let settings = StepSettings {
         abandoned: CancellationToken::new(),
-        label: name.to_owned(),
+        span: tracing::Span::none(),
         config_json: config_json.to_owned(),
         folder: PathBuf::from("."),
         assets: Vec::new(),

@@ -15,6 +15,7 @@ pub mod control;
 pub mod events;
 pub mod files;
 pub mod filter;
+pub mod frame;
 pub mod gpio;
 pub mod http;
 pub mod local_time;

@@ -167,7 +167,7 @@ impl Fonts {
         self.composed.extend(composed);
         for (missing, outcome) in [(lacking, EMPTY_BOXES), (of_parts, OF_PARTS)] {
             if !missing.is_empty() {
-                log(Level::Warn, &complaint(&missing, outcome));
+                log(Level::Warn, &warning(&missing, outcome));
             }
         }
     }
@@ -319,7 +319,7 @@ pub(super) const EMPTY_BOXES: &str = "shown as empty boxes";
 pub(super) const OF_PARTS: &str = "put together of letters and accents, which may lie wrong";
 
 /// What the log says of characters that no font has, and of their `outcome`.
-pub(super) fn complaint(missing: &BTreeSet<char>, outcome: &str) -> String {
+pub(super) fn warning(missing: &BTreeSet<char>, outcome: &str) -> String {
     let name = |&c: &char| format!("`{c}` (U+{:04X})", u32::from(c));
     let mut names: Vec<_> = missing.iter().take(NAMED).map(name).collect();
     if missing.len() > NAMED {

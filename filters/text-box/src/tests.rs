@@ -148,7 +148,7 @@ fn a_character_that_no_font_has_is_a_box_and_is_looked_for_once() {
     assert!(text_box.render("𒀀", PICTURE).is_some());
     assert!(text_box.fonts.wanted("𒀀").1.is_empty());
     let lacking = ['大', '🎥', '\u{12000}'].into();
-    let words = fonts::complaint(&lacking, fonts::EMPTY_BOXES);
+    let words = fonts::warning(&lacking, fonts::EMPTY_BOXES);
     for part in [
         "`大` (U+5927)",
         "fonts-noto-cjk",

@@ -25,7 +25,7 @@ use frame::Frame;
 use huffman::{Huffman, Tables};
 use markers::Data;
 use output::Color;
-use scan::{Coder, Scan, Walk};
+use scan::{Coder, Scan, ScanDecoder};
 
 use crate::marker;
 use crate::syntax::{self, ColorHints};
@@ -41,8 +41,8 @@ const MOST_PIXELS: u64 = 1 << 30;
 /// # Errors
 /// It is no JPEG, of a kind that is not decoded, or its headers are damaged. Damaged data is no error.
 pub fn decode(jpeg: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32)> {
-    let mut reading = Reading::default();
-    let frame = reading.read(Data::new(jpeg, 0))?;
+    let mut state = DecoderState::default();
+    let frame = state.read(Data::new(jpeg, 0))?;
     let size = (frame.width, frame.height);
     output::write(frame, rgb);
     Ok(size)
@@ -57,7 +57,7 @@ impl Frame {
 
 /// Tables and parameters that were read so far.
 #[derive(Default)]
-struct Reading {
+struct DecoderState {
     frame: Option<Frame>,
     tables: Tables,
     conditioning: Conditioning,
@@ -67,7 +67,7 @@ struct Reading {
     scans: u64,
 }
 
-impl Reading {
+impl DecoderState {
     fn read(&mut self, mut data: Data<'_>) -> Result<Frame> {
         if data.next_marker() != marker::SOI {
             return Err(DecodeError::Damaged("it doesn't start with FF D8"));
@@ -143,13 +143,13 @@ impl Reading {
         } else {
             Coder::Huffman(Huffman::new(Bits::new(data), &self.tables, &scan)?)
         };
-        let walk = Walk {
+        let decoder = ScanDecoder {
             coder,
             interval: self.interval,
             done: 0,
             number: 0,
         };
-        let data = walk.run(&scan, frame);
+        let data = decoder.decode(&scan, frame);
         let is_all = scan.components.len() == frame.components.len();
         Ok((data, is_all && !frame.is_progressive))
     }

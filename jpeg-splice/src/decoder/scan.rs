@@ -123,8 +123,8 @@ impl<'d> Coder<'d, '_> {
     }
 }
 
-/// A scan on its way.
-pub struct Walk<'d, 't> {
+/// Decodes a scan block by block.
+pub struct ScanDecoder<'d, 't> {
     pub coder: Coder<'d, 't>,
     /// MCUs between restart markers, 0 for none.
     pub interval: u32,
@@ -133,9 +133,9 @@ pub struct Walk<'d, 't> {
     pub number: u8,
 }
 
-impl<'d> Walk<'d, '_> {
+impl<'d> ScanDecoder<'d, '_> {
     /// Decodes all of a scan into the coefficients of `frame`, and gives back what follows it.
-    pub fn run(mut self, scan: &Scan, frame: &mut Frame) -> Data<'d> {
+    pub fn decode(mut self, scan: &Scan, frame: &mut Frame) -> Data<'d> {
         if let [only] = scan.components.as_slice() {
             let component = &frame.components[only.index];
             let (across, down) = component.blocks;

@@ -10,7 +10,7 @@ const LEAST: u32 = 32;
 pub(crate) struct BitPosition {
     /// The byte in the file.
     pub byte: usize,
-    /// How many of its bits come before, 0 to 7, the highest first.
+    /// The number of its bits that come before, 0 to 7, the highest first.
     pub bit: u32,
     /// Bits of data since the start of the interval, stuffed bytes not counted.
     pub bits: u64,

@@ -28,7 +28,7 @@ fn scale(index: usize) -> f32 {
     SCALES[index / 8] * SCALES[index % 8] * 8.0
 }
 
-/// What coefficients are multiplied by, with a quantization table folded in.
+/// The factors of coefficients, with a quantization table folded in.
 #[derive(Clone)]
 pub(crate) struct Multipliers {
     /// From quantized coefficients to [`inverse`].

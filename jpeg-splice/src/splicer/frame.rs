@@ -20,9 +20,9 @@ pub(crate) struct Frame<'a> {
     huffman: [[Option<HuffmanSpec<'a>>; 4]; 2],
     /// MCUs between restart markers; 0 for none.
     pub restart_interval: usize,
-    /// Where SOS starts.
+    /// The position of SOS.
     pub sos: usize,
-    /// Where coded data starts.
+    /// The position of the coded data.
     pub scan: usize,
 }
 

@@ -157,8 +157,10 @@ fn start_step(
     (replaced, check): (Option<&StepStatus>, &Check<'_>),
 ) -> Result<Step, Vec<Diagnostic>> {
     let name = config.filter.as_str();
+    let id = replaced.map_or_else(|| cache.next_id(), |step| step.id);
     let settings = StepSettings {
-        label: format!("{}/{name}", stream.name),
+        // At the highest level, so that lines of every level name their step.
+        span: tracing::error_span!(parent: None, "step", stream = %stream.name, step = id, filter = %name),
         config_json: config.settings().to_string(),
         folder: pipeline.folder.clone(),
         assets: config.granted_assets(),
@@ -168,7 +170,7 @@ fn start_step(
         abandoned: check.abandoned().clone(),
     };
     let parts = StepParts {
-        id: replaced.map_or_else(|| cache.next_id(), |step| step.id),
+        id,
         stream: stream.name.clone(),
         config: config.clone(),
         filter,

@@ -33,29 +33,17 @@ pub use update::{ChainUpdate, StepSlot};
 use crate::clock::Clock;
 use crate::filter::contract::FrameInfo;
 use crate::filter::{Active, Engine, FilterKind};
+use crate::frame::Frame;
 use crate::variables::{Measured, Snapshot, Variables};
 use canvas::{Canvas, Kept, cheapest_path};
 use step::Outcome;
 use usage::Usage;
 
-/// A frame on its way into a chain.
-#[derive(Clone, Debug)]
-pub struct RawFrame {
-    /// The camera's JPEG.
-    pub jpeg: Jpeg,
-    /// Counted since the camera was opened.
-    pub sequence: u64,
-    /// When it was taken.
-    pub captured_at: SystemTime,
-    /// A moment that it was surely taken after; none if that is not known.
-    pub since: Option<Instant>,
-}
-
 /// A frame that came out of a chain.
 #[derive(Clone, Debug)]
 pub struct FilteredFrame {
-    /// The JPEG to be served; the camera's own bytes on the path [`Path::Passthrough`].
-    pub jpeg: Jpeg,
+    /// The frame to be served; with the camera's own bytes on the path [`Path::Passthrough`].
+    pub frame: Frame,
     /// The path that it took.
     pub path: Path,
     /// Why that path.
@@ -118,12 +106,12 @@ impl Chain {
     ///
     /// # Errors
     /// The frame is to be dropped; a text that says why.
-    pub fn process(&mut self, frame: &RawFrame) -> Result<FilteredFrame, String> {
+    pub fn process(&mut self, frame: &Frame) -> Result<FilteredFrame, String> {
         let now = self.clock.now();
         let kept = std::mem::take(&mut self.kept);
         let mut canvas = Canvas::new(&frame.jpeg, kept, self.quality);
         let steps = self.run_steps(frame, &mut canvas, now);
-        let result = steps.and_then(|()| self.finish(&mut canvas, now));
+        let result = steps.and_then(|()| self.finish(frame, &mut canvas, now));
         let path = result.as_ref().map(|frame| frame.path);
         let prepared = match path {
             Ok(Path::Splice) => canvas.prepared_bytes(),
@@ -136,8 +124,9 @@ impl Chain {
 
     fn finish(
         &mut self,
+        frame: &Frame,
         canvas: &mut Canvas<'_>,
-        now: std::time::Instant,
+        now: Instant,
     ) -> Result<FilteredFrame, String> {
         let plan = cheapest_path(canvas.result(!self.steps.iter().any(Step::is_on)));
         let (jpeg, path, reason) = match canvas.finish(plan) {
@@ -150,7 +139,12 @@ impl Chain {
             Err(why) if canvas.is_transformed() => return Err(why),
             Err(why) => self.pass_undrawn(canvas, &why, now)?,
         };
-        Ok(FilteredFrame { jpeg, path, reason })
+        let frame = Frame { jpeg, ..*frame };
+        Ok(FilteredFrame {
+            frame,
+            path,
+            reason,
+        })
     }
 
     /// Lets the camera's picture pass without what was to be drawn on it, if all steps allow that.
@@ -158,7 +152,7 @@ impl Chain {
         &mut self,
         canvas: &Canvas<'_>,
         why: &str,
-        now: std::time::Instant,
+        now: Instant,
     ) -> Result<(Jpeg, Path, String), String> {
         for step in canvas.drawn_by() {
             self.steps[step].picture_failed(why, now)?;
@@ -179,9 +173,9 @@ impl Chain {
 
     fn run_steps(
         &mut self,
-        frame: &RawFrame,
+        frame: &Frame,
         canvas: &mut Canvas<'_>,
-        now: std::time::Instant,
+        now: Instant,
     ) -> Result<(), String> {
         let variables = self.variables_at(frame.captured_at);
         let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
@@ -242,7 +236,7 @@ fn draw(
     (place, step): (usize, &mut Step),
     info: &FrameInfo,
     canvas: &mut Canvas<'_>,
-    now: std::time::Instant,
+    now: Instant,
 ) -> Outcome<()> {
     match step.draw(info, now) {
         Outcome::Done(drawing) => {
@@ -258,7 +252,7 @@ fn apply(
     step: &mut Step,
     info: &FrameInfo,
     canvas: &mut Canvas<'_>,
-    now: std::time::Instant,
+    now: Instant,
 ) -> Result<Outcome<()>, String> {
     let image = match canvas.image() {
         Ok(image) => image,

@@ -289,7 +289,7 @@ impl Step {
 
     fn went_well(&mut self, since: Instant, now: Instant) {
         if let Some(recovery) = self.stats.worked(now) {
-            tracing::info!(filter = self.settings.label, "{recovery}");
+            self.settings.span.in_scope(|| tracing::info!("{recovery}"));
             self.events.tell(Event::FilterRecovered {
                 stream: self.stream.clone(),
                 step: self.id,
@@ -314,7 +314,9 @@ impl Step {
             OnError::Bypass => "frames go on without it",
             OnError::Drop => "frames are dropped",
         };
-        tracing::warn!(filter = self.settings.label, "{error}; {fate}");
+        self.settings
+            .span
+            .in_scope(|| tracing::warn!("{error}; {fate}"));
         self.events.tell(Event::FilterError {
             stream: self.stream.clone(),
             step: self.id,

@@ -9,10 +9,13 @@ use std::time::{Duration, SystemTime};
 use cpu_time::ProcessTime;
 use jpeg_splice::Jpeg;
 
+use super::output::outln;
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
-use crate::chain::{self, Chain, RawFrame};
+use crate::chain::{self, Chain};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StreamConfig, hint};
 use crate::files;
+use crate::frame::Frame;
 use crate::local_time::warn_of_unknown_zone;
 use crate::secret::mask;
 use crate::source::{FRAME_BYTES, check_size, whole};
@@ -125,11 +128,13 @@ fn one(
 ) -> Result<(), Failure> {
     let process = |chain: &mut Chain, jpeg: Jpeg| {
         check_size(jpeg.size(), most_pixels)?;
-        chain.process(&RawFrame {
+        chain.process(&Frame {
             jpeg,
             sequence: totals.frames,
             captured_at: input.modified,
-            since: None,
+            received_at: SystemClock.now(),
+            taken_after: None,
+            is_picture: true,
         })
     };
     let start = ProcessTime::try_now().map_err(|error| Failure::Run(error.to_string()))?;
@@ -138,12 +143,12 @@ fn one(
         .try_elapsed()
         .map_err(|error| Failure::Run(error.to_string()))?;
     match result {
-        Ok(frame) => {
+        Ok(filtered) => {
             totals.cpu += spent;
             totals.frames += 1;
-            *totals.paths.entry(frame.path).or_default() += 1;
+            *totals.paths.entry(filtered.path).or_default() += 1;
             if let Some(output) = output {
-                fs::write(output, &*frame.jpeg)
+                fs::write(output, &*filtered.frame.jpeg)
                     .map_err(|error| Failure::Run(format!("{}: {error}", output.display())))?;
             }
         }
@@ -175,14 +180,14 @@ impl Totals {
                 "paths": paths,
                 "cpu_ms_per_frame": (per_frame * 1000.0).round() / 1000.0,
             });
-            println!("{numbers}");
+            outln!("{numbers}");
             return;
         }
         let paths: Vec<_> = paths
             .iter()
             .map(|(path, count)| format!("{count} {}", path.name()))
             .collect();
-        println!(
+        outln!(
             "frames: {} ({}); CPU time per frame: {per_frame:.3} ms",
             self.frames,
             paths.join(", ")

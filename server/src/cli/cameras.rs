@@ -3,16 +3,17 @@
 use std::fmt::Write;
 
 use super::Failure;
+use super::output::{out, outln};
 use crate::source::camera::{DeviceInfo, check, list};
 
 pub fn run() -> Result<(), Failure> {
     check().map_err(Failure::Usage)?;
     let cameras = list().map_err(Failure::Run)?;
     if cameras.is_empty() {
-        println!("There is no camera.");
+        outln!("There is no camera.");
     }
     for camera in &cameras {
-        print!("{}", describe(camera));
+        out!("{}", describe(camera));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::output::outln;
 use super::{Common, Failure, start_loader, start_runtime};
 use crate::chain::{Check, FilterCache};
 use crate::clock::SystemClock;
@@ -17,14 +18,14 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     let runtime = start_runtime()?;
     let cache = start_loader(&runtime, common)?;
     check_all(&cache, &pipeline)?;
-    println!("{} is fine:", file.display());
+    outln!("{} is fine:", file.display());
     for stream in &pipeline.streams {
         let filters: Vec<_> = stream.filters.iter().map(|s| s.filter.as_str()).collect();
         let chain = match filters.as_slice() {
             [] => "no filters".to_owned(),
             filters => filters.join(" → "),
         };
-        println!("  {}: {chain}", stream.name);
+        outln!("  {}: {chain}", stream.name);
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::output::outln;
 use super::{Common, Failure, start_engine, start_runtime};
 use crate::config::{SettingHelp, settings_help};
 use crate::filter::{FilterKind, Manifest, Module, Wanted, builtin};
@@ -31,16 +32,16 @@ fn show(filter: &Manifest) -> Result<(), Failure> {
         FilterKind::Overlay => "overlay: draws, never sees the picture",
         FilterKind::Transform => "transform: works on the picture",
     };
-    println!("{} {} ({kind})", filter.name, filter.version);
+    outln!("{} {} ({kind})", filter.name, filter.version);
     if !filter.summary.is_empty() {
-        println!("  {}", filter.summary);
+        outln!("  {}", filter.summary);
     }
     let schema = serde_json::from_str(&filter.schema);
     let schema = schema.map_err(|error| Failure::Run(format!("{}: {error}", filter.name)))?;
     for setting in settings_help(&schema) {
         show_setting(&setting);
     }
-    println!();
+    outln!();
     Ok(())
 }
 
@@ -52,8 +53,8 @@ fn show_setting(setting: &SettingHelp) {
     if setting.is_required {
         facts += "; required";
     }
-    println!("    {}: {facts}", setting.name);
+    outln!("    {}: {facts}", setting.name);
     if !setting.summary.is_empty() {
-        println!("        {}", setting.summary);
+        outln!("        {}", setting.summary);
     }
 }

@@ -5,6 +5,7 @@ mod cameras;
 mod check;
 mod filters;
 mod memory;
+mod output;
 mod serve;
 mod versions;
 
@@ -268,7 +269,7 @@ fn refuse(error: &clap::Error) -> ExitCode {
     if is_error {
         eprint!("{text}");
     } else {
-        print!("{text}");
+        output::out!("{text}");
     }
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::check::check_but_for_token;
+use super::output::{out, outln};
 use super::{Common, Failure, VersionsArgs, start_loader, start_runtime};
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use crate::control::{Version, Versions, replace_file, revision};
 pub fn show(id: Option<&str>, args: &VersionsArgs) -> Result<(), Failure> {
     let versions = open(args)?;
     match id {
-        Some(id) => println!("{}", masked(find(&versions, id)?.text.expose()).trim_end()),
-        None => print!("{}", table(&versions, &args.config)),
+        Some(id) => outln!("{}", masked(find(&versions, id)?.text.expose()).trim_end()),
+        None => out!("{}", table(&versions, &args.config)),
     }
     Ok(())
 }
@@ -32,7 +33,7 @@ pub fn restore(id: &str, args: &VersionsArgs, common: &Common) -> Result<(), Fai
     let runtime = start_runtime()?;
     check_but_for_token(&start_loader(&runtime, common)?, &pipeline)?;
     replace_file(file, (&old, text), &versions, &SystemClock).map_err(Failure::Run)?;
-    println!("{} is what it was at {}", file.display(), version.time());
+    outln!("{} is what it was at {}", file.display(), version.time());
     Ok(())
 }
 

@@ -182,7 +182,7 @@ impl Reader<'_> {
             if is_wanted && fields.get("stream").is_none() {
                 match self.streams {
                     [only] => return Some(only.name.clone()),
-                    _ => errors.add(fields.span(), "this indicator needs a `stream`: whose?"),
+                    _ => errors.add(fields.span(), "this output needs a `stream`: whose?"),
                 }
             }
             return None;

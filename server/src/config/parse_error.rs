@@ -1,4 +1,4 @@
-//! The parser's complaints in the words of somebody who just wants the file to work.
+//! The parser's errors in the words of somebody who just wants the file to work.
 
 use saphyr_parser::ScanError;
 

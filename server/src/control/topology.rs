@@ -266,7 +266,7 @@ impl Topology {
                 let running = self.streams.get(&shared.name)?;
                 Box::new(Shared::new(running.stream.clone(), shared.frames))
             }
-            _ => source::from_config(&config.source, &pipeline.folder, &config.name)?,
+            _ => source::from_config(&config.source, &pipeline.folder)?,
         };
         Some(self.deps.indicators.on(&config.name, source))
     }
@@ -289,7 +289,7 @@ impl Topology {
         if let Some(planned) = planned {
             chain.apply(planned.update);
         }
-        let (stream, life) = Stream::new(
+        let (stream, runner) = Stream::new(
             config.name.clone(),
             StreamParts { source, chain },
             rules(config),
@@ -300,7 +300,7 @@ impl Topology {
         if !is_prepared {
             stream.prepare();
         }
-        self.deps.tasks.spawn(life);
+        self.deps.tasks.spawn(runner);
         let (told, events, clock) = (stream.clone(), self.events().clone(), self.clock.clone());
         let end = self.deps.shutdown.clone();
         self.deps.tasks.spawn(async move {

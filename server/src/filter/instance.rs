@@ -27,8 +27,8 @@ use crate::log::sanitize;
 /// How one step wants its filter run.
 #[derive(Clone, Debug)]
 pub struct StepSettings {
-    /// `stream/filter`, for the log.
-    pub label: String,
+    /// The span of its log lines, which names stream, step and filter.
+    pub span: tracing::Span,
     /// The settings, a JSON object that fits the filter's schema.
     pub config_json: String,
     /// The pipeline file's folder, and the files below it that the filter may read.
@@ -118,7 +118,7 @@ impl RunningFilter {
         let assets = Assets::new(&settings.folder, settings.assets.iter().cloned())
             .noting(settings.assets_read.clone())
             .with_fonts(filter.engine().fonts());
-        let log = StepLog::new(&settings.label, filter.engine().clock().clone());
+        let log = StepLog::new(settings.span.clone(), filter.engine().clock().clone());
         let guest = filter
             .memory_limit(settings.memory_limit)
             .and_then(|memory| {

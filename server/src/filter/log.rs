@@ -11,6 +11,8 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::contract::Level;
 use super::last_words::LastWords;
+use tracing::Span;
+
 use crate::clock::Clock;
 use crate::log::{LINE_CHARS, LogLimiter, PERIOD, sanitize};
 use crate::secret::mask_foreign;
@@ -19,7 +21,7 @@ use crate::sync::IgnorePoison;
 /// The log of one step. Clones share what it counts.
 #[derive(Clone)]
 pub struct StepLog {
-    label: Arc<str>,
+    span: Span,
     clock: Arc<dyn Clock>,
     gates: Arc<Mutex<Gates>>,
     words: Arc<Mutex<LastWords>>,
@@ -32,11 +34,11 @@ struct Gates {
 }
 
 impl StepLog {
-    /// `label` names stream and step in each line; lines are counted by `clock`.
-    pub fn new(label: &str, clock: Arc<dyn Clock>) -> Self {
+    /// Lines are written in `span`, which names stream and step, and counted by `clock`.
+    pub fn new(span: Span, clock: Arc<dyn Clock>) -> Self {
         let now = clock.now();
         Self {
-            label: label.into(),
+            span,
             clock,
             gates: Arc::new(Mutex::new(Gates {
                 errors: LogLimiter::new(now),
@@ -80,19 +82,16 @@ impl StepLog {
     }
 
     fn write(&self, level: Level, message: &str, is_last: bool) {
-        let filter = &*self.label;
+        let _entered = self.span.enter();
         match level {
-            Level::Debug => tracing::debug!(filter, "{message}"),
-            Level::Info => tracing::info!(filter, "{message}"),
-            Level::Warn => tracing::warn!(filter, "{message}"),
-            Level::Error => tracing::error!(filter, "{message}"),
+            Level::Debug => tracing::debug!("{message}"),
+            Level::Info => tracing::info!("{message}"),
+            Level::Warn => tracing::warn!("{message}"),
+            Level::Error => tracing::error!("{message}"),
         }
         if is_last {
             let seconds = PERIOD.as_secs();
-            tracing::warn!(
-                filter,
-                "says too much: its lines are left out for up to {seconds} s"
-            );
+            tracing::warn!("says too much: its lines are left out for up to {seconds} s");
         }
     }
 }

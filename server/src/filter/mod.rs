@@ -192,7 +192,7 @@ fn describe(
     let state = HostState::new(
         MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget()).map_err(words)?,
         Assets::new(Path::new("."), []),
-        StepLog::new("describe", engine.clock().clone()),
+        StepLog::new(tracing::error_span!("describe"), engine.clock().clone()),
     );
     let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
     let description = contract.describe(&mut guest.map_err(words)?)?;

@@ -45,18 +45,18 @@ impl Board for RaspberryPi {
             Pull::Down => pin.into_input_pulldown(),
         };
         let changed = Arc::new(Mutex::new(changed));
-        let told = changed.clone();
+        let callback = changed.clone();
         let tell = move |event: rppal::gpio::Event| {
             let is_high = event.trigger == Trigger::RisingEdge;
             // The library's thread would end with a panic, and see no other edge.
-            if let Err(panicked) = catch(|| told.lock().ignore_poison()(is_high)) {
+            if let Err(panicked) = catch(|| callback.lock().ignore_poison()(is_high)) {
                 tracing::error!("the pin {number} panicked: {panicked}");
             }
         };
         // Debouncing is done for all boards in one place.
         pin.set_async_interrupt(Trigger::Both, None, tell)
             .map_err(|error| error.to_string())?;
-        // An edge that comes meanwhile waits, and so is told last.
+        // An edge that comes meanwhile waits, and so is callback last.
         let mut changed = changed.lock().ignore_poison();
         changed(pin.read() == Level::High);
         drop(changed);

@@ -63,20 +63,20 @@ impl Board for Simulated {
         let level = read(&path, pull)?;
         changed(level);
         let clock = self.clock.clone();
-        let told = Mutex::new((level, changed));
+        let callback = Mutex::new((level, changed));
         let task = tokio::spawn(async move {
             let name = format!("pin {number}");
-            let look = || look(&path, pull, &*clock, &told);
+            let poll = || poll(&path, pull, &*clock, &callback);
             // Dropped with the pin.
-            keep_running(&name, &*clock, &CancellationToken::new(), look).await;
+            keep_running(&name, &*clock, &CancellationToken::new(), poll).await;
         });
         Ok(Box::new(Look(task)))
     }
 }
 
-/// Looks at the file of a pin again and again; `told` is the level that was told last, and who is told of another.
-async fn look(path: &Path, pull: Pull, clock: &dyn Clock, told: &Mutex<(bool, Changed)>) {
-    let (level, changed) = &mut *told.lock().await;
+/// Looks at the file of a pin again and again; `callback` is the level that was callback last, and who is callback of another.
+async fn poll(path: &Path, pull: Pull, clock: &dyn Clock, callback: &Mutex<(bool, Changed)>) {
+    let (level, changed) = &mut *callback.lock().await;
     loop {
         clock.sleep_until(clock.now() + LOOK).await;
         // A file that is being written has no level for a moment.

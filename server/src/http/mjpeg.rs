@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::viewing::Visit;
 use super::{App, NO_BUFFERING, NO_CACHE, timestamp};
-use crate::stream::{ServedFrame, Stream, Viewer};
+use crate::frame::Frame;
+use crate::stream::{Stream, Viewer};
 
 const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=mattebox-frame";
 const FIRST_BOUNDARY: &[u8] = b"--mattebox-frame\r\n";
@@ -82,7 +83,7 @@ impl Parts {
     }
 }
 
-fn part(frame: &ServedFrame) -> [Bytes; 3] {
+fn part(frame: &Frame) -> [Bytes; 3] {
     let head = format!(
         "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
         frame.jpeg.len(),

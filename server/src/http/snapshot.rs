@@ -11,8 +11,9 @@ use jiff::tz::TimeZone;
 use super::mjpeg::no_body;
 use super::viewing::Visit;
 use super::{App, NO_CACHE, timestamp};
+use crate::frame::Frame;
 use crate::local_time;
-use crate::stream::{Fresh, ServedFrame, Stream, StreamState, Viewer};
+use crate::stream::{Fresh, Stream, StreamState, Viewer};
 
 const HEADERS: [(HeaderName, &str); 2] = [
     (header::CONTENT_TYPE, "image/jpeg"),
@@ -73,7 +74,7 @@ fn head(app: &App, stream: &Stream, visit: &Visit) -> Response {
     }
 }
 
-fn shown(app: &App, stream: &Stream, frame: &ServedFrame) -> Response {
+fn shown(app: &App, stream: &Stream, frame: &Frame) -> Response {
     let taken = taken(frame.captured_at, app.clock.unix());
     let file = [(
         header::CONTENT_DISPOSITION,
@@ -120,12 +121,12 @@ struct Look {
     viewer: Viewer,
     fresh: Option<Fresh>,
     /// The last picture that told that there is none of the camera.
-    notice: Option<Arc<ServedFrame>>,
+    notice: Option<Arc<Frame>>,
 }
 
 impl Look {
     /// The next picture of the camera, a fresh one if that is wanted. None if the camera fails, or the stream has ended.
-    async fn picture(&mut self, stream: &Stream) -> Option<Arc<ServedFrame>> {
+    async fn picture(&mut self, stream: &Stream) -> Option<Arc<Frame>> {
         loop {
             let frame = self.viewer.next().await?;
             let is_wanted = match &mut self.fresh {
@@ -146,7 +147,7 @@ impl Look {
 }
 
 /// Tells why there is no picture: in a header, and by a picture, if there is a `notice`, for clients that show what they get.
-fn unavailable(why: &str, notice: Option<&ServedFrame>) -> Response {
+fn unavailable(why: &str, notice: Option<&Frame>) -> Response {
     let is_printable = |c: &char| c.is_ascii_graphic() || *c == ' ';
     let error: String = why.chars().filter(is_printable).take(ERROR_CHARS).collect();
     let status = StatusCode::SERVICE_UNAVAILABLE;

@@ -11,9 +11,8 @@ use crate::secret::{SecretText, mask_written};
 /// A command that writes JPEGs; also what other drivers run.
 pub struct Exec {
     driver: &'static str,
-    stream: String,
     folder: PathBuf,
-    told: SeenLines,
+    seen: SeenLines,
 }
 
 /// The driver `exec`.
@@ -24,9 +23,9 @@ pub struct ExecSource {
 
 impl ExecSource {
     /// Runs `command` in `folder`, for the stream called `stream`.
-    pub fn new(command: Vec<SecretText>, folder: &Path, stream: &str) -> Self {
+    pub fn new(command: Vec<SecretText>, folder: &Path) -> Self {
         Self {
-            exec: Exec::new("exec", folder, stream),
+            exec: Exec::new("exec", folder),
             command,
         }
     }
@@ -51,12 +50,11 @@ impl Source for ExecSource {
 
 impl Exec {
     /// Runs commands in `folder` for `driver` and the stream called `stream`.
-    pub fn new(driver: &'static str, folder: &Path, stream: &str) -> Self {
+    pub fn new(driver: &'static str, folder: &Path) -> Self {
         Self {
             driver,
-            stream: stream.to_owned(),
             folder: folder.to_owned(),
-            told: SeenLines::default(),
+            seen: SeenLines::default(),
         }
     }
 
@@ -82,8 +80,7 @@ impl Exec {
         Invocation {
             command,
             folder: &self.folder,
-            stream: &self.stream,
-            told: &self.told,
+            seen: &self.seen,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use jpeg_splice::{Jpeg, Scanned, Scanner};
+use jpeg_splice::{Jpeg, Split, Splitter};
 
 use super::file_list::{FileList, is_numbered};
 use super::pacer::Pacer;
@@ -214,7 +214,7 @@ pub fn read_jpeg(path: &Path) -> Result<Jpeg, String> {
 }
 
 struct MjpegFile {
-    scanner: Scanner<BufReader<File>>,
+    splitter: Splitter<BufReader<File>>,
     path: PathBuf,
     /// Counts pictures, whole or broken, from 1.
     number: u64,
@@ -225,7 +225,7 @@ impl MjpegFile {
         let why = |error| SourceError(format!("{}: {error}", path.display()));
         let file = files::open(path).map_err(why)?;
         Ok(Self {
-            scanner: Scanner::new(BufReader::with_capacity(256 << 10, file), FRAME_BYTES),
+            splitter: Splitter::new(BufReader::with_capacity(256 << 10, file), FRAME_BYTES),
             path: path.to_owned(),
             number: 0,
         })
@@ -238,16 +238,16 @@ impl MjpegFile {
 
 impl FrameSequence for MjpegFile {
     fn next(&mut self, _clock: &dyn Clock) -> Result<Item, SourceError> {
-        let scanned = self.scanner.next_jpeg().map_err(|e| self.error(&e))?;
+        let split = self.splitter.next_jpeg().map_err(|e| self.error(&e))?;
         self.number += 1;
         let bad = |why: &str| {
             let (path, number) = (self.path.display(), self.number);
             Item::Bad(format!("can't be used: {path}: picture {number} {why}"))
         };
-        Ok(match scanned {
-            Scanned::End => Item::End,
-            Scanned::Broken(why) => bad(&format!("is no JPEG: {why}")),
-            Scanned::Jpeg(jpeg) => whole(jpeg.into()).map_or_else(|why| bad(&why), Item::Frame),
+        Ok(match split {
+            Split::End => Item::End,
+            Split::Broken(why) => bad(&format!("is no JPEG: {why}")),
+            Split::Jpeg(jpeg) => whole(jpeg.into()).map_or_else(|why| bad(&why), Item::Frame),
         })
     }
 

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, Read};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use jpeg_splice::Scanner;
+use jpeg_splice::Splitter;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::{FRAME_BYTES, SourceError};
@@ -36,14 +36,14 @@ impl<R: AsyncRead + Unpin> Chunks for R {
 /// What stands between is passed over, so that this reads a bare row of JPEGs as well as
 /// `multipart/x-mixed-replace` with any boundary and with or without lengths.
 pub struct MjpegReader<C> {
-    scanner: Scanner<BufReader<ChunkReader<C>>>,
+    splitter: Splitter<BufReader<ChunkReader<C>>>,
 }
 
 impl<C: Chunks> MjpegReader<C> {
     /// Reads from `chunks` until the order to stop.
     pub fn new(chunks: C, stop: &StopToken) -> Self {
         Self {
-            scanner: Scanner::new(ChunkReader::buffered(chunks, stop), FRAME_BYTES),
+            splitter: Splitter::new(ChunkReader::buffered(chunks, stop), FRAME_BYTES),
         }
     }
 
@@ -52,9 +52,9 @@ impl<C: Chunks> MjpegReader<C> {
     /// # Errors
     /// What reading gives.
     pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, SourceError> {
-        let scanned = self.scanner.next_jpeg();
-        let scanned = scanned.map_err(|error| SourceError(error.to_string()))?;
-        Ok(scanned.picture())
+        let split = self.splitter.next_jpeg();
+        let split = split.map_err(|error| SourceError(error.to_string()))?;
+        Ok(split.picture())
     }
 }
 

@@ -25,19 +25,17 @@ pub use rate_limit::RateLimit;
 use crate::clock::StopToken;
 use crate::config::{DriverConfig, Size, SourceConfig};
 
-/// The source of the stream called `stream`, as pipeline.yaml in `folder` names it; none if it is another stream.
-pub fn from_config(config: &SourceConfig, folder: &Path, stream: &str) -> Option<Box<dyn Source>> {
+/// The source that pipeline.yaml in `folder` describes; none if it is another stream.
+pub fn from_config(config: &SourceConfig, folder: &Path) -> Option<Box<dyn Source>> {
     let fps = config.fps;
     Some(match &config.driver {
         DriverConfig::Demo => Box::new(demo::Demo),
         DriverConfig::Files(files) => Box::new(files::Files::new(folder, files)),
         DriverConfig::Camera(camera) => Box::new(camera::CameraSource::new(camera, fps)),
         DriverConfig::Http(http) => Box::new(http::Http::new(http, fps, folder)),
-        DriverConfig::Exec(exec) => {
-            Box::new(exec::ExecSource::new(exec.command.clone(), folder, stream))
-        }
-        DriverConfig::Rtsp(rtsp) => Box::new(rtsp::Rtsp::new(rtsp, fps, folder, stream)),
-        DriverConfig::PiCamera(pi) => Box::new(pi_camera::PiCamera::new(pi, fps, folder, stream)),
+        DriverConfig::Exec(exec) => Box::new(exec::ExecSource::new(exec.command.clone(), folder)),
+        DriverConfig::Rtsp(rtsp) => Box::new(rtsp::Rtsp::new(rtsp, fps, folder)),
+        DriverConfig::PiCamera(pi) => Box::new(pi_camera::PiCamera::new(pi, fps, folder)),
         DriverConfig::Stream(_) => return None,
     })
 }

@@ -21,9 +21,9 @@ pub struct PiCamera {
 
 impl PiCamera {
     /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second at most.
-    pub fn new(config: &PiCameraConfig, fps: Option<f64>, folder: &Path, stream: &str) -> Self {
+    pub fn new(config: &PiCameraConfig, fps: Option<f64>, folder: &Path) -> Self {
         Self {
-            exec: Exec::new("pi-camera", folder, stream),
+            exec: Exec::new("pi-camera", folder),
             config: config.clone(),
             fps,
         }

@@ -33,13 +33,12 @@ pub struct Process {
 /// A running command. Dropping it ends its whole process group.
 pub struct Running {
     name: String,
-    stream: String,
     child: Child,
     /// The number of its process group. Its own children may be left there when it has ended.
     #[cfg(unix)]
     group: Option<rustix::process::Pid>,
     stderr_log: StderrLog,
-    told: SeenLines,
+    seen: SeenLines,
     stop: StopToken,
 }
 
@@ -49,10 +48,8 @@ pub struct Invocation<'a> {
     pub command: &'a [SecretText],
     /// Where.
     pub folder: &'a Path,
-    /// The stream's name, for the log.
-    pub stream: &'a str,
     /// What the command has said in runs that gave no picture.
-    pub told: &'a SeenLines,
+    pub seen: &'a SeenLines,
 }
 
 /// Why a command can't be run.
@@ -129,14 +126,13 @@ impl Running {
         };
         let running = Self {
             name,
-            stream: invocation.stream.to_owned(),
             #[cfg(unix)]
             group: child
                 .id()
                 .and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)),
             child,
             stderr_log: StderrLog::listen(errors, invocation, stop.clock().clone()),
-            told: invocation.told.clone(),
+            seen: invocation.seen.clone(),
             stop: stop.clone(),
         };
         Ok((running, out))
@@ -149,8 +145,8 @@ impl Running {
 
     /// A picture has come: what the command says is news again once it has been quiet.
     pub fn works(&self) {
-        if let Some(told) = self.told.works(self.stop.clock().now()) {
-            tracing::info!(stream = self.stream, "{told}");
+        if let Some(told) = self.seen.works(self.stop.clock().now()) {
+            tracing::info!("{told}");
         }
     }
 

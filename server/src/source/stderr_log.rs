@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::task::JoinHandle;
+use tracing::Instrument;
 
 use super::process::Invocation;
 use crate::clock::Clock;
@@ -23,10 +24,10 @@ const TOLD: usize = 20;
 /// Lines that a command has said already, over all its runs: one that says the same again and again, or always something else,
 /// doesn't fill the log.
 #[derive(Clone, Default)]
-pub struct SeenLines(Arc<Mutex<Lines_>>);
+pub struct SeenLines(Arc<Mutex<SeenState>>);
 
 #[derive(Default)]
-struct Lines_ {
+struct SeenState {
     told: HashSet<String>,
     /// The lines that were not told.
     rest: Recurring,
@@ -34,7 +35,7 @@ struct Lines_ {
 }
 
 impl SeenLines {
-    fn lock(&self) -> MutexGuard<'_, Lines_> {
+    fn lock(&self) -> MutexGuard<'_, SeenState> {
         self.0.lock().ignore_poison()
     }
 
@@ -50,7 +51,7 @@ impl SeenLines {
     }
 }
 
-impl Lines_ {
+impl SeenState {
     fn note(&mut self, line: &str, now: Instant) -> Option<String> {
         self.last = Some(now);
         if self.told.len() < TOLD && self.told.insert(line.to_owned()) {
@@ -99,22 +100,20 @@ impl StderrLog {
     ) -> Self {
         let last = Arc::new(Mutex::new(String::new()));
         let mut lines = Lines {
-            stream: invocation.stream.to_owned(),
             last: last.clone(),
             partial: Vec::new(),
             clock,
-            told: invocation.told.clone(),
+            seen: invocation.seen.clone(),
         };
-        let task = tokio::spawn(async move {
+        let read = async move {
             let mut errors = errors;
             // One whose output nobody reads any more would hang.
             while let Err(panicked) = catch_async(lines.read(&mut errors)).await {
-                tracing::error!(
-                    stream = lines.stream,
-                    "reading a command's errors panicked: {panicked}"
-                );
+                tracing::error!("reading a command's errors panicked: {panicked}");
             }
-        });
+        };
+        // In the stream's span.
+        let task = tokio::spawn(read.in_current_span());
         Self { last, task }
     }
 
@@ -136,11 +135,10 @@ impl Drop for StderrLog {
 }
 
 struct Lines {
-    stream: String,
     last: Arc<Mutex<String>>,
     partial: Vec<u8>,
     clock: Arc<dyn Clock>,
-    told: SeenLines,
+    seen: SeenLines,
 }
 
 impl Lines {
@@ -168,8 +166,8 @@ impl Lines {
         if line.is_empty() {
             return;
         }
-        if let Some(told) = self.told.note(&line, self.clock.now()) {
-            tracing::info!(stream = self.stream, "{told}");
+        if let Some(told) = self.seen.note(&line, self.clock.now()) {
+            tracing::info!("{told}");
         }
         *self.last.lock().ignore_poison() = line;
     }

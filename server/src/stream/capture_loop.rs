@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use jpeg_splice::Jpeg;
-use tokio::sync::watch;
 
+use super::bus::FrameBus;
 use super::status::Status;
 use super::stream_log::StreamLog;
 use super::watchdog::Watchdog;
 use crate::backoff::Backoff;
-use crate::chain::RawFrame;
 use crate::clock::StopToken;
 use crate::config::WarmUp;
+use crate::frame::{Frame, Sequence};
 use crate::log::sanitize;
 use crate::panics::catch;
 use crate::secret::mask;
@@ -22,9 +22,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// Opening a camera takes longer than waiting for its next frame: some network cameras send a whole picture only every few
 /// seconds.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
-
-/// The newest raw frame of a stream, as its subscribers see it.
-pub type RawFrames = watch::Sender<Option<RawFrame>>;
 
 /// The rules that a camera is run by.
 #[derive(Clone, Copy, Debug)]
@@ -57,9 +54,9 @@ enum End {
 
 /// The loop of the capture thread.
 pub struct CaptureLoop<'a> {
-    pub stream: &'a str,
     pub rules: CaptureRules,
-    pub newest: &'a RawFrames,
+    pub frames: &'a FrameBus,
+    pub sequence: &'a Sequence,
     pub status: &'a Status,
     pub log: &'a StreamLog,
     pub stop: &'a StopToken,
@@ -83,7 +80,7 @@ impl CaptureLoop<'_> {
             match end {
                 Ok(End::Stopped) => return,
                 Ok(End::Over) => {
-                    tracing::info!(stream = self.stream, "the recording is over");
+                    tracing::info!("the recording is over");
                     self.status.end();
                     // The last picture stays until nobody watches any more.
                     self.stop.wait_for(std::future::pending::<()>());
@@ -175,11 +172,13 @@ impl CaptureLoop<'_> {
             match self.finish(picture) {
                 Ok(jpeg) => {
                     feed();
-                    self.publish(RawFrame {
+                    self.publish(Frame {
                         jpeg,
-                        sequence: session.frames,
+                        sequence: self.sequence.next(),
                         captured_at,
-                        since,
+                        received_at: self.now(),
+                        taken_after: since,
+                        is_picture: true,
                     });
                     session.frames += 1;
                     session.is_whole = true;
@@ -195,10 +194,10 @@ impl CaptureLoop<'_> {
         finished.unwrap_or_else(|panicked| Err(format!("can't be read: {panicked}")))
     }
 
-    fn publish(&self, frame: RawFrame) {
-        self.log.picture_came(self.now());
+    fn publish(&self, frame: Frame) {
+        self.log.picture_came(frame.received_at);
         self.status.frame_in();
-        self.newest.send_replace(Some(frame));
+        self.frames.publish(frame);
     }
 
     fn drop_frame(&self, why: String, session: &mut Session) {

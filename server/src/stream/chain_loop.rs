@@ -2,19 +2,20 @@
 //! is none.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use jpeg_splice::Jpeg;
 use tokio::sync::watch;
 
+use super::bus::{FrameBus, NewestFrames};
 use super::demand::Demand;
 use super::no_signal;
 use super::pending_changes::PendingChanges;
 use super::status::{Readiness, Status, StreamState};
 use super::stream_log::StreamLog;
 use super::title::Title;
-use crate::chain::{Chain, RawFrame};
+use crate::chain::Chain;
 use crate::clock::StopToken;
+use crate::frame::{Frame, Sequence};
 use crate::panics::catch;
 
 /// How long viewers wait before they are told that there is no picture.
@@ -24,27 +25,16 @@ const NO_SIGNAL_EVERY: Duration = Duration::from_secs(1);
 /// A changed chain gets the last frame once more when that is so old: the next may be long in coming.
 const NEXT_FRAME_SOON: Duration = Duration::from_millis(500);
 
-/// A frame as viewers get it. All of them share its bytes.
-#[derive(Clone, Debug)]
-pub struct ServedFrame {
-    /// The whole JPEG.
-    pub jpeg: Jpeg,
-    /// When the camera took it.
-    pub captured_at: SystemTime,
-    /// Whether the camera took it; else it says that there is no signal.
-    pub is_picture: bool,
-}
-
-/// Where the newest served frame lies.
-pub type ServedFrames = watch::Sender<Option<Arc<ServedFrame>>>;
-
 /// What a chain is run with.
 pub struct ChainLoop<'a> {
     pub stream: &'a str,
     pub title: &'a Title,
-    pub raw: watch::Receiver<Option<RawFrame>>,
+    pub raw: NewestFrames,
+    /// The number of the first frame that it may get.
+    pub first: u64,
+    pub sequence: &'a Sequence,
     pub changes: &'a PendingChanges,
-    pub served: &'a ServedFrames,
+    pub served: &'a FrameBus,
     pub demand: &'a Demand,
     pub status: &'a Status,
     pub log: &'a StreamLog,
@@ -64,7 +54,7 @@ impl ChainLoop<'_> {
             Duration::ZERO
         };
         let mut progress = Progress {
-            next: 0,
+            next: self.first,
             size: None,
             is_ready: false,
             due: self.now() + wait,
@@ -84,7 +74,7 @@ impl ChainLoop<'_> {
         match event {
             Event::Due if progress.again.is_some_and(|at| at <= self.now()) => {
                 progress.again = None;
-                if let Some((frame, _)) = progress.last.take() {
+                if let Some(frame) = progress.last.take() {
                     self.filter_and_serve(chain, frame, progress);
                 }
             }
@@ -97,13 +87,12 @@ impl ChainLoop<'_> {
             Event::ChainChanged => {
                 self.changes.update_chain_now(chain);
                 let last = progress.last.as_ref();
-                progress.again = last.map(|(_, at)| *at + NEXT_FRAME_SOON);
+                progress.again = last.map(|frame| frame.received_at + NEXT_FRAME_SOON);
             }
         }
     }
 
-    fn take(&self, chain: &mut Chain, frame: RawFrame, progress: &mut Progress) {
-        // A camera that was opened again counts from 0.
+    fn take(&self, chain: &mut Chain, frame: Arc<Frame>, progress: &mut Progress) {
         let skipped = frame.sequence.saturating_sub(progress.next);
         self.status.frames_skipped(skipped);
         progress.next = frame.sequence + 1;
@@ -111,11 +100,11 @@ impl ChainLoop<'_> {
         self.filter_and_serve(chain, frame, progress);
     }
 
-    fn filter_and_serve(&self, chain: &mut Chain, frame: RawFrame, progress: &mut Progress) {
+    fn filter_and_serve(&self, chain: &mut Chain, frame: Arc<Frame>, progress: &mut Progress) {
         let now = self.now();
         if self.demand.viewers().only_unfiltered() {
             // Whoever comes later must not see an old picture.
-            self.served.send_replace(None);
+            self.served.clear();
             self.status.works();
             progress.due = now + NO_SIGNAL_AFTER;
         } else if !self.is_ready(chain, progress) {
@@ -124,7 +113,7 @@ impl ChainLoop<'_> {
             progress.size = Some(served);
             progress.due = now + NO_SIGNAL_AFTER;
         }
-        progress.last = Some((frame, now));
+        progress.last = Some(frame);
     }
 
     /// Whether the stream has its filters, which are then in the chain.
@@ -142,40 +131,27 @@ impl ChainLoop<'_> {
 
     /// Blocks for the next frame or another chain, at most until `due`.
     fn wait(&mut self, due: Instant, chain_changed: &mut watch::Receiver<()>) -> Option<Event> {
-        loop {
-            let sleep = self.stop.clock().sleep_until(due);
-            let changed = self.stop.wait_for(async {
-                tokio::select! {
-                    biased;
-                    // First, so that the next frame goes through the new chain.
-                    _ = chain_changed.changed() => Ok(Some(Event::ChainChanged)),
-                    changed = self.raw.changed() => changed.map(|()| None),
-                    () = sleep => Ok(Some(Event::Due)),
-                }
-            })?;
-            match changed {
-                Ok(Some(event)) => return Some(event),
-                Ok(None) => {}
-                Err(_) => return None,
+        let sleep = self.stop.clock().sleep_until(due);
+        let event = self.stop.wait_for(async {
+            tokio::select! {
+                biased;
+                // First, so that the next frame goes through the new chain.
+                _ = chain_changed.changed() => Some(Event::ChainChanged),
+                frame = self.raw.next() => frame.map(Event::Frame),
+                () = sleep => Some(Event::Due),
             }
-            if let Some(frame) = self.raw.borrow_and_update().clone() {
-                return Some(Event::Frame(frame));
-            }
-        }
+        });
+        event.flatten()
     }
 
     /// The size of what was served; nothing if the frame was dropped.
-    fn filter(&self, chain: &mut Chain, frame: &RawFrame) -> Option<(u32, u32)> {
+    fn filter(&self, chain: &mut Chain, frame: &Frame) -> Option<(u32, u32)> {
         match chain.process(frame) {
             Ok(filtered) => {
                 self.status.frame_out(&filtered);
                 self.log.frame_came_out(self.now());
-                let size = filtered.jpeg.size();
-                self.served.send_replace(Some(Arc::new(ServedFrame {
-                    jpeg: filtered.jpeg,
-                    captured_at: frame.captured_at,
-                    is_picture: true,
-                })));
+                let size = filtered.frame.jpeg.size();
+                self.served.publish(filtered.frame);
                 Some(size)
             }
             Err(why) => {
@@ -198,12 +174,10 @@ impl ChainLoop<'_> {
             _ => return,
         };
         let title = self.title.get();
-        let now = self.stop.clock().unix();
-        match no_signal::frame(why, (&title, self.stream), size, now) {
-            Ok(frame) => {
-                self.served.send_replace(Some(Arc::new(frame)));
-            }
-            Err(why) => tracing::debug!(stream = self.stream, "no picture of no signal: {why}"),
+        let (clock, sequence) = (&**self.stop.clock(), self.sequence);
+        match no_signal::frame(why, (&title, self.stream), size, clock, sequence) {
+            Ok(frame) => self.served.publish(frame),
+            Err(why) => tracing::debug!("no picture of no signal: {why}"),
         }
     }
 }
@@ -218,8 +192,8 @@ struct Progress {
     is_ready: bool,
     /// When viewers are told that there is no picture.
     due: Instant,
-    /// The last frame, and when it was taken up.
-    last: Option<(RawFrame, Instant)>,
+    /// The last frame.
+    last: Option<Arc<Frame>>,
     /// When it goes through the changed chain once more, if no other has come until then.
     again: Option<Instant>,
 }
@@ -231,7 +205,7 @@ impl Progress {
 }
 
 enum Event {
-    Frame(RawFrame),
+    Frame(Arc<Frame>),
     /// The chain is to become another.
     ChainChanged,
     /// Nothing was served for a while.

@@ -1,6 +1,6 @@
 //! Demand: who watches a stream.
 //!
-//! A camera costs power and wears a privacy lamp; it runs only while somebody watches, and
+//! A camera costs power and wears a privacy LED; it runs only while somebody watches, and
 //! `idle-timeout` longer, so that reloading a page doesn't restart it.
 
 use tokio::sync::watch;

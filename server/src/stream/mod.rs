@@ -5,6 +5,7 @@
 //! ```
 //! Each arrow keeps the newest frame only, so whoever is slow skips frames and slows nobody else.
 
+mod bus;
 mod capture_loop;
 mod chain_loop;
 mod demand;
@@ -27,16 +28,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use bus::{FrameBus, FrameQueue, NewestFrames, QueueLimits};
 pub use capture_loop::CaptureRules;
-pub use chain_loop::ServedFrame;
 pub use demand::Viewers;
 pub use fresh::Fresh;
 pub use runner::StreamParts;
 pub use shared::Shared;
 pub use status::{StreamHealth, StreamReport, StreamState};
 
-use crate::chain::{ChainUpdate, RawFrame, StepStatus};
+use crate::chain::{ChainUpdate, StepStatus};
 use crate::clock::Clock;
+use crate::frame::{Frame, Sequence};
 use crate::source::Source;
 use crate::sync::IgnorePoison;
 use demand::{Demand, DemandGuard, ViewerKind};
@@ -56,8 +58,8 @@ pub struct Stream {
     changes: PendingChanges,
     demand: Demand,
     status: Status,
-    raw: watch::Sender<Option<RawFrame>>,
-    served: watch::Sender<Option<Arc<ServedFrame>>>,
+    raw: FrameBus,
+    served: FrameBus,
     shutdown: CancellationToken,
     is_alive: Arc<AtomicBool>,
 }
@@ -73,8 +75,7 @@ pub struct Rules {
 
 /// Somebody who watches a stream. The camera runs while there is one.
 pub struct Viewer {
-    newest: watch::Receiver<Option<Arc<ServedFrame>>>,
-    is_new: bool,
+    frames: NewestFrames,
     status: Status,
     shutdown: CancellationToken,
     _guard: DemandGuard,
@@ -113,19 +114,20 @@ impl Stream {
             changes: PendingChanges::new(rules),
             demand: Demand::new(),
             status: Status::new(clock.clone()),
-            raw: watch::Sender::new(None),
-            served: watch::Sender::new(None),
+            raw: FrameBus::default(),
+            served: FrameBus::default(),
             shutdown: shutdown.clone(),
             is_alive: Arc::new(AtomicBool::new(true)),
         });
         let runner = StreamRunner {
-            log: Arc::new(StreamLog::new(&name)),
+            log: Arc::<StreamLog>::default(),
             name,
             title,
             changes: stream.changes.clone(),
             clock,
             demand: stream.demand.clone(),
             status: stream.status.clone(),
+            sequence: Sequence::default(),
             raw: stream.raw.clone(),
             served: stream.served.clone(),
             shutdown,
@@ -143,8 +145,7 @@ impl Stream {
     /// One more viewer.
     pub fn watch(&self) -> Viewer {
         Viewer {
-            newest: self.served.subscribe(),
-            is_new: true,
+            frames: self.served.subscribe_with_newest(),
             status: self.status.clone(),
             shutdown: self.shutdown.clone(),
             _guard: self.demand.watch(ViewerKind::Viewer),
@@ -155,8 +156,7 @@ impl Stream {
     pub fn watch_below(&self, most: usize) -> Option<Viewer> {
         let guard = self.demand.watch_below(most)?;
         Some(Viewer {
-            newest: self.served.subscribe(),
-            is_new: true,
+            frames: self.served.subscribe_with_newest(),
             status: self.status.clone(),
             shutdown: self.shutdown.clone(),
             _guard: guard,
@@ -168,7 +168,7 @@ impl Stream {
         let raw = self.raw.subscribe();
         let info = self.info.read().ignore_poison();
         // What is being read from the camera has been taken before, as has the newest frame of another stream.
-        let is_on_its_way = raw.borrow().is_some() || info.driver == "stream";
+        let is_on_its_way = self.raw.newest().is_some() || info.driver == "stream";
         Fresh::new(raw, u32::from(is_on_its_way), now)
     }
 
@@ -181,8 +181,8 @@ impl Stream {
     }
 
     /// The frame that viewers had last, while it runs.
-    pub fn newest(&self) -> Option<Arc<ServedFrame>> {
-        self.served.borrow().clone()
+    pub fn newest(&self) -> Option<Arc<Frame>> {
+        self.served.newest()
     }
 
     /// What it is doing.
@@ -294,37 +294,29 @@ impl Stream {
 impl Viewer {
     /// The newest frame that this viewer has not had yet; waits for one. The first call gives the frame
     /// that is there, so that nobody waits for a slow camera's next. `None` when the stream has ended.
-    pub async fn next(&mut self) -> Option<Arc<ServedFrame>> {
+    pub async fn next(&mut self) -> Option<Arc<Frame>> {
         let shutdown = self.shutdown.clone();
-        let frame = shutdown.run_until_cancelled(self.newer()).await.flatten()?;
+        let next = shutdown.run_until_cancelled(self.frames.next());
+        let frame = next.await.flatten()?;
         self.status.frame_sent(&frame.jpeg);
         Some(frame)
     }
 
     /// Resolves once [`Viewer::take`] gives a frame, or never will again. It holds no viewer: one who goes meanwhile is gone.
     pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
-        let (mut newest, is_new) = (self.newest.clone(), self.is_new);
-        let shutdown = self.shutdown.clone();
+        let (mut frames, shutdown) = (self.frames.clone(), self.shutdown.clone());
         async move {
-            if is_new {
-                newest.mark_changed();
-            }
-            let arrived = async {
-                // The stream keeps the sender for as long as it is not ended.
-                while newest.changed().await.is_ok() && newest.borrow_and_update().is_none() {}
-            };
-            shutdown.run_until_cancelled(arrived).await;
+            // The stream keeps the bus for as long as it is not ended.
+            shutdown.run_until_cancelled(frames.next()).await;
         }
     }
 
     /// The newest frame, if this viewer has not had it yet. Doesn't wait.
-    pub fn take(&mut self) -> Option<Arc<ServedFrame>> {
-        let is_changed = self.newest.has_changed().unwrap_or(false);
-        if self.is_over() || !(self.is_new || is_changed) {
+    pub fn take(&mut self) -> Option<Arc<Frame>> {
+        if self.is_over() {
             return None;
         }
-        let frame = self.newest.borrow_and_update().clone()?;
-        self.is_new = false;
+        let frame = self.frames.take()?;
         self.status.frame_sent(&frame.jpeg);
         Some(frame)
     }
@@ -332,18 +324,6 @@ impl Viewer {
     /// Whether the stream has ended.
     pub fn is_over(&self) -> bool {
         self.shutdown.is_cancelled()
-    }
-
-    async fn newer(&mut self) -> Option<Arc<ServedFrame>> {
-        if !std::mem::take(&mut self.is_new) {
-            self.newest.changed().await.ok()?;
-        }
-        loop {
-            if let Some(frame) = self.newest.borrow_and_update().clone() {
-                return Some(frame);
-            }
-            self.newest.changed().await.ok()?;
-        }
     }
 }
 

@@ -1,13 +1,12 @@
 //! What viewers see while there is no picture: the stream's title, and the time, so that they see that the server is well.
 
-use std::time::SystemTime;
-
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use jiff::Timestamp;
 use jpeg_splice::Jpeg;
 use jpeg_splice::codec::{PixelFormat, Subsampling, encode};
 
-use super::ServedFrame;
+use crate::clock::Clock;
+use crate::frame::{Frame, Sequence};
 use crate::local_time;
 
 /// The filters write with it too; its licence lies beside it.
@@ -20,7 +19,7 @@ const BRIGHT: [u8; 3] = [236, 238, 242];
 const DIM: [u8; 3] = [150, 156, 166];
 const QUALITY: u8 = 80;
 
-/// The picture that says `why`, of the stream that people see called `title`, as viewers get it at the time `at`. Where the font lacks a
+/// The picture that says `why`, of the stream that people see called `title`, as viewers get it now. Where the font lacks a
 /// character of the title, it has the stream's `name`.
 ///
 /// # Errors
@@ -29,12 +28,17 @@ pub fn frame(
     why: &str,
     (title, name): (&str, &str),
     size: Option<(u32, u32)>,
-    at: SystemTime,
-) -> Result<ServedFrame, String> {
+    clock: &dyn Clock,
+    sequence: &Sequence,
+) -> Result<Frame, String> {
+    let at = clock.unix();
     let time = Timestamp::try_from(at).map_err(|error| error.to_string())?;
-    Ok(ServedFrame {
+    Ok(Frame {
         jpeg: draw(why, (title, name), size, time)?,
+        sequence: sequence.peek(),
         captured_at: at,
+        received_at: clock.now(),
+        taken_after: None,
         is_picture: false,
     })
 }

@@ -8,9 +8,11 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, oneshot};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
-use super::capture_loop::{CaptureLoop, RawFrames};
-use super::chain_loop::{ChainLoop, ServedFrames};
+use super::bus::FrameBus;
+use super::capture_loop::CaptureLoop;
+use super::chain_loop::ChainLoop;
 use super::demand::Demand;
 use super::no_signal;
 use super::pending_changes::PendingChanges;
@@ -21,6 +23,7 @@ use super::title::Title;
 use crate::backoff::Backoff;
 use crate::chain::Chain;
 use crate::clock::{Clock, StopToken};
+use crate::frame::Sequence;
 use crate::panics::{Panicked, catch};
 use crate::source::Source;
 use crate::supervise::keep_running;
@@ -38,8 +41,9 @@ pub struct StreamRunner {
     pub demand: Demand,
     pub status: Status,
     pub log: Arc<StreamLog>,
-    pub raw: RawFrames,
-    pub served: ServedFrames,
+    pub sequence: Sequence,
+    pub raw: FrameBus,
+    pub served: FrameBus,
     /// Ends the stream for good.
     pub shutdown: CancellationToken,
     /// Starts threads.
@@ -97,7 +101,13 @@ impl StreamRunner {
         };
         let name = format!("stream {}", self.name);
         let run = || self.run_sessions(&parts);
-        keep_running(&name, &*self.clock, &self.shutdown, run).await;
+        let running = keep_running(&name, &*self.clock, &self.shutdown, run);
+        running.instrument(self.span()).await;
+    }
+
+    /// The span of all its log lines, at the highest level, so that lines of every level name their stream.
+    fn span(&self) -> tracing::Span {
+        tracing::error_span!(parent: None, "stream", stream = %self.name)
     }
 
     async fn run_sessions(&self, parts: &SharedParts) {
@@ -149,9 +159,9 @@ impl StreamRunner {
         // No thread is wanted, so that none is missing.
         self.is_alive.store(true, Ordering::Relaxed);
         if self.status.activity() != StreamState::Resting {
-            self.served.send_replace(None);
+            self.served.clear();
             self.status.set(StreamState::Resting);
-            tracing::info!(stream = self.name, "rests: nobody watches");
+            tracing::info!("stream idle: no viewers");
         }
     }
 
@@ -159,7 +169,7 @@ impl StreamRunner {
     /// breakdown the stream fails until a picture comes through.
     async fn session(&self, parts: &SharedParts, is_retry: bool) -> Result<(), Breakdown> {
         if self.status.activity() == StreamState::Resting {
-            tracing::info!(stream = self.name, "starts: somebody watches");
+            tracing::info!("stream starting: somebody watches");
         }
         if !is_retry || self.status.activity() == StreamState::Resting {
             self.status.set(StreamState::Starting);
@@ -181,7 +191,7 @@ impl StreamRunner {
         drop(stop);
         // Each has let go of its part when it has ended.
         drop((parts.source.lock().await, parts.chain.lock().await));
-        self.raw.send_replace(None);
+        self.raw.clear();
         match over {
             SessionEnd::Idle => self.rest(),
             SessionEnd::SourceReplaced => self.status.set(StreamState::Starting),
@@ -197,14 +207,12 @@ impl StreamRunner {
         self.status.fail_camera(&why);
         self.log.broke_down(self.clock.now(), &why);
         let title = self.title.get();
-        let draw = || no_signal::frame("No signal", (&title, &self.name), None, self.clock.unix());
-        let picture = catch(draw);
-        match picture {
-            Ok(Ok(frame)) => {
-                self.served.send_replace(Some(Arc::new(frame)));
-            }
-            Ok(Err(why)) => tracing::debug!(stream = self.name, "no picture of no signal: {why}"),
-            Err(why) => tracing::debug!(stream = self.name, "no picture of no signal: {why}"),
+        let called = (title.as_str(), self.name.as_str());
+        let draw = || no_signal::frame("No signal", called, None, &*self.clock, &self.sequence);
+        match catch(draw) {
+            Ok(Ok(frame)) => self.served.publish(frame),
+            Ok(Err(why)) => tracing::debug!("no picture of no signal: {why}"),
+            Err(why) => tracing::debug!("no picture of no signal: {why}"),
         }
         let until = self.clock.sleep_until(self.clock.now() + pause);
         self.shutdown.run_until_cancelled(until).await;
@@ -238,14 +246,15 @@ impl StreamRunner {
     }
 
     fn capture_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
-        let (name, rules) = (self.name.clone(), self.changes.rules().capture);
-        let (newest, status, log) = (self.raw.clone(), self.status.clone(), self.log.clone());
+        let rules = self.changes.rules().capture;
+        let (frames, sequence) = (self.raw.clone(), self.sequence.clone());
+        let (status, log) = (self.status.clone(), self.log.clone());
         let source = parts.source.clone();
         move || {
             let capture_loop = CaptureLoop {
-                stream: &name,
                 rules,
-                newest: &newest,
+                frames: &frames,
+                sequence: &sequence,
                 status: &status,
                 log: &log,
                 stop: &stop,
@@ -256,7 +265,8 @@ impl StreamRunner {
 
     fn chain_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
         let (name, raw) = (self.name.clone(), self.raw.subscribe());
-        let title = self.title.clone();
+        let (title, sequence) = (self.title.clone(), self.sequence.clone());
+        let first = sequence.peek();
         let (status, log) = (self.status.clone(), self.log.clone());
         let (served, demand) = (self.served.clone(), self.demand.clone());
         let (changes, chain) = (self.changes.clone(), parts.chain.clone());
@@ -265,6 +275,8 @@ impl StreamRunner {
                 stream: &name,
                 title: &title,
                 raw,
+                first,
+                sequence: &sequence,
                 changes: &changes,
                 served: &served,
                 demand: &demand,
@@ -283,7 +295,9 @@ impl StreamRunner {
         work: impl FnOnce() + Send + 'static,
     ) -> io::Result<(&'static str, ThreadEnd)> {
         let (ended, receiver) = oneshot::channel();
+        let span = self.span();
         let work = Box::new(move || {
+            let _entered = span.entered();
             // Nobody waits for it any more when the server is shutting down.
             ended.send(catch(work)).ok();
         });

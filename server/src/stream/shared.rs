@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use super::bus::NewestFrames;
 use super::demand::{DemandGuard, ViewerKind};
 use super::status::StreamHealth;
-use super::{ServedFrame, Stream, StreamState};
-use crate::chain::RawFrame;
+use super::{Stream, StreamState};
 use crate::clock::StopToken;
 use crate::config::SharedFrames;
+use crate::frame::Frame;
 use crate::source::{Camera, CapturedFrame, FrameData, Source, SourceError};
 
 /// Another stream's frames.
@@ -38,16 +39,12 @@ impl Source for Shared {
 
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let stream = &*self.stream;
-        let (kind, newest) = match self.frames {
-            SharedFrames::Unfiltered => (
-                ViewerKind::Unfiltered,
-                Upstream::Raw(stream.raw.subscribe()),
-            ),
-            SharedFrames::Filtered => (
-                ViewerKind::Filtered,
-                Upstream::Served(stream.served.subscribe()),
-            ),
+        let (kind, bus) = match self.frames {
+            SharedFrames::Unfiltered => (ViewerKind::Unfiltered, &stream.raw),
+            SharedFrames::Filtered => (ViewerKind::Filtered, &stream.served),
         };
+        // Whatever is there will do.
+        let frames = bus.subscribe_with_newest();
         let guard = stream.demand.watch(kind);
         let mut health_changes = stream.status.health_changes();
         if !self.told
@@ -62,8 +59,7 @@ impl Source for Shared {
         Ok(Box::new(SharedCamera {
             name: stream.name(),
             told: &mut self.told,
-            newest,
-            is_new: true,
+            frames,
             health_changes,
             _guard: guard,
         }))
@@ -75,17 +71,10 @@ impl Source for Shared {
     }
 }
 
-enum Upstream {
-    Raw(watch::Receiver<Option<RawFrame>>),
-    Served(watch::Receiver<Option<Arc<ServedFrame>>>),
-}
-
 struct SharedCamera<'a> {
     name: &'a str,
     told: &'a mut bool,
-    newest: Upstream,
-    /// Nothing was taken yet, so that the frame that is there will do.
-    is_new: bool,
+    frames: NewestFrames,
     health_changes: watch::Receiver<StreamHealth>,
     _guard: DemandGuard,
 }
@@ -102,21 +91,14 @@ impl Camera for SharedCamera<'_> {
 impl SharedCamera<'_> {
     async fn next(&mut self) -> Result<Option<CapturedFrame<'static>>, SourceError> {
         loop {
-            if std::mem::take(&mut self.is_new)
-                && let Some(capture) = self.newest.take()
-            {
-                return Ok(Some(capture));
-            }
             tokio::select! {
                 biased;
-                changed = self.newest.changed() => {
-                    if changed.is_err() {
-                        return Ok(None);
-                    }
-                    if let Some(capture) = self.newest.take() {
-                        return Ok(Some(capture));
-                    }
-                }
+                frame = self.frames.next() => match frame {
+                    None => return Ok(None),
+                    Some(frame) if frame.is_picture => return Ok(Some(captured(&frame))),
+                    // A notice to viewers.
+                    Some(_) => {}
+                },
                 changed = self.health_changes.changed() => {
                     if changed.is_err() {
                         return Ok(None);
@@ -141,38 +123,17 @@ impl SharedCamera<'_> {
     }
 }
 
+fn captured(frame: &Frame) -> CapturedFrame<'static> {
+    CapturedFrame {
+        picture: FrameData::Whole(frame.jpeg.clone()),
+        captured_at: frame.captured_at,
+        since: frame.taken_after,
+    }
+}
+
 /// How the stream called `name` fails, if it does.
 fn failure(name: &str, health: &StreamHealth) -> Option<SourceError> {
     let why = health.error.as_deref().unwrap_or_default();
     let fails = health.state == StreamState::Failing;
     fails.then(|| SourceError(format!("the stream `{name}` fails: {why}")))
-}
-
-impl Upstream {
-    async fn changed(&mut self) -> Result<(), watch::error::RecvError> {
-        match self {
-            Self::Raw(raw) => raw.changed().await,
-            Self::Served(served) => served.changed().await,
-        }
-    }
-
-    fn take(&mut self) -> Option<CapturedFrame<'static>> {
-        let (jpeg, captured_at, since) = match self {
-            Self::Raw(raw) => {
-                let frame = raw.borrow_and_update();
-                let frame = frame.as_ref()?;
-                (frame.jpeg.clone(), frame.captured_at, frame.since)
-            }
-            Self::Served(served) => {
-                let frame = served.borrow_and_update();
-                let frame = frame.as_ref().filter(|frame| frame.is_picture)?;
-                (frame.jpeg.clone(), frame.captured_at, None)
-            }
-        };
-        Some(CapturedFrame {
-            picture: FrameData::Whole(jpeg),
-            captured_at,
-            since,
-        })
-    }
 }

@@ -52,7 +52,7 @@ impl StreamState {
     }
 }
 
-/// What others wait for in a stream: lamps, and streams that share its camera.
+/// The health of a stream, which others wait for: indicators, and streams that share its camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamHealth {
     /// What it is doing.
@@ -330,16 +330,16 @@ impl Status {
     }
 
     /// A frame came out of the chain.
-    pub fn frame_out(&self, frame: &FilteredFrame) {
+    pub fn frame_out(&self, filtered: &FilteredFrame) {
         let now = self.clock.now();
         let mut counters = self.lock();
         counters.rate_out.count(now);
-        counters.bytes_out += frame.jpeg.len() as u64;
-        *counters.paths.entry(frame.path).or_default() += 1;
+        counters.bytes_out += filtered.frame.jpeg.len() as u64;
+        *counters.paths.entry(filtered.path).or_default() += 1;
         counters.newest = Some(LastServed {
-            size: frame.jpeg.size(),
-            path: frame.path,
-            reason: frame.reason.clone(),
+            size: filtered.frame.jpeg.size(),
+            path: filtered.path,
+            reason: filtered.reason.clone(),
         });
         drop(counters);
         self.works();

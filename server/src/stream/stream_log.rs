@@ -6,9 +6,9 @@ use std::time::Instant;
 use crate::log::recurring::Recurring;
 use crate::sync::IgnorePoison;
 
-/// Tells of one stream. Kept over its camera's openings and its threads, so that what flaps is told of as one.
+/// The log of one stream, whose lines are written in the stream's span. Kept over its camera's openings and its threads, so that what flaps is told of as one.
+#[derive(Default)]
 pub struct StreamLog {
-    stream: String,
     failures: Mutex<Failures>,
 }
 
@@ -21,14 +21,6 @@ struct Failures {
 }
 
 impl StreamLog {
-    /// The log of the stream called `stream`.
-    pub fn new(stream: &str) -> Self {
-        Self {
-            stream: stream.to_owned(),
-            failures: Mutex::default(),
-        }
-    }
-
     fn lock(&self) -> MutexGuard<'_, Failures> {
         self.failures.lock().ignore_poison()
     }
@@ -37,9 +29,8 @@ impl StreamLog {
     pub fn camera_failed(&self, now: Instant, why: &str) {
         let notice = self.lock().camera.failed(now);
         if let Some(notice) = notice {
-            let stream = &self.stream;
             let why = notice.word(&format!("the camera fails: {why}"));
-            tracing::warn!(stream, "{why}");
+            tracing::warn!("{why}");
         }
     }
 
@@ -48,14 +39,13 @@ impl StreamLog {
         let mut failures = self.lock();
         let (camera, pictures) = (failures.camera.worked(now), failures.pictures.worked(now));
         drop(failures);
-        let stream = &self.stream;
         if let Some(recovery) = camera {
             let failures = recovery.failures;
-            tracing::info!(stream, failures, "the camera gives pictures again");
+            tracing::info!(failures, "the camera gives pictures again");
         }
         if let Some(recovery) = pictures {
             let left_out = recovery.failures;
-            tracing::info!(stream, left_out, "the camera's pictures are whole again");
+            tracing::info!(left_out, "the camera's pictures are whole again");
         }
     }
 
@@ -63,9 +53,8 @@ impl StreamLog {
     pub fn picture_left_out(&self, now: Instant, why: &str) {
         let notice = self.lock().pictures.failed(now);
         if let Some(notice) = notice {
-            let stream = &self.stream;
             let why = format!("a picture of the camera {why}; such are left out");
-            tracing::warn!(stream, "{}", notice.word(&why));
+            tracing::warn!("{}", notice.word(&why));
         }
     }
 
@@ -73,9 +62,8 @@ impl StreamLog {
     pub fn frame_dropped(&self, now: Instant, why: &str) {
         let notice = self.lock().chain.failed(now);
         if let Some(notice) = notice {
-            let stream = &self.stream;
             let why = notice.word(&format!("frames are dropped: {why}"));
-            tracing::warn!(stream, "{why}");
+            tracing::warn!("{why}");
         }
     }
 
@@ -84,13 +72,12 @@ impl StreamLog {
         let mut failures = self.lock();
         let (chain, threads) = (failures.chain.worked(now), failures.threads.worked(now));
         drop(failures);
-        let stream = &self.stream;
         if let Some(recovery) = chain {
             let dropped = recovery.failures;
-            tracing::info!(stream, dropped, "frames come through again");
+            tracing::info!(dropped, "frames come through again");
         }
         if let Some(recovery) = threads {
-            tracing::info!(stream, "the stream {recovery}");
+            tracing::info!("the stream {recovery}");
         }
     }
 
@@ -98,8 +85,7 @@ impl StreamLog {
     pub fn broke_down(&self, now: Instant, why: &str) {
         let notice = self.lock().threads.failed(now);
         if let Some(notice) = notice {
-            let stream = &self.stream;
-            tracing::error!(stream, "{}", notice.word(why));
+            tracing::error!("{}", notice.word(why));
         }
     }
 }

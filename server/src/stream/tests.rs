@@ -1,4 +1,4 @@
-//! A stream's life against a camera and a clock that the tests move by hand.
+//! A stream's runner against a camera and a clock that the tests move by hand.
 
 use std::collections::VecDeque;
 use std::io;
@@ -169,7 +169,7 @@ struct Stage {
     changes: mpsc::UnboundedSender<Order>,
     work: Arc<Mutex<Camerawork>>,
     shutdown: CancellationToken,
-    life: tokio::task::JoinHandle<()>,
+    runner: tokio::task::JoinHandle<()>,
 }
 
 impl Stage {
@@ -201,7 +201,7 @@ impl Stage {
         });
         let shutdown = CancellationToken::new();
         let parts = StreamParts { source, chain };
-        let (stream, life) = Stream::with_threads(
+        let (stream, runner) = Stream::with_threads(
             "test".to_owned(),
             parts,
             rules,
@@ -217,7 +217,7 @@ impl Stage {
             changes,
             work,
             shutdown,
-            life: tokio::spawn(life),
+            runner: tokio::spawn(runner),
         }
     }
 
@@ -257,7 +257,7 @@ async fn next(viewer: &mut Viewer) -> Bytes {
 }
 
 /// A frame that may say that there is no signal.
-async fn any(viewer: &mut Viewer) -> Arc<ServedFrame> {
+async fn any(viewer: &mut Viewer) -> Arc<Frame> {
     let frame = timeout(PATIENCE, viewer.next()).await.expect("no frame");
     frame.expect("the stream is over")
 }
@@ -384,7 +384,7 @@ async fn shutting_down_closes_the_camera() {
     stage.order(Order::Frame(b"a"));
     next(&mut viewer).await;
     stage.shutdown.cancel();
-    timeout(PATIENCE, stage.life).await.unwrap().unwrap();
+    timeout(PATIENCE, stage.runner).await.unwrap().unwrap();
     let work = stage.work.lock().unwrap();
     assert_eq!((work.opened, work.closed), (1, 1));
 }
@@ -519,14 +519,14 @@ impl Sharing {
             Variables::default(),
         );
         let source = Box::new(Shared::new(stage.stream.clone(), frames));
-        let (stream, life) = Stream::new(
+        let (stream, runner) = Stream::new(
             "second".to_owned(),
             StreamParts { source, chain },
             RULES,
             clock,
             stage.shutdown.clone(),
         );
-        tokio::spawn(life);
+        tokio::spawn(runner);
         Self { stage, stream }
     }
 }

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::StopToken;
 
-/// Orders the driver to stop when no frame has come for too long.
+/// Stops the driver when no frame has come for too long.
 pub struct Watchdog {
     /// When it has been too long.
     deadline: watch::Sender<Instant>,

@@ -37,7 +37,7 @@ pub enum Phase<'a> {
 /// See [`LoadError`].
 pub async fn run(program: &Path, phase: Phase<'_>, input: &[u8]) -> Result<Vec<u8>, LoadError> {
     let ended = tokio::time::timeout(PATIENCE, start_and_wait(program, phase, input)).await;
-    let (status, answer, complaint) = match ended {
+    let (status, answer, stderr) = match ended {
         Ok(ended) => {
             ended.map_err(|error| LoadError::unavailable(format!("no child process: {error}")))?
         }
@@ -50,7 +50,7 @@ pub async fn run(program: &Path, phase: Phase<'_>, input: &[u8]) -> Result<Vec<u
     match serde_json::from_slice::<Answer>(&answer) {
         Ok(Ok(value)) if status.success() => Ok(value.to_string().into_bytes()),
         Ok(Err(error)) => Err(error),
-        _ => Err(phase.explain(status, &complaint)),
+        _ => Err(phase.explain(status, &stderr)),
     }
 }
 
@@ -89,14 +89,14 @@ async fn start_and_wait(
         }
         Ok::<_, io::Error>(())
     };
-    let (fed, answer, complaint) = tokio::join!(
+    let (fed, answer, stderr) = tokio::join!(
         feed,
         read(stdout, ANSWER_BYTES),
         read(stderr, COMPLAINT_BYTES)
     );
     fed?;
     let status = child.wait().await?;
-    Ok((status, answer?, complaint?))
+    Ok((status, answer?, stderr?))
 }
 
 /// Keeps the first `most` bytes and reads on, so that the writer never waits.
@@ -123,27 +123,27 @@ impl Phase<'_> {
     }
 
     /// Explains an end without an answer.
-    fn explain(self, status: ExitStatus, complaint: &[u8]) -> LoadError {
+    fn explain(self, status: ExitStatus, stderr: &[u8]) -> LoadError {
         let limits = match self {
             Self::Compile(_) => worker::COMPILE,
             Self::Load(_) => worker::LOAD,
             Self::Schema => worker::SCHEMA,
         };
-        let complaint = String::from_utf8_lossy(complaint);
+        let stderr = String::from_utf8_lossy(stderr);
         if is_out_of_time(status) {
             let limit = format!("{} s of processor time", limits.cpu.as_secs());
             return LoadError::Refused(self.needs_more_than(&limit));
         }
-        if complaint.contains("memory allocation of") || complaint.contains("out of memory") {
+        if stderr.contains("memory allocation of") || stderr.contains("out of memory") {
             let limit = format!("{} MiB of memory", limits.data >> 20);
             return LoadError::Refused(self.needs_more_than(&limit));
         }
-        if complaint.contains("overflowed its stack") {
+        if stderr.contains("overflowed its stack") {
             return LoadError::Refused(
                 self.needs_more_than("the stack that it has: it is nested too deeply"),
             );
         }
-        let lines = complaint.lines().map(str::trim);
+        let lines = stderr.lines().map(str::trim);
         // A panic's message stands below the line that names its place.
         let told = lines
             .skip_while(|line| !line.contains("panicked at"))

@@ -111,7 +111,10 @@ struct Description {
 #[derive(Clone, Copy, Debug, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(dead_code, reason = "filters make them, and lifting does not name them")]
+#[expect(
+    dead_code,
+    reason = "filters make them, and lifting does not name them"
+)]
 enum Level {
     #[component(name = "debug")]
     Debug,

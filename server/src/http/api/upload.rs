@@ -37,7 +37,7 @@ impl Default for Uploads {
 }
 
 impl Uploads {
-    fn claim(&self) -> Result<OwnedSemaphorePermit, ProblemDetails> {
+    fn reserve(&self) -> Result<OwnedSemaphorePermit, ProblemDetails> {
         const PAUSE_SECONDS: u64 = 5;
         self.0.clone().try_acquire_owned().map_err(|_| {
             let why = "another filter is being uploaded; try again when it is kept";
@@ -53,7 +53,7 @@ impl Uploads {
 /// There is no folder or no room, the body does not come whole, or it is no filter.
 pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool), ProblemDetails> {
     let folder = Folder::of(&app.controller.current().pipeline)?;
-    let claim = app.uploads.claim()?;
+    let reserve = app.uploads.reserve()?;
     let app = app.clone();
     // A task of its own, so that it lasts as long as the work does, also when the client has gone.
     let kept = tokio::spawn(async move {
@@ -65,7 +65,7 @@ pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool),
         {
             tracing::debug!("{} stays: {error}", path.display());
         }
-        drop(claim);
+        drop(reserve);
         kept
     });
     kept.await.unwrap_or_else(|error| {

@@ -22,7 +22,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use serde::Deserialize;
 
 use super::MOST_STREAMS;
-use crate::stream::ServedFrame;
+use crate::frame::Frame;
 
 /// Bytes before the name.
 const HEADER_BYTES: usize = 22;
@@ -54,7 +54,7 @@ impl Message {
     }
 
     /// The frame that is the stream's `number`th on this connection.
-    pub fn frame(stream: &str, number: u64, frame: &ServedFrame) -> Self {
+    pub fn frame(stream: &str, number: u64, frame: &Frame) -> Self {
         let since = frame.captured_at.duration_since(UNIX_EPOCH);
         let micros = since.unwrap_or_default().as_micros();
         // In 2554 at the earliest there are more than that.
@@ -133,19 +133,13 @@ impl ClientMessage {
 mod tests {
     use std::time::{Duration, SystemTime};
 
-    use jpeg_splice::Jpeg;
-
     use super::*;
-
-    /// The smallest there is: without a scan.
-    const JPEG: &[u8] = b"\xff\xd8\xff\xc2\0\x0b\x08\0\x01\0\x01\x01\x01\x11\0\xff\xd9";
 
     #[test]
     fn a_frame_is_framed_as_documented() {
-        let frame = ServedFrame {
-            jpeg: Jpeg::new(Bytes::from_static(JPEG)).unwrap(),
+        let frame = Frame {
             captured_at: SystemTime::UNIX_EPOCH + Duration::from_micros(0x0102),
-            is_picture: true,
+            ..Frame::fake(7)
         };
         let message = Message::frame("front", 3, &frame);
         let expected = [
@@ -154,7 +148,7 @@ mod tests {
             &0x0102u64.to_be_bytes(),
             &[0, 0, 0, 17],
             b"front",
-            JPEG,
+            Frame::JPEG,
         ]
         .concat();
         assert_eq!(message.clone().parts().concat(), expected);

@@ -140,10 +140,10 @@ impl std::fmt::Display for Sizes {
 /// The picture in a buffer. Some drivers call all of it used, whatever stands behind the picture.
 #[cfg(feature = "camera")]
 fn cut(used: &[u8]) -> Result<bytes::Bytes, String> {
-    let scanned = jpeg_splice::Scanner::new(used, super::FRAME_BYTES).next_jpeg();
-    let scanned = scanned.map_err(|error| format!("can't be read: {error}"))?;
+    let split = jpeg_splice::Splitter::new(used, super::FRAME_BYTES).next_jpeg();
+    let split = split.map_err(|error| format!("can't be read: {error}"))?;
     let nothing = || Err("is no JPEG: it has no start".to_owned());
-    scanned.picture().unwrap_or_else(nothing)
+    split.picture().unwrap_or_else(nothing)
 }
 
 /// A control's name as pipeline.yaml has it: `White Balance, Automatic` is `white-balance-automatic`.

@@ -8,7 +8,7 @@ use std::io::{self, BufRead, Read};
 use std::time::Instant;
 
 use bytes::Bytes;
-use jpeg_splice::{Others, Scanner};
+use jpeg_splice::{MpfIndex, Splitter};
 use memchr::memmem;
 
 use crate::source::FRAME_BYTES;
@@ -90,7 +90,7 @@ pub struct Parts<R> {
     /// When the last SOI came.
     arrived: Option<Instant>,
     /// The pictures that belong to the last one, and the bytes since its SOI.
-    others: Others,
+    index: MpfIndex,
     since: u64,
 }
 
@@ -106,7 +106,7 @@ impl<R: BufRead + Arrival> Parts<R> {
             is_empty: false,
             failed: None,
             arrived: None,
-            others: Others::default(),
+            index: MpfIndex::default(),
             since: 0,
         }
     }
@@ -145,15 +145,15 @@ impl<R: BufRead + Arrival> Parts<R> {
     /// Whether the picture that starts so many bytes behind the last one's SOI belongs to that one (CIPA DC-007).
     fn belongs_to_last(&mut self, picture: &Picture, start: u64) -> bool {
         let Ok(jpeg) = picture else {
-            self.others = Others::default();
+            self.index = MpfIndex::default();
             return false;
         };
         let length = jpeg.len() as u64;
-        let belongs = self.others.has(start, length);
+        let belongs = self.index.has(start, length);
         if belongs {
             self.since = start.saturating_add(length);
         } else {
-            self.others = Others::of(jpeg);
+            self.index = MpfIndex::of(jpeg);
             self.since = length;
         }
         belongs
@@ -178,7 +178,7 @@ impl<R: BufRead + Arrival> Parts<R> {
         };
         let picture = match measured {
             Some(picture) => Some(picture),
-            None => self.scanned()?,
+            None => self.split()?,
         };
         Ok(picture.map(|picture| (picture, start)))
     }
@@ -318,13 +318,13 @@ impl<R: BufRead + Arrival> Parts<R> {
     }
 
     /// The next picture by its own end.
-    fn scanned(&mut self) -> io::Result<Option<Result<Bytes, String>>> {
-        let mut scanner = Scanner::new(&mut self.reader, FRAME_BYTES);
-        let scanned = scanner.next_jpeg()?;
-        if scanner.is_inside() {
+    fn split(&mut self) -> io::Result<Option<Result<Bytes, String>>> {
+        let mut splitter = Splitter::new(&mut self.reader, FRAME_BYTES);
+        let split = splitter.next_jpeg()?;
+        if splitter.is_inside() {
             self.reader.put_back(&SOI);
         }
-        match (scanned.picture(), self.failed.take()) {
+        match (split.picture(), self.failed.take()) {
             (Some(Err(_)), Some(error)) => Err(error),
             (picture, failed) => {
                 self.failed = failed;

@@ -6,13 +6,13 @@
 
 mod clock;
 mod decoding;
+mod error_text;
 mod ffmpeg;
 mod jpeg;
 mod matroska;
 mod passing;
 mod session;
 mod timed;
-mod told;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -48,9 +48,9 @@ pub struct Rtsp {
 
 impl Rtsp {
     /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second at most.
-    pub fn new(config: &RtspConfig, fps: Option<f64>, folder: &Path, stream: &str) -> Self {
+    pub fn new(config: &RtspConfig, fps: Option<f64>, folder: &Path) -> Self {
         Self {
-            exec: Exec::new("rtsp", folder, stream),
+            exec: Exec::new("rtsp", folder),
             config: config.clone(),
             folder: folder.to_owned(),
             fps,
@@ -191,7 +191,7 @@ mod tests {
             panic!("another driver");
         };
         assert_eq!(config.url.expose(), "rtsp://cam:8554/main?key=1");
-        let rtsp = Rtsp::new(&config, None, Path::new("."), "s");
+        let rtsp = Rtsp::new(&config, None, Path::new("."));
         let login = rtsp.login().unwrap().unwrap();
         assert_eq!((&*login.username, &*login.password), ("me", "p@ss"));
         let url = rtsp.url_with_login().unwrap();

@@ -18,8 +18,8 @@ use retina::{Error, Timestamp};
 use url::Url;
 
 use super::clock::CameraClock;
+use super::error_text;
 use super::jpeg::{self, Assembler};
-use super::told;
 use crate::clock::Clock;
 use crate::source::FRAME_BYTES;
 
@@ -58,7 +58,7 @@ impl Coding {
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The camera, or the way to it.
-    #[error("{}", told::explain(.error, *.has_login))]
+    #[error("{}", error_text::explain(.error, *.has_login))]
     Camera {
         /// What is wrong.
         error: Error,
@@ -194,7 +194,7 @@ impl Frames {
                 Ok(None) => errors = 0,
                 Err(SessionError::Camera { error, .. }) if errors < ERRORS => {
                     errors += 1;
-                    let why = told::explain(&error, self.has_login);
+                    let why = error_text::explain(&error, self.has_login);
                     tracing::debug!(error = why, "a packet of the camera can't be read");
                 }
                 Err(error) => return Err(error),
@@ -289,7 +289,7 @@ fn choose<S: retina::client::State>(session: &Session<S>) -> Result<(usize, Codi
         }
     }
     Err(unknown.map_or(SessionError::NoVideo, |name| {
-        SessionError::Coding(told::foreign(&name))
+        SessionError::Coding(error_text::foreign(&name))
     }))
 }
 

@@ -15,9 +15,9 @@ const MOST: usize = 64;
 /// The most bytes of padding that a picture's length may count in.
 const PADDING: u64 = 4096;
 
-/// The pictures that follow a first one, as that tells.
+/// The index of the pictures that follow a first one (DC-007, 5.2.3).
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Others(Vec<Place>);
+pub struct MpfIndex(Vec<Place>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Place {
@@ -26,8 +26,8 @@ struct Place {
     length: u64,
 }
 
-impl Others {
-    /// Those that `jpeg` tells of.
+impl MpfIndex {
+    /// The index in `jpeg`; an empty one if it has none.
     pub fn of(jpeg: &[u8]) -> Self {
         Self::read(jpeg).unwrap_or_default()
     }
