@@ -29,13 +29,13 @@ async def ask(target, more=""):
 
 
 async def page():
-    reader, _ = await ask("/api/wall/stream")
+    reader, _ = await ask("/api/v1/wall/stream")
     while await reader.read(1 << 16):
         pass
 
 
 async def listener():
-    reader, _ = await ask("/api/events")
+    reader, _ = await ask("/api/v1/events")
     while await reader.read(1 << 16):
         pass
 

@@ -36,7 +36,7 @@ const tiles = seen.map((canvas) => {
   const gaps = times.slice(1).map((time, at) => time - times[at]);
   return { rate: (times.length - 2) / ((now - window.start) / 1000), gap: Math.max(...gaps) };
 });
-const isStreamed = performance.getEntriesByType("resource").some(({ name }) => name.includes("api/wall/stream/"));
+const isStreamed = performance.getEntriesByType("resource").some(({ name }) => name.includes("api/v1/wall/stream/"));
 return {
   way: isStreamed ? "streamed answer" : "WebSocket",
   tiles: tiles.length,

@@ -50,7 +50,7 @@ function proxyWords({ type, ok, status }) {
   return `the proxy in front ${words ?? `answers ${status}`}`;
 }
 
-/** The address of what the server has at `path`, which is relative to the server's root: `api/streams`. */
+/** The address of what the server has at `path`, which is relative to the server's root: `api/v1/streams`. */
 export function address(path) {
   return new URL(path, ROOT).href;
 }
@@ -134,7 +134,7 @@ function unreached(error) {
 async function needsLogin() {
   const options = { credentials: "omit", redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) };
   try {
-    return (await fetch(address("api/access"), options)).status === 401;
+    return (await fetch(address("api/v1/access"), options)).status === 401;
   } catch {
     return false;
   }

@@ -109,7 +109,7 @@ function explained(pipeline) {
 
 async function explain(explanation) {
   try {
-    explanation.error = (await getAsAdmin("api/pipeline")).error;
+    explanation.error = (await getAsAdmin("api/v1/pipeline")).error;
     show();
   } catch {
     // The next state asks again.

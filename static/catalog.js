@@ -90,7 +90,7 @@ export class Catalog {
     // The largest take some seconds.
     this.#part("summary").textContent = `${file.name} is sent to the server, which checks it …`;
     try {
-      const { use } = await change("PUT", `api/filters/${encodeURIComponent(file.name)}`, file);
+      const { use } = await change("PUT", `api/v1/filters/${encodeURIComponent(file.name)}`, file);
       await this.reload();
       this.#dialog.close();
       this.#open(use);

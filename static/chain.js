@@ -27,7 +27,7 @@ export class ChainPanel {
   }
 
   get url() {
-    return `api/streams/${encodeURIComponent(this.name)}`;
+    return `api/v1/streams/${encodeURIComponent(this.name)}`;
   }
 
   get count() {
@@ -122,7 +122,7 @@ export class ChainPanel {
 
   async #load() {
     try {
-      this.#offer = await get("api/filters");
+      this.#offer = await get("api/v1/filters");
     } catch {
       // The page says already that the connection is lost; the next time will do.
       this.#version = null;

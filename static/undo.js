@@ -80,7 +80,7 @@ async function go({ from, to, restored, expected, says, label, back }) {
   }
   isBusy = true;
   try {
-    await change("POST", `api/pipeline/versions/${entry[restored]}/restore`, { revision: entry[expected] });
+    await change("POST", `api/v1/pipeline/versions/${entry[restored]}/restore`, { revision: entry[expected] });
     from.pop();
     to.push(entry);
     tell(says + entry.what, label, back);

@@ -235,7 +235,7 @@ class Link {
 /** Resolves when the socket has ended. */
 async function bySocket(link) {
   link.expect(FIRST_MS);
-  const socket = new WebSocket(address("api/wall").replace(/^http/, "ws"));
+  const socket = new WebSocket(address("api/v1/wall").replace(/^http/, "ws"));
   socket.binaryType = "arraybuffer";
   const say = async (message) => socket.send(JSON.stringify(message));
   socket.addEventListener("message", ({ data }) => link.receive(parse(data), say));
@@ -248,7 +248,7 @@ async function byStream(link) {
   const { signal } = link;
   const loginAsked = () => link.tell(new Error("the proxy in front asks for a login"));
   const options = { signal, loginAsked, cache: "no-store" };
-  const response = await ask("api/wall/stream", options, FIRST_MS, (answered) => answered);
+  const response = await ask("api/v1/wall/stream", options, FIRST_MS, (answered) => answered);
   if (!/octet-stream/.test(response.headers.get("Content-Type"))) {
     await answer(response);
     throw new Error(`the server answers ${response.status}`);
@@ -257,7 +257,7 @@ async function byStream(link) {
   let session = "";
   const say = async (message) => {
     const text = encodeURIComponent(JSON.stringify(message));
-    const target = address(`api/wall/stream/${session}?message=${text}`);
+    const target = address(`api/v1/wall/stream/${session}?message=${text}`);
     try {
       await answer(await fetch(target, { signal, cache: "no-store", redirect: "manual" }));
       await pause(SPACING_MS, signal);

@@ -244,8 +244,12 @@ fn a_stream_has_a_title_for_people_and_relative_addresses() {
     viewer.next().unwrap();
     let page = server.get("/front").text();
     assert!(page.contains("<title>&lt;Tor&gt;</title>"), "{page}");
-    let api = server.get("/api/openapi.json").json();
-    assert_eq!(api["servers"][0]["url"], "..");
+    for (at, base) in [
+        ("/api/v1/openapi.json", "../v1"),
+        ("/api/openapi.json", "v1"),
+    ] {
+        assert_eq!(server.get(at).json()["servers"][0]["url"], base, "{at}");
+    }
 }
 
 #[test]

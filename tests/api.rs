@@ -349,9 +349,147 @@ fn the_api_is_described() {
     operations.dedup_by_key(|of| id(of));
     assert_eq!(operations.len(), 27, "each has a name of its own");
     // What undoes a change comes with it.
-    let patched = "/paths/~1api~1streams~1{stream}~1steps~1{step}/patch/responses/200/headers";
+    let patched = "/paths/~1streams~1{stream}~1steps~1{step}/patch/responses/200/headers";
     let headers = document.pointer(patched).unwrap();
     assert!(headers["x-mattebox-previous"].is_object(), "{headers}");
+}
+
+/// Every route, and what it gives to the admin who sends nothing with it.
+const ROUTES: [(&str, &str, u16); 25] = [
+    ("GET", "/access", 200),
+    ("HEAD", "/events", 200),
+    ("GET", "/openapi.json", 200),
+    ("GET", "/pipeline", 200),
+    ("GET", "/pipeline/versions", 200),
+    ("GET", "/pipeline/versions/x", 404),
+    ("POST", "/pipeline/versions/x/restore", 404),
+    ("GET", "/streams", 200),
+    ("GET", "/streams/front", 200),
+    ("PUT", "/streams/t", 400),
+    ("DELETE", "/streams/t", 404),
+    ("POST", "/streams/front/restart", 204),
+    ("GET", "/streams/front/steps", 200),
+    ("POST", "/streams/front/steps", 400),
+    ("GET", "/streams/front/steps/1", 200),
+    ("PATCH", "/streams/front/steps/1", 400),
+    ("DELETE", "/streams/front/steps/99", 404),
+    ("GET", "/variables", 200),
+    ("GET", "/variables/none", 404),
+    ("PUT", "/variables/v", 400),
+    ("DELETE", "/variables/v", 404),
+    ("PUT", "/filters/f.wasm", 422),
+    ("GET", "/wall", 426),
+    ("HEAD", "/wall/stream", 200),
+    ("GET", "/nothing", 404),
+];
+/// Where they are.
+const PREFIXES: [&str; 2] = ["/api/v1", "/api"];
+/// What browsers and clients go by.
+const HEADERS: [&str; 7] = [
+    "access-control-allow-methods",
+    "access-control-allow-origin",
+    "cache-control",
+    "content-type",
+    "cross-origin-resource-policy",
+    "vary",
+    "www-authenticate",
+];
+
+#[test]
+fn every_route_answers_the_same_with_and_without_the_version() {
+    let folder = Folder::with(&format!("cors: [https://ha.example.org]\n{FILE}"));
+    folder.write("logo.png", png(64, 64, [255, 0, 0, 255]));
+    let server = Server::start(folder);
+    let host = server.address.to_string();
+    let ask = |method: &str, target: &str, more: &[(&str, &str)]| {
+        let mut headers = more.to_vec();
+        if !more.iter().any(|(name, _)| *name == "Host") {
+            headers.push(("Host", &host));
+        }
+        let answer = send(server.address, method, target, &headers, b"");
+        let seen = HEADERS.map(|name| answer.header(name).map(str::to_owned));
+        (answer.status, seen)
+    };
+    let named = ("Origin", "https://ha.example.org");
+    let clients: [&[(&str, &str)]; 5] = [
+        &[("X-Mattebox-Token", TOKEN)],
+        &[],
+        &[named],
+        &[
+            ("Origin", "https://evil.example"),
+            ("Sec-Fetch-Site", "cross-site"),
+        ],
+        &[("Host", "evil.example")],
+    ];
+    for (method, route, status) in ROUTES {
+        let targets = PREFIXES.map(|prefix| format!("{prefix}{route}"));
+        for client in clients {
+            let [new, old] = targets.each_ref().map(|target| ask(method, target, client));
+            assert_eq!(new, old, "{method} {route} {client:?}");
+            if client.starts_with(&[("X-Mattebox-Token", TOKEN)]) {
+                assert_eq!(new.0, status, "{method} {route}");
+            }
+        }
+        let preflight = [named, ("Access-Control-Request-Method", method)];
+        let [new, old] = targets
+            .each_ref()
+            .map(|target| ask("OPTIONS", target, &preflight));
+        assert_eq!(new, old, "OPTIONS {route}");
+    }
+    // So does all that is described.
+    let document = server.get("/api/v1/openapi.json").json();
+    for (route, operations) in document["paths"].as_object().unwrap() {
+        let route = ["stream", "step", "variable", "version", "file", "session"]
+            .iter()
+            .fold(route.clone(), |route, name| {
+                route.replace(&format!("{{{name}}}"), "1")
+            });
+        for method in operations.as_object().unwrap().keys() {
+            let method = method.to_uppercase();
+            let [new, old] = PREFIXES.map(|prefix| ask(&method, &format!("{prefix}{route}"), &[]));
+            assert_eq!(new, old, "{method} {route}");
+            assert_ne!(new.0, 405, "{method} {route}");
+        }
+    }
+    // Those who guess are slowed down together.
+    let wrong = [("X-Mattebox-Token", "wrong")];
+    let restart = |prefix| ask("POST", &format!("{prefix}/streams/t/restart"), &wrong).0;
+    let guesses = PREFIXES.iter().cycle().take(5).map(restart);
+    assert_eq!(guesses.collect::<Vec<_>>(), [401; 5]);
+    assert_eq!(PREFIXES.each_ref().map(restart), [429; 2]);
+}
+
+#[test]
+fn links_in_answers_hold_with_and_without_the_version() {
+    let server = server();
+    let root = url::Url::parse(&format!("http://{}/", server.address)).unwrap();
+    for prefix in PREFIXES {
+        for target in ["/streams/front", "/streams"] {
+            let target = format!("{prefix}{target}");
+            let report = server.get(&target).json();
+            let report = report["streams"].get(0).unwrap_or(&report);
+            let told = report["snapshot_url"].as_str().unwrap();
+            let snapshot = root.join(&target).unwrap().join(told).unwrap();
+            assert_eq!(snapshot.path(), "/front.jpg", "{target}: {told}");
+        }
+        let steps = format!("{prefix}/streams/front/steps");
+        let added = server.change(
+            "POST",
+            &steps,
+            &json!({"use": "resize", "with": {"width": 64}}),
+        );
+        assert_eq!(added.status, 201);
+        let location = added.header("location").unwrap().to_owned();
+        assert!(
+            location.starts_with("/api/v1/streams/front/steps/"),
+            "{location}"
+        );
+        assert_eq!(server.get(&location).json()["use"], "resize");
+        // An upload may be larger than other bodies.
+        let large = vec![0; 300_000];
+        let upload = server.change_by("PUT", &format!("{prefix}/filters/large.wasm"), &large);
+        assert_eq!(upload.status, 422, "{prefix}");
+    }
 }
 
 /// Adds steps to `front`, changes each, and takes all but the first away again.

@@ -14,6 +14,7 @@ mod api;
 mod cli;
 #[cfg(unix)]
 mod commands;
+mod contract;
 mod cors;
 mod documents;
 mod embedding;

@@ -40,7 +40,7 @@ fn cell(text: &str) -> String {
 #[test]
 fn the_reference_of_the_api_is_what_the_server_says() {
     let server = Server::start(Folder::with("streams: { s: }\n"));
-    let document = server.get("/api/openapi.json").json();
+    let document = server.get("/api/v1/openapi.json").json();
     check("api.md", &api::reference(&document));
 }
 

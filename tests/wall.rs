@@ -310,7 +310,7 @@ fn pages_of_other_sites_get_neither_way() {
     // Without a WebSocket the other way is named.
     let plain = server.get("/api/wall");
     assert_eq!(plain.status, 426);
-    assert!(plain.text().contains("/api/wall/stream"));
+    assert!(plain.text().contains("/api/v1/wall/stream"));
 }
 
 #[test]

@@ -24,7 +24,7 @@ const WATCH: &str = "
         const all = [start, ...(times.get(tile) ?? []), performance.now()];
         return Math.max(...all.slice(1).map((time, at) => time - all[at]));
     }));";
-const IS_STREAMED: &str = "performance.getEntriesByType('resource').some(({ name }) => name.includes('/api/wall/stream/'))";
+const IS_STREAMED: &str = "performance.getEntriesByType('resource').some(({ name }) => name.includes('/api/v1/wall/stream/'))";
 
 /// Streams of one small picture, ten times a second.
 fn folder(count: usize, more: &str) -> Folder {

@@ -1,4 +1,4 @@
-//! The contract as Rust, generated from `wit/filter.wit`.
+//! The contract as Rust, generated from `wit/0.1.0/filter.wit`.
 //!
 //! Each interface is generated once, as a world of its own, so that a filter carries those that it
 //! exports and no others; the worlds that a module carries add up to one of the contract's.
@@ -8,7 +8,7 @@
 
 pub mod imports {
     wit_bindgen::generate!({
-        path: "wit",
+        path: "wit/0.1.0",
         inline: "
             package mattebox:sdk;
             world imports {
@@ -22,7 +22,7 @@ pub mod imports {
 
 pub mod lifecycle {
     wit_bindgen::generate!({
-        path: "wit",
+        path: "wit/0.1.0",
         inline: "
             package mattebox:sdk;
             world lifecycle {
@@ -39,7 +39,7 @@ pub mod lifecycle {
 
 pub mod overlay {
     wit_bindgen::generate!({
-        path: "wit",
+        path: "wit/0.1.0",
         inline: "
             package mattebox:sdk;
             world overlay {
@@ -59,7 +59,7 @@ pub mod overlay {
 
 pub mod transform {
     wit_bindgen::generate!({
-        path: "wit",
+        path: "wit/0.1.0",
         inline: "
             package mattebox:sdk;
             world transform {

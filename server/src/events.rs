@@ -61,7 +61,7 @@ pub enum Event {
     Change {
         /// The request's method, such as `PATCH`.
         method: String,
-        /// The address of what was changed, such as `/api/streams/front/steps/1`.
+        /// The address of what was changed, such as `/api/v1/streams/front/steps/1`.
         path: String,
         /// The client's address.
         peer: String,

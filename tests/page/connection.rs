@@ -70,7 +70,7 @@ async fn a_request_is_not_given_up_while_the_browser_asks_for_a_login() {
     let [streams, probes] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
     let (asking, streamed, probed) = (asks.clone(), streams.clone(), probes.clone());
     let proxy = plain_proxy::start_with(server.address, move |head| {
-        if head.starts_with("GET /api/wall/stream ") {
+        if head.starts_with("GET /api/v1/wall/stream ") {
             streamed.fetch_add(1, Ordering::SeqCst);
             let give_up = Instant::now() + PATIENCE;
             while asking.load(Ordering::SeqCst) && Instant::now() < give_up {
@@ -79,7 +79,7 @@ async fn a_request_is_not_given_up_while_the_browser_asks_for_a_login() {
             return None;
         }
         let is_refused = head.starts_with("GET /api/") && asking.load(Ordering::SeqCst);
-        if is_refused && head.starts_with("GET /api/access ") {
+        if is_refused && head.starts_with("GET /api/v1/access ") {
             probed.fetch_add(1, Ordering::SeqCst);
         }
         is_refused.then(|| REFUSAL.to_owned())

@@ -8,13 +8,17 @@ use super::cell;
 
 const HEAD: &str = "# The API
 
-What `/api/openapi.json` says, for people. This file is made by `tests/reference.rs`;
+What `/api/v1/openapi.json` says, for people. This file is made by `tests/reference.rs`;
 [the guide](../guide/api.md) has examples.
 
 Each answer may be a refusal, too: a problem (RFC 9457), [`ProblemDetails`](#problemdetails). What
 changes something takes the admin token, in the header `X-Mattebox-Token` or as a bearer token in
-`Authorization`.
+`Authorization`. The version in the addresses changes with what breaks clients; `/api/` without one
+answers the same, for clients that are older than it.
 ";
+
+/// What the paths of the description are below.
+const BASE: &str = "/api/v1";
 
 /// What stands at operations that change something.
 const ADMIN: &str = "Takes the admin token.";
@@ -47,7 +51,7 @@ fn by_tag(document: &Value) -> BTreeMap<&str, Vec<String>> {
 }
 
 fn describe_operation(path: &str, method: &str, operation: &Value) -> String {
-    let mut text = format!("\n### `{} {path}`\n", method.to_uppercase());
+    let mut text = format!("\n### `{} {BASE}{path}`\n", method.to_uppercase());
     for part in ["summary", "description"] {
         if let Some(said) = operation[part].as_str() {
             text += &format!("\n{}\n", wrapped(said));

@@ -6,6 +6,8 @@ use wit_parser::Resolve;
 
 use super::repository;
 
+/// The contract that they are written against.
+const CONTRACT: &str = "0.1.0";
 /// Where the functions put what they return.
 const RESULT: u32 = 1024;
 /// Where a function of a test may put layers.
@@ -127,10 +129,19 @@ fn module(world: &str, imports: &str, configure: &str, function: &str) -> Vec<u8
 
 fn assemble(
     world: &str,
-    (imports, describe, schema): (&str, &str, &str),
+    interface: (&str, &str, &str),
     configure: &str,
     function: &str,
 ) -> Vec<u8> {
+    embed(&text(interface, configure, function), world, CONTRACT)
+}
+
+/// The module's text: what it imports, how it describes itself and its settings, how it takes them, and what it does.
+fn text(
+    (imports, describe, schema): (&str, &str, &str),
+    configure: &str,
+    function: &str,
+) -> String {
     let configure = if configure.is_empty() {
         "(i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024)"
     } else {
@@ -143,7 +154,7 @@ fn assemble(
     let length = length.to_le_bytes().map(|byte| format!("\\{byte:02x}"));
     let length = length[..4].concat();
     let schema = schema.replace('\\', "\\\\").replace('"', "\\\"");
-    let text = format!(
+    format!(
         r#"(module
             {imports}
             (memory (export "memory") {pages})
@@ -164,10 +175,25 @@ fn assemble(
             (func (export "mattebox:filter/lifecycle@0.1.0#describe") (result i32) {describe})
             (func (export "mattebox:filter/lifecycle@0.1.0#configure") (param i32 i32) (result i32) {configure})
             {function})"#
-    );
-    let mut module = wat::parse_str(&text).unwrap();
+    )
+}
+
+/// An overlay that does nothing, built for this version of the contract.
+pub fn built_for(version: &str) -> Vec<u8> {
+    let text = text(("", "(i32.const 0)", "{}"), "", &plain_overlay());
+    embed(&text, "overlay-filter", version)
+}
+
+/// The module in `text` with its WIT world, in which this version of the contract takes the place of [`CONTRACT`].
+fn embed(text: &str, world: &str, version: &str) -> Vec<u8> {
+    let renamed = |text: &str| text.replace(&format!("@{CONTRACT}"), &format!("@{version}"));
+    let mut module = wat::parse_str(renamed(text)).unwrap();
+    let wit = repository("filter-sdk/wit")
+        .join(CONTRACT)
+        .join("filter.wit");
+    let wit = std::fs::read_to_string(wit).unwrap();
     let mut resolve = Resolve::default();
-    let (package, _) = resolve.push_dir(repository("filter-sdk/wit")).unwrap();
+    let package = resolve.push_str("filter.wit", &renamed(&wit)).unwrap();
     let world = resolve.select_world(&[package], Some(world)).unwrap();
     wit_component::embed_component_metadata(
         &mut module,

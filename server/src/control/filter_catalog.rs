@@ -21,7 +21,7 @@ use crate::files;
 use crate::filter::{Compiler, FilterKind, LoadError, Manifest, Wanted, builtin};
 use crate::sync::IgnorePoison;
 
-/// The filters that a step can name. Serialized, it is `/api/filters`.
+/// The filters that a step can name. Serialized, it is `/api/v1/filters`.
 #[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct FilterCatalog {
     /// Those that can be used.

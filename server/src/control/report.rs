@@ -15,7 +15,7 @@ use crate::config::{Config, ConfigError};
 /// The most places that are told in one sentence.
 const PLACES: usize = 10;
 
-/// How the pipeline file is. Serialized, it is `/api/pipeline`.
+/// How the pipeline file is. Serialized, it is `/api/v1/pipeline`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct PipelineReport {
     /// The file; none if the server runs without one.

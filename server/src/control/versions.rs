@@ -51,7 +51,7 @@ pub enum Author {
     Api {
         /// The request's method, such as `PATCH`.
         method: String,
-        /// The address of what was changed, such as `/api/streams/front/steps/1`.
+        /// The address of what was changed, such as `/api/v1/streams/front/steps/1`.
         path: String,
         /// The client's address.
         #[schema(value_type = String)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::kinds::overlay::most_drawn;
 use super::limits::{PICTURE_PIXELS, SCHEMA_BYTES};
-use super::validate::most_drawn;
 
 /// The bytes for texts and for what describes the pixels, which every call may hand over.
 const TEXTS: u64 = 1 << 20;

@@ -13,14 +13,14 @@ use wasmtime::component::{
 
 use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
-use super::contract::{self, Description, Drawing, FrameInfo, Image, ImageRef, Layer};
+use super::contract::{FrameInfo, Image, ImageRef, Layer};
 use super::epoch::{EPOCH, epochs};
 use super::failure::{Failed, over, too_slow};
+use super::kinds::Function;
 use super::limits::{self, Refusal};
 use super::log::StepLog;
-use super::validate;
 use super::wasi::HostState;
-use super::{Engine, Filter, FilterKind};
+use super::{Engine, Filter};
 use crate::config::Cause;
 use crate::log::sanitize;
 
@@ -108,16 +108,6 @@ pub struct RunningFilter {
     time_limit: Duration,
 }
 
-type Draw = TypedFunc<(FrameInfo,), (Result<Drawing, String>,)>;
-
-/// What is called for each frame.
-enum Function {
-    /// Checked against the contract once: an overlay's call is so short that checking would show.
-    Draw(Draw),
-    /// Checked at each call, since a reference to a picture can't be part of a kept type.
-    Apply(Func),
-}
-
 impl RunningFilter {
     /// Instantiates `filter` and hands it its settings. Blocks for up to twice
     /// [`limits::START_TIME`]; must not be called from async code.
@@ -136,9 +126,10 @@ impl RunningFilter {
                 Guest::instantiate(filter.engine(), filter.pre(), state, &settings.abandoned)
             });
         let mut guest = guest?;
-        let started = guest
-            .configure(&settings.config_json)
-            .and_then(|()| guest.frame_function(filter.kind()));
+        let contract = filter.contract();
+        let started = contract
+            .configure(&mut guest, &settings.config_json)
+            .and_then(|()| Function::of(&mut guest, contract, filter.kind()));
         match started {
             Ok(function) => Ok(Self {
                 guest,
@@ -158,23 +149,9 @@ impl RunningFilter {
     /// # Errors
     /// See [`CallError`].
     pub fn draw(&mut self, frame: &FrameInfo) -> Result<Option<Vec<Layer>>, CallError> {
-        let Function::Draw(draw) = &self.function else {
-            return Err(CallError::Broken("is no overlay".to_owned()));
-        };
-        let (width, height) = (frame.width, frame.height);
-        let expected = Answer::Drawing { width, height };
-        let (answer,) = self
-            .guest
-            .call_typed(draw, (frame.clone(),), expected, self.time_limit)
-            .map_err(CallError::Broken)?;
-        match answer.map_err(|message| CallError::Refused(sanitize(&message)))? {
-            Drawing::Unchanged => Ok(None),
-            Drawing::Layers(layers) => {
-                validate::layers(&layers, width, height).map_err(CallError::Broken)?;
-                let bytes = layers.iter().map(|layer| layer.rgba.len() as u64).sum();
-                self.retain(bytes)?;
-                Ok(Some(layers))
-            }
+        match &self.function {
+            Function::Overlay(overlay) => overlay.draw(&mut self.guest, frame, self.time_limit),
+            Function::Transform(_) => Err(CallError::Broken("is no overlay".to_owned())),
         }
     }
 
@@ -183,30 +160,17 @@ impl RunningFilter {
     /// # Errors
     /// See [`CallError`].
     pub fn apply(&mut self, frame: &FrameInfo, image: ImageRef<'_>) -> Result<Image, CallError> {
-        let Function::Apply(apply) = self.function else {
-            return Err(CallError::Broken("is no transform".to_owned()));
-        };
-        let params = (frame.clone(), image);
-        let (answer,) = self
-            .guest
-            .call::<_, (Result<Image, String>,)>(apply, params, Answer::Picture, self.time_limit)
-            .map_err(CallError::Broken)?;
-        let image = answer.map_err(|message| CallError::Refused(sanitize(&message)))?;
-        validate::image(&image).map_err(CallError::Broken)?;
-        self.retain(image.rgb.len() as u64)?;
-        Ok(image)
-    }
-
-    /// Counts what the server keeps of the latest answer.
-    fn retain(&mut self, bytes: u64) -> Result<(), CallError> {
-        let memory = &mut self.guest.store.data_mut().memory;
-        let kept = memory.retain(bytes);
-        kept.map_err(|refusal| CallError::Broken(over(refusal)))
+        match &self.function {
+            Function::Transform(transform) => {
+                transform.apply(&mut self.guest, frame, image, self.time_limit)
+            }
+            Function::Overlay(_) => Err(CallError::Broken("is no transform".to_owned())),
+        }
     }
 }
 
 /// An instance and its store, before it is known what it is used for.
-pub(super) struct Guest {
+pub struct Guest {
     engine: Engine,
     store: Store<HostState>,
     instance: Instance,
@@ -244,25 +208,11 @@ impl Guest {
         }
     }
 
-    pub(super) fn describe(&mut self) -> Result<Description, String> {
-        let describe = self.function(contract::LIFECYCLE, "describe")?;
-        let (description,) =
-            self.call::<_, (Description,)>(describe, (), Answer::Description, limits::START_TIME)?;
-        Ok(description)
-    }
-
-    fn configure(&mut self, json: &str) -> Result<(), String> {
-        let configure = self.function(contract::LIFECYCLE, "configure")?;
-        let (answer,) = self.call::<_, (Result<(), String>,)>(
-            configure,
-            (json,),
-            Answer::Configured,
-            limits::START_TIME,
-        )?;
-        answer.map_err(|message| sanitize(&message))
-    }
-
-    fn function(&mut self, interface: &str, name: &str) -> Result<Func, String> {
+    /// The function `name` of `interface`.
+    ///
+    /// # Errors
+    /// It exports none.
+    pub fn function(&mut self, interface: &str, name: &str) -> Result<Func, String> {
         let store = &mut self.store;
         let find = |store: &mut Store<_>, parent: Option<&ComponentExportIndex>, name: &str| {
             self.instance.get_export_index(store, parent, name)
@@ -273,39 +223,53 @@ impl Guest {
             .ok_or_else(|| format!("does not export `{name}` in `{interface}`"))
     }
 
-    fn frame_function(&mut self, kind: FilterKind) -> Result<Function, String> {
-        match kind {
-            FilterKind::Overlay => {
-                let draw = self.function(contract::OVERLAY, "draw")?;
-                draw.typed(&self.store)
-                    .map(Function::Draw)
-                    .map_err(|error| misfit(&error))
-            }
-            FilterKind::Transform => self
-                .function(contract::TRANSFORM, "apply")
-                .map(Function::Apply),
-        }
+    /// `function`, checked to take `P` and give `R`.
+    ///
+    /// # Errors
+    /// It takes or gives something else.
+    pub fn typed<P, R>(&self, function: Func) -> Result<TypedFunc<P, R>, String>
+    where
+        P: ComponentNamedList + Lower,
+        R: ComponentNamedList + Lift,
+    {
+        let typed = function.typed(&self.store);
+        typed.map_err(|error| format!("does not fit the filter contract: {error:#}"))
     }
 
-    fn call<P, R>(
+    /// Calls `function` for an answer that is `Ok`.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn ask<P, T>(
         &mut self,
-        function: Func,
+        function: &TypedFunc<P, (Result<T, String>,)>,
         params: P,
         answer: Answer,
         limit: Duration,
-    ) -> Result<R, String>
+    ) -> Result<T, CallError>
     where
         P: ComponentNamedList + Lower + Send + Sync,
-        R: ComponentNamedList + Lift + Send + Sync + 'static,
+        T: Lift + Send + Sync + 'static,
     {
-        let function = function
-            .typed::<P, R>(&self.store)
-            .map_err(|error| misfit(&error))?;
-        self.call_typed(&function, params, answer, limit)
+        let called = self.call(function, params, answer, limit);
+        let (result,) = called.map_err(CallError::Broken)?;
+        result.map_err(|message| CallError::Refused(sanitize(&message)))
+    }
+
+    /// Counts `bytes` that the server keeps of the latest answer.
+    ///
+    /// # Errors
+    /// They are more than the filter may have.
+    pub fn retain(&mut self, bytes: u64) -> Result<(), CallError> {
+        let kept = self.store.data_mut().memory.retain(bytes);
+        kept.map_err(|refusal| CallError::Broken(over(refusal)))
     }
 
     /// Calls with a limit on compute time (by epochs) and on waiting inside WASI (by the clock).
-    fn call_typed<P, R>(
+    ///
+    /// # Errors
+    /// It fails, or runs into a limit.
+    pub fn call<P, R>(
         &mut self,
         function: &TypedFunc<P, R>,
         params: P,
@@ -339,10 +303,6 @@ fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> 
         time_limit,
         transfer,
     }
-}
-
-fn misfit(error: &wasmtime::Error) -> String {
-    format!("does not fit the filter contract: {error:#}")
 }
 
 /// `None` when `call` waits for longer than `limit`, or nobody waits for it. The epochs come first when it computes.

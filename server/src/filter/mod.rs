@@ -1,6 +1,6 @@
 //! The WebAssembly host: loads filters and runs them where they can harm nothing.
 //!
-//! A filter is a component for `mattebox:filter@0.1.0` (`filter-sdk/wit`). Its exports say what it gets:
+//! A filter is a component for a version of `mattebox:filter` (`filter-sdk/wit`). Its exports say what it gets:
 //! an overlay never sees a picture. Each running filter has memory of its own, a limit on it, a limit on
 //! the time of each call, and WASI with nothing granted.
 
@@ -15,12 +15,12 @@ mod epoch;
 mod failure;
 mod footprint;
 mod instance;
+mod kinds;
 mod last_words;
 pub mod limits;
 mod log;
 mod module;
 mod system_fonts;
-mod validate;
 mod wasi;
 
 use std::path::Path;
@@ -37,6 +37,7 @@ pub use engine::Engine;
 pub use epoch::Active;
 use footprint::Footprint;
 pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
+pub use kinds::FilterKind;
 pub use module::Module;
 
 use crate::config::SettingsSchema;
@@ -44,27 +45,17 @@ use crate::log::sanitize;
 use assets::Assets;
 use budget::Taken;
 use compile::Entry;
+use contract::Contract;
 use instance::Guest;
 use limits::MemoryLimit;
 use log::StepLog;
 use wasi::HostState;
 
-/// What a filter works on.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum FilterKind {
-    /// Draws layers over the picture and never sees it.
-    Overlay,
-    /// Gets the picture and returns another.
-    Transform,
-}
-
 /// A filter that is compiled and has introduced itself; not running yet.
 pub struct Filter {
     engine: Engine,
     pre: InstancePre<HostState>,
+    contract: &'static dyn Contract,
     manifest: Manifest,
     schema: SettingsSchema,
     digest: Digest,
@@ -119,6 +110,9 @@ impl Filter {
         })?;
         Ok(Self {
             pre: link(engine, &component).map_err(LoadError::Refused)?,
+            contract: contract_of(engine, &component)
+                .map_err(LoadError::Refused)?
+                .0,
             engine: engine.clone(),
             schema: SettingsSchema::new(schema),
             manifest,
@@ -153,6 +147,10 @@ impl Filter {
         self.load_time
     }
 
+    fn contract(&self) -> &'static dyn Contract {
+        self.contract
+    }
+
     fn memory_limit(&self, bytes: u64) -> Result<MemoryLimit, StartError> {
         MemoryLimit::new(bytes, self.manifest.footprint, self.engine.budget())
     }
@@ -164,6 +162,14 @@ impl Filter {
     fn pre(&self) -> &InstancePre<HostState> {
         &self.pre
     }
+}
+
+fn contract_of(
+    engine: &Engine,
+    component: &Component,
+) -> Result<(&'static dyn Contract, FilterKind), String> {
+    let ty = component.component_type();
+    contract::of(ty.exports(engine.raw()).map(|(name, _)| name))
 }
 
 fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>, String> {
@@ -181,7 +187,7 @@ fn describe(
     footprint: Footprint,
 ) -> Result<Manifest, String> {
     let words = |error: StartError| error.message;
-    let kind = kind_of(component, engine)?;
+    let (contract, kind) = contract_of(engine, component)?;
     let pre = link(engine, component)?;
     let state = HostState::new(
         MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget()).map_err(words)?,
@@ -189,7 +195,7 @@ fn describe(
         StepLog::new(tracing::error_span!("describe"), engine.clock().clone()),
     );
     let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
-    let description = guest.map_err(words)?.describe()?;
+    let description = contract.describe(&mut guest.map_err(words)?)?;
     let ty = component.component_type();
     let imports = ty.imports(engine.raw());
     let exports = ty.exports(engine.raw());
@@ -236,35 +242,4 @@ fn values(value: &Value) -> usize {
         _ => 0,
     };
     below + 1
-}
-
-/// Reads the kind off the exports, before any of the filter runs.
-fn kind_of(component: &Component, engine: &Engine) -> Result<FilterKind, String> {
-    let ty = component.component_type();
-    let exports = |interface: &str| ty.get_export(engine.raw(), interface).is_some();
-    if !exports(contract::LIFECYCLE) {
-        let names: Vec<_> = ty.exports(engine.raw()).map(|(name, _)| name).collect();
-        let found = match names.as_slice() {
-            [] => "nothing".to_owned(),
-            names => sanitize(&names.join(", ")),
-        };
-        return Err(format!(
-            "is a WebAssembly component but no Mattebox filter: it exports {found}, not `{}`",
-            contract::LIFECYCLE
-        ));
-    }
-    match (exports(contract::OVERLAY), exports(contract::TRANSFORM)) {
-        (true, false) => Ok(FilterKind::Overlay),
-        (false, true) => Ok(FilterKind::Transform),
-        (false, false) => Err(format!(
-            "exports neither `{}` nor `{}`, so there is nothing it could do",
-            contract::OVERLAY,
-            contract::TRANSFORM
-        )),
-        (true, true) => Err(format!(
-            "exports both `{}` and `{}`; make two filters of it, so that each says what it needs",
-            contract::OVERLAY,
-            contract::TRANSFORM
-        )),
-    }
 }

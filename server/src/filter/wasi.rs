@@ -73,37 +73,42 @@ impl WasiView for HostState {
     }
 }
 
-/// All that a filter can import. Texts are read where they lie in its memory: a filter can't make the server copy them.
+/// All that a filter can import.
 ///
 /// # Errors
 /// Only if two definitions clash, which is a mistake in the server.
 pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    let mut host = linker.instance(contract::HOST)?;
-    host.func_wrap(
-        "log",
-        |store: StoreContextMut<'_, HostState>, (level, message): (Level, WasmStr)| {
-            let log = &store.data().log;
-            if log.wants(level) {
-                log.line(level, &message.to_str(&store)?);
-            }
-            Ok(())
-        },
-    )?;
-    host.func_wrap(
-        "read-asset",
-        |mut store: StoreContextMut<'_, HostState>, (name,): (WasmStr,)| {
-            let assets = &store.data().assets;
-            let name = name.to_str(&store)?;
-            let (bytes, is_font) = (assets.read(&name), assets.is_font(&name));
-            // Looking through the system's fonts takes the server's time, not the filter's. It may ask only so often.
-            if is_font {
-                let limit = store.data().time_limit;
-                store.set_epoch_deadline(epochs(limit));
-            }
-            Ok((bytes,))
-        },
-    )?;
+    contract::link(&mut linker)?;
     Ok(linker)
+}
+
+/// Writes a filter's line to the log. Texts are read where they lie in its memory: a filter can't make the server copy them.
+pub fn write_log(
+    store: &StoreContextMut<'_, HostState>,
+    level: Level,
+    message: &WasmStr,
+) -> wasmtime::Result<()> {
+    let log = &store.data().log;
+    if log.wants(level) {
+        log.line(level, &message.to_str(store)?);
+    }
+    Ok(())
+}
+
+/// The asset that a filter calls `name`, or why it gets none.
+pub fn read_asset(
+    mut store: StoreContextMut<'_, HostState>,
+    name: &WasmStr,
+) -> wasmtime::Result<Result<Vec<u8>, String>> {
+    let assets = &store.data().assets;
+    let name = name.to_str(&store)?;
+    let (bytes, is_font) = (assets.read(&name), assets.is_font(&name));
+    // Looking through the system's fonts takes the server's time, not the filter's. It may ask only so often.
+    if is_font {
+        let limit = store.data().time_limit;
+        store.set_epoch_deadline(epochs(limit));
+    }
+    Ok(bytes)
 }

@@ -63,7 +63,7 @@ pub struct StreamHealth {
     pub captures: bool,
 }
 
-/// All of it, at one moment. Serialized, it is an entry of `/api/streams`.
+/// All of it, at one moment. Serialized, it is an entry of `/api/v1/streams`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct StreamReport {
     /// The stream's name.

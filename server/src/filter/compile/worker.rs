@@ -18,7 +18,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::SettingsSchema;
 use crate::filter::footprint::Footprint;
 use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
-use crate::filter::{Engine, Manifest, Module, describe, link};
+use crate::filter::{Engine, Manifest, Module, contract, describe, link};
 
 /// The hidden command of `mattebox` that runs this.
 pub const COMMAND: &str = "filter-worker";
@@ -199,6 +199,9 @@ fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, LoadError> {
     let component = Module::new(bytes)
         .into_component()
         .map_err(LoadError::Refused)?;
+    // What a later contract needs of the compiler, this one may not have.
+    let exports = contract::exports(&component);
+    contract::check_version(exports.iter().map(String::as_str)).map_err(LoadError::Refused)?;
     let footprint = Footprint::of(&component);
     let (component, compiled) = engine
         .compile(&component)

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, NO_CACHE};
-use super::{Answer, uncached_json, upload};
+use super::{Answer, below_prefix, uncached_json, upload};
 use crate::control::FilterCatalog;
 
 const NAME_CHARS: usize = 64;
@@ -81,5 +81,6 @@ pub async fn put(State(app): State<App>, Path(file): Path<String>, request: Requ
 
 /// Whether `request` brings a filter.
 pub fn is_upload(request: &Request) -> bool {
-    request.method() == Method::PUT && request.uri().path().starts_with("/api/filters/")
+    let path = below_prefix(request.uri().path()).unwrap_or_default();
+    request.method() == Method::PUT && path.starts_with("/filters/")
 }

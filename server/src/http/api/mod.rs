@@ -14,7 +14,7 @@ mod versions;
 
 use axum::body::to_bytes;
 use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{StatusCode, header};
+use axum::http::{StatusCode, Uri, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
@@ -42,15 +42,34 @@ pub use versions::{PREVIOUS, REVISION};
 
 type Answer = Result<Response, ProblemDetails>;
 
-/// All addresses below `/api`.
+/// The prefix of all addresses of the API, which papers, links and the page name. A change that breaks clients gets another.
+pub const BASE: &str = "/api/v1";
+/// Where the same is answered: at the prefix with the version, and at the one without, which older clients know.
+const PREFIXES: [&str; 2] = [BASE, "/api"];
+
+/// All addresses of the API, below each prefix.
 pub fn router() -> Router<App> {
     let (addresses, _) = described().split_for_parts();
-    addresses.method_not_allowed_fallback(wrong_method)
+    let router = PREFIXES.iter().fold(Router::new(), |router, prefix| {
+        router.nest(prefix, addresses.clone())
+    });
+    router.method_not_allowed_fallback(wrong_method)
 }
 
-/// The same with their description.
+/// `path` below the API's prefix; none if it is no address of the API.
+fn below_prefix(path: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix))
+}
+
+/// The way from the answer at `uri` to the server's root, such as `../../`, which holds below every proxy's path.
+pub fn root_from(uri: &Uri) -> String {
+    let slashes = uri.path().matches('/').count();
+    "../".repeat(slashes.saturating_sub(1))
+}
+
+/// The routes below a prefix, with their description.
 fn described() -> OpenApiRouter<App> {
-    let addresses = OpenApiRouter::default()
+    OpenApiRouter::default()
         .routes(routes!(check_access))
         .routes(routes!(events::listen))
         .routes(routes!(openapi::show))
@@ -74,8 +93,7 @@ fn described() -> OpenApiRouter<App> {
         // Bodies are limited before they come here.
         .layer(DefaultBodyLimit::disable())
         .fallback(not_found)
-        .layer(map_response(as_problem));
-    OpenApiRouter::default().nest("/api", addresses)
+        .layer(map_response(as_problem))
 }
 
 /// What the framework refuses in plain words (an address or a body that can't be read) becomes a problem like all others.

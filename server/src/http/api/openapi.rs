@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use axum::extract::NestedPath;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
@@ -15,6 +16,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::wall;
+use super::BASE;
 use super::versions::{PREVIOUS, REVISION};
 use crate::config::pipeline_schema;
 
@@ -26,17 +28,28 @@ use crate::config::pipeline_schema;
     tag = "Server",
     responses((status = OK, description = "An OpenAPI document", body = Value)),
 )]
-pub async fn show() -> Response {
-    static TEXT: LazyLock<String> = LazyLock::new(|| {
-        let mut whole = serde_json::to_value(document()).expect("its keys are texts");
-        describe_files(&mut whole);
-        whole.to_string()
-    });
+pub async fn show(prefix: NestedPath) -> Response {
+    // Each leads from this answer to `BASE`, below whatever path a proxy puts it.
+    static AT_BASE: LazyLock<String> = LazyLock::new(|| document("../v1"));
+    static ELSEWHERE: LazyLock<String> = LazyLock::new(|| document("v1"));
+    let text = match prefix.as_str() {
+        BASE => &AT_BASE,
+        _ => &ELSEWHERE,
+    };
     let kind = [(header::CONTENT_TYPE, "application/json")];
-    (kind, TEXT.as_str()).into_response()
+    (kind, text.as_str()).into_response()
 }
 
-fn document() -> OpenApi {
+/// The description as JSON, of the API at the relative address `base`.
+fn document(base: &str) -> String {
+    let mut document = describe();
+    document.servers = Some(vec![Server::new(base)]);
+    let mut document = serde_json::to_value(document).expect("its keys are texts");
+    describe_files(&mut document);
+    document.to_string()
+}
+
+fn describe() -> OpenApi {
     let mut document = super::described().into_openapi();
     let mut info = Info::new("Mattebox", env!("CARGO_PKG_VERSION"));
     info.description = Some(
@@ -47,8 +60,6 @@ fn document() -> OpenApi {
     license.identifier = Some("MIT OR Apache-2.0".to_owned());
     info.license = Some(license);
     document.info = info;
-    // The server's root, below whatever path a proxy puts it.
-    document.servers = Some(vec![Server::new("..")]);
     let components = document.components.get_or_insert_default();
     describe_problems(components);
     describe_wall(components);
@@ -175,9 +186,9 @@ fn describe_revisions(document: &mut OpenApi) {
 
 /// Whether what is changed at `path` stands in the pipeline file.
 fn is_of_file(path: &str) -> bool {
-    let is_restart = path == "/api/streams/{stream}/restart";
+    let is_restart = path == "/streams/{stream}/restart";
     !is_restart
-        && ["/api/streams", "/api/pipeline"]
+        && ["/streams", "/pipeline"]
             .iter()
             .any(|it| path.starts_with(it))
 }

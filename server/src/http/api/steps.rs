@@ -12,7 +12,7 @@ use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::streams::{place, unknown_stream, without_nulls};
 use super::versions::with_revisions;
-use super::{Answer, parse, uncached_json};
+use super::{Answer, BASE, parse, uncached_json};
 use crate::chain::{StepReport, StepStatus};
 use crate::config::{Change, Part, shown};
 use crate::control::{Author, ChangeError, Snapshot};
@@ -141,7 +141,7 @@ pub async fn add(
         )
         .await?;
     let report = report?;
-    let location = format!("/api/streams/{stream}/steps/{}", report.id);
+    let location = format!("{BASE}/streams/{stream}/steps/{}", report.id);
     let response = (
         StatusCode::CREATED,
         [(header::LOCATION, location)],

@@ -1,7 +1,7 @@
 //! Streams: seen, added, replaced, removed, restarted.
 
 use axum::Extension;
-use axum::extract::{Path, State};
+use axum::extract::{OriginalUri, Path, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use bytes::Bytes;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::versions::with_revisions;
-use super::{Answer, parse, refuse_masks, uncached_json};
+use super::{Answer, parse, refuse_masks, root_from, uncached_json};
 use crate::config::{Change, Part};
 use crate::control::{Author, ChangeError, Snapshot};
 use crate::stream::StreamReport;
@@ -20,9 +20,6 @@ use crate::stream::StreamReport;
 struct Streams {
     streams: Vec<StreamReport>,
 }
-
-/// Where the server's root is, seen from `/api/streams/NAME`.
-const ROOT: &str = "../../";
 
 /// The place of the stream `name` in the pipeline file.
 pub fn place(name: &str) -> Vec<Part> {
@@ -45,10 +42,14 @@ pub fn unknown_stream(name: &str) -> String {
         (status = OK, description = "All streams, in the file's order", body = Streams),
     ),
 )]
-pub async fn list(State(app): State<App>) -> axum::response::Response {
+pub async fn list(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+) -> axum::response::Response {
+    let root = root_from(&uri);
     let running = app.controller.current();
     let streams = running.streams.iter();
-    let streams = streams.map(|stream| stream.report().seen_from("../"));
+    let streams = streams.map(|stream| stream.report().seen_from(&root));
     uncached_json(Streams {
         streams: streams.collect(),
     })
@@ -66,9 +67,13 @@ pub async fn list(State(app): State<App>) -> axum::response::Response {
         (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
     ),
 )]
-pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
+pub async fn show(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    OriginalUri(uri): OriginalUri,
+) -> Answer {
     match app.find(&name) {
-        Some(stream) => Ok(uncached_json(stream.report().seen_from(ROOT))),
+        Some(stream) => Ok(uncached_json(stream.report().seen_from(&root_from(&uri)))),
         None => Err(ProblemDetails::not_found(unknown_stream(&name))),
     }
 }
@@ -94,6 +99,7 @@ pub async fn put(
     State(app): State<App>,
     Path(name): Path<String>,
     Extension(author): Extension<Author>,
+    OriginalUri(uri): OriginalUri,
     body: Bytes,
 ) -> Answer {
     let config: Map<String, Value> = parse(&body)?;
@@ -104,7 +110,7 @@ pub async fn put(
     let seen = name.clone();
     let look = move |running: &Snapshot| {
         let stream = running.find(&seen)?;
-        Some(stream.report().seen_from(ROOT))
+        Some(stream.report().seen_from(&root_from(&uri)))
     };
     let (report, revisions) = app
         .controller

@@ -45,6 +45,8 @@ pub struct WallState {
 pub struct Feed {
     clock: Arc<dyn Clock>,
     is_admin: bool,
+    /// The way from the answer to the server's root.
+    root: String,
     events: Receiver<Event>,
     due: Instant,
     timer: BoxFuture<'static, ()>,
@@ -55,12 +57,13 @@ pub struct Feed {
 
 impl Feed {
     /// The first one is due now.
-    pub fn new(app: &App, is_admin: bool) -> Self {
+    pub fn new(app: &App, is_admin: bool, root: String) -> Self {
         let due = app.clock.now();
         Self {
             timer: app.clock.sleep_until(due),
             clock: app.clock.clone(),
             is_admin,
+            root,
             events: app.controller.events().listen(),
             due,
             refresh: 0,
@@ -112,7 +115,7 @@ impl Feed {
         self.due = now + EVERY;
         self.timer = self.clock.sleep_until(self.due);
         let state = WallState {
-            streams: reports(app),
+            streams: reports(app, &self.root),
             pipeline: app.controller.report().for_reader(self.is_admin),
             access: AccessReport::of(app, self.is_admin),
             refused: channels.refused(),
@@ -131,10 +134,10 @@ impl Feed {
     }
 }
 
-fn reports(app: &App) -> Vec<StreamReport> {
+fn reports(app: &App, root: &str) -> Vec<StreamReport> {
     let running = app.controller.current();
     let streams = running.streams.iter();
     streams
-        .map(|stream| stream.report().seen_from("../"))
+        .map(|stream| stream.report().seen_from(root))
         .collect()
 }

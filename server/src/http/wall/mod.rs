@@ -20,9 +20,10 @@ mod websocket;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
+use axum::extract::{OriginalUri, Request};
 
 use super::App;
+use super::api::root_from;
 use channels::{Channels, TooMany};
 use feed::Feed;
 pub use feed::WallState;
@@ -61,10 +62,12 @@ impl Wall {
     /// One for the client that sent `request`.
     fn open(app: &App, request: &Request) -> Self {
         let is_admin = app.is_admin(request);
+        let address = request.extensions().get();
+        let address = address.map_or(request.uri(), |OriginalUri(uri)| uri);
         Self {
             inbox: Arc::new(Inbox::new(app.clock.clone())),
             channels: Channels::new(app.clone(), is_admin),
-            feed: Feed::new(app, is_admin),
+            feed: Feed::new(app, is_admin, root_from(address)),
             app: app.clone(),
         }
     }

@@ -73,7 +73,7 @@ async fn farewell(shutdown: CancellationToken) {
 
 fn refuse(rejection: &WebSocketUpgradeRejection) -> Response {
     let why = format!(
-        "this is for a WebSocket: {rejection}; behind a proxy that passes none on, use `/api/wall/stream`"
+        "this is for a WebSocket: {rejection}; behind a proxy that passes none on, use `/api/v1/wall/stream`"
     );
     let problem = ProblemDetails::new(StatusCode::UPGRADE_REQUIRED, why);
     let mut response = problem.into_response();

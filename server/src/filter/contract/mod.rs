@@ -1,0 +1,281 @@
+//! The versions of the filter contract (`filter-sdk/wit`), each behind [`Contract`].
+//!
+//! The version is read off a module's exports before any of it runs. What is here is the server's own side; each version
+//! has a file that turns it into that version's types and calls, so that a module built for it loads for ever.
+
+mod v0_1;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use semver::Version;
+use wasmparser::{Parser, Payload};
+use wasmtime::component::Linker;
+
+use super::FilterKind;
+use super::instance::{CallError, Guest};
+use super::wasi::HostState;
+use crate::log::sanitize;
+
+/// Every version that the server knows, the newest first.
+const KNOWN: [&dyn Contract; 1] = [&v0_1::V0_1];
+/// The start of the names of the contract's interfaces.
+const PACKAGE: &str = "mattebox:filter/";
+
+/// What a filter can be told about a frame; the WIT file tells what each field means.
+#[derive(Clone, Debug)]
+pub struct FrameInfo {
+    pub sequence: u64,
+    pub captured_at_ms: u64,
+    pub utc_offset_minutes: i32,
+    pub width: u32,
+    pub height: u32,
+    pub variables: Arc<[(String, String)]>,
+}
+
+/// A rectangle of colour: `width` × `height` × 4 bytes, straight alpha, rows from top to bottom.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub x: i32,
+    pub y: i32,
+    pub width: u32,
+    pub height: u32,
+    pub rgba: Vec<u8>,
+}
+
+/// A picture on its way into a filter: `width` × `height` × 3 bytes, rows from top to bottom.
+#[derive(Clone, Copy, Debug)]
+pub struct ImageRef<'a> {
+    pub width: u32,
+    pub height: u32,
+    pub rgb: &'a [u8],
+}
+
+/// A picture that came out of a filter.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub width: u32,
+    pub height: u32,
+    pub rgb: Vec<u8>,
+}
+
+/// A filter's introduction of itself.
+#[derive(Clone, Debug)]
+pub struct Description {
+    pub name: String,
+    pub version: String,
+    pub summary: String,
+    pub config_schema: String,
+}
+
+/// The severity of a filter's log line.
+#[derive(Clone, Copy, Debug)]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// A version of the contract. Answers are what the filter gave: not checked yet.
+pub trait Contract: Sync {
+    fn version(&self) -> Version;
+
+    /// The interface that every filter exports.
+    fn lifecycle(&self) -> &'static str;
+
+    /// The kinds of filter, each with the interface whose export makes it.
+    fn kinds(&self) -> &'static [(FilterKind, &'static str)];
+
+    /// Adds what its filters can import.
+    fn link(&self, linker: &mut Linker<HostState>) -> wasmtime::Result<()>;
+
+    fn describe(&self, guest: &mut Guest) -> Result<Description, String>;
+
+    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), String>;
+
+    /// The function of an overlay.
+    fn draw(&self, guest: &mut Guest) -> Result<Box<dyn Draw>, String>;
+
+    /// The function of a transform.
+    fn apply(&self, guest: &mut Guest) -> Result<Box<dyn Apply>, String>;
+}
+
+/// An overlay's function, called for each frame.
+pub trait Draw: Send {
+    /// The layers for `frame`; none if they are those of the call before.
+    fn call(
+        &self,
+        guest: &mut Guest,
+        frame: &FrameInfo,
+        limit: Duration,
+    ) -> Result<Option<Vec<Layer>>, CallError>;
+}
+
+/// A transform's function, called for each frame.
+pub trait Apply: Send {
+    /// The picture that takes the place of `image`.
+    fn call(
+        &self,
+        guest: &mut Guest,
+        frame: &FrameInfo,
+        image: ImageRef<'_>,
+        limit: Duration,
+    ) -> Result<Image, CallError>;
+}
+
+/// Adds what filters of any version can import.
+///
+/// # Errors
+/// Only if two definitions clash, which is a mistake in the server.
+pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
+    KNOWN.iter().try_for_each(|contract| contract.link(linker))
+}
+
+/// The newest known contract whose interfaces are among `exports`, and the kind of filter that they make.
+///
+/// # Errors
+/// They make none; a sentence without its subject.
+pub fn of<'e>(
+    exports: impl Iterator<Item = &'e str>,
+) -> Result<(&'static dyn Contract, FilterKind), String> {
+    let exports: Vec<_> = exports.collect();
+    check_version(exports.iter().copied())?;
+    let versions: Vec<_> = versions(exports.iter().copied()).collect();
+    let of_module = |contract: &&dyn Contract| versions.contains(&contract.version());
+    let contract = KNOWN.into_iter().find(of_module).unwrap_or(KNOWN[0]);
+    Ok((contract, kind(contract, &exports)?))
+}
+
+/// Checks the version of a module with these `exports`. One that exports interfaces of several may be used by each.
+///
+/// # Errors
+/// It is built for versions that are not known; a sentence without its subject.
+pub fn check_version<'e>(exports: impl Iterator<Item = &'e str>) -> Result<(), String> {
+    let mut found: Vec<_> = versions(exports).collect();
+    found.sort();
+    let is_known = |version: &Version| KNOWN.iter().any(|known| known.version() == *version);
+    match found.last() {
+        Some(newest) if !found.iter().any(is_known) => Err(unknown(newest)),
+        _ => Ok(()),
+    }
+}
+
+/// The versions of the contract's interfaces among `exports`.
+fn versions<'e>(exports: impl Iterator<Item = &'e str>) -> impl Iterator<Item = Version> {
+    exports.filter_map(|name| {
+        let (_, version) = name.strip_prefix(PACKAGE)?.rsplit_once('@')?;
+        Version::parse(version).ok()
+    })
+}
+
+fn unknown(version: &Version) -> String {
+    let known = KNOWN.map(|contract| contract.version().to_string());
+    let known = known.join(" and ");
+    let newest = KNOWN[0].version();
+    let advice = match *version > newest {
+        true => "update the server".to_owned(),
+        false => format!("build the filter anew for {newest}"),
+    };
+    sanitize(&format!(
+        "is built for contract {version}; this server knows {known}: {advice}"
+    ))
+}
+
+/// The kind that `exports` make a filter of `contract`.
+fn kind(contract: &dyn Contract, exports: &[&str]) -> Result<FilterKind, String> {
+    let lifecycle = contract.lifecycle();
+    if !exports.contains(&lifecycle) {
+        let found = match exports {
+            [] => "nothing".to_owned(),
+            names => sanitize(&names.join(", ")),
+        };
+        return Err(format!(
+            "is a WebAssembly component but no Mattebox filter: it exports {found}, not `{lifecycle}`"
+        ));
+    }
+    let kinds = contract.kinds().iter();
+    let found: Vec<_> = kinds.filter(|(_, name)| exports.contains(name)).collect();
+    match found.as_slice() {
+        [(kind, _)] => Ok(*kind),
+        [] => Err(format!(
+            "exports neither {}, so there is nothing it could do",
+            names(contract.kinds().iter(), " nor ")
+        )),
+        _ => Err(format!(
+            "exports both {}; make two filters of it, so that each says what it needs",
+            names(found.iter().copied(), " and ")
+        )),
+    }
+}
+
+fn names<'k>(kinds: impl Iterator<Item = &'k (FilterKind, &'static str)>, between: &str) -> String {
+    let names: Vec<_> = kinds.map(|(_, name)| format!("`{name}`")).collect();
+    names.join(between)
+}
+
+/// The names that `component` exports. Of a damaged one, those before the damage; it is refused when it is compiled.
+pub fn exports(component: &[u8]) -> Vec<String> {
+    let mut depth = 0;
+    let mut names = Vec::new();
+    for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {
+        match payload {
+            Payload::Version { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentExportSection(section) if depth == 1 => {
+                let exports = section.into_iter().map_while(Result::ok);
+                names.extend(exports.map(|export| export.name.full_name().into_owned()));
+            }
+            _ => {}
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(exports: &[&str]) -> String {
+        let refused = of(exports.iter().copied()).err();
+        refused.unwrap()
+    }
+
+    #[test]
+    fn a_module_of_several_versions_is_used_by_the_one_that_is_known() {
+        let exports = [
+            "mattebox:filter/lifecycle@0.1.0",
+            "mattebox:filter/overlay@0.1.0",
+            "mattebox:filter/overlay@7.0.0",
+        ];
+        let (contract, kind) = of(exports.into_iter()).ok().unwrap();
+        assert_eq!(contract.version(), Version::new(0, 1, 0));
+        assert_eq!(kind, FilterKind::Overlay);
+    }
+
+    #[test]
+    fn exports_that_make_no_filter_are_told() {
+        let lifecycle = "mattebox:filter/lifecycle@0.1.0";
+        let [overlay, transform] =
+            ["overlay", "transform"].map(|name| format!("mattebox:filter/{name}@0.1.0"));
+        for (exports, why) in [
+            (
+                vec![],
+                "it exports nothing, not `mattebox:filter/lifecycle@0.1.0`",
+            ),
+            (vec!["mattebox:filter/overlay"], "no Mattebox filter"),
+            (vec![overlay.as_str()], "no Mattebox filter"),
+            (
+                vec![lifecycle],
+                "exports neither `mattebox:filter/overlay@0.1.0` nor `",
+            ),
+            (
+                vec![lifecycle, &overlay, &transform],
+                "exports both `mattebox:filter/overlay@0.1.0` and `",
+            ),
+        ] {
+            let error = refusal(&exports);
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}
