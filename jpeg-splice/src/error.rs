@@ -13,7 +13,7 @@ pub enum InvalidJpeg {
     /// A header that makes no sense.
     #[error("is damaged: {what}")]
     Damaged {
-        /// What is wrong.
+        /// The fault.
         what: &'static str,
         /// About where, in bytes from SOI.
         at: usize,
@@ -61,7 +61,7 @@ pub enum Error {
     /// Not a good JPEG.
     #[error("{what}, at byte {at}")]
     Damaged {
-        /// What is wrong.
+        /// The fault.
         what: &'static str,
         /// About where, in bytes from the start of the JPEG.
         at: usize,

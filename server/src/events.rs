@@ -18,7 +18,7 @@ pub enum Event {
         stream: String,
         /// What it does.
         state: &'static str,
-        /// Why it fails, if it does.
+        /// The reason why it fails, if it does.
         error: Option<String>,
     },
     /// People came or went.
@@ -34,7 +34,7 @@ pub enum Event {
         stream: String,
         /// The step's id.
         step: u64,
-        /// What pipeline.yaml calls the filter.
+        /// The name of the filter in pipeline.yaml.
         filter: String,
         /// The failure, or the number of late ones and the last of them.
         error: String,

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 use std::time::SystemTime;
 
-/// Why a file can't be had. The texts stand behind its name.
+/// The reason why a file can't be had. The texts stand behind its name.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// There is none.

@@ -10,7 +10,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 
 static LOCAL: OnceLock<(TimeZone, Option<UnknownZone>)> = OnceLock::new();
 
-/// Why times are shown in UTC although another zone may be meant.
+/// The reason why times are shown in UTC although another zone may be meant.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnknownZone {
     /// The value of `TZ` names none.

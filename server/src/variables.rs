@@ -39,7 +39,7 @@ impl Measured {
     }
 }
 
-/// Why a variable can't be set or removed.
+/// The reason why a variable can't be set or removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The server sets it itself.
@@ -143,7 +143,7 @@ impl Variables {
         })
     }
 
-    /// What they are now.
+    /// The variables now.
     pub fn snapshot(&self) -> Snapshot {
         self.0.snapshot.borrow().clone()
     }

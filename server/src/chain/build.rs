@@ -16,7 +16,7 @@ use crate::secret::mask_foreign;
 pub struct Planned {
     /// The steps, the new ones started.
     pub update: ChainUpdate,
-    /// What can be said of them.
+    /// Their statuses.
     pub steps: Vec<StepStatus>,
 }
 
@@ -29,7 +29,7 @@ impl Planned {
     }
 }
 
-/// What becomes of steps that a change doesn't touch.
+/// The fate of steps that a change doesn't touch.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unchanged {
     /// They go on with their instances.

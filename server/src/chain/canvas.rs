@@ -36,7 +36,7 @@ impl Path {
     /// All paths, the cheapest first.
     pub const ALL: [Self; 3] = [Self::Passthrough, Self::Splice, Self::Recode];
 
-    /// What the API and the page call it.
+    /// Its name in the API and on the page.
     pub fn name(self) -> &'static str {
         match self {
             Self::Passthrough => "passthrough",
@@ -46,7 +46,7 @@ impl Path {
     }
 }
 
-/// What the filters have made of a frame by the end of its chain.
+/// The result of the filters for a frame, at the end of its chain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChainResult<'a> {
     /// The chain has no steps.
@@ -78,11 +78,11 @@ pub struct Canvas<'a> {
     pixels: Option<(u32, u32)>,
     rgb: Vec<u8>,
     splicer: Splicer,
-    /// Why the camera's picture can't be decoded, once that was tried.
+    /// The reason why the camera's picture can't be decoded, once that was tried.
     undecodable: Option<String>,
     /// The drawings on the camera's picture, or on a transform's, with the step's place in the chain.
     drawings: Vec<(usize, Arc<Drawing>)>,
-    /// How many of them are in `rgb`.
+    /// The number of them that are in `rgb`.
     blended: usize,
     transformed_by: Option<String>,
 }
@@ -193,7 +193,7 @@ impl<'a> Canvas<'a> {
         self.transformed_by = Some(transform.to_owned());
     }
 
-    /// What the chain asked for.
+    /// The result of the chain.
     pub fn result(&self, chain_is_empty: bool) -> ChainResult<'_> {
         match &self.transformed_by {
             _ if chain_is_empty => ChainResult::EmptyChain,

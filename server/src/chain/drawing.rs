@@ -13,7 +13,7 @@ const TILE: i64 = 16;
 /// coefficient and of each sample, and the coefficients as they are coded.
 const TILE_BYTES: u64 = 12 * 1_000;
 
-/// What an overlay last drew.
+/// The latest drawing of an overlay.
 #[derive(Debug)]
 pub struct Drawing {
     layers: jpeg_splice::Drawing,

@@ -1,4 +1,4 @@
-//! What a step has done so far, for the API and for `mattebox apply`.
+//! Statistics of a step, for the API and for `mattebox apply`.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ struct Counters {
     durations: Durations,
 }
 
-/// How long calls took, since the step came to be.
+/// The time for which calls took, since the step came to be.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Durations {
     /// Calls that took at most as long as the bound of the same place in [`BUCKETS`], and longer than the one before.
@@ -56,19 +56,19 @@ impl Durations {
     }
 }
 
-/// How a step is, at one moment.
+/// The report of a step.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct StepReport {
     /// What the step is known by while the server runs, also when it is moved or set otherwise.
     pub id: u64,
-    /// What pipeline.yaml calls the filter.
+    /// The name of the filter in pipeline.yaml.
     #[serde(rename = "use")]
     pub use_: String,
     /// The name that the filter gives itself.
     pub name: String,
     /// The filter's version.
     pub version: String,
-    /// What it works on.
+    /// The kind of its filter.
     pub kind: FilterKind,
     /// Whether its latest call went well.
     pub state: StepState,
@@ -76,7 +76,7 @@ pub struct StepReport {
     pub enabled: bool,
     /// The filter's settings, as pipeline.yaml has them; passwords, tokens and logins in addresses as `***`.
     pub settings: Value,
-    /// What happens to a frame when it fails.
+    /// The fate of a frame when it fails.
     pub on_error: OnError,
     /// The most that one call may take, in seconds.
     pub time_limit_seconds: f64,
@@ -88,7 +88,7 @@ pub struct StepReport {
     pub call_seconds: f64,
     /// Failed calls, and failed restarts.
     pub errors: u64,
-    /// How often it was started again after a failure.
+    /// The number of starts after a failure.
     pub restarts: u64,
     /// The latest failure.
     pub last_error: Option<String>,
@@ -160,7 +160,7 @@ impl StepStats {
         self.clone()
     }
 
-    /// How long calls took.
+    /// The time for which calls took.
     pub fn durations(&self) -> Durations {
         self.lock().durations.clone()
     }

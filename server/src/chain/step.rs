@@ -36,13 +36,13 @@ pub struct Step {
     stats: StepStats,
 }
 
-/// What a step is made of.
+/// The parts of a step.
 pub struct StepParts {
-    /// What it is known by while the server runs.
+    /// Its id while the server runs.
     pub id: u64,
     /// Its stream's name.
     pub stream: String,
-    /// What pipeline.yaml says of it.
+    /// Its part of pipeline.yaml.
     pub config: StepConfig,
     /// The filter that the file names.
     pub filter: SharedFilter,
@@ -50,7 +50,7 @@ pub struct StepParts {
     pub settings: StepSettings,
     /// What was counted of the step that it replaces, if it does.
     pub stats: StepStats,
-    /// Where its errors are told.
+    /// The event bus for its errors.
     pub events: Events,
 }
 
@@ -67,7 +67,7 @@ enum State {
     Starting(JoinHandle<Result<RunningFilter, StartError>>),
 }
 
-/// What a step did to a frame.
+/// The outcome of a step for a frame.
 pub enum Outcome<T> {
     /// Its work.
     Done(T),
@@ -77,22 +77,22 @@ pub enum Outcome<T> {
     Dropped,
 }
 
-/// What a chain can say about a step while others run it.
+/// The status of a step, which can be read while the chain runs.
 #[derive(Clone)]
 pub struct StepStatus {
-    /// What it is known by while the server runs.
+    /// Its id while the server runs.
     pub id: u64,
-    /// What pipeline.yaml says of it.
+    /// Its part of pipeline.yaml.
     pub config: StepConfig,
     /// Its filter.
     pub filter: SharedFilter,
-    /// What was counted.
+    /// Its counters.
     pub stats: StepStats,
     settings: StepSettings,
 }
 
 impl StepStatus {
-    /// How the step is doing.
+    /// The report of the step.
     pub fn report(&self) -> StepReport {
         self.stats.report(self.id, &self.config, &self.filter)
     }
@@ -135,7 +135,7 @@ impl Step {
         })
     }
 
-    /// What it is known by while the server runs.
+    /// Its id while the server runs.
     pub fn id(&self) -> u64 {
         self.id
     }
@@ -145,12 +145,12 @@ impl Step {
         self.config.enabled
     }
 
-    /// What the step works on.
+    /// The kind of its filter.
     pub fn kind(&self) -> FilterKind {
         self.filter.kind()
     }
 
-    /// What pipeline.yaml calls its filter.
+    /// The name of its filter in pipeline.yaml.
     pub fn name(&self) -> &str {
         self.config.filter.as_str()
     }
@@ -194,7 +194,7 @@ impl Step {
         matches!(self.state, State::Running { .. })
     }
 
-    /// What becomes of a frame that the step can't do.
+    /// The fate of a frame that the step can't do.
     pub fn failure<T>(&self) -> Outcome<T> {
         match self.config.on_error {
             OnError::Bypass => Outcome::Bypassed,

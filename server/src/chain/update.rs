@@ -1,4 +1,4 @@
-//! What a chain is to become: steps that go on as they are, and new ones.
+//! An update of a chain: steps that go on as they are, and new ones.
 
 use std::collections::HashMap;
 

@@ -62,7 +62,7 @@ fn pick<'a>(pipeline: &'a Config, name: Option<&str>) -> Result<&'a StreamConfig
     })
 }
 
-/// Where each input's result goes; nowhere without a folder.
+/// The path of each input's result; none without a folder.
 fn outputs(inputs: &[PathBuf], folder: Option<&Path>) -> Result<Vec<Option<PathBuf>>, Failure> {
     let Some(folder) = folder else {
         return Ok(vec![None; inputs.len()]);

@@ -56,7 +56,7 @@ struct Cli {
     log_format: LogFormat,
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Default, clap::ValueEnum)]
 enum LogFormat {
     /// For people
@@ -207,7 +207,7 @@ struct ApplyArgs {
     common: Common,
 }
 
-/// Why a command ended without having done its work.
+/// The reason why a command ended without having done its work.
 enum Failure {
     /// The run went wrong: exit code 1.
     Run(String),

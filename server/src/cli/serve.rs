@@ -20,7 +20,7 @@ use crate::local_time;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
 
-/// How long cameras have to close once everybody has been told to stop.
+/// The time for which cameras have to close once everybody has been told to stop.
 const CLOSING: Duration = Duration::from_millis(1500);
 
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
@@ -221,7 +221,7 @@ fn announce(listeners: &[Listener], pipeline: &Config) -> Result<(), Failure> {
     })
 }
 
-/// What the system tells the process to do.
+/// A signal of the system.
 enum Signal {
     Stop,
     Reload,

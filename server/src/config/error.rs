@@ -59,7 +59,7 @@ pub enum Cause {
 /// One thing that is wrong.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// Where.
+    /// The folder that it runs in.
     pub span: Span,
     /// What, and what was expected.
     pub message: String,

@@ -28,12 +28,12 @@ use crate::sync::IgnorePoison;
 
 /// The longest time that a change tries to come before others.
 const LONGEST_WAIT: Duration = Duration::from_secs(130);
-/// How long somebody may take to save the file.
+/// The time for which somebody may take to save the file.
 const SAVING: Duration = Duration::from_secs(1);
-/// How long a change waits for the filters of other streams that the file has just been changed to.
+/// The time for which a change waits for the filters of other streams that the file has just been changed to.
 const OTHERS: Duration = Duration::from_millis(250);
 
-/// Why a change was not made.
+/// The reason why a change was not made.
 #[derive(Debug)]
 pub enum ChangeError {
     /// There is nothing that it could change.

@@ -24,7 +24,7 @@ use crate::sync::IgnorePoison;
 /// The filters that a step can name. Serialized, it is `/api/v1/filters`.
 #[derive(Clone, Debug, Default, serde::Serialize, utoipa::ToSchema)]
 pub struct FilterCatalog {
-    /// Those that can be used.
+    /// The usable ones.
     pub filters: Vec<CatalogEntry>,
     /// Files that can't.
     pub unusable: Vec<UnusableFilter>,
@@ -33,17 +33,17 @@ pub struct FilterCatalog {
 /// A file that should be a filter, and is none.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct UnusableFilter {
-    /// What a step would call it.
+    /// The name that a step's `use` would have for it.
     #[serde(rename = "use")]
     pub use_: String,
-    /// Why it can't be used.
+    /// The reason why it can't be used.
     pub error: String,
 }
 
 /// A filter that a step can name.
 #[derive(Clone, Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct CatalogEntry {
-    /// What a step calls it.
+    /// Its name in a step's `use`.
     #[serde(rename = "use")]
     pub use_: String,
     /// Whether the server brings it.
@@ -54,7 +54,7 @@ pub struct CatalogEntry {
     pub version: String,
     /// One line about it.
     pub summary: String,
-    /// What it works on.
+    /// The kind of its filter.
     pub kind: FilterKind,
     /// The JSON Schema of its settings.
     #[schema(value_type = Object)]

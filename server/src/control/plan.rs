@@ -163,7 +163,7 @@ pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
     })
 }
 
-/// What `check` finds wrong with the source of each stream.
+/// The mistakes that `check` finds in the source of each stream.
 fn each<'a>(
     streams: impl Iterator<Item = &'a StreamConfig>,
     check: impl Fn(&SourceConfig) -> Result<(), String>,

@@ -28,7 +28,7 @@ pub struct PipelineReport {
     pub failed_reloads: u64,
     /// Keys that were changed and take a restart of the server.
     pub needs_restart: Vec<String>,
-    /// Why the file as it is now is not in force.
+    /// The reason why the file as it is now is not in force.
     pub error: Option<ReloadError>,
 }
 
@@ -38,14 +38,14 @@ fn utc(at: SystemTime) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// Why a change was refused.
+/// The reason why a change was refused.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct ReloadError {
     /// All of it, as the log has it; without the admin token only where it is.
     pub message: String,
     /// Each problem with its place.
     pub problems: Vec<Problem>,
-    /// When it was found, RFC 3339, UTC.
+    /// The time at which it was found, RFC 3339, UTC.
     pub at: String,
     #[serde(skip)]
     file: String,
@@ -207,7 +207,7 @@ pub fn problems(error: &ConfigError) -> Vec<Problem> {
     problems.collect()
 }
 
-/// What tells a file's text from others: the start of its SHA-256 hash.
+/// The revision of a file's text: the start of its SHA-256 hash.
 pub fn revision(text: &str) -> String {
     let digest = Sha256::digest(text.as_bytes());
     digest[..8]

@@ -25,7 +25,7 @@ pub struct Retries {
 
 struct Failure {
     backoff: Backoff,
-    /// How often it failed in a row.
+    /// The number of its failures in a row.
     count: u64,
 }
 

@@ -24,13 +24,13 @@ use crate::clock::Clock;
 use crate::config::{Config, FilterRef, Secret, StreamConfig};
 use crate::supervise::keep_running;
 
-/// How long the files must have been left alone: writing one takes more than one event.
+/// The time for which the files must have been left alone: writing one takes more than one event.
 const QUIET: Duration = Duration::from_millis(40);
 /// A folder in which something goes on all the time is looked at this often.
 const LONGEST_WAIT: Duration = Duration::from_millis(400);
-/// How often the files are looked at while nothing is told of them.
+/// The interval at which the files are looked at while nothing is told of them.
 const RESCAN_INTERVAL: Duration = Duration::from_secs(2);
-/// How often a file is read anew that was empty, or being written meanwhile.
+/// The interval at which a file is read anew that was empty, or being written meanwhile.
 const TRIES: usize = 5;
 
 /// Watches until `end`.

@@ -7,7 +7,7 @@ use super::Module;
 /// A filter embedded in the binary.
 #[derive(Clone, Copy, Debug)]
 pub struct BuiltIn {
-    /// What `use` calls it.
+    /// Its name in a step's `use`.
     pub name: &'static str,
     /// The module, as `filters/build.sh` made it.
     pub wasm: &'static [u8],

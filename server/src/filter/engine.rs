@@ -126,7 +126,7 @@ impl Engine {
         &self.0.budget
     }
 
-    /// Where filters wait, and where work off the frame's way is done.
+    /// The runtime that filters wait on, and that does work off the frame's way.
     pub fn runtime(&self) -> &Handle {
         &self.0.runtime
     }

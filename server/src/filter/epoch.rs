@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::panics::catch;
 use crate::sync::IgnorePoison;
 
-/// How long an epoch lasts; time limits are rounded up to it.
+/// The time for which an epoch lasts; time limits are rounded up to it.
 pub const EPOCH: Duration = Duration::from_millis(10);
 
 /// Owns the ticking thread, which ends with it.

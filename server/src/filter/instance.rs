@@ -24,7 +24,7 @@ use super::{Engine, Filter};
 use crate::config::Cause;
 use crate::log::sanitize;
 
-/// How one step wants its filter run.
+/// The settings that a step's filter is run with.
 #[derive(Clone, Debug)]
 pub struct StepSettings {
     /// The span of its log lines, which names stream, step and filter.
@@ -34,7 +34,7 @@ pub struct StepSettings {
     /// The pipeline file's folder, and the files below it that the filter may read.
     pub folder: std::path::PathBuf,
     pub assets: Vec<String>,
-    /// What it has read of them.
+    /// Those of them that it has read.
     pub assets_read: AssetsRead,
     /// The most that one call may take.
     pub time_limit: Duration,
@@ -51,7 +51,7 @@ impl StepSettings {
     }
 }
 
-/// Why a filter could not be started with its settings.
+/// The reason why a filter could not be started with its settings.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct StartError {
@@ -59,7 +59,7 @@ pub struct StartError {
     pub message: String,
     /// The assets that it asked for and did not get.
     pub assets: Vec<AssetFailure>,
-    /// What must change before another try can succeed.
+    /// The cause: what must change before another try can succeed.
     pub cause: Cause,
 }
 
@@ -90,7 +90,7 @@ impl StartError {
     }
 }
 
-/// Why a call gave no result.
+/// The reason why a call gave no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The filter itself says that it can't do this frame. It goes on with the next.

@@ -22,7 +22,7 @@ pub const LAYERS: usize = 256;
 pub const SCHEMA_BYTES: usize = 256 << 10;
 /// The most values in a settings schema, which take hundreds of bytes each once they are read.
 pub const SCHEMA_VALUES: usize = 20_000;
-/// How long a filter may take to introduce itself and to take its settings. A runtime such as Python's
+/// The time for which a filter may take to introduce itself and to take its settings. A runtime such as Python's
 /// starts up in this time, so it is longer than a frame's limit.
 pub const START_TIME: Duration = Duration::from_secs(10);
 /// The memory that a filter gets to introduce itself in, in bytes.

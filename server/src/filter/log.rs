@@ -1,4 +1,4 @@
-//! What a filter says, by the contract's `log` or on its standard output and error.
+//! The log of a filter: its lines by the contract's `log` and on its standard output and error.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard};

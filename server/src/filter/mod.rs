@@ -64,7 +64,7 @@ pub struct Filter {
     _loaded: Taken,
 }
 
-/// What tells a file's contents from others: their SHA-256 hash.
+/// The SHA-256 hash of a file's contents.
 pub type Digest = [u8; 32];
 
 impl Filter {

@@ -1,4 +1,4 @@
-//! What the server offers to a filter: its log, its assets, and a WASI with nothing granted.
+//! The imports of a filter: its log, its assets, and a WASI with nothing granted.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ use crate::config::Pull;
 use crate::files::{self, FileError};
 use crate::supervise::keep_running;
 
-/// How often inputs are looked at.
+/// The interval at which inputs are looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// The most bytes of a pin's file.
 const PIN_BYTES: u64 = 1024;

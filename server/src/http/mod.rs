@@ -40,7 +40,7 @@ use server::{Places, Room};
 use viewing::Visit;
 use wall::Sessions;
 
-/// What every handler knows.
+/// The state that all handlers share.
 #[derive(Clone)]
 pub struct App {
     controller: Controller,

@@ -17,17 +17,17 @@ const PAGE: &str = "text/html; charset=utf-8";
 const POLICY: &str =
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
-/// Why a request was not done.
+/// The reason why a request was not done.
 #[derive(Debug, serde::Serialize, utoipa::ToSchema)]
 pub struct ProblemDetails {
-    /// What kind of problem this is; `about:blank` means that the status says it.
+    /// The kind of problem; `about:blank` means that the status says it.
     #[serde(rename = "type")]
     kind: &'static str,
     /// The status in words.
     title: &'static str,
     /// The HTTP status.
     status: u16,
-    /// What is wrong, and what to do.
+    /// The fault, and what to do.
     detail: String,
     /// What would be wrong in the pipeline file, each with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -19,13 +19,13 @@ const HEADERS: [(HeaderName, &str); 2] = [
     (header::CONTENT_TYPE, "image/jpeg"),
     (header::CACHE_CONTROL, NO_CACHE),
 ];
-/// Why there is no picture.
+/// The reason why there is no picture.
 const ERROR: HeaderName = HeaderName::from_static("x-mattebox-error");
 /// The most characters of it.
 const ERROR_CHARS: usize = 500;
 /// The time after which to try again, in seconds: half of the longest pause before a camera is tried again.
 const RETRY_SECONDS: u64 = 5;
-/// How long a camera may take to start before the client is told that there is no picture, beside its warm-up.
+/// The time for which a camera may take to start before the client is told that there is no picture, beside its warm-up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The newest frame, or the first one of a stream that rests; with `?fresh` one that was taken after the request.
@@ -83,7 +83,7 @@ fn shown(app: &App, stream: &Stream, frame: &Frame) -> Response {
     (HEADERS, taken, file, frame.jpeg.bytes().clone()).into_response()
 }
 
-/// Why a stream has no picture.
+/// The reason why a stream has no picture.
 fn why_not(stream: &Stream, patience: Duration) -> String {
     match (stream.state(), stream.error()) {
         (StreamState::Preparing, _) => {

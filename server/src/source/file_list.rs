@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::SourceError;
 use crate::clock::Clock;
 
-/// How often it is looked again, unless looking takes long.
+/// The interval at which it is looked again, unless looking takes long.
 const AGAIN: Duration = Duration::from_secs(1);
 /// The least part of the time that is not spent on looking.
 const SHARE: u32 = 20;

@@ -60,7 +60,7 @@ pub fn check(folder: &Path, path: &str) -> Result<(), String> {
     }
 }
 
-/// What `path` is if it is a link to a file that is not there.
+/// The target of `path` if it is a link to a file that is not there.
 fn dangling(path: &Path) -> Option<String> {
     let target = std::fs::read_link(path).ok()?;
     let is_gone = std::fs::exists(path).is_ok_and(|is_there| !is_there);
@@ -114,7 +114,7 @@ fn is_mjpeg(path: &Path) -> bool {
         .is_some_and(|e| e.eq_ignore_ascii_case("mjpeg") || e.eq_ignore_ascii_case("mjpg"))
 }
 
-/// What comes next in a recording.
+/// The next item of a recording.
 enum Item {
     Frame(Jpeg),
     /// Which, and how it is broken.

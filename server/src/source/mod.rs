@@ -1,4 +1,4 @@
-//! Where frames come from: the trait that camera drivers share, and one file per driver.
+//! Sources of frames: the trait that camera drivers share, and one file per driver.
 
 pub mod camera;
 pub mod demo;
@@ -112,9 +112,9 @@ pub trait Camera {
 
 /// A frame as the camera gave it.
 pub struct CapturedFrame<'a> {
-    /// What is on it.
+    /// The picture.
     pub picture: FrameData<'a>,
-    /// When it was taken.
+    /// The time at which it was taken.
     pub captured_at: SystemTime,
     /// A moment that it was surely taken after; none if that is not known.
     pub since: Option<Instant>,
@@ -188,7 +188,7 @@ impl From<Result<Bytes, String>> for FrameData<'_> {
     }
 }
 
-/// Why a camera gives no frames, in a sentence for people.
+/// The reason why a camera gives no frames, in a sentence for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SourceError(pub String);

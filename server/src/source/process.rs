@@ -14,9 +14,9 @@ use super::stderr_log::{SeenLines, StderrLog};
 use crate::clock::StopToken;
 use crate::secret::{self, SecretText, mask_written};
 
-/// How long a command has to end by itself once it is told to.
+/// The time for which a command has to end by itself once it is told to.
 const GRACE: Duration = Duration::from_secs(1);
-/// How often its end is looked for.
+/// The interval at which its end is looked for.
 const POLL: Duration = Duration::from_millis(20);
 
 /// Variables that systemd sets for the server, and nobody else.
@@ -42,17 +42,17 @@ pub struct Running {
     stop: StopToken,
 }
 
-/// What to run.
+/// A command to run.
 pub struct Invocation<'a> {
     /// The program, and its arguments.
     pub command: &'a [SecretText],
-    /// Where.
+    /// The folder that it runs in.
     pub folder: &'a Path,
     /// What the command has said in runs that gave no picture.
     pub seen: &'a SeenLines,
 }
 
-/// Why a command can't be run.
+/// The reason why a command can't be run.
 pub enum CantRun {
     /// There is no such program.
     NotFound,

@@ -16,7 +16,7 @@ use crate::panics::catch_async;
 use crate::secret::mask_foreign;
 use crate::sync::IgnorePoison;
 
-/// How long the rest of what an ended command wrote is waited for; somebody else may hold the pipe.
+/// The time for which the rest of what an ended command wrote is waited for; somebody else may hold the pipe.
 const REST: Duration = Duration::from_secs(1);
 /// The most lines that are told, each once, before the rest are only counted.
 const TOLD: usize = 20;

@@ -30,7 +30,7 @@ pub struct CaptureRules {
     pub fps: Option<f64>,
     /// The most frames per second that are taken.
     pub most_fps: f64,
-    /// How long it may give no frame.
+    /// The time for which it may give no frame.
     pub stall_timeout: Duration,
     /// The most pixels of a picture; larger ones are left out.
     pub max_pixels: u64,

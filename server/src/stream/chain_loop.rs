@@ -18,14 +18,14 @@ use crate::clock::StopToken;
 use crate::frame::{Frame, Sequence};
 use crate::panics::catch;
 
-/// How long viewers wait before they are told that there is no picture.
+/// The time for which viewers wait before they are told that there is no picture.
 const NO_SIGNAL_AFTER: Duration = Duration::from_millis(1600);
-/// How often the time in that picture moves on.
+/// The interval at which the time in that picture moves on.
 const NO_SIGNAL_EVERY: Duration = Duration::from_secs(1);
 /// A changed chain gets the last frame once more when that is so old: the next may be long in coming.
 const NEXT_FRAME_SOON: Duration = Duration::from_millis(500);
 
-/// What a chain is run with.
+/// The loop of the chain thread.
 pub struct ChainLoop<'a> {
     pub stream: &'a str,
     pub title: &'a Title,
@@ -182,7 +182,7 @@ impl ChainLoop<'_> {
     }
 }
 
-/// How far it has come.
+/// The progress of the loop.
 struct Progress {
     /// The next frame's number.
     next: u64,

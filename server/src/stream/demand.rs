@@ -9,7 +9,7 @@ use tokio::sync::watch;
 #[derive(Clone, Debug)]
 pub struct Demand(watch::Sender<Viewers>);
 
-/// Who watches a stream.
+/// The viewers of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Viewers {
     /// People.
@@ -28,7 +28,7 @@ pub enum ViewerKind {
     Unfiltered,
 }
 
-/// One who watches, for as long as it lives.
+/// A viewer, until it is dropped.
 #[derive(Debug)]
 pub struct DemandGuard(watch::Sender<Viewers>, ViewerKind);
 
@@ -73,7 +73,7 @@ impl Demand {
         is_room.then(|| DemandGuard(self.0.clone(), ViewerKind::Viewer))
     }
 
-    /// Who there is.
+    /// The viewers now.
     pub fn viewers(&self) -> Viewers {
         *self.0.borrow()
     }

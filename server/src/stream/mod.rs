@@ -53,7 +53,7 @@ use title::Title;
 pub struct Stream {
     name: String,
     title: Title,
-    /// What may change while it runs.
+    /// Its info, which may change while it runs.
     info: RwLock<StreamInfo>,
     changes: PendingChanges,
     demand: Demand,
@@ -64,12 +64,12 @@ pub struct Stream {
     is_alive: Arc<AtomicBool>,
 }
 
-/// How a stream is to be run.
+/// The rules that a stream is run by.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
-    /// How long the camera stays on after the last viewer.
+    /// The time for which the camera stays on after the last viewer.
     pub idle_timeout: Duration,
-    /// How the camera is run.
+    /// The rules that its camera is run by.
     pub capture: CaptureRules,
 }
 
@@ -172,7 +172,7 @@ impl Stream {
         Fresh::new(raw, u32::from(is_on_its_way), now)
     }
 
-    /// How long a camera that works may take until its first picture, or until a `fresh` one.
+    /// The time for which a camera that works may take until its first picture, or until a `fresh` one.
     pub fn longest_wait(&self, fresh: bool) -> Duration {
         let rules = self.changes.rules().capture;
         let fps = rules.fps.unwrap_or(1.0);
@@ -185,12 +185,12 @@ impl Stream {
         self.served.newest()
     }
 
-    /// What it is doing.
+    /// Its state.
     pub fn state(&self) -> StreamState {
         self.status.state()
     }
 
-    /// Why it fails, while it does.
+    /// The reason why it fails, while it does.
     pub fn error(&self) -> Option<String> {
         self.status.error()
     }
@@ -201,7 +201,7 @@ impl Stream {
         self.is_alive.load(Ordering::Relaxed) || self.shutdown.is_cancelled()
     }
 
-    /// Everything about it.
+    /// The report of the stream.
     pub fn report(&self) -> StreamReport {
         let info = self.info.read().ignore_poison();
         let called = (self.name.as_str(), self.title.get());

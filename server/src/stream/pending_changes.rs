@@ -56,12 +56,12 @@ impl PendingChanges {
         self.0.replaced.send_replace(());
     }
 
-    /// It is to be run by `rules` from now on.
+    /// Runs it by `rules` from now on.
     pub fn set_rules(&self, rules: Rules) {
         self.lock().rules = rules;
     }
 
-    /// How it is to be run.
+    /// The rules that it is run by.
     pub fn rules(&self) -> Rules {
         self.lock().rules
     }

@@ -1,4 +1,4 @@
-//! What a stream tells about itself.
+//! The status of a stream: its state, its counters, its report.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::sync::IgnorePoison;
 use tokio::sync::watch;
 
-/// What a stream is doing.
+/// The state of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StreamState {
@@ -39,7 +39,7 @@ impl StreamState {
         Self::Ended,
     ];
 
-    /// What the API calls it.
+    /// Its name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Self::Preparing => "preparing",
@@ -55,9 +55,9 @@ impl StreamState {
 /// The health of a stream, which others wait for: indicators, and streams that share its camera.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamHealth {
-    /// What it is doing.
+    /// Its state.
     pub state: StreamState,
-    /// Why it fails, while it does.
+    /// The reason why it fails, while it does.
     pub error: Option<String>,
     /// Whether the camera is open, or being opened.
     pub captures: bool,
@@ -70,17 +70,17 @@ pub struct StreamReport {
     pub name: String,
     /// The title that people see, else the name.
     pub title: String,
-    /// What it is doing.
+    /// Its state.
     pub state: StreamState,
-    /// Why it fails, while it does.
+    /// The reason why it fails, while it does.
     pub error: Option<String>,
-    /// Why it failed last, if ever since the server started.
+    /// The reason why it failed last, if ever since the server started.
     pub last_error: Option<String>,
     /// The camera's driver.
     pub driver: &'static str,
-    /// How many watch.
+    /// The number of viewers.
     pub viewers: usize,
-    /// How many other streams take its frames at the moment.
+    /// The number of other streams that take its frames at the moment.
     pub sharers: usize,
     /// The served picture's width in pixels, as people see it.
     pub width: Option<u32>,
@@ -108,7 +108,7 @@ pub struct StreamReport {
     pub paths: BTreeMap<Path, u64>,
     /// The newest frame's path.
     pub path: Option<Path>,
-    /// Why it took that path.
+    /// The reason why it took that path.
     pub path_reason: Option<String>,
     /// The chain, in order.
     pub filters: Vec<StepReport>,
@@ -368,12 +368,12 @@ impl Status {
         self.health().state
     }
 
-    /// Why it fails, while it does.
+    /// The reason why it fails, while it does.
     pub fn error(&self) -> Option<String> {
         self.health().error
     }
 
-    /// Everything.
+    /// The report.
     pub fn report(
         &self,
         (name, title): (&str, String),

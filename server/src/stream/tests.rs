@@ -40,7 +40,7 @@ const END: &[u8] = b"\xff\xd9";
 /// Only for tests that fail.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a test makes the camera do next.
+/// An order of a test to its camera.
 enum Order {
     Frame(&'static [u8]),
     Broken(&'static str),

@@ -1,4 +1,4 @@
-//! What people see a stream called.
+//! The title that people see a stream by.
 
 use std::sync::{Arc, RwLock};
 

@@ -152,7 +152,7 @@ pub struct InputConfig {
     /// What the pin is pulled to.
     #[serde(default)]
     pub pull: Pull,
-    /// How long a level must last to count.
+    /// The time for which a level must last to count.
     #[serde(default = "debounce", with = "units::duration_text")]
     #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "10s"]))]
     pub debounce: Duration,

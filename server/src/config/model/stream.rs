@@ -26,7 +26,7 @@ pub struct StreamConfig {
     pub title: Option<String>,
     /// Where its frames come from: a camera, or another stream. Without it, the demo camera.
     pub source: SourceConfig,
-    /// How long the camera stays on after the last viewer.
+    /// The time for which the camera stays on after the last viewer.
     #[serde(with = "units::duration_text")]
     #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "24h"]))]
     pub idle_timeout: Duration,

@@ -46,7 +46,7 @@ pub struct Waiter {
     outcome: Outcome,
 }
 
-/// What names a job.
+/// The key of a job.
 #[derive(Clone, Copy)]
 struct Key {
     module: Digest,

@@ -88,7 +88,7 @@ impl LoadError {
         Self::Unavailable(format!("can't be compiled just now: {why}"))
     }
 
-    /// What must change before another try can succeed.
+    /// The cause: what must change before another try can succeed.
     pub fn cause(&self) -> Cause {
         match self {
             Self::Refused(_) | Self::Failed(_) => Cause::Files,

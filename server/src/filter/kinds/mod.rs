@@ -9,7 +9,7 @@ use super::limits::{PICTURE_PIXELS, SIDE};
 use overlay::Overlay;
 use transform::Transform;
 
-/// What a filter works on.
+/// The kind of a filter.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema,
 )]

@@ -22,7 +22,7 @@ const CHARS: usize = 64;
 const FILES: usize = 5_000;
 const DEPTH: usize = 6;
 
-/// Why there is no font.
+/// The reason why there is no font.
 #[derive(Debug, thiserror::Error)]
 pub enum NoFont {
     /// The question is none.

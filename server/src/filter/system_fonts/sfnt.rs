@@ -16,7 +16,7 @@ const TABLES: u16 = 256;
 const COLLECTION: [u8; 4] = *b"ttcf";
 const VERSIONS: [[u8; 4]; 3] = [[0, 1, 0, 0], *b"OTTO", *b"true"];
 
-/// Why a file can't be used.
+/// The reason why a file can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreadable {
     #[error(transparent)]

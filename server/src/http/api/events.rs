@@ -18,7 +18,7 @@ use super::super::{App, NO_BUFFERING, NO_CACHE};
 use crate::control::Controller;
 use crate::events::Event;
 
-/// How often a silent connection is told that it still stands.
+/// The interval at which a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// Events, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered`, `reload` and `change`; `lagged` to one who reads so slowly

@@ -225,7 +225,7 @@ fn masked<'v>(key: &'v str, value: &'v Value) -> Option<&'v str> {
     }
 }
 
-/// What a body says.
+/// The JSON of a body.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ProblemDetails> {
     serde_json::from_slice(body)
         .map_err(|error| ProblemDetails::bad_request(format!("the body is wrong: {error}")))

@@ -21,15 +21,15 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// A variable.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Variable {
-    /// What filters show.
+    /// The text that filters show.
     text: String,
 }
 
-/// What a variable is to be.
+/// A variable's new text.
 #[derive(Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewVariable {
-    /// What filters show.
+    /// The text that filters show.
     #[schema(max_length = 500)]
     text: String,
     /// After how many seconds it is forgotten, if it is.

@@ -20,7 +20,7 @@ const SENT: HeaderValue = HeaderValue::from_static(
 /// What they may see beside what they always may.
 const SEEN: HeaderValue =
     HeaderValue::from_static("Age, Content-Disposition, X-Mattebox-Error, X-Timestamp");
-/// How long a browser may keep the answer to a preflight, in seconds: as long as it takes effect that the file changes.
+/// The time for which a browser may keep the answer to a preflight, in seconds: as long as it takes effect that the file changes.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("60");
 
 /// How an answer is marked for the page that asked.

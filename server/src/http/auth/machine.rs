@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::files;
 use crate::sync::IgnorePoison;
 
-/// How long what is known holds: a machine may get its name after the server has started.
+/// The time for which what is known holds: a machine may get its name after the server has started.
 const FRESH: Duration = Duration::from_secs(10);
 /// The most bytes that are read of a file. Lists against advertisements make for large ones.
 const FILE_BYTES: u64 = 4 << 20;

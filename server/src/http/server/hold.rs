@@ -15,7 +15,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::places::Place;
 use super::{Admitted, Seat};
 
-/// What a connection holds while it stands: its place, and the server's waiting for its end. Clones hold it, too.
+/// The resources that a connection holds while it stands: its place, and the server's waiting for its end. Clones hold it, too.
 #[derive(Clone)]
 pub struct Connected(Arc<(Admitted, TaskTrackerToken)>);
 

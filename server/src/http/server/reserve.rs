@@ -128,7 +128,7 @@ impl Seats {
 }
 
 impl Seat {
-    /// Why there was no place.
+    /// The reason why there was no place.
     pub fn full(&self) -> Full {
         self.full
     }

@@ -18,7 +18,7 @@ use crate::control::PipelineReport;
 use crate::events::Event;
 use crate::stream::StreamReport;
 
-/// How often the state is looked at.
+/// The interval at which the state is looked at.
 const EVERY: Duration = Duration::from_secs(1);
 /// The least time between two states, however much happens.
 const SPACING: Duration = Duration::from_millis(500);
@@ -41,7 +41,7 @@ pub struct WallState {
     refresh: u64,
 }
 
-/// When the state is to be sent, and which was sent last.
+/// The time at which the state is to be sent, and which was sent last.
 pub struct Feed {
     clock: Arc<dyn Clock>,
     is_admin: bool,

@@ -1,4 +1,4 @@
-//! What goes to and fro.
+//! The messages of the wall's connection.
 //!
 //! From the server, in network byte order:
 //!
@@ -89,7 +89,7 @@ impl Message {
     }
 }
 
-/// What a client says, as JSON. An empty object is a sign of life.
+/// A client's message, as JSON. An empty object is a sign of life.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientMessage {

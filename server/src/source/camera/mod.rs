@@ -39,11 +39,11 @@ pub struct CameraSource {
 pub struct DeviceInfo {
     /// What to write behind `device:`.
     pub device: String,
-    /// What it calls itself.
+    /// The name that it gives itself.
     pub name: String,
-    /// What it can send, or why that is not known.
+    /// The formats that it can send, or why they are not known.
     pub formats: Result<Vec<FormatInfo>, String>,
-    /// What can be set.
+    /// The controls that can be set.
     pub controls: Vec<Control>,
 }
 

@@ -5,10 +5,10 @@ use jpeg_splice::codec::{PixelFormat, Subsampling, encode as encode_pixels, enco
 
 use crate::config::{CameraFormat, Size};
 
-/// How a raw picture lies in memory.
+/// The layout of a raw picture in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout {
-    /// Which samples.
+    /// The order of its samples.
     pub format: CameraFormat,
     /// In pixels.
     pub size: Size,

@@ -23,7 +23,7 @@ use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 
 const BUFFERS: u32 = 4;
-/// How often a waiting thread looks whether it is to stop.
+/// The interval at which a waiting thread looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(100);
 /// What poll(2) is to wait for: something to read.
 const POLLIN: i16 = 1;

@@ -21,7 +21,7 @@ const REDIRECTS: usize = 5;
 /// The most header lines of an answer; curl takes 5000.
 const HEADERS: usize = 500;
 
-/// Why there is no answer with pictures.
+/// The reason why there is no answer with pictures.
 #[derive(Debug)]
 pub struct Refusal {
     /// The reason.
@@ -298,7 +298,7 @@ fn explain(error: &reqwest::Error) -> String {
     cause
 }
 
-/// Why an answer broke off.
+/// The reason why an answer broke off.
 pub fn broken_off(error: &reqwest::Error) -> String {
     let mut next: Option<&dyn Error> = Some(error);
     while let Some(error) = next {

@@ -99,7 +99,7 @@ struct Answer {
     status: StatusCode,
     /// Its `Content-Type` in lower case.
     content_type: String,
-    /// When it was asked for.
+    /// The time at which it was asked for.
     asked: Instant,
 }
 
@@ -130,7 +130,7 @@ impl Answer {
         }
     }
 
-    /// Why there is none, where it is over without a picture.
+    /// The reason why there is none, where it is over without a picture.
     fn without_picture(&self) -> String {
         let Self {
             status,

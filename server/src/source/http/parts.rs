@@ -44,7 +44,7 @@ const OTHERS: &[(usize, &[u8], &str)] = &[
     (0, b"{", "JSON"),
 ];
 
-/// Why an answer gives no more pictures.
+/// The reason why an answer gives no more pictures.
 #[derive(Debug, thiserror::Error)]
 pub enum PartsError {
     /// It can't be read on.
@@ -85,9 +85,9 @@ pub struct Parts<R> {
     pictures: u64,
     /// Nothing at all came.
     is_empty: bool,
-    /// Why it can't be read on, once what came before has been given.
+    /// The reason why it can't be read on, once what came before has been given.
     failed: Option<io::Error>,
-    /// When the last SOI came.
+    /// The time at which the last SOI came.
     arrived: Option<Instant>,
     /// The pictures that belong to the last one, and the bytes since its SOI.
     index: MpfIndex,

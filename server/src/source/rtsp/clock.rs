@@ -33,7 +33,7 @@ impl CameraClock {
         self.report = sent.map(|sent| (sent, timestamp.timestamp()));
     }
 
-    /// When the frame with `timestamp` that arrived at `arrival` was taken: as the camera says where its clock is within
+    /// The time at which the frame with `timestamp` that arrived at `arrival` was taken: as the camera says where its clock is within
     /// five minutes of ours, else when it arrived.
     pub fn captured_at(&self, timestamp: Timestamp, arrival: SystemTime) -> SystemTime {
         let said = self

@@ -51,7 +51,7 @@ struct Shared {
     skipped: Arc<Notify>,
 }
 
-/// Why ffmpeg gets no more.
+/// The reason why ffmpeg gets no more.
 enum Fed {
     Camera(SessionError),
     /// It takes no more.
@@ -123,7 +123,7 @@ impl Decoding {
     }
 }
 
-/// Why there are no more pictures.
+/// The reason why there are no more pictures.
 enum Over {
     /// ffmpeg has ended.
     Ffmpeg,

@@ -6,7 +6,7 @@ use retina::Error;
 use crate::log::sanitize;
 use crate::secret::mask_foreign;
 
-/// What is wrong, without the connection's particulars.
+/// The error, without the connection's particulars.
 pub fn explain(error: &Error, has_login: bool) -> String {
     let said = error.to_string();
     match error.status_code() {

@@ -26,7 +26,7 @@ pub struct Packet {
     pub size: Option<(u16, u16)>,
 }
 
-/// Why there is no picture, to stand behind a noun.
+/// The reason why there is no picture, to stand behind a noun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// Packets did not come, or not in their order.

@@ -161,7 +161,7 @@ fn failed(address: &str, why: &dyn std::fmt::Display) -> SourceError {
     SourceError(format!("{address}: {why}"))
 }
 
-/// How a task ended that reads from a camera.
+/// The end of a task that reads from a camera.
 fn ended(result: Result<SessionError, JoinError>) -> String {
     match result {
         Ok(error) => error.to_string(),

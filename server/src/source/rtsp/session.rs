@@ -23,7 +23,7 @@ use super::jpeg::{self, Assembler};
 use crate::clock::Clock;
 use crate::source::FRAME_BYTES;
 
-/// How long the camera has for its description.
+/// The time for which the camera has for its description.
 const DESCRIBING: Duration = Duration::from_secs(8);
 /// The most sessions that a camera is asked again and again to end, which retina does for as long as the camera has said that they
 /// last: up to 136 years.
@@ -54,13 +54,13 @@ impl Coding {
     }
 }
 
-/// Why there is no session, or none any more.
+/// The reason why there is no session, or none any more.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionError {
     /// The camera, or the way to it.
     #[error("{}", error_text::explain(.error, *.has_login))]
     Camera {
-        /// What is wrong.
+        /// The fault.
         error: Error,
         /// Whether the camera could be told who asks.
         has_login: bool,
@@ -128,7 +128,7 @@ pub struct Frame {
     pub timestamp: Timestamp,
     /// Whether it can be decoded alone.
     pub is_key: bool,
-    /// When it was taken.
+    /// The time at which it was taken.
     pub captured_at: SystemTime,
 }
 

@@ -51,7 +51,7 @@ impl Timeline {
     }
 }
 
-/// When the frames were taken that ffmpeg is given, by their times.
+/// The time at which the frames were taken that ffmpeg is given, by their times.
 #[derive(Debug, Default)]
 pub struct Taken(BTreeMap<u64, SystemTime>);
 
@@ -64,7 +64,7 @@ impl Taken {
         self.0.insert(time, captured_at);
     }
 
-    /// When the frame of `time` was taken, if that is known. Those before it are forgotten: they won't come any more.
+    /// The time at which the frame of `time` was taken, if that is known. Those before it are forgotten: they won't come any more.
     pub fn take(&mut self, time: u64) -> Option<SystemTime> {
         let later = self.0.split_off(&time.saturating_add(1));
         let mut until = std::mem::replace(&mut self.0, later);

@@ -38,7 +38,7 @@ pub struct SourceConfig {
     /// where it is not said.
     #[schemars(range(min = 0.01, max = 240.0))]
     pub fps: Option<f64>,
-    /// How long a camera may give no frame before it is closed and opened again.
+    /// The time for which a camera may give no frame before it is closed and opened again.
     #[serde(default = "stall_timeout", with = "units::duration_text")]
     #[schemars(with = "units::DurationText", extend("x-range" = ["100ms", "1h"]))]
     pub stall_timeout: Duration,
