@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Fuzzes everything that reads what strangers send, each target for some seconds, as many at once as there are processors.
-# What makes a target fail lies in artifacts/TARGET then: `target/…/TARGET FILE` tries it again. What was found to be new
-# is kept in corpus/TARGET for the next run.
-# Stable Rust and a C++ compiler are enough: the flags are those of `cargo fuzz run --sanitizer none`.
-# Usage: run.sh SECONDS [TARGET...]
+# Fuzzes everything that reads what strangers send, each target for some seconds, as many at once as
+# there are processors. What makes a target fail lies in artifacts/TARGET then:
+# `target/…/TARGET FILE` tries it again. What was found to be new is kept in corpus/TARGET for the
+# next run. Stable Rust and a C++ compiler are enough: the flags are those of
+# `cargo fuzz run --sanitizer none`. Usage: run.sh SECONDS [TARGET...]
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:?"usage: run.sh SECONDS [TARGET...]"}

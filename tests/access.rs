@@ -120,8 +120,8 @@ fn every_address_as_everybody() {
     // Nobody.
     client.reads(None);
     client.changes_nothing(401);
-    // Somebody who came by another name, or from another page, even with the token. What everybody may read, browsers keep from
-    // other pages: no answer allows it.
+    // Somebody who came by another name, or from another page, even with the token. What everybody
+    // may read, browsers keep from other pages: no answer allows it.
     for token in [None, Some(TOKEN)] {
         let elsewhere = Client {
             host: "evil.example".to_owned(),
@@ -165,7 +165,8 @@ fn every_address_as_everybody() {
         origin: Some(&own),
         ..client
     };
-    // Somebody with a wrong token may do no more. Forgiven each time, so that it isn't the throttle that refuses.
+    // Somebody with a wrong token may do no more. Forgiven each time, so that it isn't the throttle
+    // that refuses.
     let wrong = Client {
         host: client.host.clone(),
         token: Some("wrong"),

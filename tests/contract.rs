@@ -1,4 +1,5 @@
-//! Filters that were built for other versions of the contract than today's: old ones run, later ones are told what to do.
+//! Filters that were built for other versions of the contract than today's: old ones run, later
+//! ones are told what to do.
 
 use serde_json::json;
 
@@ -7,7 +8,8 @@ use crate::support::picture::{decode, is_near, jpeg, mean};
 use crate::support::server::Server;
 use crate::support::{Folder, repository, stderr};
 
-/// Versions that the server doesn't know, and what is to be done about a filter that was built for one.
+/// Versions that the server doesn't know, and what is to be done about a filter that was built for
+/// one.
 const UNKNOWN: [(&str, &str); 5] = [
     ("0.3.0", "update the server"),
     ("0.1.1", "update the server"),
@@ -68,7 +70,8 @@ fn the_api_tells_what_a_filter_of_an_unknown_contract_is_built_for() {
     says_why(&added.text());
 }
 
-/// A folder with a module that was built for 0.1.0 when that was the newest, and `filters` that use it.
+/// A folder with a module that was built for 0.1.0 when that was the newest, and `filters` that use
+/// it.
 fn with_old_module(name: &str, filters: &str) -> Folder {
     let folder = Folder::with(&format!(
         "admin-token: {{ env: TEST_TOKEN }}

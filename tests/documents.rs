@@ -46,8 +46,8 @@ fn blocks(text: &str, language: &str) -> Vec<(usize, String)> {
     blocks
 }
 
-/// A whole pipeline file around `block`: a pipeline file itself, steps of a chain, a stream's keys, or the keys beside
-/// `streams`.
+/// A whole pipeline file around `block`: a pipeline file itself, steps of a chain, a stream's keys,
+/// or the keys beside `streams`.
 fn whole(block: &str) -> String {
     let first = block.trim_start();
     let around = if block.contains("\nstreams:") || block.starts_with("streams:") {
@@ -184,7 +184,8 @@ const TOP: [&str; 8] = [
     "tests/",
 ];
 
-/// The files of the repository that `text` names in code, such as `tests/soak.py --minutes 2`; not those with a place for a name.
+/// The files of the repository that `text` names in code, such as `tests/soak.py --minutes 2`; not
+/// those with a place for a name.
 fn named_files(text: &str) -> Vec<&str> {
     let code = text.split('`').skip(1).step_by(2);
     let words = code.filter_map(|code| code.split_whitespace().next());

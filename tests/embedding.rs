@@ -143,7 +143,8 @@ fn the_rest_is_never_for_other_sites() {
             let refused = ask(&server, request, headers);
             assert_eq!(refused.status, 403, "{request:?} {headers:?}");
         }
-        // Without word of the browser, a proxy may have changed the name: the browser keeps the answer from the page.
+        // Without word of the browser, a proxy may have changed the name: the browser keeps the
+        // answer from the page.
         for headers in [OWN, TYPED, ORIGIN, REFERER, &[]] {
             let response = ask(&server, request, headers);
             let expected = if request.1.contains("nothing") || request.1.ends_with("none") {

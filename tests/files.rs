@@ -1,4 +1,5 @@
-//! Files that are none: pipes, devices, sockets and folders in their place. Each is told of, and nothing waits.
+//! Files that are none: pipes, devices, sockets and folders in their place. Each is told of, and
+//! nothing waits.
 
 use std::fs;
 use std::os::unix::net::UnixListener;
@@ -24,7 +25,8 @@ fn pipe(path: &Path) {
     fs::rename(new, path).unwrap();
 }
 
-/// Runs `mattebox` in `folder` with this, which must end by itself, and gives how and what it complains of.
+/// Runs `mattebox` in `folder` with this, which must end by itself, and gives how and what it
+/// complains of.
 fn run(folder: &Folder, arguments: &[&str]) -> (Option<i32>, String) {
     let mut command = mattebox();
     command.current_dir(folder.path()).args(arguments);

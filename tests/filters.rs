@@ -32,8 +32,8 @@ const EVERY_KIND: &[&str] = &[
     "comment.jpg",
 ];
 
-/// One is grey, and the watermark is not; one is progressive; the others' Huffman tables are made for what they
-/// hold.
+/// One is grey, and the watermark is not; one is progressive; the others' Huffman tables are made
+/// for what they hold.
 const CANT_BE_SPLICED: &[&str] = &[
     "grey.jpg",
     "progressive.jpg",

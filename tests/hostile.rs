@@ -97,7 +97,8 @@ fn one_that_returns_garbage_for_layers() {
     }
 }
 
-/// A list of many layers that are all the same megabyte: small inside, gigabytes for whoever copies it.
+/// A list of many layers that are all the same megabyte: small inside, gigabytes for whoever copies
+/// it.
 #[test]
 fn one_whose_layers_overlap_to_gigabytes() {
     let draw = "(local $i i32) (local $at i32)

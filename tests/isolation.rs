@@ -1,4 +1,5 @@
-//! Hostile filters beside other people's streams: what becomes of the filter, of the others, of memory and of changes.
+//! Hostile filters beside other people's streams: what becomes of the filter, of the others, of
+//! memory and of changes.
 //!
 //! | attack | the attacker | the others | the server's memory | changes of others |
 //! | --- | --- | --- | --- | --- |
@@ -75,8 +76,8 @@ fn change_of_others(server: &Server, round: usize) {
     assert_eq!(removed.status, 204);
 }
 
-/// Does `attack` on another thread while changes of others are made, of which at least one must be done before it is over if
-/// it `takes_long`. Gives what it was answered.
+/// Does `attack` on another thread while changes of others are made, of which at least one must be
+/// done before it is over if it `takes_long`. Gives what it was answered.
 fn while_others_change(
     server: &Server,
     takes_long: bool,
@@ -129,7 +130,8 @@ fn is_refused(name: &str, wasm: &[u8], takes_long: bool, words: &str) {
 
 #[test]
 fn a_module_that_is_too_much_for_the_compiler() {
-    // As many loops in each other as there are variables that change in them: each variable is another one in each loop.
+    // As many loops in each other as there are variables that change in them: each variable is
+    // another one in each loop.
     const LOOPS: usize = 400;
     const VARIABLES: usize = 10_000;
     let first = 7;

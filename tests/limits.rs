@@ -19,7 +19,8 @@ fn server(lines: &str) -> Server {
     )))
 }
 
-/// The address 127.0.`a`.`b`. The tests' own, 127.0.0.1, may still have connections that are being closed.
+/// The address 127.0.`a`.`b`. The tests' own, 127.0.0.1, may still have connections that are being
+/// closed.
 fn address(a: u8, b: u8) -> IpAddr {
     Ipv4Addr::new(127, 0, a, b).into()
 }
@@ -61,7 +62,8 @@ fn idle(server: &Server, from: IpAddr, count: usize) -> Vec<TcpStream> {
     connections.collect()
 }
 
-/// Connections from `from` that watch the stream `s`: silent ones would be cut in time, and make room.
+/// Connections from `from` that watch the stream `s`: silent ones would be cut in time, and make
+/// room.
 fn watching(server: &Server, from: IpAddr, count: usize) -> Vec<Response> {
     let watch = format!("GET /s.mjpeg HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
     let watching = idle(server, from, count).into_iter().map(|mut socket| {

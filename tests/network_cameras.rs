@@ -244,8 +244,8 @@ fn what_is_no_picture_is_told() {
     }
 }
 
-/// A camera that answers well, until it does `fault`; what the API then says has `words` in it. Its viewer stays, sees that there
-/// is no signal, and pictures again when the camera is well.
+/// A camera that answers well, until it does `fault`; what the API then says has `words` in it. Its
+/// viewer stays, sees that there is no signal, and pictures again when the camera is well.
 fn survives(
     fault: impl Fn(&mut dyn Write) -> std::io::Result<()> + Send + Sync + 'static,
     words: &str,

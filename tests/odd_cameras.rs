@@ -1,4 +1,5 @@
-//! The driver `http`: what bug reports tell of cameras' own web servers. curl is the judge of headers.
+//! The driver `http`: what bug reports tell of cameras' own web servers. curl is the judge of
+//! headers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

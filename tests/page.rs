@@ -190,7 +190,8 @@ impl Browser {
 }
 
 impl Drop for Browser {
-    /// Also where a test fails, no browser may be left running; the driver ends its own when its session is over.
+    /// Also where a test fails, no browser may be left running; the driver ends its own when its
+    /// session is over.
     fn drop(&mut self) {
         let (driver, session) = &self.session;
         if let Err(error) = end_session(driver, session) {
@@ -243,7 +244,8 @@ async fn somebody_watches_and_changes_the_chain() {
     let server = server();
     let address = format!("http://{}/", server.address);
     let browser = Browser::open(&address).await;
-    // Two streams on the wall, of which one is made large. A module that is dropped there has no chain to go to.
+    // Two streams on the wall, of which one is made large. A module that is dropped there has no
+    // chain to go to.
     browser
         .until("document.querySelectorAll('.picture canvas:not([hidden])').length === 2")
         .await;
@@ -365,7 +367,8 @@ async fn a_stream_is_added_by_its_drivers_form() {
         .until("!document.getElementById('add-stream').hidden")
         .await;
     browser.click("#add-stream").await;
-    // Each driver has the keys that the pipeline file's schema gives it; what is needed comes first.
+    // Each driver has the keys that the pipeline file's schema gives it; what is needed comes
+    // first.
     browser
         .until("document.querySelectorAll('#new-stream option').length === 8")
         .await;

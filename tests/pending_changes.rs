@@ -231,7 +231,8 @@ fn a_module_is_taken_while_changes_of_another_stream_keep_coming() {
     assert_eq!(report["filters"][0]["id"], *id);
 }
 
-/// Writes `text` into the file in place, and the second half only once two more changes have been answered.
+/// Writes `text` into the file in place, and the second half only once two more changes have been
+/// answered.
 fn edit_in_place(server: &Server, text: &str, answered: &AtomicUsize) {
     let mut file = fs::File::create(server.folder().join("pipeline.yaml")).unwrap();
     let half = text.find("  other:").unwrap();

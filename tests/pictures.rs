@@ -1,4 +1,5 @@
-//! Pictures of every kind on every path: as libjpeg shows them, turned as people see them, or left out with a sentence.
+//! Pictures of every kind on every path: as libjpeg shows them, turned as people see them, or left
+//! out with a sentence.
 
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
@@ -14,7 +15,8 @@ const WATERMARK: &str =
 const RESIZE: &str = "{use: resize, with: {width: 203, height: 149, fit: stretch}, on-error: ON}";
 const RED: [f64; 3] = [254.0, 0.0, 0.0];
 
-/// The outcome of `mattebox apply` for a picture: the result, if there is one, the numbers, and what was told.
+/// The outcome of `mattebox apply` for a picture: the result, if there is one, the numbers, and
+/// what was told.
 fn apply(filters: &str, picture: &[u8]) -> (Option<Vec<u8>>, Value, String) {
     let filters = filters.replace(": ON", ": bypass");
     let folder = Folder::with(&format!(
@@ -111,7 +113,8 @@ fn odd_kinds_are_drawn_on_and_resized() {
     assert!(is_near(mean(&resized, 0, 36, 203, 24), [128.0; 3]));
 }
 
-/// `picture` with these segments before all others in the place of its APP0 and APP14, and its components called `ids`.
+/// `picture` with these segments before all others in the place of its APP0 and APP14, and its
+/// components called `ids`.
 fn remarked(picture: &[u8], segments: &[(u8, &[u8])], ids: &[u8]) -> Vec<u8> {
     let segment = |marker, payload: &[u8]| {
         let length = (payload.len() as u16 + 2).to_be_bytes();
@@ -175,8 +178,9 @@ fn three_components() -> Vec<(Vec<u8>, bool)> {
     all
 }
 
-/// Draws on the pictures and resizes them, as they are and turned, and compares what `judge` makes of it with what it makes of
-/// them: is it the same beside the drawing? `judge` knows them by their place, `spliced` says which can be.
+/// Draws on the pictures and resizes them, as they are and turned, and compares what `judge` makes
+/// of it with what it makes of them: is it the same beside the drawing? `judge` knows them by their
+/// place, `spliced` says which can be.
 fn on_every_path(pictures: &[Vec<u8>], spliced: &[bool], judge: impl Fn(usize, &[u8]) -> RgbImage) {
     let exif =
         b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
@@ -372,7 +376,8 @@ fn mpo() -> (Vec<u8>, Vec<u8>) {
     let (first, second) = (jpeg("420.jpg"), jpeg("grey.jpg"));
     let mut index = b"MM\0\x2a\0\0\0\x08\0\x01\xb0\x02\0\x07\0\0\0\x20\0\0\0\x1a\0\0\0\0".to_vec();
     let length = first.len() + 2 + 2 + 4 + index.len() + 32;
-    // Places are counted from the index on, which stands behind SOI, the marker, the length and "MPF".
+    // Places are counted from the index on, which stands behind SOI, the marker, the length and
+    // "MPF".
     let numbers = [0, 0, 0, 0, 0, second.len(), length - 10, 0];
     index.extend(numbers.map(|it| (it as u32).to_be_bytes()).concat());
     let size = (index.len() as u16 + 6).to_be_bytes();

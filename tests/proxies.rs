@@ -1,4 +1,5 @@
-//! Behind the proxies that people have: Debian's, with the blocks of docs/guide/reverse-proxy.md and as they come.
+//! Behind the proxies that people have: Debian's, with the blocks of docs/guide/reverse-proxy.md
+//! and as they come.
 
 use std::time::Duration;
 
@@ -228,7 +229,8 @@ async fn the_page_works(server: &Server, address: &str) {
     assert_eq!(drive(server, address).await, Vec::<String>::new());
 }
 
-/// Switches the chain's filter off on the page at `address`, and on again. Gives what the browser complains of.
+/// Switches the chain's filter off on the page at `address`, and on again. Gives what the browser
+/// complains of.
 async fn drive(server: &Server, address: &str) -> Vec<String> {
     let browser = Browser::open(address).await;
     browser

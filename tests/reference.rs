@@ -1,4 +1,5 @@
-//! `docs/reference`: what the server says of itself, as Markdown. The committed files are those that are made here.
+//! `docs/reference`: what the server says of itself, as Markdown. The committed files are those
+//! that are made here.
 
 mod api;
 mod command_line;

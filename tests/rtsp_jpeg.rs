@@ -52,7 +52,8 @@ fn a_cameras_own_pictures_pass() {
         let server = server(camera.address, "", "/live", "");
         let mut viewer = server.watch("s");
         let first = viewer.next_camera_picture();
-        // Decoded, the last column and row are filled from what is beyond them in the coded blocks, so that chroma may differ there.
+        // Decoded, the last column and row are filled from what is beyond them in the coded blocks,
+        // so that chroma may differ there.
         let (seen, sent) = (visible(&first), decode(&jpeg(name)));
         let inner = |picture: &RgbImage| {
             let part = image::imageops::crop_imm(picture, 0, 0, 200, 144);
@@ -266,7 +267,8 @@ fn an_endless_description_is_given_up() {
     let server = server(camera.address, "", "/live", "");
     let _viewer = server.watch("s");
     error(&server, "/live: there is no answer within 8 s");
-    // What comes in 8 s, twice while the buffer grows, which doubles: memory is bounded by time and the network alone.
+    // What comes in 8 s, twice while the buffer grows, which doubles: memory is bounded by time and
+    // the network alone.
     let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:"));
     let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();

@@ -1,4 +1,5 @@
-//! Secrets stay secret: planted ones are looked for in every answer, event and log line, in every state of failure.
+//! Secrets stay secret: planted ones are looked for in every answer, event and log line, in every
+//! state of failure.
 
 use std::io::Read;
 use std::net::SocketAddr;
@@ -42,7 +43,8 @@ const ECHO: &str = "(i32.store (i32.const 1024) (i32.const 1))
     (i32.store offset=8 (i32.const 1024) (local.get 1))
     (i32.const 1024)";
 
-/// A pipeline with secrets everywhere, none of whose cameras gives a picture; `rest` is added to it.
+/// A pipeline with secrets everywhere, none of whose cameras gives a picture; `rest` is added to
+/// it.
 fn pipeline(camera: SocketAddr, rest: &str) -> String {
     format!(
         "admin-token: {{ env: TEST_TOKEN }}
@@ -314,7 +316,8 @@ fn the_command_line_shows_none() {
     }
 }
 
-/// Lines below `source:` that a slip of the pen has made of a secret with `hunter`; `~` stands for the indentation.
+/// Lines below `source:` that a slip of the pen has made of a secret with `hunter`; `~` stands for
+/// the indentation.
 const MALFORMED: [&str; 34] = [
     "url: http://admin:hun #terhunter@cam/",
     "url: http://admin:hunter #x@cam/",

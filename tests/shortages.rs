@@ -5,7 +5,8 @@
 //! | files can't be written | says so; its old filters go on | 503 with `Retry-After` | has its filters, with nobody doing anything |
 //! | a child process is killed | says so | are made | the same |
 //!
-//! Where the pipeline file itself can't be written, a change gets 503 with `Retry-After`; where its versions can't, it is made.
+//! Where the pipeline file itself can't be written, a change gets 503 with `Retry-After`; where its
+//! versions can't, it is made.
 
 use std::fs;
 use std::process::Command;
@@ -29,7 +30,8 @@ fn folder(pipeline: &str) -> Folder {
     folder
 }
 
-/// A server in which no file can have more than 4 KiB, such as compiled code, until [`end_shortage`].
+/// A server in which no file can have more than 4 KiB, such as compiled code, until
+/// [`end_shortage`].
 fn short_of_space(pipeline: &str) -> Server {
     Server::start_unprepared(folder(pipeline), |command| {
         by_shell(command, "ulimit -S -f 8");
@@ -52,8 +54,8 @@ fn by_shell(command: &mut Command, words: &str) {
     *command = limited;
 }
 
-/// A server with a step to change, and versions in a folder, that lives through [`begin_shortage`]. Its pipeline file ends with
-/// `more`.
+/// A server with a step to change, and versions in a folder, that lives through [`begin_shortage`].
+/// Its pipeline file ends with `more`.
 fn editable(more: &str) -> (Server, String) {
     let text = "[{ use: text, with: { format: hello } }]";
     let pipeline = PIPELINE.replace("[{ use: timestamp }]", text) + more;

@@ -3,7 +3,8 @@
 use crate::support::picture::jpeg;
 use crate::support::{Folder, mattebox, stderr};
 
-/// A picture with its time's zone and offset from UTC, by a server whose `TZ` is `variable`, and what is said of it.
+/// A picture with its time's zone and offset from UTC, by a server whose `TZ` is `variable`, and
+/// what is said of it.
 fn with_offset(variable: &str, timezone: &str) -> (Vec<u8>, String) {
     let folder = Folder::with(&format!(
         "streams: {{ s: {{ filters: [{{ use: timestamp, with: {{ format: '%Z %z', timezone: {timezone} }} }}] }} }}"

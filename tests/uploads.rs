@@ -98,7 +98,8 @@ fn the_folder_has_a_limit() {
     assert!(sent.is_ok(), "{sent:?}");
     let refused = read_response(chunked);
     assert_eq!(refused.status, 507);
-    // What is no filter leaves nothing; what lies there counts, except for the file that is replaced.
+    // What is no filter leaves nothing; what lies there counts, except for the file that is
+    // replaced.
     assert_eq!(
         server
             .change_by("PUT", "/api/filters/own.wasm", b"no filter")

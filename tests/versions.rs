@@ -1,4 +1,5 @@
-//! Earlier versions of the pipeline file: every change can be undone, and nothing of others is lost by that.
+//! Earlier versions of the pipeline file: every change can be undone, and nothing of others is lost
+//! by that.
 
 use std::process::Output;
 

@@ -114,7 +114,8 @@ fn a_stream_without_credit_has_no_viewer_and_its_camera_rests() {
         client.credit("s0", 4);
         let back = client.until(&|received| received.name == "s0" && received.number > 2);
         assert_eq!(back.number, 3);
-        // So does one that was forgotten: without a word, but without credit, nobody watches for long.
+        // So does one that was forgotten: without a word, but without credit, nobody watches for
+        // long.
         server.until("s1", |stream| {
             stream["viewers"] == 0 && stream["state"] == "resting"
         });

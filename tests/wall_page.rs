@@ -9,7 +9,8 @@ use crate::support::picture::jpeg;
 use crate::support::plain_proxy;
 use crate::support::server::Server;
 
-/// Notes when each tile was drawn; `window.still()` is the longest time for which one in sight was not, in milliseconds.
+/// Notes when each tile was drawn; `window.still()` is the longest time for which one in sight was
+/// not, in milliseconds.
 const WATCH: &str = "
     const { prototype } = ImageBitmapRenderingContext;
     const { transferFromImageBitmap } = prototype;
@@ -57,8 +58,8 @@ async fn show(browser: &Browser, window: &WindowHandle) {
     switched.await.unwrap();
 }
 
-/// Checks that all of `count` tiles move in both windows, and for how long each stands still at most; gives whether they came by a
-/// streamed answer.
+/// Checks that all of `count` tiles move in both windows, and for how long each stands still at
+/// most; gives whether they came by a streamed answer.
 async fn all_move(browser: &Browser, windows: &[WindowHandle; 2], count: usize) -> bool {
     for window in windows {
         show(browser, window).await;

@@ -1,5 +1,5 @@
-//! Any text as a pipeline file, an address to listen on, and a camera on the command line: it is right, or something is told
-//! of it.
+//! Any text as a pipeline file, an address to listen on, and a camera on the command line: it is
+//! right, or something is told of it.
 
 #![no_main]
 

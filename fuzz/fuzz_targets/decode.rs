@@ -1,5 +1,5 @@
-//! Any bytes as a picture to be decoded by the plain decoder: it comes to an end, with all pixels of the header's size or an
-//! error that says why. Exif data is read and rewritten on the way.
+//! Any bytes as a picture to be decoded by the plain decoder: it comes to an end, with all pixels
+//! of the header's size or an error that says why. Exif data is read and rewritten on the way.
 
 #![no_main]
 

@@ -1,6 +1,8 @@
-//! Any text as a pipeline file, with any changes made in it: what comes out says what was meant, or nothing does.
+//! Any text as a pipeline file, with any changes made in it: what comes out says what was meant, or
+//! nothing does.
 //!
-//! The editor that is used breaks down over some YAML, which the server catches; here too, unless it is the server's own code.
+//! The editor that is used breaks down over some YAML, which the server catches; here too, unless
+//! it is the server's own code.
 
 #![no_main]
 

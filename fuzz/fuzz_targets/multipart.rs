@@ -1,5 +1,5 @@
-//! Any bytes as a network camera's answer, which arrive in pieces of any size: the same pictures come out as if they had
-//! arrived at once, each of them a part of what arrived.
+//! Any bytes as a network camera's answer, which arrive in pieces of any size: the same pictures
+//! come out as if they had arrived at once, each of them a part of what arrived.
 
 #![no_main]
 

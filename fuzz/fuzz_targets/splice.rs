@@ -1,5 +1,5 @@
-//! Any bytes as a JPEG, under drawings that differ with the input: it must come to an end, without a panic, and what
-//! it makes must be drawn on again.
+//! Any bytes as a JPEG, under drawings that differ with the input: it must come to an end, without
+//! a panic, and what it makes must be drawn on again.
 
 #![no_main]
 
@@ -22,8 +22,8 @@ fuzz_target!(|input: (u8, u8, u8, u8, &[u8])| {
     }
     let mut again = Vec::new();
     match splicer.splice(&out, &[&top, &bottom], &mut again) {
-        // The part behind the last drawn block may be damaged, and be read this time; and blocks that were drawn on
-        // twice may need other codes.
+        // The part behind the last drawn block may be damaged, and be read this time; and blocks
+        // that were drawn on twice may need other codes.
         Ok(()) | Err(Error::Damaged { .. } | Error::Unsupported(Unsupported::MissingCode)) => {}
         Err(Error::Unsupported(why)) => panic!("what was drawn on is {why}"),
     }

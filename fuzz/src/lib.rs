@@ -1,7 +1,8 @@
 //! The parts of the server that read what strangers send, for the fuzz targets beside this.
 //!
-//! They are included as files, at the same paths as in the crate `mattebox`: that crate brings a WebAssembly compiler along,
-//! whose building with a fuzzer's instrumentation takes longer than the fuzzing.
+//! They are included as files, at the same paths as in the crate `mattebox`: that crate brings a
+//! WebAssembly compiler along, whose building with a fuzzer's instrumentation takes longer than the
+//! fuzzing.
 
 #![allow(dead_code, unused_imports, reason = "the targets use some of it")]
 

@@ -1,9 +1,10 @@
 //! JPEG to RGB and back by other crates, for frames that can't be had cheaper.
 //!
-//! Decoding takes strangers' bytes, so it is done by `zune-jpeg`, which is fuzzed and widely used. That one shows some pictures wrong
-//! without an error: those in several scans, those whose chroma is finer than luma, and damaged ones. So what it gets is verified
-//! first; [`decoder`](crate::decoder) is for the rest. Encoding takes our own pixels, so it may be done by the fastest,
-//! `libjpeg-turbo-rs`.
+//! Decoding takes strangers' bytes, so it is done by `zune-jpeg`, which is fuzzed and widely used.
+//! That one shows some pictures wrong without an error: those in several scans, those whose chroma
+//! is finer than luma, and damaged ones. So what it gets is verified first;
+//! [`decoder`](crate::decoder) is for the rest. Encoding takes our own pixels, so it may be done by
+//! the fastest, `libjpeg-turbo-rs`.
 
 use libjpeg_turbo_rs::Encoder;
 use libjpeg_turbo_rs::api::yuv::compress_from_yuv_planes;
@@ -54,8 +55,8 @@ pub enum EncodeError {
     Invalid(#[from] InvalidJpeg),
 }
 
-/// Decodes `jpeg` to 8-bit RGB as it is stored: width × height × 3 bytes, rows from top to bottom, in `rgb`, whose memory is used
-/// again. `splicer` keeps the tables for verifying it.
+/// Decodes `jpeg` to 8-bit RGB as it is stored: width × height × 3 bytes, rows from top to bottom,
+/// in `rgb`, whose memory is used again. `splicer` keeps the tables for verifying it.
 ///
 /// # Errors
 /// It would be shown wrong; [`decoder::decode`](crate::decoder::decode) may do it.
@@ -84,7 +85,8 @@ pub fn decode(jpeg: &Jpeg, splicer: &mut Splicer, rgb: &mut Vec<u8>) -> Result<(
     Ok(decoder.decode_into(rgb)?)
 }
 
-/// Encodes pixels of 8-bit samples (`width` × `height`, rows from top to bottom, packed) as a baseline JPEG of `quality` (1 to 100).
+/// Encodes pixels of 8-bit samples (`width` × `height`, rows from top to bottom, packed) as a
+/// baseline JPEG of `quality` (1 to 100).
 ///
 /// # Errors
 /// They are too few, or the sides are longer than a JPEG can say.
@@ -100,7 +102,8 @@ pub fn encode(
     Ok(Jpeg::new(encoded.into())?)
 }
 
-/// Encodes planes of Y′, Cb and Cr, the latter two as small as `sampling` says, without gaps between rows.
+/// Encodes planes of Y′, Cb and Cr, the latter two as small as `sampling` says, without gaps
+/// between rows.
 ///
 /// # Errors
 /// Those of [`encode`].
@@ -115,7 +118,8 @@ pub fn encode_planes(
     Ok(Jpeg::new(encoded.into())?)
 }
 
-/// Encodes 8-bit RGB, upright, with the sampling and the metadata of `source`, the JPEG that the picture came from.
+/// Encodes 8-bit RGB, upright, with the sampling and the metadata of `source`, the JPEG that the
+/// picture came from.
 ///
 /// # Errors
 /// Those of [`encode`].
@@ -140,8 +144,8 @@ fn subsampling(header: &Header) -> Subsampling {
     }
 }
 
-/// Puts the segments of `source` that still hold for a new coding of it (Exif, the colour profile, comments) behind the
-/// header of `jpeg`.
+/// Puts the segments of `source` that still hold for a new coding of it (Exif, the colour profile,
+/// comments) behind the header of `jpeg`.
 fn with_metadata(jpeg: Jpeg, source: &Jpeg) -> Result<Jpeg, InvalidJpeg> {
     let segments = Segments::new(source).into_iter().flatten();
     let segments = segments.map_while(Result::ok);

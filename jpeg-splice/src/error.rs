@@ -1,6 +1,7 @@
 //! Errors.
 
-/// The reason why bytes are no whole JPEG. Its text is a predicate ("is cut off"), to stand behind a noun.
+/// The reason why bytes are no whole JPEG. Its text is a predicate ("is cut off"), to stand behind
+/// a noun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidJpeg {

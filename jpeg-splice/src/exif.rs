@@ -1,5 +1,5 @@
-//! Exif data in a JPEG (Exif 2.32, 4.5 and 4.6; TIFF 6.0, section 2): the orientation, and what is left of the data when the
-//! picture is coded anew.
+//! Exif data in a JPEG (Exif 2.32, 4.5 and 4.6; TIFF 6.0, section 2): the orientation, and what is
+//! left of the data when the picture is coded anew.
 
 use crate::orientation::Orientation;
 use crate::tiff::{ENTRY, Tiff};
@@ -9,7 +9,8 @@ const INTRODUCTION: &[u8] = b"Exif\0\0";
 const ORIENTATION: u16 = 0x0112;
 const SHORT: u16 = 3;
 
-/// The orientation that the payload of an APP1 segment tells, as browsers read it: data that is broken tells none.
+/// The orientation that the payload of an APP1 segment tells, as browsers read it: data that is
+/// broken tells none.
 pub fn orientation(payload: &[u8]) -> Option<Orientation> {
     let tiff = Tiff::new(payload.strip_prefix(INTRODUCTION)?)?;
     let directory = tiff.directory(tiff.first()?)?;
@@ -24,8 +25,9 @@ pub fn is_exif(payload: &[u8]) -> bool {
     payload.starts_with(INTRODUCTION)
 }
 
-/// The payload of an Exif segment for a picture that was coded anew: without the orientation, since the new one is upright, and
-/// without the thumbnail, since that shows the old one. `None` if it is broken.
+/// The payload of an Exif segment for a picture that was coded anew: without the orientation, since
+/// the new one is upright, and without the thumbnail, since that shows the old one. `None` if it is
+/// broken.
 pub fn for_new_picture(payload: &[u8]) -> Option<Vec<u8>> {
     let tiff = Tiff::new(payload.strip_prefix(INTRODUCTION)?)?;
     let at = tiff.first()?;
@@ -48,7 +50,8 @@ pub fn for_new_picture(payload: &[u8]) -> Option<Vec<u8>> {
 
 /// The bytes of `tiff` without those of the thumbnail whose directory is at `at`; 0 for none.
 fn without_thumbnail(tiff: &Tiff<'_>, at: usize) -> Vec<u8> {
-    /// The tags that tell where it starts and how long it is: of a JPEG, and of raw pixels in one strip.
+    /// The tags that tell where it starts and how long it is: of a JPEG, and of raw pixels in one
+    /// strip.
     const PLACES: [(u16, u16); 2] = [(0x0201, 0x0202), (0x0111, 0x0117)];
     let mut bytes = tiff.bytes.to_vec();
     let Some(directory) = (at > 0).then(|| tiff.directory(at)).flatten() else {
@@ -77,7 +80,8 @@ fn without_thumbnail(tiff: &Tiff<'_>, at: usize) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The payload of a segment with these entries (tag, type, count, value) in its first directory, and what follows it.
+    /// The payload of a segment with these entries (tag, type, count, value) in its first
+    /// directory, and what follows it.
     fn exif(is_big_endian: bool, entries: &[(u16, u16, u32, u16)], rest: &[u8]) -> Vec<u8> {
         let short = |it: u16| {
             if is_big_endian {

@@ -12,7 +12,8 @@ use crate::splicer::{Drawing, Splicer};
 use crate::standard::standard_tables;
 use crate::syntax::{ScanHeader, huffman_tables};
 
-/// A whole JPEG: from SOI with a frame header to EOI. Its header was parsed once. Clones share the bytes.
+/// A whole JPEG: from SOI with a frame header to EOI. Its header was parsed once. Clones share the
+/// bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Jpeg {
     bytes: Bytes,
@@ -20,9 +21,9 @@ pub struct Jpeg {
 }
 
 impl Jpeg {
-    /// Checks that `bytes` are whole. An SOI that comes twice is left out. Where Huffman tables were left out, as cameras on USB do
-    /// (the abbreviated format of ITU-T T.81, B.5), the standard ones are put in, before its own if it has some; all else stays as
-    /// it is.
+    /// Checks that `bytes` are whole. An SOI that comes twice is left out. Where Huffman tables
+    /// were left out, as cameras on USB do (the abbreviated format of ITU-T T.81, B.5), the
+    /// standard ones are put in, before its own if it has some; all else stays as it is.
     ///
     /// # Errors
     /// The reason why they are not.
@@ -108,7 +109,8 @@ fn complete(jpeg: Bytes) -> Result<Bytes, InvalidJpeg> {
     Ok([head, &standard_tables(), rest].concat().into())
 }
 
-/// The classes and numbers of the tables that a scan uses. There are standard ones for numbers 0 and 1.
+/// The classes and numbers of the tables that a scan uses. There are standard ones for numbers 0
+/// and 1.
 fn needed<'a>(scan: &Segment<'a>) -> impl Iterator<Item = u8> + use<'a> {
     let header = ScanHeader::read(scan.payload()).ok();
     let selectors = header.into_iter().flat_map(|it| it.selectors());

@@ -1,12 +1,14 @@
 //! Draws on a baseline JPEG without decoding it.
 //!
-//! A timestamp or a logo covers a few blocks of a picture. Decoding the whole picture, drawing, and encoding it
-//! costs a hundred times what those blocks cost, and all of the picture loses quality. This crate codes only
-//! the blocks under a drawing anew; every other block keeps its bits as the camera made them.
+//! A timestamp or a logo covers a few blocks of a picture. Decoding the whole picture, drawing, and
+//! encoding it costs a hundred times what those blocks cost, and all of the picture loses quality.
+//! This crate codes only the blocks under a drawing anew; every other block keeps its bits as the
+//! camera made them.
 //!
-//! Around the [`Splicer`] it has all that a program needs to know of JPEGs: [`Jpeg`], bytes that are known to be whole; a
-//! [`Splitter`] that cuts a byte stream into JPEGs; [`Segments`], [`exif`] and [`Orientation`]; a plain [`decoder`] after libjpeg;
-//! and, with the feature `codec`, fast decoding and encoding by other crates.
+//! Around the [`Splicer`] it has all that a program needs to know of JPEGs: [`Jpeg`], bytes that
+//! are known to be whole; a [`Splitter`] that cuts a byte stream into JPEGs; [`Segments`], [`exif`]
+//! and [`Orientation`]; a plain [`decoder`] after libjpeg; and, with the feature `codec`, fast
+//! decoding and encoding by other crates.
 //!
 //! ```
 //! use jpeg_splice::{Drawing, Error, Layer, Splicer};
@@ -32,19 +34,20 @@
 //!
 //! # What it can draw on
 //!
-//! Baseline and extended sequential JPEGs (ITU-T T.81, SOF0 and SOF1) of 8 bits with Huffman codes, grey or
-//! Y′CbCr, of any size and sampling with factors 1, 2 and 4, with or without restart intervals and Huffman
-//! tables. All else is an [`Unsupported`], which tells why.
+//! Baseline and extended sequential JPEGs (ITU-T T.81, SOF0 and SOF1) of 8 bits with Huffman codes,
+//! grey or Y′CbCr, of any size and sampling with factors 1, 2 and 4, with or without restart
+//! intervals and Huffman tables. All else is an [`Unsupported`], which tells why.
 //!
 //! # How it works
 //!
-//! Up to the first block that is drawn on, only the lengths of Huffman codes are looked up, several codes at a time,
-//! and the DC coefficients added up. A drawn block is decoded, and blended in its component's own plane: the
-//! drawing's chroma and alpha are averaged to the sampling beforehand. A block under one even alpha is
-//! blended as coefficients, since the transform is linear; a block that is covered needs no decoding. It is coded
-//! with the JPEG's own tables. The blocks between keep their bits, shifted. The last drawn blocks get runs
-//! of zeros at their ends, which mean nothing, so that all that follows lies at its old bit of a byte and is
-//! copied as it is. Intervals between restart markers that nothing is drawn on are copied without a look inside.
+//! Up to the first block that is drawn on, only the lengths of Huffman codes are looked up, several
+//! codes at a time, and the DC coefficients added up. A drawn block is decoded, and blended in its
+//! component's own plane: the drawing's chroma and alpha are averaged to the sampling beforehand. A
+//! block under one even alpha is blended as coefficients, since the transform is linear; a block
+//! that is covered needs no decoding. It is coded with the JPEG's own tables. The blocks between
+//! keep their bits, shifted. The last drawn blocks get runs of zeros at their ends, which mean
+//! nothing, so that all that follows lies at its old bit of a byte and is copied as it is.
+//! Intervals between restart markers that nothing is drawn on are copied without a look inside.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

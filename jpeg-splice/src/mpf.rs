@@ -1,5 +1,5 @@
-//! Pictures that belong to one before them: a stereo camera's other view, a preview, a gain map (CIPA DC-007, "Multi-Picture
-//! Format", section 5). Viewers show the first one only.
+//! Pictures that belong to one before them: a stereo camera's other view, a preview, a gain map
+//! (CIPA DC-007, "Multi-Picture Format", section 5). Viewers show the first one only.
 
 use crate::marker;
 use crate::segments::Segments;
@@ -54,7 +54,8 @@ impl MpfIndex {
         Some(Self(places.collect()))
     }
 
-    /// Whether a picture of `length` bytes that starts `start` bytes behind the first one's SOI is one of them.
+    /// Whether a picture of `length` bytes that starts `start` bytes behind the first one's SOI is
+    /// one of them.
     pub fn has(&self, start: u64, length: u64) -> bool {
         let fits = |place: &Place| {
             place.start == start && (length..length + PADDING).contains(&place.length)

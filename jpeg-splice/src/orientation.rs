@@ -1,4 +1,5 @@
-//! The way in which a stored picture is turned and mirrored when it is shown (Exif 2.32, tag 274 `Orientation`).
+//! The way in which a stored picture is turned and mirrored when it is shown (Exif 2.32, tag 274
+//! `Orientation`).
 
 /// One of the eight ways, upright unless said otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -68,8 +69,8 @@ impl Orientation {
         )
     }
 
-    /// The upper left corner, in the stored picture of size `stored`, of a rectangle of size `size` that is shown at `at`.
-    /// Neither need lie within the picture.
+    /// The upper left corner, in the stored picture of size `stored`, of a rectangle of size `size`
+    /// that is shown at `at`. Neither need lie within the picture.
     pub fn stored_corner(
         self,
         (x, y): (i64, i64),
@@ -92,7 +93,8 @@ impl Orientation {
         )
     }
 
-    /// Pixels of `N` bytes as they are shown, from those that are stored: `stored` across and down, rows from top to bottom.
+    /// Pixels of `N` bytes as they are shown, from those that are stored: `stored` across and down,
+    /// rows from top to bottom.
     pub fn show<const N: usize>(self, pixels: &[u8], stored: (u32, u32)) -> Vec<u8> {
         let stored = (stored.0 as usize, stored.1 as usize);
         let shown = self.turned_size(stored);
@@ -101,7 +103,8 @@ impl Orientation {
         })
     }
 
-    /// Pixels of `N` bytes as they are stored, from those that are shown: `shown` across and down, rows from top to bottom.
+    /// Pixels of `N` bytes as they are stored, from those that are shown: `shown` across and down,
+    /// rows from top to bottom.
     pub fn store<const N: usize>(self, pixels: &[u8], shown: (u32, u32)) -> Vec<u8> {
         self.inverse().show::<N>(pixels, shown)
     }

@@ -53,7 +53,8 @@ impl<'a> Segments<'a> {
         }
     }
 
-    /// The header of the first scan, once all segments before it were given. Coded data starts at its end.
+    /// The header of the first scan, once all segments before it were given. Coded data starts at
+    /// its end.
     ///
     /// # Errors
     /// EOI stands there, or the header is cut off.
@@ -127,7 +128,8 @@ pub(crate) fn payload(bytes: &[u8]) -> Option<&[u8]> {
     bytes.get(2..u16::from_be_bytes(*length).into())
 }
 
-/// Whether EOI follows somewhere in `data`. In coded data FF D9 can be nothing else (T.81, B.1.1.5).
+/// Whether EOI follows somewhere in `data`. In coded data FF D9 can be nothing else (T.81,
+/// B.1.1.5).
 pub(crate) fn has_end(mut data: &[u8]) -> bool {
     while let Some(at) = memchr::memrchr(marker::EOI, data) {
         if at > 0 && data[at - 1] == 0xff {

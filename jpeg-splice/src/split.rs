@@ -1,7 +1,7 @@
 //! Splits a byte stream of JPEGs, one behind the other as in an `.mjpeg` file, into single ones.
 //!
-//! Looking for FF D9 alone would cut at the end of a thumbnail inside a segment; so segments are stepped
-//! over by their length, and only coded data is searched (ITU-T T.81, B.1.1).
+//! Looking for FF D9 alone would cut at the end of a thumbnail inside a segment; so segments are
+//! stepped over by their length, and only coded data is searched (ITU-T T.81, B.1.1).
 
 use std::io::{self, BufRead, Read};
 
@@ -55,7 +55,8 @@ impl<R: BufRead> Splitter<R> {
         }
     }
 
-    /// Reads the next JPEG. Bytes before its SOI are passed over, and so are pictures that belong to the one before.
+    /// Reads the next JPEG. Bytes before its SOI are passed over, and so are pictures that belong
+    /// to the one before.
     ///
     /// # Errors
     /// Those of the reader.
@@ -219,8 +220,8 @@ impl<R: BufRead> Scan<'_, R> {
         self.push(&bytes)
     }
 
-    /// Passes over coded data to the marker behind it. FF 00 is a stuffed byte and RSTn belongs to the
-    /// data.
+    /// Passes over coded data to the marker behind it. FF 00 is a stuffed byte and RSTn belongs to
+    /// the data.
     fn coded_data(&mut self) -> Result<u8, Fault> {
         loop {
             self.read_to_ff()?;

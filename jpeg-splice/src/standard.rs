@@ -53,8 +53,9 @@ pub(crate) const CHROMA_AC: HuffmanSpec<'static> = HuffmanSpec {
     ],
 };
 
-/// The DHT segment, marker included, with the Huffman tables of ITU-T T.81, K.3 to K.6: those that a JPEG without tables of its
-/// own is coded with. Put before its first SOS, it makes such a JPEG complete.
+/// The DHT segment, marker included, with the Huffman tables of ITU-T T.81, K.3 to K.6: those that
+/// a JPEG without tables of its own is coded with. Put before its first SOS, it makes such a JPEG
+/// complete.
 #[must_use]
 pub fn standard_tables() -> Vec<u8> {
     let mut segment = Vec::new();

@@ -122,7 +122,8 @@ pub(crate) struct Destined<T> {
     pub table: T,
 }
 
-/// Splits a segment of tables by `next`, which takes one, of the given class, from the front. Ends behind an error.
+/// Splits a segment of tables by `next`, which takes one, of the given class, from the front. Ends
+/// behind an error.
 fn tables<'a, T: 'a>(
     mut payload: &'a [u8],
     cut_off: &'static str,
@@ -194,7 +195,8 @@ impl ColorHints {
         }
     }
 
-    /// Whether three components, called `ids`, are Y′CbCr: JFIF says so, Adobe's segment says which, else the names do.
+    /// Whether three components, called `ids`, are Y′CbCr: JFIF says so, Adobe's segment says
+    /// which, else the names do.
     pub fn are_ycbcr(&self, ids: [u8; 3]) -> bool {
         match self.adobe_transform {
             _ if self.has_jfif => true,

@@ -1,5 +1,6 @@
-//! Random JPEGs and layers: what comes out decodes, and every block that no layer reaches holds the very
-//! coefficients it held (`PROPTEST_CASES=100000` tries more of them). They are read by a decoder of this file's own, written plainly after ITU-T T.81, annex F.
+//! Random JPEGs and layers: what comes out decodes, and every block that no layer reaches holds the
+//! very coefficients it held (`PROPTEST_CASES=100000` tries more of them). They are read by a
+//! decoder of this file's own, written plainly after ITU-T T.81, annex F.
 
 use std::collections::HashMap;
 
@@ -8,7 +9,8 @@ use jpeg_splice::{Drawing, Layer, Splicer};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use proptest::prelude::*;
 
-/// A scan's blocks in order: component and 64 coefficients in zigzag order, the first not a difference.
+/// A scan's blocks in order: component and 64 coefficients in zigzag order, the first not a
+/// difference.
 struct Coefficients {
     blocks: Vec<(usize, [i32; 64])>,
     factors: Vec<(u32, u32)>,

@@ -36,8 +36,8 @@ fn assert_kept(name: &str, before: &Picture, after: &Picture, layers: &[Layer]) 
     }
 }
 
-/// A drawing on every kind of JPEG, beside the same drawing on the decoded picture, encoded again. `area` is where
-/// to look; they must agree to `least` dB.
+/// A drawing on every kind of JPEG, beside the same drawing on the decoded picture, encoded again.
+/// `area` is where to look; they must agree to `least` dB.
 fn check(layers: &[Layer], area: (usize, usize, usize, usize), least: f64) {
     for &(name, sampling) in BASELINE {
         let source = jpeg(name);

@@ -193,7 +193,8 @@ fn a_missing_restart_marker_is_damage_and_cuts_nothing_off() {
     assert!(matches!(splice(&restart), Err(Error::Damaged { .. })));
 }
 
-/// A header may claim fewer rows than there are; decoders pass over the rest, unless it starts with a marker.
+/// A header may claim fewer rows than there are; decoders pass over the rest, unless it starts with
+/// a marker.
 #[test]
 fn coded_data_behind_the_last_block_is_kept() {
     let mut picture = jpeg("420.jpg");
@@ -211,7 +212,8 @@ fn coded_data_behind_the_last_block_is_kept() {
     decode(&out);
 }
 
-/// libjpeg-turbo's own djpeg; not in the usual run, since not everybody has it. It also tells what it finds odd.
+/// libjpeg-turbo's own djpeg; not in the usual run, since not everybody has it. It also tells what
+/// it finds odd.
 #[test]
 #[ignore = "needs djpeg (Debian: libjpeg-turbo-progs)"]
 fn djpeg_sees_no_difference_outside_of_the_drawn_mcus() {

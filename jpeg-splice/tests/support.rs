@@ -143,7 +143,8 @@ pub fn blend(picture: &Picture, layers: &[Layer]) -> Picture {
     blended
 }
 
-/// The peak signal-to-noise ratio of the part of two pictures that `area` (x, y, width, height) names, in dB.
+/// The peak signal-to-noise ratio of the part of two pictures that `area` (x, y, width, height)
+/// names, in dB.
 pub fn psnr(a: &Picture, b: &Picture, area: (usize, usize, usize, usize)) -> f64 {
     let (mut sum, mut count) = (0.0, 0);
     for y in area.1..area.1 + area.3 {

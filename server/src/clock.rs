@@ -1,4 +1,5 @@
-//! Time, behind a trait, so that everything that waits can be tested without waiting. Nothing else asks the system for it.
+//! Time, behind a trait, so that everything that waits can be tested without waiting. Nothing else
+//! asks the system for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -133,8 +134,8 @@ pub mod fake {
             self.elapsed.send_modify(|elapsed| *elapsed += by);
         }
 
-        /// Resolves once somebody sleeps until `after` from now or later, so that a test advances the
-        /// clock only when the sleeper is there.
+        /// Resolves once somebody sleeps until `after` from now or later, so that a test advances
+        /// the clock only when the sleeper is there.
         pub async fn sleeper(&self, after: Duration) {
             self.sleepers(after, 1).await;
         }

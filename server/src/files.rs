@@ -1,8 +1,9 @@
-//! Opens files that somebody else may have put there: the pipeline file, tokens, modules, assets, recordings.
+//! Opens files that somebody else may have put there: the pipeline file, tokens, modules, assets,
+//! recordings.
 //!
-//! In the place of each there may be a pipe, a device, a socket or a folder, and another one a moment after
-//! somebody has looked. So a file is opened first, in a way that waits for nobody and takes nothing over
-//! (`O_NONBLOCK`, `O_NOCTTY`), and what it is is asked of the open file.
+//! In the place of each there may be a pipe, a device, a socket or a folder, and another one a
+//! moment after somebody has looked. So a file is opened first, in a way that waits for nobody and
+//! takes nothing over (`O_NONBLOCK`, `O_NOCTTY`), and what it is is asked of the open file.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -42,7 +43,8 @@ impl FileError {
     }
 }
 
-/// Whether the machine is short of something just now: space, memory, processes, descriptors; or a disk failed.
+/// Whether the machine is short of something just now: space, memory, processes, descriptors; or a
+/// disk failed.
 pub fn is_passing(error: &io::Error) -> bool {
     use ErrorKind::{
         Interrupted, OutOfMemory, QuotaExceeded, StaleNetworkFileHandle, StorageFull, TimedOut,
@@ -136,7 +138,8 @@ pub fn check(file: &File) -> Result<Metadata, FileError> {
     }
 }
 
-/// Writes `bytes` into the plain file at `path`, in the place of what was in it; makes it where there is none.
+/// Writes `bytes` into the plain file at `path`, in the place of what was in it; makes it where
+/// there is none.
 ///
 /// # Errors
 /// It is not a plain file, or can't be written.
@@ -162,8 +165,8 @@ fn at_once(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
-/// `O_NONBLOCK` opens a pipe that nobody writes to, `O_NOCTTY` keeps a terminal from becoming the server's.
-/// `O_CLOEXEC` is set by the standard library.
+/// `O_NONBLOCK` opens a pipe that nobody writes to, `O_NOCTTY` keeps a terminal from becoming the
+/// server's. `O_CLOEXEC` is set by the standard library.
 #[cfg(unix)]
 pub fn flags() -> i32 {
     use rustix::fs::OFlags;
@@ -179,7 +182,8 @@ pub fn is_none_that_opens(error: &io::Error) -> bool {
     code.is_some() && error.raw_os_error() == code
 }
 
-/// The reason where opening failed since something else lies there: a socket, or a folder (on Windows).
+/// The reason where opening failed since something else lies there: a socket, or a folder (on
+/// Windows).
 fn what_it_is(path: &Path) -> Option<FileError> {
     let metadata = path.metadata().ok()?;
     kind(metadata.file_type()).map(FileError::NotPlain)
@@ -313,7 +317,8 @@ mod tests {
         assert!(seen > 0);
     }
 }
-/// Modification time, length and inode of a file, which tell whether it has changed; nothing where there is none.
+/// Modification time, length and inode of a file, which tell whether it has changed; nothing where
+/// there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileState(Option<(SystemTime, u64, u64)>);
 

@@ -11,20 +11,23 @@ use jpeg_splice::Jpeg;
 pub struct Frame {
     /// The picture.
     pub jpeg: Jpeg,
-    /// Counted by its stream; see [`Sequence`]. A notice has the number of the frame that comes next.
+    /// Counted by its stream; see [`Sequence`]. A notice has the number of the frame that comes
+    /// next.
     pub sequence: u64,
-    /// When the picture was taken, by the wall clock: the camera's where that tells, else the server's.
+    /// When the picture was taken, by the wall clock: the camera's where that tells, else the
+    /// server's.
     pub captured_at: SystemTime,
     /// When it came from the source, by the monotonic clock.
     pub received_at: Instant,
     /// A moment that it was surely taken after; none if that is not known.
     pub taken_after: Option<Instant>,
-    /// Whether the camera took it. Else it is a notice to viewers, drawn by the server, that there is no picture.
+    /// Whether the camera took it. Else it is a notice to viewers, drawn by the server, that there
+    /// is no picture.
     pub is_picture: bool,
 }
 
-/// Numbers the frames of a stream from 0. It goes on when the source is opened again or replaced, for as long as there is the stream.
-/// Clones share the count.
+/// Numbers the frames of a stream from 0. It goes on when the source is opened again or replaced,
+/// for as long as there is the stream. Clones share the count.
 #[derive(Clone, Debug, Default)]
 pub struct Sequence(Arc<AtomicU64>);
 

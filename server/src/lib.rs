@@ -1,8 +1,8 @@
 //! Mattebox takes frames from a camera, passes them through a chain of WebAssembly filters named in
 //! `pipeline.yaml`, and serves them as Motion JPEG.
 //!
-//! Imports run one way: `http` → `control` → `stream` → `chain` → `filter`, and `stream` → `source`; `config` is read
-//! by all and knows none of them.
+//! Imports run one way: `http` → `control` → `stream` → `chain` → `filter`, and `stream` →
+//! `source`; `config` is read by all and knows none of them.
 
 #![deny(unsafe_code)]
 

@@ -1,7 +1,8 @@
 //! The time zone of this machine, in which people read times on pictures.
 //!
-//! Of `TZ` as glibc reads it, else of `/etc/localtime`. Zones are looked up in the machine's database, else in the one that is built
-//! in, so that names also hold in containers without tzdata.
+//! Of `TZ` as glibc reads it, else of `/etc/localtime`. Zones are looked up in the machine's
+//! database, else in the one that is built in, so that names also hold in containers without
+//! tzdata.
 
 use std::ffi::OsStr;
 use std::sync::OnceLock;
@@ -80,7 +81,8 @@ fn short(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
-/// The zone that the link at `path` names, also where what it leads to is missing. Without such a file it is UTC.
+/// The zone that the link at `path` names, also where what it leads to is missing. Without such a
+/// file it is UTC.
 fn of_file(path: &str) -> Result<TimeZone, UnknownZone> {
     let Ok(target) = std::fs::read_link(path) else {
         return match std::fs::exists(path) {

@@ -1,8 +1,8 @@
 //! Panics, kept to what they belong to: a frame, a call, a task.
 //!
-//! A panic is a bug, ours or a library's, and is told like any other failure. [`catch`] turns one into an error with its
-//! message and place. What nobody catches here is caught by the runtime or ends a thread; [`log_uncaught`] makes the log
-//! tell of it.
+//! A panic is a bug, ours or a library's, and is told like any other failure. [`catch`] turns one
+//! into an error with its message and place. What nobody catches here is caught by the runtime or
+//! ends a thread; [`log_uncaught`] makes the log tell of it.
 
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -63,12 +63,13 @@ pub async fn catch_async<F: Future>(future: F) -> Result<F::Output, Panicked> {
     .await
 }
 
-/// From now on, panics that are not caught here are lines of the log, and those that are leave no other trace than the
-/// error that they become.
+/// From now on, panics that are not caught here are lines of the log, and those that are leave no
+/// other trace than the error that they become.
 pub fn log_uncaught() {
     set_hook(Box::new(|info| {
         let place = info.location().map(place);
-        // A second panic while the first is unwinding ends the process; it must not do so without a word.
+        // A second panic while the first is unwinding ends the process; it must not do so without a
+        // word.
         let is_first = |it: &RefCell<Option<String>>| it.borrow().is_none();
         if CATCHING.get() > 0 && PLACE.with(is_first) {
             PLACE.set(place);

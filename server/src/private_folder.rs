@@ -1,4 +1,5 @@
-//! Folders that nobody else may write to or put another in the place of: what lies in them is trusted.
+//! Folders that nobody else may write to or put another in the place of: what lies in them is
+//! trusted.
 
 use std::fs;
 use std::io;
@@ -53,7 +54,8 @@ pub fn check_owner(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Checks that nobody else can put another folder in the place of `folder`, by any of those that it lies in.
+/// Checks that nobody else can put another folder in the place of `folder`, by any of those that it
+/// lies in.
 ///
 /// # Errors
 /// Somebody else can, or they can't be looked at.
@@ -61,8 +63,8 @@ pub fn check_all_above(folder: &Path) -> io::Result<()> {
     folder.ancestors().skip(1).try_for_each(check_above)
 }
 
-/// Whether nobody else can put another folder in the place of one in `folder`: it is this user's or root's, and others may not
-/// write to it, or may not rename what is not theirs.
+/// Whether nobody else can put another folder in the place of one in `folder`: it is this user's or
+/// root's, and others may not write to it, or may not rename what is not theirs.
 #[cfg(unix)]
 fn check_above(folder: &Path) -> io::Result<()> {
     use std::os::unix::fs::MetadataExt;

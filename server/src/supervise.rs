@@ -1,4 +1,5 @@
-//! Tasks that run for as long as the server does: whichever panics or ends is started again, and the log says so.
+//! Tasks that run for as long as the server does: whichever panics or ends is started again, and
+//! the log says so.
 
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// One that has run for so long starts with the first pause again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// Runs `task`, called `name` in the log, and runs it again whenever it panics or ends, after pauses that grow from a second
-/// to a minute; until `end`. The task itself is to heed `end`, and is let finish; one that can't is to be dropped with this.
+/// Runs `task`, called `name` in the log, and runs it again whenever it panics or ends, after
+/// pauses that grow from a second to a minute; until `end`. The task itself is to heed `end`, and
+/// is let finish; one that can't is to be dropped with this.
 pub async fn keep_running<F: Future<Output = ()>>(
     name: &str,
     clock: &dyn Clock,

@@ -4,9 +4,9 @@ use std::sync::{LockResult, PoisonError};
 
 /// Takes a lock whether or not somebody panicked while holding it.
 ///
-/// The standard library marks such a lock as poisoned, so that one panic becomes one in every thread that comes after.
-/// Kept behind locks here are counters, names and pending changes, each changed in one step: the worst that is left
-/// behind is a count that is off by one.
+/// The standard library marks such a lock as poisoned, so that one panic becomes one in every
+/// thread that comes after. Kept behind locks here are counters, names and pending changes, each
+/// changed in one step: the worst that is left behind is a count that is off by one.
 pub trait IgnorePoison<T> {
     /// The guard of the lock.
     fn ignore_poison(self) -> T;

@@ -1,4 +1,5 @@
-//! Texts that the server was given and that filters may show: a sensor's reading, the state of a door.
+//! Texts that the server was given and that filters may show: a sensor's reading, the state of a
+//! door.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -12,8 +13,8 @@ use crate::sync::IgnorePoison;
 /// The most variables.
 const MOST: usize = 1_000;
 
-/// Values that the server measures itself. Each kind has names of its own, which nobody else can set or remove: a filter that
-/// shows the state of a door must not show what somebody sent.
+/// Values that the server measures itself. Each kind has names of its own, which nobody else can
+/// set or remove: a filter that shows the state of a door must not show what somebody sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measured {
     /// The inputs below `gpio:`.
@@ -92,7 +93,8 @@ impl Variables {
         self.put(&format!("{}{name}", measured.prefix()), value);
     }
 
-    /// Gives the variable `name` a value, or another one; until `end`, if [`Variables::run`] runs, or for good.
+    /// Gives the variable `name` a value, or another one; until `end`, if [`Variables::run`] runs,
+    /// or for good.
     ///
     /// # Errors
     /// The server itself sets it, or there are too many.

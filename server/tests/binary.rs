@@ -1,6 +1,6 @@
 //! The command itself, and what it says of the features that it was built without. The end-to-end
-//! tests, a package of their own (`tests`), run the same command: cargo builds it since this test is
-//! in its package.
+//! tests, a package of their own (`tests`), run the same command: cargo builds it since this test
+//! is in its package.
 
 use std::process::{Command, Output};
 

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Built the modules for the contract 0.1.0 that stand beside this, once, with the SDK of that time.
 #
-# They must never be built anew: they prove that the server still loads what was built then. This stays as the record of
-# where they came from; it writes into the folder that is named, and not into this one.
+# They must never be built anew: they prove that the server still loads what was built then. This
+# stays as the record of where they came from; it writes into the folder that is named, and not into
+# this one.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Has schemathesis make up requests from the API's own description and send them to the real server: every answer must be one
-# that the description knows, and none a failure of the server. Needs Python; installs schemathesis beside the build.
+# Has schemathesis make up requests from the API's own description and send them to the real server:
+# every answer must be one that the description knows, and none a failure of the server. Needs
+# Python; installs schemathesis beside the build.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -32,8 +33,9 @@ done
 export SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,ignored_auth
 attack() {
-    # Events and the wall never end, so that they are left out; tests/api.rs and tests/wall.rs read them. `--url`, since
-    # schemathesis does not resolve the relative address of the server that the description has.
+    # Events and the wall never end, so that they are left out; tests/api.rs and tests/wall.rs read
+    # them. `--url`, since schemathesis does not resolve the relative address of the server that the
+    # description has.
     "$tools/bin/schemathesis" "$@" --url "$url/api/v1" --checks "$checks" --header "Authorization: Bearer $TOKEN" \
         --exclude-path /events --exclude-path /wall/stream --seed 1 --request-timeout 20 --workers 2 --warnings off || {
         echo "The server's log:"

@@ -1,4 +1,5 @@
-//! The page while the server can't be reached, while a proxy asks for a login, and with tokens of all kinds.
+//! The page while the server can't be reached, while a proxy asks for a login, and with tokens of
+//! all kinds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -60,7 +61,8 @@ async fn the_page_with_nothing_but_the_picture_says_that_it_is_an_old_one() {
         .await;
 }
 
-/// The browser holds a request back while somebody fills its box in; a proxy that holds it is the same to the page.
+/// The browser holds a request back while somebody fills its box in; a proxy that holds it is the
+/// same to the page.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn a_request_is_not_given_up_while_the_browser_asks_for_a_login() {

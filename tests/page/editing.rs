@@ -399,7 +399,8 @@ async fn the_keyboard_alone_does_it_all_and_the_focus_stays() {
         .until("getComputedStyle(document.activeElement).outlineStyle !== 'none'")
         .await;
     browser.tab_to(".step:first-child .down").await;
-    // Moved down: the focus goes with the step, and stays with the button, which does nothing at the end.
+    // Moved down: the focus goes with the step, and stays with the button, which does nothing at
+    // the end.
     browser.press(ENTER).await;
     browser.until_first("timestamp").await;
     browser

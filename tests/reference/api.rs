@@ -215,7 +215,8 @@ fn simple(kind: &str, schema: &Value) -> String {
     }
 }
 
-/// The bounds of a number or a text. That something isn't negative is left out, since all numbers here are so.
+/// The bounds of a number or a text. That something isn't negative is left out, since all numbers
+/// here are so.
 fn bounds(schema: &Value, suffix: &str, unit: &str) -> String {
     let [least, most] = ["min", "max"].map(|prefix| &schema[format!("{prefix}{suffix}")]);
     match (least.as_u64().filter(|least| *least > 0), most.as_u64()) {

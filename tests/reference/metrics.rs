@@ -62,7 +62,8 @@ fn read(exposition: &str) -> BTreeMap<&str, Metric<'_>> {
     metrics
 }
 
-/// Adds the labels of a sample, such as `stream="s",path="splice"`. None of their values has a comma here.
+/// Adds the labels of a sample, such as `stream="s",path="splice"`. None of their values has a
+/// comma here.
 fn add_labels<'a>(metric: &mut Metric<'a>, labels: &'a str) {
     for label in labels.split(',').filter(|label| !label.is_empty()) {
         let (name, value) = label.split_once('=').unwrap();

@@ -14,7 +14,8 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// So many viewers of the stream `s`, which plays the frames numbered from 0 to `frames` again and again.
+    /// So many viewers of the stream `s`, which plays the frames numbered from 0 to `frames` again
+    /// and again.
     pub fn new(server: &Server, count: usize, frames: u32) -> Self {
         let is_over = Arc::new(AtomicBool::new(false));
         let viewers = (0..count).map(|_| {

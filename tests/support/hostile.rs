@@ -13,8 +13,9 @@ const RESULT: u32 = 1024;
 /// Where a function of a test may put layers.
 pub const SPACE: u32 = 2048;
 
-/// An overlay whose `draw` has this body, in WebAssembly text. It gets the frame as `$sequence`, `$time`,
-/// `$offset`, `$width`, `$height`, `$variables`, `$count`, and leaves the address of its result.
+/// An overlay whose `draw` has this body, in WebAssembly text. It gets the frame as `$sequence`,
+/// `$time`, `$offset`, `$width`, `$height`, `$variables`, `$count`, and leaves the address of its
+/// result.
 pub fn overlay(draw: &str) -> Vec<u8> {
     overlay_with("", "", draw)
 }
@@ -40,7 +41,8 @@ pub const LOG: &str =
 /// The contract's `read-asset`, as `$read`: address and length of the name, address of the result.
 pub const READ_ASSET: &str =
     r#"(import "mattebox:filter/host@0.1.0" "read-asset" (func $read (param i32 i32 i32)))"#;
-/// WASI's `fd_write`, as `$write`: descriptor, addresses and count of pieces, address of the result.
+/// WASI's `fd_write`, as `$write`: descriptor, addresses and count of pieces, address of the
+/// result.
 pub const FD_WRITE: &str = r#"(import "wasi_snapshot_preview1" "fd_write"
     (func $write (param i32 i32 i32 i32) (result i32)))"#;
 
@@ -136,7 +138,8 @@ fn assemble(
     embed(&text(interface, configure, function), world, CONTRACT)
 }
 
-/// The module's text: what it imports, how it describes itself and its settings, how it takes them, and what it does.
+/// The module's text: what it imports, how it describes itself and its settings, how it takes them,
+/// and what it does.
 fn text(
     (imports, describe, schema): (&str, &str, &str),
     configure: &str,
@@ -147,7 +150,8 @@ fn text(
     } else {
         configure
     };
-    // The schema lies behind the 64 KiB that a test may use, and what is allocated behind the schema.
+    // The schema lies behind the 64 KiB that a test may use, and what is allocated behind the
+    // schema.
     let (at, length) = (65536, schema.len());
     let next = at + length;
     let pages = next.div_ceil(65536) + 3;
@@ -184,7 +188,8 @@ pub fn built_for(version: &str) -> Vec<u8> {
     embed(&text, "overlay-filter", version)
 }
 
-/// The module in `text` with its WIT world, in which this version of the contract takes the place of [`CONTRACT`].
+/// The module in `text` with its WIT world, in which this version of the contract takes the place
+/// of [`CONTRACT`].
 fn embed(text: &str, world: &str, version: &str) -> Vec<u8> {
     let renamed = |text: &str| text.replace(&format!("@{CONTRACT}"), &format!("@{version}"));
     let mut module = wat::parse_str(renamed(text)).unwrap();
@@ -206,7 +211,8 @@ fn embed(text: &str, world: &str, version: &str) -> Vec<u8> {
     module
 }
 
-/// An overlay that does nothing but takes seconds to be compiled: many functions, of which those of another `seed` are others.
+/// An overlay that does nothing but takes seconds to be compiled: many functions, of which those of
+/// another `seed` are others.
 pub fn slow_to_compile(seed: u32) -> Vec<u8> {
     let function = |index: u32| {
         let round = |round: u32| {

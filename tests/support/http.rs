@@ -39,7 +39,8 @@ impl Response {
     }
 }
 
-/// Sends a request as HTTP/1.0, so that the answer comes without chunks and ends with the connection.
+/// Sends a request as HTTP/1.0, so that the answer comes without chunks and ends with the
+/// connection.
 pub fn request(address: SocketAddr, method: &str, target: &str) -> Response {
     send(
         address,

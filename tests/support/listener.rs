@@ -20,7 +20,8 @@ struct State {
 }
 
 impl Listener {
-    /// Runs `talk` in a thread of its own for each connection, which is over when that returns; it is told when the server is.
+    /// Runs `talk` in a thread of its own for each connection, which is over when that returns; it
+    /// is told when the server is.
     pub fn start(
         address: SocketAddr,
         talk: impl Fn(&TcpStream, &AtomicBool) + Send + Sync + 'static,

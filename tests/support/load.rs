@@ -1,4 +1,5 @@
-//! Tests that count every frame, or measure, and tests that keep the machine busy: they must not meet.
+//! Tests that count every frame, or measure, and tests that keep the machine busy: they must not
+//! meet.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -9,7 +10,8 @@ pub fn quiet() -> RwLockReadGuard<'static, ()> {
     LOAD.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// For a test that keeps the machine busy: as long as the result lives, no other of these two kinds runs.
+/// For a test that keeps the machine busy: as long as the result lives, no other of these two kinds
+/// runs.
 pub fn busy() -> RwLockWriteGuard<'static, ()> {
     LOAD.write().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
-//! What the tests share: folders with pipeline files, running servers, HTTP, pictures, hostile filters.
+//! What the tests share: folders with pipeline files, running servers, HTTP, pictures, hostile
+//! filters.
 
 mod binary;
 pub mod camera;

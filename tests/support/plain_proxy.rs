@@ -1,4 +1,5 @@
-//! A proxy as nginx is with nothing but `proxy_pass`: another name of the server in `Host`, no `Upgrade`, a connection for each request.
+//! A proxy as nginx is with nothing but `proxy_pass`: another name of the server in `Host`, no
+//! `Upgrade`, a connection for each request.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,7 +14,8 @@ pub fn start(server: SocketAddr) -> SocketAddr {
     start_with(server, |_| None)
 }
 
-/// The same, but for requests for which `answer` gives another answer, by their heads. It may take its time.
+/// The same, but for requests for which `answer` gives another answer, by their heads. It may take
+/// its time.
 pub fn start_with(
     server: SocketAddr,
     answer: impl Fn(&str) -> Option<String> + Send + Sync + 'static,

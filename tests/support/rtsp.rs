@@ -257,7 +257,8 @@ fn report(offset: i64, timestamp: u32) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_be_bytes()).collect()
 }
 
-/// A JPEG as the payloads of RTP packets (RFC 2435), whose sides are rounded up to whole blocks of 16.
+/// A JPEG as the payloads of RTP packets (RFC 2435), whose sides are rounded up to whole blocks
+/// of 16.
 fn packets(jpeg: &[u8]) -> Vec<Vec<u8>> {
     let (mut tables, mut size, mut sampling, mut interval) = (Vec::new(), [0; 2], 0, [0; 2]);
     let mut at = 2;

@@ -169,7 +169,8 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Asks it to end, so that it ends the commands that are its cameras; one that does not is killed.
+    /// Asks it to end, so that it ends the commands that are its cameras; one that does not is
+    /// killed.
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             // Where this fails, it is killed below.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Real V4L2 cameras without hardware: Debian's own kernel in QEMU, and in it the real binary. The kernel's module `vivid` is a
-# virtual camera with raw formats; v4l2loopback, fed with JPEGs, is one with Motion JPEG. check.py then looks at it all through
-# the guest's network.
+# Real V4L2 cameras without hardware: Debian's own kernel in QEMU, and in it the real binary. The
+# kernel's module `vivid` is a virtual camera with raw formats; v4l2loopback, fed with JPEGs, is one
+# with Motion JPEG. check.py then looks at it all through the guest's network.
 #
 # Usage: tests/v4l2/run.sh [BINARY]    a mattebox built with the feature `camera`
 set -euo pipefail

@@ -1,5 +1,5 @@
-//! Arithmetically coded blocks (T.81, annex D and sections F.2.4 and G.2.4). No camera makes them, and few viewers can show
-//! them; libjpeg can.
+//! Arithmetically coded blocks (T.81, annex D and sections F.2.4 and G.2.4). No camera makes them,
+//! and few viewers can show them; libjpeg can.
 
 use super::markers::Data;
 use super::scan::Scan;
@@ -37,8 +37,8 @@ impl Conditioning {
     }
 }
 
-/// A state of the probability estimation: the size of the less probable interval, the states behind a less and a more
-/// probable symbol, and whether the first of them changes which is which.
+/// A state of the probability estimation: the size of the less probable interval, the states behind
+/// a less and a more probable symbol, and whether the first of them changes which is which.
 struct State {
     size: u32,
     less: u8,
@@ -158,7 +158,8 @@ impl<'a> Arithmetic<'a> {
         self.reset();
     }
 
-    /// Decodes a block of the scan's component `which`. An error in the data is noted, and told by [`Self::is_over`].
+    /// Decodes a block of the scan's component `which`. An error in the data is noted, and told by
+    /// [`Self::is_over`].
     pub fn block(&mut self, scan: &Scan, which: usize, block: &mut [i16]) {
         if self.is_over {
             return;

@@ -20,7 +20,8 @@ pub enum DecodeError {
     /// Sampling factors that don't divide the largest, as libjpeg wants them.
     #[error("can't be decoded: its sampling factors don't divide each other")]
     Sampling,
-    /// More scans than any camera makes for a picture of this size: each costs as much as a picture.
+    /// More scans than any camera makes for a picture of this size: each costs as much as a
+    /// picture.
     #[error("can't be decoded: it has more than {0} scans")]
     Scans(u64),
 }

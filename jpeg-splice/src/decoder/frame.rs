@@ -6,7 +6,8 @@ use crate::marker;
 use crate::syntax::{self, FrameHeader};
 use crate::zigzag::zigzag;
 
-/// The most memory for coefficients, in bytes: that of the largest picture that is decoded, with full chroma.
+/// The most memory for coefficients, in bytes: that of the largest picture that is decoded, with
+/// full chroma.
 const COEFFICIENT_BYTES: u64 = 512 << 20;
 
 /// A picture's parameters and coefficients.
@@ -27,7 +28,8 @@ pub struct Component {
     /// The sampling factors.
     pub h: u8,
     pub v: u8,
-    /// The quantization table's number, and the table itself as it was at the component's first scan, in rows.
+    /// The quantization table's number, and the table itself as it was at the component's first
+    /// scan, in rows.
     pub table: u8,
     pub quantization: Option<[u16; 64]>,
     /// The samples that belong to the picture, across and down.
@@ -162,7 +164,8 @@ impl Frame {
         )
     }
 
-    /// Makes room for the coefficients; nothing is written, so memory that nobody uses is not taken.
+    /// Makes room for the coefficients; nothing is written, so memory that nobody uses is not
+    /// taken.
     pub fn make_room(&mut self) {
         let mcus = self.mcus();
         for component in &mut self.components {

@@ -15,7 +15,8 @@ const LOOKUP: u32 = 9;
 pub struct Table {
     /// For the next bits: the code's length, and its value; length 0 where the code is longer.
     short: Vec<(u8, u8)>,
-    /// For each length, the code behind the last, and what is added to a code for its value's index.
+    /// For each length, the code behind the last, and what is added to a code for its value's
+    /// index.
     ends: [(u32, i32); 17],
     values: Vec<u8>,
 }
@@ -220,7 +221,8 @@ impl<'d, 't> Huffman<'d, 't> {
         (usize::from(symbol >> 4), symbol & 15)
     }
 
-    /// Gives the run behind the last coefficient, if one ended the band: the exponent of its length.
+    /// Gives the run behind the last coefficient, if one ended the band: the exponent of its
+    /// length.
     fn ac(
         &mut self,
         which: usize,

@@ -1,6 +1,6 @@
-//! The inverse discrete cosine transform in whole numbers, as libjpeg's default does it, so that pictures are the same to
-//! the last bit: the algorithm of Loeffler, Ligtenberg and Moschytz ("Practical fast 1-D DCT algorithms with 11
-//! multiplications", 1989), with constants of 13 bits.
+//! The inverse discrete cosine transform in whole numbers, as libjpeg's default does it, so that
+//! pictures are the same to the last bit: the algorithm of Loeffler, Ligtenberg and Moschytz
+//! ("Practical fast 1-D DCT algorithms with 11 multiplications", 1989), with constants of 13 bits.
 
 use std::num::Wrapping;
 

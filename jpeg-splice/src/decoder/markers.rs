@@ -82,9 +82,10 @@ impl<'a> Data<'a> {
         }
     }
 
-    /// Takes the restart marker that must come now, the one of `number` (0 to 7). Where another marker stands, this does as
-    /// libjpeg's `jpeg_resync_to_restart`: if it is one of the next two, then data was lost, and the interval is left
-    /// empty; if it is one of the last two, it is passed over; else it is taken for the right one. Gives whether data follows.
+    /// Takes the restart marker that must come now, the one of `number` (0 to 7). Where another
+    /// marker stands, this does as libjpeg's `jpeg_resync_to_restart`: if it is one of the next
+    /// two, then data was lost, and the interval is left empty; if it is one of the last two, it is
+    /// passed over; else it is taken for the right one. Gives whether data follows.
     pub fn restart(&mut self, number: u8) -> bool {
         loop {
             let found = self.next_marker();

@@ -1,9 +1,10 @@
-//! Decodes any DCT-based JPEG of 8 bits as libjpeg does, the damaged ones too: several scans, any sampling, arithmetic
-//! coding, lost restart intervals.
+//! Decodes any DCT-based JPEG of 8 bits as libjpeg does, the damaged ones too: several scans, any
+//! sampling, arithmetic coding, lost restart intervals.
 //!
-//! It is here for pictures that the fast decoder gets wrong or refuses. It is plain: all coefficients are kept until the
-//! last scan is read. What libjpeg makes of damage is documented in its `jdmarker.c`, `jdhuff.c` and `jdsample.c`; where
-//! an interval is lost, its blocks are mid-grey.
+//! It is here for pictures that the fast decoder gets wrong or refuses. It is plain: all
+//! coefficients are kept until the last scan is read. What libjpeg makes of damage is documented in
+//! its `jdmarker.c`, `jdhuff.c` and `jdsample.c`; where an interval is lost, its blocks are
+//! mid-grey.
 
 mod arithmetic;
 mod bits;
@@ -32,14 +33,16 @@ use crate::syntax::{self, ColorHints};
 
 /// The most scans of a picture. Usual progressive ones have ten.
 const MOST_SCANS: u64 = 100;
-/// The most pixels of all scans together: each costs as much as a picture, however little data it has.
+/// The most pixels of all scans together: each costs as much as a picture, however little data it
+/// has.
 const MOST_PIXELS: u64 = 1 << 30;
 
-/// Decodes `jpeg` to 8-bit RGB: width × height × 3 bytes, rows from top to bottom, in `rgb`, whose memory is used again.
-/// Gives width and height.
+/// Decodes `jpeg` to 8-bit RGB: width × height × 3 bytes, rows from top to bottom, in `rgb`, whose
+/// memory is used again. Gives width and height.
 ///
 /// # Errors
-/// It is no JPEG, of a kind that is not decoded, or its headers are damaged. Damaged data is no error.
+/// It is no JPEG, of a kind that is not decoded, or its headers are damaged. Damaged data is no
+/// error.
 pub fn decode(jpeg: &[u8], rgb: &mut Vec<u8>) -> Result<(u32, u32)> {
     let mut state = DecoderState::default();
     let frame = state.read(Data::new(jpeg, 0))?;

@@ -45,7 +45,8 @@ struct Plane {
     pixels: (u8, u8),
 }
 
-/// Writes the picture's pixels, three bytes each, rows from top to bottom. The coefficients are gone then.
+/// Writes the picture's pixels, three bytes each, rows from top to bottom. The coefficients are
+/// gone then.
 pub fn write(frame: Frame, rgb: &mut Vec<u8>) {
     let (width, height) = (frame.width as usize, frame.height as usize);
     let (largest, color) = (frame.largest, frame.color);
@@ -115,8 +116,8 @@ impl Plane {
         &self.samples[y * self.width..][..self.size.0]
     }
 
-    /// The picture's row `y`, at full width. Between samples that stand for two pixels, libjpeg takes three parts of the
-    /// nearer and one of the farther.
+    /// The picture's row `y`, at full width. Between samples that stand for two pixels, libjpeg
+    /// takes three parts of the nearer and one of the farther.
     fn row(&self, y: usize, out: &mut [u8]) {
         let is_wide = self.size.0 > 2;
         match self.pixels {
@@ -142,7 +143,8 @@ impl Plane {
         }
     }
 
-    /// Of samples that stand for two rows: those of row `y`, those on its other side, and whether that side is above.
+    /// Of samples that stand for two rows: those of row `y`, those on its other side, and whether
+    /// that side is above.
     fn lines(&self, y: usize) -> (&[u8], &[u8], bool) {
         let near = y / 2;
         let is_upper = y.is_multiple_of(2);
@@ -155,7 +157,8 @@ impl Plane {
     }
 }
 
-/// Twice as many pixels as there are samples. `shift` is 2 for samples as they are, 4 for those times four.
+/// Twice as many pixels as there are samples. `shift` is 2 for samples as they are, 4 for those
+/// times four.
 fn smooth(out: &mut [u8], sample: impl Fn(usize) -> u32, (samples, shift): (usize, u32)) {
     let (left, right) = if shift == 2 { (1, 2) } else { (8, 7) };
     for (x, out) in out.iter_mut().enumerate() {

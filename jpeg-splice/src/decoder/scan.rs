@@ -44,7 +44,8 @@ impl Scan {
         };
         let mut components: Vec<ScanComponent> = Vec::new();
         for Selector { id, dc, ac } in header.selectors() {
-            // Several may have one name: libjpeg takes the first whose place is not before its own in the scan.
+            // Several may have one name: libjpeg takes the first whose place is not before its own
+            // in the scan.
             let mut rest = frame.components.iter().skip(components.len());
             let index = components.len() + rest.position(|it| it.id == id).ok_or(DAMAGED)?;
             if components.iter().any(|other| other.index == index) {

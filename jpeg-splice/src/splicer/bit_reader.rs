@@ -1,4 +1,5 @@
-//! Reads coded data bit by bit, and keeps each bit's position in the file (ITU-T T.81, B.1.1.5 and F.2.2.5).
+//! Reads coded data bit by bit, and keeps each bit's position in the file (ITU-T T.81, B.1.1.5 and
+//! F.2.2.5).
 
 use crate::error::{Result, damaged};
 

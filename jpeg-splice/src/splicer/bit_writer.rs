@@ -120,8 +120,8 @@ impl<'a> BitWriter<'a> {
         }
     }
 
-    /// Completes the byte that was begun with the rest of `from`'s byte, which must have as many bits
-    /// taken. Gives the byte after it.
+    /// Completes the byte that was begun with the rest of `from`'s byte, which must have as many
+    /// bits taken. Gives the byte after it.
     pub fn fill_byte(&mut self, jpeg: &[u8], from: BitPosition) -> usize {
         debug_assert_eq!(self.bit(), from.bit);
         if from.bit == 0 {

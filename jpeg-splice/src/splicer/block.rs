@@ -25,7 +25,8 @@ pub(crate) struct Quantized {
     pub nonzero: u64,
 }
 
-/// Decodes a block behind its DC difference (T.81, F.2.2.2) into coefficients in their places, still quantized.
+/// Decodes a block behind its DC difference (T.81, F.2.2.2) into coefficients in their places,
+/// still quantized.
 #[inline]
 pub(crate) fn decode(tables: &Tables, reader: &mut BitReader<'_>, dc: i32) -> Result<Block> {
     let mut block = [0.0; 64];
@@ -111,7 +112,8 @@ impl Quantized {
         self.values[0].into()
     }
 
-    /// The runs of sixteen zeros that fit before the end of the block: they change nothing but its length.
+    /// The runs of sixteen zeros that fit before the end of the block: they change nothing but its
+    /// length.
     pub fn room(&self) -> u32 {
         let last = 63 - (self.nonzero | 1).leading_zeros();
         62u32.saturating_sub(last) / 16
@@ -170,7 +172,8 @@ fn size(value: i32) -> u32 {
     32 - value.unsigned_abs().leading_zeros()
 }
 
-/// The bits that follow the code: the value, or if it is negative the value less one, `size` bits of it.
+/// The bits that follow the code: the value, or if it is negative the value less one, `size` bits
+/// of it.
 #[inline]
 fn extra(value: i32, size: u32) -> u32 {
     let bits = value - i32::from(value < 0);

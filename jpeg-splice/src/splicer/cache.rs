@@ -10,7 +10,8 @@ use super::skip_tables::SkipTables;
 use crate::error::Result;
 use crate::syntax::HuffmanSpec;
 
-/// More tables than this are forgotten: a stream has a few, unless it makes new ones for each frame.
+/// More tables than this are forgotten: a stream has a few, unless it makes new ones for each
+/// frame.
 const MOST: usize = 12;
 
 /// Everything that is cached, and which of it the frame at hand uses.
@@ -83,7 +84,8 @@ impl Cache {
         Ok(())
     }
 
-    /// Makes sure that all is there for skipping a frame's blocks. Gives the quantization tables of its components.
+    /// Makes sure that all is there for skipping a frame's blocks. Gives the quantization tables of
+    /// its components.
     pub fn prepare_tables(&mut self, frame: &Frame<'_>, layout: &Layout) -> Result<[[u16; 64]; 3]> {
         if self.tables.len() > MOST || self.skip_tables.len() > MOST {
             self.tables.clear();

@@ -1,6 +1,6 @@
-//! The discrete cosine transform of 8 × 8 samples and its inverse (ITU-T T.81, A.3.3), in the factorization of Arai,
-//! Agui and Nakajima ("A fast DCT-SQ scheme for images", 1988): it leaves each coefficient scaled by a
-//! constant, which goes into the quantization.
+//! The discrete cosine transform of 8 × 8 samples and its inverse (ITU-T T.81, A.3.3), in the
+//! factorization of Arai, Agui and Nakajima ("A fast DCT-SQ scheme for images", 1988): it leaves
+//! each coefficient scaled by a constant, which goes into the quantization.
 //!
 //! Each step works on eight columns at once, which compilers turn into vector instructions.
 

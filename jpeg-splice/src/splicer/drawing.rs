@@ -17,15 +17,16 @@ pub struct Layer {
     pub width: u32,
     /// The height in pixels.
     pub height: u32,
-    /// Width × height × 4 bytes: red, green, blue and straight (not premultiplied) alpha; rows from top to
-    /// bottom, packed.
+    /// Width × height × 4 bytes: red, green, blue and straight (not premultiplied) alpha; rows from
+    /// top to bottom, packed.
     pub rgba: Vec<u8>,
 }
 
 /// Layers that belong together, the first at the bottom. What lies outside the picture is cut off.
 ///
-/// What a [`Splicer`](crate::Splicer) prepares for a drawing it keeps as long as the same drawing comes with each
-/// frame: so make one when something changes, not for each frame. Clones are the same drawing.
+/// What a [`Splicer`](crate::Splicer) prepares for a drawing it keeps as long as the same drawing
+/// comes with each frame: so make one when something changes, not for each frame. Clones are the
+/// same drawing.
 #[derive(Clone, Debug)]
 pub struct Drawing {
     layers: Arc<[Layer]>,
@@ -197,7 +198,8 @@ impl Tile {
         }
         for (index, pixel) in self.pixels.iter_mut().enumerate() {
             let (x, y) = (index as u32 % self.size.0, index as u32 / self.size.0);
-            // Beyond the picture's edge its last pixels go on, so that the blocks there stay smooth.
+            // Beyond the picture's edge its last pixels go on, so that the blocks there stay
+            // smooth.
             let x = (self.origin.0 + x).min(self.picture.0 - 1);
             let y = (self.origin.1 + y).min(self.picture.1 - 1);
             let column = i64::from(x) - i64::from(layer.x);

@@ -84,8 +84,8 @@ impl Codes {
         damaged("a code stands for nothing", reader.byte())
     }
 
-    /// The code at the start of `window`, which has `bits` bits, if it is short: its length, and the value.
-    /// The length may be more than `bits`, if zeros follow.
+    /// The code at the start of `window`, which has `bits` bits, if it is short: its length, and
+    /// the value. The length may be more than `bits`, if zeros follow.
     pub fn peek(&self, window: u32, bits: u32) -> Option<(u32, u8)> {
         let (length, value) = self.short[(window << (SHORT_BITS - bits)) as usize];
         (length > 0).then_some((length.into(), value))
@@ -149,8 +149,8 @@ impl Tables {
         }
     }
 
-    /// Reads the run of zeros and the size of the next AC coefficient; 15 and 0 are sixteen zeros, 0 and 0 the
-    /// end of the block (T.81, F.2.2.2). Leaves bits enough for the coefficient.
+    /// Reads the run of zeros and the size of the next AC coefficient; 15 and 0 are sixteen zeros,
+    /// 0 and 0 the end of the block (T.81, F.2.2.2). Leaves bits enough for the coefficient.
     #[inline]
     pub fn ac_symbol(&self, reader: &mut BitReader<'_>) -> Result<(u32, u32)> {
         reader.refill();
@@ -162,8 +162,8 @@ impl Tables {
         Ok((run, size))
     }
 
-    /// Skips the next AC coefficient of a block of which `left` are to come. Gives how many are to come
-    /// then.
+    /// Skips the next AC coefficient of a block of which `left` are to come. Gives how many are to
+    /// come then.
     pub fn skip_coefficient(&self, reader: &mut BitReader<'_>, left: u32) -> Result<u32> {
         let (run, size) = self.ac_symbol(reader)?;
         if run == 0 && size == 0 {

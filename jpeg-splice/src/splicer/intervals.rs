@@ -1,4 +1,5 @@
-//! Finds markers between and behind restart intervals without decoding (ITU-T T.81, B.2.1 and E.1.4).
+//! Finds markers between and behind restart intervals without decoding (ITU-T T.81, B.2.1 and
+//! E.1.4).
 
 use std::ops::Range;
 
@@ -27,8 +28,8 @@ fn next_marker(jpeg: &[u8], mut at: usize) -> Result<usize> {
     damaged("the coded data is cut off", jpeg.len())
 }
 
-/// Skips intervals, each with the marker behind it, from a byte in the first of them on. Gives the first
-/// byte behind.
+/// Skips intervals, each with the marker behind it, from a byte in the first of them on. Gives the
+/// first byte behind.
 pub(crate) fn skip(jpeg: &[u8], mut at: usize, intervals: Range<u32>) -> Result<usize> {
     for interval in intervals {
         at = next_marker(jpeg, at)?;

@@ -24,8 +24,8 @@ use layout::Layout;
 use pending_mcus::PendingMcus;
 use rewriter::{Rewriter, TouchedBy};
 
-/// Draws on JPEGs, and keeps between them what can be kept: tables, prepared drawings and memory. Meant to be used
-/// for all frames of one stream.
+/// Draws on JPEGs, and keeps between them what can be kept: tables, prepared drawings and memory.
+/// Meant to be used for all frames of one stream.
 #[derive(Default)]
 pub struct Splicer {
     cache: Cache,
@@ -39,14 +39,16 @@ impl Splicer {
         Self::default()
     }
 
-    /// Writes to `out`, which is emptied first, what `jpeg` looks like with `drawings` on it, the first at the
-    /// bottom. Blocks that no drawing touches keep their bits; everything before the coded data and behind it is
-    /// kept, bytes behind EOI too. A JPEG without Huffman tables gets the standard ones.
+    /// Writes to `out`, which is emptied first, what `jpeg` looks like with `drawings` on it, the
+    /// first at the bottom. Blocks that no drawing touches keep their bits; everything before the
+    /// coded data and behind it is kept, bytes behind EOI too. A JPEG without Huffman tables gets
+    /// the standard ones.
     ///
     /// # Errors
-    /// [`Error::Unsupported`](crate::Error::Unsupported) if this JPEG has to be decoded for it, most often decided
-    /// before anything is done; [`Error::Damaged`](crate::Error::Damaged) if it is broken. What is broken
-    /// behind the last drawn block need not be found. Then `out` holds nothing of use.
+    /// [`Error::Unsupported`](crate::Error::Unsupported) if this JPEG has to be decoded for it,
+    /// most often decided before anything is done; [`Error::Damaged`](crate::Error::Damaged) if it
+    /// is broken. What is broken behind the last drawn block need not be found. Then `out` holds
+    /// nothing of use.
     pub fn splice(&mut self, jpeg: &[u8], drawings: &[&Drawing], out: &mut Vec<u8>) -> Result<()> {
         out.clear();
         let frame = Frame::parse(jpeg)?;
@@ -64,9 +66,9 @@ impl Splicer {
         Rewriter::new(jpeg, &frame, &layout, &self.cache, pending, out).scan(&self.touched)
     }
 
-    /// Walks through all coded data of `jpeg` without changing anything: each restart interval has all its blocks, and the
-    /// markers between them are there and in order. Other decoders may show something else than this JPEG where that is not
-    /// so.
+    /// Walks through all coded data of `jpeg` without changing anything: each restart interval has
+    /// all its blocks, and the markers between them are there and in order. Other decoders may show
+    /// something else than this JPEG where that is not so.
     ///
     /// # Errors
     /// Those of [`Splicer::splice`].

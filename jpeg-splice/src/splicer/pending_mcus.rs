@@ -1,5 +1,5 @@
-//! MCUs from a drawn one on until the old bits go on: gathered first and written then, since their end may have to be
-//! moved to another bit.
+//! MCUs from a drawn one on until the old bits go on: gathered first and written then, since their
+//! end may have to be moved to another bit.
 
 use super::bit_reader::BitPosition;
 use super::block::{self, Quantized, SIXTEEN_ZEROS};
@@ -124,7 +124,8 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// Gathers a block that keeps its bits, but for the DC difference if the block before has changed.
+    /// Gathers a block that keeps its bits, but for the DC difference if the block before has
+    /// changed.
     fn gather_kept(&mut self, progress: &mut Progress<'a>, block: usize) -> Result<()> {
         let component = self.slots[block].component;
         let tables = self.tables[component];
@@ -150,8 +151,8 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// Writes what was gathered. If `bit` is given, it tries to end at that bit of a byte, so that all that
-    /// follows can be copied byte by byte.
+    /// Writes what was gathered. If `bit` is given, it tries to end at that bit of a byte, so that
+    /// all that follows can be copied byte by byte.
     pub fn write_pending(&mut self, bit: Option<u32>) -> Result<()> {
         let mark = self.writer.mark();
         self.write_pieces()?;

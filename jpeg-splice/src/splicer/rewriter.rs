@@ -1,4 +1,5 @@
-//! Rewrites a JPEG's coded data: skips blocks that nothing is drawn on, codes drawn ones again, and copies the rest.
+//! Rewrites a JPEG's coded data: skips blocks that nothing is drawn on, codes drawn ones again, and
+//! copies the rest.
 
 use std::ops::Range;
 
@@ -120,7 +121,8 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// Rewrites the interval that starts at the byte `start`. Gives a byte within it, or where it ends.
+    /// Rewrites the interval that starts at the byte `start`. Gives a byte within it, or where it
+    /// ends.
     fn interval(
         &mut self,
         start: usize,
@@ -158,7 +160,8 @@ impl<'a> Rewriter<'a> {
         let end = progress.reader.position();
         self.writer.copy(self.jpeg, written, end);
         self.writer.finish();
-        // Kept as it is: with what lies between here and the marker, of which a damaged JPEG may have much.
+        // Kept as it is: with what lies between here and the marker, of which a damaged JPEG may
+        // have much.
         self.copied = end.next_byte(self.jpeg);
         if mcus.end < self.mcus {
             // Without its marker, decoders don't agree on where the next interval starts.

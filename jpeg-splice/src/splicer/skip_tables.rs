@@ -1,28 +1,31 @@
-//! Look-up tables for skipping blocks that nothing is drawn on: only the lengths of their codes matter, and the sums of
-//! their DC differences.
+//! Look-up tables for skipping blocks that nothing is drawn on: only the lengths of their codes
+//! matter, and the sums of their DC differences.
 //!
-//! This is where nearly all of the time goes, so the loop has no branch that a processor could not foresee: each
-//! look-up takes as many symbols as fit, the end of a block only changes which table comes next, and the window is
-//! refilled once for three look-ups.
+//! This is where nearly all of the time goes, so the loop has no branch that a processor could not
+//! foresee: each look-up takes as many symbols as fit, the end of a block only changes which table
+//! comes next, and the window is refilled once for three look-ups.
 
 use super::bit_reader::BitReader;
 use super::huffman::{Codes, Tables, extend};
 use super::layout::BlockSlot;
 use crate::error::Result;
 
-/// Bits of a look-up. The two tables of luma and of chroma then take 64 KiB, most of which is hardly ever looked at;
-/// fewer bits measure slower.
+/// Bits of a look-up. The two tables of luma and of chroma then take 64 KiB, most of which is
+/// hardly ever looked at; fewer bits measure slower.
 const BITS: u32 = 12;
 const ENTRIES: usize = 1 << BITS;
-/// Two tables for each of three components, rounded up so that any index can be made one that is within.
+/// Two tables for each of three components, rounded up so that any index can be made one that is
+/// within.
 const TABLES: usize = 8;
-/// An entry covers at most this many coefficients before its last symbol, so that sums fit their field.
+/// An entry covers at most this many coefficients before its last symbol, so that sums fit their
+/// field.
 const MOST_COEFFICIENTS: u32 = 40;
 /// In an entry: the block ends here.
 const LAST: u32 = 1 << 15;
 /// In an entry, more coefficients than any block has: to be taken one by one.
 const ONE_BY_ONE: u32 = 0x7f << 8;
-/// Room for the blocks of an MCU, ten at most: a power of two, so that any index can be made one that is within.
+/// Room for the blocks of an MCU, ten at most: a power of two, so that any index can be made one
+/// that is within.
 const SLOTS: usize = 16;
 /// Look-ups for one refill, which gives 56 bits at least.
 const LOOKUPS: u32 = 3;
@@ -33,13 +36,14 @@ const BLOCK: u32 = 63;
 
 /// The look-up tables for one frame's components.
 ///
-/// An entry has, from its lowest bit: 8 bits, how many bits its symbols take; 7 bits, how many coefficients; one
-/// bit, whether the block ends; 16 bits, the DC difference.
+/// An entry has, from its lowest bit: 8 bits, how many bits its symbols take; 7 bits, how many
+/// coefficients; one bit, whether the block ends; 16 bits, the DC difference.
 pub(crate) struct SkipTables {
     entries: Box<[[u32; ENTRIES]; TABLES]>,
     slots: [BlockSlot; 10],
     blocks: usize,
-    /// For each block of an MCU, the numbers of its tables: that of its start and that of what follows.
+    /// For each block of an MCU, the numbers of its tables: that of its start and that of what
+    /// follows.
     first: [usize; SLOTS],
     more: [usize; SLOTS],
     /// The block after it, and the number of that one's first table.
@@ -138,8 +142,8 @@ impl SkipTables {
                 reader.skip(entry & 0xff);
                 let sum = &mut sums[block % SLOTS];
                 *sum = sum.wrapping_add(entry as i32 >> 16);
-                // All ones at a block's end. Half of the look-ups end one, so a branch would often be foreseen
-                // wrongly.
+                // All ones at a block's end. Half of the look-ups end one, so a branch would often
+                // be foreseen wrongly.
                 let last = (entry >> 15 & 1) as usize;
                 let ones = last.wrapping_neg();
                 table = self.more[block % SLOTS] & !ones | self.next_first[block % SLOTS] & ones;
@@ -165,7 +169,8 @@ struct Step {
     left: u32,
 }
 
-/// One symbol that a look-up could not take: a long code, a large difference, or the last coefficient.
+/// One symbol that a look-up could not take: a long code, a large difference, or the last
+/// coefficient.
 #[cold]
 #[inline(never)]
 fn one_by_one(
@@ -184,8 +189,8 @@ fn one_by_one(
     })
 }
 
-/// The number of bits and coefficients of all symbols whose whole codes are within `window` from bit `at` on. The bits
-/// that follow a code need not be within.
+/// The number of bits and coefficients of all symbols whose whole codes are within `window` from
+/// bit `at` on. The bits that follow a code need not be within.
 fn several(ac: &Codes, window: u32, mut at: u32) -> (u32, u32) {
     let mut coefficients = 0;
     while at < BITS && coefficients < MOST_COEFFICIENTS {

@@ -1,4 +1,5 @@
-//! From a stream's part of pipeline.yaml to its chain: filters loaded, settings checked, steps started.
+//! From a stream's part of pipeline.yaml to its chain: filters loaded, settings checked, steps
+//! started.
 
 use std::sync::Arc;
 
@@ -38,8 +39,8 @@ pub enum Unchanged {
     StartAgain,
 }
 
-/// Builds the chain of `stream`. Blocks while filters are compiled and started; must not be called from
-/// async code.
+/// Builds the chain of `stream`. Blocks while filters are compiled and started; must not be called
+/// from async code.
 ///
 /// # Errors
 /// Everything that is wrong with its filters, as places in the pipeline file.
@@ -182,7 +183,8 @@ fn start_step(
         .map_err(|error| start_errors(config, name, &error))
 }
 
-/// An asset that could not be read is shown where it is named; all else where the filter's words point.
+/// An asset that could not be read is shown where it is named; all else where the filter's words
+/// point.
 fn start_errors(step: &StepConfig, name: &str, error: &StartError) -> Vec<Diagnostic> {
     if error.assets.is_empty() {
         let message = mask_foreign(&format!("{error}"));

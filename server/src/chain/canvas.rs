@@ -1,5 +1,5 @@
-//! One frame while it goes through the chain: still a JPEG, or already pixels; and the path that it takes, the cheapest one
-//! that gives the right picture.
+//! One frame while it goes through the chain: still a JPEG, or already pixels; and the path that it
+//! takes, the cheapest one that gives the right picture.
 
 use std::sync::Arc;
 
@@ -10,12 +10,13 @@ use super::drawing::Drawing;
 use crate::filter::contract::{Image, ImageRef};
 use crate::panics::catch;
 
-/// Drawings that cover more than this part of the picture, one in so many, are quicker drawn on its pixels: a block
-/// that is decoded, drawn on and coded by itself costs three times what it costs among all the others.
+/// Drawings that cover more than this part of the picture, one in so many, are quicker drawn on its
+/// pixels: a block that is decoded, drawn on and coded by itself costs three times what it costs
+/// among all the others.
 const LARGE_SHARE: u64 = 4;
 
-/// The most memory that prepared drawings may take, in bytes: a quarter of a picture of 3840 × 2160. Beyond it, they are
-/// drawn on pixels.
+/// The most memory that prepared drawings may take, in bytes: a quarter of a picture of 3840
+/// × 2160. Beyond it, they are drawn on pixels.
 const PREPARED_BYTES: u64 = 96 << 20;
 
 /// The way that a frame's JPEG went.
@@ -59,8 +60,8 @@ pub enum ChainResult<'a> {
     Pixels(&'a str),
 }
 
-/// The cheapest path that may do, and why it is that one, in words for the page. A JPEG that can't be spliced
-/// is recoded.
+/// The cheapest path that may do, and why it is that one, in words for the page. A JPEG that can't
+/// be spliced is recoded.
 pub fn cheapest_path(result: ChainResult<'_>) -> (Path, String) {
     match result {
         ChainResult::EmptyChain => (Path::Passthrough, "the chain is empty".to_owned()),
@@ -80,7 +81,8 @@ pub struct Canvas<'a> {
     splicer: Splicer,
     /// The reason why the camera's picture can't be decoded, once that was tried.
     undecodable: Option<String>,
-    /// The drawings on the camera's picture, or on a transform's, with the step's place in the chain.
+    /// The drawings on the camera's picture, or on a transform's, with the step's place in the
+    /// chain.
     drawings: Vec<(usize, Arc<Drawing>)>,
     /// The number of them that are in `rgb`.
     blended: usize,

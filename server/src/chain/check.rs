@@ -1,4 +1,5 @@
-//! One check of filters: its purpose, the time that it may take, and whether anybody still waits for it.
+//! One check of filters: its purpose, the time that it may take, and whether anybody still waits
+//! for it.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -10,7 +11,8 @@ use crate::config::{Diagnostic, StepConfig};
 use crate::filter::Wanted;
 use crate::sync::IgnorePoison;
 
-/// The most that one check may take. Compiling a large filter for the first time takes most of it on a small machine.
+/// The most that one check may take. Compiling a large filter for the first time takes most of it
+/// on a small machine.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A check of some streams' filters.

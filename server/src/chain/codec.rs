@@ -1,12 +1,13 @@
-//! JPEG to RGB and back, for frames that can't be had cheaper. A codec's panic is an error of its frame.
+//! JPEG to RGB and back, for frames that can't be had cheaper. A codec's panic is an error of its
+//! frame.
 
 use jpeg_splice::{Jpeg, Splicer, codec, decoder};
 
 use crate::filter::limits::{PICTURE_PIXELS, SIDE};
 use crate::panics::catch;
 
-/// Decodes `jpeg` to 8-bit RGB as it is stored: width × height × 3 bytes, rows from top to bottom, in `rgb`, whose memory is used
-/// again. `splicer` keeps the tables for verifying it.
+/// Decodes `jpeg` to 8-bit RGB as it is stored: width × height × 3 bytes, rows from top to bottom,
+/// in `rgb`, whose memory is used again. `splicer` keeps the tables for verifying it.
 ///
 /// # Errors
 /// A text that says why the picture can't be decoded.
@@ -34,8 +35,8 @@ pub fn decode(jpeg: &Jpeg, splicer: &mut Splicer, rgb: &mut Vec<u8>) -> Result<(
     }
 }
 
-/// Encodes 8-bit RGB (`width` × `height` × 3 bytes, upright) as a baseline JPEG of `quality` (1 to 100) with the sampling and the
-/// metadata of `source`, the JPEG that the picture came from.
+/// Encodes 8-bit RGB (`width` × `height` × 3 bytes, upright) as a baseline JPEG of `quality` (1
+/// to 100) with the sampling and the metadata of `source`, the JPEG that the picture came from.
 ///
 /// # Errors
 /// A text; the sides are longer than a JPEG can say.

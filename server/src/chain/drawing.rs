@@ -9,8 +9,9 @@ use crate::sync::IgnorePoison;
 
 /// The side of the usual MCU in pixels (T.81, A.2.4, with 4:2:0 sampling).
 const TILE: i64 = 16;
-/// The bytes that are kept for such a square at most, with three blocks for each 8 × 8 pixels (4:4:4): what becomes of each
-/// coefficient and of each sample, and the coefficients as they are coded.
+/// The bytes that are kept for such a square at most, with three blocks for each 8 × 8 pixels
+/// (4:4:4): what becomes of each coefficient and of each sample, and the coefficients as they are
+/// coded.
 const TILE_BYTES: u64 = 12 * 1_000;
 
 /// The latest drawing of an overlay.
@@ -65,8 +66,8 @@ impl Drawing {
         &self.layers
     }
 
-    /// The same, to be drawn on a JPEG of the size `stored` that is shown turned. It is the same drawing from frame to
-    /// frame.
+    /// The same, to be drawn on a JPEG of the size `stored` that is shown turned. It is the same
+    /// drawing from frame to frame.
     pub fn for_turned_jpeg(
         &self,
         orientation: Orientation,
@@ -110,8 +111,8 @@ impl Drawing {
             .sum()
     }
 
-    /// About the most memory that drawing it on JPEGs of `width` × `height` takes for as long as it is drawn, in bytes:
-    /// blocks are prepared as a whole, however little of one is covered.
+    /// About the most memory that drawing it on JPEGs of `width` × `height` takes for as long as it
+    /// is drawn, in bytes: blocks are prepared as a whole, however little of one is covered.
     pub fn prepared_bytes(&self, width: u32, height: u32) -> u64 {
         let parts = self.layers.layers().iter();
         let parts = parts.filter_map(|layer| Some((layer, Part::of(layer, width, height)?)));
@@ -171,7 +172,8 @@ impl Part {
     }
 }
 
-/// The number of tiles that the pixels `part` of a layer that begins at `start` lie in, along one direction.
+/// The number of tiles that the pixels `part` of a layer that begins at `start` lie in, along one
+/// direction.
 fn tiles(start: i32, part: &std::ops::Range<u32>) -> u64 {
     let tile = |pixel: u32| (i64::from(start) + i64::from(pixel)) / TILE;
     (tile(part.end - 1) - tile(part.start) + 1) as u64

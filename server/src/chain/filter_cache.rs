@@ -24,13 +24,15 @@ struct Inner {
     events: Events,
     /// Filters that some step uses, by their modules' hashes.
     filters: Mutex<HashMap<Digest, Weak<Filter>>>,
-    /// The hashes of those that were loaded from files, and the files' states then: while they are so, they need not be read.
+    /// The hashes of those that were loaded from files, and the files' states then: while they are
+    /// so, they need not be read.
     files: Mutex<HashMap<PathBuf, (FileState, Digest)>>,
     steps: AtomicU64,
 }
 
 impl FilterCache {
-    /// Filters are compiled by `compiler`, run on `engine`, see `variables`, and their errors are told to `events`.
+    /// Filters are compiled by `compiler`, run on `engine`, see `variables`, and their errors are
+    /// told to `events`.
     pub fn new(engine: Engine, compiler: Compiler, variables: Variables, events: Events) -> Self {
         Self(Arc::new(Inner {
             engine,
@@ -68,8 +70,8 @@ impl FilterCache {
         self.0.steps.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled, as long as `check` is wanted; must not
-    /// be called from async code.
+    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled, as
+    /// long as `check` is wanted; must not be called from async code.
     ///
     /// # Errors
     /// See [`LoadError`]; a sentence that names the filter and says what is wrong with it.

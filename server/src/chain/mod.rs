@@ -1,8 +1,8 @@
 //! A stream's chain of filters, and the way of one frame through it.
 //!
-//! The steps are asked in order. Nothing is decoded before some step needs pixels: overlays are told the
-//! picture's size and answer with layers, which are kept aside. At the end of the chain the plan says
-//! which path the frame takes.
+//! The steps are asked in order. Nothing is decoded before some step needs pixels: overlays are
+//! told the picture's size and answer with layers, which are kept aside. At the end of the chain
+//! the plan says which path the frame takes.
 
 mod build;
 mod canvas;
@@ -68,8 +68,8 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// A chain of `steps`, whose recoded frames get `quality` (1 to 100). `time_zone` is what filters
-    /// are told as the local time, `variables` what they are told besides.
+    /// A chain of `steps`, whose recoded frames get `quality` (1 to 100). `time_zone` is what
+    /// filters are told as the local time, `variables` what they are told besides.
     pub fn new(
         engine: &Engine,
         steps: Vec<Step>,
@@ -161,7 +161,8 @@ impl Chain {
         Ok((canvas.source().clone(), Path::Passthrough, reason))
     }
 
-    /// Gives back what earlier frames took and the latest don't need. `prepared` is what splicing keeps for this one.
+    /// Gives back what earlier frames took and the latest don't need. `prepared` is what splicing
+    /// keeps for this one.
     fn give_back(&mut self, prepared: u64) {
         if let Some(needed) = self.rgb_usage.note(self.kept.rgb.len() as u64) {
             self.kept.rgb.shrink_to(needed as usize);

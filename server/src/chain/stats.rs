@@ -12,7 +12,8 @@ use crate::sync::IgnorePoison;
 
 /// The percentiles are those of this many latest calls.
 const WINDOW: usize = 512;
-/// Upper bounds in seconds by which calls are counted for good: from a drawing that has not changed to the time limit.
+/// Upper bounds in seconds by which calls are counted for good: from a drawing that has not changed
+/// to the time limit.
 pub const BUCKETS: [f64; 12] = [
     0.000_01, 0.000_025, 0.000_1, 0.000_25, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0,
 ];
@@ -38,7 +39,8 @@ struct Counters {
 /// The time for which calls took, since the step came to be.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Durations {
-    /// Calls that took at most as long as the bound of the same place in [`BUCKETS`], and longer than the one before.
+    /// Calls that took at most as long as the bound of the same place in [`BUCKETS`], and longer
+    /// than the one before.
     pub buckets: [u64; BUCKETS.len()],
     /// All calls.
     pub count: u64,
@@ -74,7 +76,8 @@ pub struct StepReport {
     pub state: StepState,
     /// Whether it is switched on.
     pub enabled: bool,
-    /// The filter's settings, as pipeline.yaml has them; passwords, tokens and logins in addresses as `***`.
+    /// The filter's settings, as pipeline.yaml has them; passwords, tokens and logins in addresses
+    /// as `***`.
     pub settings: Value,
     /// The fate of a frame when it fails.
     pub on_error: OnError,

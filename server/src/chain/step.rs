@@ -97,7 +97,8 @@ impl StepStatus {
         self.stats.report(self.id, &self.config, &self.filter)
     }
 
-    /// Whether a step with this `config` and `filter` would be the same: the files that it read still are what they were.
+    /// Whether a step with this `config` and `filter` would be the same: the files that it read
+    /// still are what they were.
     pub fn is_still(&self, config: &StepConfig, filter: &SharedFilter) -> bool {
         self.config == *config
             && Arc::ptr_eq(&self.filter, filter)
@@ -106,7 +107,8 @@ impl StepStatus {
 }
 
 impl Step {
-    /// Starts the filter, unless the step is switched off. Blocks; must not be called from async code.
+    /// Starts the filter, unless the step is switched off. Blocks; must not be called from async
+    /// code.
     ///
     /// # Errors
     /// The filter can't be started with its settings.
@@ -202,7 +204,8 @@ impl Step {
         }
     }
 
-    /// Takes note that the picture can't be decoded for it, which is a failure of the step like others.
+    /// Takes note that the picture can't be decoded for it, which is a failure of the step like
+    /// others.
     ///
     /// # Errors
     /// The frame is to be dropped; a text that says why.

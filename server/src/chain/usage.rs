@@ -15,8 +15,8 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Counts a frame that needed `bytes`. Once the latest frames have needed less than half of what is held, gives what
-    /// they needed; all beyond that is to be given back.
+    /// Counts a frame that needed `bytes`. Once the latest frames have needed less than half of
+    /// what is held, gives what they needed; all beyond that is to be given back.
     pub fn note(&mut self, bytes: u64) -> Option<u64> {
         self.held = self.held.max(bytes);
         self.recent = self.recent.max(bytes);

@@ -30,7 +30,8 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks all that keeps a server from starting, and the filters, recordings and passwords, without which it would start.
+/// Checks all that keeps a server from starting, and the filters, recordings and passwords, without
+/// which it would start.
 fn check_all(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> {
     let start = check_start(pipeline).map(drop);
     let start = both(pipeline, check_listen(pipeline), start);
@@ -40,7 +41,8 @@ fn check_all(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> 
     both(pipeline, parts, check_filters(cache, pipeline))
 }
 
-/// Checks that the addresses could be listened on. They may be in use: by the server that runs with this file.
+/// Checks that the addresses could be listened on. They may be in use: by the server that runs with
+/// this file.
 fn check_listen(pipeline: &Config) -> Result<(), ConfigError> {
     let wrong = pipeline.listen.iter().filter_map(|it| {
         let address = it.address.below(&pipeline.folder);

@@ -1,9 +1,11 @@
 //! Limits on the memory that the system's allocator keeps after it was freed.
 //!
-//! glibc's gives threads arenas of their own, up to eight for each processor, and each arena stays as large as it once was. The
-//! threads of streams come and go, so that each arena has its turn to be large: 32 MB were in use when 133 MB were kept, and
-//! those still grew (docs/soak.md). Two arenas suffice for a server with two worker threads. A picture so large that its
-//! memory is a mapping of its own goes back to the system at once; as the allocator learns sizes by default, it would not.
+//! glibc's gives threads arenas of their own, up to eight for each processor, and each arena stays
+//! as large as it once was. The threads of streams come and go, so that each arena has its turn to
+//! be large: 32 MB were in use when 133 MB were kept, and those still grew (docs/soak.md). Two
+//! arenas suffice for a server with two worker threads. A picture so large that its memory is a
+//! mapping of its own goes back to the system at once; as the allocator learns sizes by default, it
+//! would not.
 
 /// The settings, read by glibc when a process starts (mallopt(3)); sizes in bytes.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -14,13 +16,14 @@ const SETTINGS: [(&str, &str); 4] = [
     ("MALLOC_TRIM_THRESHOLD_", "16777216"),
 ];
 
-/// Tells this program's own settings from those of whoever started it: they are not for the commands that it runs.
+/// Tells this program's own settings from those of whoever started it: they are not for the
+/// commands that it runs.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const MARK: &str = "MATTEBOX_ALLOCATOR";
 
-/// Starts this program anew in the same process, with the limits in its environment. Does nothing if that holds settings of the
-/// allocator already, or another allocator; and where the allocator is not glibc's. Must be called before anything is opened
-/// or started.
+/// Starts this program anew in the same process, with the limits in its environment. Does nothing
+/// if that holds settings of the allocator already, or another allocator; and where the allocator
+/// is not glibc's. Must be called before anything is opened or started.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub fn limit() {
     use std::os::unix::process::CommandExt;

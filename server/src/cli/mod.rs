@@ -145,7 +145,8 @@ struct Common {
 
 #[derive(Args)]
 struct State {
-    /// Where earlier versions of the pipeline file are kept: a folder, or `off` [default: the user's state folder]
+    /// Where earlier versions of the pipeline file are kept: a folder, or `off` [default: the
+    /// user's state folder]
     #[arg(long, value_name = "FOLDER", env = "MATTEBOX_STATE", value_parser = parse_state)]
     state: Option<StateFolder>,
 }
@@ -170,11 +171,12 @@ struct ServeArgs {
     /// The pipeline file [default: pipeline.yaml, or the demo camera if there is none]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// The address to serve on, instead of the file's: 127.0.0.1:8080, :8080, unix:PATH; port 0 takes a free one; may be
-    /// repeated
+    /// The address to serve on, instead of the file's: 127.0.0.1:8080, :8080, unix:PATH; port 0
+    /// takes a free one; may be repeated
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Vec<ListenAddress>,
-    /// The first stream's source instead of the file's: demo, camera:0, http://…, rtsp://…, files:PATH, pi-camera
+    /// The first stream's source instead of the file's: demo, camera:0, http://…, rtsp://…,
+    /// files:PATH, pi-camera
     #[arg(long, value_name = "SPEC", env = "MATTEBOX_SOURCE", value_parser = parse_source, hide_env_values = true)]
     source: Option<SourceConfig>,
     #[command(flatten)]
@@ -264,7 +266,8 @@ fn fail(why: impl Display, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-/// Says what is wrong with the command line, which may hold an address with a login; or what was asked for, such as the help.
+/// Says what is wrong with the command line, which may hold an address with a login; or what was
+/// asked for, such as the help.
 fn refuse(error: &clap::Error) -> ExitCode {
     let is_error = error.use_stderr();
     let is_terminal = if is_error {
@@ -297,7 +300,8 @@ fn start_log(format: LogFormat) {
     }
 }
 
-/// Standard error without secrets, whichever library a line comes from. Each line is written at once.
+/// Standard error without secrets, whichever library a line comes from. Each line is written at
+/// once.
 struct MaskedLog;
 
 impl Write for MaskedLog {
@@ -365,7 +369,8 @@ fn start_engine(runtime: &Runtime, common: &Common) -> Result<(Engine, Compiler)
     Ok((engine, compiler))
 }
 
-/// The file of this program; on Linux by a name that holds also when the file is replaced meanwhile.
+/// The file of this program; on Linux by a name that holds also when the file is replaced
+/// meanwhile.
 fn this_program() -> std::io::Result<PathBuf> {
     let own = Path::new("/proc/self/exe");
     match cfg!(target_os = "linux") && own.exists() {

@@ -1,4 +1,5 @@
-//! The output of commands. A reader that goes away (`mattebox filters | head`) ends the command quietly.
+//! The output of commands. A reader that goes away (`mattebox filters | head`) ends the command
+//! quietly.
 
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};

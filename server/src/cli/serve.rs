@@ -47,7 +47,8 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     result
 }
 
-/// The addresses to serve on: those of the command line, else those of the file, where paths start at its folder.
+/// The addresses to serve on: those of the command line, else those of the file, where paths start
+/// at its folder.
 fn addresses(args: &ServeArgs, pipeline: &Config) -> Vec<ListenAddress> {
     if !args.listen.is_empty() {
         return args.listen.clone();

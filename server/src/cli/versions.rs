@@ -1,4 +1,5 @@
-//! `mattebox versions` and `mattebox restore`: earlier versions of a pipeline file, with or without a server.
+//! `mattebox versions` and `mattebox restore`: earlier versions of a pipeline file, with or without
+//! a server.
 
 use std::path::Path;
 

@@ -5,8 +5,8 @@ use jsonschema::error::ValidationErrorKind;
 
 type Errors = Vec<ValidationError<'static>>;
 
-/// The alternative that was meant, by its errors: the only one whose type fits the value at `path`, and whose
-/// distinguishing constants do.
+/// The alternative that was meant, by its errors: the only one whose type fits the value at `path`,
+/// and whose distinguishing constants do.
 pub fn meant<'a>(alternatives: &'a [Errors], path: &str) -> Option<&'a [ValidationError<'static>]> {
     let differs = |error: &ValidationError<'_>| match error.kind() {
         ValidationErrorKind::Type { .. } => error.instance_path().as_str() == path,

@@ -1,5 +1,5 @@
-//! Checks a filter's settings against the filter's own JSON Schema, and a pipeline file against its own, and says what is wrong
-//! in the words of the pipeline file.
+//! Checks a filter's settings against the filter's own JSON Schema, and a pipeline file against its
+//! own, and says what is wrong in the words of the pipeline file.
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
@@ -21,8 +21,8 @@ use crate::panics::catch;
 /// The most problems that are told of one step.
 const PROBLEMS: usize = 50;
 
-/// Everything in `step`'s settings that `schema`, of the filter called `filter`, does not allow. References
-/// that lead out of the schema are not followed.
+/// Everything in `step`'s settings that `schema`, of the filter called `filter`, does not allow.
+/// References that lead out of the schema are not followed.
 ///
 /// # Errors
 /// The schema itself is wrong, which is the filter's fault.
@@ -46,7 +46,8 @@ pub fn check_settings(
     found.map_err(|_| unusable("checking it failed".to_owned()))
 }
 
-/// Tells of everything in the pipeline file `root`, which as JSON is `json`, that its schema does not allow.
+/// Tells of everything in the pipeline file `root`, which as JSON is `json`, that its schema does
+/// not allow.
 pub fn check_file(root: &Node, json: &Value, errors: &mut Errors) {
     let mut checker = Checker::new(Subject::File(root), &SCHEMA);
     for error in VALIDATOR.iter_errors(json) {
@@ -226,7 +227,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What is said of a mapping at `path` without the constant that names one of several kinds, such as a driver's name.
+    /// What is said of a mapping at `path` without the constant that names one of several kinds,
+    /// such as a driver's name.
     fn unknown_tag(&self, error: &ValidationError<'_>, path: &str) -> Option<Diagnostic> {
         let tag = self.first_tag(error)?;
         let options = self.options(error)?;
@@ -347,7 +349,8 @@ impl<'a> Checker<'a> {
         self.schema.pointer(schema)
     }
 
-    /// What a keyword of our own says beside the one that was not fulfilled. Filters' schemas have none of these.
+    /// What a keyword of our own says beside the one that was not fulfilled. Filters' schemas have
+    /// none of these.
     fn annotation(&self, error: &ValidationError<'_>, keyword: &str) -> Option<&'a str> {
         let Subject::File(_) = self.subject else {
             return None;
@@ -365,7 +368,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What to call the value at `path`: in a pipeline file by its key alone, unless that is a name of one's own.
+    /// What to call the value at `path`: in a pipeline file by its key alone, unless that is a name
+    /// of one's own.
     fn label(&self, error: &ValidationError<'_>, path: &str) -> String {
         let Some(place) = self.place(path) else {
             return String::new();

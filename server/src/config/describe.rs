@@ -8,7 +8,8 @@ use super::suggest::{enumerate, quote};
 
 /// So many references in a row are followed; one to itself must not go round for ever.
 const REFERENCES: usize = 8;
-/// So many schemas are looked at for one sentence: a few alternatives that refer to each other make millions.
+/// So many schemas are looked at for one sentence: a few alternatives that refer to each other make
+/// millions.
 const VISITS: usize = 2_000;
 /// And so many in each other.
 const DEPTH: usize = 16;
@@ -63,7 +64,8 @@ fn any_of(schema: &Value) -> Option<&Vec<Value>> {
     keywords.find_map(|keyword| schema.get(keyword)?.as_array())
 }
 
-/// The words that a schema allows, if it is a list of words: an `enum`, or constants as alternatives.
+/// The words that a schema allows, if it is a list of words: an `enum`, or constants as
+/// alternatives.
 pub fn choices(root: &Value, schema: &Value) -> Vec<String> {
     with_limit(|limit| collect_choices(root, schema, limit)).unwrap_or_default()
 }

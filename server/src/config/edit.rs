@@ -1,6 +1,8 @@
-//! Changes a pipeline file's text in place: what is not changed keeps its comments, its order and its style.
+//! Changes a pipeline file's text in place: what is not changed keeps its comments, its order and
+//! its style.
 //!
-//! `yaml-edit` does it. Since no editor knows all of YAML, the result is read again, and must say what was meant.
+//! `yaml-edit` does it. Since no editor knows all of YAML, the result is read again, and must say
+//! what was meant.
 
 use std::str::FromStr;
 
@@ -208,7 +210,8 @@ fn put(parent: &YamlNode, last: &Part, new: impl AsYaml) -> Option<()> {
     Some(())
 }
 
-/// A list or a mapping, written over several lines as people do; what is deeper and short stays on one line.
+/// A list or a mapping, written over several lines as people do; what is deeper and short stays on
+/// one line.
 fn written(value: &Value) -> Option<Document> {
     let mut text = String::new();
     match value {

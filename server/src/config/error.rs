@@ -7,7 +7,8 @@ use super::hidden::Hidden;
 use super::snippet;
 use crate::secret::mask;
 
-/// The most diagnostics that are printed; a file that is wrong throughout needs no more to begin with.
+/// The most diagnostics that are printed; a file that is wrong throughout needs no more to begin
+/// with.
 const SHOWN: usize = 50;
 /// The most characters of a message that are printed. Filters and schemas word theirs themselves.
 const MESSAGE_CHARS: usize = 1_000;
@@ -94,8 +95,8 @@ impl Errors {
     }
 }
 
-/// A file's name and text, for showing what is wrong in it. It takes no part in comparing two files'
-/// contents either.
+/// A file's name and text, for showing what is wrong in it. It takes no part in comparing two
+/// files' contents either.
 #[derive(Clone, Default)]
 pub struct SourceFile {
     /// As the user gave it.

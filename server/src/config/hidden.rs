@@ -1,8 +1,11 @@
-//! The parts of a pipeline file that are not shown: values of passwords and tokens, logins in addresses and commands.
+//! The parts of a pipeline file that are not shown: values of passwords and tokens, logins in
+//! addresses and commands.
 //!
-//! A value is found by the parser, which knows where it ends; what stands behind that on its line is hidden too, unless a new key
-//! starts there: a quote, a comma or a `#` may have cut the secret off. A file that is no YAML is not known to mean what it seems to,
-//! so there all is hidden that could belong to a secret's value: the rest of its line, and the lines below it that start nothing else.
+//! A value is found by the parser, which knows where it ends; what stands behind that on its line
+//! is hidden too, unless a new key starts there: a quote, a comma or a `#` may have cut the secret
+//! off. A file that is no YAML is not known to mean what it seems to, so there all is hidden that
+//! could belong to a secret's value: the rest of its line, and the lines below it that start
+//! nothing else.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -162,7 +165,8 @@ impl Hidden {
     }
 }
 
-/// The secret's value that starts at `start` in `line`, with all behind it but other keys; `parts` are values that the parser found.
+/// The secret's value that starts at `start` in `line`, with all behind it but other keys; `parts`
+/// are values that the parser found.
 fn value_at(line: &str, start: usize, parts: &[Range<usize>]) -> Option<Range<usize>> {
     let text = line[start..].trim_start();
     if is_reference(text) || text.starts_with([',', '}', ']']) {
@@ -177,7 +181,8 @@ fn value_at(line: &str, start: usize, parts: &[Range<usize>]) -> Option<Range<us
     Some(start..end)
 }
 
-/// The bytes of `rest`, behind a secret's value, that may belong to it: all but further keys, and what closes the mapping.
+/// The bytes of `rest`, behind a secret's value, that may belong to it: all but further keys, and
+/// what closes the mapping.
 fn behind(rest: &str) -> usize {
     let is_closed = |at: usize| rest[at..].trim_start().starts_with(['}', ']']);
     let mut at = 0;
@@ -196,8 +201,8 @@ fn behind(rest: &str) -> usize {
     }
 }
 
-/// The place of the column `column`, in characters from 0, is once `hidden` is masked; one within a hidden part is
-/// `inside` characters behind the mask's start.
+/// The place of the column `column`, in characters from 0, is once `hidden` is masked; one within a
+/// hidden part is `inside` characters behind the mask's start.
 fn moved(line: &str, hidden: &[Range<usize>], column: usize, inside: usize) -> usize {
     let mut moved = column;
     for range in hidden {
@@ -361,7 +366,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Whether `event`, the value of `user`, is no name: it may be a login, or what a slip of the pen has made of one.
+/// Whether `event`, the value of `user`, is no name: it may be a login, or what a slip of the pen
+/// has made of one.
 fn is_odd_user(event: &Event<'_>) -> bool {
     match event {
         Event::Scalar(name, ..) => !is_name(name),
@@ -376,8 +382,8 @@ fn is_name(user: &str) -> bool {
 
 /// Texts that could be a secret's value in the lines of a file that is no YAML.
 fn suspect<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<Vec<Range<usize>>> {
-    // How far the line with a secret's name is indented, and whether its value goes on over lines that look like
-    // others.
+    // How far the line with a secret's name is indented, and whether its value goes on over lines
+    // that look like others.
     let mut open: Option<(usize, bool)> = None;
     let hide = |line: &str| {
         if line.len() > LINE_BYTES {

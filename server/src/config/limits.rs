@@ -1,7 +1,8 @@
 //! Whether checking settings against a filter's schema comes to an end in good time.
 //!
 //! A schema is a stranger's, and a dozen lines of it, each asking for the next one twice, are worth
-//! years of checking and terabytes of errors. So the steps that a validator will take are counted first.
+//! years of checking and terabytes of errors. So the steps that a validator will take are counted
+//! first.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +12,8 @@ const WORK: usize = 1_000_000;
 const DEPTH: usize = 128;
 /// So many bytes of text count as one value.
 const TEXT: usize = 64;
-/// A byte of text that is matched with a pattern counts as so many values: each state of the pattern may be tried at each.
+/// A byte of text that is matched with a pattern counts as so many values: each state of the
+/// pattern may be tried at each.
 const MATCHED: usize = 64;
 
 /// Checks that it takes bounded work to validate `settings` against `schema`.
@@ -150,7 +152,8 @@ impl<'s> Walk<'s> {
         }
     }
 
-    /// To know what is left unevaluated, a validator takes all that may evaluate it once more for each child of `value`.
+    /// To know what is left unevaluated, a validator takes all that may evaluate it once more for
+    /// each child of `value`.
     fn visit_evaluated(
         &mut self,
         keywords: &'s Map<String, Value>,

@@ -1,8 +1,8 @@
 //! pipeline.yaml: its model, its checks, and its error messages.
 //!
-//! Read by all other parts; knows none of them. What only others know (which filters there are, what
-//! their settings may be) they check with what this module offers: places in the file, and the way to
-//! show an error there.
+//! Read by all other parts; knows none of them. What only others know (which filters there are,
+//! what their settings may be) they check with what this module offers: places in the file, and the
+//! way to show an error there.
 
 mod any_of;
 mod check;

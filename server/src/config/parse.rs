@@ -22,8 +22,8 @@ const DEPTH: usize = 32;
 /// Lines longer than this are not searched for values that a `#` has turned into comments.
 const COMMENT_LINE_BYTES: usize = 500;
 
-/// Reads a text of one document; `None` if it holds nothing, or is no YAML. All that is wrong is added to
-/// `errors`; what can be read nevertheless is returned.
+/// Reads a text of one document; `None` if it holds nothing, or is no YAML. All that is wrong is
+/// added to `errors`; what can be read nevertheless is returned.
 pub fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
     if text.len() > FILE_BYTES {
         errors.add(Span::START, "the file is larger than 1 MiB");
@@ -52,8 +52,8 @@ pub fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
     }
 }
 
-/// The first character that YAML does not allow (YAML 1.2, section 5.1). The parser would take some of them
-/// for the end of the file.
+/// The first character that YAML does not allow (YAML 1.2, section 5.1). The parser would take some
+/// of them for the end of the file.
 fn find_unprintable(lines: &[&str]) -> Option<Diagnostic> {
     let is_wrong = |c: char| {
         (c.is_control() && !matches!(c, '\t' | '\u{85}'))
@@ -189,8 +189,8 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    /// Where something like `#fff` stands instead of the empty value at `span`: a comment that looks like
-    /// none.
+    /// Where something like `#fff` stands instead of the empty value at `span`: a comment that
+    /// looks like none.
     fn comment_at(&self, span: Span) -> Option<Span> {
         let line = self.lines.get(span.line - 1)?;
         if line.len() > COMMENT_LINE_BYTES {

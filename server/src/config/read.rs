@@ -1,4 +1,5 @@
-//! From the tree to the model: checked against the schema and the rules, then read by serde, and given places.
+//! From the tree to the model: checked against the schema and the rules, then read by serde, and
+//! given places.
 
 use super::check::check_file;
 use super::error::{Errors, Span};
@@ -8,7 +9,8 @@ use super::schema::{SCHEMA, to_json};
 use super::settings::Settings;
 use super::yaml::Node;
 
-/// Reads what the file's root says; `None` if something is wrong with it, which is added to `errors`.
+/// Reads what the file's root says; `None` if something is wrong with it, which is added to
+/// `errors`.
 pub fn read(root: &Node, errors: &mut Errors) -> Option<Config> {
     let json = to_json(root, Some(&SCHEMA));
     check_file(root, &json, errors);

@@ -18,7 +18,8 @@ prints the JSON Schema that it is made from, with which editors complete and che
 A duration is written as `10s`, `200ms` or `1m 30s`, a size as `256MiB` or `1GB`. A key without a value is as if it were not there.
 ";
 
-/// The mappings besides the file itself and sources: their headings, and their names among the schema's definitions.
+/// The mappings besides the file itself and sources: their headings, and their names among the
+/// schema's definitions.
 const PARTS: [(&str, &str); 6] = [
     ("`limits`", "Limits"),
     ("A stream, below its name in `streams`", "StreamConfig"),

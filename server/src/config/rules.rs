@@ -1,4 +1,5 @@
-//! What no single key of a pipeline file says: names that must be there, and keys that belong together.
+//! What no single key of a pipeline file says: names that must be there, and keys that belong
+//! together.
 
 use std::collections::HashSet;
 
@@ -7,7 +8,8 @@ use super::model::{find_clash, parse_listen};
 use super::suggest::{hint, quote};
 use super::yaml::{Content, Node};
 
-/// Tells of everything in the pipeline file `root` that its keys don't allow together. What its schema refuses is left to that.
+/// Tells of everything in the pipeline file `root` that its keys don't allow together. What its
+/// schema refuses is left to that.
 pub fn check(root: &Node, errors: &mut Errors) {
     let streams = root.get("streams").map_or(&[][..], Node::entries);
     check_listen(root, errors);

@@ -1,4 +1,5 @@
-//! The JSON Schema of a pipeline file, as the model's types tell it, and what a file says in the types that it asks for.
+//! The JSON Schema of a pipeline file, as the model's types tell it, and what a file says in the
+//! types that it asks for.
 
 use std::sync::LazyLock;
 
@@ -57,7 +58,8 @@ fn range(keywords: &Map<String, Value>) -> Option<[String; 2]> {
     serde_json::from_value(keywords.get("x-range")?.clone()).ok()
 }
 
-/// Takes out what schemars tells of Rust only: a key without a value is as if it were not there, so nothing is `null`.
+/// Takes out what schemars tells of Rust only: a key without a value is as if it were not there, so
+/// nothing is `null`.
 fn tidy(schema: &mut Value) {
     match schema {
         Value::Array(parts) => parts.iter_mut().for_each(tidy),
@@ -110,7 +112,8 @@ fn tidy_keywords(keywords: &mut Map<String, Value>) {
     }
 }
 
-/// What `node` says, as JSON in the types that `schema`, a part of [`SCHEMA`], asks for: `5` is a text where one is wanted.
+/// What `node` says, as JSON in the types that `schema`, a part of [`SCHEMA`], asks for: `5` is a
+/// text where one is wanted.
 pub fn to_json(node: &Node, schema: Option<&Value>) -> Value {
     let Some(schema) = schema.map(|schema| resolve(&SCHEMA, schema)) else {
         return node.to_json();
@@ -138,7 +141,8 @@ fn whole(value: Value) -> Value {
     }
 }
 
-/// A key without a value is left out, but what stands below a name of one's own: `demo:` alone is a stream.
+/// A key without a value is left out, but what stands below a name of one's own: `demo:` alone is a
+/// stream.
 fn entries_to_json(entries: &[(Node, Node)], schema: Option<&Value>) -> Value {
     let known = schema.and_then(|schema| schema.get("properties")?.as_object());
     let other = schema.and_then(|schema| schema.get("additionalProperties"));
@@ -184,8 +188,9 @@ fn has_type(schema: &Value, wanted: &str) -> bool {
     }
 }
 
-/// Which of `options`, in the schema `root`, is meant by the constants in `node`, such as a driver's name: that whose constants it
-/// has, or, if it has none of their keys, that without constants whose keys it has.
+/// Which of `options`, in the schema `root`, is meant by the constants in `node`, such as a
+/// driver's name: that whose constants it has, or, if it has none of their keys, that without
+/// constants whose keys it has.
 pub fn tagged(root: &Value, options: &[Value], node: &Node) -> Option<usize> {
     let has = |(key, word): (&str, &str)| {
         let value = node.entry(key).and_then(|(_, value)| value.text());

@@ -38,8 +38,8 @@ impl SettingsSchema {
         &self.value
     }
 
-    /// Builds what checks settings. Takes as long, and as much memory and stack, as the schema asks for, which has to be limited
-    /// where the schema is a stranger's.
+    /// Builds what checks settings. Takes as long, and as much memory and stack, as the schema asks
+    /// for, which has to be limited where the schema is a stranger's.
     ///
     /// # Errors
     /// It is no schema. A sentence whose subject is the filter.

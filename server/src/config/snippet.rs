@@ -1,7 +1,7 @@
 //! Shows a line of a pipeline file with a mark under the offending part.
 //!
-//! The file may be a stranger's: what goes to the terminal is free of control characters, which could
-//! repaint it, and short, however long the line is.
+//! The file may be a stranger's: what goes to the terminal is free of control characters, which
+//! could repaint it, and short, however long the line is.
 
 use std::fmt::{self, Write};
 

@@ -9,8 +9,8 @@ const LISTED: usize = 24;
 /// The most characters of a quoted text that are shown.
 const QUOTED_CHARS: usize = 60;
 
-/// The candidate that `word` was probably meant to be: the one with the fewest letters wrong (added, left
-/// out, replaced or swapped), of which there may be a third of its length.
+/// The candidate that `word` was probably meant to be: the one with the fewest letters wrong
+/// (added, left out, replaced or swapped), of which there may be a third of its length.
 pub fn suggest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.is_empty() || word.chars().nth(WORD_CHARS).is_some() {
         return None;

@@ -1,4 +1,5 @@
-//! What a text in a pipeline file must be that JSON Schema's keywords can't say, by the names that the keyword `x-check` has.
+//! What a text in a pipeline file must be that JSON Schema's keywords can't say, by the names that
+//! the keyword `x-check` has.
 
 use std::path::{Component, Path};
 
@@ -155,8 +156,8 @@ fn check_title(title: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether nothing is seen of a character: spaces, and what is there for other characters (Unicode's
-/// `Default_Ignorable_Code_Point`, the common ones, and the blank of Braille).
+/// Whether nothing is seen of a character: spaces, and what is there for other characters
+/// (Unicode's `Default_Ignorable_Code_Point`, the common ones, and the blank of Braille).
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}')

@@ -97,7 +97,8 @@ pub fn show_bytes(bytes: &u64) -> String {
     }
 }
 
-/// Fields that are durations: `#[serde(with = "units::duration_text")]`, `#[schemars(with = "units::DurationText")]`.
+/// Fields that are durations: `#[serde(with = "units::duration_text")]`,
+/// `#[schemars(with = "units::DurationText")]`.
 pub mod duration_text {
     use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! YAML as a tree that knows where each part stands in the file.
 //!
-//! Errors are to point at the very word that is wrong, also inside a filter's settings, whose meaning only
-//! the filter's schema knows. So the file is read into this tree first.
+//! Errors are to point at the very word that is wrong, also inside a filter's settings, whose
+//! meaning only the filter's schema knows. So the file is read into this tree first.
 
 use std::fmt;
 
@@ -228,8 +228,9 @@ fn integer(text: &str) -> Option<Number> {
 }
 
 fn float(text: &str) -> Option<Number> {
-    // Rust's parser also takes words such as `inf`, which are texts in YAML. YAML's own `.inf` and `.nan`
-    // have no place in JSON and stay texts too, so that they are refused where a number is expected.
+    // Rust's parser also takes words such as `inf`, which are texts in YAML. YAML's own `.inf` and
+    // `.nan` have no place in JSON and stay texts too, so that they are refused where a number is
+    // expected.
     let numeric = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-' | '+' | 'e' | 'E');
     let has_digit = text.contains(|c: char| c.is_ascii_digit());
     if !has_digit || !text.chars().all(numeric) {

@@ -1,4 +1,5 @@
-//! Changes that come by the API: made in the pipeline file's text, checked like the file, written back, and put in force.
+//! Changes that come by the API: made in the pipeline file's text, checked like the file, written
+//! back, and put in force.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -30,7 +31,8 @@ use crate::sync::IgnorePoison;
 const LONGEST_WAIT: Duration = Duration::from_secs(130);
 /// The time for which somebody may take to save the file.
 const SAVING: Duration = Duration::from_secs(1);
-/// The time for which a change waits for the filters of other streams that the file has just been changed to.
+/// The time for which a change waits for the filters of other streams that the file has just been
+/// changed to.
 const OTHERS: Duration = Duration::from_millis(250);
 
 /// The reason why a change was not made.
@@ -110,8 +112,8 @@ pub(super) type CommitTurn<'l> = (TimedGuard<'l, ()>, MutexGuard<'l, ()>);
 const ALL_STREAMS: &str = "all streams";
 
 impl Controller {
-    /// Makes the changes of the stream `name` that `wanted` says of what runs then, for `author`. Gives what `look` sees right
-    /// after them, before any other change.
+    /// Makes the changes of the stream `name` that `wanted` says of what runs then, for `author`.
+    /// Gives what `look` sees right after them, before any other change.
     ///
     /// # Errors
     /// See [`ChangeError`]. Nothing has changed then.
@@ -132,8 +134,9 @@ impl Controller {
         .await
     }
 
-    /// Makes the file again what it was in the version `id`, for `author`; if `expected` is given, only if that is the file's
-    /// revision. What the file says until then is kept as a version, also if it is wrong.
+    /// Makes the file again what it was in the version `id`, for `author`; if `expected` is given,
+    /// only if that is the file's revision. What the file says until then is kept as a version,
+    /// also if it is wrong.
     ///
     /// # Errors
     /// See [`ChangeError`]. Nothing has changed then.
@@ -166,8 +169,8 @@ impl Controller {
         .await
     }
 
-    /// Waits until no other change of the stream `name` is being made, and not too many of all streams are: those that wait take
-    /// no threads.
+    /// Waits until no other change of the stream `name` is being made, and not too many of all
+    /// streams are: those that wait take no threads.
     async fn turn(&self, name: &str) -> Result<(StreamGuard, OwnedSemaphorePermit), ChangeError> {
         let turn = async {
             let turn = self.0.stream_locks.wait(name).await;
@@ -211,8 +214,9 @@ impl Controller {
         Ok(())
     }
 
-    /// Keeps `upload`, which lies in the folder that the pipeline file names for uploads, as the file `name` there, once it has
-    /// been found to be a filter. Gives the path by which a step can `use` it; and whether it is new.
+    /// Keeps `upload`, which lies in the folder that the pipeline file names for uploads, as the
+    /// file `name` there, once it has been found to be a filter. Gives the path by which a step can
+    /// `use` it; and whether it is new.
     ///
     /// # Errors
     /// See [`ChangeError`].
@@ -340,9 +344,10 @@ impl Controller {
         Ok(revisions)
     }
 
-    /// Readies the filters of what `draft` makes, and then, when it is this change's turn, writes it and puts it in force. A draft
-    /// that another change has overtaken is made again: `draft` is told whether this one comes next, when it must not wait for
-    /// anything, and gives nothing then if it would have to.
+    /// Readies the filters of what `draft` makes, and then, when it is this change's turn, writes
+    /// it and puts it in force. A draft that another change has overtaken is made again: `draft` is
+    /// told whether this one comes next, when it must not wait for anything, and gives nothing then
+    /// if it would have to.
     fn commit<'e, T>(
         &self,
         look: impl FnOnce(&Snapshot) -> T,
@@ -423,8 +428,8 @@ impl Controller {
         )))
     }
 
-    /// Writes the new text to the file in the place of the old one and makes the change, if the file and what runs are what they
-    /// were; else gives its chains back.
+    /// Writes the new text to the file in the place of the old one and makes the change, if the
+    /// file and what runs are what they were; else gives its chains back.
     fn write_and_make<T, L: FnOnce(&Snapshot) -> T>(
         &self,
         edit: &Edit<'_>,
@@ -460,9 +465,11 @@ impl Controller {
         Ok(Ok(look(&self.current())))
     }
 
-    /// The error of writing to the file or folder at `path`, which is told in the log as well, but not for each change.
+    /// The error of writing to the file or folder at `path`, which is told in the log as well, but
+    /// not for each change.
     pub fn unwritable(&self, path: &Path, error: &io::Error) -> ChangeError {
-        // Without what stands around the system's error: the name of a temporary file tells nobody anything.
+        // Without what stands around the system's error: the name of a temporary file tells nobody
+        // anything.
         let why = match error.raw_os_error() {
             Some(_) => error.to_string(),
             None => error.kind().to_string(),
@@ -485,7 +492,8 @@ impl Controller {
         self.0.write_failures.lock().ignore_poison()
     }
 
-    /// Writes the new text to the file at `real`, if it is another than the old one, and keeps both as versions.
+    /// Writes the new text to the file at `real`, if it is another than the old one, and keeps both
+    /// as versions.
     fn write_version(
         &self,
         real: &Path,
@@ -504,9 +512,10 @@ impl Controller {
         Ok(written)
     }
 
-    /// The file as it is on the disk, and what runs: the same, after a moment's waiting if somebody has just written to it, since the
-    /// change is to stand on it. Or they differ in other streams than `name` only, whose filters are waited for no longer than
-    /// `patience` says, and whose mistakes are none of this change's business.
+    /// The file as it is on the disk, and what runs: the same, after a moment's waiting if somebody
+    /// has just written to it, since the change is to stand on it. Or they differ in other streams
+    /// than `name` only, whose filters are waited for no longer than `patience` says, and whose
+    /// mistakes are none of this change's business.
     fn take_up_file(&self, name: &str, patience: Duration) -> Result<Base, ChangeError> {
         let give_up = self.0.clock.now() + SAVING;
         let mut patience = patience;
@@ -625,7 +634,8 @@ enum Written {
     SavedMeanwhile,
 }
 
-/// Writes the text `new` to the file at `path` in the place of `old`, for a command beside a server, and keeps both as versions.
+/// Writes the text `new` to the file at `path` in the place of `old`, for a command beside a
+/// server, and keeps both as versions.
 ///
 /// # Errors
 /// It can't be written, or somebody else has written to it meanwhile.
@@ -649,8 +659,9 @@ pub fn replace_file(
     }
 }
 
-/// Puts a new file in the place of the one that has the text `old`, so that nobody ever sees half of it; where that can't be done (a
-/// file mounted by itself, for instance), writes into the old one.
+/// Puts a new file in the place of the one that has the text `old`, so that nobody ever sees half
+/// of it; where that can't be done (a file mounted by itself, for instance), writes into the old
+/// one.
 fn write(path: &Path, old: &[u8], new: &[u8], writes: &mut FileWrites) -> std::io::Result<Written> {
     use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, ResourceBusy};
     match replace(path, old, new, writes) {
@@ -684,8 +695,9 @@ fn replace(
     Ok(Written::Replaced)
 }
 
-/// Exchanges `new` and the file at `path` in one step, and looks at what was there: if somebody has saved the file since `old` was
-/// read, or is writing to it, theirs goes back into its place. `None` where the file system can't do that (renameat2(2)).
+/// Exchanges `new` and the file at `path` in one step, and looks at what was there: if somebody has
+/// saved the file since `old` was read, or is writing to it, theirs goes back into its place.
+/// `None` where the file system can't do that (renameat2(2)).
 #[cfg(target_os = "linux")]
 fn exchange(
     new: &NamedTempFile,

@@ -68,7 +68,8 @@ pub enum StreamDiff {
 }
 
 impl Diff {
-    /// Compares `new` with `old`. Streams that are gone come first, then those of `new` in its order.
+    /// Compares `new` with `old`. Streams that are gone come first, then those of `new` in its
+    /// order.
     pub fn between(old: &Config, new: &Config) -> Self {
         let is_gone = |it: &&StreamConfig| new.stream(&it.name).is_none();
         let removed = old.streams.iter().filter(is_gone);
@@ -85,8 +86,8 @@ impl Diff {
         }
     }
 
-    /// Notes that the stream `name` has another chain: the files of its filters may be others while the configuration says the
-    /// same.
+    /// Notes that the stream `name` has another chain: the files of its filters may be others while
+    /// the configuration says the same.
     pub fn note_chain(&mut self, name: &str) {
         match self.streams.iter_mut().find(|(of, _)| of == name) {
             Some((_, StreamDiff::Changed(parts))) if !parts.contains(&CHAIN) => {
@@ -116,7 +117,8 @@ impl StreamDiff {
     }
 }
 
-/// The keys of `new` that come into force with a restart only, since they are others than those the server was `started` with.
+/// The keys of `new` that come into force with a restart only, since they are others than those the
+/// server was `started` with.
 pub fn needs_restart(started: &Config, new: &Config) -> impl Iterator<Item = &'static str> {
     differing(&AT_START, started, new)
 }

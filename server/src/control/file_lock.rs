@@ -11,13 +11,13 @@ use crate::files;
 const PATIENCE: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// The right to change the pipeline files of a folder, until it is dropped. The folder is what is locked: the file itself is
-/// another one after each change.
+/// The right to change the pipeline files of a folder, until it is dropped. The folder is what is
+/// locked: the file itself is another one after each change.
 #[derive(Debug)]
 pub struct FileLock(#[expect(dead_code, reason = "held, not used")] Option<File>);
 
-/// Locks the folder of `file`, which is a path without links. Blocks while another server has it. Where folders can't be
-/// locked (Windows, some network file systems) nobody is kept out.
+/// Locks the folder of `file`, which is a path without links. Blocks while another server has it.
+/// Where folders can't be locked (Windows, some network file systems) nobody is kept out.
 ///
 /// # Errors
 /// Another has had it for too long.

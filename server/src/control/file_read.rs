@@ -13,8 +13,8 @@ use crate::files::{FileState, state};
 /// The stamps of files: what tells that one has changed.
 pub type FileStamps = BTreeMap<PathBuf, FileState>;
 
-/// One reading of the pipeline's files: by a reload, and by the renewals that come with it. Shared by them; whoever watches the
-/// files is told how it goes.
+/// One reading of the pipeline's files: by a reload, and by the renewals that come with it. Shared
+/// by them; whoever watches the files is told how it goes.
 pub struct FileRead(Option<Watched>);
 
 struct Watched {
@@ -31,7 +31,8 @@ struct Watched {
 /// The progress of the reading of this number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The pipeline file has been read and is in force, or refused: it is known which files it names.
+    /// The pipeline file has been read and is in force, or refused: it is known which files it
+    /// names.
     Read(u64),
     /// A file was being written; all of them are to be read again.
     Torn(u64),
@@ -45,7 +46,8 @@ impl FileRead {
         Arc::new(Self(None))
     }
 
-    /// The reading `number` of files that were `seen` in these states and that `open_writes` may be writing to. Reports to `told`.
+    /// The reading `number` of files that were `seen` in these states and that `open_writes` may be
+    /// writing to. Reports to `told`.
     pub fn watched(
         number: u64,
         (seen, open_writes): (FileStamps, OpenWrites),
@@ -67,7 +69,8 @@ impl FileRead {
         self.0.is_some()
     }
 
-    /// Whether what was read until now is whole. If not, it must not be used, and the files will be read again.
+    /// Whether what was read until now is whole. If not, it must not be used, and the files will be
+    /// read again.
     pub fn is_whole(&self) -> bool {
         self.is_whole_if(|_| true)
     }

@@ -1,4 +1,5 @@
-//! Writing to one file, told while it is being replaced: the watching of its folder tells later, and by names that change then.
+//! Writing to one file, told while it is being replaced: the watching of its folder tells later,
+//! and by names that change then.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,7 +10,8 @@ use std::os::fd::OwnedFd;
 /// One who keeps a file open that he has written to is waited for this long.
 pub const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
-/// What is written to a file by others, whatever it is called by then. Nothing where the system doesn't tell (inotify(7)).
+/// What is written to a file by others, whatever it is called by then. Nothing where the system
+/// doesn't tell (inotify(7)).
 pub struct FileWrites {
     #[cfg(target_os = "linux")]
     events: Option<OwnedFd>,

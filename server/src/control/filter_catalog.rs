@@ -1,7 +1,9 @@
-//! The filters that a step can name: those that the server brings, those that were uploaded, and those in use.
+//! The filters that a step can name: those that the server brings, those that were uploaded, and
+//! those in use.
 //!
-//! Asking for them takes nothing that changes need. What is known of a file is kept for as long as the file stays as it is; one
-//! scan serves all who ask at the same time, and ends when nobody waits for it any more.
+//! Asking for them takes nothing that changes need. What is known of a file is kept for as long as
+//! the file stays as it is; one scan serves all who ask at the same time, and ends when nobody
+//! waits for it any more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -62,7 +64,8 @@ pub struct CatalogEntry {
     pub schema: String,
 }
 
-/// Serializes the JSON in `text`, which takes a hundred times as much memory while it is read, one after the other.
+/// Serializes the JSON in `text`, which takes a hundred times as much memory while it is read, one
+/// after the other.
 fn as_json<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     let value: Value = serde_json::from_str(text).map_err(S::Error::custom)?;
     value.serialize(serializer)
@@ -94,7 +97,8 @@ struct Known {
 }
 
 impl Controller {
-    /// The list of all filters as JSON. Ends early, with its child processes, when it is dropped and nobody else waits for the same.
+    /// The list of all filters as JSON. Ends early, with its child processes, when it is dropped
+    /// and nobody else waits for the same.
     ///
     /// # Errors
     /// A text that says why it can't be written.
@@ -129,7 +133,8 @@ impl FilterCatalogs {
         Ok(self.share(json.map_err(|error| error.to_string())?))
     }
 
-    /// `json`, or what was served last if that is the same: answers share it, since each may be taken as slowly as its client likes.
+    /// `json`, or what was served last if that is the same: answers share it, since each may be
+    /// taken as slowly as its client likes.
     fn share(&self, json: Vec<u8>) -> Bytes {
         let mut scans = self.lock();
         let served = scans.served.as_ref().and_then(Weak::upgrade);

@@ -1,8 +1,9 @@
-//! The control side: runs the pipeline and changes it while people watch, by its file, by the modules and assets that the
-//! file names, and by the API.
+//! The control side: runs the pipeline and changes it while people watch, by its file, by the
+//! modules and assets that the file names, and by the API.
 //!
-//! A change is checked as a whole before any of it is made. What it doesn't touch goes on: streams with their viewers and
-//! cameras, steps with their instances; and it waits for no filters but those of the streams that it changes.
+//! A change is checked as a whole before any of it is made. What it doesn't touch goes on: streams
+//! with their viewers and cameras, steps with their instances; and it waits for no filters but
+//! those of the streams that it changes.
 
 mod change;
 mod diff;
@@ -74,7 +75,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     /// The first stream's source on the command line, instead of the file's.
     first_source: Option<SourceConfig>,
-    /// Held for as long as it takes to make a change that is ready; never while a filter is compiled or started.
+    /// Held for as long as it takes to make a change that is ready; never while a filter is
+    /// compiled or started.
     topology: TimedLock<Topology>,
     attempts: Attempts,
     renewals: Renewals,
@@ -82,8 +84,8 @@ struct Inner {
     stream_locks: StreamLocks,
     /// Places for changes by the API that are being made, each on a thread.
     changing: Arc<Semaphore>,
-    /// Taken by a change whose filters are ready, until it is written and in force: first come, first served, so that none is
-    /// overtaken again and again.
+    /// Taken by a change whose filters are ready, until it is written and in force: first come,
+    /// first served, so that none is overtaken again and again.
     commit_queue: tokio::sync::Mutex<()>,
     /// Held by the first in the queue, which tells how long it takes.
     commit: TimedLock<()>,
@@ -107,7 +109,8 @@ struct Inner {
 /// The way by which a change comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ChangedBy {
-    /// All of the file: it was written by somebody, or a version of it was restored. All of it was checked.
+    /// All of the file: it was written by somebody, or a version of it was restored. All of it was
+    /// checked.
     File,
     /// A part of the file, by the API. What the file holds beside it may be wrong still.
     Api,
@@ -131,12 +134,12 @@ impl Snapshot {
     }
 }
 
-/// The shortest admin token that is taken without a word. The right one is always let in, so guesses come as fast as the
-/// network carries them; of 16 random letters and digits there are 2⁹⁵.
+/// The shortest admin token that is taken without a word. The right one is always let in, so
+/// guesses come as fast as the network carries them; of 16 random letters and digits there are 2⁹⁵.
 const TOKEN_CHARS: usize = 16;
 
-/// Checks what makes the server refuse to start, and warns of what it warns of: what this build can do, the pins, secrets that a
-/// comment may have cut off, and the admin token, which it gives.
+/// Checks what makes the server refuse to start, and warns of what it warns of: what this build can
+/// do, the pins, secrets that a comment may have cut off, and the admin token, which it gives.
 ///
 /// # Errors
 /// All that is wrong.
@@ -184,8 +187,9 @@ fn warn_of_short_token(token: &str) {
 }
 
 impl Controller {
-    /// Starts the streams of `pipeline`, which was read from `file`, or stands for it until it is there; its `versions` are kept.
-    /// The streams' filters are readied by [`watch()`]. Must be called on a runtime.
+    /// Starts the streams of `pipeline`, which was read from `file`, or stands for it until it is
+    /// there; its `versions` are kept. The streams' filters are readied by [`watch()`]. Must be
+    /// called on a runtime.
     ///
     /// # Errors
     /// All that is wrong with the pipeline and can be told without its filters.
@@ -255,7 +259,8 @@ impl Controller {
         self.0.topology.held().max(self.0.commit.held())
     }
 
-    /// Whether the server runs without a pipeline file: it started without one, and there is none yet.
+    /// Whether the server runs without a pipeline file: it started without one, and there is none
+    /// yet.
     fn is_without_file(&self) -> bool {
         self.current().pipeline.is_built_in() && !self.0.file.exists()
     }
@@ -346,7 +351,8 @@ impl Controller {
         {
             warn_of_short_token(token.expose());
         }
-        // What the API writes is quoted where that is needed; both texts would be parsed for each change.
+        // What the API writes is quoted where that is needed; both texts would be parsed for each
+        // change.
         if by == ChangedBy::File {
             warn_of_comments(&running.pipeline, Some(&old.pipeline));
         }

@@ -1,4 +1,5 @@
-//! Files that somebody is writing to: half a pipeline may be a right one, and must not be taken for the whole.
+//! Files that somebody is writing to: half a pipeline may be a right one, and must not be taken for
+//! the whole.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -9,7 +10,8 @@ use notify::{Event, EventKind};
 
 use crate::sync::IgnorePoison;
 
-/// Files that were written to and not closed since, where the system tells of closing (Linux). Clones share it.
+/// Files that were written to and not closed since, where the system tells of closing (Linux).
+/// Clones share it.
 #[derive(Clone, Default)]
 pub struct OpenWrites(Arc<Mutex<BTreeSet<PathBuf>>>);
 

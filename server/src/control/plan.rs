@@ -7,7 +7,8 @@ use crate::chain::{Check, FilterCache, Planned, StepStatus, Unchanged, plan_chai
 use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
 use crate::{gpio, source};
 
-/// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is planned anew.
+/// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is
+/// planned anew.
 #[derive(Default)]
 pub struct Plans(HashMap<String, Plan>);
 
@@ -20,8 +21,10 @@ struct Plan {
 }
 
 impl Plans {
-    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`, and checks the sources' files and the pins. The files of a stream that stays as it is are none of this change's
-    /// business. Blocks while filters are compiled and started; must not be called from async code.
+    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`,
+    /// and checks the sources' files and the pins. The files of a stream that stays as it is are
+    /// none of this change's business. Blocks while filters are compiled and started; must not be
+    /// called from async code.
     ///
     /// # Errors
     /// All that is wrong with the pipeline. What runs doesn't notice.
@@ -37,7 +40,8 @@ impl Plans {
         found(pipeline, wrong)
     }
 
-    /// Readies the chains of all streams of `pipeline`, and checks nothing else. Blocks like [`Plans::ready`].
+    /// Readies the chains of all streams of `pipeline`, and checks nothing else. Blocks like
+    /// [`Plans::ready`].
     ///
     /// # Errors
     /// All that is wrong with its filters.
@@ -94,8 +98,8 @@ impl Plans {
         Ok(())
     }
 
-    /// Whether the chains of all streams of `pipeline` that are others than in what is `running` are here: [`Plans::ready`] starts no
-    /// filters then.
+    /// Whether the chains of all streams of `pipeline` that are others than in what is `running`
+    /// are here: [`Plans::ready`] starts no filters then.
     pub fn are_ready(&self, pipeline: &Config, running: &Snapshot) -> bool {
         let before = Some(&*running.pipeline);
         let mut changed = pipeline
@@ -140,7 +144,8 @@ fn is_unchanged(stream: &StreamConfig, before: Option<&Config>) -> bool {
     before.and_then(|before| before.stream(&stream.name)) == Some(stream)
 }
 
-/// Checks the pins, whether this build can read the sources and, of those streams that are others than `before`, the recordings.
+/// Checks the pins, whether this build can read the sources and, of those streams that are others
+/// than `before`, the recordings.
 pub fn check_parts(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
     let mut wrong = check_abilities(pipeline);
     wrong.extend(check_recordings(pipeline, before));

@@ -1,7 +1,9 @@
-//! Reloads: the pipeline file is read again, the filters that it changes are readied, and it is put in force.
+//! Reloads: the pipeline file is read again, the filters that it changes are readied, and it is put
+//! in force.
 //!
-//! A newer version of the file doesn't wait for an older one whose filters take long: it takes its place. Streams of which the
-//! file says nothing new are none of a reload's business; their filters are readied again by themselves (see `renewal`).
+//! A newer version of the file doesn't wait for an older one whose filters take long: it takes its
+//! place. Streams of which the file says nothing new are none of a reload's business; their filters
+//! are readied again by themselves (see `renewal`).
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -22,8 +24,8 @@ use crate::sync::IgnorePoison;
 
 /// The number of times that the file is read again when other changes come before what it says.
 const TRIES: usize = 20;
-/// Attempts at once: a newer one, beside older ones that take until the filter at hand is started to notice that they are
-/// abandoned.
+/// Attempts at once: a newer one, beside older ones that take until the filter at hand is started
+/// to notice that they are abandoned.
 const ATTEMPTS: usize = 4;
 
 /// The attempts to put the file in force.
@@ -93,7 +95,8 @@ impl Attempts {
         Begun::new(&attempt, false)
     }
 
-    /// Ends a round of `attempt`; gives what to go on with if the file has been read once more meanwhile.
+    /// Ends a round of `attempt`; gives what to go on with if the file has been read once more
+    /// meanwhile.
     fn end_round(
         &self,
         attempt: &Arc<Attempt>,
@@ -120,7 +123,8 @@ impl Attempts {
         self.state().current.is_none()
     }
 
-    /// The error that the last attempt to change the same streams ended with, unless another has begun.
+    /// The error that the last attempt to change the same streams ended with, unless another has
+    /// begun.
     fn failure_of(&self, changed: &[StreamConfig]) -> Option<ConfigError> {
         let state = self.state();
         let failed = state.failed.as_ref().filter(|_| state.current.is_none());
@@ -164,8 +168,9 @@ fn changed(pipeline: &Config, running: &Snapshot) -> Vec<StreamConfig> {
 }
 
 impl Controller {
-    /// Reads the file again, with what it names, and makes the changes. What is wrong with the file changes nothing; what is
-    /// wrong with the files of a stream's filters leaves that stream as it is.
+    /// Reads the file again, with what it names, and makes the changes. What is wrong with the file
+    /// changes nothing; what is wrong with the files of a stream's filters leaves that stream as it
+    /// is.
     pub async fn reload(&self) {
         self.reload_as(FileRead::unwatched()).await;
     }
@@ -179,7 +184,8 @@ impl Controller {
         }
     }
 
-    /// Whether the file, as it is on the disk, is in force, and nothing is wrong with it or yet to be done.
+    /// Whether the file, as it is on the disk, is in force, and nothing is wrong with it or yet to
+    /// be done.
     pub(super) fn runs_what_the_file_says(&self) -> bool {
         // Held, since a change is in force only a moment after it is written.
         let _workshop = self.topology();
@@ -214,8 +220,8 @@ impl Controller {
         reading.mark_read();
     }
 
-    /// Takes the admin token that the file in force names, if it is another by now: it waits for no filters, since the old one may
-    /// have become known.
+    /// Takes the admin token that the file in force names, if it is another by now: it waits for no
+    /// filters, since the old one may have become known.
     fn renew_token(&self) {
         let _workshop = self.topology();
         let running = self.current();
@@ -281,8 +287,8 @@ impl Controller {
         self.refuse(None, error, &told);
     }
 
-    /// Reads the file, readies the filters that it changes, and makes the changes, unless what was read is not whole or
-    /// `attempt` is abandoned.
+    /// Reads the file, readies the filters that it changes, and makes the changes, unless what was
+    /// read is not whole or `attempt` is abandoned.
     fn put_in_force(
         &self,
         file: &Path,
@@ -330,7 +336,8 @@ impl Controller {
         Ok(())
     }
 
-    /// Makes the change, if the file on the disk and what runs are what they were; else gives its chains back.
+    /// Makes the change, if the file on the disk and what runs are what they were; else gives its
+    /// chains back.
     fn make_if_on_disk(
         &self,
         file: &Path,
@@ -353,8 +360,8 @@ impl Controller {
         }
     }
 
-    /// Puts in force what somebody has written to the file, and waits for that for as long as `patience` says. `None`: its filters
-    /// take longer.
+    /// Puts in force what somebody has written to the file, and waits for that for as long as
+    /// `patience` says. `None`: its filters take longer.
     pub(super) fn take_up(
         &self,
         file: &Path,

@@ -1,5 +1,6 @@
-//! Renewals: the filters of a stream of which the file says nothing new are readied again, since their files may have changed, or
-//! for the first time after the start. Each stream's by themselves: none waits for another's.
+//! Renewals: the filters of a stream of which the file says nothing new are readied again, since
+//! their files may have changed, or for the first time after the start. Each stream's by
+//! themselves: none waits for another's.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
@@ -18,7 +19,8 @@ use crate::filter::Wanted;
 use crate::panics::{Panicked, catch};
 use crate::sync::IgnorePoison;
 
-/// The streams whose filters are being readied again, each with what asks for another time after this one.
+/// The streams whose filters are being readied again, each with what asks for another time after
+/// this one.
 #[derive(Default)]
 pub struct Renewals(Mutex<HashMap<String, Option<Arc<FileRead>>>>);
 
@@ -27,7 +29,8 @@ impl Renewals {
         self.0.lock().ignore_poison()
     }
 
-    /// Whether the stream `name` is to be renewed now. If that is being done, it will be done once more.
+    /// Whether the stream `name` is to be renewed now. If that is being done, it will be done once
+    /// more.
     fn begin(&self, name: &str, reading: &Arc<FileRead>) -> bool {
         match self.streams().entry(name.to_owned()) {
             Entry::Occupied(mut next) => {
@@ -53,8 +56,9 @@ impl Renewals {
 }
 
 impl Controller {
-    /// Readies the filters of those streams again that `is_wanted` says. What is wrong with them is told like a wrong file; streams
-    /// that have none yet say so. Must be called on a runtime; doesn't wait.
+    /// Readies the filters of those streams again that `is_wanted` says. What is wrong with them is
+    /// told like a wrong file; streams that have none yet say so. Must be called on a runtime;
+    /// doesn't wait.
     pub(super) fn renew_all(
         &self,
         reading: &Arc<FileRead>,
@@ -94,7 +98,8 @@ impl Controller {
         }
     }
 
-    /// Readies the filters again of streams that could not have enough memory, if there is more by now.
+    /// Readies the filters again of streams that could not have enough memory, if there is more by
+    /// now.
     pub(super) fn renew_if_more_memory(&self) {
         let left = self.0.cache.engine().budget().left();
         let short = self.0.reloads.borrow().short_of_memory.clone();
@@ -112,7 +117,8 @@ impl Controller {
         }
     }
 
-    /// Tells of a panic while filters were readied. At the end of the server, the runtime panics in those who wait on it.
+    /// Tells of a panic while filters were readied. At the end of the server, the runtime panics in
+    /// those who wait on it.
     pub(super) fn tell_of_panic(&self, panicked: &Panicked) {
         match self.0.end.is_cancelled() {
             true => tracing::debug!("the server ends while filters are readied: {panicked}"),
@@ -177,7 +183,8 @@ impl Controller {
         });
     }
 
-    /// Tells that the filters of the stream can't be used, for which so many bytes were `left`, unless it is another stream by now.
+    /// Tells that the filters of the stream can't be used, for which so many bytes were `left`,
+    /// unless it is another stream by now.
     fn keep_old_filters(&self, config: &StreamConfig, error: &ConfigError, left: u64) {
         // Held, so that no change comes between.
         let _workshop = self.topology();

@@ -1,4 +1,5 @@
-//! What can be said of the pipeline file: whether it is in force, and what is wrong with it if it is not.
+//! What can be said of the pipeline file: whether it is in force, and what is wrong with it if it
+//! is not.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -150,8 +151,8 @@ impl Reloads {
         self.needs_restart = needs_restart.iter().map(ToString::to_string).collect();
     }
 
-    /// What was wrong is settled by a change: with streams that are not as they were, and with the file if that is how the change
-    /// came. `true` if the file was wrong until then.
+    /// What was wrong is settled by a change: with streams that are not as they were, and with the
+    /// file if that is how the change came. `true` if the file was wrong until then.
     pub fn settle(&mut self, by: ChangedBy, is_unchanged: impl Fn(&str) -> bool) -> bool {
         self.streams.retain(|name, _| is_unchanged(name));
         self.short_of_memory.retain(|name, _| is_unchanged(name));

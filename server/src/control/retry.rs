@@ -1,5 +1,5 @@
-//! What failed since the machine was short of something is tried again by itself, after pauses that grow from a second to a
-//! minute: the filters of one stream, or the pipeline file.
+//! What failed since the machine was short of something is tried again by itself, after pauses that
+//! grow from a second to a minute: the filters of one stream, or the pipeline file.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -34,7 +34,8 @@ impl Retries {
         self.failed.lock().ignore_poison()
     }
 
-    /// Counts a failure of the stream `name`, or of the file; gives the pause before the next try, and the count.
+    /// Counts a failure of the stream `name`, or of the file; gives the pause before the next try,
+    /// and the count.
     fn count(&self, name: Option<&str>) -> (Duration, u64) {
         let mut failed = self.failed();
         let failure = failed.entry(name.map(str::to_owned));
@@ -65,8 +66,8 @@ impl Retries {
 }
 
 impl Controller {
-    /// Readies the filters of the stream `name`, or reads the file, once more after a pause, which it gives. Must be called on a
-    /// runtime.
+    /// Readies the filters of the stream `name`, or reads the file, once more after a pause, which
+    /// it gives. Must be called on a runtime.
     pub(super) fn try_again(&self, name: Option<&str>) -> Duration {
         let (pause, count) = self.0.retries.count(name);
         let until = self.0.clock.sleep_until(self.0.clock.now() + pause);

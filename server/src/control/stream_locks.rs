@@ -1,4 +1,5 @@
-//! A lock for each stream: changes of one stream by the API are made one after the other, and wait for no other stream's.
+//! A lock for each stream: changes of one stream by the API are made one after the other, and wait
+//! for no other stream's.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};

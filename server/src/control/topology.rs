@@ -134,7 +134,8 @@ impl Topology {
         self.deps.indicators = indicators;
     }
 
-    /// Opens the camera of the stream `name` anew, with the filters in `plans`. Must be called on a runtime.
+    /// Opens the camera of the stream `name` anew, with the filters in `plans`. Must be called on a
+    /// runtime.
     pub fn restart(&self, name: &str, plans: &mut Plans) {
         let (Some(pipeline), Some(running)) = (&self.pipeline, self.streams.get(name)) else {
             return;
@@ -147,7 +148,8 @@ impl Topology {
         }
     }
 
-    /// Gives the stream `name` the chain in `plans`, unless another change has given it one meanwhile.
+    /// Gives the stream `name` the chain in `plans`, unless another change has given it one
+    /// meanwhile.
     pub fn complete(&self, name: &str, plans: &mut Plans) -> Completed {
         let Some(RunningStream { config, stream }) = self.streams.get(name) else {
             return Completed::Stale;
@@ -213,8 +215,8 @@ impl Topology {
         removed.map(|(_, running)| running.stream).collect()
     }
 
-    /// Gives the new streams' names. A stream that shares another's camera comes after that one; the file's checks leave no
-    /// circles.
+    /// Gives the new streams' names. A stream that shares another's camera comes after that one;
+    /// the file's checks leave no circles.
     fn add_new(&mut self, pipeline: &Config, plans: &mut Plans) -> BTreeSet<String> {
         let mut new = BTreeSet::new();
         while self.streams.len() < pipeline.streams.len() {

@@ -1,7 +1,8 @@
-//! Versions of the pipeline file: the texts that were in force or were written over, so that a change can be undone.
+//! Versions of the pipeline file: the texts that were in force or were written over, so that a
+//! change can be undone.
 //!
-//! They hold what the file holds, passwords too. So they are kept in a folder that is the user's alone, and not beside the file,
-//! where a repository or a filter's assets could take them in.
+//! They hold what the file holds, passwords too. So they are kept in a folder that is the user's
+//! alone, and not beside the file, where a repository or a filter's assets could take them in.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
@@ -26,7 +27,8 @@ use crate::{files, private_folder};
 pub const MOST: usize = 20;
 /// The most bytes of all versions of a file; the newest two are kept however large they are.
 const BYTES: usize = 8 << 20;
-/// The most bytes of a kept version: the largest pipeline file with each character escaped, and some.
+/// The most bytes of a kept version: the largest pipeline file with each character escaped, and
+/// some.
 const FILE_BYTES: u64 = 7 << 20;
 /// RFC 3339, UTC, with milliseconds.
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
@@ -34,7 +36,8 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 /// The place where versions are kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum StateFolder {
-    /// `mattebox` below the user's folder for state (XDG Base Directory Specification: `$XDG_STATE_HOME`).
+    /// `mattebox` below the user's folder for state (XDG Base Directory Specification:
+    /// `$XDG_STATE_HOME`).
     #[default]
     User,
     /// This folder.
@@ -142,7 +145,8 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// The versions of the pipeline file `file`. Where they can't be kept in a folder the log says so, and they are kept in memory.
+    /// The versions of the pipeline file `file`. Where they can't be kept in a folder the log says
+    /// so, and they are kept in memory.
     pub fn open(place: &StateFolder, file: &Path, clock: Arc<dyn Clock>) -> Self {
         let folder = match place {
             StateFolder::Off => None,
@@ -192,15 +196,17 @@ impl Versions {
         known.iter().find(|version| version.id == id).cloned()
     }
 
-    /// Those that are newer than the version of this id, oldest first; all of them if there is none.
+    /// Those that are newer than the version of this id, oldest first; all of them if there is
+    /// none.
     pub fn since(&self, id: &str) -> Vec<Version> {
         let known = self.refreshed();
         let newer = known.iter().position(|version| version.id == id);
         known[newer.map_or(0, |at| at + 1)..].to_vec()
     }
 
-    /// Keeps `text`, which the file says from now on since `by` made it so, unless that is known. Who is known to have written it
-    /// counts more than that somebody did: a server may see what a command has written before that tells.
+    /// Keeps `text`, which the file says from now on since `by` made it so, unless that is known.
+    /// Who is known to have written it counts more than that somebody did: a server may see what a
+    /// command has written before that tells.
     pub fn note(&self, text: &str, by: &Author) {
         let mut known = self.refreshed();
         let newest = known.last();
@@ -280,7 +286,8 @@ impl Versions {
     }
 }
 
-/// Tells in the log that work in the `folder` fails with `error`, which is `what`, or that it works again, but not for each change.
+/// Tells in the log that work in the `folder` fails with `error`, which is `what`, or that it works
+/// again, but not for each change.
 fn tell(
     (failures, now): (&Mutex<Recurring>, Instant),
     (folder, what): (&Path, &str),
@@ -340,7 +347,8 @@ fn keep(folder: &Path, version: &Version) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(folder)?;
     serde_json::to_writer(&mut file, &Kept::of(version))?;
     file.flush()?;
-    // Not waited for until it is on the disk: changes are held up meanwhile, and the pipeline file itself is.
+    // Not waited for until it is on the disk: changes are held up meanwhile, and the pipeline file
+    // itself is.
     file.persist(folder.join(version.file_name()))?;
     Ok(())
 }

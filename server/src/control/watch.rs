@@ -1,9 +1,10 @@
 //! Watches the files that make up the pipeline, and reloads it when one of them has changed.
 //!
-//! What is watched are the folders: editors put a new file in the old one's place. Whether a file has really changed is told
-//! by its metadata, so that it doesn't matter what else lies in those folders, or how a change came about (symbolic links).
-//! The metadata is looked at now and then without being told, too: changes made by another machine, or through another mount,
-//! are not told of.
+//! What is watched are the folders: editors put a new file in the old one's place. Whether a file
+//! has really changed is told by its metadata, so that it doesn't matter what else lies in those
+//! folders, or how a change came about (symbolic links). The metadata is looked at now and then
+//! without being told, too: changes made by another machine, or through another mount, are not told
+//! of.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -97,7 +98,8 @@ impl Watch {
         }
     }
 
-    /// Whether the file was refused, and what it names beside filters (recordings, pins) is wrong: those files are not watched.
+    /// Whether the file was refused, and what it names beside filters (recordings, pins) is wrong:
+    /// those files are not watched.
     fn parts_are_wrong(&self) -> bool {
         let reloads = self.controller.0.reloads.borrow();
         let attempted = reloads
@@ -120,8 +122,9 @@ impl Watch {
         }
     }
 
-    /// Whether the pipeline file alone is another than `known`, and says what runs, since the server itself has written it: its
-    /// streams need not look at their filters then. They are `known` in this state from now on.
+    /// Whether the pipeline file alone is another than `known`, and says what runs, since the
+    /// server itself has written it: its streams need not look at their filters then. They are
+    /// `known` in this state from now on.
     fn is_in_force(&mut self, now: &FileStamps) -> bool {
         let file = &self.controller.0.file;
         let are_known = now
@@ -192,8 +195,8 @@ impl Watch {
         }
     }
 
-    /// Begins to reload the pipeline, and remembers its files as they were before they were read: what has changed since is found
-    /// by the next look.
+    /// Begins to reload the pipeline, and remembers its files as they were before they were read:
+    /// what has changed since is found by the next look.
     fn reload(&mut self) {
         let files = files(&self.controller);
         self.folders.watch(&files);

@@ -1,4 +1,5 @@
-//! Limits on what a filter hands over in one call: what the contract allows for it, and some more for texts.
+//! Limits on what a filter hands over in one call: what the contract allows for it, and some more
+//! for texts.
 
 use std::fmt;
 
@@ -27,7 +28,8 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The most bytes that the call may hand over, be it by returning them or by calling the server.
+    /// The most bytes that the call may hand over, be it by returning them or by calling the
+    /// server.
     pub fn bytes(self) -> u64 {
         let contents = match self {
             Self::Description => SCHEMA_BYTES as u64,

@@ -1,7 +1,7 @@
 //! The files that a filter may read: those its step names, below the pipeline file's folder.
 //!
-//! `cap-std` opens every path relative to a handle of the folder and refuses to leave it, also by way of
-//! symbolic links, so that a check and the opening can't be raced against each other.
+//! `cap-std` opens every path relative to a handle of the folder and refuses to leave it, also by
+//! way of symbolic links, so that a check and the opening can't be raced against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
@@ -23,7 +23,8 @@ use crate::sync::IgnorePoison;
 const FAILURES: usize = 16;
 /// The most characters of a name that are kept or shown.
 const NAME_CHARS: usize = 256;
-/// The most questions for a font of the system that one start of a filter may ask: each may read a large file.
+/// The most questions for a font of the system that one start of a filter may ask: each may read a
+/// large file.
 const FONT_QUESTIONS: usize = 256;
 
 /// The assets of one step.
@@ -37,8 +38,9 @@ pub struct Assets {
     fonts: Option<(Arc<SystemFonts>, AtomicUsize)>,
 }
 
-/// The granted assets that a filter has read so far: each one's contents, by their hash; none where it
-/// could not be read. Names that are not granted are not kept: a filter can make up any number of them. Clones share it.
+/// The granted assets that a filter has read so far: each one's contents, by their hash; none where
+/// it could not be read. Names that are not granted are not kept: a filter can make up any number
+/// of them. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct AssetsRead(Arc<Mutex<BTreeMap<String, Option<Digest>>>>);
 
@@ -93,7 +95,8 @@ impl Assets {
         }
     }
 
-    /// The same, with the system's fonts below [`system_fonts::PREFIX`], whether the step names them or not.
+    /// The same, with the system's fonts below [`system_fonts::PREFIX`], whether the step names
+    /// them or not.
     pub fn with_fonts(self, fonts: Arc<SystemFonts>) -> Self {
         let fonts = Some((fonts, AtomicUsize::new(0)));
         Self { fonts, ..self }
@@ -114,8 +117,8 @@ impl Assets {
     /// The whole file `name`.
     ///
     /// # Errors
-    /// A text for the filter, and for whoever reads the log: the name isn't granted or leaves the folder,
-    /// or the file is missing, not a plain file, or larger than [`ASSET_BYTES`].
+    /// A text for the filter, and for whoever reads the log: the name isn't granted or leaves the
+    /// folder, or the file is missing, not a plain file, or larger than [`ASSET_BYTES`].
     pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
         if self.is_font(name) {
             return self.font(name).map_err(|error| error.to_string());
@@ -188,7 +191,8 @@ impl Assets {
         let folder = self.folder.display();
         let reason = match error.kind() {
             NotFound => format!("`{name}`: no such file in the pipeline file's folder ({folder})"),
-            // What cap-std says when a symbolic link points outside, and the system for a locked file.
+            // What cap-std says when a symbolic link points outside, and the system for a locked
+            // file.
             PermissionDenied => {
                 format!(
                     "`{name}` can't be read, or leads out of the pipeline file's folder ({folder})"

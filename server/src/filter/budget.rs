@@ -65,14 +65,16 @@ impl Budget {
         coming.iter().copied().fold(in_force, u64::max)
     }
 
-    /// A limit of `bytes` that comes with a change whose filters are being started. It counts already if it is larger.
+    /// A limit of `bytes` that comes with a change whose filters are being started. It counts
+    /// already if it is larger.
     pub fn expect_limit(&self, bytes: u64) -> ComingLimit {
         self.0.coming.lock().ignore_poison().push(bytes);
         let budget = self.clone();
         ComingLimit { budget, bytes }
     }
 
-    /// Sets the limit in bytes. Filters keep what they have; those that want more are refused while it is exceeded.
+    /// Sets the limit in bytes. Filters keep what they have; those that want more are refused while
+    /// it is exceeded.
     pub fn set_limit(&self, bytes: u64) {
         self.0.limit.store(bytes, Ordering::Relaxed);
     }

@@ -1,4 +1,5 @@
-//! The one WebAssembly engine of the process: compiled code, the clock hand, and what filters can import.
+//! The one WebAssembly engine of the process: compiled code, the clock hand, and what filters can
+//! import.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -30,8 +31,8 @@ struct Inner {
 }
 
 impl Engine {
-    /// An engine whose filters wait (time limits, WASI clocks) on `runtime`. It has no compiler: a [`Compiler`] has modules
-    /// compiled elsewhere.
+    /// An engine whose filters wait (time limits, WASI clocks) on `runtime`. It has no compiler: a
+    /// [`Compiler`] has modules compiled elsewhere.
     ///
     /// [`Compiler`]: super::Compiler
     ///
@@ -99,7 +100,8 @@ impl Engine {
                   take 3 GiB and 14 s of the server"
     )]
     pub(super) fn load(&self, code: &Path) -> wasmtime::Result<Component> {
-        // SAFETY: see the reason above; wasmtime itself checks that the code is of its own version and settings.
+        // SAFETY: see the reason above; wasmtime itself checks that the code is of its own version
+        // and settings.
         unsafe { Component::deserialize_file(&self.0.engine, code) }
     }
 

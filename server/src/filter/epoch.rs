@@ -1,8 +1,8 @@
 //! The clock hand that time limits are measured by.
 //!
-//! wasmtime stops a filter when the engine's epoch passes the filter's deadline. Somebody has to count
-//! the epochs up, but a server that nobody watches must not wake up for that: the thread ticks only
-//! while somebody holds an [`Active`].
+//! wasmtime stops a filter when the engine's epoch passes the filter's deadline. Somebody has to
+//! count the epochs up, but a server that nobody watches must not wake up for that: the thread
+//! ticks only while somebody holds an [`Active`].
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;

@@ -1,5 +1,5 @@
-//! The words for a call that failed: the limit that the filter ran into, or the trap; the function that it happened in; and
-//! what the filter itself said of it.
+//! The words for a call that failed: the limit that the filter ran into, or the trap; the function
+//! that it happened in; and what the filter itself said of it.
 
 use std::time::Duration;
 
@@ -59,7 +59,8 @@ impl Failed {
         }
     }
 
-    /// The filter handed over more than it could, by calling the server from `inside` or by returning.
+    /// The filter handed over more than it could, by calling the server from `inside` or by
+    /// returning.
     fn too_much(&self, state: &mut HostState, inside: bool) -> String {
         let mib = self.transfer as f64 / f64::from(1 << 20);
         if inside {
@@ -90,8 +91,8 @@ pub fn too_slow(limit: Duration) -> String {
     format!("ran into its time limit of {limit:?} for one call")
 }
 
-/// The innermost function that the filter's author has written, as far as names tell. One without a name is most often
-/// part of what wraps modules into components.
+/// The innermost function that the filter's author has written, as far as names tell. One without a
+/// name is most often part of what wraps modules into components.
 fn function(trace: &WasmBacktrace) -> Option<String> {
     let frames = trace.frames();
     let names = || {

@@ -1,7 +1,9 @@
-//! The memory that instances take beside their memories and tables: for functions, globals and imports.
+//! The memory that instances take beside their memories and tables: for functions, globals and
+//! imports.
 //!
-//! wasmtime's limiter counts none of it, and a component may instantiate a module any number of times. So it is read off the
-//! component before it is compiled: what its instances take together, and the most instances that it may have.
+//! wasmtime's limiter counts none of it, and a component may instantiate a module any number of
+//! times. So it is read off the component before it is compiled: what its instances take together,
+//! and the most instances that it may have.
 
 use wasmparser::{
     ComponentAlias, ComponentExternalKind, ComponentInstance, ComponentOuterAliasKind,
@@ -18,7 +20,8 @@ const GLOBAL: u64 = 16;
 const SEGMENT: u64 = 16;
 /// The most bytes for all instances of a filter.
 const MOST: u64 = 64 << 20;
-/// The most instances, however small they are. A component of one module has four; one of Python's, some thirty.
+/// The most instances, however small they are. A component of one module has four; one of Python's,
+/// some thirty.
 const INSTANCES: u64 = 256;
 
 /// The size of a filter's instances.
@@ -31,7 +34,8 @@ pub struct Footprint {
 }
 
 impl Footprint {
-    /// The size of the instances of `component`. What is damaged counts up to there; it is refused when it is compiled.
+    /// The size of the instances of `component`. What is damaged counts up to there; it is refused
+    /// when it is compiled.
     pub fn of(component: &[u8]) -> Self {
         let mut walk = Walk::default();
         for payload in Parser::new(0).parse_all(component).map_while(Result::ok) {

@@ -38,7 +38,8 @@ pub struct StepSettings {
     pub assets_read: AssetsRead,
     /// The most that one call may take.
     pub time_limit: Duration,
-    /// The most memory that the filter may have, what the server keeps of its answers included, in bytes.
+    /// The most memory that the filter may have, what the server keeps of its answers included, in
+    /// bytes.
     pub memory_limit: u64,
     /// Cancelled when nobody waits for it to be started any more.
     pub abandoned: CancellationToken,
@@ -305,7 +306,8 @@ fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> 
     }
 }
 
-/// `None` when `call` waits for longer than `limit`, or nobody waits for it. The epochs come first when it computes.
+/// `None` when `call` waits for longer than `limit`, or nobody waits for it. The epochs come first
+/// when it computes.
 fn run<F: Future>(
     (runtime, abandoned): (&Handle, &CancellationToken),
     limit: Duration,

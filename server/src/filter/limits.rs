@@ -22,8 +22,8 @@ pub const LAYERS: usize = 256;
 pub const SCHEMA_BYTES: usize = 256 << 10;
 /// The most values in a settings schema, which take hundreds of bytes each once they are read.
 pub const SCHEMA_VALUES: usize = 20_000;
-/// The time for which a filter may take to introduce itself and to take its settings. A runtime such as Python's
-/// starts up in this time, so it is longer than a frame's limit.
+/// The time for which a filter may take to introduce itself and to take its settings. A runtime
+/// such as Python's starts up in this time, so it is longer than a frame's limit.
 pub const START_TIME: Duration = Duration::from_secs(10);
 /// The memory that a filter gets to introduce itself in, in bytes.
 pub const DESCRIBE_MEMORY: u64 = 256 << 20;
@@ -35,7 +35,8 @@ const MEMORIES: usize = 32;
 /// The bytes of a table's element: a pointer.
 const ELEMENT_BYTES: u64 = size_of::<usize>() as u64;
 
-/// Counts the memory of one filter: its instances, all their memories and tables, and what the server keeps of its answers. What is counted is given back to the budget when this is dropped.
+/// Counts the memory of one filter: its instances, all their memories and tables, and what the
+/// server keeps of its answers. What is counted is given back to the budget when this is dropped.
 #[derive(Debug)]
 pub struct MemoryLimit {
     limit: u64,
@@ -89,8 +90,8 @@ impl MemoryLimit {
         Ok(new)
     }
 
-    /// The limit that the filter asked for more than. It may live on without it, but when it fails next, that is most
-    /// likely why.
+    /// The limit that the filter asked for more than. It may live on without it, but when it fails
+    /// next, that is most likely why.
     pub fn refusal(&self) -> Option<Refusal> {
         self.refusal
     }
@@ -118,7 +119,8 @@ impl MemoryLimit {
         Ok(())
     }
 
-    /// Takes note that the filter asked for `bytes` more than it has; gives the limit that this goes beyond, if any.
+    /// Takes note that the filter asked for `bytes` more than it has; gives the limit that this
+    /// goes beyond, if any.
     pub fn refuse(&mut self, bytes: u64) -> Option<Refusal> {
         self.refusal = if bytes > self.limit.saturating_sub(self.used) {
             Some(Refusal::Own(self.limit))
@@ -141,7 +143,8 @@ impl MemoryLimit {
         Ok(())
     }
 
-    /// Whether something may grow from `current` to `desired` units of `unit` bytes. What fails anyhow is not counted.
+    /// Whether something may grow from `current` to `desired` units of `unit` bytes. What fails
+    /// anyhow is not counted.
     fn may_grow(&mut self, unit: u64, current: usize, desired: usize, most: Option<usize>) -> bool {
         if most.is_some_and(|most| desired > most) {
             return false;

@@ -48,14 +48,16 @@ impl StepLog {
         }
     }
 
-    /// Whether a line of this level is of any use. One that nobody wants to see costs the filter nothing.
+    /// Whether a line of this level is of any use. One that nobody wants to see costs the filter
+    /// nothing.
     pub fn wants(&self, level: Level) -> bool {
         matches!(level, Level::Error) || is_shown(level)
     }
 
     /// Writes one line, unless there were too many of late.
     pub fn line(&self, level: Level, message: &str) {
-        // Before anything is done with it: what is masked here is not stopped by the filter's time limit.
+        // Before anything is done with it: what is masked here is not stopped by the filter's time
+        // limit.
         let message = start_of(message, 4 * LINE_CHARS);
         if matches!(level, Level::Error) {
             self.words().add(message);
@@ -136,7 +138,8 @@ impl LogStream {
         }
     }
 
-    /// The standard error, which goes to `log` as warnings: not all that programs write there is an error.
+    /// The standard error, which goes to `log` as warnings: not all that programs write there is an
+    /// error.
     pub fn errors(log: StepLog) -> Self {
         Self {
             is_errors: true,

@@ -1,8 +1,8 @@
 //! The WebAssembly host: loads filters and runs them where they can harm nothing.
 //!
-//! A filter is a component for a version of `mattebox:filter` (`filter-sdk/wit`). Its exports say what it gets:
-//! an overlay never sees a picture. Each running filter has memory of its own, a limit on it, a limit on
-//! the time of each call, and WASI with nothing granted.
+//! A filter is a component for a version of `mattebox:filter` (`filter-sdk/wit`). Its exports say
+//! what it gets: an overlay never sees a picture. Each running filter has memory of its own, a
+//! limit on it, a limit on the time of each call, and WASI with nothing granted.
 
 mod answer;
 mod assets;
@@ -68,8 +68,8 @@ pub struct Filter {
 pub type Digest = [u8; 32];
 
 impl Filter {
-    /// Loads a filter, compiled by `compiler` for the purpose `wanted` unless it was before. Blocks for as long as that takes, or
-    /// until it is `abandoned`; must not be called from async code.
+    /// Loads a filter, compiled by `compiler` for the purpose `wanted` unless it was before. Blocks
+    /// for as long as that takes, or until it is `abandoned`; must not be called from async code.
     ///
     /// # Errors
     /// See [`LoadError`]; a sentence without its subject, which is the module.
@@ -177,7 +177,8 @@ fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>
     linked.map_err(|error| format!("imports what no filter gets: {error:#}"))
 }
 
-/// Runs `describe` of a component, within limits, and gives what is to be known of it. Blocks; must not be called from async code.
+/// Runs `describe` of a component, within limits, and gives what is to be known of it. Blocks; must
+/// not be called from async code.
 ///
 /// # Errors
 /// A sentence without its subject.

@@ -1,7 +1,7 @@
 //! Bytes of a `.wasm` file, checked and made into a component.
 //!
-//! Most compilers write core modules. One that carries its WIT world, as those made with `wit-bindgen`
-//! do, is wrapped into a component here, so that its author needs no further tool.
+//! Most compilers write core modules. One that carries its WIT world, as those made with
+//! `wit-bindgen` do, is wrapped into a component here, so that its author needs no further tool.
 
 use std::path::Path;
 

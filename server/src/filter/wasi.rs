@@ -84,7 +84,8 @@ pub fn linker(engine: &Engine) -> wasmtime::Result<Linker<HostState>> {
     Ok(linker)
 }
 
-/// Writes a filter's line to the log. Texts are read where they lie in its memory: a filter can't make the server copy them.
+/// Writes a filter's line to the log. Texts are read where they lie in its memory: a filter can't
+/// make the server copy them.
 pub fn write_log(
     store: &StoreContextMut<'_, HostState>,
     level: Level,
@@ -105,7 +106,8 @@ pub fn read_asset(
     let assets = &store.data().assets;
     let name = name.to_str(&store)?;
     let (bytes, is_font) = (assets.read(&name), assets.is_font(&name));
-    // Looking through the system's fonts takes the server's time, not the filter's. It may ask only so often.
+    // Looking through the system's fonts takes the server's time, not the filter's. It may ask only
+    // so often.
     if is_font {
         let limit = store.data().time_limit;
         store.set_epoch_deadline(epochs(limit));

@@ -1,4 +1,5 @@
-//! Pins: indicators that show what the server does, and contacts and sensors whose state filters may show.
+//! Pins: indicators that show what the server does, and contacts and sensors whose state filters
+//! may show.
 
 mod inputs;
 mod led_pin;
@@ -29,7 +30,8 @@ pub trait Board: Send {
     /// A text that says why it can't be had.
     fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, String>;
 
-    /// Takes the pin `number` as an input. `changed` is told the level at once, and then each change.
+    /// Takes the pin `number` as an input. `changed` is told the level at once, and then each
+    /// change.
     ///
     /// # Errors
     /// A text that says why it can't be had.
@@ -53,8 +55,8 @@ pub struct Gpio {
 }
 
 impl Gpio {
-    /// Takes all pins that `config` names; relative paths start at `folder`. Indicators are off at first. Must be called on a
-    /// runtime.
+    /// Takes all pins that `config` names; relative paths start at `folder`. Indicators are off at
+    /// first. Must be called on a runtime.
     ///
     /// # Errors
     /// A text that says which pin can't be had and why.

@@ -41,7 +41,8 @@ impl PrivacyLeds {
     }
 }
 
-/// A source whose LEDs are lit exactly while its camera is open: from before it is opened until it is closed.
+/// A source whose LEDs are lit exactly while its camera is open: from before it is opened until it
+/// is closed.
 struct PrivacyLed {
     source: Box<dyn Source>,
     pins: SharedPins,

@@ -1,7 +1,7 @@
 //! Pins that are files, to try a pipeline file without a Raspberry Pi, and for the tests.
 //!
-//! Each pin is a file named after it, such as `gpio17`, with `1` in it while the pin is high and `0` while it is low. The server
-//! writes those of outputs and reads those of inputs.
+//! Each pin is a file named after it, such as `gpio17`, with `1` in it while the pin is high and
+//! `0` while it is low. The server writes those of outputs and reads those of inputs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -74,7 +74,8 @@ impl Board for Simulated {
     }
 }
 
-/// Looks at the file of a pin again and again; `callback` is the level that was callback last, and who is callback of another.
+/// Looks at the file of a pin again and again; `callback` is the level that was callback last, and
+/// who is callback of another.
 async fn poll(path: &Path, pull: Pull, clock: &dyn Clock, callback: &Mutex<(bool, Changed)>) {
     let (level, changed) = &mut *callback.lock().await;
     loop {

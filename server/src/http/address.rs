@@ -30,8 +30,8 @@ impl Action {
         Some(Self::read(&action).unwrap_or_else(|| Self::Unknown(action.into_owned())))
     }
 
-    /// `stream` or `snapshot`, perhaps with `_` and the number of a camera. What clients put behind it against caches
-    /// (`stream?1700000000`) counts for nothing.
+    /// `stream` or `snapshot`, perhaps with `_` and the number of a camera. What clients put behind
+    /// it against caches (`stream?1700000000`) counts for nothing.
     fn read(action: &str) -> Option<Self> {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let end = action.find(|c| !is_word(c)).unwrap_or(action.len());
@@ -57,8 +57,9 @@ pub fn pictures_of_file(file: &str) -> Option<(&str, Pictures)> {
     Some((name, pictures))
 }
 
-/// `uri` as it was meant. Clients and proxies that join addresses make several slashes of one (`//front.jpg`), end a file's
-/// name with one (`/front.jpg/`), and add to a query where there is none (`/front.jpg&t=1`). None if nothing is wrong with it.
+/// `uri` as it was meant. Clients and proxies that join addresses make several slashes of one
+/// (`//front.jpg`), end a file's name with one (`/front.jpg/`), and add to a query where there is
+/// none (`/front.jpg&t=1`). None if nothing is wrong with it.
 pub fn tidied(uri: &Uri) -> Option<Uri> {
     let mut path = uri.path().to_owned();
     while path.contains("//") {
@@ -91,7 +92,8 @@ fn is_top(path: &str) -> bool {
     path.len() > 1 && path.rfind('/') == Some(0)
 }
 
-/// Whether `path` is of one of the files there, and not of a stream's page, from which other addresses start.
+/// Whether `path` is of one of the files there, and not of a stream's page, from which other
+/// addresses start.
 fn is_file(path: &str) -> bool {
     const OTHERS: [&str; 6] = [
         "/stream",

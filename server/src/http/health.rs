@@ -37,7 +37,8 @@ pub async fn healthz(State(app): State<App>) -> Response {
     }
 }
 
-/// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as it is.
+/// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as
+/// it is.
 pub async fn readyz(State(app): State<App>, request: Request) -> Response {
     let running = app.controller.current();
     let failing = running

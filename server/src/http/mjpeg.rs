@@ -1,4 +1,5 @@
-//! Motion JPEG: `multipart/x-mixed-replace`, one part per frame (the multipart syntax is RFC 2046, 5.1.1).
+//! Motion JPEG: `multipart/x-mixed-replace`, one part per frame (the multipart syntax is RFC 2046,
+//! 5.1.1).
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -48,8 +49,8 @@ pub fn no_body() -> Body {
 struct Parts {
     viewer: Viewer,
     shutdown: CancellationToken,
-    /// What is still to be sent. Frames wait in the stream, not here: the next one is asked for only
-    /// when the socket has taken this one.
+    /// What is still to be sent. Frames wait in the stream, not here: the next one is asked for
+    /// only when the socket has taken this one.
     queue: VecDeque<Bytes>,
     is_over: bool,
 }

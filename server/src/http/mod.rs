@@ -85,8 +85,8 @@ impl App {
         self.shows_token(request.headers(), auth::client(request))
     }
 
-    /// Whether `headers` show the admin token. One who sends none has not been wrong; a wrong one is as good as none, though it
-    /// is counted like every wrong one.
+    /// Whether `headers` show the admin token. One who sends none has not been wrong; a wrong one
+    /// is as good as none, though it is counted like every wrong one.
     fn shows_token(&self, headers: &HeaderMap, client: IpAddr) -> bool {
         auth::sent_token(headers).is_some() && self.check_admin(headers, client).is_ok()
     }
@@ -177,7 +177,8 @@ async fn by_name(
     }
 }
 
-/// `/NAME/`: its page is beside it, from where its pictures are found. The way there holds below every proxy's path.
+/// `/NAME/`: its page is beside it, from where its pictures are found. The way there holds below
+/// every proxy's path.
 async fn to_page(State(app): State<App>, Path(name): Path<String>, uri: Uri) -> Response {
     if app.find(&name).is_none() {
         return not_found(State(app), uri).await;
@@ -230,7 +231,9 @@ fn timestamp(at: std::time::SystemTime) -> String {
     format!("{}.{:06}", since.as_secs(), since.subsec_micros())
 }
 
-/// Pictures of now must not come out of a cache, nor be waited for to be compressed (`no-transform`).
+/// Pictures of now must not come out of a cache, nor be waited for to be compressed
+/// (`no-transform`).
 const NO_CACHE: &str = "no-store, no-cache, must-revalidate, no-transform, max-age=0";
-/// What never ends must be passed on as it comes: nginx, and others that know this header of its, then keep nothing back.
+/// What never ends must be passed on as it comes: nginx, and others that know this header of its,
+/// then keep nothing back.
 const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");

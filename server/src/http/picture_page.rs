@@ -10,7 +10,8 @@ use super::{App, NO_CACHE};
 use crate::config::{Embedding, WebConfig};
 use crate::stream::Stream;
 
-/// Tells this run of the server from others, so that the page knows when its pictures' connection is gone.
+/// Tells this run of the server from others, so that the page knows when its pictures' connection
+/// is gone.
 const X_MATTEBOX_RUN: HeaderName = HeaderName::from_static("x-mattebox-run");
 
 /// The page of `stream`, asked for by `request`.
@@ -51,8 +52,8 @@ fn page(name: &str, title: &str) -> String {
     )
 }
 
-/// The pages that may have this one in a frame (Content Security Policy Level 3, 6.4.2): those that may show pictures, and those
-/// that may read them.
+/// The pages that may have this one in a frame (Content Security Policy Level 3, 6.4.2): those that
+/// may show pictures, and those that may read them.
 fn frame_ancestors(rules: &WebConfig, hosts: &[&str]) -> String {
     if rules.embedding == Embedding::Any || rules.cors.any {
         return "*".to_owned();
@@ -67,7 +68,8 @@ fn frame_ancestors(rules: &WebConfig, hosts: &[&str]) -> String {
     ancestors.join(" ")
 }
 
-/// Whether CSP has such hosts, as it has no addresses of IPv6. A proxy may pass on what somebody has made up.
+/// Whether CSP has such hosts, as it has no addresses of IPv6. A proxy may pass on what somebody
+/// has made up.
 fn is_in_csp(host: &str) -> bool {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     !host.is_empty() && host.chars().all(is_fine)

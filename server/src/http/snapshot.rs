@@ -23,12 +23,15 @@ const HEADERS: [(HeaderName, &str); 2] = [
 const ERROR: HeaderName = HeaderName::from_static("x-mattebox-error");
 /// The most characters of it.
 const ERROR_CHARS: usize = 500;
-/// The time after which to try again, in seconds: half of the longest pause before a camera is tried again.
+/// The time after which to try again, in seconds: half of the longest pause before a camera is
+/// tried again.
 const RETRY_SECONDS: u64 = 5;
-/// The time for which a camera may take to start before the client is told that there is no picture, beside its warm-up.
+/// The time for which a camera may take to start before the client is told that there is no
+/// picture, beside its warm-up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The newest frame, or the first one of a stream that rests; with `?fresh` one that was taken after the request.
+/// The newest frame, or the first one of a stream that rests; with `?fresh` one that was taken
+/// after the request.
 pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     if visit.is_head() {
         return head(app, stream, visit);
@@ -60,7 +63,8 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     response
 }
 
-/// What is known without a picture that would have to be taken: nobody looks at what `HEAD` asks for, and no camera is opened.
+/// What is known without a picture that would have to be taken: nobody looks at what `HEAD` asks
+/// for, and no camera is opened.
 fn head(app: &App, stream: &Stream, visit: &Visit) -> Response {
     let newest = stream.newest();
     let is_failing = stream.state() == StreamState::Failing;
@@ -97,14 +101,16 @@ fn why_not(stream: &Stream, patience: Duration) -> String {
     }
 }
 
-/// The name under which a browser saves a picture that was taken `at`, by the clock on the wall (RFC 6266).
+/// The name under which a browser saves a picture that was taken `at`, by the clock on the wall
+/// (RFC 6266).
 fn disposition(stream: &str, at: SystemTime, zone: &TimeZone) -> String {
     let at = Timestamp::try_from(at).unwrap_or_default();
     let at = zone.to_datetime(at).strftime("%Y-%m-%d_%H-%M-%S");
     format!("inline; filename=\"{stream}-{at}.jpg\"")
 }
 
-/// Headers that tell when a picture was taken (RFC 9110, 8.8.2; RFC 9111, 5.1). `Last-Modified` must not be later than now.
+/// Headers that tell when a picture was taken (RFC 9110, 8.8.2; RFC 9111, 5.1). `Last-Modified`
+/// must not be later than now.
 fn taken(at: SystemTime, now: SystemTime) -> [(HeaderName, String); 3] {
     let age = now.duration_since(at).unwrap_or_default();
     let modified = Timestamp::try_from(at.min(now)).unwrap_or_default();
@@ -125,7 +131,8 @@ struct Look {
 }
 
 impl Look {
-    /// The next picture of the camera, a fresh one if that is wanted. None if the camera fails, or the stream has ended.
+    /// The next picture of the camera, a fresh one if that is wanted. None if the camera fails, or
+    /// the stream has ended.
     async fn picture(&mut self, stream: &Stream) -> Option<Arc<Frame>> {
         loop {
             let frame = self.viewer.next().await?;
@@ -146,7 +153,8 @@ impl Look {
     }
 }
 
-/// Tells why there is no picture: in a header, and by a picture, if there is a `notice`, for clients that show what they get.
+/// Tells why there is no picture: in a header, and by a picture, if there is a `notice`, for
+/// clients that show what they get.
 fn unavailable(why: &str, notice: Option<&Frame>) -> Response {
     let is_printable = |c: &char| c.is_ascii_graphic() || *c == ' ';
     let error: String = why.chars().filter(is_printable).take(ERROR_CHARS).collect();

@@ -69,7 +69,8 @@ impl App {
             })
     }
 
-    /// A viewer of `stream`, also where all that may watch are there if `is_admin`, which is asked then only.
+    /// A viewer of `stream`, also where all that may watch are there if `is_admin`, which is asked
+    /// then only.
     ///
     /// # Errors
     /// It has as many as it may have.

@@ -35,15 +35,16 @@ impl LogLimiter {
     }
 }
 
-/// Whether `c` could harm a terminal, end a line, or reorder the text around it: control characters, the separators of lines and
-/// paragraphs, and the explicit formatting characters of the Unicode Bidirectional Algorithm (UAX #9).
+/// Whether `c` could harm a terminal, end a line, or reorder the text around it: control
+/// characters, the separators of lines and paragraphs, and the explicit formatting characters of
+/// the Unicode Bidirectional Algorithm (UAX #9).
 pub fn is_control(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// At most [`LINE_CHARS`] characters, with control characters (terminal escapes, line breaks, and those that reorder text) made
-/// visible, and counted as they are shown.
+/// At most [`LINE_CHARS`] characters, with control characters (terminal escapes, line breaks, and
+/// those that reorder text) made visible, and counted as they are shown.
 pub fn sanitize(text: &str) -> String {
     sanitize_to(text, LINE_CHARS)
 }

@@ -1,5 +1,5 @@
-//! A failure that comes again and again, told without flooding the log: when it starts, then summed up at most once a
-//! [`PERIOD`], and when it ends.
+//! A failure that comes again and again, told without flooding the log: when it starts, then summed
+//! up at most once a [`PERIOD`], and when it ends.
 //!
 //! The type only counts and decides; its owner logs. Time comes from the caller.
 //!
@@ -17,8 +17,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-/// The shortest time between two summaries, and how long all must be well for a failure that comes and goes to have
-/// ended.
+/// The shortest time between two summaries, and how long all must be well for a failure that comes
+/// and goes to have ended.
 pub const PERIOD: Duration = Duration::from_secs(60);
 
 /// The failures of one thing: a step, a camera, a listening socket.

@@ -1,4 +1,5 @@
-//! Secrets known by their form: logins and parameters of addresses, settings and options called like secrets.
+//! Secrets known by their form: logins and parameters of addresses, settings and options called
+//! like secrets.
 
 use std::ops::Range;
 
@@ -65,7 +66,8 @@ fn is_edge(c: char) -> bool {
     c.is_whitespace() || matches!(c, '"' | '\'' | '`' | '<' | '>' | '\u{1b}')
 }
 
-/// Adds the users and passwords of the addresses in `text`, from behind `//` to the word's last `@`.
+/// Adds the users and passwords of the addresses in `text`, from behind `//` to the word's last
+/// `@`.
 pub fn logins(text: &str, found: &mut Vec<Range<usize>>) {
     let mut start = 0;
     for word in text.split_inclusive(is_edge) {
@@ -78,7 +80,8 @@ pub fn logins(text: &str, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Whether `text` starts with a version such as `0.1.0`, as interfaces of WebAssembly have one; no host does.
+/// Whether `text` starts with a version such as `0.1.0`, as interfaces of WebAssembly have one; no
+/// host does.
 fn is_version(text: &str) -> bool {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
     let number = text[..end.unwrap_or(text.len())].trim_end_matches('.');
@@ -94,7 +97,8 @@ fn login_in(word: &str) -> Option<usize> {
     }
 }
 
-/// The start of the login that ends at `end` in the word at `word`, if there is a quote or a space in it.
+/// The start of the login that ends at `end` in the word at `word`, if there is a quote or a space
+/// in it.
 fn login_before(text: &str, word: usize, end: usize) -> Option<usize> {
     // Nobody's login is longer, and looking back farther from each word would take long.
     let mut least = word.saturating_sub(LOGIN_BYTES);
@@ -112,8 +116,9 @@ fn login_before(text: &str, word: usize, end: usize) -> Option<usize> {
     is_login.then_some(end - login.len())
 }
 
-/// Adds the logins of addresses that have no `@` behind them where one is looked for, since a space, a quote or a `#` cut the
-/// address off, as in `http://me:secret`. With [`Until::End`] up to the text's last `@`, or its end.
+/// Adds the logins of addresses that have no `@` behind them where one is looked for, since a
+/// space, a quote or a `#` cut the address off, as in `http://me:secret`. With [`Until::End`] up to
+/// the text's last `@`, or its end.
 pub fn open_logins(text: &str, until: Until, found: &mut Vec<Range<usize>>) {
     for (at, mark) in text.match_indices("://") {
         let start = at + mark.len();
@@ -130,7 +135,8 @@ pub fn open_logins(text: &str, until: Until, found: &mut Vec<Range<usize>>) {
     }
 }
 
-/// Whether what stands behind `//name:` is no port: something else, or what goes on behind a space or a quote.
+/// Whether what stands behind `//name:` is no port: something else, or what goes on behind a space
+/// or a quote.
 fn is_password(behind: &str, until: Until) -> bool {
     let end = behind.find(|c| is_edge(c) || matches!(c, '/' | '?' | '#' | ',' | '}' | ']'));
     let (port, more) = behind.split_at(end.unwrap_or(behind.len()));
@@ -233,8 +239,8 @@ fn value_range(value: &str, start: usize, until: Until, is_header: bool) -> Rang
     }
 }
 
-/// Whether a value says where the secret stands, `{ env: NAME }` or `{ file: PATH }`, and nothing goes on behind it, so that it may
-/// be shown.
+/// Whether a value says where the secret stands, `{ env: NAME }` or `{ file: PATH }`, and nothing
+/// goes on behind it, so that it may be shown.
 pub fn is_reference(value: &str) -> bool {
     let inner = value
         .strip_prefix('{')

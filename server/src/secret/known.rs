@@ -1,7 +1,7 @@
 //! The secrets that were read so far, and the variables of the environment that hold some.
 //!
-//! They are kept for the whole process: what must not be shown does not depend on who is about to show it, and an
-//! old password is still one after the file has changed.
+//! They are kept for the whole process: what must not be shown does not depend on who is about to
+//! show it, and an old password is still one after the file has changed.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::Range;

@@ -1,8 +1,9 @@
 //! Secrets: a type for them that can't be printed, and the masking of texts that may hold one.
 //!
-//! Two ways find a secret in a text. Its form: a login in an address, a query parameter called `token`, a
-//! command's option `--password`. Its value: each password and token that was read is kept in `known`, so that
-//! it is found in the words of others (ffmpeg, filters, HTTP libraries) too.
+//! Two ways find a secret in a text. Its form: a login in an address, a query parameter called
+//! `token`, a command's option `--password`. Its value: each password and token that was read is
+//! kept in `known`, so that it is found in the words of others (ffmpeg, filters, HTTP libraries)
+//! too.
 
 mod form;
 mod known;
@@ -19,8 +20,9 @@ pub const MASK: &str = "***";
 
 /// A text that can't be printed: a password, a token, or an address or a command that may hold one.
 ///
-/// Of our own instead of the crate `secrecy`, whose gain is that memory is overwritten: these texts also stand in
-/// the pipeline file's text, in requests and in arguments of commands, so that it would promise too much.
+/// Of our own instead of the crate `secrecy`, whose gain is that memory is overwritten: these texts
+/// also stand in the pipeline file's text, in requests and in arguments of commands, so that it
+/// would promise too much.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretText(Arc<str>);
 
@@ -61,8 +63,8 @@ impl fmt::Debug for SecretText {
     }
 }
 
-/// Masks logins and secret parameters of addresses, and known secrets that can't be taken for a common word.
-/// For the server's own words.
+/// Masks logins and secret parameters of addresses, and known secrets that can't be taken for a
+/// common word. For the server's own words.
 pub fn mask(text: &str) -> String {
     let mut found = Vec::new();
     form::logins(text, &mut found);
@@ -72,7 +74,8 @@ pub fn mask(text: &str) -> String {
     replace(text, found)
 }
 
-/// Masks besides those what follows a secret's name, as in `password=…` or `--token …`. For what somebody wrote.
+/// Masks besides those what follows a secret's name, as in `password=…` or `--token …`. For what
+/// somebody wrote.
 pub fn mask_written(text: &str) -> String {
     replace(text, written(text, Until::Word))
 }
@@ -84,21 +87,23 @@ pub fn mask_value(text: &str) -> String {
     replace(text, found)
 }
 
-/// Adds what may be a part of a secret in a text that was cut off, or that a slip of the pen has made of something else.
+/// Adds what may be a part of a secret in a text that was cut off, or that a slip of the pen has
+/// made of something else.
 pub fn cut_off(text: &str, found: &mut Vec<Range<usize>>) {
     form::open_logins(text, Until::End, found);
     form::unmarked(text, found);
 }
 
-/// Masks besides those all known secrets, however common a word each is. For the words of filters and commands,
-/// which were told some.
+/// Masks besides those all known secrets, however common a word each is. For the words of filters
+/// and commands, which were told some.
 pub fn mask_foreign(text: &str) -> String {
     let mut found = written(text, Until::Word);
     known::find(text, known::Which::All, &mut found);
     replace(text, found)
 }
 
-/// The parts of `text` that [`mask_written`] masks, in bytes, in any order. A value goes up to `until`.
+/// The parts of `text` that [`mask_written`] masks, in bytes, in any order. A value goes up to
+/// `until`.
 pub fn written(text: &str, until: Until) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     form::logins(text, &mut found);

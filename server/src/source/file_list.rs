@@ -1,4 +1,5 @@
-//! The files of a recording in natural order: of one file, a folder, a glob, or a numbered pattern such as `img%04d.jpg`.
+//! The files of a recording in natural order: of one file, a folder, a glob, or a numbered pattern
+//! such as `img%04d.jpg`.
 //!
 //! They are looked for again while they are played, so that files that come and go are seen.
 
@@ -179,7 +180,8 @@ fn no_folder(folder: &Path) -> String {
     format!("no such file: there is no folder `{}`", folder.display())
 }
 
-/// A file name with a number in it, as ffmpeg writes it: `img%04d.jpg`, `%d.jpg`, with `%%` for `%`.
+/// A file name with a number in it, as ffmpeg writes it: `img%04d.jpg`, `%d.jpg`, with `%%` for
+/// `%`.
 struct Numbered {
     before: String,
     /// The least count of digits; more only for numbers that need them.

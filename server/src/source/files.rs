@@ -14,7 +14,8 @@ use crate::clock::StopToken;
 use crate::config::FilesConfig;
 use crate::files;
 
-/// JPEG files, which a folder, a glob or a numbered pattern names, or one `.mjpeg` file of JPEGs back to back.
+/// JPEG files, which a folder, a glob or a numbered pattern names, or one `.mjpeg` file of JPEGs
+/// back to back.
 pub struct Files {
     folder: PathBuf,
     path: String,

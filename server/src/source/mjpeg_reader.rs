@@ -68,7 +68,8 @@ pub struct ChunkReader<C> {
 
 /// A reader that knows when bytes came.
 pub trait Arrival {
-    /// A moment that the last bytes that were read surely came at or after; none if that is not known.
+    /// A moment that the last bytes that were read surely came at or after; none if that is not
+    /// known.
     fn arrived(&self) -> Option<Instant>;
 }
 

@@ -95,7 +95,8 @@ pub trait Source: Send {
     /// A text for people: what is wrong with which device or file.
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError>;
 
-    /// Whether it may stop giving frames without an error, which is then noticed by the time that passes.
+    /// Whether it may stop giving frames without an error, which is then noticed by the time that
+    /// passes.
     fn can_stall(&self) -> bool {
         true
     }

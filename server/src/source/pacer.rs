@@ -19,8 +19,8 @@ impl Pacer {
         }
     }
 
-    /// Blocks until the next frame is due; `false` when the order to stop came first. Whoever is late by
-    /// more than a frame goes on from now: there is nothing to catch up with.
+    /// Blocks until the next frame is due; `false` when the order to stop came first. Whoever is
+    /// late by more than a frame goes on from now: there is nothing to catch up with.
     pub fn wait(&mut self, stop: &StopToken) -> bool {
         let now = stop.clock().now();
         let due = match self.due {

@@ -20,7 +20,8 @@ pub struct PiCamera {
 }
 
 impl PiCamera {
-    /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second at most.
+    /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second
+    /// at most.
     pub fn new(config: &PiCameraConfig, fps: Option<f64>, folder: &Path) -> Self {
         Self {
             exec: Exec::new("pi-camera", folder),

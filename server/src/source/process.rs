@@ -166,9 +166,9 @@ impl Running {
     }
 }
 
-/// Keeps from a command what the server was told by its environment: the variables that a pipeline file names for
-/// passwords and tokens, those that have a password or token in them, the server's own, and systemd's (where credentials
-/// lie, and whom to report to).
+/// Keeps from a command what the server was told by its environment: the variables that a pipeline
+/// file names for passwords and tokens, those that have a password or token in them, the server's
+/// own, and systemd's (where credentials lie, and whom to report to).
 fn remove_secrets(command: &mut Command) {
     for name in secret::environment() {
         command.env_remove(name);

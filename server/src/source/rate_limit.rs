@@ -17,8 +17,8 @@ impl RateLimit {
         }
     }
 
-    /// Whether a frame that came at `now` is to be taken. A frame that is a little early is, since cameras are not exact;
-    /// the next one then has to wait that much longer.
+    /// Whether a frame that came at `now` is to be taken. A frame that is a little early is, since
+    /// cameras are not exact; the next one then has to wait that much longer.
     pub fn admits(&mut self, now: Instant) -> bool {
         let early = self.interval / 8;
         match self.due {
@@ -42,7 +42,8 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
 
-    /// How many frames of a camera at `camera` fps are taken in 60 s, and the least time between two in milliseconds.
+    /// How many frames of a camera at `camera` fps are taken in 60 s, and the least time between
+    /// two in milliseconds.
     fn taken(camera: f64, limit: f64) -> (usize, u128) {
         let start = crate::clock::SystemClock.now();
         let mut limit = RateLimit::new(limit);

@@ -16,13 +16,14 @@ use crate::panics::catch_async;
 use crate::secret::mask_foreign;
 use crate::sync::IgnorePoison;
 
-/// The time for which the rest of what an ended command wrote is waited for; somebody else may hold the pipe.
+/// The time for which the rest of what an ended command wrote is waited for; somebody else may hold
+/// the pipe.
 const REST: Duration = Duration::from_secs(1);
 /// The most lines that are told, each once, before the rest are only counted.
 const TOLD: usize = 20;
 
-/// Lines that a command has said already, over all its runs: one that says the same again and again, or always something else,
-/// doesn't fill the log.
+/// Lines that a command has said already, over all its runs: one that says the same again and
+/// again, or always something else, doesn't fill the log.
 #[derive(Clone, Default)]
 pub struct SeenLines(Arc<Mutex<SeenState>>);
 
@@ -44,8 +45,8 @@ impl SeenLines {
         self.lock().note(line, now)
     }
 
-    /// It works: what it says is news again once it has been quiet for a while. Gives what the log is to say of that, if
-    /// anything.
+    /// It works: what it says is news again once it has been quiet for a while. Gives what the log
+    /// is to say of that, if anything.
     pub fn works(&self, now: Instant) -> Option<String> {
         self.lock().works(now)
     }
@@ -146,8 +147,8 @@ impl Lines {
         let mut buffer = [0; 4096];
         while let Ok(length @ 1..) = errors.read(&mut buffer).await {
             for &byte in &buffer[..length] {
-                // ffmpeg's progress ends in a carriage return; an endless line must not grow for ever, nor be cut
-                // within a secret where it is shown.
+                // ffmpeg's progress ends in a carriage return; an endless line must not grow for
+                // ever, nor be cut within a secret where it is shown.
                 if matches!(byte, b'\n' | b'\r') {
                     self.end_line();
                 } else if self.partial.len() < 4 * LINE_CHARS {
@@ -173,7 +174,8 @@ impl Lines {
     }
 }
 
-/// ffmpeg names its parts by their addresses in memory, ` @ 0x55d0c0ffee`, which differ from run to run.
+/// ffmpeg names its parts by their addresses in memory, ` @ 0x55d0c0ffee`, which differ from run to
+/// run.
 fn without_addresses(line: &str) -> String {
     let mut parts = line.split(" @ 0x");
     let mut clean = parts.next().unwrap_or_default().to_owned();

@@ -1,7 +1,9 @@
-//! The frame bus: hands frames from one publisher to any number of subscribers, none of which waits for another.
+//! The frame bus: hands frames from one publisher to any number of subscribers, none of which waits
+//! for another.
 //!
-//! There are two kinds. [`NewestFrames`] has the newest frame only: whoever is slower skips some, and nobody gets one twice. A
-//! [`FrameQueue`] has every frame, up to a bound in frames and bytes; what doesn't fit is counted.
+//! There are two kinds. [`NewestFrames`] has the newest frame only: whoever is slower skips some,
+//! and nobody gets one twice. A [`FrameQueue`] has every frame, up to a bound in frames and bytes;
+//! what doesn't fit is counted.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -44,7 +46,8 @@ impl FrameBus {
         NewestFrames(self.newest.subscribe())
     }
 
-    /// The same, beginning with the frame that is there, so that nobody waits for a slow camera's next.
+    /// The same, beginning with the frame that is there, so that nobody waits for a slow camera's
+    /// next.
     pub fn subscribe_with_newest(&self) -> NewestFrames {
         let mut newest = self.subscribe();
         newest.0.mark_changed();
@@ -65,7 +68,8 @@ impl FrameBus {
 pub struct NewestFrames(watch::Receiver<Option<Arc<Frame>>>);
 
 impl NewestFrames {
-    /// Waits for a frame that this subscriber has not had. `None` when there is no publisher any more. May be cancelled.
+    /// Waits for a frame that this subscriber has not had. `None` when there is no publisher any
+    /// more. May be cancelled.
     pub async fn next(&mut self) -> Option<Arc<Frame>> {
         loop {
             self.0.changed().await.ok()?;

@@ -19,8 +19,8 @@ use crate::source::{Camera, CapturedFrame, FrameData, RateLimit, Source, SourceE
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
-/// Opening a camera takes longer than waiting for its next frame: some network cameras send a whole picture only every few
-/// seconds.
+/// Opening a camera takes longer than waiting for its next frame: some network cameras send a whole
+/// picture only every few seconds.
 const FIRST_FRAME: Duration = Duration::from_secs(10);
 
 /// The rules that a camera is run by.
@@ -63,8 +63,8 @@ pub struct CaptureLoop<'a> {
 }
 
 impl CaptureLoop<'_> {
-    /// Runs until it is told to stop. A camera that fails, or whose driver panics, is closed, told of, and opened again with
-    /// growing pauses.
+    /// Runs until it is told to stop. A camera that fails, or whose driver panics, is closed, told
+    /// of, and opened again with growing pauses.
     pub fn run(&self, source: &mut dyn Source) {
         let mut backoff = Backoff::new(FIRST_PAUSE, LONGEST_PAUSE);
         while !self.stop.is_requested() {

@@ -1,5 +1,5 @@
-//! The chain thread: takes the newest raw frame through the chain and hands on the result, or what tells viewers that there
-//! is none.
+//! The chain thread: takes the newest raw frame through the chain and hands on the result, or what
+//! tells viewers that there is none.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +22,8 @@ use crate::panics::catch;
 const NO_SIGNAL_AFTER: Duration = Duration::from_millis(1600);
 /// The interval at which the time in that picture moves on.
 const NO_SIGNAL_EVERY: Duration = Duration::from_secs(1);
-/// A changed chain gets the last frame once more when that is so old: the next may be long in coming.
+/// A changed chain gets the last frame once more when that is so old: the next may be long in
+/// coming.
 const NEXT_FRAME_SOON: Duration = Duration::from_millis(500);
 
 /// The loop of the chain thread.

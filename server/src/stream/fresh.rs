@@ -7,8 +7,9 @@ use crate::frame::Frame;
 
 /// A moment, and the frames that came since.
 ///
-/// Where it is known what moment of the server's clock a frame was taken after, the first one behind the moment is it. Else they are
-/// counted as they come and not found by the time that they bear, since a camera's clock may be another than the server's.
+/// Where it is known what moment of the server's clock a frame was taken after, the first one
+/// behind the moment is it. Else they are counted as they come and not found by the time that they
+/// bear, since a camera's clock may be another than the server's.
 pub struct Fresh {
     raw: NewestFrames,
     moment: Instant,
@@ -19,7 +20,8 @@ pub struct Fresh {
 }
 
 impl Fresh {
-    /// From `moment`, which is now, on. Of the frames of `raw` that come next, so many may have been taken before.
+    /// From `moment`, which is now, on. Of the frames of `raw` that come next, so many may have
+    /// been taken before.
     pub fn new(raw: NewestFrames, on_their_way: u32, moment: Instant) -> Self {
         Self {
             raw,

@@ -1,4 +1,5 @@
-//! A stream: a name under which frames are served, from a source and through a chain, on two threads.
+//! A stream: a name under which frames are served, from a source and through a chain, on two
+//! threads.
 //!
 //! ```text
 //! source ──(capture thread)──> newest raw frame ──(chain thread)──> newest served frame ──> viewers
@@ -82,8 +83,8 @@ pub struct Viewer {
 }
 
 impl Stream {
-    /// A stream at rest, and what governs it: to be run as a task of a tokio runtime, it ends soon after
-    /// `shutdown`, with the camera closed.
+    /// A stream at rest, and what governs it: to be run as a task of a tokio runtime, it ends soon
+    /// after `shutdown`, with the camera closed.
     pub fn new(
         name: String,
         parts: StreamParts,
@@ -167,12 +168,14 @@ impl Stream {
     pub fn fresh(&self, now: Instant) -> Fresh {
         let raw = self.raw.subscribe();
         let info = self.info.read().ignore_poison();
-        // What is being read from the camera has been taken before, as has the newest frame of another stream.
+        // What is being read from the camera has been taken before, as has the newest frame of
+        // another stream.
         let is_on_its_way = self.raw.newest().is_some() || info.driver == "stream";
         Fresh::new(raw, u32::from(is_on_its_way), now)
     }
 
-    /// The time for which a camera that works may take until its first picture, or until a `fresh` one.
+    /// The time for which a camera that works may take until its first picture, or until a `fresh`
+    /// one.
     pub fn longest_wait(&self, fresh: bool) -> Duration {
         let rules = self.changes.rules().capture;
         let fps = rules.fps.unwrap_or(1.0);
@@ -195,8 +198,8 @@ impl Stream {
         self.status.error()
     }
 
-    /// Whether it runs, or could at once: its task and the threads that it wants now are there. One whose thread broke down, or
-    /// can't be started, is not alive until it has got up again.
+    /// Whether it runs, or could at once: its task and the threads that it wants now are there. One
+    /// whose thread broke down, or can't be started, is not alive until it has got up again.
     pub fn is_alive(&self) -> bool {
         self.is_alive.load(Ordering::Relaxed) || self.shutdown.is_cancelled()
     }
@@ -224,12 +227,14 @@ impl Stream {
         self.status.set_readiness(Readiness::Ready);
     }
 
-    /// Its filters are being readied: until it gets its chain by [`Stream::update_chain`], nothing of the camera is served.
+    /// Its filters are being readied: until it gets its chain by [`Stream::update_chain`], nothing
+    /// of the camera is served.
     pub fn prepare(&self) {
         self.status.set_readiness(Readiness::Preparing);
     }
 
-    /// Its filters can't be used, and why. Nothing of the camera is served until it gets another chain.
+    /// Its filters can't be used, and why. Nothing of the camera is served until it gets another
+    /// chain.
     pub fn cannot_prepare(&self, why: &str) {
         if !self.is_prepared() {
             self.status
@@ -260,7 +265,8 @@ impl Stream {
         self.title.set(title.as_deref().unwrap_or(&self.name));
     }
 
-    /// Runs it by other rules: the idle time-out at once, the others when the camera is opened next.
+    /// Runs it by other rules: the idle time-out at once, the others when the camera is opened
+    /// next.
     pub fn set_rules(&self, rules: Rules) {
         self.changes.set_rules(rules);
     }
@@ -292,8 +298,9 @@ impl Stream {
 }
 
 impl Viewer {
-    /// The newest frame that this viewer has not had yet; waits for one. The first call gives the frame
-    /// that is there, so that nobody waits for a slow camera's next. `None` when the stream has ended.
+    /// The newest frame that this viewer has not had yet; waits for one. The first call gives the
+    /// frame that is there, so that nobody waits for a slow camera's next. `None` when the stream
+    /// has ended.
     pub async fn next(&mut self) -> Option<Arc<Frame>> {
         let shutdown = self.shutdown.clone();
         let next = shutdown.run_until_cancelled(self.frames.next());
@@ -302,7 +309,8 @@ impl Viewer {
         Some(frame)
     }
 
-    /// Resolves once [`Viewer::take`] gives a frame, or never will again. It holds no viewer: one who goes meanwhile is gone.
+    /// Resolves once [`Viewer::take`] gives a frame, or never will again. It holds no viewer: one
+    /// who goes meanwhile is gone.
     pub fn arrival(&self) -> impl Future<Output = ()> + Send + use<> {
         let (mut frames, shutdown) = (self.frames.clone(), self.shutdown.clone());
         async move {

@@ -1,4 +1,5 @@
-//! What viewers see while there is no picture: the stream's title, and the time, so that they see that the server is well.
+//! What viewers see while there is no picture: the stream's title, and the time, so that they see
+//! that the server is well.
 
 use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
 use jiff::Timestamp;
@@ -19,8 +20,8 @@ const BRIGHT: [u8; 3] = [236, 238, 242];
 const DIM: [u8; 3] = [150, 156, 166];
 const QUALITY: u8 = 80;
 
-/// The picture that says `why`, of the stream that people see called `title`, as viewers get it now. Where the font lacks a
-/// character of the title, it has the stream's `name`.
+/// The picture that says `why`, of the stream that people see called `title`, as viewers get it
+/// now. Where the font lacks a character of the title, it has the stream's `name`.
 ///
 /// # Errors
 /// A text that says why there is none.
@@ -43,7 +44,8 @@ pub fn frame(
     })
 }
 
-/// A picture of the size of the stream's own (`size`, width and height in pixels), or smaller and of the same shape.
+/// A picture of the size of the stream's own (`size`, width and height in pixels), or smaller and
+/// of the same shape.
 ///
 /// # Errors
 /// A text that says why there is none.
@@ -96,8 +98,8 @@ struct Picture {
 }
 
 impl Picture {
-    /// Writes `text` in the middle, its baseline at `y` and its letters of `size`, both as a share of the height; smaller if it
-    /// would not fit.
+    /// Writes `text` in the middle, its baseline at `y` and its letters of `size`, both as a share
+    /// of the height; smaller if it would not fit.
     fn line(&mut self, font: &FontRef<'_>, text: &str, y: f32, size: f32, color: [u8; 3]) {
         let (width, height) = (self.width as f32, self.height as f32);
         let natural = text_width(font, text, height * size);

@@ -1,4 +1,5 @@
-//! Changes of a stream that are waiting to be made: between two frames, or at once while the stream is idle.
+//! Changes of a stream that are waiting to be made: between two frames, or at once while the stream
+//! is idle.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 

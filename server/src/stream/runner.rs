@@ -1,4 +1,5 @@
-//! Runs a stream: waits for viewers, and starts and stops its threads, from the first viewer until `idle-timeout` after the last.
+//! Runs a stream: waits for viewers, and starts and stops its threads, from the first viewer until
+//! `idle-timeout` after the last.
 
 use std::io;
 use std::sync::Arc;
@@ -58,8 +59,8 @@ pub struct StreamParts {
     pub chain: Chain,
 }
 
-/// The parts, shared with the threads. A thread holds the lock of its part for as long as it runs, and gives it back however
-/// it ends.
+/// The parts, shared with the threads. A thread holds the lock of its part for as long as it runs,
+/// and gives it back however it ends.
 #[derive(Clone)]
 struct SharedParts {
     source: Arc<Mutex<Box<dyn Source>>>,
@@ -105,7 +106,8 @@ impl StreamRunner {
         running.instrument(self.span()).await;
     }
 
-    /// The span of all its log lines, at the highest level, so that lines of every level name their stream.
+    /// The span of all its log lines, at the highest level, so that lines of every level name their
+    /// stream.
     fn span(&self) -> tracing::Span {
         tracing::error_span!(parent: None, "stream", stream = %self.name)
     }
@@ -165,8 +167,8 @@ impl StreamRunner {
         }
     }
 
-    /// From the first viewer to the rest after the last, or until the source is to be another one. In a retry after a
-    /// breakdown the stream fails until a picture comes through.
+    /// From the first viewer to the rest after the last, or until the source is to be another one.
+    /// In a retry after a breakdown the stream fails until a picture comes through.
     async fn session(&self, parts: &SharedParts, is_retry: bool) -> Result<(), Breakdown> {
         if self.status.activity() == StreamState::Resting {
             tracing::info!("stream starting: somebody watches");

@@ -1,4 +1,5 @@
-//! The source that is another stream: several streams then share one camera, which runs while any of them is watched.
+//! The source that is another stream: several streams then share one camera, which runs while any
+//! of them is watched.
 
 use std::sync::Arc;
 

@@ -112,15 +112,16 @@ pub struct StreamReport {
     pub path_reason: Option<String>,
     /// The chain, in order.
     pub filters: Vec<StepReport>,
-    /// Where the stream is served: a reference relative to the address of this answer (RFC 3986, 4.2), so that it holds behind
-    /// every proxy.
+    /// Where the stream is served: a reference relative to the address of this answer (RFC 3986,
+    /// 4.2), so that it holds behind every proxy.
     pub stream_url: String,
     /// Where single pictures are served, likewise.
     pub snapshot_url: String,
 }
 
 impl StreamReport {
-    /// The same in an answer from which `root` leads to the server's root, such as `../`. As a report is made it is none.
+    /// The same in an answer from which `root` leads to the server's root, such as `../`. As a
+    /// report is made it is none.
     pub fn seen_from(self, root: &str) -> Self {
         Self {
             stream_url: format!("{root}{}", self.stream_url),
@@ -236,7 +237,8 @@ impl Status {
         self.set(StreamState::Ended);
     }
 
-    /// A frame came through. One from before the camera failed or ended says nothing of how it is now.
+    /// A frame came through. One from before the camera failed or ended says nothing of how it is
+    /// now.
     pub fn works(&self) {
         if !self.lock().camera_is_out {
             self.change(StreamState::Running, None);

@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::log::recurring::Recurring;
 use crate::sync::IgnorePoison;
 
-/// The log of one stream, whose lines are written in the stream's span. Kept over its camera's openings and its threads, so that what flaps is told of as one.
+/// The log of one stream, whose lines are written in the stream's span. Kept over its camera's
+/// openings and its threads, so that what flaps is told of as one.
 #[derive(Default)]
 pub struct StreamLog {
     failures: Mutex<Failures>,

@@ -407,7 +407,8 @@ async fn without_a_picture_viewers_see_that_there_is_no_signal() {
     let second = any(&mut viewer).await;
     assert!(!second.is_picture);
     assert_ne!(first.jpeg, second.jpeg);
-    // It is no picture of the camera's: nothing counts it, and the camera's next one takes its place.
+    // It is no picture of the camera's: nothing counts it, and the camera's next one takes its
+    // place.
     assert_eq!(stage.stream.report().paths[&Path::Passthrough], 1);
     stage.order(Order::Frame(b"b"));
     assert_eq!(next(&mut viewer).await, "b");

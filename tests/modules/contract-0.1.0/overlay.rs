@@ -1,4 +1,5 @@
-//! The overlay that `contract-0.1.0-overlay.wasm` was built from: a square, whose side stands in an asset.
+//! The overlay that `contract-0.1.0-overlay.wasm` was built from: a square, whose side stands in an
+//! asset.
 
 use mattebox_filter::image::RgbaImage;
 use mattebox_filter::{Color, Drawing, FrameInfo, Layer, Level, Overlay, log, read_asset};

@@ -1,4 +1,5 @@
-//! The transform that `contract-0.1.0-transform.wasm` was built from: the upper rows of the picture.
+//! The transform that `contract-0.1.0-transform.wasm` was built from: the upper rows of the
+//! picture.
 
 use mattebox_filter::image::{RgbImage, imageops};
 use mattebox_filter::{FrameInfo, Transform};

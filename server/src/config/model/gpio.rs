@@ -22,7 +22,8 @@ pub struct GpioConfig {
     /// Indicators: LEDs or lamps.
     #[schemars(extend("x-expected" = "a list such as `- { pin: 17, shows: running }`"))]
     pub outputs: Vec<OutputConfig>,
-    /// Contacts and sensors, by their names: filters see the state of one as the variable `gpio.NAME`.
+    /// Contacts and sensors, by their names: filters see the state of one as the variable
+    /// `gpio.NAME`.
     #[serde(deserialize_with = "named")]
     #[schemars(schema_with = "schemas::inputs")]
     pub inputs: Vec<InputConfig>,

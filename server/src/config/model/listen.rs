@@ -73,7 +73,8 @@ impl ListenAddress {
     }
 }
 
-/// The first of `addresses` that can't be listened on beside one before it, by its place, and why not.
+/// The first of `addresses` that can't be listened on beside one before it, by its place, and why
+/// not.
 pub fn find_clash(addresses: &[ListenAddress]) -> Option<(usize, String)> {
     addresses.iter().enumerate().find_map(|(at, address)| {
         let mut before = addresses[..at].iter();
@@ -135,7 +136,8 @@ pub fn read_listen<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ListenConfi
     read.collect()
 }
 
-/// An address to listen on: an IP address or `localhost`, and a port; a port alone, after a colon; or `unix:` and a path.
+/// An address to listen on: an IP address or `localhost`, and a port; a port alone, after a colon;
+/// or `unix:` and a path.
 ///
 /// # Errors
 /// A text that says what was expected.

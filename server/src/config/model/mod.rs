@@ -1,8 +1,10 @@
-//! The keys of a pipeline file: each is stated here once, with its type, default, range and meaning.
+//! The keys of a pipeline file: each is stated here once, with its type, default, range and
+//! meaning.
 //!
-//! serde reads them, and schemars makes the JSON Schema of them that a file is checked against before (`config/check.rs`), that
-//! editors and the API's description have, and of which the reference is made. What the keywords of JSON Schema can't say stands
-//! in keywords of our own, which are not published:
+//! serde reads them, and schemars makes the JSON Schema of them that a file is checked against
+//! before (`config/check.rs`), that editors and the API's description have, and of which the
+//! reference is made. What the keywords of JSON Schema can't say stands in keywords of our own,
+//! which are not published:
 //!
 //! - `x-check`: what else a text must be, by a name of `config/texts.rs`, with `x-range` for durations and sizes;
 //! - `x-expected`: what is expected, in words;
@@ -49,16 +51,17 @@ pub const FILTERS_MEMORY: u64 = 2 << 30;
 #[serde(rename_all = "kebab-case")]
 #[schemars(deny_unknown_fields, title = "a pipeline file")]
 pub struct Config {
-    /// The addresses to serve on, one or a list of them: an IP address (or `localhost`) and a port, of which 0 is a free one;
-    /// `:8080`, a port of all addresses; or `unix:/run/mattebox.sock`, a Unix domain socket.
+    /// The addresses to serve on, one or a list of them: an IP address (or `localhost`) and a port,
+    /// of which 0 is a free one; `:8080`, a port of all addresses; or `unix:/run/mattebox.sock`, a
+    /// Unix domain socket.
     #[serde(
         default = "listen::default_listen",
         deserialize_with = "listen::read_listen"
     )]
     #[schemars(schema_with = "schemas::listen", extend("default" = ListenAddress::DEFAULT.to_string()))]
     pub listen: Vec<ListenConfig>,
-    /// Who may change the pipeline over the network: whoever shows the token that stands in this environment variable or file.
-    /// Without it nobody may.
+    /// Who may change the pipeline over the network: whoever shows the token that stands in this
+    /// environment variable or file. Without it nobody may.
     #[schemars(with = "Option<Secret>")]
     pub admin_token: Option<AdminToken>,
     /// Names under which the server is reached, beside addresses and names of the local network.
@@ -79,7 +82,8 @@ pub struct Config {
     /// Clients: how many, through which proxies, from which pages.
     #[serde(flatten)]
     pub web: WebConfig,
-    /// The streams by their names: `front` is served at `/front.mjpeg`, one picture of it at `/front.jpg`.
+    /// The streams by their names: `front` is served at `/front.mjpeg`, one picture of it at
+    /// `/front.jpg`.
     #[serde(deserialize_with = "named")]
     #[schemars(schema_with = "schemas::streams")]
     pub streams: Vec<StreamConfig>,

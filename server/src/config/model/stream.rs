@@ -94,7 +94,8 @@ pub struct StepConfig {
     #[serde(default = "time_limit", with = "units::duration_text")]
     #[schemars(with = "units::DurationText", extend("x-range" = ["10ms", "60s"]))]
     pub time_limit: Duration,
-    /// The most memory that the filter may have, tables and what the server keeps of its answers included.
+    /// The most memory that the filter may have, tables and what the server keeps of its answers
+    /// included.
     #[serde(default = "memory_limit", with = "units::bytes_text")]
     #[schemars(with = "units::BytesText", extend("x-range" = ["1MiB", "4GiB"]))]
     pub memory_limit: u64,
@@ -177,7 +178,8 @@ impl StepConfig {
         shown(self.settings())
     }
 
-    /// The files that the filter may read: every text in its settings is taken as a grant, and `assets`.
+    /// The files that the filter may read: every text in its settings is taken as a grant, and
+    /// `assets`.
     pub fn granted_assets(&self) -> Vec<String> {
         let mut names = self.assets.clone();
         names.extend(self.with.texts().map(|(text, _)| text.to_owned()));
@@ -197,12 +199,14 @@ impl StepConfig {
         }
     }
 
-    /// An error about the settings as a whole: at `with`, or at the filter's name if there are none.
+    /// An error about the settings as a whole: at `with`, or at the filter's name if there are
+    /// none.
     pub fn error_at_settings(&self, message: impl Into<String>) -> Diagnostic {
         Diagnostic::new(self.with.key_span().unwrap_or(self.use_span), message)
     }
 
-    /// An error that the filter worded itself: at the setting that `words` name in backticks, if any.
+    /// An error that the filter worded itself: at the setting that `words` name in backticks, if
+    /// any.
     pub fn error_from_filter(&self, words: &str, message: impl Into<String>) -> Diagnostic {
         let mut entries = self.with.entries().iter();
         let named = entries.find(|(key, _)| {

@@ -1,4 +1,5 @@
-//! Clients: how many connections each may have, through which proxies they come, and which pages may show pictures.
+//! Clients: how many connections each may have, through which proxies they come, and which pages
+//! may show pictures.
 
 use std::net::IpAddr;
 
@@ -17,7 +18,8 @@ use super::schemas::origins;
 pub struct WebConfig {
     /// What one client may have.
     pub limits: Limits,
-    /// The proxies, as addresses or networks (`10.0.0.0/8`), that tell whom they forward (`X-Forwarded-For`, `Forwarded`).
+    /// The proxies, as addresses or networks (`10.0.0.0/8`), that tell whom they forward
+    /// (`X-Forwarded-For`, `Forwarded`).
     #[serde(deserialize_with = "networks")]
     #[schemars(schema_with = "super::schemas::networks")]
     pub trusted_proxies: Vec<IpNet>,

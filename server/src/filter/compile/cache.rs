@@ -1,6 +1,7 @@
 //! The folder that keeps compiled code and manifests between runs.
 //!
-//! Code from here runs in the server without another check, so that the folder must be nobody else's.
+//! Code from here runs in the server without another check, so that the folder must be nobody
+//! else's.
 
 use std::fs;
 use std::io::{self, Write};
@@ -54,7 +55,8 @@ pub struct Entry {
 }
 
 impl Cache {
-    /// Opens the folder that `cache` names. One that somebody else may write to is told of in the log and done without.
+    /// Opens the folder that `cache` names. One that somebody else may write to is told of in the
+    /// log and done without.
     ///
     /// # Errors
     /// The system has no place for temporary files.

@@ -16,8 +16,8 @@ use crate::log::sanitize;
 const ANSWER_BYTES: u64 = 4 << 20;
 /// The most bytes that are kept of what a child process complains.
 const COMPLAINT_BYTES: u64 = 16 << 10;
-/// Longest wall-clock time. A machine that is busy gives a child process little of its time, so that this is much more than
-/// the limit of processor time, which comes first.
+/// Longest wall-clock time. A machine that is busy gives a child process little of its time, so
+/// that this is much more than the limit of processor time, which comes first.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A child process's task.

@@ -1,7 +1,7 @@
 //! Compile jobs: each module is compiled once at a time, for all who want it.
 //!
-//! A job that nobody waits for any more goes on for a while if it was for a change: the pipeline file may be saved faster than a
-//! module that it names compiles, and each version wants the same.
+//! A job that nobody waits for any more goes on for a while if it was for a change: the pipeline
+//! file may be saved faster than a module that it names compiles, and each version wants the same.
 
 use std::collections::HashMap;
 
@@ -72,7 +72,8 @@ impl Jobs {
         Some((Key { module, number }, job.outcome.clone()))
     }
 
-    /// Somebody who wanted the job for this purpose waits no more. Gives the purpose of its place if it goes on for nobody.
+    /// Somebody who wanted the job for this purpose waits no more. Gives the purpose of its place
+    /// if it goes on for nobody.
     fn leave(&mut self, key: Key, wanted: Wanted) -> Option<Wanted> {
         let are_closed = self.are_closed;
         let job = self.get(key)?;
@@ -132,8 +133,8 @@ impl Compiler {
         joined.map(|joined| Waiter::new(self, wanted, joined))
     }
 
-    /// Begins to compile `module` at a `place` for the purpose `wanted`, or joins the job that has begun meanwhile. Must be called
-    /// on a runtime.
+    /// Begins to compile `module` at a `place` for the purpose `wanted`, or joins the job that has
+    /// begun meanwhile. Must be called on a runtime.
     pub(super) fn begin(
         &self,
         module: &Module,
@@ -153,7 +154,8 @@ impl Compiler {
         let (compiler, module) = (self.clone(), module.clone());
         let end = CancellationToken::new();
         let ended = end.clone();
-        // Not on the threads that serve viewers: starting a process of a large one takes milliseconds.
+        // Not on the threads that serve viewers: starting a process of a large one takes
+        // milliseconds.
         let task = tokio::task::spawn_blocking(move || {
             // Made here: a runtime that ends drops the task at once, while the jobs are locked.
             let _held = (place, Done(compiler.clone(), key));

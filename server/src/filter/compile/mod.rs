@@ -1,9 +1,10 @@
 //! Compiling filters in a child process.
 //!
-//! A module is a stranger's, and a compiler can be made to take minutes and gigabytes, or to break down. So the server
-//! has no compiler: a child process ([`worker`]) with limits of its own turns a module into native code and a
-//! [`Manifest`], both of which go into the cache. A second one loads the code, and a third one builds the settings schema, under
-//! limits that make both known to be cheap. The server loads only what both have passed.
+//! A module is a stranger's, and a compiler can be made to take minutes and gigabytes, or to break
+//! down. So the server has no compiler: a child process ([`worker`]) with limits of its own turns a
+//! module into native code and a [`Manifest`], both of which go into the cache. A second one loads
+//! the code, and a third one builds the settings schema, under limits that make both known to be
+//! cheap. The server loads only what both have passed.
 
 mod cache;
 mod child;
@@ -32,13 +33,15 @@ use crate::config::Cause;
 use crate::files::FileError;
 use crate::sync::IgnorePoison;
 
-/// Child processes at once for changes, and as many for the chains at the start and those whose files have changed: as many as a
-/// machine of this memory can take, each of which may have its whole limit, but at least and at most so many. A stream has one of
-/// each at a time, so that only so many slow streams keep another one waiting.
+/// Child processes at once for changes, and as many for the chains at the start and those whose
+/// files have changed: as many as a machine of this memory can take, each of which may have its
+/// whole limit, but at least and at most so many. A stream has one of each at a time, so that only
+/// so many slow streams keep another one waiting.
 const STREAMS: RangeInclusive<u64> = 4..=16;
 /// Refused modules that are remembered.
 const REMEMBERED: usize = 256;
-/// The time for which they are. Some refusals are of limits of time, which a machine that was busy may have been the cause of.
+/// The time for which they are. Some refusals are of limits of time, which a machine that was busy
+/// may have been the cause of.
 const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 
 /// A module's description of itself, and what it imports and exports.
@@ -52,7 +55,8 @@ pub struct Manifest {
     pub version: String,
     /// One line about it.
     pub summary: String,
-    /// The JSON Schema of its settings, an object, as text: read, it takes a hundred times as much memory.
+    /// The JSON Schema of its settings, an object, as text: read, it takes a hundred times as much
+    /// memory.
     pub schema: String,
     /// The interfaces that it imports.
     pub imports: Vec<String>,
@@ -60,8 +64,8 @@ pub struct Manifest {
     pub exports: Vec<String>,
     /// The size of its instances.
     pub footprint: Footprint,
-    /// The bytes of memory that its code and its schema take once they are loaded, before it has an instance. Zero until that was
-    /// measured.
+    /// The bytes of memory that its code and its schema take once they are loaded, before it has an
+    /// instance. Zero until that was measured.
     pub loaded: u64,
 }
 
@@ -74,7 +78,8 @@ pub enum LoadError {
     /// The file is at fault, or nobody wants it any more.
     #[error("{0}")]
     Failed(String),
-    /// The machine is short of something just now: space, memory, processes, descriptors. Another try may succeed.
+    /// The machine is short of something just now: space, memory, processes, descriptors. Another
+    /// try may succeed.
     #[error("{0}")]
     Unavailable(String),
     /// The memory for all filters is used up.
@@ -117,7 +122,8 @@ impl From<FileError> for LoadError {
     }
 }
 
-/// The purpose that a module is compiled for. Each has child processes of its own, so that none waits for another.
+/// The purpose that a module is compiled for. Each has child processes of its own, so that none
+/// waits for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// A change of a stream's chain.
@@ -188,7 +194,8 @@ struct Modules {
 }
 
 impl Compiler {
-    /// A compiler for `engine`, whose child processes run `worker`, the `mattebox` binary, and whose results are kept in `cache`.
+    /// A compiler for `engine`, whose child processes run `worker`, the `mattebox` binary, and
+    /// whose results are kept in `cache`.
     ///
     /// # Errors
     /// No folder for the results can be had.
@@ -202,9 +209,10 @@ impl Compiler {
         })))
     }
 
-    /// The compiled code of `module`, from the cache or by child processes. When the result is dropped early, they end, unless it
-    /// was wanted by a change: the next version of that finds the module compiled then, or being compiled. One module at a time
-    /// goes on so, as long as its place is not needed.
+    /// The compiled code of `module`, from the cache or by child processes. When the result is
+    /// dropped early, they end, unless it was wanted by a change: the next version of that finds
+    /// the module compiled then, or being compiled. One module at a time goes on so, as long as its
+    /// place is not needed.
     ///
     /// # Errors
     /// See [`LoadError`].

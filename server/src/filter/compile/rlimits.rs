@@ -29,7 +29,8 @@ impl Limits {
     pub fn set(self) -> std::io::Result<()> {
         use rustix::process::{Resource, nice};
         let seconds = self.cpu.as_secs() + u64::from(self.cpu.subsec_nanos() > 0);
-        // The signal of the first limit tells why the process ended; the second one comes if that is caught.
+        // The signal of the first limit tells why the process ended; the second one comes if that
+        // is caught.
         lower(Resource::Cpu, seconds, seconds + 1)?;
         for (resource, most) in [
             (Resource::As, self.address_space),

@@ -1,6 +1,8 @@
-//! The child process's side: compiles a module and describes it, loads compiled code, or builds a settings schema.
+//! The child process's side: compiles a module and describes it, loads compiled code, or builds a
+//! settings schema.
 //!
-//! Whatever goes wrong here, from a panic to an overflow of the stack, ends this process and nothing else.
+//! Whatever goes wrong here, from a panic to an overflow of the stack, ends this process and
+//! nothing else.
 
 use std::io::{self, Read, Write};
 use std::panic;
@@ -23,15 +25,17 @@ use crate::filter::{Engine, Manifest, Module, contract, describe, link};
 /// The hidden command of `mattebox` that runs this.
 pub const COMMAND: &str = "filter-worker";
 
-/// Limits of compiling and describing. A Python runtime takes 400 MB and 18 s, ten times as long on a small machine. Addresses are
-/// reserved for all that a memory may grow to, hence the large address space.
+/// Limits of compiling and describing. A Python runtime takes 400 MB and 18 s, ten times as long on
+/// a small machine. Addresses are reserved for all that a memory may grow to, hence the large
+/// address space.
 pub const COMPILE: Limits = Limits {
     data: 1 << 30,
     address_space: 256 << 30,
     cpu: Duration::from_secs(180),
 };
-/// Limits of loading compiled code, which the server then does as well. The runtime's own description of the code is many times
-/// as large as the module where that has much in it beside functions' bodies.
+/// Limits of loading compiled code, which the server then does as well. The runtime's own
+/// description of the code is many times as large as the module where that has much in it beside
+/// functions' bodies.
 pub const LOAD: Limits = Limits {
     data: 256 << 20,
     address_space: 16 << 30,
@@ -49,7 +53,8 @@ const SCHEMA_TIME: Duration = Duration::from_millis(500);
 const SCHEMA_STACK: usize = 1 << 20;
 /// The stack of a thread that does nothing.
 const PROBE_STACK: usize = 64 << 10;
-/// Where it can't be measured: the bytes of memory for a byte of compiled code. The most that was seen is 8, with globals alone.
+/// Where it can't be measured: the bytes of memory for a byte of compiled code. The most that was
+/// seen is 8, with globals alone.
 const UNMEASURED: u64 = 8;
 /// The same for a byte of a schema's text.
 const UNMEASURED_SCHEMA: u64 = 200;
@@ -166,8 +171,8 @@ fn tell(answer: &Answer) -> io::Result<()> {
     out.flush()
 }
 
-/// Libraries panic where the system gives them no thread, which is no module's fault: a panic while there are none to be had is
-/// told as that.
+/// Libraries panic where the system gives them no thread, which is no module's fault: a panic while
+/// there are none to be had is told as that.
 fn tell_of_missing_threads() {
     let other = panic::take_hook();
     panic::set_hook(Box::new(move |info| {

@@ -1,7 +1,8 @@
 //! The versions of the filter contract (`filter-sdk/wit`), each behind [`Contract`].
 //!
-//! The version is read off a module's exports before any of it runs. What is here is the server's own side; each version
-//! has a file that turns it into that version's types and calls, so that a module built for it loads for ever.
+//! The version is read off a module's exports before any of it runs. What is here is the server's
+//! own side; each version has a file that turns it into that version's types and calls, so that a
+//! module built for it loads for ever.
 
 mod v0_1;
 
@@ -132,7 +133,8 @@ pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     KNOWN.iter().try_for_each(|contract| contract.link(linker))
 }
 
-/// The newest known contract whose interfaces are among `exports`, and the kind of filter that they make.
+/// The newest known contract whose interfaces are among `exports`, and the kind of filter that they
+/// make.
 ///
 /// # Errors
 /// They make none; a sentence without its subject.
@@ -147,7 +149,8 @@ pub fn of<'e>(
     Ok((contract, kind(contract, &exports)?))
 }
 
-/// Checks the version of a module with these `exports`. One that exports interfaces of several may be used by each.
+/// Checks the version of a module with these `exports`. One that exports interfaces of several may
+/// be used by each.
 ///
 /// # Errors
 /// It is built for versions that are not known; a sentence without its subject.
@@ -214,7 +217,8 @@ fn names<'k>(kinds: impl Iterator<Item = &'k (FilterKind, &'static str)>, betwee
     names.join(between)
 }
 
-/// The names that `component` exports. Of a damaged one, those before the damage; it is refused when it is compiled.
+/// The names that `component` exports. Of a damaged one, those before the damage; it is refused
+/// when it is compiled.
 pub fn exports(component: &[u8]) -> Vec<String> {
     let mut depth = 0;
     let mut names = Vec::new();

@@ -1,8 +1,9 @@
-//! The filter contract `mattebox:filter@0.1.0` (see `filter-sdk/wit/0.1.0/filter.wit`). It stays as it is.
+//! The filter contract `mattebox:filter@0.1.0` (see `filter-sdk/wit/0.1.0/filter.wit`). It stays as
+//! it is.
 //!
-//! The derives check these shapes against a filter's own when a function is looked up, so a filter that
-//! was built for something else is refused, not misread. Pictures go in by reference: lowering copies
-//! them straight into the filter's memory.
+//! The derives check these shapes against a filter's own when a function is looked up, so a filter
+//! that was built for something else is refused, not misread. Pictures go in by reference: lowering
+//! copies them straight into the filter's memory.
 
 // The derives implement `unsafe` traits of wasmtime; nothing here is unsafe by hand.
 #![allow(unsafe_code)]

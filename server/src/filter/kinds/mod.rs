@@ -1,4 +1,5 @@
-//! The kinds of filter: what each is called for, and the checks of what it hands over before anybody uses it.
+//! The kinds of filter: what each is called for, and the checks of what it hands over before
+//! anybody uses it.
 
 pub mod overlay;
 mod transform;

@@ -8,7 +8,8 @@ use super::sfnt::{File, Unreadable};
 
 /// The most faces of one file.
 const FACES: u32 = 64;
-/// The tables that shaping and drawing need: those of OpenType, of Apple's shaping, of variable fonts, and of colours.
+/// The tables that shaping and drawing need: those of OpenType, of Apple's shaping, of variable
+/// fonts, and of colours.
 const TABLES: &[&[u8; 4]] = &[
     b"cmap", b"head", b"hhea", b"hmtx", b"maxp", b"OS/2", b"CFF ", b"CFF2", b"glyf", b"loca",
     b"GDEF", b"GPOS", b"GSUB", b"kern", b"kerx", b"morx", b"feat", b"ankr", b"trak", b"fvar",

@@ -1,10 +1,11 @@
 //! Fonts of the system, for filters that write in scripts whose letters they don't bring.
 //!
-//! A filter asks with the name of an asset: `system-fonts/`, then the characters that it wants, as hexadecimal code points with
-//! commas between; `emoji:` before them prefers a font in colours. The answer is the one font that has most of them: an
-//! OpenType file of one face, with the tables that shaping and drawing need. Only files in the system's font folders that are
-//! fonts are ever opened, and what is handed over is built from their tables, so this reads nothing else. A question that
-//! names no character makes the list of fonts ready.
+//! A filter asks with the name of an asset: `system-fonts/`, then the characters that it wants, as
+//! hexadecimal code points with commas between; `emoji:` before them prefers a font in colours. The
+//! answer is the one font that has most of them: an OpenType file of one face, with the tables that
+//! shaping and drawing need. Only files in the system's font folders that are fonts are ever
+//! opened, and what is handed over is built from their tables, so this reads nothing else. A
+//! question that names no character makes the list of fonts ready.
 
 mod face;
 mod sfnt;
@@ -64,7 +65,8 @@ impl SystemFonts {
         }
     }
 
-    /// Answers `question`, the part of an asset's name behind [`PREFIX`]. Blocks while files are read.
+    /// Answers `question`, the part of an asset's name behind [`PREFIX`]. Blocks while files are
+    /// read.
     ///
     /// # Errors
     /// See [`NoFont`].
@@ -96,7 +98,8 @@ impl SystemFonts {
     }
 }
 
-/// Adds the font files below `folder`. What can't be read is left out: there may be no fonts at all.
+/// Adds the font files below `folder`. What can't be read is left out: there may be no fonts at
+/// all.
 fn gather(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else {
         return;
@@ -130,7 +133,8 @@ impl Wanted {
         })
     }
 
-    /// How far `face` is from the best one: kind, characters that it lacks, style, size, place. None if it has none of them.
+    /// How far `face` is from the best one: kind, characters that it lacks, style, size, place.
+    /// None if it has none of them.
     fn cost<'f>(&self, face: &'f Face) -> Option<impl Ord + use<'f>> {
         let lacking = self.chars.iter().filter(|&&c| !face.has(c)).count();
         let other_kind = face.is_color != self.is_emoji;
@@ -141,7 +145,8 @@ impl Wanted {
         (lacking < self.chars.len()).then_some(cost)
     }
 
-    /// Whether `face` has the shapes of another language than these characters are of, which share most with it.
+    /// Whether `face` has the shapes of another language than these characters are of, which share
+    /// most with it.
     fn is_other_language(&self, face: &Face) -> bool {
         let has = |from: char, to: char| self.chars.iter().any(|c| (from..=to).contains(c));
         let language = if has('\u{3040}', '\u{30ff}') {

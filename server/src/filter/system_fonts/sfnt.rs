@@ -1,5 +1,5 @@
-//! The container of TrueType and OpenType fonts: the table directory, and collections (OpenType 1.9, "Organization of an
-//! OpenType font").
+//! The container of TrueType and OpenType fonts: the table directory, and collections (OpenType
+//! 1.9, "Organization of an OpenType font").
 //!
 //! Only the tables that are asked for are read: a collection of Chinese fonts has 20 MB.
 
@@ -154,8 +154,8 @@ impl File {
         }
     }
 
-    /// Face `index` as a file of its own, with those of its tables that `tags` names. Checksums are left at zero: nobody who
-    /// reads it looks at them.
+    /// Face `index` as a file of its own, with those of its tables that `tags` names. Checksums are
+    /// left at zero: nobody who reads it looks at them.
     ///
     /// # Errors
     /// It can't be read, or is larger than an asset may be.

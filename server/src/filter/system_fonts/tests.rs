@@ -84,7 +84,8 @@ fn only_fonts_are_read_whatever_is_called_one() {
 
 #[test]
 fn a_face_of_a_collection_is_a_font_of_its_own() {
-    // A collection of one face, made of the file's own bytes: the offsets move by the length of the header.
+    // A collection of one face, made of the file's own bytes: the offsets move by the length of the
+    // header.
     let single = std::fs::read(test_fonts().join("NotoSansHebrew.ttf")).unwrap();
     let mut collection = b"ttcf\0\x01\0\0\0\0\0\x01\0\0\0\x10".to_vec();
     collection.extend(&single);

@@ -21,8 +21,9 @@ use crate::events::Event;
 /// The interval at which a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Events, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered`, `reload` and `change`; `lagged` to one who reads so slowly
-/// that events were left out. What is wrong with a pipeline file takes the admin token to see.
+/// Events, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered`, `reload`
+/// and `change`; `lagged` to one who reads so slowly that events were left out. What is wrong with
+/// a pipeline file takes the admin token to see.
 #[utoipa::path(
     get,
     path = "/events",

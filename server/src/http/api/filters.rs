@@ -19,7 +19,8 @@ struct Kept {
     use_: String,
 }
 
-/// The filters that a step can name, with each one's settings schema; and files that can't be used, with why.
+/// The filters that a step can name, with each one's settings schema; and files that can't be used,
+/// with why.
 #[utoipa::path(
     get,
     path = "/filters",

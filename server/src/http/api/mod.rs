@@ -1,7 +1,7 @@
 //! The API: what the server is doing, as JSON, and changes of it.
 //!
-//! What is sent says things as the pipeline file does (`on-error`), since it ends up there; what is answered is named in
-//! the way of the other numbers (`frames_in`).
+//! What is sent says things as the pipeline file does (`on-error`), since it ends up there; what is
+//! answered is named in the way of the other numbers (`frames_in`).
 
 mod events;
 mod filters;
@@ -42,9 +42,11 @@ pub use versions::{PREVIOUS, REVISION};
 
 type Answer = Result<Response, ProblemDetails>;
 
-/// The prefix of all addresses of the API, which papers, links and the page name. A change that breaks clients gets another.
+/// The prefix of all addresses of the API, which papers, links and the page name. A change that
+/// breaks clients gets another.
 pub const BASE: &str = "/api/v1";
-/// Where the same is answered: at the prefix with the version, and at the one without, which older clients know.
+/// Where the same is answered: at the prefix with the version, and at the one without, which older
+/// clients know.
 const PREFIXES: [&str; 2] = [BASE, "/api"];
 
 /// All addresses of the API, below each prefix.
@@ -61,7 +63,8 @@ fn below_prefix(path: &str) -> Option<&str> {
     PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix))
 }
 
-/// The way from the answer at `uri` to the server's root, such as `../../`, which holds below every proxy's path.
+/// The way from the answer at `uri` to the server's root, such as `../../`, which holds below every
+/// proxy's path.
 pub fn root_from(uri: &Uri) -> String {
     let slashes = uri.path().matches('/').count();
     "../".repeat(slashes.saturating_sub(1))
@@ -96,7 +99,8 @@ fn described() -> OpenApiRouter<App> {
         .layer(map_response(as_problem))
 }
 
-/// What the framework refuses in plain words (an address or a body that can't be read) becomes a problem like all others.
+/// What the framework refuses in plain words (an address or a body that can't be read) becomes a
+/// problem like all others.
 async fn as_problem(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE);
@@ -159,7 +163,8 @@ impl AccessReport {
     }
 }
 
-/// The state of the pipeline file. What is wrong with it takes the admin token to see; without it, only where is told.
+/// The state of the pipeline file. What is wrong with it takes the admin token to see; without it,
+/// only where is told.
 #[utoipa::path(
     get,
     path = "/pipeline",

@@ -1,4 +1,5 @@
-//! Uploads of filters: written to the disk as they come, one at a time, into a folder that may have so many bytes.
+//! Uploads of filters: written to the disk as they come, one at a time, into a folder that may have
+//! so many bytes.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -46,8 +47,8 @@ impl Uploads {
     }
 }
 
-/// Keeps the module in `body` as the file `name` of the folder for uploads. Gives the path by which a step can `use` it, and
-/// whether it is new.
+/// Keeps the module in `body` as the file `name` of the folder for uploads. Gives the path by which
+/// a step can `use` it, and whether it is new.
 ///
 /// # Errors
 /// There is no folder or no room, the body does not come whole, or it is no filter.
@@ -106,8 +107,8 @@ impl Folder {
         })
     }
 
-    /// Makes the folder if there is none, and an empty file in it; and tells how many bytes there is room for if `replaced`
-    /// goes.
+    /// Makes the folder if there is none, and an empty file in it; and tells how many bytes there
+    /// is room for if `replaced` goes.
     fn make_room(&self, replaced: &str) -> io::Result<(NamedTempFile, u64)> {
         std::fs::create_dir_all(&self.path)?;
         let mut used = 0;

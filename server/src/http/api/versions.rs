@@ -66,7 +66,8 @@ impl VersionReport {
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Restoring {
-    /// Only if this is still the file's revision, such as the `X-Mattebox-Revision` of the change that is to be undone.
+    /// Only if this is still the file's revision, such as the `X-Mattebox-Revision` of the change
+    /// that is to be undone.
     revision: Option<String>,
 }
 
@@ -123,8 +124,9 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Reque
 
 /// Makes the pipeline file again what it was in this version, which is checked like any change.
 ///
-/// What it said until then is kept as a version. With `revision`, nothing is restored if the file is another by now: so a change
-/// is undone by restoring its answer's `X-Mattebox-Previous` with its `X-Mattebox-Revision`.
+/// What it said until then is kept as a version. With `revision`, nothing is restored if the file
+/// is another by now: so a change is undone by restoring its answer's `X-Mattebox-Previous` with
+/// its `X-Mattebox-Revision`.
 #[utoipa::path(
     post,
     path = "/pipeline/versions/{version}/restore",

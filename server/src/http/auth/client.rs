@@ -1,4 +1,5 @@
-//! The client of a request: the one at the other end of the connection, or the one that a trusted proxy forwards.
+//! The client of a request: the one at the other end of the connection, or the one that a trusted
+//! proxy forwards.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -61,9 +62,10 @@ pub enum ClientKind {
 impl Client {
     /// The client of a request with these `headers` that came in by a connection from `peer`.
     ///
-    /// From the right, the first address that is no trusted proxy's counts: what stands left of it anybody may have written.
-    /// If a proxy tells something else, or `X-Forwarded-For` and `Forwarded` disagree (one of them came from outside
-    /// then), all clients of that proxy count as one.
+    /// From the right, the first address that is no trusted proxy's counts: what stands left of it
+    /// anybody may have written. If a proxy tells something else, or `X-Forwarded-For` and
+    /// `Forwarded` disagree (one of them came from outside then), all clients of that proxy count
+    /// as one.
     pub fn of(peer: Peer, headers: &HeaderMap, rules: &WebConfig) -> Self {
         let client = |address, kind| Self { address, kind };
         let is_proxy = is_proxy(peer, rules);
@@ -104,7 +106,8 @@ pub fn texts<'a>(
     })
 }
 
-/// The first address from the right that is no trusted proxy's; the last known one where nothing more is told.
+/// The first address from the right that is no trusted proxy's; the last known one where nothing
+/// more is told.
 fn furthest(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, rules: &WebConfig) -> IpAddr {
     let hops: Vec<_> = hops.collect();
     let mut known = peer;
@@ -167,7 +170,8 @@ fn split(text: &str, at: char) -> Vec<&str> {
     text.split(is_end).collect()
 }
 
-/// The address that counts as one client: an IPv4 address, or the network of 64 bits that one customer has in IPv6.
+/// The address that counts as one client: an IPv4 address, or the network of 64 bits that one
+/// customer has in IPv6.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),

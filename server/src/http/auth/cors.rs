@@ -1,6 +1,8 @@
-//! Pages elsewhere whose scripts may read, by `cors` in the pipeline file (Fetch standard, "CORS protocol").
+//! Pages elsewhere whose scripts may read, by `cors` in the pipeline file (Fetch standard, "CORS
+//! protocol").
 //!
-//! They read what everybody may: no answer allows them a login or the header of the admin token, and no change.
+//! They read what everybody may: no answer allows them a login or the header of the admin token,
+//! and no change.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -20,7 +22,8 @@ const SENT: HeaderValue = HeaderValue::from_static(
 /// What they may see beside what they always may.
 const SEEN: HeaderValue =
     HeaderValue::from_static("Age, Content-Disposition, X-Mattebox-Error, X-Timestamp");
-/// The time for which a browser may keep the answer to a preflight, in seconds: as long as it takes effect that the file changes.
+/// The time for which a browser may keep the answer to a preflight, in seconds: as long as it takes
+/// effect that the file changes.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("60");
 
 /// How an answer is marked for the page that asked.

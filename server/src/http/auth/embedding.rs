@@ -1,11 +1,12 @@
 //! Pages of other sites: what of the server they may show.
 //!
-//! Browsers tell where a request comes from by `Sec-Fetch-Site` (W3C, Fetch Metadata), but only to addresses that they take
-//! for trustworthy: `https`, and the machine itself. Elsewhere `Origin` tells it, or `Referer`; these name the server as the
-//! browser knows it, which a proxy may have replaced by another name in `Host`, so that they count only where it matters: for
-//! pictures, by `embedding`. All else that can be read without a token browsers keep from pages of other sites by themselves,
-//! as `Cross-Origin-Resource-Policy` and the lack of CORS headers tell them (Fetch standard). A client that sends none of
-//! these is no page of another site.
+//! Browsers tell where a request comes from by `Sec-Fetch-Site` (W3C, Fetch Metadata), but only to
+//! addresses that they take for trustworthy: `https`, and the machine itself. Elsewhere `Origin`
+//! tells it, or `Referer`; these name the server as the browser knows it, which a proxy may have
+//! replaced by another name in `Host`, so that they count only where it matters: for pictures, by
+//! `embedding`. All else that can be read without a token browsers keep from pages of other sites
+//! by themselves, as `Cross-Origin-Resource-Policy` and the lack of CORS headers tell them (Fetch
+//! standard). A client that sends none of these is no page of another site.
 
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
@@ -76,8 +77,9 @@ pub fn page(headers: &HeaderMap) -> Option<&str> {
     Some(page.to_str().unwrap_or_default())
 }
 
-/// Whether somebody followed a link, so that what is asked for is shown by itself and not within another page. A page with
-/// nothing but pictures may be in a frame also: the browser is told in which.
+/// Whether somebody followed a link, so that what is asked for is shown by itself and not within
+/// another page. A page with nothing but pictures may be in a frame also: the browser is told in
+/// which.
 fn is_visit(request: &Request, content: Content) -> bool {
     let headers = request.headers();
     let says = |name, wanted| headers.get(name).is_some_and(|value| value == wanted);

@@ -16,8 +16,9 @@ const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto
 
 const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 
-/// Names below these are never public: by RFC 6761, RFC 6762 and RFC 8375, `internal` and `home` by ICANN's resolutions; `lan`
-/// and `localdomain`, which routers and resolvers use, are no top-level domains.
+/// Names below these are never public: by RFC 6761, RFC 6762 and RFC 8375, `internal` and `home` by
+/// ICANN's resolutions; `lan` and `localdomain`, which routers and resolvers use, are no top-level
+/// domains.
 const LOCAL: [&str; 7] = [
     "localhost",
     "local",
@@ -28,7 +29,8 @@ const LOCAL: [&str; 7] = [
     "localdomain",
 ];
 
-/// Checks a `Host` header: an address can't be rebound, and the name of a machine on this network neither.
+/// Checks a `Host` header: an address can't be rebound, and the name of a machine on this network
+/// neither.
 ///
 /// # Errors
 /// It is a name that anybody may have point here.
@@ -57,7 +59,8 @@ pub fn foreign_page() -> ProblemDetails {
     ProblemDetails::new(StatusCode::FORBIDDEN, why)
 }
 
-/// The site that a page belongs to, as seen from the server (HTML standard, "same site"); the nearest first.
+/// The site that a page belongs to, as seen from the server (HTML standard, "same site"); the
+/// nearest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Site {
     /// The server gave it out, under this name or an allowed one.
@@ -81,7 +84,8 @@ pub struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    /// Those of `request`. What it says to have been before counts `if_forwarded` by a trusted proxy.
+    /// Those of `request`. What it says to have been before counts `if_forwarded` by a trusted
+    /// proxy.
     pub fn of(request: &'a Request, allowed: &'a [String], if_forwarded: bool) -> Self {
         let mut names = Self {
             hosts: host(request).into_iter().collect(),
@@ -166,8 +170,9 @@ fn without_port(host: &str) -> &str {
     &host[..end.unwrap_or(host.len())]
 }
 
-/// The site of `page` as seen from `host`. Their origins are compared (RFC 6454, section 5), where `host` has the page's scheme: a
-/// proxy may have changed that, and a host without a port has the scheme's own.
+/// The site of `page` as seen from `host`. Their origins are compared (RFC 6454, section 5), where
+/// `host` has the page's scheme: a proxy may have changed that, and a host without a port has the
+/// scheme's own.
 fn site(page: &Url, host: &str) -> Site {
     let Ok(own) = Url::parse(&format!("{}://{host}", page.scheme())) else {
         return Site::Other;

@@ -13,8 +13,9 @@ const FRESH: Duration = Duration::from_secs(10);
 /// The most bytes that are read of a file. Lists against advertisements make for large ones.
 const FILE_BYTES: u64 = 4 << 20;
 
-/// The names of this machine: its host name, what `/etc/hosts` calls it beside, and its name in the domains that are searched
-/// (`/etc/resolv.conf`), such as `nas.fritz.box`. Only whoever runs the network can give these away.
+/// The names of this machine: its host name, what `/etc/hosts` calls it beside, and its name in the
+/// domains that are searched (`/etc/resolv.conf`), such as `nas.fritz.box`. Only whoever runs the
+/// network can give these away.
 pub struct MachineNames {
     clock: Arc<dyn Clock>,
     known: Mutex<Known>,

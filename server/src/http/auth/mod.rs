@@ -1,9 +1,10 @@
 //! Who may do what. Reading is open to whoever reaches the server; changing takes the admin token.
 //!
-//! Before either, the `Host` header must be a name that only this network can give the server, or one that the pipeline file
-//! allows: a page from elsewhere that has its own name point here (DNS rebinding) is refused. Other sites' pages may show
-//! pictures, if the file doesn't say otherwise, and nothing else, unless it names them (`cors`). Users and roles would come
-//! in here, in the place of the one token.
+//! Before either, the `Host` header must be a name that only this network can give the server, or
+//! one that the pipeline file allows: a page from elsewhere that has its own name point here (DNS
+//! rebinding) is refused. Other sites' pages may show pictures, if the file doesn't say otherwise,
+//! and nothing else, unless it names them (`cors`). Users and roles would come in here, in the
+//! place of the one token.
 
 mod client;
 mod content;
@@ -39,7 +40,8 @@ use hosts::{Names, Site};
 use machine::MachineNames;
 use throttle::Throttle;
 
-/// The header for the admin token alone. A proxy that asks for a login of its own has `Authorization` for that.
+/// The header for the admin token alone. A proxy that asks for a login of its own has
+/// `Authorization` for that.
 const X_MATTEBOX_TOKEN: HeaderName = HeaderName::from_static("x-mattebox-token");
 
 /// Keeps count of wrong tokens, and knows the machine's names. Clones share both.
@@ -58,8 +60,8 @@ impl Access {
         }
     }
 
-    /// Whether these `headers`, sent by `client`, prove that somebody may change the pipeline. The right token is let in always:
-    /// those who guess can't shut anybody out.
+    /// Whether these `headers`, sent by `client`, prove that somebody may change the pipeline. The
+    /// right token is let in always: those who guess can't shut anybody out.
     ///
     /// # Errors
     /// They don't, and why.
@@ -84,7 +86,8 @@ impl Access {
         Err(self.wrong(client))
     }
 
-    /// docs/guide/security.md has a pattern for this line, for programs that shut out those who guess.
+    /// docs/guide/security.md has a pattern for this line, for programs that shut out those who
+    /// guess.
     fn wrong(&self, client: IpAddr) -> ProblemDetails {
         tracing::warn!(peer = %client, "wrong admin token");
         match self.throttle.failed(client) {
@@ -98,15 +101,16 @@ impl Access {
     }
 }
 
-/// The token that `headers` show, right or wrong: `X-Mattebox-Token` if it is there, else the bearer token of `Authorization`
-/// (RFC 6750). Another scheme there is a proxy's login, and shows none.
+/// The token that `headers` show, right or wrong: `X-Mattebox-Token` if it is there, else the
+/// bearer token of `Authorization` (RFC 6750). Another scheme there is a proxy's login, and shows
+/// none.
 pub fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
     let own = headers.get(X_MATTEBOX_TOKEN);
     own.map(HeaderValue::as_bytes).or_else(|| bearer(headers))
 }
 
-/// Whether `sent` is `token`, in UTF-8, or in Latin-1, which many programs write headers in. Hashes are of one length, so that the
-/// time tells nothing about the token's either.
+/// Whether `sent` is `token`, in UTF-8, or in Latin-1, which many programs write headers in. Hashes
+/// are of one length, so that the time tells nothing about the token's either.
 fn is_token(sent: &[u8], token: &str) -> bool {
     let latin1: String = sent.iter().copied().map(char::from).collect();
     let token = Sha256::digest(token);
@@ -208,7 +212,8 @@ fn check_framing(request: &Request) -> Result<(), ProblemDetails> {
     Err(ProblemDetails::bad_request(why).closing())
 }
 
-/// Finds a place for a request that a proxy forwards, or in the reserve. A connection of its own has its place already.
+/// Finds a place for a request that a proxy forwards, or in the reserve. A connection of its own
+/// has its place already.
 fn find_place(
     app: &App,
     running: &Snapshot,
@@ -282,8 +287,9 @@ fn check_page(
 
 /// Checks that it is the server's own page that sent a request with `headers`, or no page at all.
 ///
-/// A plain proxy replaces `Host` by the server's address, so that `Origin` is another. That is let through with a header that a
-/// page from elsewhere can't send: browsers ask first whether it may (Fetch standard, "CORS-preflight"), and it may not.
+/// A plain proxy replaces `Host` by the server's address, so that `Origin` is another. That is let
+/// through with a header that a page from elsewhere can't send: browsers ask first whether it may
+/// (Fetch standard, "CORS-preflight"), and it may not.
 fn check_own_page(headers: &HeaderMap, names: &Names<'_>) -> Result<(), ProblemDetails> {
     let is_own = match (embedding::told_site(headers), headers.get(header::ORIGIN)) {
         (Some(site), _) => site == Site::Own,

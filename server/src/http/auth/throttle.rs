@@ -1,5 +1,6 @@
-//! Slows down those who guess tokens: after a few wrong ones, an address must wait, each time twice as long; and all
-//! addresses together may be wrong only so often. The right token is never throttled: its length is what guards it.
+//! Slows down those who guess tokens: after a few wrong ones, an address must wait, each time twice
+//! as long; and all addresses together may be wrong only so often. The right token is never
+//! throttled: its length is what guards it.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -65,8 +66,8 @@ impl Throttle {
         self.counts.lock().ignore_poison()
     }
 
-    /// Counts a wrong token of `peer`. Gives the time that it must wait if it may not be wrong now, which counts no further:
-    /// else an address that others share could be shut out for good.
+    /// Counts a wrong token of `peer`. Gives the time that it must wait if it may not be wrong now,
+    /// which counts no further: else an address that others share could be shut out for good.
     pub fn failed(&self, peer: IpAddr) -> Option<Duration> {
         let now = self.clock.now();
         let mut counts = self.lock();

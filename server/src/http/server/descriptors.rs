@@ -17,8 +17,9 @@ impl Room {
     /// Descriptors for cameras, files and all else.
     const OTHERS: usize = 1024;
 
-    /// Raises the limit of open files (`RLIMIT_NOFILE`) to what is needed, as far as the system allows it. It is raised no
-    /// further, since commands that are cameras inherit it, and some take long with a high one.
+    /// Raises the limit of open files (`RLIMIT_NOFILE`) to what is needed, as far as the system
+    /// allows it. It is raised no further, since commands that are cameras inherit it, and some
+    /// take long with a high one.
     pub fn make() -> Self {
         let wanted = Self::WANTED;
         let room = Self::within(raise(wanted.places + wanted.reserve + Self::OTHERS));

@@ -15,7 +15,8 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use super::places::Place;
 use super::{Admitted, Seat};
 
-/// The resources that a connection holds while it stands: its place, and the server's waiting for its end. Clones hold it, too.
+/// The resources that a connection holds while it stands: its place, and the server's waiting for
+/// its end. Clones hold it, too.
 #[derive(Clone)]
 pub struct Connected(Arc<(Admitted, TaskTrackerToken)>);
 
@@ -34,7 +35,8 @@ impl Connected {
     }
 }
 
-/// What a request holds while it is answered. What outlives the answer, as a WebSocket does, keeps it.
+/// What a request holds while it is answered. What outlives the answer, as a WebSocket does, keeps
+/// it.
 pub struct Held {
     _connection: Option<Connected>,
     _place: Option<Arc<Place>>,

@@ -49,7 +49,8 @@ impl fmt::Display for Listener {
     }
 }
 
-/// The host and port to ask on this machine for what listens on all of its addresses (`bound`); none for one of a single address.
+/// The host and port to ask on this machine for what listens on all of its addresses (`bound`);
+/// none for one of a single address.
 pub fn local_host(bound: SocketAddr) -> Option<String> {
     let is_all = bound.ip().is_unspecified();
     is_all.then(|| format!("localhost:{}", bound.port()))
@@ -136,7 +137,8 @@ async fn bind_all(port: u16) -> io::Result<TcpListener> {
 fn bind_both(port: u16) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(Domain::IPV6, Type::STREAM, None)?;
     socket.set_only_v6(false)?;
-    // As in tokio's own: a server that is started anew gets its address at once. On Windows it would be another's.
+    // As in tokio's own: a server that is started anew gets its address at once. On Windows it
+    // would be another's.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)).into())?;

@@ -40,7 +40,8 @@ pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
 use wire::Wire;
 
-/// The longest time that a client may take to send its request, and to send none on a connection that stays open.
+/// The longest time that a client may take to send its request, and to send none on a connection
+/// that stays open.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// A request's header, and what is kept for a client that reads slowly beside the frame it is at.
 const BUFFER_BYTES: usize = 8 << 10;
@@ -226,8 +227,8 @@ async fn exchange(
         .timer(TokioTimer::new())
         .header_read_timeout(if is_reserved { SILENCE } else { HEADER_TIME })
         .keep_alive(!is_reserved)
-        // The smallest there is: a slow viewer's next frame is taken when this one is gone, and is then
-        // the newest.
+        // The smallest there is: a slow viewer's next frame is taken when this one is gone, and is
+        // then the newest.
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();

@@ -1,6 +1,6 @@
-//! The reserve: connections beyond the limits, of which only those are served that watch over the server or show the admin
-//! token. That is known only when a request has come; so that silence can't fill the reserve, the oldest connection that
-//! has sent none makes room for the newest.
+//! The reserve: connections beyond the limits, of which only those are served that watch over the
+//! server or show the admin token. That is known only when a request has come; so that silence
+//! can't fill the reserve, the oldest connection that has sent none makes room for the newest.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,8 +18,8 @@ use crate::sync::IgnorePoison;
 pub const SILENCE: Duration = Duration::from_secs(1);
 /// Connections of one client that have sent no request yet.
 const SILENT_OF_CLIENT: usize = 16;
-/// A third of the seats is for connections that have sent no request yet, one for those whose requests are served, and one
-/// for those that are being closed.
+/// A third of the seats is for connections that have sent no request yet, one for those whose
+/// requests are served, and one for those that are being closed.
 const KINDS: usize = 3;
 /// A request that lies in the socket when its connection has to make room is still answered.
 const GRACE: Duration = Duration::from_millis(100);
@@ -81,8 +81,8 @@ impl Reserve {
         self.0.lock().ignore_poison()
     }
 
-    /// A seat for a connection of `client`, for which there was no place because of `full`. None if even those that are
-    /// being closed are too many.
+    /// A seat for a connection of `client`, for which there was no place because of `full`. None if
+    /// even those that are being closed are too many.
     pub fn enter(&self, client: IpAddr, full: Full) -> Option<Seat> {
         let mut seats = self.lock();
         if seats.count >= seats.most {
@@ -109,7 +109,8 @@ impl Reserve {
 }
 
 impl Seats {
-    /// Evicts the client's own oldest silent connection if it has many, else the oldest of all if there are many.
+    /// Evicts the client's own oldest silent connection if it has many, else the oldest of all if
+    /// there are many.
     fn make_room(&mut self, client: IpAddr) {
         let mut own = self.silent.iter().filter(|(_, it)| it.client == client);
         let oldest = own.next().map(|(number, _)| *number);
@@ -133,7 +134,8 @@ impl Seat {
         self.full
     }
 
-    /// Takes note that a request has come that is to be served, the admin's or another; `false` if there are too many.
+    /// Takes note that a request has come that is to be served, the admin's or another; `false` if
+    /// there are too many.
     pub fn hear(&self, is_admin: bool) -> bool {
         let mut seats = self.reserve.lock();
         if seats.heard >= seats.most / KINDS {

@@ -9,7 +9,8 @@ use futures_util::future::BoxFuture;
 use super::STALL_TIME;
 use crate::clock::Clock;
 
-/// Watches how long a connection waits for its client to take something. The kernel does so only for TCP, and on Linux.
+/// Watches how long a connection waits for its client to take something. The kernel does so only
+/// for TCP, and on Linux.
 pub struct Stall {
     clock: Arc<dyn Clock>,
     end: Option<BoxFuture<'static, ()>>,
@@ -21,7 +22,8 @@ impl Stall {
         Self { clock, end: None }
     }
 
-    /// What a write to the connection came to; an error if none has come to anything for [`STALL_TIME`].
+    /// What a write to the connection came to; an error if none has come to anything for
+    /// [`STALL_TIME`].
     pub fn limit<T>(
         &mut self,
         context: &mut Context<'_>,

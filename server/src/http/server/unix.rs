@@ -1,7 +1,7 @@
 //! A Unix domain socket to listen on.
 //!
-//! It is made under another name and moved to its place, so that it never is there with other permissions than it is to have,
-//! and so that a stale one is replaced without a moment in between.
+//! It is made under another name and moved to its place, so that it never is there with other
+//! permissions than it is to have, and so that a stale one is replaced without a moment in between.
 
 use std::fs::{self, Permissions};
 use std::io;
@@ -13,7 +13,8 @@ use tokio::net::{UnixListener, UnixStream};
 
 /// The server's user and its group may connect.
 const MODE: u32 = 0o660;
-/// The most bytes of a path: `sun_path` of Linux without the zero at its end, which other systems have shorter.
+/// The most bytes of a path: `sun_path` of Linux without the zero at its end, which other systems
+/// have shorter.
 const PATH_BYTES: usize = if cfg!(target_os = "linux") { 107 } else { 103 };
 
 /// A listening socket in the file system, which is removed when it is dropped.
@@ -78,7 +79,8 @@ fn folder(path: &Path) -> &Path {
 /// Checks that a socket can be at `path`, where one may be already.
 ///
 /// # Errors
-/// The path is too long, its folder is none or not this user's to write in, or something else is there.
+/// The path is too long, its folder is none or not this user's to write in, or something else is
+/// there.
 pub fn check_path(path: &Path) -> io::Result<()> {
     let bytes = path.as_os_str().len();
     if bytes > PATH_BYTES {

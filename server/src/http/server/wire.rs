@@ -1,8 +1,9 @@
 //! The bytes of a connection, as they pass.
 //!
-//! hyper leaves out `Content-Length` where a request also has `Transfer-Encoding`, and ends the connection after it. A proxy
-//! before the server may have gone by the length, though, and take the rest of the body for somebody's next request (RFC
-//! 9112, 6.1 and 11.2). So heads of requests are looked at here, before hyper has them.
+//! hyper leaves out `Content-Length` where a request also has `Transfer-Encoding`, and ends the
+//! connection after it. A proxy before the server may have gone by the length, though, and take the
+//! rest of the body for somebody's next request (RFC 9112, 6.1 and 11.2). So heads of requests are
+//! looked at here, before hyper has them.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -37,15 +38,16 @@ impl Ambiguous {
 pub struct Wire {
     socket: Socket,
     requests: Requests,
-    /// Bytes behind the end of a head, to be read next: hyper never has two heads at once, so that what is known is of the one
-    /// that it has.
+    /// Bytes behind the end of a head, to be read next: hyper never has two heads at once, so that
+    /// what is known is of the one that it has.
     held: Vec<u8>,
     /// The rest of hyper's refusal that is being written.
     refusal: Vec<u8>,
     stall: Stall,
 }
 
-/// Whether `bytes` are hyper's answer to a request that it can't read: it has no header that all others have.
+/// Whether `bytes` are hyper's answer to a request that it can't read: it has no header that all
+/// others have.
 fn is_refusal(bytes: &[u8]) -> bool {
     let is_answer = bytes.starts_with(b"HTTP/1.1 4") && bytes.len() < REFUSAL_BYTES;
     is_answer && !bytes.windows(NOSNIFF.len()).any(|it| it == NOSNIFF)
@@ -256,7 +258,8 @@ impl Head {
 mod tests {
     use super::*;
 
-    /// The pieces that `bytes` are passed in, when they come `at_once` at a time, and whether one was ambiguous.
+    /// The pieces that `bytes` are passed in, when they come `at_once` at a time, and whether one
+    /// was ambiguous.
     fn pieces(bytes: &str, at_once: usize) -> (Vec<String>, bool) {
         let ambiguous = Ambiguous::default();
         let mut requests = Requests::new(ambiguous.clone());

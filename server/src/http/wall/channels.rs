@@ -18,8 +18,8 @@ use crate::stream::Viewer;
 
 /// The most frames of a stream that are under way to a client.
 const CREDIT: u64 = 2;
-/// With so many bytes under way to a client, nothing more is sent until it has received some: behind a proxy that takes
-/// whatever it is given, they would grow old there.
+/// With so many bytes under way to a client, nothing more is sent until it has received some:
+/// behind a proxy that takes whatever it is given, they would grow old there.
 const BYTES_UNDER_WAY: usize = 1 << 20;
 /// A client that gives a stream no credit for so long does not watch it.
 const LAPSE: Duration = Duration::from_secs(10);
@@ -31,7 +31,8 @@ pub struct Channels {
     by_name: BTreeMap<String, Channel>,
     /// One for each stream that has credit and no new frame.
     arrivals: FuturesUnordered<BoxFuture<'static, Turn>>,
-    /// Streams that have credit and a new frame, in the order of its coming: none has to wait for another twice.
+    /// Streams that have credit and a new frame, in the order of its coming: none has to wait for
+    /// another twice.
     ready: VecDeque<Turn>,
     bytes: usize,
     views: u64,
@@ -103,7 +104,8 @@ impl Channels {
         refused.collect()
     }
 
-    /// The client takes the frames of the stream `name` up to the number `until`; none if that is 0.
+    /// The client takes the frames of the stream `name` up to the number `until`; none if that
+    /// is 0.
     ///
     /// # Errors
     /// It has too many streams.
@@ -114,7 +116,8 @@ impl Channels {
         }
         let channel = self.channel(name)?;
         let received = channel.acknowledge(until);
-        // What was given can't be taken back (RFC 9000, section 4.1); words may overtake one another.
+        // What was given can't be taken back (RFC 9000, section 4.1); words may overtake one
+        // another.
         channel.until = until.min(channel.sent + CREDIT).max(channel.until);
         let is_closed = matches!(channel.view, View::Closed);
         self.bytes -= received;
@@ -221,8 +224,8 @@ impl Channels {
         message
     }
 
-    /// Tries again to watch what could not be watched, and lets go of what the client gives no more credit for. To be called
-    /// each second.
+    /// Tries again to watch what could not be watched, and lets go of what the client gives no more
+    /// credit for. To be called each second.
     pub fn look_after(&mut self) {
         let now = self.app.clock.now();
         let mut refused = Vec::new();
@@ -244,7 +247,8 @@ impl Channels {
 }
 
 impl Channel {
-    /// Who takes frames up to the number `until` has received all but the last ones before it. Gives their bytes.
+    /// Who takes frames up to the number `until` has received all but the last ones before it.
+    /// Gives their bytes.
     fn acknowledge(&mut self, until: u64) -> usize {
         let received = until.saturating_sub(CREDIT);
         let known = self

@@ -1,4 +1,5 @@
-//! The state of the server: what the API tells of streams, the pipeline file and access, sent as it changes.
+//! The state of the server: what the API tells of streams, the pipeline file and access, sent as it
+//! changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use crate::stream::StreamReport;
 const EVERY: Duration = Duration::from_secs(1);
 /// The least time between two states, however much happens.
 const SPACING: Duration = Duration::from_millis(500);
-/// A state that is the same is sent after so long: a client that hears nothing for longer has lost the connection.
+/// A state that is the same is sent after so long: a client that hears nothing for longer has lost
+/// the connection.
 const SAME_AFTER: Duration = Duration::from_secs(5);
 
 /// What a client is told. Serialized, it is what a message of the kind `state` carries.

@@ -10,7 +10,8 @@ use super::message::{ClientMessage, MessageError};
 use crate::clock::Clock;
 use crate::sync::IgnorePoison;
 
-/// Messages of one client, merged: of each stream the last word counts, so that nothing piles up while a connection is slow.
+/// Messages of one client, merged: of each stream the last word counts, so that nothing piles up
+/// while a connection is slow.
 pub struct Inbox {
     said: Mutex<Said>,
     news: Notify,
@@ -57,7 +58,8 @@ impl Inbox {
         Ok(())
     }
 
-    /// What was said since the last time; waits for something. A call that is dropped loses nothing.
+    /// What was said since the last time; waits for something. A call that is dropped loses
+    /// nothing.
     pub async fn take(&self) -> ClientMessage {
         self.news.notified().await;
         std::mem::take(&mut self.lock().merged)

@@ -12,8 +12,8 @@
 //! | *n* | the stream's name, ASCII |
 //! | *m* | a session's name, the state as JSON, or a JPEG |
 //!
-//! On a WebSocket each message is a binary one; in a streamed answer they follow one another. A client passes over kinds that
-//! it doesn't know. What it sends is JSON, see [`ClientMessage`].
+//! On a WebSocket each message is a binary one; in a streamed answer they follow one another. A
+//! client passes over kinds that it doesn't know. What it sends is JSON, see [`ClientMessage`].
 
 use std::collections::BTreeMap;
 use std::time::UNIX_EPOCH;
@@ -93,8 +93,8 @@ impl Message {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClientMessage {
-    /// The number up to which the client takes a stream's frames, by its name: at most 2 more than that of the frame it received last.
-    /// 0 ends it.
+    /// The number up to which the client takes a stream's frames, by its name: at most 2 more than
+    /// that of the frame it received last. 0 ends it.
     #[serde(default)]
     pub credit: BTreeMap<String, u64>,
     /// Asks for the state now, which will have this number as its `refresh`.

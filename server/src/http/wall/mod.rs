@@ -1,13 +1,15 @@
 //! The wall: pictures of many streams, and the server's state, by one connection.
 //!
-//! A browser opens six connections to a server at most, so that a page can't show more streams with one connection each. Here
-//! the frames of all of them are multiplexed: by a WebSocket (RFC 6455), or, behind a proxy that passes none on, by one
-//! streamed answer of HTTP. Both carry the same messages (see [`message`]).
+//! A browser opens six connections to a server at most, so that a page can't show more streams with
+//! one connection each. Here the frames of all of them are multiplexed: by a WebSocket (RFC 6455),
+//! or, behind a proxy that passes none on, by one streamed answer of HTTP. Both carry the same
+//! messages (see [`message`]).
 //!
-//! The client gives credit for each stream (as in QUIC, RFC 9000, section 4.1: the number up to which it takes frames).
-//! Frames don't queue up: when a stream has credit and the connection takes more, its newest frame is sent, and those before
-//! it are skipped. Without credit a stream has no viewer, and its camera may rest. Since no more is under way than there is
-//! credit for, a proxy that stores what a slow client doesn't read has little to store.
+//! The client gives credit for each stream (as in QUIC, RFC 9000, section 4.1: the number up to
+//! which it takes frames). Frames don't queue up: when a stream has credit and the connection takes
+//! more, its newest frame is sent, and those before it are skipped. Without credit a stream has no
+//! viewer, and its camera may rest. Since no more is under way than there is credit for, a proxy
+//! that stores what a slow client doesn't read has little to store.
 
 mod channels;
 mod feed;
@@ -72,7 +74,8 @@ impl Wall {
         }
     }
 
-    /// The next message, to be asked for when the one before it has been taken. A call that is dropped loses nothing.
+    /// The next message, to be asked for when the one before it has been taken. A call that is
+    /// dropped loses nothing.
     async fn next(&mut self) -> Result<Message, End> {
         loop {
             tokio::select! {

@@ -9,7 +9,8 @@ use crate::sync::IgnorePoison;
 /// Bytes of a name. Nobody guesses one: who knows it was given it by its own answer.
 const NAME_BYTES: usize = 16;
 
-/// The sessions that there are now, each for as long as its answer is being sent. Clones share them.
+/// The sessions that there are now, each for as long as its answer is being sent. Clones share
+/// them.
 #[derive(Clone, Default)]
 pub struct Sessions(Arc<Mutex<HashMap<String, Arc<Inbox>>>>);
 

@@ -19,8 +19,9 @@ use super::{End, Wall};
 
 const CONTENT_TYPE: &str = "application/octet-stream";
 
-/// Frames of many streams and the state of the server, as one answer without an end. The first message has the session's name, which
-/// requests for credit go to; it ends 60 s after the last of these.
+/// Frames of many streams and the state of the server, as one answer without an end. The first
+/// message has the session's name, which requests for credit go to; it ends 60 s after the last of
+/// these.
 #[utoipa::path(
     get,
     path = "/wall/stream",
@@ -82,8 +83,8 @@ pub struct Said {
     message: String,
 }
 
-/// Gives credit: what a client of the WebSocket sends, by a request. It changes nothing but that client's own answer, and is asked with
-/// `GET` since browsers and proxies may then send it again.
+/// Gives credit: what a client of the WebSocket sends, by a request. It changes nothing but that
+/// client's own answer, and is asked with `GET` since browsers and proxies may then send it again.
 #[utoipa::path(
     get,
     path = "/wall/stream/{session}",

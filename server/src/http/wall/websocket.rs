@@ -24,8 +24,8 @@ const REASON_BYTES: usize = 123;
 /// The time in which a client may be told why the connection ends.
 const CLOSE_TIME: Duration = Duration::from_secs(1);
 
-/// Frames of many streams and the state of the server by a WebSocket, on which the client sends each `ClientMessage` as a text. It is
-/// closed 60 s after the last of these.
+/// Frames of many streams and the state of the server by a WebSocket, on which the client sends
+/// each `ClientMessage` as a text. It is closed 60 s after the last of these.
 #[utoipa::path(
     get,
     path = "/wall",

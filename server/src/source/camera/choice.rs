@@ -16,7 +16,8 @@ const PREFERENCE: [CameraFormat; 8] = [
     CameraFormat::Grey,
 ];
 
-/// The largest that is taken unasked: what everybody's network carries, and of raw formats what USB 2 does.
+/// The largest that is taken unasked: what everybody's network carries, and of raw formats what USB
+/// 2 does.
 const LARGEST: Size = Size {
     width: 1920,
     height: 1080,

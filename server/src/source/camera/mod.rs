@@ -1,9 +1,10 @@
 //! The driver `camera`: a local camera, on USB or built in.
 //!
-//! On Linux this stands on V4L2 itself (the crate `v4l`), elsewhere on `nokhwa`, which knows AVFoundation and Media Foundation.
-//! nokhwa's own V4L2 part could not do: it has no time limit on a frame, so that a camera which freezes could never be closed; it
-//! refuses rates such as 30000/1001 and sizes that are given as a range; it opens devices by number only; and it hands on a
-//! buffer's whole length, old bytes included.
+//! On Linux this stands on V4L2 itself (the crate `v4l`), elsewhere on `nokhwa`, which knows
+//! AVFoundation and Media Foundation. nokhwa's own V4L2 part could not do: it has no time limit on
+//! a frame, so that a camera which freezes could never be closed; it refuses rates such as
+//! 30000/1001 and sizes that are given as a range; it opens devices by number only; and it hands on
+//! a buffer's whole length, old bytes included.
 
 #[cfg(feature = "camera")]
 mod choice;
@@ -146,7 +147,8 @@ fn cut(used: &[u8]) -> Result<bytes::Bytes, String> {
     split.picture().unwrap_or_else(nothing)
 }
 
-/// A control's name as pipeline.yaml has it: `White Balance, Automatic` is `white-balance-automatic`.
+/// A control's name as pipeline.yaml has it: `White Balance, Automatic` is
+/// `white-balance-automatic`.
 #[cfg(feature = "camera")]
 fn control_name(name: &str) -> String {
     let words = name.split(|c: char| !c.is_ascii_alphanumeric());

@@ -1,4 +1,5 @@
-//! Raw pictures, coded once as JPEG. Those that are Y′CbCr already are not converted, only sorted into planes.
+//! Raw pictures, coded once as JPEG. Those that are Y′CbCr already are not converted, only sorted
+//! into planes.
 
 use jpeg_splice::Jpeg;
 use jpeg_splice::codec::{PixelFormat, Subsampling, encode as encode_pixels, encode_planes};
@@ -14,8 +15,8 @@ pub struct Layout {
     pub size: Size,
     /// Bytes from one row of the first plane to the next.
     pub stride: usize,
-    /// Whether Y goes from 16 to 235 and C from 16 to 240, as in video (ITU-R BT.601), and not from 0 to 255, as in JPEG
-    /// (ITU-T T.871).
+    /// Whether Y goes from 16 to 235 and C from 16 to 240, as in video (ITU-R BT.601), and not from
+    /// 0 to 255, as in JPEG (ITU-T T.871).
     pub is_limited: bool,
 }
 

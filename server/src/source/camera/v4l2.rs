@@ -258,8 +258,8 @@ fn controls(descriptions: &[control::Description]) -> Vec<Control> {
         .collect()
 }
 
-/// Starts the flow of frames. The first buffer is left for [`CaptureStream::next`] to hand over, as it does with the one that
-/// it gave before.
+/// Starts the flow of frames. The first buffer is left for [`CaptureStream::next`] to hand over, as
+/// it does with the one that it gave before.
 fn start(device: &Device) -> io::Result<MmapStream<'static>> {
     let mut stream = MmapStream::with_buffers(device, Type::VideoCapture, BUFFERS)?;
     stream.set_timeout(LOOK);

@@ -1,4 +1,5 @@
-//! Reads a camera's demand for a login (RFC 9110, 11.6.1) as leniently as cameras need it, and chooses how to answer it.
+//! Reads a camera's demand for a login (RFC 9110, 11.6.1) as leniently as cameras need it, and
+//! chooses how to answer it.
 
 use http_auth::{ChallengeRef, ParamValue, PasswordClient, PasswordClientBuilder};
 
@@ -9,8 +10,9 @@ struct Challenge {
     params: Vec<(String, String)>,
 }
 
-/// The way to log in that `headers`, the values of `WWW-Authenticate`, offer: Digest if there is one that can be answered, else Basic,
-/// also if they say nothing. Where what is offered can't be read, the password is not sent as plain text.
+/// The way to log in that `headers`, the values of `WWW-Authenticate`, offer: Digest if there is
+/// one that can be answered, else Basic, also if they say nothing. Where what is offered can't be
+/// read, the password is not sent as plain text.
 ///
 /// # Errors
 /// A text that says why none can be answered.
@@ -122,7 +124,8 @@ fn parse(header: &str) -> Vec<Challenge> {
     }
 }
 
-/// Takes a word without a value: a scheme, or more of a list without quotes, as in `qop=auth,auth-int`.
+/// Takes a word without a value: a scheme, or more of a list without quotes, as in
+/// `qop=auth,auth-int`.
 fn start(token: &str, found: &mut Vec<Challenge>) {
     let list = found.last_mut().and_then(|last| last.params.last_mut());
     match list {

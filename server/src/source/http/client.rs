@@ -102,7 +102,8 @@ impl Client {
         &self.address
     }
 
-    /// Asks for the address, where it is sent on to, and each once more with the login if the camera wants one.
+    /// Asks for the address, where it is sent on to, and each once more with the login if the
+    /// camera wants one.
     ///
     /// # Errors
     /// The camera can't be reached, or answers with an error.
@@ -207,8 +208,8 @@ impl Client {
         self.send(&url).await
     }
 
-    /// Asks for `url`, once more if that was by a connection which the camera has closed after an earlier answer: many don't say
-    /// that they do (RFC 9112, 9.3.1).
+    /// Asks for `url`, once more if that was by a connection which the camera has closed after an
+    /// earlier answer: many don't say that they do (RFC 9112, 9.3.1).
     async fn send(&mut self, url: &Url) -> Result<Response, Refusal> {
         let mut response = self.request(url)?.send().await;
         if response.as_ref().is_err_and(is_cut) {
@@ -248,8 +249,8 @@ impl Client {
     }
 }
 
-/// The request's body for a digest of it: none unless the camera takes nothing else, since those that offer both often get
-/// `auth-int` wrong.
+/// The request's body for a digest of it: none unless the camera takes nothing else, since those
+/// that offer both often get `auth-int` wrong.
 ///
 /// RFC 7616, 3.4.3 wants the body's hash, which http-auth 0.1.10 takes the body for.
 fn body_of(scheme: &PasswordClient) -> Option<&'static [u8]> {

@@ -1,7 +1,8 @@
 //! The driver `http`: a camera in the network, or another Mattebox.
 //!
-//! An answer is a stream or a snapshot by what it is, since cameras label both as anything: one with a single picture is a snapshot,
-//! which is then asked for again and again; one with more is a stream.
+//! An answer is a stream or a snapshot by what it is, since cameras label both as anything: one
+//! with a single picture is a snapshot, which is then asked for again and again; one with more is a
+//! stream.
 
 mod challenge;
 mod client;
@@ -122,7 +123,8 @@ impl Answer {
         }
     }
 
-    /// A moment that its last picture was surely taken after: that of the first one when it was asked for.
+    /// A moment that its last picture was surely taken after: that of the first one when it was
+    /// asked for.
     fn since(&self) -> Option<Instant> {
         match self.parts.pictures() {
             1 => Some(self.asked),

@@ -1,8 +1,9 @@
 //! Cuts the body of an answer into pictures.
 //!
-//! A part's own length is used where it is right, so that a picture with others behind it, such as MPO (CIPA DC-007), stays one frame.
-//! Where there is none, or a wrong one, a picture ends at its own EOI (ITU-T T.81, B.2.1).
-//! Boundaries need not be what the answer's header says, since cameras get them wrong.
+//! A part's own length is used where it is right, so that a picture with others behind it, such as
+//! MPO (CIPA DC-007), stays one frame. Where there is none, or a wrong one, a picture ends at its
+//! own EOI (ITU-T T.81, B.2.1). Boundaries need not be what the answer's header says, since cameras
+//! get them wrong.
 
 use std::io::{self, BufRead, Read};
 use std::time::Instant;
@@ -142,7 +143,8 @@ impl<R: BufRead + Arrival> Parts<R> {
         }
     }
 
-    /// Whether the picture that starts so many bytes behind the last one's SOI belongs to that one (CIPA DC-007).
+    /// Whether the picture that starts so many bytes behind the last one's SOI belongs to that one
+    /// (CIPA DC-007).
     fn belongs_to_last(&mut self, picture: &Picture, start: u64) -> bool {
         let Ok(jpeg) = picture else {
             self.index = MpfIndex::default();
@@ -159,7 +161,8 @@ impl<R: BufRead + Arrival> Parts<R> {
         belongs
     }
 
-    /// The next picture, whether or not it belongs to the last, and the bytes from that one's SOI to its own.
+    /// The next picture, whether or not it belongs to the last, and the bytes from that one's SOI
+    /// to its own.
     fn next_of_all(&mut self) -> Result<Option<(Picture, u64)>, PartsError> {
         if let Some(error) = self.failed.take() {
             return Err(error.into());
@@ -253,7 +256,8 @@ impl<R: BufRead + Arrival> Parts<R> {
         (4..=FRAME_BYTES).contains(&length).then_some(length)
     }
 
-    /// The picture of `length` bytes whose SOI has been read; none if that is not its length: then all is to be read again.
+    /// The picture of `length` bytes whose SOI has been read; none if that is not its length: then
+    /// all is to be read again.
     fn measured(&mut self, length: usize) -> io::Result<Option<Result<Bytes, String>>> {
         let mut part = SOI.to_vec();
         while part.len() < length {
@@ -292,7 +296,8 @@ impl<R: BufRead + Arrival> Parts<R> {
         Ok(Some(Ok(part.into())))
     }
 
-    /// Whether an answer that isn't called one picture is a row of them: no picture of several, which MPO says of itself.
+    /// Whether an answer that isn't called one picture is a row of them: no picture of several,
+    /// which MPO says of itself.
     fn is_row(&self, part: &[u8]) -> bool {
         const END_AND_START: [u8; 4] = [0xff, 0xd9, 0xff, 0xd8];
         let is_whole_answer = self.boundary.is_empty() && self.pictures == 0;

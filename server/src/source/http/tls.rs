@@ -5,7 +5,8 @@ use std::io;
 
 use rustls::AlertDescription;
 
-/// The advice for cameras whose TLS is older than what is spoken here: TLS 1.2 with forward secrecy and authenticated ciphers, or 1.3.
+/// The advice for cameras whose TLS is older than what is spoken here: TLS 1.2 with forward secrecy
+/// and authenticated ciphers, or 1.3.
 const TOO_OLD: &str = "the camera only speaks old TLS, with which a password would not be safe (here it is TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3): update the camera, use its `http:` address, put a proxy such as stunnel or nginx between, or read it with the driver `exec` and `curl` or `ffmpeg`";
 
 /// A sentence on `error`, if TLS is its reason and there is something to do.

@@ -1,6 +1,7 @@
 //! When a frame was taken, by the camera's own clock.
 //!
-//! A frame's RTP timestamp counts from nowhere; the sender reports of RTCP (RFC 3550, 6.4.1) say which time of the calendar it is.
+//! A frame's RTP timestamp counts from nowhere; the sender reports of RTCP (RFC 3550, 6.4.1) say
+//! which time of the calendar it is.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -33,8 +34,8 @@ impl CameraClock {
         self.report = sent.map(|sent| (sent, timestamp.timestamp()));
     }
 
-    /// The time at which the frame with `timestamp` that arrived at `arrival` was taken: as the camera says where its clock is within
-    /// five minutes of ours, else when it arrived.
+    /// The time at which the frame with `timestamp` that arrived at `arrival` was taken: as the
+    /// camera says where its clock is within five minutes of ours, else when it arrived.
     pub fn captured_at(&self, timestamp: Timestamp, arrival: SystemTime) -> SystemTime {
         let said = self
             .report

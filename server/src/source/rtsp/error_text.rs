@@ -35,7 +35,8 @@ fn answered(status: u16, said: &str, has_login: bool) -> String {
             "the camera asks for the login in a way that is not understood here: try `via: ffmpeg`, or choose Digest with MD5, or Basic, in the camera's settings"
                 .to_owned()
         }
-        // They may be right: the crate http-auth answers a Digest that allows `auth-int` by it, with a wrong hash of the body.
+        // They may be right: the crate http-auth answers a Digest that allows `auth-int` by it,
+        // with a wrong hash of the body.
         401 => "the camera does not accept this user and password; if they are right, try `via: ffmpeg`"
             .to_owned(),
         461 => format!("the camera answers {named}: try the other `transport`"),

@@ -1,4 +1,5 @@
-//! What ffmpeg is asked for: to decode what it is given, or, the old way, to talk to the camera itself.
+//! What ffmpeg is asked for: to decode what it is given, or, the old way, to talk to the camera
+//! itself.
 
 use crate::config::RtspConfig;
 use crate::secret::SecretText;
@@ -39,7 +40,8 @@ impl Words {
     fn coding(&mut self, config: &RtspConfig) {
         let scale = quantizer_scale(config.quality).to_string();
         self.add(&["-c:v", "mjpeg", "-q:v", &scale, "-pix_fmt", "yuvj420p"]);
-        // The standard tables have a code for all that a filter may draw; those made for a picture don't.
+        // The standard tables have a code for all that a filter may draw; those made for a picture
+        // don't.
         self.add(&["-huffman", "default"]);
     }
 }
@@ -58,11 +60,12 @@ pub fn whole(config: &RtspConfig, url: &SecretText, fps: Option<f64>) -> Vec<Sec
     words.0
 }
 
-/// ffmpeg as a decoder of the Matroska in its standard input. `passthrough` is the name of its option for frames that keep their
-/// times.
+/// ffmpeg as a decoder of the Matroska in its standard input. `passthrough` is the name of its
+/// option for frames that keep their times.
 pub fn decoder(config: &RtspConfig, fps: Option<f64>, passthrough: &str) -> Vec<SecretText> {
     let mut words = Words::new();
-    // Times stay as they are, and nothing waits: neither for a guess of the rate, nor for more frames.
+    // Times stay as they are, and nothing waits: neither for a guess of the rate, nor for more
+    // frames.
     words.add(&["-copyts", "-flags", "low_delay"]);
     words.add(&["-probesize", "32", "-analyzeduration", "0"]);
     words.add(&["-fpsprobesize", "0"]);
@@ -77,7 +80,8 @@ pub fn decoder(config: &RtspConfig, fps: Option<f64>, passthrough: &str) -> Vec<
     words.0
 }
 
-/// A filter that drops frames over `fps` per second between decoding and coding, as [`crate::source::RateLimit`] does.
+/// A filter that drops frames over `fps` per second between decoding and coding, as
+/// [`crate::source::RateLimit`] does.
 fn at_most(fps: f64) -> String {
     let interval = 1.0 / fps;
     let early = interval / 8.0;

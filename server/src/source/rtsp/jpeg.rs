@@ -1,7 +1,7 @@
 //! JPEGs from RTP packets (RFC 2435), whole or not at all.
 //!
-//! retina assembles them too, but hands on a picture that misses packets in its middle, and none over 2 MB. This needs a picture's
-//! packets only in their order, which retina sees to.
+//! retina assembles them too, but hands on a picture that misses packets in its middle, and none
+//! over 2 MB. This needs a picture's packets only in their order, which retina sees to.
 
 use bytes::{Buf, Bytes};
 
@@ -52,7 +52,8 @@ pub enum Broken {
 /// Puts pictures together.
 #[derive(Debug, Default)]
 pub struct Assembler {
-    /// The size that the camera's description tells, for pictures whose own header has no room for it.
+    /// The size that the camera's description tells, for pictures whose own header has no room for
+    /// it.
     size: Option<(u16, u16)>,
     tables: Tables,
     picture: Option<Picture>,
@@ -201,8 +202,8 @@ impl Tables {
     }
 }
 
-/// The picture's headers up to the scan's (appendix B). The Huffman tables are the standard ones, as they are for every JPEG
-/// without tables.
+/// The picture's headers up to the scan's (appendix B). The Huffman tables are the standard ones,
+/// as they are for every JPEG without tables.
 fn head(kind: u8, (width, height): (u16, u16), tables: &Pair, dri: u16) -> Result<Vec<u8>, Broken> {
     let sampling = match kind {
         0 | 64 => 0x21,
@@ -258,8 +259,8 @@ const CHROMA: [u8; 64] = [
     99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,
 ];
 
-/// The size that a description (SDP) of the media `payload_type` tells beside the standard's fields: `x-dimensions` or `framesize`
-/// (RFC 6064, 6.2).
+/// The size that a description (SDP) of the media `payload_type` tells beside the standard's
+/// fields: `x-dimensions` or `framesize` (RFC 6064, 6.2).
 pub fn described_size(sdp: &str) -> Option<(u16, u16)> {
     let mut is_video = false;
     for line in sdp.lines() {
@@ -283,7 +284,8 @@ pub fn described_size(sdp: &str) -> Option<(u16, u16)> {
     None
 }
 
-/// The size in the extension of an RTP header: the picture's own JPEG headers (ONVIF Streaming Specification, 5.1.3).
+/// The size in the extension of an RTP header: the picture's own JPEG headers (ONVIF Streaming
+/// Specification, 5.1.3).
 pub fn extension_size(rtp: &[u8]) -> Option<(u16, u16)> {
     let first = *rtp.first()?;
     if first & 0x10 == 0 {

@@ -1,6 +1,8 @@
-//! Coded frames with their times as ffmpeg reads them from a pipe: Matroska (RFC 9559) without an end.
+//! Coded frames with their times as ffmpeg reads them from a pipe: Matroska (RFC 9559) without an
+//! end.
 //!
-//! A bare stream of H.264 has no times, and none of its frames is over before the next one has come.
+//! A bare stream of H.264 has no times, and none of its frames is over before the next one has
+//! come.
 
 use super::session::Coding;
 

@@ -1,8 +1,8 @@
 //! The driver `rtsp`: a camera in the network that speaks RTSP (RFC 2326).
 //!
-//! retina talks to the camera. JPEGs pass as they are; video goes through ffmpeg, which is told neither the address nor the login.
-//! The old way, in which ffmpeg does it all, is there for cameras that retina fails on, and for RTSP over TLS, which retina does
-//! not speak.
+//! retina talks to the camera. JPEGs pass as they are; video goes through ffmpeg, which is told
+//! neither the address nor the login. The old way, in which ffmpeg does it all, is there for
+//! cameras that retina fails on, and for RTSP over TLS, which retina does not speak.
 
 mod clock;
 mod decoding;
@@ -47,7 +47,8 @@ pub struct Rtsp {
 }
 
 impl Rtsp {
-    /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second at most.
+    /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second
+    /// at most.
     pub fn new(config: &RtspConfig, fps: Option<f64>, folder: &Path) -> Self {
         Self {
             exec: Exec::new("rtsp", folder),

@@ -25,10 +25,11 @@ use crate::source::FRAME_BYTES;
 
 /// The time for which the camera has for its description.
 const DESCRIBING: Duration = Duration::from_secs(8);
-/// The most sessions that a camera is asked again and again to end, which retina does for as long as the camera has said that they
-/// last: up to 136 years.
+/// The most sessions that a camera is asked again and again to end, which retina does for as long
+/// as the camera has said that they last: up to 136 years.
 const STALE: usize = 4;
-/// Errors one behind the other after which a session is over: a packet can be wrong, but not each of them.
+/// Errors one behind the other after which a session is over: a packet can be wrong, but not each
+/// of them.
 const ERRORS: u32 = 16;
 
 /// How a camera codes its pictures, of those ways that are read here.
@@ -122,7 +123,8 @@ enum Input {
 
 /// One frame.
 pub struct Frame {
-    /// What is on it: a JPEG, or an access unit with start codes and, before key frames, its parameter sets.
+    /// What is on it: a JPEG, or an access unit with start codes and, before key frames, its
+    /// parameter sets.
     pub data: Result<Bytes, String>,
     /// Its time by the camera's RTP clock.
     pub timestamp: Timestamp,
@@ -267,8 +269,9 @@ fn jpeg_packet(packet: ReceivedPacket) -> jpeg::Packet {
     }
 }
 
-/// Whether an H.265 access unit with start codes has a picture that can be decoded alone: one of the types 16 to 23 (ITU-T H.265,
-/// 7.4.2.2). retina tells of IDR pictures only, and many encoders send CRA pictures after the first.
+/// Whether an H.265 access unit with start codes has a picture that can be decoded alone: one of
+/// the types 16 to 23 (ITU-T H.265, 7.4.2.2). retina tells of IDR pictures only, and many encoders
+/// send CRA pictures after the first.
 fn has_irap(unit: &[u8]) -> bool {
     const START: [u8; 3] = [0, 0, 1];
     let starts = unit.windows(START.len() + 1);

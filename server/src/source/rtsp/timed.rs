@@ -64,7 +64,8 @@ impl Taken {
         self.0.insert(time, captured_at);
     }
 
-    /// The time at which the frame of `time` was taken, if that is known. Those before it are forgotten: they won't come any more.
+    /// The time at which the frame of `time` was taken, if that is known. Those before it are
+    /// forgotten: they won't come any more.
     pub fn take(&mut self, time: u64) -> Option<SystemTime> {
         let later = self.0.split_off(&time.saturating_add(1));
         let mut until = std::mem::replace(&mut self.0, later);
@@ -95,7 +96,8 @@ impl<R: AsyncRead + Unpin> Pictures<R> {
         }
     }
 
-    /// The next picture and its time; none at the end. Nothing is lost when this is dropped before it is ready.
+    /// The next picture and its time; none at the end. Nothing is lost when this is dropped before
+    /// it is ready.
     ///
     /// # Errors
     /// What reading gives, and anything else than pictures.
@@ -134,7 +136,8 @@ impl<R: AsyncRead + Unpin> Pictures<R> {
     }
 }
 
-/// The time and the number of bytes in a line of ffmpeg's format `framecrc`: stream, decoding time, time, duration, bytes, sum.
+/// The time and the number of bytes in a line of ffmpeg's format `framecrc`: stream, decoding time,
+/// time, duration, bytes, sum.
 fn parse(line: &[u8]) -> Option<(u64, usize)> {
     let line = std::str::from_utf8(line).ok()?;
     let mut fields = line.split(',').map(str::trim);

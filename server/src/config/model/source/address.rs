@@ -40,8 +40,8 @@ fn check_url(text: &str, schemes: &[&str]) -> Result<Url, String> {
 
 const ODD_LOGIN: &str = "a user or password with `#`, `/` or `?` in it can't be read here; write `%23`, `%2F` or `%3F` in its place, or give both as `user` and `password`";
 
-/// Whether `text` looks like an address with a login in which `/`, `?` or `#` end what should go on up to an `@`
-/// (RFC 3986, 3.2).
+/// Whether `text` looks like an address with a login in which `/`, `?` or `#` end what should go on
+/// up to an `@` (RFC 3986, 3.2).
 fn has_odd_login(text: &str) -> bool {
     let Some((_, rest)) = text.split_once("//") else {
         return false;

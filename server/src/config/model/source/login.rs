@@ -1,4 +1,5 @@
-//! User names and passwords of cameras, which may stand in the file, in a file of their own, or in the environment.
+//! User names and passwords of cameras, which may stand in the file, in a file of their own, or in
+//! the environment.
 
 use std::path::Path;
 
@@ -19,7 +20,8 @@ pub struct Login {
     /// The user's name.
     #[schemars(length(min = 1))]
     pub user: String,
-    /// The user's password, in quotes if it starts with `#` or has one behind a space; or where it stands.
+    /// The user's password, in quotes if it starts with `#` or has one behind a space; or where it
+    /// stands.
     #[serde(default)]
     pub password: Secret,
 }

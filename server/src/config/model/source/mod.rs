@@ -34,8 +34,8 @@ pub struct SourceConfig {
     /// The driver and its settings. Default: the demo camera.
     #[serde(flatten)]
     pub driver: DriverConfig,
-    /// The most frames per second that are taken; more are dropped before any work is done on them. A recording's rate, 10
-    /// where it is not said.
+    /// The most frames per second that are taken; more are dropped before any work is done on them.
+    /// A recording's rate, 10 where it is not said.
     #[schemars(range(min = 0.01, max = 240.0))]
     pub fps: Option<f64>,
     /// The time for which a camera may give no frame before it is closed and opened again.
@@ -47,7 +47,8 @@ pub struct SourceConfig {
     #[serde(default = "max_megapixels")]
     #[schemars(range(min = 0.01, max = 268.0))]
     pub max_megapixels: f64,
-    /// How much of a camera's start is left out, where its first pictures are dark: a time (`2s`) or a number of frames (`10`).
+    /// How much of a camera's start is left out, where its first pictures are dark: a time (`2s`)
+    /// or a number of frames (`10`).
     #[serde(default)]
     pub warm_up: WarmUp,
     /// Where to show what is wrong with it.
@@ -115,7 +116,8 @@ pub enum DriverConfig {
     Files(FilesConfig),
     /// A local camera, on USB or built in; needs a build with the feature `camera`.
     Camera(CameraConfig),
-    /// A network camera's or another Mattebox's MJPEG address, or a snapshot's, which is asked for `fps` times a second (1).
+    /// A network camera's or another Mattebox's MJPEG address, or a snapshot's, which is asked for
+    /// `fps` times a second (1).
     Http(HttpConfig),
     /// A command that writes JPEGs to its standard output.
     Exec(ExecConfig),
@@ -132,7 +134,8 @@ pub enum DriverConfig {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct FilesConfig {
-    /// JPEG files such as `frames/*.jpg` or `img%04d.jpg`, a folder of them, or one `.mjpeg` file; relative to this file.
+    /// JPEG files such as `frames/*.jpg` or `img%04d.jpg`, a folder of them, or one `.mjpeg` file;
+    /// relative to this file.
     #[schemars(length(min = 1), extend(
         "x-missing" = "the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, a folder of them, or one `.mjpeg` file",
     ))]
@@ -477,8 +480,8 @@ impl SourceConfig {
         (self.max_megapixels * 1e6).round() as u64
     }
 
-    /// Makes what several keys say together: a recording's rate, and a login that stands in an address. Secrets are masked from
-    /// now on.
+    /// Makes what several keys say together: a recording's rate, and a login that stands in an
+    /// address. Secrets are masked from now on.
     pub fn settle(&mut self) {
         match &mut self.driver {
             DriverConfig::Files(files) => files.fps = self.fps.take().unwrap_or(FILES_FPS),
@@ -529,5 +532,6 @@ impl PiCameraConfig {
 const QUALITY: u8 = 85;
 /// Frames per second of a recording.
 const FILES_FPS: f64 = 10.0;
-/// Frames per second that are taken at most where nothing else is said: as many as fast screens show.
+/// Frames per second that are taken at most where nothing else is said: as many as fast screens
+/// show.
 const MOST_FPS: f64 = 120.0;
