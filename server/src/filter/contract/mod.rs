@@ -80,6 +80,7 @@ pub enum Level {
 
 /// A version of the contract. Answers are what the filter gave: not checked yet.
 pub trait Contract: Sync {
+    /// The version that this is.
     fn version(&self) -> Version;
 
     /// The interface that every filter exports.
@@ -89,22 +90,42 @@ pub trait Contract: Sync {
     fn kinds(&self) -> &'static [(FilterKind, &'static str)];
 
     /// Adds what its filters can import.
+    ///
+    /// # Errors
+    /// An import stands in `linker` already.
     fn link(&self, linker: &mut Linker<HostState>) -> wasmtime::Result<()>;
 
+    /// The filter's description of itself.
+    ///
+    /// # Errors
+    /// A sentence without its subject: the export is missing or of another type, or its call fails.
     fn describe(&self, guest: &mut Guest) -> Result<Description, String>;
 
+    /// Hands the filter its settings, a JSON object.
+    ///
+    /// # Errors
+    /// As of `describe`; or the filter's own words, where it refuses them.
     fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), String>;
 
     /// The function of an overlay.
+    ///
+    /// # Errors
+    /// A sentence without its subject: the export is missing or of another type.
     fn draw(&self, guest: &mut Guest) -> Result<Box<dyn Draw>, String>;
 
     /// The function of a transform.
+    ///
+    /// # Errors
+    /// A sentence without its subject: the export is missing or of another type.
     fn apply(&self, guest: &mut Guest) -> Result<Box<dyn Apply>, String>;
 }
 
 /// An overlay's function, called for each frame.
 pub trait Draw: Send {
     /// The layers for `frame`; none if they are those of the call before.
+    ///
+    /// # Errors
+    /// The filter refuses the frame, or its call fails or takes longer than `limit`.
     fn call(
         &self,
         guest: &mut Guest,
@@ -116,6 +137,9 @@ pub trait Draw: Send {
 /// A transform's function, called for each frame.
 pub trait Apply: Send {
     /// The picture that takes the place of `image`.
+    ///
+    /// # Errors
+    /// The filter refuses the picture, or its call fails or takes longer than `limit`.
     fn call(
         &self,
         guest: &mut Guest,
