@@ -70,11 +70,7 @@ impl<'s> Walk<'s> {
                     self.visit_all(parts, value, below)?;
                 }
                 "dependentSchemas" | "dependencies" => {
-                    for part in parts
-                        .as_object()
-                        .into_iter()
-                        .flat_map(|parts| parts.values())
-                    {
+                    for part in members(parts) {
                         self.visit(part, value, below)?;
                     }
                 }
@@ -89,11 +85,7 @@ impl<'s> Walk<'s> {
                 "patternProperties" => {
                     let keys = value.as_object().into_iter().flat_map(Map::keys);
                     let work: usize = keys.map(|key| matching(key)).sum();
-                    for part in parts
-                        .as_object()
-                        .into_iter()
-                        .flat_map(|parts| parts.values())
-                    {
+                    for part in members(parts) {
                         self.spend(work)?;
                         self.visit_children(part, value, below)?;
                     }
@@ -196,6 +188,11 @@ impl<'s> Walk<'s> {
                 )
             })
     }
+}
+
+/// The values of an object; none if `parts` is no object.
+fn members(parts: &Value) -> impl Iterator<Item = &Value> {
+    parts.as_object().into_iter().flat_map(Map::values)
 }
 
 /// The work of matching `text` with one pattern.
