@@ -380,12 +380,18 @@ class Field {
     // A name of a file has no more characters; a text that isn't said to be one may have several lines then.
     this.#hasLines = schema.contentMediaType?.startsWith("text/") || schema.maxLength > 255;
     this.#controls = [this.#hasLines ? area(id) : make("input", { id, spellcheck: false })];
-    this.#read = ({ value }) => (value === "" && this.#fallback === null ? null : value);
+    // A key such as `warm-up` takes numbers, too.
+    const takesNumbers = [schema.type].flat().some((type) => type === "integer" || type === "number");
+    this.#read = ({ value }) => {
+      const number = takesNumbers ? toNumber(value) : undefined;
+      return number ?? (value === "" && this.#fallback === null ? null : value);
+    };
     this.#write = (value) => {
-      if (!this.#hasLines && value?.includes("\n")) {
+      const text = String(value ?? "");
+      if (!this.#hasLines && text.includes("\n")) {
         this.#makeRoom();
       }
-      set(this.#controls[0], value ?? "");
+      set(this.#controls[0], text);
     };
   }
 
