@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use bytes::Bytes;
 use jpeg_splice::{Split, Splitter};
 use libfuzzer_sys::fuzz_target;
-use mattebox_fuzz::clock::{Stop, SystemClock};
+use mattebox_fuzz::clock::{StopToken, SystemClock};
 use mattebox_fuzz::source::FRAME_BYTES;
 use mattebox_fuzz::source::mjpeg_reader::{Chunks, MjpegReader};
 use tokio::runtime::{Builder, Runtime};
@@ -37,7 +37,7 @@ impl Chunks for Pieces {
 
 fuzz_target!(|input: ([u8; 4], &[u8])| {
     let (sizes, data) = input;
-    let stop = Stop::new(Arc::new(SystemClock), RUNTIME.handle().clone(), CancellationToken::new());
+    let stop = StopToken::new(Arc::new(SystemClock), RUNTIME.handle().clone(), CancellationToken::new());
     let rest = Bytes::copy_from_slice(data);
     let mut pieces = MjpegReader::new(Pieces { rest, sizes, next: 0 }, &stop);
     let mut whole = Splitter::new(Cursor::new(data), FRAME_BYTES);
