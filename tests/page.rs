@@ -411,7 +411,7 @@ async fn a_stream_is_added_by_its_drivers_form() {
         .until("document.querySelector('.card[data-name=yard]') !== null")
         .await;
     let text = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
-    assert!(text.contains("stall-timeout: 7s"), "{text}");
+    assert!(text.contains("stall-timeout: \"7s\""), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
