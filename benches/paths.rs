@@ -1,4 +1,4 @@
-//! What the parts of a frame's way cost. `cargo bench -p mattebox-benches --bench paths` prints
+//! The cost of the parts of a frame's way. `cargo bench -p mattebox-benches --bench paths` prints
 //! medians over alternating rounds, so that what is compared was measured at the same time on the
 //! same machine.
 //!

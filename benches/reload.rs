@@ -1,5 +1,5 @@
-//! How long a saved change of pipeline.yaml takes to reach a viewer: from the save to the first
-//! frame that shows it, with the compile cache warm. Run with
+//! The time that a saved change of pipeline.yaml takes to reach a viewer: from the save to the
+//! first frame that shows it, with the compile cache warm. Run with
 //! `cargo bench -p mattebox-benches --bench reload`.
 
 #![allow(

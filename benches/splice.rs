@@ -1,4 +1,4 @@
-//! What drawing costs: spliced, and decoded, drawn and encoded again.
+//! The cost of drawing: spliced, and decoded, drawn and encoded again.
 //! `cargo bench -p mattebox-benches --bench splice` prints medians over rounds that alternate
 //! between the candidates, so that what is compared ran at the same time on the same machine.
 //!

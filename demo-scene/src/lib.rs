@@ -1,6 +1,6 @@
 //! The demo's picture: a house at a street at dusk, a car that passes, a jogger, trees in the wind.
 //!
-//! Everything that moves comes back to its place after [`FRAMES`] pictures, so the loop has no
+//! The moving parts come back to their places after [`FRAMES`] pictures, so the loop has no
 //! seam. The upper left and the lower right are quiet, for a timestamp and a logo.
 
 #![warn(missing_docs)]

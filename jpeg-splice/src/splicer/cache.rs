@@ -14,7 +14,7 @@ use crate::syntax::HuffmanSpec;
 /// frame.
 const MOST: usize = 12;
 
-/// Everything that is cached, and which of it the frame at hand uses.
+/// The cached tables and drawings, and which of them the frame at hand uses.
 #[derive(Default)]
 pub(crate) struct Cache {
     tables: Vec<KeptTables>,

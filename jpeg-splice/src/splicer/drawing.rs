@@ -24,9 +24,9 @@ pub struct Layer {
 
 /// Layers that belong together, the first at the bottom. What lies outside the picture is cut off.
 ///
-/// What a [`Splicer`](crate::Splicer) prepares for a drawing it keeps as long as the same drawing
-/// comes with each frame: so make one when something changes, not for each frame. Clones are the
-/// same drawing.
+/// A [`Splicer`](crate::Splicer) keeps the blocks that it prepares for a drawing as long as the
+/// same drawing comes with each frame: so make one when something changes, not for each frame.
+/// Clones are the same drawing.
 #[derive(Clone, Debug)]
 pub struct Drawing {
     layers: Arc<[Layer]>,

@@ -21,7 +21,7 @@ use crate::panics::catch;
 /// The most problems that are told of one step.
 const PROBLEMS: usize = 50;
 
-/// Everything in `step`'s settings that `schema`, of the filter called `filter`, does not allow.
+/// The mistakes in `step`'s settings, by `schema`, that of the filter called `filter`.
 /// References that lead out of the schema are not followed.
 ///
 /// # Errors
@@ -56,7 +56,7 @@ pub fn check_file(root: &Node, json: &Value, errors: &mut Errors) {
     errors.0.append(&mut checker.found);
 }
 
-/// What is checked.
+/// The subject of a check.
 enum Subject<'a> {
     /// A filter's settings.
     Settings {
@@ -227,7 +227,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What is said of a mapping at `path` without the constant that names one of several kinds,
+    /// The error of a mapping at `path` without the constant that names one of several kinds,
     /// such as a driver's name.
     fn unknown_tag(&self, error: &ValidationError<'_>, path: &str) -> Option<Diagnostic> {
         let tag = self.first_tag(error)?;
