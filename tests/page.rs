@@ -477,19 +477,18 @@ async fn it_moves_and_fits_every_window() {
                 .until("document.documentElement.scrollWidth <= window.innerWidth")
                 .await;
         }
-        // Whoever moves the last slider sees what becomes of the picture.
+        // Whoever moves the last slider sees what becomes of the picture. It is scrolled to in each
+        // try: a page that is still being laid out may be too short yet.
         browser.click("a[href='#front']").await;
-        browser
-            .until("document.querySelectorAll('#steps input[type=range]').length >= 4")
-            .await;
-        browser
-            .run("window.scrollTo(0, document.documentElement.scrollHeight)")
-            .await;
         browser
             .until(
                 "(() => {
-                    const { top, bottom } = document.querySelector('.card:not([hidden]) .picture').getBoundingClientRect();
-                    const slider = [...document.querySelectorAll('#steps input[type=range]')].at(-1).getBoundingClientRect();
+                    const picture = document.querySelector('.card:not([hidden]) .picture');
+                    const sliders = [...document.querySelectorAll('#steps input[type=range]')];
+                    if (location.hash !== '#front' || !picture || sliders.length < 4) return false;
+                    window.scrollTo(0, document.documentElement.scrollHeight);
+                    const { top, bottom } = picture.getBoundingClientRect();
+                    const slider = sliders.at(-1).getBoundingClientRect();
                     const isSeen = top >= 0 && bottom - top > 100 && bottom <= window.innerHeight;
                     return window.scrollY > 100 && isSeen && slider.top < window.innerHeight;
                 })()",
