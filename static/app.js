@@ -4,7 +4,7 @@ import { getAsAdmin, knownToken } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
 import { advise, setProse } from "./dom.js";
-import { NewStream } from "./new_stream.js";
+import { StreamForm } from "./stream_form.js";
 import { Wall } from "./wall.js";
 
 const streams = document.getElementById("streams");
@@ -13,7 +13,7 @@ const trouble = document.getElementById("trouble");
 const cards = new Map();
 const wall = new Wall({ state: take, frame: draw, lost });
 const panel = new ChainPanel(() => wall.refresh());
-const newStream = new NewStream(() => wall.refresh());
+const streamForm = new StreamForm(() => wall.refresh());
 let state = null;
 let reports = [];
 
@@ -45,14 +45,15 @@ function chosen() {
 }
 
 function show() {
+  const mayChange = state.access.changing !== "off";
   for (const report of reports) {
     if (!cards.has(report.name)) {
-      const card = new Card(report.name, watch);
+      const card = new Card(report.name, watch, () => streamForm.open(report.name));
       cards.set(report.name, card);
       streams.append(card.element);
       visible.observe(card.picture);
     }
-    cards.get(report.name).show(report, state.refused[report.name]);
+    cards.get(report.name).show(report, state.refused[report.name], mayChange);
   }
   const names = new Set(reports.map((report) => report.name));
   for (const [name, card] of cards) {
@@ -71,7 +72,7 @@ function show() {
   }
   const pipeline = explained(state.pipeline);
   panel.show(large, pipeline, state.access.changing);
-  newStream.show(names, state.access.changing !== "off");
+  streamForm.show(names, mayChange);
   showFile(pipeline);
   const viewers = reports.reduce((sum, report) => sum + report.viewers, 0);
   summary.textContent = `${count(reports.length, "stream")}, ${count(viewers, "viewer")}`;

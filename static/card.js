@@ -21,8 +21,8 @@ export class Card {
   #drawings = 0;
   #drawn = 0;
 
-  /** `changed` is called when the user starts or stops the picture. */
-  constructor(name, changed) {
+  /** `changed` is called when the user starts or stops the picture, `edit` when the stream is to be edited. */
+  constructor(name, changed, edit) {
     this.name = name;
     const template = document.getElementById("card");
     this.element = template.content.firstElementChild.cloneNode(true);
@@ -40,6 +40,8 @@ export class Card {
       changed();
     });
     this.#part("full").addEventListener("click", (event) => enlarge(this.picture, event.target));
+    this.#part("edit").setAttribute("aria-label", `Edit ${name}`);
+    this.#part("edit").addEventListener("click", edit);
     this.#showWish();
   }
 
@@ -113,7 +115,8 @@ export class Card {
   }
 
   /** Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`. */
-  show(report, refused) {
+  show(report, refused, mayChange) {
+    this.#part("edit").hidden = !mayChange;
     if (this.#part("notice").textContent === NO_CONNECTION && !this.runs) {
       this.#note("");
     }

@@ -68,6 +68,13 @@ export class Form {
     }
   }
 
+  /** Says at the setting `key` what the server finds wrong with it. Gives whether there is such a setting. */
+  complain(key, words) {
+    const field = this.#fields.get(key);
+    field?.complain(words.replace(`\`${key}\`: `, ""));
+    return field !== undefined;
+  }
+
   /** From the next report on, what the server has is shown. */
   forget() {
     this.#fields.forEach((field) => field.forget());
@@ -151,7 +158,7 @@ class Field {
     const choices = schema.enum ?? schema.oneOf?.map((choice) => choice.const);
     if (schema.writeOnly) {
       this.#password(id);
-    } else if (choices?.every((choice) => typeof choice === "string")) {
+    } else if (choices?.every((choice) => ["string", "number"].includes(typeof choice))) {
       this.#choice(id, choices, isRequired || this.#fallback !== null);
     } else if (kind === "boolean") {
       this.#flag(id);
@@ -295,6 +302,11 @@ class Field {
     return control.matches(".number") ? "It is a number." : `It is JSON: ${control.dataset.error}`;
   }
 
+  complain(words) {
+    this.#complain(`${words}.`);
+    this.focus();
+  }
+
   #complain(words) {
     this.complaint.hidden = words === "";
     setProse(this.complaint, words && `${words} Not applied.`);
@@ -308,7 +320,7 @@ class Field {
     const select = make("select", { id }, ...options.map((choice) => make("option", { value: choice, textContent: choice || "–" })));
     this.#controls = [select];
     this.#rest = CHOICE_REST_MS;
-    this.#read = () => select.value || null;
+    this.#read = () => choices.find((choice) => String(choice) === select.value) ?? null;
     this.#write = (value) => (select.value = value ?? "");
   }
 
@@ -399,7 +411,12 @@ class Field {
     const input = make("input", { id, type: "password", autocomplete: "off" });
     this.#controls = [input];
     this.#read = () => input.value || null;
-    this.#write = (value) => set(input, typeof value === "string" ? value : "");
+    this.#write = (value) => {
+      // Where it stands may be shown, such as `{env: NAME}`.
+      const isPlace = typeof value === "object" && value !== null;
+      input.placeholder = isPlace ? Object.entries(value).map((entry) => entry.join(": ")) : "";
+      set(input, isPlace ? "" : (value ?? ""));
+    };
   }
 
   /** A field of one line would lose the others. */

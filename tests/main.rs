@@ -47,6 +47,7 @@ mod serving;
 mod shortages;
 mod snapshots;
 mod sources;
+mod stream_settings;
 mod time_zones;
 mod uploads;
 mod versions;

@@ -3,6 +3,7 @@
 mod connection;
 mod editing;
 mod narrow;
+mod stream_form;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
@@ -358,62 +359,6 @@ async fn somebody_watches_and_changes_the_chain() {
 }
 
 /// Whoever writes a filter builds it again and again while looking at the page.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs chromium and chromedriver"]
-async fn a_stream_is_added_by_its_drivers_form() {
-    let server = server();
-    let browser = Browser::open(&format!("http://{}/", server.address)).await;
-    browser
-        .until("!document.getElementById('add-stream').hidden")
-        .await;
-    browser.click("#add-stream").await;
-    // Each driver has the keys that the pipeline file's schema gives it; what is needed comes
-    // first.
-    browser
-        .until("document.querySelectorAll('#new-stream option').length === 8")
-        .await;
-    let choose = |driver: &str| {
-        format!(
-            "const choice = document.querySelector('#driver-choice');
-             choice.value = [...choice.options].find((it) => it.textContent === '{driver}').value;
-             choice.dispatchEvent(new Event('change', {{ bubbles: true }}));"
-        )
-    };
-    browser.run(&choose("http")).await;
-    browser
-        .until("document.querySelector('#new-stream .field input')?.id.endsWith('-url')")
-        .await;
-    browser
-        .until("document.querySelector('#new-stream input[id$=-password]').type === 'password'")
-        .await;
-    browser.run(&choose("demo")).await;
-    browser
-        .run(
-            "const write = (css, text) => {
-               const field = document.querySelector(css);
-               field.value = text;
-               field.dispatchEvent(new Event('input', { bubbles: true }));
-             };
-             write('#stream-name', 'front');
-             write('#new-stream input[id$=-stall-timeout]', '7s');",
-        )
-        .await;
-    browser.click("#new-stream .add-it").await;
-    browser
-        .until("document.querySelector('#new-stream .refusal').textContent.includes('There is a stream')")
-        .await;
-    browser
-        .run("document.querySelector('#stream-name').value = 'yard';")
-        .await;
-    browser.click("#new-stream .add-it").await;
-    browser.give_token(TOKEN).await;
-    browser
-        .until("document.querySelector('.card[data-name=yard]') !== null")
-        .await;
-    let text = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
-    assert!(text.contains("stall-timeout: \"7s\""), "{text}");
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn a_replaced_module_has_another_form() {

@@ -73,14 +73,14 @@ impl Browser {
     }
 
     /// Empties the field, and writes in it.
-    async fn write(&self, css: &str, text: &str) {
+    pub async fn write(&self, css: &str, text: &str) {
         self.focus(css).await;
         self.press_with(&[CONTROL], 'a').await;
         self.press(&format!("{DELETE}{text}")).await;
     }
 
     /// The field says what is wrong, in these words.
-    async fn until_field_says(&self, css: &str, words: &str) {
+    pub async fn until_field_says(&self, css: &str, words: &str) {
         self.until(&format!(
             "document.querySelector('{css}').closest('.field').querySelector('.error:not([hidden])')?.textContent.includes('{words}')"
         ))

@@ -60,7 +60,7 @@ pub enum Cause {
 /// One thing that is wrong.
 #[derive(Clone, Debug)]
 pub struct Diagnostic {
-    /// The folder that it runs in.
+    /// The part of the file that is wrong.
     pub span: Span,
     /// What, and what was expected.
     pub message: String,
@@ -121,7 +121,7 @@ impl PartialEq for SourceFile {
 /// Everything that is wrong with a pipeline file.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
-    file: SourceFile,
+    pub(super) file: SourceFile,
     diagnostics: Vec<Diagnostic>,
     /// Whether there is no file to point into.
     unreadable: bool,

@@ -24,10 +24,12 @@ mod rules;
 mod schema;
 mod settings;
 mod settings_schema;
+mod shown;
 mod snippet;
 mod suggest;
 mod texts;
 mod units;
+mod written;
 mod yaml;
 
 #[cfg(test)]
@@ -48,6 +50,6 @@ pub use model::{
 };
 pub use reference::reference;
 pub use schema::pipeline_schema;
-pub use settings::shown;
 pub use settings_schema::SettingsSchema;
+pub use shown::{find_mask, shown, unmask};
 pub use suggest::{hint, list, suggest};

@@ -70,5 +70,4 @@ fn settle_step(step: &mut StepConfig, node: &Node) {
     let settings = node.get("with").cloned();
     step.with = Settings::new(with.map(|(key, _)| key.span), settings);
     step.use_span = node.get("use").unwrap_or(node).span;
-    step.written = node.to_json();
 }

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::error::Span;
 use super::place::Place;
+use super::shown::shown;
 use super::yaml::{Content, Node};
-use crate::secret::{MASK, is_secret_name, mask};
 
 /// What a step has below `with`. Two are equal if they say the same, however it is written.
 #[derive(Clone, Deserialize)]
@@ -22,23 +22,6 @@ pub struct Settings {
 impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", shown(&self.json))
-    }
-}
-
-/// `value` with its secrets masked: what is called like one, and logins in addresses.
-pub fn shown(value: &Value) -> Value {
-    match value {
-        Value::String(text) => mask(text).into(),
-        Value::Array(items) => items.iter().map(shown).collect(),
-        Value::Object(entries) => {
-            let show = |(key, value): (&String, &Value)| match value {
-                Value::Null | Value::Bool(_) => (key.clone(), value.clone()),
-                _ if is_secret_name(key) => (key.clone(), MASK.into()),
-                value => (key.clone(), shown(value)),
-            };
-            Value::Object(entries.iter().map(show).collect::<Map<_, _>>())
-        }
-        other => other.clone(),
     }
 }
 

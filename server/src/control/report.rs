@@ -105,6 +105,7 @@ impl ReloadError {
         };
         let problems = self.problems.iter().map(|it| Problem {
             message: problem.to_owned(),
+            pointer: None,
             ..*it
         });
         Self {
@@ -124,6 +125,10 @@ pub struct Problem {
     pub line: usize,
     /// In characters, from 1.
     pub column: usize,
+    /// The key or the item that is wrong, as a JSON pointer (RFC 6901) such as
+    /// `/streams/front/quality`, if it is one; with the admin token only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
     /// The mistake, and what was expected; without the admin token only that it is wrong.
     pub message: String,
 }
@@ -200,9 +205,11 @@ impl Reloads {
 
 /// What is wrong, place by place.
 pub fn problems(error: &ConfigError) -> Vec<Problem> {
-    let problems = error.diagnostics().iter().map(|problem| Problem {
+    let diagnostics = error.diagnostics().iter().zip(error.pointers());
+    let problems = diagnostics.map(|(problem, pointer)| Problem {
         line: problem.span.line,
         column: problem.span.column,
+        pointer,
         message: problem.message.clone(),
     });
     problems.collect()

@@ -286,7 +286,7 @@ pub fn options(text: &str, found: &mut Vec<Range<usize>>) {
 }
 
 /// Whether the option `word` makes the next word, `value`, a secret.
-fn is_secret_option(word: &str, value: &str) -> bool {
+pub fn is_secret_option(word: &str, value: &str) -> bool {
     let name = word.trim_start_matches('-');
     if name.len() == word.len() || name.contains('=') || value.starts_with('-') {
         return false;

@@ -66,12 +66,28 @@ impl fmt::Debug for SecretText {
 /// Masks logins and secret parameters of addresses, and known secrets that can't be taken for a
 /// common word. For the server's own words.
 pub fn mask(text: &str) -> String {
+    replace(text, secrets_in(text))
+}
+
+/// The parts of `text` that [`mask`] masks, in bytes, sorted and apart.
+pub fn secrets_in(text: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     form::logins(text, &mut found);
     form::open_logins(text, Until::Word, &mut found);
     form::queries(text, &mut found);
     known::find(text, known::Which::Telling, &mut found);
-    replace(text, found)
+    merge(found)
+}
+
+/// The secret parts of the word at `at` in a command, in bytes, sorted and apart: what follows an
+/// option such as `--password` is one as a whole.
+pub fn secrets_in_word(words: &[String], at: usize) -> Vec<Range<usize>> {
+    let word = &words[at];
+    let option = at.checked_sub(1).map(|before| &words[before]);
+    match option.is_some_and(|option| form::is_secret_option(option, word)) {
+        true => merge(std::iter::once(0..word.len()).collect()),
+        false => merge(written(word, Until::Word)),
+    }
 }
 
 /// Masks besides those what follows a secret's name, as in `password=…` or `--token …`. For what
@@ -143,7 +159,8 @@ pub fn merge(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-fn replace(text: &str, ranges: Vec<Range<usize>>) -> String {
+/// `text` with masks in the places of `ranges`.
+pub fn replace(text: &str, ranges: Vec<Range<usize>>) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut done = 0;
     for range in merge(ranges) {

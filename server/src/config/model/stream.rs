@@ -1,6 +1,5 @@
 //! `streams`: each with its source and its chain.
 
-use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -8,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::error::{Diagnostic, Span};
-use super::super::settings::{Settings, shown};
+use super::super::settings::Settings;
+use super::super::shown::shown;
 use super::super::units;
 use super::source::{DriverConfig, SourceConfig, yes};
 use super::{Named, schemas};
@@ -65,7 +65,7 @@ impl Named for StreamConfig {
 }
 
 /// One step of a chain.
-#[derive(Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(deny_unknown_fields, title = "a filter")]
 pub struct StepConfig {
@@ -101,8 +101,6 @@ pub struct StepConfig {
     pub memory_limit: u64,
     #[serde(skip)]
     pub(in super::super) use_span: Span,
-    #[serde(skip)]
-    pub(in super::super) written: Value,
 }
 
 fn time_limit() -> Duration {
@@ -156,18 +154,7 @@ impl FilterRef {
     }
 }
 
-impl fmt::Debug for StepConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", shown(&self.written))
-    }
-}
-
 impl StepConfig {
-    /// All that the file says of the step, a JSON object.
-    pub fn written(&self) -> &Value {
-        &self.written
-    }
-
     /// The filter's settings, a JSON object.
     pub fn settings(&self) -> &Value {
         self.with.json()

@@ -5,6 +5,7 @@
 
 mod events;
 mod filters;
+mod merge_patch;
 mod openapi;
 mod steps;
 mod streams;
@@ -20,7 +21,6 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -28,12 +28,9 @@ use super::problem::{PROBLEM, ProblemDetails};
 use super::{App, NO_CACHE, auth, wall};
 use crate::config;
 use crate::control::PipelineReport;
-use crate::secret::{MASK, is_secret_name};
 
 /// The most characters of what the framework says of a request that it refuses.
 const WORDS: usize = 64 << 10;
-/// What a masked login in an address, a masked parameter and a command's masked option look like.
-const MASKED: [&str; 3] = ["***@", "=***", " ***"];
 
 pub use filters::is_upload;
 pub use streams::unknown_stream;
@@ -82,7 +79,13 @@ fn described() -> OpenApiRouter<App> {
         .routes(routes!(versions::show))
         .routes(routes!(versions::restore))
         .routes(routes!(streams::list))
-        .routes(routes!(streams::show, streams::put, streams::delete))
+        .routes(routes!(
+            streams::show,
+            streams::put,
+            streams::patch,
+            streams::delete
+        ))
+        .routes(routes!(streams::config))
         .routes(routes!(streams::restart))
         .routes(routes!(steps::list, steps::add))
         .routes(routes!(steps::show, steps::patch, steps::delete))
@@ -203,31 +206,6 @@ async fn blocking<T: Send + 'static>(
 /// JSON of now.
 fn uncached_json(body: impl Serialize) -> Response {
     ([(header::CACHE_CONTROL, NO_CACHE)], Json(body)).into_response()
-}
-
-/// Refuses what was shown in a secret's place and is sent back as the secret itself.
-fn refuse_masks(config: &Map<String, Value>) -> Result<(), ProblemDetails> {
-    let masked = config.iter().find_map(|(key, value)| masked(key, value));
-    masked.map_or(Ok(()), |key| {
-        let why = format!(
-            "`{key}`: `{MASK}` stands for a secret that is not shown; send the secret itself, or leave the key out of a PATCH"
-        );
-        Err(ProblemDetails::new(StatusCode::UNPROCESSABLE_ENTITY, why))
-    })
-}
-
-/// The key of a secret that is masked in `value`, the value of `key`.
-fn masked<'v>(key: &'v str, value: &'v Value) -> Option<&'v str> {
-    match value {
-        Value::Object(map) => map.iter().find_map(|(key, value)| masked(key, value)),
-        Value::Array(values) => values.iter().find_map(|value| masked(key, value)),
-        Value::String(text) if !text.contains(MASK) => None,
-        Value::String(text) => {
-            let is_masked = is_secret_name(key) || MASKED.iter().any(|it| text.contains(it));
-            is_masked.then_some(key)
-        }
-        _ => None,
-    }
 }
 
 /// The JSON of a body.

@@ -81,17 +81,26 @@ fn describe_files(document: &mut Value) {
         _ => Map::new(),
     };
     parts.values_mut().for_each(refer_to_components);
-    let mut patch = parts["StepConfig"].clone();
-    if let Value::Object(patch) = &mut patch {
-        let description = "A JSON merge patch (RFC 7396) of what the pipeline file says of a step: `null` removes a key.";
-        patch.insert("description".to_owned(), description.into());
-        patch.shift_remove("required");
-    }
+    parts.insert(
+        "StreamPatch".to_owned(),
+        patch_of(&parts["StreamConfig"], "a stream"),
+    );
+    let mut patch = patch_of(&parts["StepConfig"], "a step");
     patch["properties"]["position"] = json!({ "type": "integer", "minimum": 0, "description": "The place in the chain to move it to, from 0." });
     parts.insert("StepPatch".to_owned(), patch);
     if let Value::Object(schemas) = &mut document["components"]["schemas"] {
         schemas.extend(parts);
     }
+}
+
+/// The schema of a patch of what `schema` describes, which is `name`.
+fn patch_of(schema: &Value, name: &str) -> Value {
+    let mut patch = schema.clone();
+    patch["description"] = format!("A JSON merge patch (RFC 7396) of what the pipeline file says of {name}: `null` removes a key.").into();
+    if let Value::Object(patch) = &mut patch {
+        patch.shift_remove("required");
+    }
+    patch
 }
 
 /// Parts of a schema lie elsewhere here.

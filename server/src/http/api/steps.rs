@@ -10,11 +10,12 @@ use serde_json::{Map, Value};
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::streams::{place, unknown_stream, without_nulls};
+use super::merge_patch::{merge, refuse_masks, without_nulls};
+use super::streams::{place, unknown_stream};
 use super::versions::with_revisions;
 use super::{Answer, BASE, parse, uncached_json};
 use crate::chain::{StepReport, StepStatus};
-use crate::config::{Change, Part, shown};
+use crate::config::{Change, Part};
 use crate::control::{Author, ChangeError, Snapshot};
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -120,8 +121,8 @@ pub async fn add(
     Extension(author): Extension<Author>,
     body: Bytes,
 ) -> Answer {
-    let config: Map<String, Value> = parse(&body)?;
-    super::refuse_masks(&config)?;
+    let config = Value::Object(parse(&body)?);
+    refuse_masks(&config)?;
     let config = without_nulls(config);
     let (name, seen) = (stream.clone(), stream.clone());
     let (report, revisions) = app
@@ -193,7 +194,7 @@ pub async fn patch(
                 let at = index(running, &name, step)?;
                 let config = written(running, &name, at);
                 let mut changes = Vec::new();
-                merge(step_place(&name, at), &config, patch.clone(), &mut changes);
+                merge(&step_place(&name, at), &config, patch.clone(), &mut changes)?;
                 let last = steps(running, &name)?.len().saturating_sub(1);
                 let to = position.map(|to| usize::try_from(to).unwrap_or(last).min(last));
                 if let Some(to) = to.filter(|to| *to != at) {
@@ -254,33 +255,6 @@ pub async fn delete(
 
 /// What the pipeline file says of a step.
 fn written(running: &Snapshot, stream: &str, at: usize) -> Value {
-    let stream = running.pipeline.stream(stream);
-    let step = stream.and_then(|stream| stream.filters.get(at));
-    step.map_or(Value::Null, |step| step.written().clone())
-}
-
-fn merge(path: Vec<Part>, old: &Value, patch: Map<String, Value>, changes: &mut Vec<Change>) {
-    for (key, new) in patch {
-        let known = old.get(&key);
-        let mut path = path.clone();
-        path.push(Part::Key(key.clone()));
-        match (known, new) {
-            // Nobody means to set what is only shown.
-            (Some(known), new) if is_as_shown(known, &key, &new) => {}
-            (None, Value::Null) => {}
-            (Some(_), Value::Null) => changes.push(Change::Remove(path)),
-            (Some(known @ Value::Object(_)), Value::Object(new)) => {
-                merge(path, known, new, changes)
-            }
-            (_, Value::Object(new)) => changes.push(Change::Set(path, without_nulls(new))),
-            (_, new) => changes.push(Change::Set(path, new)),
-        }
-    }
-}
-
-/// Whether `new` is what is shown of the value `known` of `key`, in which a secret is masked.
-fn is_as_shown(known: &Value, key: &str, new: &Value) -> bool {
-    let entry = |value: &Value| Value::Object(Map::from_iter([(key.to_owned(), value.clone())]));
-    let (known, new) = (entry(known), entry(new));
-    known != new && shown(&known) == new
+    let stream = running.pipeline.written(stream).unwrap_or_default();
+    stream["filters"][at].clone()
 }

@@ -1,18 +1,19 @@
 //! Streams: seen, added, replaced, removed, restarted.
 
 use axum::Extension;
-use axum::extract::{OriginalUri, Path, State};
-use axum::http::StatusCode;
+use axum::extract::{OriginalUri, Path, Request, State};
+use axum::http::{StatusCode, Uri};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::{App, auth};
+use super::merge_patch::{merge, refuse_masks, without_nulls};
 use super::versions::with_revisions;
-use super::{Answer, parse, refuse_masks, root_from, uncached_json};
-use crate::config::{Change, Part};
+use super::{Answer, parse, root_from, uncached_json};
+use crate::config::{Change, Part, shown};
 use crate::control::{Author, ChangeError, Snapshot};
 use crate::stream::StreamReport;
 
@@ -102,19 +103,19 @@ pub async fn put(
     OriginalUri(uri): OriginalUri,
     body: Bytes,
 ) -> Answer {
-    let config: Map<String, Value> = parse(&body)?;
+    let config = Value::Object(parse(&body)?);
     refuse_masks(&config)?;
     let is_new = app.find(&name).is_none();
     let path = place(&name);
     let set = Change::Set(path, without_nulls(config));
-    let seen = name.clone();
-    let look = move |running: &Snapshot| {
-        let stream = running.find(&seen)?;
-        Some(stream.report().seen_from(&root_from(&uri)))
-    };
     let (report, revisions) = app
         .controller
-        .change(&name, author, move |_| Ok(vec![set.clone()]), look)
+        .change(
+            &name,
+            author,
+            move |_| Ok(vec![set.clone()]),
+            seen(&name, uri),
+        )
         .await?;
     let report = report.ok_or_else(|| ProblemDetails::not_found(unknown_stream(&name)))?;
     let status = if is_new {
@@ -126,14 +127,88 @@ pub async fn put(
     Ok(with_revisions(response, &revisions))
 }
 
-/// What is `null` is as if it were not there.
-pub fn without_nulls(map: Map<String, Value>) -> Value {
-    let entries = map.into_iter().filter(|(_, value)| !value.is_null());
-    let entries = entries.map(|(key, value)| match value {
-        Value::Object(inner) => (key, without_nulls(inner)),
-        value => (key, value),
-    });
-    Value::Object(entries.collect())
+/// What the pipeline file says of the stream, as it stands there, with secrets masked. Takes the
+/// admin token.
+#[utoipa::path(
+    get,
+    path = "/streams/{stream}/config",
+    operation_id = "show_stream_config",
+    tag = "Streams",
+    params(("stream" = String, Path, description = "The stream's name")),
+    responses(
+        (status = OK, description = "The stream's keys; `***` stands for a secret", body = ref("#/components/schemas/StreamConfig")),
+        (status = UNAUTHORIZED, description = "It takes the admin token", body = ProblemDetails, content_type = PROBLEM),
+        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
+pub async fn config(State(app): State<App>, Path(name): Path<String>, request: Request) -> Answer {
+    app.check_admin(request.headers(), auth::client(&request))?;
+    let stream = name.clone();
+    let written = super::blocking(move || app.controller.current().pipeline.written(&stream));
+    let written = written.await?;
+    let written = written.ok_or_else(|| ProblemDetails::not_found(unknown_stream(&name)))?;
+    Ok(uncached_json(as_object(shown(&written))))
+}
+
+/// A stream of which nothing is said is written as nothing.
+fn as_object(written: Value) -> Value {
+    match written {
+        Value::Null => Value::Object(Map::new()),
+        written => written,
+    }
+}
+
+/// Changes what the pipeline file says of the stream, by a JSON merge patch (RFC 7396).
+///
+/// A mask, as `config` has it in a secret's place, leaves that secret as it is.
+#[utoipa::path(
+    patch,
+    path = "/streams/{stream}",
+    operation_id = "change_stream",
+    tag = "Streams",
+    params(("stream" = String, Path, description = "The stream's name")),
+    request_body(content = ref("#/components/schemas/StreamPatch"), content_type = "application/json"),
+    responses(
+        (status = OK, description = "The stream as it is now", body = StreamReport),
+        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
+        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
+        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+    ),
+    security(("admin" = [])),
+)]
+pub async fn patch(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    Extension(author): Extension<Author>,
+    OriginalUri(uri): OriginalUri,
+    body: Bytes,
+) -> Answer {
+    let patch: Map<String, Value> = parse(&body)?;
+    let stream = name.clone();
+    let changes = move |running: &Snapshot| {
+        let written = running.pipeline.written(&stream);
+        let written = written.ok_or_else(|| ChangeError::NotFound(unknown_stream(&stream)))?;
+        let mut changes = Vec::new();
+        merge(&place(&stream), &written, patch.clone(), &mut changes)?;
+        Ok(changes)
+    };
+    let (report, revisions) = app
+        .controller
+        .change(&name, author, changes, seen(&name, uri))
+        .await?;
+    let report = report.ok_or_else(|| ProblemDetails::not_found(unknown_stream(&name)))?;
+    Ok(with_revisions(uncached_json(report), &revisions))
+}
+
+/// The report of the stream `name` for who asked at `uri`.
+fn seen(name: &str, uri: Uri) -> impl FnOnce(&Snapshot) -> Option<StreamReport> + use<> {
+    let name = name.to_owned();
+    move |running| {
+        let stream = running.find(&name)?;
+        Some(stream.report().seen_from(&root_from(&uri)))
+    }
 }
 
 /// Removes the stream; its viewers' streams end.

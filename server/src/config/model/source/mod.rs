@@ -91,7 +91,7 @@ fn of_driver(driver: &Value, common: Option<&Map<String, Value>>) -> Value {
     let is_meant = |(key, _): &(String, Value)| name.is_some() || key != "warm-up";
     let common = common.cloned().unwrap_or_default().into_iter();
     let common = common.filter(is_meant);
-    let properties: Map<_, _> = tag.into_iter().chain(common).chain(own).collect();
+    let properties: Map<_, _> = tag.into_iter().chain(own).chain(common).collect();
     let title = match name {
         Some(name) => format!("the driver {}", quote(name)),
         None => "a source that is another stream".to_owned(),
