@@ -303,7 +303,7 @@ class Field {
   }
 
   complain(words) {
-    this.#complain(`${words}.`);
+    this.#complain(`${words[0].toUpperCase()}${words.slice(1)}.`);
     this.focus();
   }
 
@@ -394,9 +394,11 @@ class Field {
     this.#controls = [this.#hasLines ? area(id) : make("input", { id, spellcheck: false })];
     // A key such as `warm-up` takes numbers, too.
     const takesNumbers = [schema.type].flat().some((type) => type === "integer" || type === "number");
+    // What can't be empty is as if it were not there then.
+    const takesNothing = this.#fallback !== null && problem(schema, "", false) === "";
     this.#read = ({ value }) => {
       const number = takesNumbers ? toNumber(value) : undefined;
-      return number ?? (value === "" && this.#fallback === null ? null : value);
+      return number ?? (value === "" && !takesNothing ? null : value);
     };
     this.#write = (value) => {
       const text = String(value ?? "");

@@ -86,7 +86,7 @@ export class StreamForm {
     const known = this.#config.source ?? {};
     this.#chosen = at;
     this.#part("driver-choice").value = at;
-    this.#part("summary").textContent = description;
+    setProse(this.#part("summary"), description);
     this.#complain(null);
     // What this driver has no key for goes with the one before it.
     const stale = Object.keys(known).filter((key) => !(key in properties));

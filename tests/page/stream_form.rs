@@ -113,10 +113,12 @@ async fn a_streams_source_is_edited_and_its_secrets_and_comments_stay() {
     // What the server refuses is told at the field.
     browser.write(url, "camera").await;
     browser.click("#stream-form .apply").await;
-    browser.until_field_says(url, "expected an address").await;
+    browser.until_field_says(url, "Expected an address").await;
     assert_eq!(text(&server), first);
     browser.write(url, "http://***@127.0.0.1:2/video").await;
-    browser.write("#stream-form [id$=-title]", "The door").await;
+    browser
+        .write("#stream-form input[id$=-title]", "The door")
+        .await;
     browser.write("#stream-form [id$=-stall-timeout]", "").await;
     browser.click("#stream-form .apply").await;
     browser.until_form_is(false).await;
