@@ -7,6 +7,7 @@ mod events;
 mod filters;
 mod merge_patch;
 mod openapi;
+mod refusals;
 mod steps;
 mod streams;
 mod upload;

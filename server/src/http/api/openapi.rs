@@ -8,15 +8,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::openapi::{
-    Components, ContentBuilder, HeaderBuilder, Info, License, OpenApi, Ref, RefOr, ResponseBuilder,
-    Server,
-};
+use utoipa::openapi::{Components, HeaderBuilder, Info, License, OpenApi, RefOr, Server};
 use utoipa::{PartialSchema, ToSchema};
 
-use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::problem::ProblemDetails;
 use super::super::wall;
 use super::BASE;
+use super::refusals::problem;
 use super::versions::{PREVIOUS, REVISION};
 use crate::config::pipeline_schema;
 
@@ -139,12 +137,9 @@ fn describe_wall(components: &mut Components) {
 
 /// Every request may be refused for what is told in the problem.
 fn refuse_everywhere(document: &mut OpenApi) {
-    let problem = Ref::from_schema_name("ProblemDetails");
-    let content = ContentBuilder::new().schema(Some(problem)).build();
-    let refusal = ResponseBuilder::new()
-        .description("Why it was not done: a wrong token, a foreign host or page, or a request that can't be read")
-        .content(PROBLEM, content)
-        .build();
+    let refusal = problem(
+        "Why it was not done: a wrong token, a foreign host or page, or a request that can't be read",
+    );
     for path in document.paths.paths.values_mut() {
         let operations = [
             &mut path.get,

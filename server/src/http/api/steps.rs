@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::App;
-use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::problem::ProblemDetails;
 use super::merge_patch::{merge, refuse_masks, without_nulls};
+use super::refusals::{NoStep, NoStream, WrongBody, WrongFile};
 use super::streams::{place, unknown_stream};
 use super::versions::with_revisions;
 use super::{Answer, BASE, parse, uncached_json};
@@ -69,7 +70,7 @@ fn report(running: &Snapshot, stream: &str, at: usize) -> Result<StepReport, Pro
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = OK, description = "The chain, in order", body = Steps),
-        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+        NoStream,
     ),
 )]
 pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer {
@@ -88,7 +89,7 @@ pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer 
     params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
     responses(
         (status = OK, description = "The step", body = StepReport),
-        (status = NOT_FOUND, description = "No such step", body = ProblemDetails, content_type = PROBLEM),
+        NoStep,
     ),
 )]
 pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
@@ -107,10 +108,7 @@ pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u6
     request_body(content = ref("#/components/schemas/StepConfig"), content_type = "application/json"),
     responses(
         (status = CREATED, description = "The step", body = StepReport),
-        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
-        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        WrongBody, NoStream, WrongFile,
     ),
     security(("admin" = [])),
 )]
@@ -164,10 +162,7 @@ pub async fn add(
     responses(
         (status = OK, description = "The step as it is now", body = StepReport),
         (status = NO_CONTENT, description = "Another filter made another step of it"),
-        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
-        (status = NOT_FOUND, description = "No such step", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        WrongBody, NoStep, WrongFile,
     ),
     security(("admin" = [])),
 )]
@@ -225,9 +220,7 @@ pub async fn patch(
     params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
     responses(
         (status = NO_CONTENT, description = "It is removed"),
-        (status = NOT_FOUND, description = "No such step", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        NoStep, WrongFile,
     ),
     security(("admin" = [])),
 )]

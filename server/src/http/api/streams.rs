@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
 use super::merge_patch::{merge, refuse_masks, without_nulls};
+use super::refusals::{NoStream, NotAdmin, WrongBody, WrongFile};
 use super::versions::with_revisions;
 use super::{Answer, parse, root_from, uncached_json};
 use crate::config::{Change, Part, shown};
@@ -65,7 +66,7 @@ pub async fn list(
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = OK, description = "The stream", body = StreamReport),
-        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+        NoStream,
     ),
 )]
 pub async fn show(
@@ -90,9 +91,7 @@ pub async fn show(
     responses(
         (status = OK, description = "The stream, replaced", body = StreamReport),
         (status = CREATED, description = "The stream, added", body = StreamReport),
-        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        WrongBody, WrongFile,
     ),
     security(("admin" = [])),
 )]
@@ -137,8 +136,7 @@ pub async fn put(
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = OK, description = "The stream's keys; `***` stands for a secret", body = ref("#/components/schemas/StreamConfig")),
-        (status = UNAUTHORIZED, description = "It takes the admin token", body = ProblemDetails, content_type = PROBLEM),
-        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
+        NotAdmin, NoStream,
     ),
     security(("admin" = [])),
 )]
@@ -171,10 +169,7 @@ fn as_object(written: Value) -> Value {
     request_body(content = ref("#/components/schemas/StreamPatch"), content_type = "application/json"),
     responses(
         (status = OK, description = "The stream as it is now", body = StreamReport),
-        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
-        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        WrongBody, NoStream, WrongFile,
     ),
     security(("admin" = [])),
 )]
@@ -220,9 +215,7 @@ fn seen(name: &str, uri: Uri) -> impl FnOnce(&Snapshot) -> Option<StreamReport> 
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = NO_CONTENT, description = "It is removed"),
-        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "The pipeline file as it is now is wrong, or there is none", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        NoStream, WrongFile,
     ),
     security(("admin" = [])),
 )]
@@ -257,8 +250,8 @@ pub async fn delete(
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = NO_CONTENT, description = "It starts anew"),
-        (status = NOT_FOUND, description = "No such stream", body = ProblemDetails, content_type = PROBLEM),
         (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        NoStream,
     ),
     security(("admin" = [])),
 )]

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
+use super::refusals::NoVariable;
 use super::{Answer, parse, uncached_json};
 use crate::variables::Refusal;
 
@@ -69,7 +70,7 @@ pub async fn list(State(app): State<App>) -> Response {
     params(("variable" = String, Path, description = "The variable's name")),
     responses(
         (status = OK, description = "The variable", body = Variable),
-        (status = NOT_FOUND, description = "No such variable", body = ProblemDetails, content_type = PROBLEM),
+        NoVariable,
     ),
 )]
 pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
@@ -142,8 +143,8 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
     params(("variable" = String, Path, description = "The variable's name")),
     responses(
         (status = NO_CONTENT, description = "It is forgotten"),
-        (status = NOT_FOUND, description = "No such variable", body = ProblemDetails, content_type = PROBLEM),
         (status = CONFLICT, description = "The server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
+        NoVariable,
     ),
     security(("admin" = [])),
 )]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
+use super::refusals::{NoVersion, NotAdmin, WrongBody};
 use super::{Answer, parse, uncached_json};
 use crate::config::masked;
 use crate::control::{Author, PipelineReport, Revisions, Version};
@@ -102,8 +103,7 @@ pub async fn list(State(app): State<App>) -> Answer {
     params(("version" = String, Path, description = "The version's id")),
     responses(
         (status = OK, description = "The version", body = VersionReport),
-        (status = UNAUTHORIZED, description = "It takes the admin token", body = ProblemDetails, content_type = PROBLEM),
-        (status = NOT_FOUND, description = "No such version", body = ProblemDetails, content_type = PROBLEM),
+        NotAdmin, NoVersion,
     ),
     security(("admin" = [])),
 )]
@@ -136,10 +136,9 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Reque
     request_body(content = Option<Restoring>, content_type = "application/json"),
     responses(
         (status = OK, description = "How the pipeline file is now", body = PipelineReport),
-        (status = BAD_REQUEST, description = "The body is no JSON of this kind", body = ProblemDetails, content_type = PROBLEM),
-        (status = NOT_FOUND, description = "No such version", body = ProblemDetails, content_type = PROBLEM),
         (status = CONFLICT, description = "The file is at another revision by now, or can't be read", body = ProblemDetails, content_type = PROBLEM),
         (status = UNPROCESSABLE_ENTITY, description = "The version is wrong today: a filter that it names is gone, for instance", body = ProblemDetails, content_type = PROBLEM),
+        WrongBody, NoVersion,
     ),
     security(("admin" = [])),
 )]

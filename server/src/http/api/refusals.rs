@@ -1,0 +1,44 @@
+//! Refusals that several addresses answer with, for the API's description.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use utoipa::IntoResponses;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+use super::super::problem::PROBLEM;
+
+/// Defines types that stand for refusals among an address's `responses`.
+macro_rules! refusals {
+    ($($name:ident: $($status:ident $reason:literal),+;)*) => {$(
+        pub struct $name;
+
+        impl IntoResponses for $name {
+            fn responses() -> BTreeMap<String, RefOr<Response>> {
+                let all = [$((StatusCode::$status, $reason)),+];
+                let all = all.map(|(status, reason)| (status.as_str().to_owned(), problem(reason).into()));
+                all.into()
+            }
+        }
+    )*};
+}
+
+refusals! {
+    NoStream: NOT_FOUND "No such stream";
+    NoStep: NOT_FOUND "No such step";
+    NoVersion: NOT_FOUND "No such version";
+    NoVariable: NOT_FOUND "No such variable";
+    NotAdmin: UNAUTHORIZED "It takes the admin token";
+    WrongBody: BAD_REQUEST "The body is no JSON of this kind";
+    WrongFile:
+        CONFLICT "The pipeline file as it is now is wrong, or there is none",
+        UNPROCESSABLE_ENTITY "It would make the pipeline file wrong";
+}
+
+/// A refusal with a problem that says why.
+pub fn problem(reason: &str) -> Response {
+    let schema = Ref::from_schema_name("ProblemDetails");
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    let response = ResponseBuilder::new().description(reason);
+    response.content(PROBLEM, content).build()
+}
