@@ -44,12 +44,16 @@ fn check_all(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> 
 /// Checks that the addresses could be listened on. They may be in use: by the server that runs with
 /// this file.
 fn check_listen(pipeline: &Config) -> Result<(), ConfigError> {
-    let wrong = pipeline.listen.iter().filter_map(|it| {
-        let address = it.address.below(&pipeline.folder);
-        let error = Listener::check(&address).err()?;
-        let message = format!("`listen`: can't listen on {address}: {error}");
-        Some(Diagnostic::new(it.span, message))
-    });
+    let wrong = pipeline
+        .listen
+        .iter()
+        .enumerate()
+        .filter_map(|(at, address)| {
+            let address = address.below(&pipeline.folder);
+            let error = Listener::check(&address).err()?;
+            let message = format!("`listen`: can't listen on {address}: {error}");
+            Some(pipeline.error_at("/listen", &[&at.to_string()], message))
+        });
     found(pipeline, wrong.collect())
 }
 

@@ -12,7 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, Diagnostic, ListenAddress, find_clash};
+use crate::config::{Config, ListenAddress, find_clash};
 use crate::control::{self, Controller, Indicators, Topology, TopologyDeps, Versions};
 use crate::gpio::{Gpio, PrivacyLeds};
 use crate::http::{self, App, Listener, local_host};
@@ -54,9 +54,7 @@ fn addresses(args: &ServeArgs, pipeline: &Config) -> Vec<ListenAddress> {
         return args.listen.clone();
     }
     let addresses = pipeline.listen.iter();
-    addresses
-        .map(|it| it.address.below(&pipeline.folder))
-        .collect()
+    addresses.map(|it| it.below(&pipeline.folder)).collect()
 }
 
 /// The pipeline, and the file that it was read from, or will be once it is there.
@@ -168,7 +166,7 @@ fn open_gpio(pipeline: &Config, variables: &Variables) -> Result<Option<Gpio>, F
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let gpio = Gpio::open(config, &pipeline.folder, variables, &clock)
-        .map_err(|why| pipeline.error(vec![Diagnostic::new(config.span, why)]))?;
+        .map_err(|why| pipeline.error(vec![pipeline.error_at("/gpio", &["backend"], why)]))?;
     Ok(Some(gpio))
 }
 

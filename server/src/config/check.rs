@@ -303,7 +303,7 @@ impl<'a> Checker<'a> {
         self.add_at_value(path, label, &message);
     }
 
-    /// What was expected in place of `word`, which `found` describes.
+    /// The message about `word`, which `found` describes, with what was expected in its place.
     fn expectation(&self, error: &ValidationError<'_>, word: &str, found: &str) -> String {
         if let Some(expected) = self.annotation(error, "x-expected") {
             return format!("expected {expected}, found {found}");
@@ -349,8 +349,8 @@ impl<'a> Checker<'a> {
         self.schema.pointer(schema)
     }
 
-    /// What a keyword of our own says beside the one that was not fulfilled. Filters' schemas have
-    /// none of these.
+    /// The text of a keyword of our own beside the one that was not fulfilled. Filters' schemas
+    /// have none of these.
     fn annotation(&self, error: &ValidationError<'_>, keyword: &str) -> Option<&'a str> {
         let Subject::File(_) = self.subject else {
             return None;
@@ -368,8 +368,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// What to call the value at `path`: in a pipeline file by its key alone, unless that is a name
-    /// of one's own.
+    /// The name of the value at `path`: in a pipeline file its key alone, unless that is a name of
+    /// one's own.
     fn label(&self, error: &ValidationError<'_>, path: &str) -> String {
         let Some(place) = self.place(path) else {
             return String::new();
@@ -441,7 +441,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Where the word stands by which the mapping `node` of this schema is told from others.
+/// The place of the word by which the mapping `node` of this schema is told from others.
 fn tag_span(root: &Value, schema: Option<&Value>, node: &Node) -> Option<Span> {
     let (tag, _) = tags(root, schema?).next()?;
     node.entry(tag).map(|(_, value)| value.span)

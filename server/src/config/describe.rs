@@ -14,7 +14,7 @@ const VISITS: usize = 2_000;
 /// And so many in each other.
 const DEPTH: usize = 16;
 
-/// How much may still be looked at.
+/// The part of a schema that may still be looked at.
 #[derive(Clone, Copy)]
 struct Limit<'v> {
     visits: &'v Cell<usize>,
@@ -22,7 +22,7 @@ struct Limit<'v> {
 }
 
 impl Limit<'_> {
-    /// What is left below a schema; `None` if that schema is one too many.
+    /// The limit below a schema; `None` if that schema is one too many.
     fn enter(self) -> Option<Self> {
         self.visits.set(self.visits.get().checked_sub(1)?);
         let depth = self.depth.checked_sub(1)?;
@@ -120,7 +120,7 @@ fn collect_keys(root: &Value, schema: &Value, limit: Limit<'_>, keys: &mut Vec<S
     }
 }
 
-/// What a schema asks for: "a whole number from 1 to 100". `None` if it can't be said.
+/// The value that a schema asks for: "a whole number from 1 to 100". `None` if it can't be said.
 pub fn expected(root: &Value, schema: &Value) -> Option<String> {
     with_limit(|limit| describe(root, schema, limit))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::hidden::Hidden;
 use super::snippet;
+use super::yaml::Node;
 use crate::secret::mask;
 
 /// The most diagnostics that are printed; a file that is wrong throughout needs no more to begin
@@ -64,7 +65,7 @@ pub struct Diagnostic {
     pub span: Span,
     /// What, and what was expected.
     pub message: String,
-    /// What must change.
+    /// The cause, which must change.
     pub cause: Cause,
 }
 
@@ -84,7 +85,7 @@ impl Diagnostic {
     }
 }
 
-/// What is wrong so far. A file is read to its end, so that all of it is told at once.
+/// The mistakes found so far. A file is read to its end, so that all of them are told at once.
 #[derive(Debug, Default)]
 pub struct Errors(pub Vec<Diagnostic>);
 
@@ -103,6 +104,8 @@ pub struct SourceFile {
     pub name: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,
+    /// Its content, as far as it is YAML.
+    pub(super) root: Option<Arc<Node>>,
 }
 
 impl fmt::Debug for SourceFile {
@@ -128,7 +131,7 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// What was found wrong in `file`, to be shown from top to bottom.
+    /// The mistakes found in `file`, to be shown from top to bottom.
     pub fn new(file: SourceFile, mut diagnostics: Vec<Diagnostic>) -> Self {
         for diagnostic in &mut diagnostics {
             diagnostic.message = mask(&diagnostic.message);
@@ -146,7 +149,7 @@ impl ConfigError {
         Self {
             file: SourceFile {
                 name: name.into(),
-                text: "".into(),
+                ..SourceFile::default()
             },
             diagnostics: vec![Diagnostic::new(Span::START, message).due_to(cause)],
             unreadable: true,
@@ -158,7 +161,7 @@ impl ConfigError {
         &self.file.name
     }
 
-    /// What is wrong, from top to bottom.
+    /// The mistakes, from top to bottom.
     pub fn diagnostics(&self) -> &[Diagnostic] {
         &self.diagnostics
     }

@@ -4,18 +4,18 @@ use serde_json::Value;
 
 use super::describe::{choices, expected, resolve};
 
-/// What can be said about one setting of a filter.
+/// The description of one setting of a filter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingHelp {
     /// Its name in `with`.
     pub name: String,
-    /// What is expected, in words.
+    /// The expected value, in words.
     pub expected: String,
-    /// What it is if nothing is said, as JSON.
+    /// The value if nothing is said, as JSON.
     pub default: Option<String>,
     /// Whether something must be said.
     pub is_required: bool,
-    /// What it is for.
+    /// Its purpose.
     pub summary: String,
 }
 

@@ -423,7 +423,7 @@ fn doubtful(line: &str) -> Vec<Range<usize>> {
     hidden
 }
 
-/// Where values of secrets start in a line.
+/// The starts of secrets' values in a line.
 fn values_on(line: &str) -> Vec<usize> {
     let is_named = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-');
     let marks = line.match_indices([':', '=']);

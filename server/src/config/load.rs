@@ -1,6 +1,7 @@
 //! From a file on disk, or its text, to a checked pipeline.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::error::{Cause, ConfigError, Diagnostic, Errors, SourceFile, Span};
 use super::model::{Config, LEAST};
@@ -53,13 +54,14 @@ impl Config {
     /// Everything that is wrong with it.
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, ConfigError> {
         let text = text.strip_prefix(BOM).unwrap_or(text);
+        let mut errors = Errors::default();
         let file = SourceFile {
             name: name.into(),
             text: text.into(),
+            root: parse(text, &mut errors).map(Arc::new),
         };
-        let mut errors = Errors::default();
-        let config = match parse(text, &mut errors) {
-            Some(root) if !root.is_null() => read(&root, &mut errors),
+        let config = match &file.root {
+            Some(root) if !root.is_null() => read(root, &mut errors),
             // What is no YAML has been told of.
             _ if !errors.0.is_empty() => None,
             _ => {
@@ -115,6 +117,7 @@ fn decode(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
         let file = SourceFile {
             name: name.into(),
             text: String::from_utf8_lossy(error.as_bytes()).into(),
+            root: None,
         };
         let message = "this byte is not UTF-8 text; save the file as UTF-8";
         ConfigError::new(file, vec![Diagnostic::new(span, message)])

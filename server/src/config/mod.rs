@@ -41,12 +41,11 @@ pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
 pub use model::{
-    AdminToken, CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding,
-    ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware,
-    HttpConfig, Indicator, InputConfig, Level, ListenAddress, ListenConfig, Login, OnError,
-    OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SharedConfig, SharedFrames, Shows,
-    Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp, WebConfig, find_clash,
-    parse_listen, parse_spec,
+    CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding, ExecConfig,
+    FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware, HttpConfig,
+    Indicator, InputConfig, Level, ListenAddress, Login, OnError, OutputConfig, PiCameraConfig,
+    Pull, RtspConfig, Secret, SharedConfig, SharedFrames, Shows, Size, SourceConfig, StepConfig,
+    StreamConfig, Transport, Via, WarmUp, WebConfig, find_clash, parse_listen, parse_spec,
 };
 pub use reference::reference;
 pub use schema::pipeline_schema;

@@ -76,7 +76,7 @@ const WORDS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Where and why the text, whose lines are `lines`, is not YAML.
+/// The reason why the text, whose lines are `lines`, is not YAML, and its place.
 pub fn explain(error: &ScanError, lines: &[&str]) -> Diagnostic {
     let span = place(error, lines);
     let known = WORDS.iter().find(|(part, _)| error.info().contains(part));

@@ -6,9 +6,9 @@ use super::yaml::{Content, Node};
 
 /// A value within another.
 pub struct Place<'a> {
-    /// Where its key stands, or the list's that it is in.
+    /// The place of its key, or of the list's that it is in.
     pub key: Span,
-    /// What to call it: "`size`", "item 2 of `sizes`", "`width` of `box`"; nothing for the whole.
+    /// Its name in messages: "`size`", "item 2 of `sizes`", "`width` of `box`"; nothing for the whole.
     pub label: String,
     /// The same by its key alone, also for a list's items.
     pub name: String,
@@ -27,7 +27,7 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Where the JSON pointer `pointer` (RFC 6901) leads.
+    /// The place that the JSON pointer `pointer` (RFC 6901) leads to.
     pub fn find(self, pointer: &str) -> Option<Self> {
         let mut parts = pointer.split('/').skip(1);
         parts.try_fold(self, |place, part| {

@@ -2,8 +2,8 @@
 //! given places.
 
 use super::check::check_file;
-use super::error::{Errors, Span};
-use super::model::{Config, StepConfig, StreamConfig};
+use super::error::Errors;
+use super::model::{Config, StepConfig};
 use super::rules;
 use super::schema::{SCHEMA, to_json};
 use super::settings::Settings;
@@ -31,37 +31,20 @@ pub fn read(root: &Node, errors: &mut Errors) -> Option<Config> {
     }
 }
 
-/// Gives the parts their places, and settles what the types can't.
+/// Gives the steps their places, and settles what the types can't.
 fn settle(config: &mut Config, root: &Node) {
-    let listen = root.get("listen");
-    for (at, listening) in config.listen.iter_mut().enumerate() {
-        let item = listen.and_then(|listen| listen.items().get(at));
-        listening.span = item.or(listen).unwrap_or(root).span;
-    }
-    if let (Some(token), Some(node)) = (&mut config.admin_token, root.get("admin-token")) {
-        token.span = node.span;
-        token.secret.note();
+    if let Some(token) = &config.admin_token {
+        token.note();
     }
     let streams = root.get("streams").map_or(&[][..], Node::entries);
     for (stream, (_, node)) in config.streams.iter_mut().zip(streams) {
-        settle_stream(stream, node);
-    }
-    if let (Some(gpio), Some(node)) = (&mut config.gpio, root.get("gpio")) {
-        gpio.span = node.get("backend").unwrap_or(node).span;
-        gpio.name_streams(&config.streams);
-    }
-}
-
-fn settle_stream(stream: &mut StreamConfig, node: &Node) {
-    if let Some(source) = node.get("source") {
         stream.source.settle();
-        let keys = ["path", "url", "command", "device", "stream", "driver"];
-        let named = keys.iter().find_map(|key| source.get(key));
-        stream.source.span = named.map_or(Span::START, |named| named.span);
+        let steps = node.get("filters").map_or(&[][..], Node::items);
+        let steps = stream.filters.iter_mut().zip(steps);
+        steps.for_each(|(step, node)| settle_step(step, node));
     }
-    let steps = node.get("filters").map_or(&[][..], Node::items);
-    for (step, node) in stream.filters.iter_mut().zip(steps) {
-        settle_step(step, node);
+    if let Some(gpio) = &mut config.gpio {
+        gpio.name_streams(&config.streams);
     }
 }
 

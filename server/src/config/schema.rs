@@ -20,7 +20,7 @@ pub static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
     schema
 });
 
-/// What checks files against it.
+/// The validator of files.
 pub static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
     let built = jsonschema::options().with_keyword("x-check", |schema, name, _| {
         let check =
@@ -112,8 +112,8 @@ fn tidy_keywords(keywords: &mut Map<String, Value>) {
     }
 }
 
-/// What `node` says, as JSON in the types that `schema`, a part of [`SCHEMA`], asks for: `5` is a
-/// text where one is wanted.
+/// The JSON of `node` in the types that `schema`, a part of [`SCHEMA`], asks for: `5` is a text
+/// where one is wanted.
 pub fn to_json(node: &Node, schema: Option<&Value>) -> Value {
     let Some(schema) = schema.map(|schema| resolve(&SCHEMA, schema)) else {
         return node.to_json();
@@ -188,7 +188,7 @@ fn has_type(schema: &Value, wanted: &str) -> bool {
     }
 }
 
-/// Which of `options`, in the schema `root`, is meant by the constants in `node`, such as a
+/// The one of `options`, in the schema `root`, that is meant by the constants in `node`, such as a
 /// driver's name: that whose constants it has, or, if it has none of their keys, that without
 /// constants whose keys it has.
 pub fn tagged(root: &Value, options: &[Value], node: &Node) -> Option<usize> {

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::shown::shown;
 use super::yaml::{Content, Node};
 
-/// What a step has below `with`. Two are equal if they say the same, however it is written.
+/// A step's value of `with`. Two are equal if they say the same, however it is written.
 #[derive(Clone, Deserialize)]
 #[serde(from = "Map<String, Value>")]
 pub struct Settings {
@@ -64,7 +64,7 @@ impl Settings {
         &self.json
     }
 
-    /// Where `with` stands, if it is there.
+    /// The place of `with`, if it is there.
     pub fn key_span(&self) -> Option<Span> {
         self.key
     }
@@ -83,7 +83,7 @@ impl Settings {
         found.into_iter()
     }
 
-    /// Where the JSON pointer `pointer` (RFC 6901) leads.
+    /// The place that the JSON pointer `pointer` (RFC 6901) leads to.
     pub fn place(&self, pointer: &str) -> Option<Place<'_>> {
         Place::new(self.key?, self.node.as_ref()?).find(pointer)
     }

@@ -8,7 +8,7 @@ use crate::secret::{MASK, is_secret_name, names_a_place, replace, secrets_in, se
 
 /// The key of a command's words.
 const COMMAND: &str = "command";
-/// What a masked login in an address, a masked parameter and a masked option in a line look like.
+/// The looks of a masked login in an address, a masked parameter and a masked option in a line.
 const MASKED: [&str; 3] = ["***@", "=***", " ***"];
 
 /// `value` with its secrets masked: what is called like one, logins in addresses, and a command's

@@ -10,7 +10,7 @@ use crate::log::is_control;
 
 /// The most characters of a line that are shown.
 const WIDTH: usize = 120;
-/// How many of them may stand before the mark if the line is longer.
+/// The most of them that stand before the mark if the line is longer.
 const BEFORE: usize = 60;
 
 /// The lines of a text by YAML's line breaks: LF, CR LF, and CR alone.

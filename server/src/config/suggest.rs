@@ -35,7 +35,7 @@ pub fn hint<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str> + Clon
     }
 }
 
-/// What was expected where `word` stands, as the start of a sentence about it.
+/// The words that were expected in the place of `word`, as the start of a sentence about it.
 pub fn one_of<'a>(
     word: &str,
     found: &str,

@@ -40,7 +40,7 @@ pub fn duration_within(text: &str, least: Duration, most: Duration) -> Result<Du
     }
 }
 
-/// What is said of the text `found` that is outside of a range.
+/// The message about the text `found` that is outside of a range.
 pub fn outside(least: &str, most: &str, found: &str) -> String {
     let found = describe_text(found);
     format!("expected {least} to {most}, found {found}")

@@ -4,25 +4,37 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::error::{ConfigError, Errors, Span};
+use super::error::{ConfigError, Diagnostic, Span};
 use super::model::Config;
-use super::parse::parse;
+use super::place::Place;
 use super::yaml::{Content, Node};
 
 impl Config {
-    /// What the file says of the stream `name`, in the types that it is written in; nothing if it
-    /// has no such stream.
+    /// The stream `name` as the file says it, in the types that it is written in; nothing if it has
+    /// no such stream.
     pub fn written(&self, name: &str) -> Option<Value> {
-        let root = parse(&self.file.text, &mut Errors::default())?;
-        let (_, stream) = root.get("streams")?.entry(name)?;
+        let (_, stream) = self.file.root.as_ref()?.get("streams")?.entry(name)?;
         Some(stream.to_json())
+    }
+
+    /// An error at the first of `keys` that stands in the file below `pointer` (RFC 6901), or else
+    /// at what that leads to.
+    pub fn error_at(&self, pointer: &str, keys: &[&str], message: impl Into<String>) -> Diagnostic {
+        let find = |pointer: &str| {
+            let root = self.file.root.as_deref()?;
+            let place = Place::new(root.span, root).find(pointer)?;
+            (!place.value.is_null()).then_some(place.value.span)
+        };
+        let mut keys = keys.iter();
+        let span = keys.find_map(|key| find(&format!("{pointer}/{key}")));
+        Diagnostic::new(span.or_else(|| find(pointer)).unwrap_or_default(), message)
     }
 }
 
 /// The start of a span, and its length.
-type Place = (usize, usize, usize);
+type Start = (usize, usize, usize);
 
-fn place(span: Span) -> Place {
+fn start(span: Span) -> Start {
     (span.line, span.column, span.length)
 }
 
@@ -31,23 +43,23 @@ impl ConfigError {
     /// none for one of nothing in particular.
     pub fn pointers(&self) -> Vec<Option<String>> {
         let mut known = HashMap::new();
-        if let Some(root) = parse(&self.file.text, &mut Errors::default()) {
-            collect(&root, "", &mut known);
+        if let Some(root) = &self.file.root {
+            collect(root, "", &mut known);
         }
         let diagnostics = self.diagnostics().iter();
-        let pointer = diagnostics.map(|it| known.get(&place(it.span)).cloned());
+        let pointer = diagnostics.map(|it| known.get(&start(it.span)).cloned());
         pointer.collect()
     }
 }
 
 /// Collects the pointers to the parts of `node`, to which `pointer` leads, by the places of their
 /// keys and values.
-fn collect(node: &Node, pointer: &str, known: &mut HashMap<Place, String>) {
+fn collect(node: &Node, pointer: &str, known: &mut HashMap<Start, String>) {
     let mut add = |key: Span, part: &str, value: &Node| {
         let part = part.replace('~', "~0").replace('/', "~1");
         let pointer = format!("{pointer}/{part}");
         for span in [key, value.span] {
-            known.entry(place(span)).or_insert_with(|| pointer.clone());
+            known.entry(start(span)).or_insert_with(|| pointer.clone());
         }
         collect(value, &pointer, known);
     };

@@ -28,7 +28,7 @@ pub enum Content {
     Mapping(Vec<(Node, Node)>),
 }
 
-/// How a scalar is written.
+/// The style of a scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
     /// Without quotes: what it is depends on how it looks.
@@ -152,7 +152,7 @@ impl Node {
         }
     }
 
-    /// What it is, for messages: "the text `x`", "a list".
+    /// Its description for messages: "the text `x`", "a list".
     pub fn describe(&self) -> String {
         let (text, style) = match &self.content {
             Content::List(items) => return plural("a list of ", items.len(), "item"),
@@ -177,7 +177,7 @@ impl Node {
     }
 }
 
-/// What `text` is without quotes, for messages.
+/// The description of `text` without quotes, for messages.
 pub fn describe_text(text: &str) -> String {
     let kind = if is_text(text) { "the text " } else { "" };
     format!("{kind}{}", quote(text))

@@ -156,37 +156,38 @@ pub fn check_parts(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic
 pub fn check_recordings(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
     let streams = pipeline.streams.iter();
     let changed = streams.filter(|stream| !is_unchanged(stream, before));
-    each(changed, |source| {
+    each(pipeline, changed, |source| {
         source::check_recording(source, &pipeline.folder)
     })
 }
 
 /// Checks the files that the sources' passwords stand in.
 pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
-    each(pipeline.streams.iter(), |source| {
+    each(pipeline, pipeline.streams.iter(), |source| {
         source::check_password(source, &pipeline.folder)
     })
 }
 
 /// The mistakes that `check` finds in the source of each stream.
 fn each<'a>(
+    pipeline: &Config,
     streams: impl Iterator<Item = &'a StreamConfig>,
     check: impl Fn(&SourceConfig) -> Result<(), String>,
 ) -> Vec<Diagnostic> {
     let wrong = streams.filter_map(|stream| {
         let why = check(&stream.source).err()?;
-        Some(Diagnostic::new(stream.source.span, why))
+        Some(SourceConfig::error_in(pipeline, &stream.name, why))
     });
     wrong.collect()
 }
 
 /// Checks the pins, and whether this build can read the sources.
 pub fn check_abilities(pipeline: &Config) -> Vec<Diagnostic> {
-    let mut wrong = each(pipeline.streams.iter(), source::check);
+    let mut wrong = each(pipeline, pipeline.streams.iter(), source::check);
     if let Some(gpio) = &pipeline.gpio
         && let Err(why) = gpio::check(gpio)
     {
-        wrong.push(Diagnostic::new(gpio.span, why));
+        wrong.push(pipeline.error_at("/gpio", &["backend"], why));
     }
     wrong
 }

@@ -11,7 +11,7 @@ use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SourceConfig, StreamConfig};
+use crate::config::{Config, ConfigError, DriverConfig, SourceConfig, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
 use crate::secret::SecretText;
@@ -376,12 +376,12 @@ pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> 
     let Some(token) = &pipeline.admin_token else {
         return Ok(None);
     };
-    let revealed = token.secret.reveal(&pipeline.folder);
+    let revealed = token.reveal(&pipeline.folder);
     let revealed = revealed.and_then(|text| match text.expose().trim() {
         "" => Err("it is empty".to_owned()),
         text => Ok(SecretText::new(text)),
     });
-    let wrong = |why| Diagnostic::new(token.span, format!("`admin-token`: {why}"));
+    let wrong = |why| pipeline.error_at("/admin-token", &[], format!("`admin-token`: {why}"));
     revealed
         .map(Some)
         .map_err(|why| pipeline.error(vec![wrong(why)]))

@@ -234,7 +234,7 @@ fn named(pipeline: &Config, files: &mut BTreeSet<PathBuf>) {
         files_of(stream, &pipeline.folder, files);
     }
     if let Some(token) = &pipeline.admin_token
-        && let Secret::File(path) = &token.secret
+        && let Secret::File(path) = token
     {
         files.insert(pipeline.folder.join(path));
     }

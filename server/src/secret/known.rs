@@ -66,7 +66,7 @@ struct Secret {
     is_telling: bool,
 }
 
-/// Which of the known secrets are looked for.
+/// A choice of the known secrets to look for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// Those that can't be taken for a common word, such as `camera`.
@@ -137,7 +137,7 @@ impl Secret {
         self.text.chars().count() >= TELLING_CHARS
     }
 
-    /// Where it stands in `text`, as a whole word if it could be a common one.
+    /// Its places in `text`, as a whole word if it could be a common one.
     fn places<'t>(&'t self, text: &'t str) -> impl Iterator<Item = Range<usize>> + 't {
         let matches = self
             .spellings

@@ -5,9 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::error::Span;
 use super::super::units;
-use super::{Named, StreamConfig, named, schemas};
+use super::{StreamConfig, named, schemas};
 
 /// All pins that are used.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -27,9 +26,6 @@ pub struct GpioConfig {
     #[serde(deserialize_with = "named")]
     #[schemars(schema_with = "schemas::inputs")]
     pub inputs: Vec<InputConfig>,
-    /// Where to show what is wrong with the backend.
-    #[serde(skip)]
-    pub span: Span,
 }
 
 impl Default for GpioConfig {
@@ -39,7 +35,6 @@ impl Default for GpioConfig {
             folder: "gpio".to_owned(),
             outputs: Vec::new(),
             inputs: Vec::new(),
-            span: Span::START,
         }
     }
 }
@@ -71,7 +66,7 @@ pub struct OutputConfig {
     /// Its pin, by the processor's numbering (BCM).
     #[schemars(range(max = 27), extend("x-missing" = NO_PIN))]
     pub pin: u8,
-    /// What it shows.
+    /// The state that it shows.
     #[schemars(extend("x-missing" = "an output needs `shows`: `running`, `captures`, `viewers` or `failing`"))]
     pub shows: Shows,
     /// The stream that it is of; with a single stream that one.
@@ -84,7 +79,7 @@ pub struct OutputConfig {
 
 const NO_PIN: &str = "a `pin` is needed: its BCM number, 0 to 27";
 
-/// What an indicator shows, as the file names it.
+/// The state that an indicator shows, as the file names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shows {
@@ -110,7 +105,7 @@ pub enum Level {
 }
 
 impl OutputConfig {
-    /// What it shows, and of which stream.
+    /// The state that it shows, and its stream.
     pub fn indicator(&self) -> Indicator {
         let stream = || self.stream.clone().unwrap_or_default();
         match self.shows {
@@ -127,7 +122,7 @@ impl OutputConfig {
     }
 }
 
-/// What an indicator shows.
+/// The state that an indicator shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Indicator {
     /// The server runs.
@@ -145,32 +140,26 @@ pub enum Indicator {
 #[schemars(deny_unknown_fields, title = "an input")]
 pub struct InputConfig {
     /// Filters see its state as the variable `gpio.NAME`.
-    #[serde(skip)]
+    #[schemars(skip)]
     pub name: String,
     /// Its pin, by the processor's numbering (BCM).
     #[schemars(range(max = 27), extend("x-missing" = NO_PIN))]
     pub pin: u8,
-    /// What the pin is pulled to.
+    /// The level that the pin is pulled to.
     #[serde(default)]
     pub pull: Pull,
     /// The time for which a level must last to count.
     #[serde(default = "debounce", with = "units::duration_text")]
     #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "10s"]))]
     pub debounce: Duration,
-    /// What a high level is called.
+    /// The name of a high level.
     #[serde(default = "high")]
     #[schemars(length(min = 1, max = 64))]
     pub high: String,
-    /// What a low level is called.
+    /// The name of a low level.
     #[serde(default = "low")]
     #[schemars(length(min = 1, max = 64))]
     pub low: String,
-}
-
-impl Named for InputConfig {
-    fn set_name(&mut self, name: String) {
-        self.name = name;
-    }
 }
 
 fn debounce() -> Duration {
@@ -185,7 +174,7 @@ fn low() -> String {
     "low".to_owned()
 }
 
-/// What an input is pulled to while nothing drives it.
+/// The level that an input is pulled to while nothing drives it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Pull {

@@ -7,7 +7,6 @@ use std::path::{Component, Path, PathBuf};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
-use super::super::error::Span;
 use super::super::suggest::quote;
 
 /// An address to serve on.
@@ -88,15 +87,6 @@ pub fn find_clash(addresses: &[ListenAddress]) -> Option<(usize, String)> {
     })
 }
 
-/// An address in the pipeline file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListenConfig {
-    /// The address.
-    pub address: ListenAddress,
-    /// Where it is written.
-    pub span: Span,
-}
-
 /// As it is written in the pipeline file.
 impl fmt::Display for ListenAddress {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -109,15 +99,12 @@ impl fmt::Display for ListenAddress {
 }
 
 /// The address that the server listens on where the file names none.
-pub fn default_listen() -> Vec<ListenConfig> {
-    vec![ListenConfig {
-        address: ListenAddress::DEFAULT,
-        span: Span::START,
-    }]
+pub fn default_listen() -> Vec<ListenAddress> {
+    vec![ListenAddress::DEFAULT]
 }
 
 /// Reads one address, or a list of them.
-pub fn read_listen<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ListenConfig>, D::Error> {
+pub fn read_listen<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ListenAddress>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Addresses {
@@ -128,12 +115,8 @@ pub fn read_listen<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ListenConfi
         Addresses::One(text) => vec![text],
         Addresses::Several(texts) => texts,
     };
-    let read = texts.iter().map(|text| {
-        let address = parse_listen(text).map_err(Error::custom)?;
-        let span = Span::START;
-        Ok(ListenConfig { address, span })
-    });
-    read.collect()
+    let read = texts.iter().map(|text| parse_listen(text));
+    read.collect::<Result<_, _>>().map_err(Error::custom)
 }
 
 /// An address to listen on: an IP address or `localhost`, and a port; a port alone, after a colon;

@@ -25,12 +25,12 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-use super::error::{ConfigError, Diagnostic, SourceFile, Span};
+use super::error::{ConfigError, Diagnostic, SourceFile};
 use super::hidden::cut_by_comments;
 use super::units;
 
 pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, Level, OutputConfig, Pull, Shows};
-pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};
+pub use listen::{ListenAddress, find_clash, parse_listen};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
     HttpConfig, Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size,
@@ -59,16 +59,15 @@ pub struct Config {
         deserialize_with = "listen::read_listen"
     )]
     #[schemars(schema_with = "schemas::listen", extend("default" = ListenAddress::DEFAULT.to_string()))]
-    pub listen: Vec<ListenConfig>,
-    /// Who may change the pipeline over the network: whoever shows the token that stands in this
-    /// environment variable or file. Without it nobody may.
-    #[schemars(with = "Option<Secret>")]
-    pub admin_token: Option<AdminToken>,
+    pub listen: Vec<ListenAddress>,
+    /// The token that allows changes of the pipeline over the network, by the environment variable or
+    /// the file that it stands in. Without it nobody may change anything.
+    pub admin_token: Option<Secret>,
     /// Names under which the server is reached, beside addresses and names of the local network.
     #[serde(default, deserialize_with = "hosts")]
     #[schemars(schema_with = "schemas::hosts")]
     pub allowed_hosts: Vec<String>,
-    /// Where uploaded filters are kept, relative to this file. Without it uploads are refused.
+    /// The folder of uploaded filters, relative to this file. Without it uploads are refused.
     #[schemars(length(min = 1), extend("x-check" = "path-below"))]
     pub filter_folder: Option<String>,
     /// The most memory that all filters together may have.
@@ -119,39 +118,14 @@ fn read_each<'de, T, D: Deserializer<'de>>(
     read.collect()
 }
 
-/// What stands below its name.
-trait Named {
-    fn set_name(&mut self, name: String);
-}
-
-/// Reads a mapping from names.
-fn named<'de, T: DeserializeOwned + Named, D: Deserializer<'de>>(
-    from: D,
-) -> Result<Vec<T>, D::Error> {
-    let read = |(name, value)| {
-        let mut named: T = serde_json::from_value(value).map_err(Error::custom)?;
-        named.set_name(name);
-        Ok(named)
+/// Reads a mapping from names, which become the field `name`.
+fn named<'de, T: DeserializeOwned, D: Deserializer<'de>>(from: D) -> Result<Vec<T>, D::Error> {
+    let read = |(name, mut value): (String, Value)| {
+        value["name"] = name.into();
+        serde_json::from_value(value).map_err(Error::custom)
     };
     let entries = Map::<String, Value>::deserialize(from)?;
     entries.into_iter().map(read).collect()
-}
-
-/// What proves that somebody may change the pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "Secret")]
-pub struct AdminToken {
-    /// Where it stands: in the environment, or in a file.
-    pub secret: Secret,
-    /// Where that is written.
-    pub span: Span,
-}
-
-impl From<Secret> for AdminToken {
-    fn from(secret: Secret) -> Self {
-        let span = Span::START;
-        Self { secret, span }
-    }
 }
 
 /// The built-in pipeline, for a server without a pipeline file.

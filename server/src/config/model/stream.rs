@@ -10,8 +10,8 @@ use super::super::error::{Diagnostic, Span};
 use super::super::settings::Settings;
 use super::super::shown::shown;
 use super::super::units;
+use super::schemas;
 use super::source::{DriverConfig, SourceConfig, yes};
-use super::{Named, schemas};
 
 /// One stream.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -19,12 +19,12 @@ use super::{Named, schemas};
 #[schemars(deny_unknown_fields, title = "a stream")]
 pub struct StreamConfig {
     /// 1 to 64 of `A-Z a-z 0-9 _ -`, a letter or digit first.
-    #[serde(skip)]
+    #[schemars(skip)]
     pub name: String,
-    /// What people see instead of the name.
+    /// The name that people see.
     #[schemars(length(min = 1, max = 100), extend("x-check" = "title", "examples" = ["Einfahrt Süd"]))]
     pub title: Option<String>,
-    /// Where its frames come from: a camera, or another stream. Without it, the demo camera.
+    /// The source of its frames: a camera, or another stream. Without it, the demo camera.
     pub source: SourceConfig,
     /// The time for which the camera stays on after the last viewer.
     #[serde(with = "units::duration_text")]
@@ -58,12 +58,6 @@ impl Default for StreamConfig {
     }
 }
 
-impl Named for StreamConfig {
-    fn set_name(&mut self, name: String) {
-        self.name = name;
-    }
-}
-
 /// One step of a chain.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -87,7 +81,7 @@ pub struct StepConfig {
     #[serde(default)]
     #[schemars(schema_with = "schemas::assets")]
     pub assets: Vec<String>,
-    /// What becomes of a frame when the filter fails.
+    /// The fate of a frame when the filter fails.
     #[serde(default)]
     pub on_error: OnError,
     /// The most that one call may take.
@@ -121,7 +115,7 @@ pub enum FilterRef {
     Path(String),
 }
 
-/// What becomes of a frame when a step fails.
+/// The fate of a frame when a step fails.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
 )]

@@ -16,7 +16,7 @@ use super::schemas::origins;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 pub struct WebConfig {
-    /// What one client may have.
+    /// The limits of one client.
     pub limits: Limits,
     /// The proxies, as addresses or networks (`10.0.0.0/8`), that tell whom they forward
     /// (`X-Forwarded-For`, `Forwarded`).
@@ -30,7 +30,7 @@ pub struct WebConfig {
     pub cors: Cors,
 }
 
-/// What one client may have.
+/// The limits of one client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
 #[schemars(deny_unknown_fields, title = "`limits`")]

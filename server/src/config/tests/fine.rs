@@ -32,7 +32,7 @@ streams:
 #[test]
 fn the_sample_of_the_design() {
     let pipeline = parse(DESIGN).unwrap();
-    assert_eq!(pipeline.listen[0].address, ListenAddress::DEFAULT);
+    assert_eq!(pipeline.listen[0], ListenAddress::DEFAULT);
     assert_eq!(pipeline.folder.to_str(), Some("folder"));
     let [front] = pipeline.streams.as_slice() else {
         panic!("{:?}", pipeline.streams);
@@ -63,7 +63,7 @@ fn the_sample_of_the_design() {
 #[test]
 fn what_is_left_out_has_defaults() {
     let pipeline = parse("streams: {a: , b: {filters: [use: x]}}").unwrap();
-    assert_eq!(pipeline.listen[0].address, ListenAddress::DEFAULT);
+    assert_eq!(pipeline.listen[0], ListenAddress::DEFAULT);
     assert_eq!(pipeline.filters_memory, 2 << 30);
     let names: Vec<_> = pipeline.streams.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
@@ -137,7 +137,7 @@ streams:
 ",
     )
     .unwrap();
-    assert_eq!(pipeline.listen[0].address.to_string(), "[::1]:0");
+    assert_eq!(pipeline.listen[0].to_string(), "[::1]:0");
     assert_eq!(pipeline.filters_memory, 64 << 20);
     let stream = &pipeline.streams[0];
     assert!(matches!(
@@ -190,11 +190,7 @@ fn listens_on_addresses_and_ports_and_sockets() {
         ),
     ] {
         let pipeline = parse(&format!("listen: {text}\nstreams: {{a: }}")).unwrap();
-        let found: Vec<_> = pipeline
-            .listen
-            .iter()
-            .map(|it| it.address.to_string())
-            .collect();
+        let found: Vec<_> = pipeline.listen.iter().map(|it| it.to_string()).collect();
         assert_eq!(found, addresses, "{text}");
     }
 }

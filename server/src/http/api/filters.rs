@@ -12,7 +12,7 @@ use crate::control::FilterCatalog;
 
 const NAME_CHARS: usize = 64;
 
-/// What a step names an uploaded filter by.
+/// An uploaded filter, as a step names it.
 #[derive(Serialize, utoipa::ToSchema)]
 struct Kept {
     #[serde(rename = "use")]

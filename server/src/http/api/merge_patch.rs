@@ -42,7 +42,7 @@ pub fn merge(
     Ok(())
 }
 
-/// What is `null` is as if it were not there.
+/// Leaves out what is `null`, as if it were not there.
 pub fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(entries) => {

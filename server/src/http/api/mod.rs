@@ -43,8 +43,8 @@ type Answer = Result<Response, ProblemDetails>;
 /// The prefix of all addresses of the API, which papers, links and the page name. A change that
 /// breaks clients gets another.
 pub const BASE: &str = "/api/v1";
-/// Where the same is answered: at the prefix with the version, and at the one without, which older
-/// clients know.
+/// The prefixes at which the same is answered: the one with the version, and the one without, which
+/// older clients know.
 const PREFIXES: [&str; 2] = [BASE, "/api"];
 
 /// All addresses of the API, below each prefix.
@@ -103,8 +103,8 @@ fn described() -> OpenApiRouter<App> {
         .layer(map_response(as_problem))
 }
 
-/// What the framework refuses in plain words (an address or a body that can't be read) becomes a
-/// problem like all others.
+/// Makes a problem like all others of what the framework refuses in plain words (an address or a
+/// body that can't be read).
 async fn as_problem(response: Response) -> Response {
     let status = response.status();
     let kind = response.headers().get(header::CONTENT_TYPE);
@@ -128,7 +128,7 @@ async fn wrong_method() -> ProblemDetails {
     )
 }
 
-/// What the one who asks may do.
+/// The rights of the one who asks.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AccessReport {
     /// `off`, `token-needed` or `allowed`.

@@ -71,7 +71,7 @@ fn describe() -> OpenApi {
     document
 }
 
-/// What the pipeline file may say of streams and steps: the parts of its schema.
+/// Describes streams and steps in the pipeline file, by the parts of its schema.
 fn describe_files(document: &mut Value) {
     let mut schema = pipeline_schema();
     let mut parts = match schema["$defs"].take() {
@@ -125,7 +125,7 @@ fn describe_problems(components: &mut Components) {
         .insert("ProblemDetails".to_owned(), schema);
 }
 
-/// What goes to and fro on the wall's connection, of which paths tell nothing.
+/// Describes the messages on the wall's connection, of which paths tell nothing.
 fn describe_wall(components: &mut Components) {
     for (name, schema) in [
         (wall::ClientMessage::name(), wall::ClientMessage::schema()),

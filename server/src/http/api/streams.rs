@@ -126,8 +126,7 @@ pub async fn put(
     Ok(with_revisions(response, &revisions))
 }
 
-/// What the pipeline file says of the stream, as it stands there, with secrets masked. Takes the
-/// admin token.
+/// The stream as the pipeline file says it, with secrets masked. Takes the admin token.
 #[utoipa::path(
     get,
     path = "/streams/{stream}/config",

@@ -38,9 +38,9 @@ struct Versions {
 /// A version of the pipeline file.
 #[derive(Serialize, utoipa::ToSchema)]
 struct VersionReport {
-    /// What it is called: the file's revision with this text.
+    /// Its name: the file's revision with this text.
     id: String,
-    /// When it became what the file says, RFC 3339, UTC.
+    /// The time at which it became what the file says, RFC 3339, UTC.
     at: String,
     /// Its author.
     by: Author,
@@ -63,7 +63,7 @@ impl VersionReport {
     }
 }
 
-/// How a version is restored.
+/// The terms on which a version is restored.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Restoring {
@@ -124,7 +124,7 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Reque
 
 /// Makes the pipeline file again what it was in this version, which is checked like any change.
 ///
-/// What it said until then is kept as a version. With `revision`, nothing is restored if the file
+/// The text until then is kept as a version. With `revision`, nothing is restored if the file
 /// is another by now: so a change is undone by restoring its answer's `X-Mattebox-Previous` with
 /// its `X-Mattebox-Revision`.
 #[utoipa::path(

@@ -14,7 +14,7 @@ use crate::secret::{SecretText, note, note_environment};
 /// The most bytes of a file with a password.
 const SECRET_BYTES: u64 = 64 << 10;
 
-/// Who to say we are.
+/// A user name and a password.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct Login {
     /// The user's name.
@@ -62,7 +62,7 @@ impl Secret {
         }
     }
 
-    /// What it is now; `folder` is the pipeline file's.
+    /// Its text as it is now; `folder` is the pipeline file's.
     ///
     /// # Errors
     /// A text that says what can't be read, and never the secret.

@@ -17,13 +17,13 @@ pub use login::{Login, Secret};
 pub use spec::parse_spec;
 pub use warm_up::{WarmUp, parse_warm_up};
 
-use super::super::error::Span;
+use super::super::error::Diagnostic;
 use super::super::suggest::quote;
 use super::super::units;
-use super::schemas;
+use super::{Config, schemas};
 use crate::secret::{SecretText, note, secrets_of_command};
 
-/// Where a stream's frames come from.
+/// The source of a stream's frames.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[schemars(transform = per_driver, extend(
@@ -47,20 +47,17 @@ pub struct SourceConfig {
     #[serde(default = "max_megapixels")]
     #[schemars(range(min = 0.01, max = 268.0))]
     pub max_megapixels: f64,
-    /// How much of a camera's start is left out, where its first pictures are dark: a time (`2s`)
-    /// or a number of frames (`10`).
+    /// The part of a camera's start that is left out, since its first pictures are dark: a time
+    /// (`2s`) or a number of frames (`10`).
     #[serde(default)]
     pub warm_up: WarmUp,
-    /// Where to show what is wrong with it.
-    #[serde(skip)]
-    pub span: Span,
 }
 
 fn stall_timeout() -> Duration {
     Duration::from_secs(5)
 }
 
-/// What phones' and network cameras' largest sensors give.
+/// The size of phones' and network cameras' largest sensors.
 fn max_megapixels() -> f64 {
     40.0
 }
@@ -160,7 +157,7 @@ pub fn yes() -> bool {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct CameraConfig {
-    /// Which one: a number, or a path such as `/dev/v4l/by-id/…`.
+    /// The camera's number, or its path such as `/dev/v4l/by-id/…`.
     #[serde(default)]
     #[schemars(schema_with = "schemas::camera_device")]
     pub device: CameraDevice,
@@ -190,7 +187,7 @@ fn controls<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, i64)>, D:
     Ok(entries.into_iter().filter_map(control).collect())
 }
 
-/// Which local camera.
+/// A local camera's name.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(from = "String")]
 pub enum CameraDevice {
@@ -217,7 +214,7 @@ impl From<String> for CameraDevice {
     }
 }
 
-/// How a local camera codes its pictures.
+/// A local camera's coding of its pictures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CameraFormat {
@@ -254,7 +251,7 @@ pub struct HttpConfig {
         "examples" = ["http://192.168.1.20/video"],
     ))]
     pub url: SecretText,
-    /// What it wants to know, if it does.
+    /// The login that it asks for, if it does.
     #[serde(flatten)]
     pub login: Option<Login>,
     /// Whether the certificate must be one that this machine trusts.
@@ -283,10 +280,10 @@ pub struct RtspConfig {
         "examples" = ["rtsp://192.168.1.21:554/stream1"],
     ))]
     pub url: SecretText,
-    /// What it wants to know, if it does.
+    /// The login that it asks for, if it does.
     #[serde(flatten)]
     pub login: Option<Login>,
-    /// How packets travel: `tcp` loses none.
+    /// The transport of packets: `tcp` loses none.
     #[serde(default)]
     pub transport: Transport,
     /// The size to scale to. Without it, the camera's.
@@ -295,13 +292,13 @@ pub struct RtspConfig {
     #[serde(default = "quality")]
     #[schemars(range(min = 1, max = 100))]
     pub quality: u8,
-    /// What ffmpeg is to decode with, in its own words. Without it, the processor.
+    /// The hardware that ffmpeg decodes with, in its own words. Without it, the processor.
     pub hardware: Option<Hardware>,
-    /// Who talks to the camera: ffmpeg instead of the server.
+    /// The program that talks to the camera: ffmpeg instead of the server.
     pub via: Option<Via>,
 }
 
-/// How a camera's packets travel.
+/// The transport of a camera's packets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Transport {
@@ -327,7 +324,7 @@ pub enum Hardware {
     Videotoolbox,
 }
 
-/// What talks to a camera.
+/// A program that talks to a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Via {
@@ -339,7 +336,7 @@ pub enum Via {
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[schemars(inline)]
 pub struct PiCameraConfig {
-    /// Which one, from 0.
+    /// The camera's number, from 0.
     #[serde(default)]
     #[schemars(range(max = 9))]
     pub camera: u8,
@@ -371,12 +368,12 @@ pub struct SharedConfig {
     #[serde(rename = "stream")]
     #[schemars(length(min = 1), extend("x-missing" = "`stream`: expected the name of another stream"))]
     pub name: String,
-    /// Which of its frames.
+    /// The frames of it that are taken.
     #[serde(default)]
     pub frames: SharedFrames,
 }
 
-/// Which frames of another stream.
+/// A choice of another stream's frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum SharedFrames {
@@ -463,7 +460,6 @@ impl SourceConfig {
             stall_timeout: stall_timeout(),
             max_megapixels: max_megapixels(),
             warm_up: WarmUp::default(),
-            span: Span::START,
         }
     }
 
@@ -496,34 +492,17 @@ impl SourceConfig {
         }
     }
 
+    /// An error in the source of the stream `name` of `pipeline`, at what it is.
+    pub fn error_in(pipeline: &Config, name: &str, message: String) -> Diagnostic {
+        let keys = ["path", "url", "command", "device", "stream", "driver"];
+        pipeline.error_at(&format!("/streams/{name}/source"), &keys, message)
+    }
+
     /// The stream that it shares, if it does.
     pub fn shared(&self) -> Option<&str> {
         match &self.driver {
             DriverConfig::Stream(shared) => Some(&shared.name),
             _ => None,
-        }
-    }
-}
-
-impl CameraConfig {
-    fn new(device: CameraDevice) -> Self {
-        Self {
-            device,
-            size: None,
-            format: CameraFormat::Auto,
-            controls: Vec::new(),
-            quality: QUALITY,
-        }
-    }
-}
-
-impl PiCameraConfig {
-    fn new(camera: u8) -> Self {
-        Self {
-            camera,
-            size: pi_size(),
-            rotation: 0,
-            quality: QUALITY,
         }
     }
 }

@@ -1,12 +1,11 @@
 //! A source in one word, as the command line takes it.
 
-use super::address::{check_http_url, check_rtsp_url, with_login};
-use super::{
-    CameraConfig, DriverConfig, FILES_FPS, FilesConfig, HttpConfig, PiCameraConfig, QUALITY,
-    RtspConfig, SourceConfig, Transport,
-};
+use serde_json::json;
 
-/// What a source may be.
+use super::SourceConfig;
+use super::address::{check_http_url, check_rtsp_url};
+
+/// The forms of a source.
 const EXPECTED: &str = "`demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, `files:PATH`, `http://…`, `https://…` or `rtsp://…`";
 
 /// A driver with all settings but one at their defaults.
@@ -15,38 +14,19 @@ const EXPECTED: &str = "`demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, `
 /// A text that says what was expected.
 pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
     let (driver, rest) = spec.split_once(':').unwrap_or((spec, ""));
-    let driver = match (driver, rest) {
-        ("demo", "") => DriverConfig::Demo,
-        ("camera", device) => DriverConfig::Camera(CameraConfig::new(device.to_owned().into())),
-        ("pi-camera", camera) => DriverConfig::PiCamera(PiCameraConfig::new(pi_camera(camera)?)),
-        ("files", path) if !path.is_empty() => DriverConfig::Files(FilesConfig {
-            path: path.to_owned(),
-            fps: FILES_FPS,
-            repeat: true,
-        }),
-        ("http" | "https", _) => {
-            let (url, login) = with_login(check_http_url(spec)?);
-            DriverConfig::Http(HttpConfig {
-                url,
-                login,
-                verify_tls: true,
-            })
-        }
-        ("rtsp" | "rtsps", _) => {
-            let (url, login) = with_login(check_rtsp_url(spec)?);
-            DriverConfig::Rtsp(RtspConfig {
-                url,
-                login,
-                transport: Transport::default(),
-                size: None,
-                quality: QUALITY,
-                hardware: None,
-                via: None,
-            })
-        }
+    let source = match (driver, rest) {
+        ("demo", "") => json!({ "driver": driver }),
+        ("camera", device) => json!({ "driver": driver, "device": device }),
+        ("pi-camera", camera) => json!({ "driver": driver, "camera": pi_camera(camera)? }),
+        ("files", path) if !path.is_empty() => json!({ "driver": driver, "path": path }),
+        ("http" | "https", _) => json!({ "driver": "http", "url": check_http_url(spec)?.as_str() }),
+        ("rtsp" | "rtsps", _) => json!({ "driver": "rtsp", "url": check_rtsp_url(spec)?.as_str() }),
         _ => return Err(format!("expected {EXPECTED}")),
     };
-    Ok(SourceConfig::new(driver))
+    let source = serde_json::from_value::<SourceConfig>(source);
+    let mut source = source.map_err(|error| error.to_string())?;
+    source.settle();
+    Ok(source)
 }
 
 fn pi_camera(text: &str) -> Result<u8, String> {
@@ -60,7 +40,7 @@ fn pi_camera(text: &str) -> Result<u8, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CameraDevice, Login, Secret};
+    use super::super::{CameraDevice, DriverConfig, Login, Secret};
     use super::*;
     use crate::secret::SecretText;
 
@@ -77,8 +57,10 @@ mod tests {
             ),
         ];
         for (spec, device) in cameras {
-            let camera = CameraConfig::new(device);
-            assert_eq!(driver(spec), DriverConfig::Camera(camera), "{spec}");
+            let DriverConfig::Camera(camera) = driver(spec) else {
+                panic!("another driver for {spec}");
+            };
+            assert_eq!((camera.device, camera.quality), (device, 85), "{spec}");
         }
         assert!(
             matches!(driver("files:a b/*.jpg"), DriverConfig::Files(f) if f.path == "a b/*.jpg")

@@ -13,7 +13,8 @@ const MOST_FRAMES: u32 = 1000;
 /// The longest time that may be left out.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// What is left out after a camera was opened, since its first pictures are dark or blurred.
+/// The frames that are left out after a camera was opened, since its first pictures are dark or
+/// blurred.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
 #[schemars(inline, with = "String", extend(
