@@ -139,7 +139,10 @@ impl Chain {
             Err(why) if canvas.is_transformed() => return Err(why),
             Err(why) => self.pass_undrawn(canvas, &why, now)?,
         };
-        let frame = Frame { jpeg, ..*frame };
+        let frame = Frame {
+            jpeg,
+            ..frame.clone()
+        };
         Ok(FilteredFrame {
             frame,
             path,
