@@ -8,9 +8,11 @@ use super::bit_writer::BitWriter;
 use super::cache::Cache;
 use super::frame::Frame;
 use super::huffman::Tables;
+use super::interleave::{Interleave, Stretch};
 use super::intervals;
 use super::layout::{BlockSlot, Layout};
 use super::pending_mcus::PendingMcus;
+use super::walk::{Walk, WalkTables};
 use crate::error::Result;
 
 /// The number of untouched MCUs from which on it pays to align them to their old bits of the bytes.
@@ -32,6 +34,7 @@ pub(crate) struct Rewriter<'a> {
     /// Of each component.
     pub tables: [&'a Tables; 3],
     pub pending: &'a mut PendingMcus,
+    interleave: &'a mut Interleave,
     pub writer: BitWriter<'a>,
     /// Up to where the JPEG has been written, or need not be.
     pub copied: usize,
@@ -58,7 +61,7 @@ impl<'a> Rewriter<'a> {
         frame: &Frame<'_>,
         layout: &Layout,
         cache: &'a Cache,
-        pending: &'a mut PendingMcus,
+        (pending, interleave): (&'a mut PendingMcus, &'a mut Interleave),
         out: &'a mut Vec<u8>,
     ) -> Self {
         let (across, down) = layout.mcus();
@@ -69,6 +72,7 @@ impl<'a> Rewriter<'a> {
             cache,
             tables: [0, 1, 2].map(|component| cache.tables(component)),
             pending,
+            interleave,
             writer: BitWriter::new(out),
             copied: frame.scan,
             slots,
@@ -101,7 +105,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Skips through all intervals: an error shows damage.
-    pub fn verify(&self) -> Result<()> {
+    pub fn verify(&mut self) -> Result<()> {
         intervals::check_end(self.jpeg, self.scan)?;
         let mut start = self.scan;
         for number in 0..self.mcus.div_ceil(self.interval) {
@@ -173,14 +177,26 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Skips all MCUs before `until`, which nothing is drawn on.
-    fn skip_to(&self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
-        let mcus = until - progress.mcu;
-        self.cache.skip_tables().skip(
-            &mut progress.reader,
-            &self.tables,
-            mcus,
-            &mut progress.old_dc,
-        )?;
+    fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
+        let tables = WalkTables {
+            skip: self.cache.skip_tables(),
+            huffman: &self.tables,
+        };
+        let mut walk = Walk::new(progress.reader.clone(), tables, 0);
+        let stretch = Stretch {
+            jpeg: self.jpeg,
+            scan: self.scan,
+            mcus: progress.mcu..until,
+            all_mcus: self.mcus,
+            blocks: (until - progress.mcu) * self.blocks as u32,
+        };
+        if self.interval >= self.mcus {
+            self.interleave.advance(&mut walk, tables, &stretch);
+        }
+        walk.run(tables, stretch.blocks)?;
+        self.interleave.note(&stretch, walk.byte());
+        walk.add_to(&mut progress.old_dc, tables);
+        progress.reader = walk.into_reader();
         progress.new_dc = progress.old_dc;
         progress.mcu = until;
         Ok(())
