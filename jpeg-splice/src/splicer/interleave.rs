@@ -31,8 +31,12 @@ use crate::error::Result;
 const LEAST_BLOCKS: u32 = 3000;
 /// Nor those over fewer bytes.
 const LEAST_BYTES: usize = 4096;
-/// Of so many blocks, two walks that are to meet may take one each.
-const MEETING_SHARE: u32 = 64;
+/// After so many blocks a walk that began anywhere is most likely in step.
+const IN_STEP_BLOCKS: u32 = 160;
+/// But no more than this part of the blocks.
+const IN_STEP_SHARE: u32 = 72;
+/// So often such a walk may meet bits that are no code.
+const MOST_GUESSES: u32 = 32;
 /// Of so many bytes, one is left for the plain walk, lest the last piece goes too far.
 const MARGIN: usize = 128;
 /// So few rounds are left to the plain walk.
@@ -48,6 +52,8 @@ pub(crate) struct Interleave {
     /// For MCUs to which there was a walk: the share of the bytes from the scan on that came before
     /// it in the latest frame.
     places: Vec<(u32, f64)>,
+    /// Whether the pieces of the latest try have joined.
+    has_joined: bool,
     /// Tries in a row that came to nothing.
     failures: u32,
     /// Walks to be done plainly before the next try.
@@ -80,7 +86,10 @@ impl Interleave {
         }
         if self.wait > 0 {
             self.wait -= 1;
-        } else if in_pieces(walk, tables, stretch, end) {
+            return;
+        }
+        self.has_joined = in_pieces(walk, tables, stretch, (end, !self.has_joined));
+        if self.has_joined {
             self.failures = 0;
         } else {
             self.failures = (self.failures + 1).min(MOST_DOUBLINGS);
@@ -117,19 +126,19 @@ impl Interleave {
 
 /// Walks up to about the byte `end`. Leaves `walk` at the last place within `stretch` that is
 /// proven. Gives whether the pieces have joined.
-fn in_pieces<'a>(
+pub(crate) fn in_pieces<'a>(
     walk: &mut Walk<'a>,
     tables: WalkTables<'_>,
     stretch: &Stretch<'a>,
-    end: usize,
+    (end, is_sure): (usize, bool),
 ) -> bool {
     let length = end - walk.byte();
-    let most = stretch.blocks / MEETING_SHARE;
-    let meet = |byte: usize| meeting(tables, stretch.jpeg, byte, most);
-    let Some(second) = meet(walk.byte() + length / 3) else {
+    let blocks = (stretch.blocks / IN_STEP_SHARE).min(IN_STEP_BLOCKS);
+    let start = |at: usize| in_step(tables, stretch.jpeg, at, (blocks, is_sure));
+    let Some(second) = start(walk.byte() + length / 3) else {
         return false;
     };
-    let Some(third) = meet(walk.byte() + length / 3 * 2) else {
+    let Some(third) = start(walk.byte() + length / 3 * 2) else {
         return false;
     };
     let ends = [second.byte(), third.byte(), end - length / MARGIN];
@@ -146,7 +155,7 @@ fn in_pieces<'a>(
         is_within
     };
     for (start, next) in [(second, after_second), (third, after_third)] {
-        let is_reached = at.reach(tables, &start);
+        let is_reached = at.reach(tables, &start).is_ok_and(|is_there| is_there);
         if !is_within(&at) {
             return true;
         }
@@ -174,26 +183,31 @@ fn interleaved(walks: &mut [Walk<'_>; 3], tables: WalkTables<'_>, ends: [usize; 
     }
 }
 
-/// Where two walks that begin apart, at or behind `byte`, meet; each may take `most` blocks.
-fn meeting<'a>(tables: WalkTables<'_>, jpeg: &'a [u8], byte: usize, most: u32) -> Option<Walk<'a>> {
-    let mut one = guess(tables, jpeg, byte, 0);
-    let mut other = guess(tables, jpeg, byte + 2, tables.skip.blocks / 2);
-    for _ in 0..2 * most {
-        let places = (one.place(), other.place());
-        if places.0 == places.1 {
-            return Some(one.restarted());
+/// A walk that began at the byte `at` and went on for `blocks` blocks, with nothing counted yet. If
+/// `is_sure`, another one that began apart has come to the same place.
+fn in_step<'a>(
+    tables: WalkTables<'_>,
+    jpeg: &'a [u8],
+    at: usize,
+    (blocks, is_sure): (u32, bool),
+) -> Option<Walk<'a>> {
+    let go = |at: usize, block: usize, run: &dyn Fn(&mut Walk<'a>) -> Result<bool>| {
+        let mut walk = guess(tables, jpeg, at, block);
+        for _ in 0..MOST_GUESSES {
+            match run(&mut walk) {
+                Ok(is_there) => return is_there.then_some(walk),
+                // Out of step, it met bits that are no code.
+                Err(_) => walk = guess(tables, jpeg, walk.byte(), walk.block()),
+            }
         }
-        let behind = if places.0 < places.1 {
-            &mut one
-        } else {
-            &mut other
-        };
-        let block = behind.block();
-        if behind.end_block(tables).is_err() {
-            *behind = guess(tables, jpeg, behind.byte() + 1, block);
-        }
+        None
+    };
+    let walk = go(at, 0, &|walk| walk.run(tables, blocks).map(|()| true))?;
+    if is_sure {
+        let apart = tables.skip.blocks / 2;
+        go(at + 2, apart, &|other| other.reach(tables, &walk))?;
     }
-    None
+    Some(walk.restarted())
 }
 
 /// A walk from the byte `at` on, as if a block began there.
@@ -201,4 +215,170 @@ fn guess<'a>(tables: WalkTables<'_>, jpeg: &'a [u8], at: usize, block: usize) ->
     let is_behind_ff = jpeg.get(at - 1) == Some(&0xff);
     let reader = BitReader::new(jpeg, at + usize::from(is_behind_ff));
     Walk::new(reader, tables, block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::walk_check::walks_agree;
+    use super::*;
+    use crate::{Drawing, Layer, Splicer};
+    use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+
+    const SAMPLINGS: [Subsampling; 5] = [
+        Subsampling::S444,
+        Subsampling::S422,
+        Subsampling::S420,
+        Subsampling::S440,
+        Subsampling::S411,
+    ];
+
+    fn encode(size: (usize, usize), sampling: Subsampling, rgb: &[u8]) -> Vec<u8> {
+        Encoder::new(rgb, size.0, size.1, PixelFormat::Rgb)
+            .quality(80)
+            .subsampling(sampling)
+            .encode()
+            .unwrap()
+    }
+
+    /// Shapes with grain.
+    fn scene(sampling: Subsampling, seed: u32) -> Vec<u8> {
+        let (width, height) = (640, 480);
+        let mut state = seed;
+        let pixels = (0..width * height).flat_map(|at: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (x, y) = (at % width, at / width);
+            let shape = if (x / 37 + y / 29 + seed).is_multiple_of(3) {
+                70
+            } else {
+                0
+            };
+            let grain = (state >> 28) * (1 + y / 160);
+            [x / 5 + grain, y / 4 + shape, 90 + shape + grain / 2].map(|value| value as u8)
+        });
+        encode((640, 480), sampling, &pixels.collect::<Vec<u8>>())
+    }
+
+    fn flat(sampling: Subsampling) -> Vec<u8> {
+        encode((640, 480), sampling, &[90; 640 * 480 * 3])
+    }
+
+    /// All of the scan, by where it ends, as far as that is known before.
+    fn whole(jpeg: &[u8]) -> Option<bool> {
+        walks_agree(jpeg, 255, 255, true)
+    }
+
+    #[test]
+    fn pieces_join_in_pictures_of_every_sampling() {
+        for sampling in SAMPLINGS {
+            let joined = (0..20).filter(|seed| whole(&scene(sampling, *seed)) == Some(true));
+            assert!(joined.count() >= 18, "{sampling:?}");
+        }
+    }
+
+    #[test]
+    fn wherever_the_pieces_are_taken_to_end_the_walk_ends_alike() {
+        for sampling in SAMPLINGS {
+            let jpeg = scene(sampling, 7);
+            for mcus in [1, 50, 128, 254, 255] {
+                for end in (0..=255).step_by(15) {
+                    walks_agree(&jpeg, mcus, end, end % 2 == 0);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn frames_of_other_software_are_walked_alike() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/jpegs");
+        let mut joined = 0;
+        for file in std::fs::read_dir(folder).unwrap() {
+            let Ok(jpeg) = std::fs::read(file.unwrap().path()) else {
+                continue;
+            };
+            for mcus in (0..=255).step_by(17) {
+                for end in (0..=255).step_by(51) {
+                    let is_joined = walks_agree(&jpeg, mcus, end, end == 255);
+                    joined += usize::from(is_joined == Some(true));
+                }
+            }
+        }
+        assert!(joined > 100, "{joined}");
+    }
+
+    #[test]
+    fn flat_pictures_are_walked_alike_whether_they_fall_into_step_or_not() {
+        for sampling in SAMPLINGS {
+            for is_sure in [false, true] {
+                assert!(walks_agree(&flat(sampling), 255, 255, is_sure).is_some());
+            }
+        }
+        // The blocks of others end in the same bits whatever block it is.
+        assert_eq!(whole(&flat(Subsampling::S420)), Some(false));
+    }
+
+    #[test]
+    fn a_scan_that_is_cut_off_or_has_wrong_codes_fails_in_pieces_as_it_does_plainly() {
+        let jpeg = scene(Subsampling::S420, 3);
+        let eoi = [0xff, 0xd9];
+        for share in 1..20 {
+            let at = jpeg.len() * share / 20;
+            assert_eq!(whole(&[&jpeg[..at], &eoi].concat()), None, "{share}");
+            for wrong in [[0xff, 0xd3], [0xfe, 0xff], [0, 0], [0x55, 0xaa]] {
+                let mut jpeg = jpeg.clone();
+                jpeg[at..at + 2].copy_from_slice(&wrong);
+                jpeg[at + 2] = 0;
+                whole(&jpeg);
+            }
+        }
+    }
+
+    fn interleave_after(jpeg: &[u8], frames: usize) -> (usize, Interleave) {
+        let mut splicer = Splicer::new();
+        let tries = (0..frames).filter(|_| {
+            let is_due = splicer.interleave.wait == 0;
+            splicer.verify(jpeg).unwrap();
+            is_due
+        });
+        (tries.count(), splicer.interleave)
+    }
+
+    #[test]
+    fn a_stream_that_never_falls_into_step_is_tried_seldom() {
+        let (tries, interleave) = interleave_after(&flat(Subsampling::S420), 300);
+        assert!(!interleave.has_joined);
+        assert!((8..=10).contains(&tries), "{tries}");
+        let (tries, interleave) = interleave_after(&scene(Subsampling::S422, 1), 20);
+        assert!(interleave.has_joined);
+        assert_eq!(tries, 20);
+    }
+
+    #[test]
+    fn where_a_walk_ended_is_remembered() {
+        let jpeg = scene(Subsampling::S422, 5);
+        let pixel = |y| {
+            let layer = Layer {
+                x: 8,
+                y,
+                width: 1,
+                height: 1,
+                rgba: vec![255; 4],
+            };
+            Drawing::new(vec![layer]).unwrap()
+        };
+        let (middle, bottom) = (pixel(240), pixel(470));
+        let (mut splicer, mut out) = (Splicer::new(), Vec::new());
+        splicer
+            .splice(&jpeg, &[&middle, &bottom], &mut out)
+            .unwrap();
+        let places = &splicer.interleave.places;
+        let mcus: Vec<_> = places.iter().map(|place| place.0).collect();
+        assert_eq!(mcus, [30 * 40, 58 * 40]);
+        assert!(places[0].1 > 0.25 && places[0].1 < 0.45, "more grain below");
+        for _ in 0..100 {
+            splicer
+                .splice(&jpeg, &[&pixel(0), &bottom], &mut out)
+                .unwrap();
+        }
+        assert!(splicer.interleave.places.len() <= MOST_PLACES);
+    }
 }

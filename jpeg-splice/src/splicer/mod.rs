@@ -15,8 +15,12 @@ mod pending_mcus;
 mod rewriter;
 mod skip_tables;
 mod walk;
+#[cfg(any(test, fuzzing))]
+mod walk_check;
 
 pub use drawing::{Drawing, Layer};
+#[cfg(fuzzing)]
+pub use walk_check::walks_agree;
 
 use crate::error::Result;
 use crate::standard;

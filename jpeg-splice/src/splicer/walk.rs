@@ -91,6 +91,13 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
+    #[inline(always)]
+    fn look_up_thrice(&mut self, tables: WalkTables<'_>, sums: &mut Sums) -> Result<()> {
+        self.look_up(tables, sums)?;
+        self.look_up(tables, sums)?;
+        self.look_up(tables, sums)
+    }
+
     /// Takes one symbol that a look-up could not take: a long code, a large difference, or the last
     /// coefficient. Gives its DC difference too.
     #[cold]
@@ -174,12 +181,8 @@ impl<'a> Walk<'a> {
         (end.saturating_sub(self.byte()) / ROUND_BYTES) as u32
     }
 
-    /// Walks on until it is where `goal` is. Gives whether it came by.
-    pub fn reach(&mut self, tables: WalkTables<'_>, goal: &Self) -> bool {
-        self.try_reach(tables, goal).is_ok_and(|is_there| is_there)
-    }
-
-    fn try_reach(&mut self, tables: WalkTables<'_>, goal: &Self) -> Result<bool> {
+    /// Walks on until it is where `goal` is, or behind. Gives whether it came by.
+    pub fn reach(&mut self, tables: WalkTables<'_>, goal: &Self) -> Result<bool> {
         let place = goal.place();
         loop {
             let rounds = self.room(place.0);
@@ -247,19 +250,22 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// When it fails, it stands before the symbol that makes no sense.
     #[inline(never)]
     fn rounds(&mut self, tables: WalkTables<'_>, rounds: u32) -> Result<()> {
         let mut cursor = self.cursor.clone();
         let mut sums = self.sums;
+        let mut result = Ok(());
         for _ in 0..rounds.min(ROUNDS) {
             cursor.refill();
-            cursor.look_up(tables, &mut sums)?;
-            cursor.look_up(tables, &mut sums)?;
-            cursor.look_up(tables, &mut sums)?;
+            result = cursor.look_up_thrice(tables, &mut sums);
+            if result.is_err() {
+                break;
+            }
         }
         cursor.settle();
         (self.cursor, self.sums) = (cursor, sums);
-        Ok(())
+        result
     }
 }
 
