@@ -11,9 +11,9 @@
 //! and F.2.2; DC coefficients are differences), so:
 //!
 //! 1. The bytes of the walk are divided into three pieces, by where it ended in the frame before.
-//! 2. At the start of the second and of the third, two walks that begin apart go on until they meet:
-//!    they are most likely in step with the true one then. If they don't meet soon, as in flat
-//!    pictures, nothing is lost.
+//! 2. At the start of the second and of the third a walk begins that is most likely in step after
+//!    some blocks. Unless the frame before has shown it, a second one that begins apart must come to
+//!    the same place: in flat pictures it does not, and next to nothing is lost.
 //! 3. The true walk and the two go on in one loop.
 //! 4. Each goes on until it is where the next one started: the same bit, the same block of the MCU.
 //!    Only this proves the next one right. Its blocks and sums are used then; else the walk goes on

@@ -82,7 +82,7 @@ pub(crate) struct State(u32);
 impl State {
     fn new(block: usize, is_begun: bool, table: usize) -> Self {
         let kept = if is_begun { 0xff } else { 0 };
-        Self((block * 2 + usize::from(is_begun) | table << BITS | kept << 16) as u32)
+        Self((block * 2 + usize::from(is_begun) + (table << BITS) + (kept << 16)) as u32)
     }
 
     /// Its number.
@@ -168,7 +168,7 @@ impl SkipTables {
     #[inline(always)]
     pub fn entry(&self, state: State, bits: usize) -> Entry {
         let table = state.0 as usize & (TABLES - 1) << BITS;
-        Entry(self.lists.entries[table | bits % ENTRIES])
+        Entry(self.lists.entries[table | (bits % ENTRIES)])
     }
 
     /// The state behind an entry.
