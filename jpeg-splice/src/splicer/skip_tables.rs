@@ -174,7 +174,9 @@ impl SkipTables {
     /// The state behind an entry.
     #[inline(always)]
     pub fn behind(&self, state: State, entry: Entry) -> State {
-        State(self.lists.next[state.index() | (entry.0 & LAST) as usize])
+        let more = self.lists.next[state.index()];
+        let last = self.lists.next[state.index() | LAST as usize];
+        State(std::hint::select_unpredictable(entry.0 & LAST != 0, last, more))
     }
 
     /// The state behind a symbol.
