@@ -15,8 +15,11 @@ use super::pending_mcus::PendingMcus;
 use super::walk::{Walk, WalkTables};
 use crate::error::Result;
 
-/// The number of untouched MCUs from which on it pays to align them to their old bits of the bytes.
+/// The number of untouched MCUs from which on it pays to align them to their old bits of the bytes,
+/// to copy bytes instead of bits.
 const LONG_GAP: u32 = 256;
+/// The same at an interval's end, where there is no need to walk over them then.
+const LAST_GAP: u32 = 16;
 
 /// One drawing's part in one MCU.
 #[derive(Clone, Copy)]
@@ -149,8 +152,11 @@ impl<'a> Rewriter<'a> {
             self.writer.copy(self.jpeg, written, position);
             self.gather(&mut progress, &mut touched, mcus.end)?;
             written = progress.reader.position();
-            let next = touched.first().map_or(mcus.end, |touched| touched.mcu);
-            let is_followed = next - progress.mcu >= LONG_GAP;
+            let (next, gap) = match touched.first() {
+                Some(touched) => (touched.mcu, LONG_GAP),
+                None => (mcus.end, LAST_GAP),
+            };
+            let is_followed = next - progress.mcu >= gap;
             self.write_pending(is_followed.then_some(written.bit))?;
         }
         progress.reader.check()?;

@@ -176,7 +176,11 @@ impl SkipTables {
     pub fn behind(&self, state: State, entry: Entry) -> State {
         let more = self.lists.next[state.index()];
         let last = self.lists.next[state.index() | LAST as usize];
-        State(std::hint::select_unpredictable(entry.0 & LAST != 0, last, more))
+        State(std::hint::select_unpredictable(
+            entry.0 & LAST != 0,
+            last,
+            more,
+        ))
     }
 
     /// The state behind a symbol.
