@@ -25,7 +25,7 @@ const ROUND_BYTES: usize = 16;
 pub(crate) struct WalkTables<'t> {
     pub skip: &'t SkipTables,
     /// Of each component.
-    pub huffman: &'t [&'t Tables; 3],
+    pub huffman: [&'t Tables; 3],
 }
 
 /// The position of a walk.
@@ -267,6 +267,32 @@ impl<'a> Walk<'a> {
         (self.cursor, self.sums) = (cursor, sums);
         result
     }
+}
+
+/// Does [`Walk::run`] to three walks, in one loop as far as that goes.
+pub(crate) fn run_three(
+    walks: &mut [Walk<'_>; 3],
+    tables: WalkTables<'_>,
+    blocks: [u32; 3],
+) -> Result<()> {
+    loop {
+        let left = walks
+            .iter()
+            .zip(blocks)
+            .map(|(walk, blocks)| blocks - walk.blocks());
+        let rounds = left.min().unwrap_or(0) / LOOKUPS;
+        if rounds == 0 {
+            break;
+        }
+        rounds_of_three(walks, tables, rounds)?;
+        for walk in walks.iter() {
+            walk.check()?;
+        }
+    }
+    for (walk, blocks) in walks.iter_mut().zip(blocks) {
+        walk.run(tables, blocks)?;
+    }
+    Ok(())
 }
 
 /// Walks on in three places in turn. When it fails, all are where they were.

@@ -27,7 +27,7 @@ pub fn walks_agree(jpeg: &[u8], mcus: u8, end: u8, is_sure: bool) -> Option<bool
     let huffman = [0, 1, 2].map(|component| cache.tables(component));
     let tables = WalkTables {
         skip: cache.skip_tables(),
-        huffman: &huffman,
+        huffman,
     };
     let (across, down) = layout.mcus();
     let all_mcus = match frame.restart_interval {
