@@ -169,14 +169,14 @@ pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
 }
 
 /// The mistakes that `check` finds in the source of each stream.
-fn each<'a>(
+fn each<'a, E: ToString>(
     pipeline: &Config,
     streams: impl Iterator<Item = &'a StreamConfig>,
-    check: impl Fn(&SourceConfig) -> Result<(), String>,
+    check: impl Fn(&SourceConfig) -> Result<(), E>,
 ) -> Vec<Diagnostic> {
     let wrong = streams.filter_map(|stream| {
         let why = check(&stream.source).err()?;
-        Some(SourceConfig::error_in(pipeline, &stream.name, why))
+        Some(SourceConfig::error_in(pipeline, &stream.name, why.to_string()))
     });
     wrong.collect()
 }
@@ -187,7 +187,7 @@ pub fn check_abilities(pipeline: &Config) -> Vec<Diagnostic> {
     if let Some(gpio) = &pipeline.gpio
         && let Err(why) = gpio::check(gpio)
     {
-        wrong.push(pipeline.error_at("/gpio", &["backend"], why));
+        wrong.push(pipeline.error_at("/gpio", &["backend"], why.to_string()));
     }
     wrong
 }
