@@ -142,7 +142,10 @@ impl Chain {
             Err(error) if canvas.is_transformed() => return Err(error.into()),
             Err(error) => self.pass_undrawn(canvas, error, now)?,
         };
-        let frame = Frame { jpeg, ..*frame };
+        let frame = Frame {
+            jpeg,
+            ..frame.clone()
+        };
         Ok(FilteredFrame {
             frame,
             path,

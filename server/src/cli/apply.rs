@@ -16,7 +16,7 @@ use crate::chain::{self, Chain};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StreamConfig, hint};
 use crate::files::{self, FileError};
-use crate::frame::Frame;
+use crate::frame::{Frame, PartHead};
 use crate::local_time::warn_of_unknown_zone;
 use crate::secret::mask;
 use crate::source::{FRAME_BYTES, check_size};
@@ -137,6 +137,7 @@ fn one(
             received_at: SystemClock.now(),
             taken_after: None,
             is_picture: true,
+            part_head: PartHead::default(),
         };
         Ok(chain.process(&frame)?)
     };

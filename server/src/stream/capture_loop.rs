@@ -9,7 +9,7 @@ use super::watchdog::Watchdog;
 use crate::backoff::Backoff;
 use crate::clock::StopToken;
 use crate::config::WarmUp;
-use crate::frame::{Frame, Sequence};
+use crate::frame::{Frame, PartHead, Sequence};
 use crate::log::sanitize;
 use crate::panics::catch;
 use crate::secret::mask;
@@ -183,6 +183,7 @@ impl CaptureLoop<'_> {
                         received_at: self.now(),
                         taken_after: since,
                         is_picture: true,
+                        part_head: PartHead::default(),
                     });
                     session.frames += 1;
                     session.is_whole = true;
