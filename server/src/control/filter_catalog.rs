@@ -15,7 +15,6 @@ use futures_util::future::{BoxFuture, Shared, WeakShared};
 use serde::ser::Error;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use tokio::task::JoinError;
 
 use super::Controller;
 use crate::chain::module;
@@ -79,19 +78,8 @@ const SCHEMAS_BYTES: usize = 16 << 20;
 #[derive(Clone, Default)]
 pub struct FilterCatalogs(Arc<Mutex<Scans>>);
 
-/// The reason why the list of filters can't be written. Those who wait for the same list share it.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum CatalogError {
-    /// A filter's schema is no JSON any more.
-    #[error("the list of filters can't be written: {0}")]
-    Json(Arc<serde_json::Error>),
-    /// Writing it panicked.
-    #[error("the list of filters can't be written: {0}")]
-    Writing(Arc<JoinError>),
-}
-
 /// A scan, until its list is written.
-type Scan = BoxFuture<'static, Result<Bytes, CatalogError>>;
+type Scan = BoxFuture<'static, Result<Bytes, String>>;
 
 #[derive(Default)]
 struct Scans {
@@ -113,8 +101,8 @@ impl Controller {
     /// and nobody else waits for the same.
     ///
     /// # Errors
-    /// It can't be written.
-    pub async fn catalog(&self) -> Result<Bytes, CatalogError> {
+    /// A text that says why it can't be written.
+    pub async fn catalog(&self) -> Result<Bytes, String> {
         let pipeline = self.current().pipeline.clone();
         let scan = self.0.catalogs.join(pipeline, self.0.cache.compiler());
         scan.await
@@ -139,10 +127,10 @@ impl FilterCatalogs {
     }
 
     /// `catalog` as JSON.
-    async fn write(&self, catalog: FilterCatalog) -> Result<Bytes, CatalogError> {
+    async fn write(&self, catalog: FilterCatalog) -> Result<Bytes, String> {
         let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&catalog)).await;
-        let json = written.map_err(|error| CatalogError::Writing(error.into()))?;
-        Ok(self.share(json.map_err(|error| CatalogError::Json(error.into()))?))
+        let json = written.map_err(|error| error.to_string())?;
+        Ok(self.share(json.map_err(|error| error.to_string())?))
     }
 
     /// `json`, or what was served last if that is the same: answers share it, since each may be
