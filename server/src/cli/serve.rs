@@ -165,8 +165,13 @@ fn open_gpio(pipeline: &Config, variables: &Variables) -> Result<Option<Gpio>, F
         return Ok(None);
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let gpio = Gpio::open(config, &pipeline.folder, variables, &clock)
-        .map_err(|why| pipeline.error(vec![pipeline.error_at("/gpio", &["backend"], why.to_string())]))?;
+    let gpio = Gpio::open(config, &pipeline.folder, variables, &clock).map_err(|why| {
+        pipeline.error(vec![pipeline.error_at(
+            "/gpio",
+            &["backend"],
+            why.to_string(),
+        )])
+    })?;
     Ok(Some(gpio))
 }
 

@@ -242,7 +242,7 @@ impl<'a> Builder<'a, '_> {
             }
             match check_key(&key, &mut names) {
                 Ok(()) => entries.push((key, value)),
-                Err(message) => self.errors.add(key.span, message),
+                Err(error) => self.errors.add(key.span, error.to_string()),
             }
         }
     }
@@ -316,20 +316,32 @@ impl<'a> Builder<'a, '_> {
     }
 }
 
-/// Whether `key` can be one beside the others, whose `names` these are.
-fn check_key(key: &Node, names: &mut HashSet<String>) -> Result<(), String> {
+/// The reason why a node is no key of a mapping.
+#[derive(Debug, thiserror::Error)]
+enum KeyError {
+    #[error("a key must be a text, found {0}")]
+    NoText(String),
+    #[error("a key is missing here")]
+    Missing,
+    #[error("`<<` is no longer part of YAML; write the keys out here")]
+    Merge,
+    #[error("{0} stands here a second time")]
+    Repeated(String),
+}
+
+/// Checks that `key` can be one beside the others, whose `names` these are.
+fn check_key(key: &Node, names: &mut HashSet<String>) -> Result<(), KeyError> {
     let Content::Scalar { text, style } = &key.content else {
-        let found = key.describe();
-        return Err(format!("a key must be a text, found {found}"));
+        return Err(KeyError::NoText(key.describe()));
     };
     if text.is_empty() {
-        return Err("a key is missing here".to_owned());
+        return Err(KeyError::Missing);
     }
     if text == "<<" && *style == Style::Plain {
-        return Err("`<<` is no longer part of YAML; write the keys out here".to_owned());
+        return Err(KeyError::Merge);
     }
     if !names.insert(text.clone()) {
-        return Err(format!("{} stands here a second time", key.name()));
+        return Err(KeyError::Repeated(key.name()));
     }
     Ok(())
 }

@@ -176,7 +176,11 @@ fn each<'a, E: ToString>(
 ) -> Vec<Diagnostic> {
     let wrong = streams.filter_map(|stream| {
         let why = check(&stream.source).err()?;
-        Some(SourceConfig::error_in(pipeline, &stream.name, why.to_string()))
+        Some(SourceConfig::error_in(
+            pipeline,
+            &stream.name,
+            why.to_string(),
+        ))
     });
     wrong.collect()
 }

@@ -16,6 +16,7 @@ use super::Digest;
 use super::failure::FilterFault;
 use super::instance::StartError;
 use super::limits::{MODULE_BYTES, SCHEMA_BYTES, SCHEMA_VALUES};
+use crate::config::SchemaError;
 use crate::files::{self, FileError};
 
 const MAGIC: &[u8] = b"\0asm";
@@ -94,6 +95,9 @@ pub enum ModuleError {
     /// Its settings schema has too many values.
     #[error("has a settings schema of more than {SCHEMA_VALUES} values")]
     SchemaValues,
+    /// Its settings schema can't be checked with.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// Its settings schema takes too long to build, in milliseconds.
     #[error(
         "has a settings schema that can't be used: building it takes more than {0} ms of processor time"

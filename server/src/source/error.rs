@@ -12,6 +12,7 @@ use super::file_list::RecordingError;
 use super::http::HttpError;
 use super::process::CommandError;
 use super::rtsp::{BrokenRtp, RtspError};
+use crate::config::SecretError;
 use crate::panics::Panicked;
 
 /// The reason why a camera gives no frames.
@@ -21,8 +22,8 @@ pub enum SourceError {
     #[error(transparent)]
     NotBuilt(#[from] NotBuilt),
     /// The password that the pipeline file names can't be had.
-    #[error("{0}")]
-    Password(String),
+    #[error(transparent)]
+    Password(#[from] SecretError),
     /// The address is none.
     #[error(transparent)]
     Url(#[from] url::ParseError),
@@ -167,6 +168,11 @@ impl SourceError {
         }
     }
 }
+
+/// The error of the key `password`.
+#[derive(Debug, thiserror::Error)]
+#[error("`password`: {0}")]
+pub struct PasswordKeyError(#[from] SecretError);
 
 /// A driver that this build lacks, and how to build with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -66,11 +66,7 @@ impl Client {
             fault: HttpFault::Client(cause(&error)),
         })?;
         let login = match &config.login {
-            Some(login) => {
-                let password = login.password.reveal(folder);
-                let password = password.map_err(SourceError::Password)?;
-                Some((login.user.clone(), password))
-            }
+            Some(login) => Some((login.user.clone(), login.password.reveal(folder)?)),
             None => None,
         };
         Ok(Self {

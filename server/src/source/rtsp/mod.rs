@@ -70,8 +70,7 @@ impl Rtsp {
         let Some(login) = &self.config.login else {
             return Ok(None);
         };
-        let password = login.password.reveal(&self.folder);
-        let password = password.map_err(SourceError::Password)?;
+        let password = login.password.reveal(&self.folder)?;
         Ok(Some(Credentials {
             username: login.user.clone(),
             password: password.expose().to_owned(),

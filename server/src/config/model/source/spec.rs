@@ -2,17 +2,18 @@
 
 use serde_json::json;
 
+use super::super::super::value_error::ValueError;
 use super::SourceConfig;
 use super::address::{check_http_url, check_rtsp_url};
 
-/// The forms of a source.
-const EXPECTED: &str = "`demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, `files:PATH`, `http://…`, `https://…` or `rtsp://…`";
+/// The error of a text that is no source.
+const EXPECTED: &str = "expected `demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, `files:PATH`, `http://…`, `https://…` or `rtsp://…`";
 
 /// A driver with all settings but one at their defaults.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
+/// It is something else.
+pub fn parse_spec(spec: &str) -> Result<SourceConfig, ValueError> {
     let (driver, rest) = spec.split_once(':').unwrap_or((spec, ""));
     let source = match (driver, rest) {
         ("demo", "") => json!({ "driver": driver }),
@@ -21,21 +22,18 @@ pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
         ("files", path) if !path.is_empty() => json!({ "driver": driver, "path": path }),
         ("http" | "https", _) => json!({ "driver": "http", "url": check_http_url(spec)?.as_str() }),
         ("rtsp" | "rtsps", _) => json!({ "driver": "rtsp", "url": check_rtsp_url(spec)?.as_str() }),
-        _ => return Err(format!("expected {EXPECTED}")),
+        _ => return Err(EXPECTED.into()),
     };
     let source = serde_json::from_value::<SourceConfig>(source);
-    let mut source = source.map_err(|error| error.to_string())?;
+    let mut source = source.map_err(|error| ValueError::from(error.to_string()))?;
     source.settle();
     Ok(source)
 }
 
-fn pi_camera(text: &str) -> Result<u8, String> {
-    match text {
-        "" => Ok(0),
-        text => text
-            .parse()
-            .map_err(|_| "expected a camera's number behind `pi-camera:`".to_owned()),
-    }
+fn pi_camera(text: &str) -> Result<u8, ValueError> {
+    let number = if text.is_empty() { "0" } else { text };
+    let number = number.parse().ok();
+    number.ok_or_else(|| "expected a camera's number behind `pi-camera:`".into())
 }
 
 #[cfg(test)]
