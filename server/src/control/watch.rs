@@ -122,16 +122,16 @@ impl Watch {
         }
     }
 
-    /// Whether the pipeline file alone is another than `known`, and says what runs, since the
-    /// server itself has written it: its streams need not look at their filters then. They are
+    /// Whether the pipeline file alone is another than `known`, and as the server itself has written
+    /// it: its streams need not look at their filters then, and nobody need read it. They are
     /// `known` in this state from now on.
     fn is_in_force(&mut self, now: &FileStamps) -> bool {
-        let file = &self.controller.0.file;
-        let are_known = now
-            .iter()
-            .all(|(path, state)| path == file || self.known.get(path) == Some(state));
-        let is_in_force =
-            are_known && self.controller.runs_what_the_file_says() && !self.names_others();
+        let file = self.controller.0.file.path();
+        let are_known = now.iter().all(|(path, state)| match path == file {
+            true => self.controller.is_own_write(state),
+            false => self.known.get(path) == Some(state),
+        });
+        let is_in_force = are_known && !self.names_others();
         if is_in_force {
             self.known = now.clone();
         }
@@ -221,7 +221,7 @@ fn is_about_to_be_written(now: &FileStamps, known: &FileStamps) -> bool {
 
 /// The pipeline file and all that it names, as it is in force and as it was read last.
 fn files(controller: &Controller) -> BTreeSet<PathBuf> {
-    let mut files = BTreeSet::from([controller.0.file.clone()]);
+    let mut files = BTreeSet::from([controller.0.file.path().to_owned()]);
     named(&controller.current().pipeline, &mut files);
     if let Some(attempted) = &controller.0.reloads.borrow().attempted {
         named(attempted, &mut files);

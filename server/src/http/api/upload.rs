@@ -17,7 +17,7 @@ use super::super::body::{BODY_TIME, Incoming};
 use super::super::problem::ProblemDetails;
 use super::blocking;
 use crate::config::Config;
-use crate::control::ChangeError;
+use crate::control::EditError;
 use crate::filter::limits::MODULE_BYTES;
 
 /// Pieces that wait for the disk.
@@ -94,11 +94,9 @@ struct Folder {
 }
 
 impl Folder {
-    fn of(pipeline: &Config) -> Result<Self, ChangeError> {
+    fn of(pipeline: &Config) -> Result<Self, EditError> {
         let Some(name) = &pipeline.filter_folder else {
-            return Err(ChangeError::Refused(
-                "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`".to_owned(),
-            ));
+            return Err(EditError::UploadsOff);
         };
         Ok(Self {
             path: pipeline.folder.join(name),

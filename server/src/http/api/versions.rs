@@ -11,7 +11,7 @@ use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
 use super::{Answer, parse, uncached_json};
 use crate::config::masked;
-use crate::control::{Author, PipelineReport, Revisions, Version};
+use crate::control::{Author, EditError, PipelineReport, Revisions, Version};
 
 /// The pipeline file's revision after a change.
 pub const REVISION: HeaderName = HeaderName::from_static("x-mattebox-revision");
@@ -109,17 +109,14 @@ pub async fn list(State(app): State<App>) -> Answer {
 )]
 pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Request) -> Answer {
     app.check_admin(request.headers(), auth::client(&request))?;
-    let unknown = format!("no version of the pipeline file is called `{id}`; the newest are kept");
     let found = super::blocking(move || {
-        let version = app.controller.versions().find(&id)?;
+        let version = app.controller.versions().find(&id);
+        let version = version.ok_or(EditError::UnknownVersion(id))?;
         let text = masked(version.text.expose());
         let current = app.controller.report().revision;
-        Some(VersionReport::new(&version, &current, Some(text)))
+        Ok::<_, EditError>(VersionReport::new(&version, &current, Some(text)))
     });
-    let found = found.await?;
-    found
-        .map(uncached_json)
-        .ok_or_else(|| ProblemDetails::not_found(unknown))
+    Ok(uncached_json(found.await??))
 }
 
 /// Makes the pipeline file again what it was in this version, which is checked like any change.
@@ -154,7 +151,7 @@ pub async fn restore(
         body => parse(body)?,
     };
     let expected = restoring.and_then(|restoring| restoring.revision);
-    let revisions = app.controller.restore(id, expected, author).await?;
+    let edited = app.controller.restore(id, expected, author).await?;
     let report = app.controller.report().for_reader(true);
-    Ok(with_revisions(uncached_json(report), &revisions))
+    Ok(with_revisions(uncached_json(report), &edited.revisions))
 }
