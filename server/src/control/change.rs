@@ -231,6 +231,7 @@ impl Controller {
             Ok::<_, EditError>(self.0.file.parse(&text)?)
         };
         let pipeline = edited(&running.pipeline)?;
+        check_source(name, &running.pipeline, &pipeline)?;
         let new = on_disk.as_ref().map(edited).transpose()?;
         let new = new.as_ref().unwrap_or(&pipeline).file.text.clone();
         let old = on_disk.as_ref().unwrap_or(&running.pipeline);
@@ -338,6 +339,15 @@ impl Controller {
             self.0.clock.block(SAVING / 100);
         }
         Ok(())
+    }
+}
+
+/// Whether the edit of the stream `name` leaves its source as it is, if the command line sets that.
+fn check_source(name: &str, old: &Config, new: &Config) -> Result<(), EditError> {
+    let in_file = |config: &Config| config.stream(name)?.file_source.clone();
+    match (in_file(old), in_file(new)) {
+        (Some(old), Some(new)) if old != new => Err(EditError::Overridden(name.to_owned())),
+        _ => Ok(()),
     }
 }
 

@@ -18,7 +18,8 @@ use super::report::revision;
 use super::timed_lock::TimedGuard;
 use super::topology::{Applied, ValidatedConfig, read_token};
 use super::{
-    Author, ChangedBy, Controller, Plans, Snapshot, warn_of_comments, warn_of_short_token,
+    Author, ChangedBy, Controller, Plans, Snapshot, tell_of_override, warn_of_comments,
+    warn_of_short_token,
 };
 use crate::chain::{Check, StepStatus};
 use crate::config::{Config, ConfigError};
@@ -252,6 +253,10 @@ impl Controller {
         // Else it was saved as it was.
         if !applied.diff.is_empty() || was_wrong {
             self.tell_of_change(&applied.diff, &applied.needs_restart);
+            let overridden = |of: &Snapshot| of.pipeline.overridden().map(|it| it.name.clone());
+            if by == ChangedBy::File || overridden(&old) != overridden(&running) {
+                tell_of_override(&running.pipeline);
+            }
         }
         running
     }

@@ -32,7 +32,7 @@ const AT_ONCE: [(&str, IsSame<Config>); 6] = [
 ];
 
 /// Keys of a stream.
-const OF_STREAM: [(&str, IsSame<StreamConfig>); 5] = [
+const OF_STREAM: [(&str, IsSame<StreamConfig>); 6] = [
     (CHAIN, |old, new| {
         old.filters == new.filters && old.quality == new.quality
     }),
@@ -42,6 +42,13 @@ const OF_STREAM: [(&str, IsSame<StreamConfig>); 5] = [
     ("title", |old, new| old.title == new.title),
     ("max-viewers", |old, new| old.max_viewers == new.max_viewers),
     ("source", |old, new| old.source == new.source),
+    (
+        "source in the file, where --source is in force",
+        |old, new| match (&old.file_source, &new.file_source) {
+            (Some(old), Some(new)) => old == new,
+            _ => true,
+        },
+    ),
 ];
 
 /// A stream's filters, and how its frames are recoded.
@@ -207,6 +214,23 @@ mod tests {
         let restart: Vec<_> = needs_restart(&config(OLD), &config(&new)).collect();
         assert_eq!(restart, ["listen"]);
         assert_eq!(needs_restart(&config(&new), &config(&new)).count(), 0);
+    }
+
+    #[test]
+    fn a_source_that_the_command_line_overrides_is_told_apart() {
+        let overridden = |text: &str| {
+            let mut config = config(text);
+            let demo = config.streams[1].source.clone();
+            config.streams[0].override_source(&demo);
+            config
+        };
+        let new = OLD.replace("door: {", "door: { source: { driver: exec, command: [x] },");
+        let diff = Diff::between(&overridden(OLD), &overridden(&new));
+        assert_eq!(
+            diff.to_string(),
+            "stream door changed: source in the file, where --source is in force"
+        );
+        assert!(Diff::between(&config(OLD), &overridden(OLD)).is_empty());
     }
 
     #[test]

@@ -67,6 +67,11 @@ pub enum EditError {
     /// The file's text can't be changed in place.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// The command line sets the stream's source, which the edit would change.
+    #[error(
+        "the source of `{0}` is the one of --source (or MATTEBOX_SOURCE), whatever the pipeline file names; start the server without it to change the source"
+    )]
+    Overridden(String),
     /// The file is at another revision by now.
     #[error("nothing is restored, since the pipeline file was changed meanwhile: {0}")]
     OtherRevision(String),

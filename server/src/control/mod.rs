@@ -28,7 +28,6 @@ mod topology;
 mod versions;
 mod watch;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -41,6 +40,7 @@ pub use edit::{Edit, EditError};
 pub use file_replace::replace_file;
 pub use filter_catalog::{CatalogEntry, FilterCatalog, UnusableFilter};
 pub use indicators::Indicators;
+pub use pipeline_file::PipelineFile;
 use plan::check_abilities;
 pub use plan::{Plans, check_parts, check_passwords, check_recordings};
 pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
@@ -61,7 +61,6 @@ use file_read::FileRead;
 use file_writes::FileWrites;
 use filter_catalog::FilterCatalogs;
 use open_writes::OpenWrites;
-use pipeline_file::PipelineFile;
 use reload::Attempts;
 use renewal::Renewals;
 use report::Reloads;
@@ -189,6 +188,16 @@ fn warn_of_recordings(pipeline: &Config) {
     }
 }
 
+/// Tells which stream has another source than the file names.
+fn tell_of_override(pipeline: &Config) {
+    if let Some(stream) = pipeline.overridden() {
+        tracing::info!(
+            stream = stream.name,
+            "takes the source of --source instead of the pipeline file's"
+        );
+    }
+}
+
 /// Warns of an admin token that could be guessed.
 fn warn_of_short_token(token: &str) {
     if token.chars().count() < TOKEN_CHARS {
@@ -200,7 +209,7 @@ fn warn_of_short_token(token: &str) {
 
 impl Controller {
     /// Starts the streams of `pipeline`, which was read from `file`, or stands for it until it is
-    /// there; its `versions` are kept. The streams' filters are readied by [`watch()`]. Must be
+    /// there; the file's `versions` are kept. The streams' filters are readied by [`watch()`]. Must be
     /// called on a runtime.
     ///
     /// # Errors
@@ -208,14 +217,13 @@ impl Controller {
     pub fn start(
         mut topology: Topology,
         pipeline: Config,
-        (file, versions): (PathBuf, Versions),
+        (file, versions): (PipelineFile, Versions),
     ) -> Result<Self, ConfigError> {
         let (events, variables) = (topology.events().clone(), topology.variables().clone());
         let cache = topology.cache().clone();
-        let file = PipelineFile::new(file, topology.first_source().cloned());
-        let pipeline = file.with_overrides(pipeline);
         let admin_token = check_start(&pipeline)?;
         warn_of_recordings(&pipeline);
+        tell_of_override(&pipeline);
         let (end, tasks) = topology.ends();
         let (compiler, ended) = (cache.compiler().clone(), end.clone());
         tasks.spawn(async move {
@@ -326,3 +334,6 @@ impl Controller {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

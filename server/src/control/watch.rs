@@ -316,3 +316,150 @@ fn folder(path: &Path) -> PathBuf {
         false => path.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::super::tests::controller;
+    use super::super::{Author, Edit};
+    use super::*;
+    use crate::clock::fake::FakeClock;
+
+    const TEXT: &str = "streams: { a: { title: One } }";
+
+    struct Watched {
+        folder: tempfile::TempDir,
+        clock: Arc<FakeClock>,
+        watch: Watch,
+    }
+
+    impl Watched {
+        /// A pipeline that has been read once.
+        async fn new() -> Self {
+            let (folder, clock) = (tempfile::tempdir().unwrap(), FakeClock::new());
+            let controller = controller(&clock, folder.path(), TEXT);
+            let watch = Watch::new(controller, clock.clone());
+            let mut watched = Self {
+                folder,
+                clock,
+                watch,
+            };
+            watched.watch.reload();
+            watched.read_is_over().await;
+            watched
+        }
+
+        fn write(&self, text: &str) {
+            let path = self.folder.path().join("pipeline.yaml");
+            crate::files::write(&path, text.as_bytes()).unwrap();
+        }
+
+        /// Waits until the last reading is over.
+        async fn read_is_over(&mut self) {
+            let number = self.watch.reading;
+            while self.watch.progress.1.recv().await != Some(Progress::Whole(number)) {}
+        }
+
+        /// Looks at the files, with time going on for as long as they are to be left alone; gives
+        /// whether they are read then.
+        async fn look(&mut self) -> bool {
+            let before = self.watch.reading;
+            {
+                let looking = self.watch.reload_if_changed();
+                tokio::pin!(looking);
+                loop {
+                    tokio::select! {
+                        () = &mut looking => break,
+                        () = self.clock.sleeper(QUIET) => self.clock.advance(QUIET),
+                    }
+                }
+            }
+            let reads = self.watch.reading > before;
+            if reads {
+                self.read_is_over().await;
+            }
+            reads
+        }
+
+        fn title(&self) -> Option<String> {
+            let running = self.watch.controller.current();
+            running.pipeline.streams[0].title.clone()
+        }
+
+        async fn edit(&self, title: &str) {
+            let config = serde_json::json!({ "title": title });
+            let edit = Edit::PutStream {
+                stream: "a".to_owned(),
+                config: config.as_object().unwrap().clone(),
+            };
+            let author = Author::Api {
+                method: "PUT".to_owned(),
+                path: "/api/v1/streams/a".to_owned(),
+                peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            };
+            self.watch.controller.edit(edit, author).await.unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_written_is_read_and_what_is_as_it_was_is_not() {
+        let mut watched = Watched::new().await;
+        assert!(!watched.look().await);
+        watched.write(&TEXT.replace("One", "Another"));
+        assert!(watched.look().await);
+        assert_eq!(watched.title().as_deref(), Some("Another"));
+        assert!(!watched.look().await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_servers_own_write_is_not_read_again_but_what_is_written_into_it_is() {
+        let mut watched = Watched::new().await;
+        for round in 0..20 {
+            watched.edit("One").await;
+            assert!(!watched.look().await, "round {round}");
+            watched.edit("Two").await;
+            let text = watched
+                .watch
+                .controller
+                .current()
+                .pipeline
+                .file
+                .text
+                .clone();
+            // As long, and within the same step of the file system's clock.
+            watched.write(&text.replace("Two", "Six"));
+            assert!(watched.look().await, "round {round}");
+            assert_eq!(watched.title().as_deref(), Some("Six"));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_wrong_file_is_told_of_until_it_is_right_again() {
+        let mut watched = Watched::new().await;
+        watched.write("streams: { a: { titel: One } }");
+        assert!(watched.look().await);
+        let error = |watched: &Watched| watched.watch.controller.report().error;
+        assert!(error(&watched).unwrap().message.contains("titel"));
+        watched.write(TEXT);
+        assert!(watched.look().await);
+        assert_eq!(error(&watched), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn files_that_the_pipeline_comes_to_name_are_watched() {
+        let mut watched = Watched::new().await;
+        let token = watched.folder.path().join("token");
+        std::fs::write(&token, "a long enough token").unwrap();
+        watched.write(&format!("admin-token: {{ file: token }}\n{TEXT}"));
+        assert!(watched.look().await && watched.watch.names_others());
+        watched.watch.reload();
+        watched.read_is_over().await;
+        assert!(!watched.look().await);
+        std::fs::write(&token, "another token of such a length").unwrap();
+        assert!(watched.look().await);
+        let running = watched.watch.controller.current();
+        let token = running.admin_token.as_ref().unwrap();
+        assert_eq!(token.expose(), "another token of such a length");
+    }
+}

@@ -131,8 +131,8 @@ impl From<EditError> for ProblemDetails {
     fn from(error: EditError) -> Self {
         use EditError::{
             BeingWritten, Broken, Ending, FileIsWrong, FilterNotNow, Locked, NoFilter, NoSpace,
-            OtherRevision, Outrun, Preparing, Text, UnknownStep, UnknownStream, UnknownVersion,
-            Unwritable, UploadsOff, Waiting, Wrong,
+            OtherRevision, Outrun, Overridden, Preparing, Text, UnknownStep, UnknownStream,
+            UnknownVersion, Unwritable, UploadsOff, Waiting, Wrong,
         };
         let (status, retry_after) = match &error {
             FileIsWrong(error) | Wrong(error) if error.may_pass_as_a_whole() => {
@@ -149,7 +149,7 @@ impl From<EditError> for ProblemDetails {
             UnknownStream(_) | UnknownStep { .. } | UnknownVersion(_) => {
                 (StatusCode::NOT_FOUND, None)
             }
-            Text(_) | OtherRevision(_) | UploadsOff | FileIsWrong(_) => {
+            Text(_) | Overridden(_) | OtherRevision(_) | UploadsOff | FileIsWrong(_) => {
                 (StatusCode::CONFLICT, None)
             }
             Wrong(_) | NoFilter { .. } => (StatusCode::UNPROCESSABLE_ENTITY, None),

@@ -78,6 +78,8 @@ pub struct StreamReport {
     pub last_error: Option<String>,
     /// The camera's driver.
     pub driver: &'static str,
+    /// What names the camera.
+    pub source_set_by: SourceOrigin,
     /// The number of viewers.
     pub viewers: usize,
     /// The number of other streams that take its frames at the moment.
@@ -117,6 +119,16 @@ pub struct StreamReport {
     pub stream_url: String,
     /// Where single pictures are served, likewise.
     pub snapshot_url: String,
+}
+
+/// What names a stream's source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceOrigin {
+    /// The pipeline file.
+    PipelineFile,
+    /// `--source`, or `MATTEBOX_SOURCE`, in place of what the pipeline file names.
+    CommandLine,
 }
 
 impl StreamReport {
@@ -178,6 +190,8 @@ struct LastServed {
 pub struct StreamInfo {
     /// Its camera's driver.
     pub driver: &'static str,
+    /// What names its camera.
+    pub source_set_by: SourceOrigin,
     /// Its steps.
     pub steps: Vec<StepStatus>,
 }
@@ -394,6 +408,7 @@ impl Status {
             error: health.error,
             last_error: counters.last_error.clone(),
             driver: info.driver,
+            source_set_by: info.source_set_by,
             viewers: viewers.viewers,
             sharers: viewers.filtered + viewers.unfiltered,
             width: size.map(|(width, _)| width),
