@@ -335,7 +335,7 @@ impl FileState {
         Ok(Self(Some((metadata.modified()?, metadata.len(), inode))))
     }
 
-    /// When something was written into it last.
+    /// The time at which something was written into it last.
     pub fn modified(&self) -> Option<SystemTime> {
         self.0.map(|(modified, ..)| modified)
     }

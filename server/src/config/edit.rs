@@ -76,7 +76,7 @@ pub fn edit(text: &str, changes: &[Change]) -> Result<String, TextError> {
     Ok(text)
 }
 
-/// What a pipeline file says, as JSON.
+/// The contents of a pipeline file, as JSON.
 fn read(text: &str) -> Result<Value, TextError> {
     let mut errors = Errors::default();
     match parse(text, &mut errors) {

@@ -30,7 +30,7 @@ const OTHERS: Duration = Duration::from_millis(250);
 /// A restored version, for [`Controller::turn`]: no stream can be called so.
 const ALL_STREAMS: &str = "all streams";
 
-/// What a change stands on.
+/// The state of things that a change stands on.
 struct Base {
     /// The file; none if it says what runs.
     on_disk: Option<Config>,
@@ -51,13 +51,9 @@ impl Controller {
     /// # Errors
     /// See [`EditError`]. Nothing has changed then.
     pub async fn edit(&self, edit: Edit, author: Author) -> Result<Edited, EditError> {
-        let turn = self.turn(edit.stream().unwrap_or(ALL_STREAMS)).await?;
-        self.at_work(move |controller| {
-            let edited = controller.edit_now(&edit, &author);
-            drop(turn);
-            edited
-        })
-        .await
+        let name = edit.stream().unwrap_or(ALL_STREAMS).to_owned();
+        self.in_turn(&name, move |controller| controller.edit_now(&edit, &author))
+            .await
     }
 
     /// Makes the file again what it was in the version `id`, for `author`; if `revision` is given,
@@ -87,11 +83,22 @@ impl Controller {
     /// # Errors
     /// There is no such stream, or its filters can't be started any more.
     pub async fn restart(&self, name: String) -> Result<(), EditError> {
-        let turn = self.turn(&name).await?;
+        let of = name.clone();
+        self.in_turn(&of, move |controller| controller.restart_now(&name))
+            .await
+    }
+
+    /// Does `work` on the stream `name` once no other change of it is being made.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        name: &str,
+        work: impl FnOnce(&Self) -> Result<T, EditError> + Send + 'static,
+    ) -> Result<T, EditError> {
+        let turn = self.turn(name).await?;
         self.at_work(move |controller| {
-            let restarted = controller.restart_now(&name);
+            let done = work(controller);
             drop(turn);
-            restarted
+            done
         })
         .await
     }
@@ -260,7 +267,7 @@ impl Controller {
         })
     }
 
-    /// Whether the file, which has the text `on_disk`, is still at the revision `expected`.
+    /// Checks that the file, which has the text `on_disk`, is still at the revision `expected`.
     fn check_revision(&self, on_disk: &str, expected: Option<&str>) -> Result<(), EditError> {
         let Some(expected) = expected.filter(|it| *it != revision(on_disk)) else {
             return Ok(());
@@ -329,7 +336,7 @@ impl Controller {
         is_saved || self.0.open_writes.have_any([self.0.file.path()])
     }
 
-    /// Whoever is saving the file is done in a moment.
+    /// Waits for those who are saving the file, which takes them a moment.
     fn wait_for_writers(&self) -> Result<(), EditError> {
         let give_up = self.0.clock.now() + SAVING;
         while self.is_written_to() {
@@ -342,7 +349,8 @@ impl Controller {
     }
 }
 
-/// Whether the edit of the stream `name` leaves its source as it is, if the command line sets that.
+/// Checks that the edit of the stream `name` leaves its source as it is, if the command line sets
+/// that.
 fn check_source(name: &str, old: &Config, new: &Config) -> Result<(), EditError> {
     let in_file = |config: &Config| config.stream(name)?.file_source.clone();
     match (in_file(old), in_file(new)) {

@@ -61,17 +61,10 @@ pub struct Edited {
     pub running: Arc<Snapshot>,
     /// The steps of the stream that it changed, as no other change has changed them yet.
     pub steps: Vec<StepStatus>,
-    /// The file after it.
-    pub revisions: Revisions,
-}
-
-/// The pipeline file after a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Revisions {
     /// The file's revision after it.
-    pub now: String,
+    pub revision: String,
     /// The version to restore to undo it; none if the file was as it was to be.
-    pub before: Option<String>,
+    pub previous: Option<String>,
 }
 
 /// The right to put the next change in force. The lock is given back before the queue moves on.
@@ -156,11 +149,6 @@ impl Controller {
         if !Arc::ptr_eq(&draft.running, &self.current()) || !self.write(&draft, commit.author)? {
             return Ok(None);
         }
-        let is_written = draft.old != draft.new;
-        let revisions = Revisions {
-            now: revision(&draft.new),
-            before: is_written.then(|| revision(&draft.old)),
-        };
         let applied = topology.apply(ValidatedConfig {
             pipeline: draft.pipeline,
             plans: std::mem::take(&mut commit.plans),
@@ -172,7 +160,8 @@ impl Controller {
         Ok(Some(Edited {
             running,
             steps,
-            revisions,
+            revision: revision(&draft.new),
+            previous: (draft.old != draft.new).then(|| revision(&draft.old)),
         }))
     }
 

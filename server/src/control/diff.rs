@@ -54,7 +54,7 @@ const OF_STREAM: [(&str, IsSame<StreamConfig>); 6] = [
 /// A stream's filters, and how its frames are recoded.
 const CHAIN: &str = "chain";
 
-/// What differs between an old configuration and a new one.
+/// The difference between an old configuration and a new one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Diff {
     /// Keys of the server.
@@ -63,7 +63,7 @@ pub struct Diff {
     pub streams: Vec<(String, StreamDiff)>,
 }
 
-/// What differs in a stream.
+/// The difference in one stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StreamDiff {
     /// It is new.

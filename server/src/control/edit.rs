@@ -86,10 +86,10 @@ pub enum EditError {
     /// The pipeline would be wrong.
     #[error(transparent)]
     Wrong(#[from] ConfigError),
-    /// What was uploaded is no filter.
+    /// The uploaded file is no filter.
     #[error("`{name}` {why}")]
     NoFilter { name: String, why: String },
-    /// What was uploaded can't be looked at just now.
+    /// The uploaded file can't be looked at just now.
     #[error("`{name}` {why}")]
     FilterNotNow { name: String, why: String },
     /// The server ends.

@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct FileLock(#[expect(dead_code, reason = "held, not used")] Option<File>);
 
 /// Locks the folder of `file`, which is a path without links. Blocks while another server has it.
-/// Where folders can't be locked (Windows, some network file systems) nobody is kept out.
+/// Keeps nobody out where folders can't be locked (Windows, some network file systems).
 ///
 /// # Errors
 /// Another has had it for too long.

@@ -17,7 +17,7 @@ use crate::files::{self, FileState};
 /// Longer than the steps in which a file system's clock goes on.
 const PAST: Duration = Duration::from_millis(100);
 
-/// What became of a text that was to take the place of another.
+/// The outcome of putting a text in the place of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
     /// It did. The state that the file has for as long as nobody writes into it; none where that

@@ -35,7 +35,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
-pub use commit::{Edited, Revisions};
+pub use commit::Edited;
 pub use edit::{Edit, EditError};
 pub use file_replace::replace_file;
 pub use filter_catalog::{CatalogEntry, FilterCatalog, UnusableFilter};
@@ -101,7 +101,7 @@ struct Inner {
     own_write: Mutex<Option<FileState>>,
     versions: Versions,
     open_writes: OpenWrites,
-    /// What was found to be written to the pipeline file when a change was about to replace it.
+    /// The writing to the pipeline file that was found when a change was about to replace it.
     saving: Mutex<Option<FileWrites>>,
     /// Failures to write the pipeline file, or what was uploaded.
     write_failures: Mutex<Recurring>,

@@ -46,7 +46,7 @@ pub struct Attempt {
     /// The streams that are added or changed.
     changed: Vec<StreamConfig>,
     abandoned: CancellationToken,
-    /// What to go on with in the end, since the file has been read once more.
+    /// The reading to go on with in the end, since the file has been read once more.
     again: Mutex<Option<Arc<FileRead>>>,
     rounds: Sender<Option<Result<(), ConfigError>>>,
 }

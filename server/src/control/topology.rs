@@ -64,7 +64,7 @@ pub struct ValidatedConfig {
 pub struct Applied {
     /// The pipeline that is in force now.
     pub snapshot: Snapshot,
-    /// What was changed.
+    /// The difference that it made.
     pub diff: Diff,
     /// Keys whose change takes a restart.
     pub needs_restart: Vec<&'static str>,

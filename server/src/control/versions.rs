@@ -81,7 +81,7 @@ impl std::fmt::Display for Author {
 pub struct Version {
     /// The text's revision, by which it is named.
     pub id: String,
-    /// When it became what the file says.
+    /// The time at which it became what the file says.
     pub at: Timestamp,
     /// Its author.
     pub by: Author,
@@ -99,7 +99,7 @@ impl Version {
         }
     }
 
-    /// When it became what the file says, RFC 3339, UTC.
+    /// The time at which it became what the file says, RFC 3339, UTC.
     pub fn time(&self) -> String {
         self.at.strftime(TIME).to_string()
     }
@@ -232,7 +232,7 @@ impl Versions {
         self.tidy(&mut known);
     }
 
-    /// What is known, with what another server or command has kept meanwhile.
+    /// The known ones, with those that another server or command has kept meanwhile.
     fn refreshed(&self) -> MutexGuard<'_, Vec<Version>> {
         let mut known = self.known.lock().ignore_poison();
         if let Some(folder) = &self.folder {

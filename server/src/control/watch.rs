@@ -1,6 +1,6 @@
 //! Watches the files that make up the pipeline, and reloads it when one of them has changed.
 //!
-//! What is watched are the folders: editors put a new file in the old one's place. Whether a file
+//! Their folders are what is watched: editors put a new file in the old one's place. Whether a file
 //! has really changed is told by its metadata, so that it doesn't matter what else lies in those
 //! folders, or how a change came about (symbolic links). The metadata is looked at now and then
 //! without being told, too: changes made by another machine, or through another mount, are not told

@@ -28,7 +28,7 @@ pub struct ProblemDetails {
     status: u16,
     /// The fault, and what to do.
     detail: String,
-    /// What would be wrong in the pipeline file, each with its place.
+    /// The mistakes that the pipeline file has or would have, each with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Problem>,
     #[serde(skip)]

@@ -78,7 +78,7 @@ pub struct StreamReport {
     pub last_error: Option<String>,
     /// The camera's driver.
     pub driver: &'static str,
-    /// What names the camera.
+    /// The place where its source is named.
     pub source_set_by: SourceOrigin,
     /// The number of viewers.
     pub viewers: usize,
@@ -121,7 +121,7 @@ pub struct StreamReport {
     pub snapshot_url: String,
 }
 
-/// What names a stream's source.
+/// The place where a stream's source is named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SourceOrigin {
@@ -186,11 +186,11 @@ struct LastServed {
     reason: String,
 }
 
-/// What a stream is made up of, which changes with pipeline.yaml.
+/// The parts of a stream that change with pipeline.yaml.
 pub struct StreamInfo {
     /// Its camera's driver.
     pub driver: &'static str,
-    /// What names its camera.
+    /// The place where its source is named.
     pub source_set_by: SourceOrigin,
     /// Its steps.
     pub steps: Vec<StepStatus>,

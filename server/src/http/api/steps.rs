@@ -13,7 +13,7 @@ use super::super::problem::{PROBLEM, ProblemDetails};
 use super::versions::with_revisions;
 use super::{Answer, BASE, parse, uncached_json};
 use crate::chain::{StepReport, StepStatus};
-use crate::control::{Author, Edit, EditError, Edited};
+use crate::control::{Author, Edit, EditError};
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Steps {
@@ -100,11 +100,9 @@ pub async fn add(
         position,
         config,
     };
-    let Edited {
-        steps, revisions, ..
-    } = app.controller.edit(edit, author).await?;
-    let last = steps.len().saturating_sub(1);
-    let added = steps.get(position.unwrap_or(last).min(last));
+    let edited = app.controller.edit(edit, author).await?;
+    let last = edited.steps.len().saturating_sub(1);
+    let added = edited.steps.get(position.unwrap_or(last).min(last));
     let report = added.map(StepStatus::report);
     let report = report.ok_or_else(|| ProblemDetails::not_found("the step is gone already"))?;
     let location = format!("{BASE}/streams/{stream}/steps/{}", report.id);
@@ -113,7 +111,7 @@ pub async fn add(
         [(header::LOCATION, location)],
         uncached_json(report),
     );
-    Ok(with_revisions(response.into_response(), &revisions))
+    Ok(with_revisions(response.into_response(), &edited))
 }
 
 /// Changes what the pipeline file says of the step, by a JSON merge patch (RFC 7396).
@@ -162,7 +160,7 @@ pub async fn patch(
         // Another filter makes another step of it.
         None => StatusCode::NO_CONTENT.into_response(),
     };
-    Ok(with_revisions(response, &edited.revisions))
+    Ok(with_revisions(response, &edited))
 }
 
 /// Takes the step out of the chain.
@@ -188,5 +186,5 @@ pub async fn delete(
     let edit = Edit::RemoveStep { stream, step };
     let edited = app.controller.edit(edit, author).await?;
     let done: Response = StatusCode::NO_CONTENT.into_response();
-    Ok(with_revisions(done, &edited.revisions))
+    Ok(with_revisions(done, &edited))
 }

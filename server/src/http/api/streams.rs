@@ -109,7 +109,7 @@ pub async fn put(
         StatusCode::OK
     };
     let response = (status, uncached_json(report)).into_response();
-    Ok(with_revisions(response, &edited.revisions))
+    Ok(with_revisions(response, &edited))
 }
 
 /// Removes the stream; its viewers' streams end.
@@ -135,7 +135,7 @@ pub async fn delete(
     let edit = Edit::RemoveStream { stream: name };
     let edited = app.controller.edit(edit, author).await?;
     let done = StatusCode::NO_CONTENT.into_response();
-    Ok(with_revisions(done, &edited.revisions))
+    Ok(with_revisions(done, &edited))
 }
 
 /// Opens the camera anew and starts the filters again.

@@ -11,18 +11,18 @@ use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
 use super::{Answer, parse, uncached_json};
 use crate::config::masked;
-use crate::control::{Author, EditError, PipelineReport, Revisions, Version};
+use crate::control::{Author, EditError, Edited, PipelineReport, Version};
 
 /// The pipeline file's revision after a change.
 pub const REVISION: HeaderName = HeaderName::from_static("x-mattebox-revision");
 /// The version whose restoring undoes a change.
 pub const PREVIOUS: HeaderName = HeaderName::from_static("x-mattebox-previous");
 
-/// The answer to a change that made these `revisions`.
-pub fn with_revisions(mut response: Response, revisions: &Revisions) -> Response {
+/// The answer to an edit, with the revisions that it made.
+pub fn with_revisions(mut response: Response, edited: &Edited) -> Response {
     let headers = response.headers_mut();
-    let previous = revisions.before.as_ref().map(|id| (PREVIOUS, id));
-    for (name, revision) in previous.into_iter().chain([(REVISION, &revisions.now)]) {
+    let previous = edited.previous.as_ref().map(|id| (PREVIOUS, id));
+    for (name, revision) in previous.into_iter().chain([(REVISION, &edited.revision)]) {
         // Hexadecimal digits always are one.
         headers.extend(HeaderValue::from_str(revision).map(|value| (name, value)));
     }
@@ -37,9 +37,9 @@ struct Versions {
 /// A version of the pipeline file.
 #[derive(Serialize, utoipa::ToSchema)]
 struct VersionReport {
-    /// What it is called: the file's revision with this text.
+    /// Its name: the file's revision with this text.
     id: String,
-    /// When it became what the file says, RFC 3339, UTC.
+    /// The time at which it became what the file says, RFC 3339, UTC.
     at: String,
     /// Its author.
     by: Author,
@@ -62,7 +62,7 @@ impl VersionReport {
     }
 }
 
-/// How a version is restored.
+/// The way in which a version is restored.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Restoring {
@@ -153,5 +153,5 @@ pub async fn restore(
     let expected = restoring.and_then(|restoring| restoring.revision);
     let edited = app.controller.restore(id, expected, author).await?;
     let report = app.controller.report().for_reader(true);
-    Ok(with_revisions(uncached_json(report), &edited.revisions))
+    Ok(with_revisions(uncached_json(report), &edited))
 }
