@@ -4,44 +4,36 @@ use std::fmt;
 
 use crate::config::{Config, StreamConfig};
 
-/// Whether a key is the same in two configurations of this kind.
-type IsSame<T> = fn(&T, &T) -> bool;
+/// A key, and whether it is the same in two configurations of this kind.
+type Key<T> = (&'static str, fn(&T, &T) -> bool);
+
+/// A key that is the same if these fields are.
+macro_rules! key {
+    ($name:expr, $($field:ident),+) => {
+        ($name, |old, new| $(old.$field == new.$field)&&+)
+    };
+}
 
 /// Keys of the server whose change takes a restart.
-const AT_START: [(&str, IsSame<Config>); 2] = [
-    ("listen", |old, new| old.listen == new.listen),
-    ("gpio", |old, new| old.gpio == new.gpio),
-];
+const AT_START: [Key<Config>; 2] = [key!("listen", listen), key!("gpio", gpio)];
 
 /// The other keys of the server.
-const AT_ONCE: [(&str, IsSame<Config>); 6] = [
-    ("filters-memory", |old, new| {
-        old.filters_memory == new.filters_memory
-    }),
-    ("admin-token", |old, new| old.admin_token == new.admin_token),
-    ("allowed-hosts", |old, new| {
-        old.allowed_hosts == new.allowed_hosts
-    }),
-    ("filter-folder", |old, new| {
-        old.filter_folder == new.filter_folder
-    }),
-    ("filter-folder-limit", |old, new| {
-        old.filter_folder_limit == new.filter_folder_limit
-    }),
-    ("rules for clients", |old, new| old.web == new.web),
+const AT_ONCE: [Key<Config>; 6] = [
+    key!("filters-memory", filters_memory),
+    key!("admin-token", admin_token),
+    key!("allowed-hosts", allowed_hosts),
+    key!("filter-folder", filter_folder),
+    key!("filter-folder-limit", filter_folder_limit),
+    key!("rules for clients", web),
 ];
 
 /// Keys of a stream.
-const OF_STREAM: [(&str, IsSame<StreamConfig>); 6] = [
-    (CHAIN, |old, new| {
-        old.filters == new.filters && old.quality == new.quality
-    }),
-    ("idle-timeout", |old, new| {
-        old.idle_timeout == new.idle_timeout
-    }),
-    ("title", |old, new| old.title == new.title),
-    ("max-viewers", |old, new| old.max_viewers == new.max_viewers),
-    ("source", |old, new| old.source == new.source),
+const OF_STREAM: [Key<StreamConfig>; 6] = [
+    key!(CHAIN, filters, quality),
+    key!("idle-timeout", idle_timeout),
+    key!("title", title),
+    key!("max-viewers", max_viewers),
+    key!("source", source),
     (
         "source in the file, where --source is in force",
         |old, new| match (&old.file_source, &new.file_source) {
@@ -130,11 +122,7 @@ pub fn needs_restart(started: &Config, new: &Config) -> impl Iterator<Item = &'s
     differing(&AT_START, started, new)
 }
 
-fn differing<T>(
-    keys: &[(&'static str, IsSame<T>)],
-    old: &T,
-    new: &T,
-) -> impl Iterator<Item = &'static str> {
+fn differing<T>(keys: &[Key<T>], old: &T, new: &T) -> impl Iterator<Item = &'static str> {
     let differ = keys.iter().filter(|(_, is_same)| !is_same(old, new));
     differ.map(|(key, _)| *key)
 }

@@ -181,7 +181,8 @@ impl Topology {
                 diff.note_chain(&config.name);
             }
         }
-        let streams = names(&pipeline).filter_map(|name| self.streams.get(name));
+        let streams = pipeline.streams.iter();
+        let streams = streams.filter_map(|config| self.streams.get(&config.name));
         let streams = streams.map(|running| running.stream.clone()).collect();
         let pipeline = Arc::new(pipeline);
         self.pipeline = Some(pipeline.clone());
@@ -351,10 +352,6 @@ fn set_facts(stream: &Stream, config: &StreamConfig) {
         Some(_) => SourceOrigin::CommandLine,
         None => SourceOrigin::PipelineFile,
     });
-}
-
-fn names(pipeline: &Config) -> impl Iterator<Item = &str> {
-    pipeline.streams.iter().map(|stream| stream.name.as_str())
 }
 
 fn rules(config: &StreamConfig) -> Rules {
