@@ -29,6 +29,35 @@ fn main() {
     for frames in all_frames() {
         measure(&frames);
     }
+    measure_flat();
+}
+
+/// What trying to walk in pieces costs where it never comes to anything. A new splicer tries it on
+/// its first two frames, and not on the next two.
+fn measure_flat() {
+    let (width, height) = (1920, 1080);
+    let rgb = vec![200; (width * height * 3) as usize];
+    let jpeg = encode(&rgb, width, height, Subsampling::S420);
+    let corner = Drawing::new(vec![layer(1912, 1072, 8, 8, |_, _| [255; 4])]);
+    let corner = corner.expect("four bytes a pixel");
+    let mut times = [const { Vec::new() }; 4];
+    for _ in 0..ROUNDS * 5 {
+        let mut run = splicer(vec![&corner]);
+        for times in &mut times {
+            let start = Instant::now();
+            black_box(run(&jpeg));
+            times.push(start.elapsed());
+        }
+    }
+    let [_, tried, _, plain] = times.map(|mut times| median(&mut times).as_secs_f64() * 1e3);
+    println!("flat {width}×{height}, {} KB a frame", jpeg.len() / 1000);
+    println!("  pieces tried in vain         {tried:9.3} ms");
+    println!("  not tried                    {plain:9.3} ms");
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
 }
 
 fn all_frames() -> Vec<Frames> {
@@ -230,13 +259,7 @@ fn report(frames: &Frames, mut candidates: Vec<Candidate<'_>>) {
             times.push(start.elapsed());
         }
     }
-    let medians: Vec<Duration> = times
-        .iter_mut()
-        .map(|times| {
-            times.sort_unstable();
-            times[times.len() / 2]
-        })
-        .collect();
+    let medians: Vec<_> = times.iter_mut().map(|times| median(times)).collect();
     let last = medians[medians.len() - 1];
     for (((name, _), median), size) in candidates.iter().zip(&medians).zip(sizes) {
         println!(

@@ -1,13 +1,15 @@
 //! Any bytes as a JPEG, under drawings that differ with the input: it must come to an end, without
-//! a panic, and what it makes must be drawn on again.
+//! a panic, and what it makes must be drawn on again. Walks in pieces, wherever they are divided,
+//! must end where the plain walk does.
 
 #![no_main]
 
-use jpeg_splice::{Drawing, Error, Layer, Splicer, Unsupported};
+use jpeg_splice::{Drawing, Error, Layer, Splicer, Unsupported, walks_agree};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|input: (u8, u8, u8, u8, &[u8])| {
     let (x, y, width, alpha, jpeg) = input;
+    walks_agree(jpeg, x, y, alpha % 2 == 0);
     let width = u32::from(width) + 1;
     let layer = |x: i32, y: i32, alpha: u8| {
         let pixels = (0..width * 20).flat_map(|pixel| [pixel as u8, 90, 200, alpha.wrapping_add((pixel % 3) as u8)]);

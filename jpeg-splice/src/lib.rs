@@ -76,6 +76,8 @@ pub use jpeg::Jpeg;
 pub use mpf::MpfIndex;
 pub use orientation::Orientation;
 pub use segments::{Segment, Segments};
+#[cfg(fuzzing)]
+pub use splicer::walks_agree;
 pub use splicer::{Drawing, Layer, Splicer};
 pub use split::{Split, Splitter};
 pub use standard::standard_tables;

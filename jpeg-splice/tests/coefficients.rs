@@ -344,3 +344,38 @@ proptest! {
         }
     }
 }
+
+/// Large enough for walks in several pieces.
+#[test]
+fn untouched_blocks_of_large_pictures_hold_what_they_held() {
+    use Subsampling::{S411, S420, S422, S440, S444};
+    let layer = |y| Layer {
+        x: 300,
+        y,
+        width: 90,
+        height: 20,
+        rgba: [200, 10, 90, 180].repeat(90 * 20),
+    };
+    let layers = [layer(10), layer(300), layer(452)];
+    let drawing = Drawing::new(layers.to_vec()).unwrap();
+    for sampling in [S444, S422, S420, S440, S411] {
+        let (mut splicer, mut out) = (Splicer::new(), Vec::new());
+        for seed in 0..4 {
+            let source = encode(&Case {
+                size: (645, 475),
+                sampling,
+                quality: 85,
+                interval: 0,
+                seed,
+                layers: Vec::new(),
+            });
+            splicer.splice(&source, &[&drawing], &mut out).unwrap();
+            let (before, after) = (coefficients(&source), coefficients(&out));
+            let touched = touched(&before, &layers);
+            let per_mcu = before.blocks.len() / touched.len();
+            for (block, (before, after)) in before.blocks.iter().zip(&after.blocks).enumerate() {
+                assert!(touched[block / per_mcu] || before == after, "block {block}");
+            }
+        }
+    }
+}

@@ -83,15 +83,14 @@ impl<'a> BitReader<'a> {
 
     #[inline(always)]
     fn load(&mut self) {
-        if let Some(bytes) = self.jpeg.get(self.next..)
-            && let Some(bytes) = bytes.first_chunk::<8>()
+        if let Some(bytes) = self.jpeg.get(self.next..self.next.wrapping_add(8))
+            && let Ok(bytes) = <&[u8; 8]>::try_from(bytes)
         {
             let bytes = u64::from_be_bytes(*bytes);
             if !has_ff(bytes) {
                 self.window |= bytes >> self.count;
-                let loaded = (63 - self.count) >> 3;
-                self.next += loaded as usize;
-                self.count += loaded * 8;
+                self.next += ((63 - self.count) >> 3) as usize;
+                self.count |= 56;
                 return;
             }
             // Enough may come before the FF.
@@ -108,7 +107,7 @@ impl<'a> BitReader<'a> {
     #[cold]
     #[inline(never)]
     fn load_bytes(mut self) -> Self {
-        while self.count <= 56 {
+        while self.count < 56 {
             let rest = self.jpeg.get(self.next..).unwrap_or_default();
             if let Some(bytes) = rest.first_chunk() {
                 let bytes = u64::from_be_bytes(*bytes);
@@ -143,7 +142,7 @@ impl<'a> BitReader<'a> {
     /// Loads from eight bytes of which the first `clean` are no FF.
     #[inline(always)]
     fn load_clean(&mut self, bytes: u64, clean: u32) {
-        let loaded = clean.min((64 - self.count) / 8);
+        let loaded = clean.min((63 - self.count) / 8);
         if loaded == 0 {
             return;
         }
@@ -162,7 +161,20 @@ impl<'a> BitReader<'a> {
     /// Skips `bits`, which [`BitReader::refill`] has made sure of.
     #[inline(always)]
     pub fn skip(&mut self, bits: u32) {
-        self.window <<= bits;
+        self.shift(bits);
+        self.count_taken(bits);
+    }
+
+    /// Half of [`BitReader::skip`], for loops that need no count between refills: the next bits come
+    /// up, up to 63 of them.
+    #[inline(always)]
+    pub fn shift(&mut self, bits: u32) {
+        self.window <<= bits % 64;
+    }
+
+    /// The other half.
+    #[inline(always)]
+    pub fn count_taken(&mut self, bits: u32) {
         self.count -= bits;
     }
 
@@ -193,6 +205,13 @@ impl<'a> BitReader<'a> {
         }
     }
 
+    /// Counts bits from where `proven` does. It began at `begun`, where `proven` is now.
+    pub fn count_from(&mut self, proven: &Self, begun: BitPosition) {
+        let before = (proven.position().bits - begun.bits) / 8;
+        self.stuffed = self.start + self.stuffed - proven.start - before as usize;
+        self.start = proven.start;
+    }
+
     /// Fails if more was read than the interval has.
     pub fn check(&self) -> Result<()> {
         if self.count < self.missing {
@@ -201,7 +220,7 @@ impl<'a> BitReader<'a> {
         Ok(())
     }
 
-    /// About where it is, for errors.
+    /// About where it is: the next byte that it loads.
     pub fn byte(&self) -> usize {
         self.next
     }

@@ -8,18 +8,25 @@ mod dct;
 mod drawing;
 mod frame;
 mod huffman;
+mod interleave;
 mod intervals;
 mod layout;
 mod pending_mcus;
 mod rewriter;
 mod skip_tables;
+mod walk;
+#[cfg(any(test, fuzzing))]
+mod walk_check;
 
 pub use drawing::{Drawing, Layer};
+#[cfg(fuzzing)]
+pub use walk_check::walks_agree;
 
 use crate::error::Result;
 use crate::standard;
 use cache::Cache;
 use frame::Frame;
+use interleave::Interleave;
 use layout::Layout;
 use pending_mcus::PendingMcus;
 use rewriter::{Rewriter, TouchedBy};
@@ -31,6 +38,7 @@ pub struct Splicer {
     cache: Cache,
     touched: Vec<TouchedBy>,
     pending: PendingMcus,
+    interleave: Interleave,
 }
 
 impl Splicer {
@@ -62,8 +70,8 @@ impl Splicer {
             standard::dht_segment(out);
         }
         out.extend_from_slice(&jpeg[frame.sos..frame.scan]);
-        let pending = &mut self.pending;
-        Rewriter::new(jpeg, &frame, &layout, &self.cache, pending, out).scan(&self.touched)
+        let kept = (&mut self.pending, &mut self.interleave);
+        Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).scan(&self.touched)
     }
 
     /// Walks through all coded data of `jpeg` without changing anything: each restart interval has
@@ -77,8 +85,8 @@ impl Splicer {
         let layout = Layout::of(&frame);
         self.cache.prepare_tables(&frame, &layout)?;
         let mut nothing = Vec::new();
-        let pending = &mut self.pending;
-        Rewriter::new(jpeg, &frame, &layout, &self.cache, pending, &mut nothing).verify()
+        let kept = (&mut self.pending, &mut self.interleave);
+        Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, &mut nothing).verify()
     }
 
     fn collect_touched(&mut self, drawings: usize) {

@@ -1,11 +1,16 @@
 //! MCUs from a drawn one on until the old bits go on: gathered first and written then, since their
 //! end may have to be moved to another bit.
 
+use std::ops::Range;
+
 use super::bit_reader::BitPosition;
 use super::block::{self, Quantized, SIXTEEN_ZEROS};
 use super::drawing::Blend;
 use super::rewriter::{Progress, Rewriter, TouchedBy};
 use crate::error::Result;
+
+/// Lengthens at most so many blocks: more than it ever takes.
+const FILLED_BLOCKS: usize = 24;
 
 /// Recoded MCUs that are not written yet.
 #[derive(Default)]
@@ -29,6 +34,18 @@ struct CodedBlock {
     quantized: Quantized,
     /// The runs of sixteen zeros that are added to end at a certain bit; they mean nothing.
     fill: u32,
+}
+
+impl PendingMcus {
+    /// The index of the first piece behind those that are never lengthened.
+    fn last_pieces(&self) -> usize {
+        let Some(first) = self.blocks.len().checked_sub(FILLED_BLOCKS) else {
+            return 0;
+        };
+        let is_first =
+            |piece: &Piece| matches!(piece, Piece::Ac { index } if *index as usize == first);
+        self.pieces.iter().rposition(is_first).unwrap_or(0)
+    }
 }
 
 impl<'a> Rewriter<'a> {
@@ -154,19 +171,24 @@ impl<'a> Rewriter<'a> {
     /// Writes what was gathered. If `bit` is given, it tries to end at that bit of a byte, so that
     /// all that follows can be copied byte by byte.
     pub fn write_pending(&mut self, bit: Option<u32>) -> Result<()> {
+        let all = self.pending.pieces.len();
+        let Some(bit) = bit else {
+            return self.write_pieces(0..all);
+        };
+        let last = self.pending.last_pieces();
+        self.write_pieces(0..last)?;
         let mark = self.writer.mark();
-        self.write_pieces()?;
-        let Some(bit) = bit else { return Ok(()) };
+        self.write_pieces(last..all)?;
         let missing = (bit + 8 - self.writer.bit()) % 8;
         if missing > 0 && self.fill(missing) {
             self.writer.rewind(mark);
-            self.write_pieces()?;
+            self.write_pieces(last..all)?;
         }
         Ok(())
     }
 
-    fn write_pieces(&mut self) -> Result<()> {
-        for piece in &self.pending.pieces {
+    fn write_pieces(&mut self, pieces: Range<usize>) -> Result<()> {
+        for piece in &self.pending.pieces[pieces] {
             match *piece {
                 Piece::Bits { from, to } => self.writer.copy(self.jpeg, from, to),
                 Piece::Dc { block, difference } => {
@@ -188,13 +210,11 @@ impl<'a> Rewriter<'a> {
 
     /// Lengthens coded blocks by `missing` bits, modulo 8, with runs of zeros that mean nothing.
     fn fill(&mut self, missing: u32) -> bool {
-        /// More blocks than it ever takes.
-        const BLOCKS: usize = 24;
         // For each block and each remainder that can be reached with it: how many runs it takes.
-        let mut ways = [[None; 8]; BLOCKS + 1];
+        let mut ways = [[None; 8]; FILLED_BLOCKS + 1];
         ways[0][0] = Some(0);
         let blocks = self.pending.blocks.len();
-        for step in 0..BLOCKS.min(blocks) {
+        for step in 0..FILLED_BLOCKS.min(blocks) {
             let length = self.zeros_length(blocks - 1 - step);
             let room = match length {
                 0 => 0,

@@ -1,20 +1,23 @@
 //! Rewrites a JPEG's coded data: skips blocks that nothing is drawn on, codes drawn ones again, and
 //! copies the rest.
 
-use std::ops::Range;
-
 use super::bit_reader::BitReader;
 use super::bit_writer::BitWriter;
 use super::cache::Cache;
 use super::frame::Frame;
 use super::huffman::Tables;
+use super::interleave::{Interleave, Stretch};
 use super::intervals;
 use super::layout::{BlockSlot, Layout};
 use super::pending_mcus::PendingMcus;
+use super::walk::{Walk, WalkTables, run_three};
 use crate::error::Result;
 
-/// The number of untouched MCUs from which on it pays to align them to their old bits of the bytes.
+/// The number of untouched MCUs from which on it pays to align them to their old bits of the bytes,
+/// to copy bytes instead of bits.
 const LONG_GAP: u32 = 256;
+/// The same at an interval's end, where there is no need to walk over them then.
+const LAST_GAP: u32 = 16;
 
 /// One drawing's part in one MCU.
 #[derive(Clone, Copy)]
@@ -31,7 +34,9 @@ pub(crate) struct Rewriter<'a> {
     pub cache: &'a Cache,
     /// Of each component.
     pub tables: [&'a Tables; 3],
+    walk_tables: WalkTables<'a>,
     pub pending: &'a mut PendingMcus,
+    interleave: &'a mut Interleave,
     pub writer: BitWriter<'a>,
     /// Up to where the JPEG has been written, or need not be.
     pub copied: usize,
@@ -52,23 +57,63 @@ pub(crate) struct Progress<'a> {
     pub new_dc: [i32; 3],
 }
 
+impl<'a> Progress<'a> {
+    /// At the start of the interval at the byte `start`, whose first MCU is `mcu`.
+    fn new(jpeg: &'a [u8], start: usize, mcu: u32) -> Self {
+        Self {
+            reader: BitReader::new(jpeg, start),
+            mcu,
+            old_dc: [0; 3],
+            new_dc: [0; 3],
+        }
+    }
+
+    fn walk(&self, tables: WalkTables<'_>) -> Walk<'a> {
+        Walk::new(self.reader.clone(), tables, 0)
+    }
+
+    /// Goes on to where `walk` has come, over `mcus` MCUs.
+    fn advance(&mut self, walk: Walk<'a>, tables: WalkTables<'_>, mcus: u32) {
+        walk.add_to(&mut self.old_dc, tables);
+        self.new_dc = self.old_dc;
+        self.mcu += mcus;
+        self.reader = walk.into_reader();
+    }
+}
+
+/// A restart interval that is drawn on.
+struct Head<'a, 't> {
+    /// Its first byte.
+    start: usize,
+    progress: Progress<'a>,
+    /// The MCU behind it.
+    end: u32,
+    touched: &'t [TouchedBy],
+}
+
 impl<'a> Rewriter<'a> {
     pub fn new(
         jpeg: &'a [u8],
         frame: &Frame<'_>,
         layout: &Layout,
         cache: &'a Cache,
-        pending: &'a mut PendingMcus,
+        (pending, interleave): (&'a mut PendingMcus, &'a mut Interleave),
         out: &'a mut Vec<u8>,
     ) -> Self {
         let (across, down) = layout.mcus();
         let (slots, blocks) = layout.blocks();
         let mcus = across * down;
+        let huffman = [0, 1, 2].map(|component| cache.tables(component));
         Self {
             jpeg,
             cache,
-            tables: [0, 1, 2].map(|component| cache.tables(component)),
+            tables: huffman,
+            walk_tables: WalkTables {
+                skip: cache.skip_tables(),
+                huffman,
+            },
             pending,
+            interleave,
             writer: BitWriter::new(out),
             copied: frame.scan,
             slots,
@@ -85,32 +130,71 @@ impl<'a> Rewriter<'a> {
     /// Rewrites the scan, and copies all that follows it.
     pub fn scan(&mut self, mut touched: &[TouchedBy]) -> Result<()> {
         intervals::check_end(self.jpeg, self.scan)?;
-        let mut start = self.scan;
-        let mut number = 0;
-        while let Some(first) = touched.first() {
-            let wanted = first.mcu / self.interval;
-            start = intervals::skip(self.jpeg, start, number..wanted)?;
-            number = wanted;
-            let mcus = number * self.interval..((number + 1) * self.interval).min(self.mcus);
-            let (here, later) = touched.split_at(touched.partition_point(|t| t.mcu < mcus.end));
-            touched = later;
-            start = self.interval(start, mcus, here)?;
+        let mut place = (0, self.scan);
+        while !touched.is_empty() {
+            let mut heads = [const { None }; 3];
+            for head in &mut heads {
+                *head = self.head(&mut place, &mut touched)?;
+            }
+            if let [Some(one), Some(two), Some(three)] = &mut heads {
+                self.skip_in_three([one, two, three])?;
+            }
+            for head in heads.into_iter().flatten() {
+                place.1 = self.interval(head)?;
+            }
         }
         self.writer.out.extend_from_slice(&self.jpeg[self.copied..]);
         Ok(())
     }
 
+    /// The next interval that is drawn on; from the interval and the byte `place` on, which is moved
+    /// there.
+    fn head<'t>(
+        &self,
+        place: &mut (u32, usize),
+        touched: &mut &'t [TouchedBy],
+    ) -> Result<Option<Head<'a, 't>>> {
+        let Some(first) = touched.first() else {
+            return Ok(None);
+        };
+        let number = first.mcu / self.interval;
+        let start = intervals::skip(self.jpeg, place.1, place.0..number)?;
+        *place = (number, start);
+        let mcus = number * self.interval..((number + 1) * self.interval).min(self.mcus);
+        let here = touched.partition_point(|touched| touched.mcu < mcus.end);
+        let (here, later) = touched.split_at(here);
+        *touched = later;
+        Ok(Some(Head {
+            start,
+            progress: Progress::new(self.jpeg, start, mcus.start),
+            end: mcus.end,
+            touched: here,
+        }))
+    }
+
+    /// Skips all MCUs before the first drawn ones of three intervals, in one loop as far as that
+    /// goes.
+    fn skip_in_three(&self, heads: [&mut Head<'a, '_>; 3]) -> Result<()> {
+        let tables = self.walk_tables;
+        let mut walks = heads.each_ref().map(|head| head.progress.walk(tables));
+        let blocks = heads.each_ref().map(|head| {
+            let first = head.touched.first().map_or(head.end, |touched| touched.mcu);
+            (first - head.progress.mcu) * self.blocks as u32
+        });
+        run_three(&mut walks, tables, blocks)?;
+        for ((head, walk), blocks) in heads.into_iter().zip(walks).zip(blocks) {
+            head.progress
+                .advance(walk, tables, blocks / self.blocks as u32);
+        }
+        Ok(())
+    }
+
     /// Skips through all intervals: an error shows damage.
-    pub fn verify(&self) -> Result<()> {
+    pub fn verify(&mut self) -> Result<()> {
         intervals::check_end(self.jpeg, self.scan)?;
         let mut start = self.scan;
         for number in 0..self.mcus.div_ceil(self.interval) {
-            let mut progress = Progress {
-                reader: BitReader::new(self.jpeg, start),
-                mcu: number * self.interval,
-                old_dc: [0; 3],
-                new_dc: [0; 3],
-            };
+            let mut progress = Progress::new(self.jpeg, start, number * self.interval);
             let end = ((number + 1) * self.interval).min(self.mcus);
             self.skip_to(&mut progress, end)?;
             let behind = progress.reader.position().next_byte(self.jpeg);
@@ -121,68 +205,69 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// Rewrites the interval that starts at the byte `start`. Gives a byte within it, or where it
-    /// ends.
-    fn interval(
-        &mut self,
-        start: usize,
-        mcus: Range<u32>,
-        mut touched: &[TouchedBy],
-    ) -> Result<usize> {
+    /// Rewrites an interval. Gives a byte within it, or where it ends.
+    fn interval(&mut self, head: Head<'a, '_>) -> Result<usize> {
+        let Head {
+            start,
+            mut progress,
+            end,
+            mut touched,
+        } = head;
         self.writer
             .out
             .extend_from_slice(&self.jpeg[self.copied..start]);
-        let mut progress = Progress {
-            reader: BitReader::new(self.jpeg, start),
-            mcu: mcus.start,
-            old_dc: [0; 3],
-            new_dc: [0; 3],
-        };
-        let mut written = progress.reader.position();
+        let number = progress.mcu / self.interval;
+        let mut written = BitReader::new(self.jpeg, start).position();
         while let Some(first) = touched.first() {
             self.skip_to(&mut progress, first.mcu)?;
             let position = progress.reader.position();
             self.writer.copy(self.jpeg, written, position);
-            self.gather(&mut progress, &mut touched, mcus.end)?;
+            self.gather(&mut progress, &mut touched, end)?;
             written = progress.reader.position();
-            let next = touched.first().map_or(mcus.end, |touched| touched.mcu);
-            let is_followed = next - progress.mcu >= LONG_GAP;
+            let (next, gap) = match touched.first() {
+                Some(touched) => (touched.mcu, LONG_GAP),
+                None => (end, LAST_GAP),
+            };
+            let is_followed = next - progress.mcu >= gap;
             self.write_pending(is_followed.then_some(written.bit))?;
         }
         progress.reader.check()?;
-        if progress.mcu < mcus.end && self.writer.bit() == written.bit {
+        if progress.mcu < end && self.writer.bit() == written.bit {
             // From here on all bits are where they were.
             self.copied = self.writer.fill_byte(self.jpeg, written);
-            return Ok(self.copied);
+        } else {
+            self.skip_to(&mut progress, end)?;
+            let last = progress.reader.position();
+            self.writer.copy(self.jpeg, written, last);
+            self.writer.finish();
+            // Kept as it is: with what lies between here and the marker, of which a damaged JPEG may
+            // have much.
+            self.copied = last.next_byte(self.jpeg);
         }
-        self.skip_to(&mut progress, mcus.end)?;
-        progress.reader.check()?;
-        let end = progress.reader.position();
-        self.writer.copy(self.jpeg, written, end);
-        self.writer.finish();
-        // Kept as it is: with what lies between here and the marker, of which a damaged JPEG may
-        // have much.
-        self.copied = end.next_byte(self.jpeg);
-        if mcus.end < self.mcus {
+        if end < self.mcus {
             // Without its marker, decoders don't agree on where the next interval starts.
-            let number = mcus.start / self.interval;
-            return intervals::skip(self.jpeg, self.copied, number..number + 1)
-                .map(|_| self.copied);
+            intervals::skip(self.jpeg, self.copied, number..number + 1)?;
         }
         Ok(self.copied)
     }
 
     /// Skips all MCUs before `until`, which nothing is drawn on.
-    fn skip_to(&self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
-        let mcus = until - progress.mcu;
-        self.cache.skip_tables().skip(
-            &mut progress.reader,
-            &self.tables,
-            mcus,
-            &mut progress.old_dc,
-        )?;
-        progress.new_dc = progress.old_dc;
-        progress.mcu = until;
+    fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
+        let tables = self.walk_tables;
+        let mut walk = progress.walk(tables);
+        let stretch = Stretch {
+            jpeg: self.jpeg,
+            scan: self.scan,
+            mcus: progress.mcu..until,
+            all_mcus: self.mcus,
+            blocks: (until - progress.mcu) * self.blocks as u32,
+        };
+        if self.interval >= self.mcus {
+            self.interleave.advance(&mut walk, tables, &stretch);
+        }
+        walk.run(tables, stretch.blocks)?;
+        self.interleave.note(&stretch, walk.byte());
+        progress.advance(walk, tables, until - progress.mcu);
         Ok(())
     }
 }

@@ -1,192 +1,193 @@
-//! Look-up tables for skipping blocks that nothing is drawn on: only the lengths of their codes
-//! matter, and the sums of their DC differences.
-//!
-//! This is where nearly all of the time goes, so the loop has no branch that a processor could not
-//! foresee: each look-up takes as many symbols as fit, the end of a block only changes which table
-//! comes next, and the window is refilled once for three look-ups.
+//! Look-up tables for walking over blocks that nothing is drawn on: only the lengths of their codes
+//! matter, and the sums of their DC differences. Each look-up takes as many symbols as fit; see
+//! [`Walk`](super::walk::Walk) for the loop.
 
-use super::bit_reader::BitReader;
 use super::huffman::{Codes, Tables, extend};
 use super::layout::BlockSlot;
-use crate::error::Result;
 
 /// Bits of a look-up. The two tables of luma and of chroma then take 64 KiB, most of which is
 /// hardly ever looked at; fewer bits measure slower.
-const BITS: u32 = 12;
+pub(crate) const BITS: u32 = 12;
 const ENTRIES: usize = 1 << BITS;
-/// Two tables for each of three components, rounded up so that any index can be made one that is
-/// within.
-const TABLES: usize = 8;
+/// Two tables for each of three components, rounded up to what four bits can tell apart, so that no
+/// index has to be checked.
+const TABLES: usize = 16;
 /// An entry covers at most this many coefficients before its last symbol, so that sums fit their
 /// field.
 const MOST_COEFFICIENTS: u32 = 40;
 /// In an entry: the block ends here.
-const LAST: u32 = 1 << 15;
+const LAST: u32 = 1 << 6;
 /// In an entry, more coefficients than any block has: to be taken one by one.
 const ONE_BY_ONE: u32 = 0x7f << 8;
-/// Room for the blocks of an MCU, ten at most: a power of two, so that any index can be made one
-/// that is within.
-const SLOTS: usize = 16;
 /// Look-ups for one refill, which gives 56 bits at least.
-const LOOKUPS: u32 = 3;
+pub(crate) const LOOKUPS: u32 = 3;
 /// So an entry takes no more bits than this.
 const MOST_BITS: u32 = 56 / LOOKUPS;
-/// The AC coefficients of a block.
-const BLOCK: u32 = 63;
+/// The states that a walk may be in, two for each of ten blocks at most, rounded up like
+/// [`TABLES`].
+pub(crate) const STATES: usize = 32;
+
+/// What some bits of coded data stand for. From the lowest bit: 6 bits, how many bits its symbols
+/// take; one bit, whether the block ends; 8 bits from the eighth on, how many coefficients; 16 bits,
+/// the DC difference.
+#[derive(Clone, Copy)]
+pub(crate) struct Entry(u32);
+
+impl Entry {
+    #[inline(always)]
+    pub fn bits(self) -> u32 {
+        self.0 & 63
+    }
+
+    #[inline(always)]
+    pub fn coefficients(self) -> u32 {
+        self.0 >> 8 & 0xff
+    }
+
+    #[inline(always)]
+    pub fn difference(self) -> i32 {
+        self.0 as i32 >> 16
+    }
+}
+
+/// The sum of the entries of one refill: three fit without a carry.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct EntrySum(u32);
+
+impl EntrySum {
+    #[inline(always)]
+    pub fn add(&mut self, entry: Entry) {
+        self.0 = self.0.wrapping_add(entry.0);
+    }
+
+    #[inline(always)]
+    pub fn bits(self) -> u32 {
+        self.0 & 63
+    }
+
+    /// How many blocks have ended.
+    #[inline(always)]
+    pub fn blocks(self) -> u32 {
+        self.0 >> 6 & 3
+    }
+}
+
+/// Which block of the MCU comes next, and whether it has begun. From the lowest bit: 5 bits, twice
+/// the block's number, and one more behind its DC coefficient; 4 bits from the twelfth on, the table
+/// to look up in; 8 bits from the sixteenth on, those that a count of coefficients keeps on the way
+/// here: none at a block's start.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct State(u32);
+
+impl State {
+    fn new(block: usize, is_begun: bool, table: usize) -> Self {
+        let kept = if is_begun { 0xff } else { 0 };
+        Self((block * 2 + usize::from(is_begun) + (table << BITS) + (kept << 16)) as u32)
+    }
+
+    /// Its number.
+    #[inline(always)]
+    pub fn index(self) -> usize {
+        self.0 as usize % STATES
+    }
+
+    /// Whether the block's DC coefficient has been taken.
+    #[inline(always)]
+    pub fn is_begun(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// The number of the block within its MCU.
+    pub fn block(self) -> usize {
+        self.index() / 2
+    }
+
+    /// The count of the block's coefficients in this state, if it was `coefficients` before.
+    #[inline(always)]
+    pub fn keep(self, coefficients: u32) -> u32 {
+        coefficients & self.0 >> 16
+    }
+}
 
 /// The look-up tables for one frame's components.
-///
-/// An entry has, from its lowest bit: 8 bits, how many bits its symbols take; 7 bits, how many
-/// coefficients; one bit, whether the block ends; 16 bits, the DC difference.
 pub(crate) struct SkipTables {
-    entries: Box<[[u32; ENTRIES]; TABLES]>,
-    slots: [BlockSlot; 10],
-    blocks: usize,
-    /// For each block of an MCU, the numbers of its tables: that of its start and that of what
-    /// follows.
-    first: [usize; SLOTS],
-    more: [usize; SLOTS],
-    /// The block after it, and the number of that one's first table.
-    next: [usize; SLOTS],
-    next_first: [usize; SLOTS],
+    lists: Box<Lists>,
+    pub slots: [BlockSlot; 10],
+    pub blocks: usize,
+}
+
+/// Side by side, so that one register points to both.
+struct Lists {
+    entries: [u32; TABLES * ENTRIES],
+    /// What follows each state, and behind [`LAST`] what follows it if the block ends.
+    next: [u32; LAST as usize * 2],
 }
 
 impl SkipTables {
     /// Tables for MCUs of `blocks` blocks in `slots`, with the tables of each component.
     pub fn new(tables: &[&Tables], slots: [BlockSlot; 10], blocks: usize) -> Self {
-        let mut entries = vec![[0; ENTRIES]; TABLES];
-        for (pair, tables) in entries.chunks_exact_mut(2).zip(tables) {
-            pair[0] = std::array::from_fn(|window| first_entry(tables, window as u32));
-            pair[1] = std::array::from_fn(|window| more_entry(&tables.ac, window as u32));
-        }
-        // Components with the same tables share them, and the cache.
-        let same = |component: usize| {
-            let of = |other: &&Tables| std::ptr::eq(*other, tables[component]);
-            tables.iter().position(of).unwrap_or(component)
-        };
-        let mut first = [0; SLOTS];
-        for (first, slot) in first.iter_mut().zip(&slots) {
-            *first = same(slot.component) * 2;
-        }
-        let next = std::array::from_fn(|block| if block + 1 < blocks { block + 1 } else { 0 });
-        Self {
-            entries: entries
-                .into_boxed_slice()
-                .try_into()
-                .expect("as many as they are"),
-            slots,
-            blocks,
-            first,
-            more: first.map(|table| table + 1),
-            next,
-            next_first: next.map(|block| first[block]),
-        }
-    }
-
-    /// Skips `mcus` MCUs and adds their DC differences to `dc`.
-    pub fn skip(
-        &self,
-        reader: &mut BitReader<'_>,
-        tables: &[&Tables; 3],
-        mcus: u32,
-        dc: &mut [i32; 3],
-    ) -> Result<()> {
-        let mut blocks = u64::from(mcus) * self.blocks as u64;
-        // Far enough apart to cost nothing: a picture may claim to be far larger than its data.
-        while blocks > 0 {
-            let some = blocks.min(4096);
-            let block = (u64::from(mcus) * self.blocks as u64 - blocks) % self.blocks as u64;
-            self.skip_blocks(reader, tables, block as usize, some as u32, dc)?;
-            reader.check()?;
-            blocks -= some;
-        }
-        Ok(())
-    }
-
-    #[inline(never)]
-    fn skip_blocks(
-        &self,
-        outer: &mut BitReader<'_>,
-        tables: &[&Tables; 3],
-        mut block: usize,
-        mut blocks: u32,
-        dc: &mut [i32; 3],
-    ) -> Result<()> {
-        let mut reader = outer.clone();
-        // For each block of the MCU.
-        let mut sums = [0i32; SLOTS];
-        let mut table = self.first[block % SLOTS];
-        let mut left = BLOCK;
-        'refill: while blocks > 0 {
-            reader.refill_all();
-            for _ in 0..LOOKUPS {
-                let entry = self.entries[table % TABLES][reader.peek(BITS)];
-                let coefficients = entry >> 8 & 0x7f;
-                if coefficients >= left {
-                    let is_start = table == self.first[block % SLOTS];
-                    let tables = tables[self.slots[block].component];
-                    let mut copy = reader.clone();
-                    let step = one_by_one(&mut copy, tables, is_start, left)?;
-                    reader = copy;
-                    sums[block] = sums[block].wrapping_add(step.difference);
-                    left = step.left;
-                    table = self.more[block % SLOTS];
-                    if left == 0 {
-                        left = BLOCK;
-                        table = self.next_first[block % SLOTS];
-                        block = self.next[block % SLOTS];
-                        blocks -= 1;
-                    }
-                    continue 'refill;
-                }
-                reader.skip(entry & 0xff);
-                let sum = &mut sums[block % SLOTS];
-                *sum = sum.wrapping_add(entry as i32 >> 16);
-                // All ones at a block's end. Half of the look-ups end one, so a branch would often
-                // be foreseen wrongly.
-                let last = (entry >> 15 & 1) as usize;
-                let ones = last.wrapping_neg();
-                table = self.more[block % SLOTS] & !ones | self.next_first[block % SLOTS] & ones;
-                left = (left - coefficients) & !ones as u32 | BLOCK & ones as u32;
-                block = block & !ones | self.next[block % SLOTS] & ones;
-                blocks -= last as u32;
-                if blocks == 0 {
-                    break 'refill;
-                }
+        let mut lists = Box::new(Lists {
+            entries: [0; TABLES * ENTRIES],
+            next: [0; LAST as usize * 2],
+        });
+        let pairs = lists.entries.chunks_exact_mut(2 * ENTRIES);
+        for (pair, tables) in pairs.zip(tables) {
+            let (first, more) = pair.split_at_mut(ENTRIES);
+            for (window, (first, more)) in first.iter_mut().zip(more).enumerate() {
+                *first = first_entry(tables, window as u32);
+                *more = more_entry(&tables.ac, window as u32);
             }
         }
-        *outer = reader;
-        for (slot, sum) in self.slots.iter().zip(sums) {
-            dc[slot.component] = dc[slot.component].wrapping_add(sum);
+        // Components with the same tables share them, and the cache.
+        let table = |block: usize| {
+            let component = slots[block].component;
+            let of = |other: &&Tables| std::ptr::eq(*other, tables[component]);
+            tables.iter().position(of).unwrap_or(component) * 2
+        };
+        for block in 0..blocks {
+            let next = (block + 1) % blocks;
+            for index in [block * 2, block * 2 + 1] {
+                lists.next[index] = State::new(block, true, table(block) + 1).0;
+                lists.next[index | LAST as usize] = State::new(next, false, table(next)).0;
+            }
         }
-        Ok(())
+        Self {
+            lists,
+            slots,
+            blocks,
+        }
     }
-}
 
-struct Step {
-    difference: i32,
-    /// The coefficients still to come; 0 at the block's end.
-    left: u32,
-}
-
-/// One symbol that a look-up could not take: a long code, a large difference, or the last
-/// coefficient.
-#[cold]
-#[inline(never)]
-fn one_by_one(
-    reader: &mut BitReader<'_>,
-    tables: &Tables,
-    is_start: bool,
-    left: u32,
-) -> Result<Step> {
-    if is_start {
-        let difference = tables.dc_difference(reader)?;
-        return Ok(Step { difference, left });
+    /// The state at the start of an MCU's block.
+    pub fn start(&self, block: usize) -> State {
+        let before = (block + self.blocks - 1) % self.blocks;
+        self.next(State::new(before, true, 0), true)
     }
-    Ok(Step {
-        difference: 0,
-        left: tables.skip_coefficient(reader, left)?,
-    })
+
+    /// What the next [`BITS`] mean in a state.
+    #[inline(always)]
+    pub fn entry(&self, state: State, bits: usize) -> Entry {
+        let table = state.0 as usize & (TABLES - 1) << BITS;
+        Entry(self.lists.entries[table | (bits % ENTRIES)])
+    }
+
+    /// The state behind an entry.
+    #[inline(always)]
+    pub fn behind(&self, state: State, entry: Entry) -> State {
+        let more = self.lists.next[state.index()];
+        let last = self.lists.next[state.index() | LAST as usize];
+        State(std::hint::select_unpredictable(
+            entry.0 & LAST != 0,
+            last,
+            more,
+        ))
+    }
+
+    /// The state behind a symbol.
+    pub fn next(&self, state: State, is_last: bool) -> State {
+        let last = if is_last { LAST } else { 0 };
+        self.behind(state, Entry(last))
+    }
 }
 
 /// The number of bits and coefficients of all symbols whose whole codes are within `window` from

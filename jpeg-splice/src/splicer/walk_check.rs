@@ -1,0 +1,64 @@
+//! The plain walk as the judge of the walk in pieces, for tests and the fuzzer.
+
+use super::bit_reader::{BitPosition, BitReader};
+use super::cache::Cache;
+use super::frame::Frame;
+use super::interleave::{Stretch, in_pieces};
+use super::layout::Layout;
+use super::walk::{Walk, WalkTables};
+use crate::error::Result;
+
+/// What two walks must have in common: blocks, DC sums, the position of the next bit.
+type Outcome = (u32, [i32; 3], BitPosition);
+
+/// Walks over the first interval of `jpeg`, up to the MCU that comes after `mcus` 255ths of all,
+/// plainly and in pieces.
+/// `end` is where the pieces take that to end, in 255ths of the bytes: their division then.
+///
+/// Gives whether the pieces have joined; `None` if the walk comes to damage, or isn't one.
+///
+/// # Panics
+/// If one of the two comes to another end than the other.
+pub fn walks_agree(jpeg: &[u8], mcus: u8, end: u8, is_sure: bool) -> Option<bool> {
+    let frame = Frame::parse(jpeg).ok()?;
+    let layout = Layout::of(&frame);
+    let mut cache = Cache::default();
+    cache.prepare_tables(&frame, &layout).ok()?;
+    let huffman = [0, 1, 2].map(|component| cache.tables(component));
+    let tables = WalkTables {
+        skip: cache.skip_tables(),
+        huffman,
+    };
+    let (across, down) = layout.mcus();
+    let all_mcus = match frame.restart_interval {
+        0 => across * down,
+        interval => interval as u32,
+    };
+    let mcus = (u64::from(all_mcus) * u64::from(mcus) / 255) as u32;
+    let stretch = Stretch {
+        jpeg,
+        scan: frame.scan,
+        mcus: 0..mcus,
+        all_mcus,
+        blocks: mcus * tables.skip.blocks as u32,
+    };
+    let begin = || Walk::new(BitReader::new(jpeg, frame.scan), tables, 0);
+    let plain = finish(begin(), tables, stretch.blocks);
+    let mut walk = begin();
+    let length = jpeg.len() - frame.scan;
+    let end = frame.scan + length * usize::from(end) / 255;
+    let have_joined = in_pieces(&mut walk, tables, &stretch, (end, is_sure));
+    match (plain, finish(walk, tables, stretch.blocks)) {
+        (Ok(plain), Ok(pieces)) => assert_eq!(plain, pieces),
+        (Err(_), Err(_)) => return None,
+        (plain, pieces) => panic!("{plain:?}, but in pieces {pieces:?}"),
+    }
+    Some(have_joined)
+}
+
+fn finish(mut walk: Walk<'_>, tables: WalkTables<'_>, blocks: u32) -> Result<Outcome> {
+    walk.run(tables, blocks)?;
+    let mut dc = [0; 3];
+    walk.add_to(&mut dc, tables);
+    Ok((walk.blocks(), dc, walk.into_reader().position()))
+}
