@@ -326,7 +326,7 @@ mod tests {
     use super::*;
     use crate::clock::fake::FakeClock;
 
-    const TEXT: &str = "streams: { a: { title: One } }";
+    const TEXT: &str = "streams:\n  a:\n    title: One\n";
 
     struct Watched {
         folder: tempfile::TempDir,
@@ -357,8 +357,15 @@ mod tests {
 
         /// Waits until the last reading is over.
         async fn read_is_over(&mut self) {
-            let number = self.watch.reading;
-            while self.watch.progress.1.recv().await != Some(Progress::Whole(number)) {}
+            loop {
+                let progress = self.watch.progress.1.recv().await.unwrap();
+                if progress == Progress::Whole(self.watch.reading) {
+                    return;
+                }
+                if progress == Progress::Torn(self.watch.reading) {
+                    self.watch.reload();
+                }
+            }
         }
 
         /// Looks at the files, with time going on for as long as they are to be left alone; gives
@@ -398,7 +405,11 @@ mod tests {
                 path: "/api/v1/streams/a".to_owned(),
                 peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
             };
-            self.watch.controller.edit(edit, author).await.unwrap();
+            let controller = &self.watch.controller;
+            while controller.is_written_to() {
+                tokio::task::yield_now().await;
+            }
+            controller.edit(edit, author).await.unwrap();
         }
     }
 
