@@ -5,7 +5,6 @@
 
 mod events;
 mod filters;
-mod merge_patch;
 mod openapi;
 mod refusals;
 mod steps;

@@ -10,24 +10,16 @@ use serde_json::{Map, Value};
 
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
-use super::merge_patch::{merge, refuse_masks, without_nulls};
 use super::refusals::{NoStream, NotAdmin, WrongBody, WrongFile};
 use super::versions::with_revisions;
 use super::{Answer, parse, root_from, uncached_json};
-use crate::config::{Change, Part, shown};
-use crate::control::{Author, ChangeError, Snapshot};
+use crate::config::shown;
+use crate::control::{Author, Edit, Edited};
 use crate::stream::StreamReport;
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Streams {
     streams: Vec<StreamReport>,
-}
-
-/// The place of the stream `name` in the pipeline file.
-pub fn place(name: &str) -> Vec<Part> {
-    ["streams", name]
-        .map(|key| Part::Key(key.to_owned()))
-        .into()
 }
 
 pub fn unknown_stream(name: &str) -> String {
@@ -102,28 +94,19 @@ pub async fn put(
     OriginalUri(uri): OriginalUri,
     body: Bytes,
 ) -> Answer {
-    let config = Value::Object(parse(&body)?);
-    refuse_masks(&config)?;
+    let config = parse(&body)?;
     let is_new = app.find(&name).is_none();
-    let path = place(&name);
-    let set = Change::Set(path, without_nulls(config));
-    let (report, revisions) = app
-        .controller
-        .change(
-            &name,
-            author,
-            move |_| Ok(vec![set.clone()]),
-            seen(&name, uri),
-        )
-        .await?;
-    let report = report.ok_or_else(|| ProblemDetails::not_found(unknown_stream(&name)))?;
+    let stream = name.clone();
+    let edit = Edit::PutStream { stream, config };
+    let edited = app.controller.edit(edit, author).await?;
+    let report = report(&edited, &name, &uri)?;
     let status = if is_new {
         StatusCode::CREATED
     } else {
         StatusCode::OK
     };
     let response = (status, uncached_json(report)).into_response();
-    Ok(with_revisions(response, &revisions))
+    Ok(with_revisions(response, &edited))
 }
 
 /// The stream as the pipeline file says it, with secrets masked. Takes the admin token.
@@ -181,28 +164,17 @@ pub async fn patch(
 ) -> Answer {
     let patch: Map<String, Value> = parse(&body)?;
     let stream = name.clone();
-    let changes = move |running: &Snapshot| {
-        let written = running.pipeline.written(&stream);
-        let written = written.ok_or_else(|| ChangeError::NotFound(unknown_stream(&stream)))?;
-        let mut changes = Vec::new();
-        merge(&place(&stream), &written, patch.clone(), &mut changes)?;
-        Ok(changes)
-    };
-    let (report, revisions) = app
-        .controller
-        .change(&name, author, changes, seen(&name, uri))
-        .await?;
-    let report = report.ok_or_else(|| ProblemDetails::not_found(unknown_stream(&name)))?;
-    Ok(with_revisions(uncached_json(report), &revisions))
+    let edit = Edit::PatchStream { stream, patch };
+    let edited = app.controller.edit(edit, author).await?;
+    let report = report(&edited, &name, &uri)?;
+    Ok(with_revisions(uncached_json(report), &edited))
 }
 
-/// The report of the stream `name` for who asked at `uri`.
-fn seen(name: &str, uri: Uri) -> impl FnOnce(&Snapshot) -> Option<StreamReport> + use<> {
-    let name = name.to_owned();
-    move |running| {
-        let stream = running.find(&name)?;
-        Some(stream.report().seen_from(&root_from(&uri)))
-    }
+/// The stream `name` after an edit, for who asked at `uri`.
+fn report(edited: &Edited, name: &str, uri: &Uri) -> Result<StreamReport, ProblemDetails> {
+    let stream = edited.running.find(name);
+    let report = stream.map(|stream| stream.report().seen_from(&root_from(uri)));
+    report.ok_or_else(|| ProblemDetails::not_found(unknown_stream(name)))
 }
 
 /// Removes the stream; its viewers' streams end.
@@ -223,21 +195,10 @@ pub async fn delete(
     Path(name): Path<String>,
     Extension(author): Extension<Author>,
 ) -> Answer {
-    let stream = name.clone();
-    let ((), revisions) = app
-        .controller
-        .change(
-            &name,
-            author,
-            move |running| match running.find(&stream) {
-                Some(_) => Ok(vec![Change::Remove(place(&stream))]),
-                None => Err(ChangeError::NotFound(unknown_stream(&stream))),
-            },
-            |_| (),
-        )
-        .await?;
+    let edit = Edit::RemoveStream { stream: name };
+    let edited = app.controller.edit(edit, author).await?;
     let done = StatusCode::NO_CONTENT.into_response();
-    Ok(with_revisions(done, &revisions))
+    Ok(with_revisions(done, &edited))
 }
 
 /// Opens the camera anew and starts the filters again.
