@@ -220,10 +220,7 @@ impl Step {
         self.tell(&error, now);
         match self.config.on_error {
             OnError::Bypass => Ok(error),
-            OnError::Drop => Err(ChainError::Undrawn {
-                step: self.name().to_owned(),
-                error,
-            }),
+            OnError::Drop => Err(ChainError::Undrawn(self.name().to_owned(), error)),
         }
     }
 

@@ -69,13 +69,8 @@ pub enum CommandError {
     )]
     NoPiProgram(String),
     /// The system refuses to start it.
-    #[error("`{name}` can't be run: {error}")]
-    CantRun {
-        /// The program.
-        name: String,
-        /// The system's error.
-        error: io::Error,
-    },
+    #[error("`{0}` can't be run: {1}")]
+    CantRun(String, io::Error),
     /// It was started without an output.
     #[error("`{0}` has no output")]
     NoOutput(String),
@@ -162,10 +157,7 @@ impl Running {
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => CommandError::NotFound(name.clone()),
-            _ => CommandError::CantRun {
-                name: name.clone(),
-                error,
-            },
+            _ => CommandError::CantRun(name.clone(), error),
         })?;
         let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(CommandError::NoOutput(name));

@@ -71,8 +71,7 @@ impl CaptureLoop<'_> {
             let mut session = Session::default();
             let end = self.status.while_open(|| {
                 catch(|| self.run_session(source, &mut session)).unwrap_or_else(|panicked| {
-                    let driver = source.driver();
-                    Err(SourceError::Panicked { driver, panicked })
+                    Err(SourceError::Panicked(source.driver(), panicked))
                 })
             });
             match end {
