@@ -189,7 +189,7 @@ impl Assets {
         fonts.answer(question)
     }
 
-    /// What could not be read so far; forgets it.
+    /// The assets that could not be read so far; forgets them.
     pub fn take_failures(&self) -> Vec<AssetFailure> {
         std::mem::take(&mut self.failures.lock().ignore_poison())
     }

@@ -34,7 +34,7 @@ pub enum CallError {
     Panicked(#[from] Panicked),
 }
 
-/// What a filter did against the contract or a limit: a predicate of it.
+/// A breach of the contract or of a limit: a predicate of the filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterFault {
     /// Its call failed: why, and where and with what words of its own.
@@ -86,7 +86,7 @@ pub enum FailureCause {
     /// The filter was slower than this.
     #[error("ran into its time limit of {0:?} for one call")]
     TooSlow(Duration),
-    /// What it returned takes more memory than it may have.
+    /// Its answer takes more memory than it may have.
     #[error("ran into {0} with what it returned, which the server keeps and counts, too")]
     Kept(Refusal),
     /// It handed the server more than so many bytes.
@@ -120,7 +120,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// What went wrong, in the words of the pipeline file and of the contract.
+    /// The fault, in the words of the pipeline file and of the contract.
     pub fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> FilterFault {
         tracing::debug!("filter failed: {error:?}");
         let trace = error.downcast_ref::<WasmBacktrace>();

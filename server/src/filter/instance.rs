@@ -56,7 +56,7 @@ impl StepSettings {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct StartError {
-    /// What the filter, or the server about it, says.
+    /// The error of the call that failed.
     pub error: CallError,
     /// The assets that it asked for and did not get.
     pub assets: Vec<AssetFailure>,

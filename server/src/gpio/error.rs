@@ -52,7 +52,7 @@ pub enum PinFault {
     /// The file of a simulated pin can't be written.
     #[error(transparent)]
     Unwritable(#[from] AtPath<io::Error>),
-    /// What a test's pin says.
+    /// The error of a test's pin.
     #[cfg(test)]
     #[error("{0}")]
     Test(&'static str),

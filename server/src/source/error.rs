@@ -69,7 +69,7 @@ pub enum SourceError {
     /// The driver of this name has a fault.
     #[error("the driver `{0}` panicked: {1}")]
     Panicked(&'static str, Panicked),
-    /// What a test's camera says.
+    /// The error of a test's camera.
     #[cfg(test)]
     #[error("{0}")]
     Test(&'static str),

@@ -27,7 +27,7 @@ pub enum RecordingError {
     DanglingLink {
         /// The path.
         path: PathBuf,
-        /// Where it leads.
+        /// The path that it leads to.
         target: PathBuf,
     },
     /// A fault of a file, a folder or a pattern.

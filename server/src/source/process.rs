@@ -48,7 +48,7 @@ pub struct Invocation<'a> {
     pub command: &'a [SecretText],
     /// The folder that it runs in.
     pub folder: &'a Path,
-    /// What the command has said in runs that gave no picture.
+    /// The lines that the command has written in runs that gave no picture.
     pub seen: &'a SeenLines,
 }
 
@@ -87,7 +87,7 @@ pub enum CommandError {
         name: String,
         /// How, if that is known.
         status: Option<ExitStatus>,
-        /// What it said last.
+        /// The last line that it wrote.
         last_words: String,
     },
 }
@@ -192,7 +192,7 @@ impl Running {
         }
     }
 
-    /// How it ended, in its own last words.
+    /// Its end, in its own last words.
     pub fn end(&mut self) -> CommandError {
         // One that has closed its output but runs on is ended when it is dropped.
         let status = self.stop.wait_for(self.child.wait());

@@ -68,7 +68,7 @@ pub struct StreamHealth {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// What fails.
+    /// The part that fails.
     pub kind: FailureKind,
     /// The error, in words that may be shown.
     pub message: String,
@@ -210,7 +210,7 @@ struct LastServed {
     reason: String,
 }
 
-/// What a stream is made up of, which changes with pipeline.yaml.
+/// The parts of a stream, which change with pipeline.yaml.
 pub struct StreamInfo {
     /// Its camera's driver.
     pub driver: &'static str,

@@ -38,7 +38,7 @@ pub struct CameraSource {
 /// A camera that is there, and what it can do.
 #[derive(Debug)]
 pub struct DeviceInfo {
-    /// What to write behind `device:`.
+    /// The value of the key `device` for it.
     pub device: String,
     /// The name that it gives itself.
     pub name: String,
