@@ -175,13 +175,4 @@ impl Tables {
             None => damaged("a block has too many coefficients", reader.byte()),
         }
     }
-
-    /// Skips the AC coefficients of a block.
-    pub fn skip_ac(&self, reader: &mut BitReader<'_>) -> Result<()> {
-        let mut left = 63;
-        while left > 0 {
-            left = self.skip_coefficient(reader, left)?;
-        }
-        Ok(())
-    }
 }
