@@ -6,8 +6,9 @@
 //! [`decoder`](crate::decoder) is for the rest. Encoding takes our own pixels, so it may be done by
 //! the fastest, `libjpeg-turbo-rs`.
 
+mod planes;
+
 use libjpeg_turbo_rs::Encoder;
-use libjpeg_turbo_rs::api::yuv::compress_from_yuv_planes;
 pub use libjpeg_turbo_rs::{PixelFormat, Subsampling};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::errors::DecodeErrors;
@@ -17,6 +18,7 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::error::{Error, InvalidJpeg};
 use crate::{Header, Jpeg, Segments, Splicer, exif, marker};
+pub use planes::encode_planes;
 
 /// The reason why `zune-jpeg` can't be trusted with a picture, or failed.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +88,8 @@ pub fn decode(jpeg: &Jpeg, splicer: &mut Splicer, rgb: &mut Vec<u8>) -> Result<(
 }
 
 /// Encodes pixels of 8-bit samples (`width` × `height`, rows from top to bottom, packed) as a
-/// baseline JPEG of `quality` (1 to 100).
+/// baseline JPEG of `quality` (1 to 100). Each row of MCUs is a restart interval, so that a splicer
+/// passes over those that it doesn't draw on.
 ///
 /// # Errors
 /// They are too few, or the sides are longer than a JPEG can say.
@@ -98,24 +101,8 @@ pub fn encode(
     quality: u8,
 ) -> Result<Jpeg, EncodeError> {
     let encoder = Encoder::new(pixels, width as usize, height as usize, format);
-    let encoded = encoder.quality(quality).subsampling(sampling).encode()?;
-    Ok(Jpeg::new(encoded.into())?)
-}
-
-/// Encodes planes of Y′, Cb and Cr, the latter two as small as `sampling` says, without gaps
-/// between rows.
-///
-/// # Errors
-/// Those of [`encode`].
-pub fn encode_planes(
-    planes: &[&[u8]; 3],
-    (width, height): (u32, u32),
-    sampling: Subsampling,
-    quality: u8,
-) -> Result<Jpeg, EncodeError> {
-    let (width, height) = (width as usize, height as usize);
-    let encoded = compress_from_yuv_planes(planes, width, height, sampling, quality)?;
-    Ok(Jpeg::new(encoded.into())?)
+    let encoder = encoder.quality(quality).subsampling(sampling);
+    Ok(Jpeg::new(encoder.restart_rows(1).encode()?.into())?)
 }
 
 /// Encodes 8-bit RGB, upright, with the sampling and the metadata of `source`, the JPEG that the

@@ -8,6 +8,9 @@ pub enum InvalidJpeg {
     /// No bytes at all.
     #[error("is empty")]
     Empty,
+    /// Something in a stream of JPEGs that starts like one and isn't, and why it isn't.
+    #[error("is no JPEG: {0}")]
+    Stray(&'static str),
     /// No SOI at the start.
     #[error("is not a JPEG: it doesn't start with FF D8")]
     NoStart,

@@ -5,7 +5,7 @@ use crate::exif;
 use crate::marker;
 use crate::orientation::Orientation;
 use crate::segments::Segments;
-use crate::syntax::{Damage, FrameHeader};
+use crate::syntax::{self, Damage, FrameHeader};
 
 /// The parameters that the segments before the picture tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Header {
     pub sampling: (u8, u8),
     /// Whether no component has more samples than the first, as everywhere but in test pictures.
     pub first_is_finest: bool,
+    /// MCUs between restart markers, 0 for none (T.81, B.2.4.4).
+    pub restart_interval: u16,
 }
 
 impl Header {
@@ -32,6 +34,7 @@ impl Header {
     pub fn parse(jpeg: &[u8]) -> Result<Self, InvalidJpeg> {
         let mut header = None;
         let mut orientation = None;
+        let mut restart_interval = 0;
         for segment in Segments::new(jpeg)? {
             match segment {
                 Ok(it) if marker::is_sof(it.marker) && header.is_none() => {
@@ -43,6 +46,9 @@ impl Header {
                 Ok(it) if it.marker == marker::APP1 && orientation.is_none() => {
                     orientation = exif::orientation(it.payload());
                 }
+                Ok(it) if it.marker == marker::DRI => {
+                    restart_interval = syntax::restart_interval(it.payload()).unwrap_or_default();
+                }
                 Ok(_) => {}
                 // What stands behind the frame header is for who looks at all of it.
                 Err(_) if header.is_some() => break,
@@ -51,6 +57,7 @@ impl Header {
         }
         let mut header = header.ok_or(InvalidJpeg::NoFrameHeader)?;
         header.orientation = orientation.unwrap_or_default();
+        header.restart_interval = restart_interval;
         Ok(header)
     }
 
@@ -82,6 +89,7 @@ impl Header {
             components: frame.count,
             sampling,
             first_is_finest,
+            restart_interval: 0,
         })
     }
 }
@@ -111,6 +119,7 @@ mod tests {
                 components: 3,
                 sampling: (2, 1),
                 first_is_finest: true,
+                restart_interval: 0,
             })
         );
         let segments = Segments::new(HEAD).unwrap();

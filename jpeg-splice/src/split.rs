@@ -7,6 +7,7 @@ use std::io::{self, BufRead, Read};
 
 use bytes::Bytes;
 
+use crate::error::InvalidJpeg;
 use crate::marker;
 use crate::mpf::MpfIndex;
 
@@ -22,11 +23,11 @@ pub enum Split {
 }
 
 impl Split {
-    /// The picture, or how it is broken, to stand behind a noun; nothing at the end.
-    pub fn picture(self) -> Option<Result<Bytes, String>> {
+    /// The picture, or the reason why it is broken; nothing at the end.
+    pub fn picture(self) -> Option<Result<Bytes, InvalidJpeg>> {
         match self {
             Self::Jpeg(jpeg) => Some(Ok(jpeg.into())),
-            Self::Broken(why) => Some(Err(format!("is no JPEG: {why}"))),
+            Self::Broken(why) => Some(Err(InvalidJpeg::Stray(why))),
             Self::End => None,
         }
     }

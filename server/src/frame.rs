@@ -1,7 +1,7 @@
 //! A frame on its way from a source to viewers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
 use jpeg_splice::Jpeg;
@@ -24,6 +24,26 @@ pub struct Frame {
     /// Whether the camera took it. Else it is a notice to viewers, drawn by the server, that there
     /// is no picture.
     pub is_picture: bool,
+    /// The head of its part in Motion JPEG streams.
+    pub part_head: PartHead,
+}
+
+/// The head of a part of a multipart answer, which the first viewer formats for all. A clone has
+/// none yet, since it may get another picture.
+#[derive(Debug, Default)]
+pub struct PartHead(OnceLock<Box<[u8]>>);
+
+impl PartHead {
+    /// The head, which `format` gives if nobody asked before.
+    pub fn get_or_init(&self, format: impl FnOnce() -> String) -> &[u8] {
+        self.0.get_or_init(|| format().into_bytes().into())
+    }
+}
+
+impl Clone for PartHead {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 /// Numbers the frames of a stream from 0. It goes on when the source is opened again or replaced,
@@ -65,6 +85,7 @@ mod fake {
                 received_at: SystemClock.now(),
                 taken_after: None,
                 is_picture: true,
+                part_head: PartHead::default(),
             }
         }
     }

@@ -188,7 +188,7 @@ fn start_step(
 fn start_errors(step: &StepConfig, name: &str, error: &StartError) -> Vec<Diagnostic> {
     if error.assets.is_empty() {
         let message = mask_foreign(&format!("{error}"));
-        let wrong = step.error_from_filter(&error.message, format!("`{name}`: {message}"));
+        let wrong = step.error_from_filter(&error.to_string(), format!("`{name}`: {message}"));
         return vec![wrong.due_to(error.cause)];
     }
     let at = |failure: &crate::filter::AssetFailure| {

@@ -7,6 +7,7 @@ use jpeg_splice::{Jpeg, Splicer};
 
 use super::codec;
 use super::drawing::Drawing;
+use super::error::{DecodeError, RecodeError, SpliceError};
 use crate::filter::contract::{Image, ImageRef};
 use crate::panics::catch;
 
@@ -60,7 +61,7 @@ pub enum ChainResult<'a> {
     Pixels(&'a str),
 }
 
-/// The cheapest path that may do, and why it is that one, in words for the page. A JPEG that can't
+/// The cheapest path that may do, and the reason for it, in words for the page. A JPEG that can't
 /// be spliced is recoded.
 pub fn cheapest_path(result: ChainResult<'_>) -> (Path, String) {
     match result {
@@ -80,7 +81,7 @@ pub struct Canvas<'a> {
     rgb: Vec<u8>,
     splicer: Splicer,
     /// The reason why the camera's picture can't be decoded, once that was tried.
-    undecodable: Option<String>,
+    undecodable: Option<DecodeError>,
     /// The drawings on the camera's picture, or on a transform's, with the step's place in the
     /// chain.
     drawings: Vec<(usize, Arc<Drawing>)>,
@@ -151,7 +152,7 @@ impl<'a> Canvas<'a> {
     ///
     /// # Errors
     /// The JPEG can't be decoded.
-    pub fn image(&mut self) -> Result<ImageRef<'_>, String> {
+    pub fn image(&mut self) -> Result<ImageRef<'_>, DecodeError> {
         let (width, height) = self.size();
         if self.pixels.is_none() {
             self.decode()?;
@@ -168,16 +169,15 @@ impl<'a> Canvas<'a> {
         })
     }
 
-    fn decode(&mut self) -> Result<(), String> {
-        if let Some(why) = &self.undecodable {
-            return Err(why.clone());
+    fn decode(&mut self) -> Result<(), DecodeError> {
+        if let Some(error) = &self.undecodable {
+            return Err(error.clone());
         }
         let header = self.source.header();
         let decoded = codec::decode(self.source, &mut self.splicer, &mut self.rgb);
-        if let Err(why) = decoded {
-            let why = format!("the camera's picture {why}");
-            self.undecodable = Some(why.clone());
-            return Err(why);
+        if let Err(error) = decoded {
+            self.undecodable = Some(error.clone());
+            return Err(error);
         }
         if !header.orientation.is_upright() {
             let stored = (header.width, header.height);
@@ -205,14 +205,14 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// The JPEG that `path` makes of it, on which way it really came about, and why.
+    /// The JPEG that `path` makes of it, the path that it really took, and the reason for that.
     ///
     /// # Errors
     /// The picture can't be decoded or encoded.
     pub fn finish(
         &mut self,
         (path, reason): (Path, String),
-    ) -> Result<(Jpeg, Path, String), String> {
+    ) -> Result<(Jpeg, Path, String), RecodeError> {
         match path {
             Path::Passthrough => Ok((self.source.clone(), path, reason)),
             Path::Splice => match self.splice() {
@@ -226,19 +226,19 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    fn splice(&mut self) -> Result<Jpeg, String> {
+    fn splice(&mut self) -> Result<Jpeg, SpliceError> {
         let header = self.source.header();
         let drawings = self.drawings.iter().map(|(_, drawing)| drawing);
         if header.components == 1 && !drawings.clone().all(|drawing| drawing.is_grey()) {
-            return Err("the camera's picture is grey and the drawing is not".to_owned());
+            return Err(SpliceError::Grey);
         }
         let (width, height) = header.size();
         let covered = drawings.map(|drawing| drawing.area_on(width, height));
         if covered.sum::<u64>() * LARGE_SHARE > u64::from(width) * u64::from(height) {
-            return Err("the drawings cover more than a quarter of it".to_owned());
+            return Err(SpliceError::LargeArea);
         }
         if self.prepared_bytes() > PREPARED_BYTES {
-            return Err("the drawings touch too many of its blocks".to_owned());
+            return Err(SpliceError::ManyBlocks);
         }
         let drawings = self.drawings.iter().map(|(_, drawing)| drawing);
         if header.orientation.is_upright() {
@@ -261,9 +261,10 @@ impl<'a> Canvas<'a> {
             .sum()
     }
 
-    fn recode(&mut self) -> Result<Jpeg, String> {
+    fn recode(&mut self) -> Result<Jpeg, RecodeError> {
         self.image()?;
-        codec::encode(&self.rgb, self.size(), self.quality, self.source)
+        let (size, quality) = (self.size(), self.quality);
+        Ok(codec::encode(&self.rgb, size, quality, self.source)?)
     }
 
     /// Gives the memory back.
@@ -282,12 +283,11 @@ fn splice_all(
     source: &Jpeg,
     splicer: &mut Splicer,
     drawings: &[&jpeg_splice::Drawing],
-) -> Result<Jpeg, String> {
+) -> Result<Jpeg, SpliceError> {
     let spliced = catch(|| source.splice(splicer, drawings));
-    let spliced = spliced.map_err(|panicked| {
+    if spliced.is_err() {
         // It may have left its memory half changed.
         *splicer = Splicer::new();
-        format!("drawing on its blocks panicked: {panicked}")
-    })?;
-    spliced.map_err(|error| error.to_string())
+    }
+    Ok(spliced??)
 }

@@ -3,6 +3,7 @@
 
 use jpeg_splice::{Jpeg, Splicer, codec, decoder};
 
+use super::error::{DecodeError, EncodeError};
 use crate::filter::limits::{PICTURE_PIXELS, SIDE};
 use crate::panics::catch;
 
@@ -10,14 +11,12 @@ use crate::panics::catch;
 /// in `rgb`, whose memory is used again. `splicer` keeps the tables for verifying it.
 ///
 /// # Errors
-/// A text that says why the picture can't be decoded.
-pub fn decode(jpeg: &Jpeg, splicer: &mut Splicer, rgb: &mut Vec<u8>) -> Result<(), String> {
+/// It is too large, or of a kind that neither decoder reads.
+pub fn decode(jpeg: &Jpeg, splicer: &mut Splicer, rgb: &mut Vec<u8>) -> Result<(), DecodeError> {
     let (width, height) = (jpeg.header().width, jpeg.header().height);
     let pixels = u64::from(width) * u64::from(height);
     if width > SIDE || height > SIDE || pixels > PICTURE_PIXELS {
-        return Err(format!(
-            "is too large to be decoded: {width}×{height}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
-        ));
+        return Err(DecodeError::TooLarge { width, height });
     }
     match catch(|| codec::decode(jpeg, splicer, rgb)) {
         Ok(Ok(())) => return Ok(()),
@@ -25,13 +24,9 @@ pub fn decode(jpeg: &Jpeg, splicer: &mut Splicer, rgb: &mut Vec<u8>) -> Result<(
         // It may have left its memory half changed. The other decoder may do better.
         Err(_) => *splicer = Splicer::new(),
     }
-    match catch(|| decoder::decode(jpeg, rgb)) {
-        Ok(Ok(size)) if size == (width, height) => Ok(()),
-        Ok(Ok(_)) => Err("can't be decoded: it has more than one frame header".to_owned()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(panicked) => Err(format!(
-            "can't be decoded: the decoder panicked: {panicked}"
-        )),
+    match catch(|| decoder::decode(jpeg, rgb))?? {
+        size if size == (width, height) => Ok(()),
+        _ => Err(DecodeError::TwoHeaders),
     }
 }
 
@@ -39,9 +34,12 @@ pub fn decode(jpeg: &Jpeg, splicer: &mut Splicer, rgb: &mut Vec<u8>) -> Result<(
 /// to 100) with the sampling and the metadata of `source`, the JPEG that the picture came from.
 ///
 /// # Errors
-/// A text; the sides are longer than a JPEG can say.
-pub fn encode(rgb: &[u8], size: (u32, u32), quality: u8, source: &Jpeg) -> Result<Jpeg, String> {
-    catch(|| codec::reencode(rgb, size, quality, source))
-        .map_err(|panicked| format!("can't be encoded: the encoder panicked: {panicked}"))?
-        .map_err(|error| format!("can't be encoded: {error}"))
+/// The sides are longer than a JPEG can say.
+pub fn encode(
+    rgb: &[u8],
+    size: (u32, u32),
+    quality: u8,
+    source: &Jpeg,
+) -> Result<Jpeg, EncodeError> {
+    Ok(catch(|| codec::reencode(rgb, size, quality, source))??)
 }

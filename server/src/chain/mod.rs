@@ -9,6 +9,7 @@ mod canvas;
 mod check;
 pub mod codec;
 mod drawing;
+mod error;
 mod filter_cache;
 mod stats;
 mod step;
@@ -25,6 +26,7 @@ use jpeg_splice::{Jpeg, Splicer};
 pub use build::{Planned, Unchanged, build, plan_chain};
 pub use canvas::Path;
 pub use check::Check;
+pub use error::{ChainError, StepError};
 pub use filter_cache::{FilterCache, module};
 pub use stats::{BUCKETS, Durations, StepReport, StepState};
 pub use step::{Step, StepStatus};
@@ -36,6 +38,7 @@ use crate::filter::{Active, Engine, FilterKind};
 use crate::frame::Frame;
 use crate::variables::{Measured, Snapshot, Variables};
 use canvas::{Canvas, Kept, cheapest_path};
+use error::RecodeError;
 use step::Outcome;
 use usage::Usage;
 
@@ -46,7 +49,7 @@ pub struct FilteredFrame {
     pub frame: Frame,
     /// The path that it took.
     pub path: Path,
-    /// Why that path.
+    /// The reason for that path.
     pub reason: String,
 }
 
@@ -92,7 +95,7 @@ impl Chain {
         }
     }
 
-    /// For whoever reports on the steps.
+    /// The status of the steps, which can be read while the chain runs.
     pub fn status(&self) -> Vec<StepStatus> {
         self.steps.iter().map(Step::status).collect()
     }
@@ -105,8 +108,8 @@ impl Chain {
     /// Passes one frame through. Blocks; must not be called from async code.
     ///
     /// # Errors
-    /// The frame is to be dropped; a text that says why.
-    pub fn process(&mut self, frame: &Frame) -> Result<FilteredFrame, String> {
+    /// The frame is to be dropped.
+    pub fn process(&mut self, frame: &Frame) -> Result<FilteredFrame, ChainError> {
         let now = self.clock.now();
         let kept = std::mem::take(&mut self.kept);
         let mut canvas = Canvas::new(&frame.jpeg, kept, self.quality);
@@ -127,7 +130,7 @@ impl Chain {
         frame: &Frame,
         canvas: &mut Canvas<'_>,
         now: Instant,
-    ) -> Result<FilteredFrame, String> {
+    ) -> Result<FilteredFrame, ChainError> {
         let plan = cheapest_path(canvas.result(!self.steps.iter().any(Step::is_on)));
         let (jpeg, path, reason) = match canvas.finish(plan) {
             Ok(finished) => {
@@ -136,10 +139,13 @@ impl Chain {
                 }
                 finished
             }
-            Err(why) if canvas.is_transformed() => return Err(why),
-            Err(why) => self.pass_undrawn(canvas, &why, now)?,
+            Err(error) if canvas.is_transformed() => return Err(error.into()),
+            Err(error) => self.pass_undrawn(canvas, error, now)?,
         };
-        let frame = Frame { jpeg, ..*frame };
+        let frame = Frame {
+            jpeg,
+            ..frame.clone()
+        };
         Ok(FilteredFrame {
             frame,
             path,
@@ -151,13 +157,13 @@ impl Chain {
     fn pass_undrawn(
         &mut self,
         canvas: &Canvas<'_>,
-        why: &str,
+        mut error: RecodeError,
         now: Instant,
-    ) -> Result<(Jpeg, Path, String), String> {
+    ) -> Result<(Jpeg, Path, String), ChainError> {
         for step in canvas.drawn_by() {
-            self.steps[step].picture_failed(why, now)?;
+            error = self.steps[step].picture_failed(error, now)?;
         }
-        let reason = format!("{why}; it passes without what was to be drawn");
+        let reason = format!("{error}; it passes without what was to be drawn");
         Ok((canvas.source().clone(), Path::Passthrough, reason))
     }
 
@@ -177,7 +183,7 @@ impl Chain {
         frame: &Frame,
         canvas: &mut Canvas<'_>,
         now: Instant,
-    ) -> Result<(), String> {
+    ) -> Result<(), ChainError> {
         let variables = self.variables_at(frame.captured_at);
         let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
         let steps = self.steps.iter_mut().enumerate();
@@ -200,7 +206,7 @@ impl Chain {
                 }
             };
             if matches!(outcome, Outcome::Dropped) {
-                return Err(format!("`{}` fails and is set to `drop`", step.name()));
+                return Err(ChainError::Step(step.name().to_owned()));
             }
         }
         Ok(())
@@ -254,11 +260,11 @@ fn apply(
     info: &FrameInfo,
     canvas: &mut Canvas<'_>,
     now: Instant,
-) -> Result<Outcome<()>, String> {
+) -> Result<Outcome<()>, ChainError> {
     let image = match canvas.image() {
         Ok(image) => image,
-        Err(why) => {
-            step.picture_failed(&why, now)?;
+        Err(error) => {
+            step.picture_failed(error.into(), now)?;
             return Ok(Outcome::Bypassed);
         }
     };

@@ -1,11 +1,13 @@
 //! One step of a chain: a running filter, and what becomes of a frame when it fails.
 
+use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
 use super::drawing::Drawing;
+use super::error::{ChainError, RecodeError, StepError};
 use super::stats::{StepReport, StepStats};
 use crate::config::{OnError, StepConfig};
 use crate::events::{Event, Events};
@@ -178,7 +180,7 @@ impl Step {
             // It panics where the system has no thread to give.
             match catch(|| self.engine.runtime().spawn_blocking(start)) {
                 Ok(task) => self.state = State::Starting(task),
-                Err(panicked) => self.broke(&format!("can't be restarted: {panicked}"), now),
+                Err(panicked) => self.broke(&panicked.into(), now),
             }
         }
         if let State::Starting(task) = &mut self.state
@@ -189,8 +191,8 @@ impl Step {
                     self.stats.restarted();
                     self.state = State::Running { filter, since: now };
                 }
-                Ok(Err(error)) => self.broke(&format!("can't be restarted: {error}"), now),
-                Err(panic) => self.broke(&format!("can't be restarted: {panic}"), now),
+                Ok(Err(error)) => self.broke(&error.into(), now),
+                Err(error) => self.broke(&error.into(), now),
             }
         }
         matches!(self.state, State::Running { .. })
@@ -204,17 +206,24 @@ impl Step {
         }
     }
 
-    /// Takes note that the picture can't be decoded for it, which is a failure of the step like
-    /// others.
+    /// Takes note that the picture can't be recoded for it, which is a failure of the step like
+    /// others. Gives the error back if the frame may pass.
     ///
     /// # Errors
-    /// The frame is to be dropped; a text that says why.
-    pub fn picture_failed(&mut self, why: &str, now: Instant) -> Result<(), String> {
+    /// The frame is to be dropped.
+    pub fn picture_failed(
+        &mut self,
+        error: RecodeError,
+        now: Instant,
+    ) -> Result<RecodeError, ChainError> {
         self.is_undone = true;
-        self.tell(why, now);
+        self.tell(&error, now);
         match self.config.on_error {
-            OnError::Bypass => Ok(()),
-            OnError::Drop => Err(format!("{why}, and `{}` is set to `drop`", self.name())),
+            OnError::Bypass => Ok(error),
+            OnError::Drop => Err(ChainError::Undrawn {
+                step: self.name().to_owned(),
+                error,
+            }),
         }
     }
 
@@ -265,11 +274,7 @@ impl Step {
         let start = self.engine.clock().now();
         let result = catch(|| call(filter));
         // Whatever the panic left of the instance is not used again.
-        let result = result.unwrap_or_else(|panicked| {
-            Err(CallError::Broken(format!(
-                "the server panicked in its call: {panicked}"
-            )))
-        });
+        let result = result.unwrap_or_else(|panicked| Err(panicked.into()));
         self.stats.called(self.engine.clock().now() - start);
         match result {
             Ok(result) => {
@@ -279,12 +284,12 @@ impl Step {
                 }
                 Some(result)
             }
-            Err(CallError::Refused(why)) => {
-                self.tell(&why, now);
+            Err(error @ CallError::Refused(_)) => {
+                self.tell(&error, now);
                 None
             }
-            Err(CallError::Broken(why)) => {
-                self.broke(&why, now);
+            Err(error) => {
+                self.broke(&error.into(), now);
                 None
             }
         }
@@ -306,9 +311,9 @@ impl Step {
         }
     }
 
-    fn tell(&self, why: &str, now: Instant) {
+    fn tell(&self, error: &dyn Error, now: Instant) {
         // The filter's own words may quote its settings.
-        let why = &*mask_foreign(why);
+        let why = &*mask_foreign(&error.to_string());
         let Some(notice) = self.stats.failed(why, now) else {
             return;
         };
@@ -328,8 +333,8 @@ impl Step {
         });
     }
 
-    fn broke(&mut self, why: &str, now: Instant) {
-        self.tell(why, now);
+    fn broke(&mut self, error: &StepError, now: Instant) {
+        self.tell(error, now);
         // A new instance has drawn nothing yet.
         self.drawing = Arc::default();
         self.state = State::Resting {

@@ -1,24 +1,25 @@
 //! `mattebox apply`: a chain over files, for trying it out and for measuring it.
 
 use std::collections::{BTreeMap, HashMap};
+use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use cpu_time::ProcessTime;
-use jpeg_splice::Jpeg;
+use jpeg_splice::{InvalidJpeg, Jpeg};
 
 use super::output::outln;
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
 use crate::chain::{self, Chain};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StreamConfig, hint};
-use crate::files;
-use crate::frame::Frame;
+use crate::files::{self, FileError};
+use crate::frame::{Frame, PartHead};
 use crate::local_time::warn_of_unknown_zone;
 use crate::secret::mask;
-use crate::source::{FRAME_BYTES, check_size, whole};
+use crate::source::{FRAME_BYTES, check_size};
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let pipeline = Config::load(&args.config)?;
@@ -97,21 +98,21 @@ fn outputs(inputs: &[PathBuf], folder: Option<&Path>) -> Result<Vec<Option<PathB
 
 struct Input {
     path: PathBuf,
-    /// The picture, or how it is broken.
-    jpeg: Result<Jpeg, String>,
+    /// The picture, or the reason why it is broken.
+    jpeg: Result<Jpeg, InvalidJpeg>,
     modified: SystemTime,
 }
 
 /// All at once, so that reading takes no part in the measured time.
 fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     let read = |path: &PathBuf| {
-        let jpeg = files::read(path, FRAME_BYTES as u64).map_err(|error| error.to_string())?;
+        let jpeg = files::read(path, FRAME_BYTES as u64)?;
         // A file's time is the best guess at when its picture was taken.
         let modified = fs::metadata(path).and_then(|meta| meta.modified());
-        Ok::<_, String>(Input {
+        Ok::<_, FileError>(Input {
             path: path.clone(),
-            jpeg: whole(jpeg.into()),
-            modified: modified.map_err(|error| error.to_string())?,
+            jpeg: Jpeg::new(jpeg.into()),
+            modified: modified?,
         })
     };
     paths
@@ -126,22 +127,23 @@ fn one(
     (input, output): (&Input, Option<&Path>),
     totals: &mut Totals,
 ) -> Result<(), Failure> {
-    let process = |chain: &mut Chain, jpeg: Jpeg| {
+    let mut process = || -> Result<_, Box<dyn Error>> {
+        let jpeg = input.jpeg.clone()?;
         check_size(jpeg.size(), most_pixels)?;
-        chain.process(&Frame {
+        let frame = Frame {
             jpeg,
             sequence: totals.frames,
             captured_at: input.modified,
             received_at: SystemClock.now(),
             taken_after: None,
             is_picture: true,
-        })
+            part_head: PartHead::default(),
+        };
+        Ok(chain.process(&frame)?)
     };
-    let start = ProcessTime::try_now().map_err(|error| Failure::Run(error.to_string()))?;
-    let result = input.jpeg.clone().and_then(|jpeg| process(chain, jpeg));
-    let spent = start
-        .try_elapsed()
-        .map_err(|error| Failure::Run(error.to_string()))?;
+    let start = ProcessTime::try_now().map_err(Failure::run)?;
+    let result = process();
+    let spent = start.try_elapsed().map_err(Failure::run)?;
     match result {
         Ok(filtered) => {
             totals.cpu += spent;

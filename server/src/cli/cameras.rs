@@ -7,8 +7,8 @@ use super::output::{out, outln};
 use crate::source::camera::{DeviceInfo, check, list};
 
 pub fn run() -> Result<(), Failure> {
-    check().map_err(Failure::Usage)?;
-    let cameras = list().map_err(Failure::Run)?;
+    check().map_err(Failure::usage)?;
+    let cameras = list().map_err(Failure::run)?;
     if cameras.is_empty() {
         outln!("There is no camera.");
     }
@@ -25,7 +25,7 @@ fn describe(camera: &DeviceInfo) -> String {
         let _ = writeln!(text, "{:indent$}{line}", "");
     };
     match &camera.formats {
-        Err(why) => line(2, why),
+        Err(why) => line(2, &why.to_string()),
         Ok(formats) => {
             for format_info in formats {
                 line(2, &format!("format: {}", format_info.format));

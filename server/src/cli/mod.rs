@@ -217,6 +217,16 @@ enum Failure {
     Usage(String),
 }
 
+impl Failure {
+    fn run(why: impl Display) -> Self {
+        Self::Run(why.to_string())
+    }
+
+    fn usage(why: impl Display) -> Self {
+        Self::Usage(why.to_string())
+    }
+}
+
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         Self::Usage(error.to_string())
@@ -316,11 +326,14 @@ impl Write for MaskedLog {
     }
 }
 
-fn parse_source(text: &str) -> Result<SourceConfig, String> {
+/// The reason why an argument's value is none, which clap shows.
+type BadValue = Box<dyn std::error::Error + Send + Sync>;
+
+fn parse_source(text: &str) -> Result<SourceConfig, BadValue> {
     let mut source = parse_spec(text)?;
     if let DriverConfig::Files(files) = &mut source.driver {
         // What stands on the command line starts here, and not at the pipeline file.
-        let path = std::path::absolute(&files.path).map_err(|error| error.to_string())?;
+        let path = std::path::absolute(&files.path)?;
         files.path = path.to_string_lossy().into_owned();
     }
     source::check(&source)?;
@@ -328,23 +341,19 @@ fn parse_source(text: &str) -> Result<SourceConfig, String> {
     Ok(source)
 }
 
-fn parse_cache(text: &str) -> Result<CompileCache, String> {
+fn parse_cache(text: &str) -> Result<CompileCache, BadValue> {
     Ok(match text {
         "" => CompileCache::User,
         "off" => CompileCache::Off,
-        folder => {
-            CompileCache::Folder(std::path::absolute(folder).map_err(|error| error.to_string())?)
-        }
+        folder => CompileCache::Folder(std::path::absolute(folder)?),
     })
 }
 
-fn parse_state(text: &str) -> Result<StateFolder, String> {
+fn parse_state(text: &str) -> Result<StateFolder, BadValue> {
     Ok(match text {
         "" => StateFolder::User,
         "off" => StateFolder::Off,
-        folder => {
-            StateFolder::Folder(std::path::absolute(folder).map_err(|error| error.to_string())?)
-        }
+        folder => StateFolder::Folder(std::path::absolute(folder)?),
     })
 }
 

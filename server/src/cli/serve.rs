@@ -168,7 +168,7 @@ fn open_gpio(pipeline: &Config, variables: &Variables) -> Result<Option<Gpio>, F
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let gpio = Gpio::open(config, &pipeline.folder, variables, &clock)
-        .map_err(|why| pipeline.error(vec![Diagnostic::new(config.span, why)]))?;
+        .map_err(|why| pipeline.error(vec![Diagnostic::new(config.span, why.to_string())]))?;
     Ok(Some(gpio))
 }
 

@@ -169,13 +169,13 @@ pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
 }
 
 /// The mistakes that `check` finds in the source of each stream.
-fn each<'a>(
+fn each<'a, E: ToString>(
     streams: impl Iterator<Item = &'a StreamConfig>,
-    check: impl Fn(&SourceConfig) -> Result<(), String>,
+    check: impl Fn(&SourceConfig) -> Result<(), E>,
 ) -> Vec<Diagnostic> {
     let wrong = streams.filter_map(|stream| {
         let why = check(&stream.source).err()?;
-        Some(Diagnostic::new(stream.source.span, why))
+        Some(Diagnostic::new(stream.source.span, why.to_string()))
     });
     wrong.collect()
 }
@@ -186,7 +186,7 @@ pub fn check_abilities(pipeline: &Config) -> Vec<Diagnostic> {
     if let Some(gpio) = &pipeline.gpio
         && let Err(why) = gpio::check(gpio)
     {
-        wrong.push(Diagnostic::new(gpio.span, why));
+        wrong.push(Diagnostic::new(gpio.span, why.to_string()));
     }
     wrong
 }

@@ -330,12 +330,12 @@ async fn tell(stream: &Stream, events: &Events) {
             _ = health_changes.changed() => {
                 health_changes.mark_unchanged();
                 let health = stream.health();
-                if health.state != state || health.error.is_some() {
+                if health.state != state || health.failure.is_some() {
                     state = health.state;
                     events.tell(Event::State {
                         stream: stream.name().to_owned(),
                         state: state.name(),
-                        error: health.error,
+                        error: health.failure.map(|failure| failure.message),
                     });
                 }
             }

@@ -10,7 +10,7 @@ use super::limits::{PICTURE_PIXELS, SCHEMA_BYTES};
 const TEXTS: u64 = 1 << 20;
 
 /// The expected answer of a call. Shown, it says how large that may be.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// The filter's description of itself.
     Description,

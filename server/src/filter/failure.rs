@@ -1,14 +1,16 @@
-//! The words for a call that failed: the limit that the filter ran into, or the trap; the function
-//! that it happened in; and what the filter itself said of it.
+//! The faults of filters: the limit that one ran into, or the trap, with the function that it
+//! happened in and what the filter itself said of it; and what it hands over against the contract.
 
 use std::time::Duration;
 
 use wasmtime::{Trap, WasmBacktrace};
 
 use super::answer::Answer;
-use super::limits::Refusal;
+use super::kinds::WrongPixels;
+use super::limits::{LAYERS, Refusal, mib};
 use super::wasi::HostState;
 use crate::log::{sanitize, sanitize_to};
+use crate::panics::Panicked;
 
 /// The most characters of a function's name.
 const NAME_CHARS: usize = 120;
@@ -17,6 +19,118 @@ const PLUMBING: [&str; 10] = [
     "abort", "core::", "std::", "alloc::", "<core::", "<std::", "<alloc::", "rust_", "__rust",
     "panic",
 ];
+
+/// The reason why a call gave no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The filter itself says that it can't do this frame. It goes on with the next.
+    #[error("{0}")]
+    Refused(String),
+    /// The filter broke the contract or a limit. This instance can't be used any more.
+    #[error(transparent)]
+    Broken(#[from] FilterFault),
+    /// The server has a fault. What it left of this instance is not used again.
+    #[error("the server panicked in its call: {0}")]
+    Panicked(#[from] Panicked),
+}
+
+/// What a filter did against the contract or a limit: a predicate of it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FilterFault {
+    /// Its call failed.
+    #[error("{}", sanitize(&format!("{cause}{circumstances}")))]
+    Failed {
+        /// The limit that it ran into, or the trap.
+        cause: FailureCause,
+        /// Where, and its own words.
+        circumstances: String,
+    },
+    /// Its instances take more memory than it may have.
+    #[error("needs {:.1} MiB for its functions and globals, more than {refusal}", mib(*.bytes))]
+    Footprint {
+        /// The bytes that they take.
+        bytes: u64,
+        /// The limit.
+        refusal: Refusal,
+    },
+    /// It lacks a function.
+    #[error("does not export `{name}` in `{interface}`")]
+    NoExport {
+        /// The interface.
+        interface: String,
+        /// The function's name.
+        name: String,
+    },
+    /// A function of it has another type.
+    #[error("does not fit the filter contract: {0}")]
+    Type(String),
+    /// It is called for a drawing, and has none.
+    #[error("is no overlay")]
+    NoOverlay,
+    /// It is called for a picture, and has none.
+    #[error("is no transform")]
+    NoTransform,
+    /// It draws too many layers.
+    #[error("returned {0} layers, more than {LAYERS}")]
+    Layers(usize),
+    /// A layer of it is wrong; they are counted from 0.
+    #[error("returned a wrong layer {0}: {1}")]
+    Layer(usize, WrongPixels),
+    /// Its layers are too large.
+    #[error(
+        "returned layers of {area} pixels in all for a picture of {width}×{height}, more than {most}"
+    )]
+    Area {
+        /// The pixels of the layers.
+        area: u64,
+        /// The picture's width in pixels.
+        width: u32,
+        /// The picture's height in pixels.
+        height: u32,
+        /// The most pixels.
+        most: u64,
+    },
+    /// Its picture is wrong.
+    #[error("returned a wrong picture: {0}")]
+    Picture(#[from] WrongPixels),
+}
+
+/// The cause of a call's failure: a predicate of the filter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FailureCause {
+    /// The filter was slower than this.
+    #[error("ran into its time limit of {0:?} for one call")]
+    TooSlow(Duration),
+    /// What it returned takes more memory than it may have.
+    #[error("ran into {0} with what it returned, which the server keeps and counts, too")]
+    Kept(Refusal),
+    /// It handed the server more than so many bytes.
+    #[error("passed more than {:.1} MiB to the server at once", mib(*.0))]
+    Passed(u64),
+    /// It returned more than so many bytes.
+    #[error("returned more than {:.1} MiB: {answer}", mib(*.bytes))]
+    Returned {
+        /// The most bytes.
+        bytes: u64,
+        /// The answer that was expected.
+        answer: Answer,
+    },
+    /// It ran into a limit of memory and then trapped.
+    #[error("ran into {0}, then failed: {1}")]
+    OutOfMemory(Refusal, String),
+    /// It trapped.
+    #[error("failed: {0}")]
+    Trapped(String),
+}
+
+impl From<FailureCause> for FilterFault {
+    fn from(cause: FailureCause) -> Self {
+        Self::Failed {
+            cause,
+            circumstances: String::new(),
+        }
+    }
+}
 
 /// The call that failed.
 pub struct Failed {
@@ -29,66 +143,57 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// Explains what went wrong, in the words of the pipeline file and of the contract.
-    pub fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> String {
+    /// What went wrong, in the words of the pipeline file and of the contract.
+    pub fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> FilterFault {
         tracing::debug!("filter failed: {error:?}");
         let trace = error.downcast_ref::<WasmBacktrace>();
-        let mut text = self.cause(error, state, trace.is_some());
-        if let Some(function) = trace.and_then(function) {
-            text += &format!(", in `{function}`");
-        }
+        let cause = self.cause(error, state, trace.is_some());
+        let function = trace.and_then(function);
+        let function = function.map(|name| format!(", in `{name}`"));
         let words = state.last_words();
-        if !words.is_empty() {
-            text += &format!("; it said: {words}");
+        let words = (!words.is_empty()).then(|| format!("; it said: {words}"));
+        FilterFault::Failed {
+            cause,
+            circumstances: [function, words].into_iter().flatten().collect(),
         }
-        sanitize(&text)
     }
 
-    fn cause(&self, error: &wasmtime::Error, state: &mut HostState, inside: bool) -> String {
+    fn cause(&self, error: &wasmtime::Error, state: &mut HostState, inside: bool) -> FailureCause {
         if matches!(error.downcast_ref::<Trap>(), Some(Trap::Interrupt)) {
-            return too_slow(self.time_limit);
+            return FailureCause::TooSlow(self.time_limit);
         }
-        let cause = error.root_cause().to_string();
-        if is_too_much(&cause) {
+        let trap = error.root_cause().to_string();
+        if is_too_much(&trap) {
             return self.too_much(state, inside);
         }
-        let cause = sanitize(&cause);
+        let trap = sanitize(&trap);
         match state.memory.refusal() {
-            Some(refusal) => format!("ran into {refusal}, then failed: {cause}"),
-            None => format!("failed: {cause}"),
+            Some(refusal) => FailureCause::OutOfMemory(refusal, trap),
+            None => FailureCause::Trapped(trap),
         }
     }
 
     /// The filter handed over more than it could, by calling the server from `inside` or by
     /// returning.
-    fn too_much(&self, state: &mut HostState, inside: bool) -> String {
-        let mib = self.transfer as f64 / f64::from(1 << 20);
+    fn too_much(&self, state: &mut HostState, inside: bool) -> FailureCause {
         if inside {
-            return format!("passed more than {mib:.1} MiB to the server at once");
+            return FailureCause::Passed(self.transfer);
         }
-        let answer = self.answer;
-        if self.transfer < answer.bytes()
+        if self.transfer < self.answer.bytes()
             && let Some(refusal) = state.memory.refuse(self.transfer)
         {
-            return over(refusal);
+            return FailureCause::Kept(refusal);
         }
-        format!("returned more than {mib:.1} MiB: {answer}")
+        FailureCause::Returned {
+            bytes: self.transfer,
+            answer: self.answer,
+        }
     }
 }
 
 /// wasmtime keeps the error's type to itself.
 fn is_too_much(cause: &str) -> bool {
     cause.contains("fuel allocated for hostcalls has been exhausted")
-}
-
-/// The filter ran into `refusal` with what it returned.
-pub fn over(refusal: Refusal) -> String {
-    format!("ran into {refusal} with what it returned, which the server keeps and counts, too")
-}
-
-/// The filter was slower than `limit`.
-pub fn too_slow(limit: Duration) -> String {
-    format!("ran into its time limit of {limit:?} for one call")
 }
 
 /// The innermost function that the filter's author has written, as far as names tell. One without a

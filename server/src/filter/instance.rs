@@ -15,7 +15,7 @@ use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
 use super::contract::{FrameInfo, Image, ImageRef, Layer};
 use super::epoch::{EPOCH, epochs};
-use super::failure::{Failed, over, too_slow};
+use super::failure::{CallError, Failed, FailureCause, FilterFault};
 use super::kinds::Function;
 use super::limits::{self, Refusal};
 use super::log::StepLog;
@@ -54,10 +54,10 @@ impl StepSettings {
 
 /// The reason why a filter could not be started with its settings.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{message}")]
+#[error("{error}")]
 pub struct StartError {
     /// What the filter, or the server about it, says.
-    pub message: String,
+    pub error: CallError,
     /// The assets that it asked for and did not get.
     pub assets: Vec<AssetFailure>,
     /// The cause: what must change before another try can succeed.
@@ -65,14 +65,14 @@ pub struct StartError {
 }
 
 impl StartError {
-    /// A sentence without its subject, and the limit that the filter ran into, if any.
-    pub fn new(message: String, refusal: Option<Refusal>) -> Self {
+    /// The error, and the limit that the filter ran into, if any.
+    pub fn new(error: impl Into<CallError>, refusal: Option<Refusal>) -> Self {
         let cause = match refusal {
             Some(Refusal::All(_)) => Cause::FiltersMemory,
             Some(Refusal::Own(_)) | None => Cause::Files,
         };
         Self {
-            message,
+            error: error.into(),
             assets: Vec::new(),
             cause,
         }
@@ -89,17 +89,6 @@ impl StartError {
             ..self
         }
     }
-}
-
-/// The reason why a call gave no result.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// The filter itself says that it can't do this frame. It goes on with the next.
-    #[error("{0}")]
-    Refused(String),
-    /// The filter broke the contract or a limit. This instance can't be used any more.
-    #[error("{0}")]
-    Broken(String),
 }
 
 /// A filter with memory of its own, configured and ready for frames.
@@ -130,16 +119,16 @@ impl RunningFilter {
         let contract = filter.contract();
         let started = contract
             .configure(&mut guest, &settings.config_json)
-            .and_then(|()| Function::of(&mut guest, contract, filter.kind()));
+            .and_then(|()| Ok(Function::of(&mut guest, contract, filter.kind())?));
         match started {
             Ok(function) => Ok(Self {
                 guest,
                 function,
                 time_limit: settings.time_limit,
             }),
-            Err(message) => {
+            Err(error) => {
                 let state = guest.store.data();
-                let error = StartError::new(message, state.memory.refusal());
+                let error = StartError::new(error, state.memory.refusal());
                 Err(error.with_assets(state.assets.take_failures()))
             }
         }
@@ -152,7 +141,7 @@ impl RunningFilter {
     pub fn draw(&mut self, frame: &FrameInfo) -> Result<Option<Vec<Layer>>, CallError> {
         match &self.function {
             Function::Overlay(overlay) => overlay.draw(&mut self.guest, frame, self.time_limit),
-            Function::Transform(_) => Err(CallError::Broken("is no overlay".to_owned())),
+            Function::Transform(_) => Err(FilterFault::NoOverlay.into()),
         }
     }
 
@@ -165,7 +154,7 @@ impl RunningFilter {
             Function::Transform(transform) => {
                 transform.apply(&mut self.guest, frame, image, self.time_limit)
             }
-            Function::Overlay(_) => Err(CallError::Broken("is no transform".to_owned())),
+            Function::Overlay(_) => Err(FilterFault::NoTransform.into()),
         }
     }
 }
@@ -202,10 +191,13 @@ impl Guest {
                 abandoned: abandoned.clone(),
             }),
             Some(Err(error)) => {
-                let why = failed.explain(&error, store.data_mut());
-                Err(StartError::new(why, store.data().memory.refusal()))
+                let fault = failed.explain(&error, store.data_mut());
+                Err(StartError::new(fault, store.data().memory.refusal()))
             }
-            None => Err(StartError::new(too_slow(limits::START_TIME), None)),
+            None => {
+                let fault = FilterFault::from(FailureCause::TooSlow(limits::START_TIME));
+                Err(StartError::new(fault, None))
+            }
         }
     }
 
@@ -213,7 +205,7 @@ impl Guest {
     ///
     /// # Errors
     /// It exports none.
-    pub fn function(&mut self, interface: &str, name: &str) -> Result<Func, String> {
+    pub fn function(&mut self, interface: &str, name: &str) -> Result<Func, FilterFault> {
         let store = &mut self.store;
         let find = |store: &mut Store<_>, parent: Option<&ComponentExportIndex>, name: &str| {
             self.instance.get_export_index(store, parent, name)
@@ -221,20 +213,23 @@ impl Guest {
         find(store, None, interface)
             .and_then(|interface| find(store, Some(&interface), name))
             .and_then(|index| self.instance.get_func(store, index))
-            .ok_or_else(|| format!("does not export `{name}` in `{interface}`"))
+            .ok_or_else(|| FilterFault::NoExport {
+                interface: interface.to_owned(),
+                name: name.to_owned(),
+            })
     }
 
     /// `function`, checked to take `P` and give `R`.
     ///
     /// # Errors
     /// It takes or gives something else.
-    pub fn typed<P, R>(&self, function: Func) -> Result<TypedFunc<P, R>, String>
+    pub fn typed<P, R>(&self, function: Func) -> Result<TypedFunc<P, R>, FilterFault>
     where
         P: ComponentNamedList + Lower,
         R: ComponentNamedList + Lift,
     {
         let typed = function.typed(&self.store);
-        typed.map_err(|error| format!("does not fit the filter contract: {error:#}"))
+        typed.map_err(|error| FilterFault::Type(format!("{error:#}")))
     }
 
     /// Calls `function` for an answer that is `Ok`.
@@ -252,8 +247,7 @@ impl Guest {
         P: ComponentNamedList + Lower + Send + Sync,
         T: Lift + Send + Sync + 'static,
     {
-        let called = self.call(function, params, answer, limit);
-        let (result,) = called.map_err(CallError::Broken)?;
+        let (result,) = self.call(function, params, answer, limit)?;
         result.map_err(|message| CallError::Refused(sanitize(&message)))
     }
 
@@ -261,9 +255,9 @@ impl Guest {
     ///
     /// # Errors
     /// They are more than the filter may have.
-    pub fn retain(&mut self, bytes: u64) -> Result<(), CallError> {
+    pub fn retain(&mut self, bytes: u64) -> Result<(), FilterFault> {
         let kept = self.store.data_mut().memory.retain(bytes);
-        kept.map_err(|refusal| CallError::Broken(over(refusal)))
+        kept.map_err(|refusal| FailureCause::Kept(refusal).into())
     }
 
     /// Calls with a limit on compute time (by epochs) and on waiting inside WASI (by the clock).
@@ -276,7 +270,7 @@ impl Guest {
         params: P,
         answer: Answer,
         limit: Duration,
-    ) -> Result<R, String>
+    ) -> Result<R, FilterFault>
     where
         P: ComponentNamedList + Lower + Send + Sync,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
@@ -287,7 +281,7 @@ impl Guest {
         match run((self.engine.runtime(), &self.abandoned), limit, call) {
             Some(Ok(result)) => Ok(result),
             Some(Err(error)) => Err(failed.explain(&error, self.store.data_mut())),
-            None => Err(too_slow(limit)),
+            None => Err(FailureCause::TooSlow(limit).into()),
         }
     }
 }

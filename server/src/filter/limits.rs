@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
-use super::StartError;
 use super::budget::Budget;
 use super::footprint::Footprint;
+use super::{FilterFault, StartError};
 
 /// The largest `.wasm` file that is read, in bytes.
 pub const MODULE_BYTES: u64 = 64 << 20;
@@ -71,7 +71,7 @@ impl MemoryLimit {
     /// At most `limit` bytes, which count in `budget`, too, for instances of this `footprint`.
     ///
     /// # Errors
-    /// The instances alone take more; a sentence without its subject.
+    /// The instances alone take more.
     pub fn new(limit: u64, footprint: Footprint, budget: &Budget) -> Result<Self, StartError> {
         let mut new = Self {
             limit,
@@ -81,13 +81,14 @@ impl MemoryLimit {
             budget: budget.clone(),
             refusal: None,
         };
-        new.take(footprint.bytes).map_err(|refusal| {
-            let needed = mib(footprint.bytes);
-            let why =
-                format!("needs {needed:.1} MiB for its functions and globals, more than {refusal}");
-            StartError::new(why, Some(refusal))
-        })?;
-        Ok(new)
+        match new.take(footprint.bytes) {
+            Ok(()) => Ok(new),
+            Err(refusal) => {
+                let bytes = footprint.bytes;
+                let fault = FilterFault::Footprint { bytes, refusal };
+                Err(StartError::new(fault, Some(refusal)))
+            }
+        }
     }
 
     /// The limit that the filter asked for more than. It may live on without it, but when it fails
@@ -214,10 +215,10 @@ mod tests {
         let limit = MemoryLimit::new(90, footprint(60), &budget).unwrap();
         assert_eq!((budget.used(), limit.left()), (60, 30));
         let own = MemoryLimit::new(50, footprint(60), &budget).unwrap_err();
-        assert!(own.message.contains("its memory limit"), "{own}");
+        assert!(own.to_string().contains("its memory limit"), "{own}");
         assert_eq!(own.cause, Cause::Files);
         let all = MemoryLimit::new(90, footprint(60), &budget).unwrap_err();
-        assert!(all.message.contains("filters-memory"), "{all}");
+        assert!(all.to_string().contains("filters-memory"), "{all}");
         assert_eq!(all.cause, Cause::FiltersMemory);
         drop(limit);
         assert_eq!(budget.used(), 0);

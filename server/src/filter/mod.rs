@@ -35,10 +35,11 @@ pub use budget::Budget;
 pub use compile::{CompileCache, Compiler, LoadError, Manifest, Wanted};
 pub use engine::Engine;
 pub use epoch::Active;
+pub use failure::{CallError, FilterFault};
 use footprint::Footprint;
-pub use instance::{CallError, RunningFilter, SharedFilter, StartError, StepSettings};
+pub use instance::{RunningFilter, SharedFilter, StartError, StepSettings};
 pub use kinds::FilterKind;
-pub use module::Module;
+pub use module::{Module, ModuleError};
 
 use crate::config::SettingsSchema;
 use crate::log::sanitize;
@@ -109,10 +110,8 @@ impl Filter {
             ))
         })?;
         Ok(Self {
-            pre: link(engine, &component).map_err(LoadError::Refused)?,
-            contract: contract_of(engine, &component)
-                .map_err(LoadError::Refused)?
-                .0,
+            pre: link(engine, &component)?,
+            contract: contract_of(engine, &component)?.0,
             engine: engine.clone(),
             schema: SettingsSchema::new(schema),
             manifest,
@@ -167,36 +166,35 @@ impl Filter {
 fn contract_of(
     engine: &Engine,
     component: &Component,
-) -> Result<(&'static dyn Contract, FilterKind), String> {
+) -> Result<(&'static dyn Contract, FilterKind), ModuleError> {
     let ty = component.component_type();
     contract::of(ty.exports(engine.raw()).map(|(name, _)| name))
 }
 
-fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>, String> {
+fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>, ModuleError> {
     let linked = engine.linker().instantiate_pre(component);
-    linked.map_err(|error| format!("imports what no filter gets: {error:#}"))
+    linked.map_err(|error| ModuleError::Imports(format!("{error:#}")))
 }
 
 /// Runs `describe` of a component, within limits, and gives what is to be known of it. Blocks; must
 /// not be called from async code.
 ///
 /// # Errors
-/// A sentence without its subject.
+/// It is no filter, or its introduction is none.
 fn describe(
     engine: &Engine,
     component: &Component,
     footprint: Footprint,
-) -> Result<Manifest, String> {
-    let words = |error: StartError| error.message;
+) -> Result<Manifest, ModuleError> {
     let (contract, kind) = contract_of(engine, component)?;
     let pre = link(engine, component)?;
     let state = HostState::new(
-        MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget()).map_err(words)?,
+        MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget())?,
         Assets::new(Path::new("."), []),
         StepLog::new(tracing::error_span!("describe"), engine.clock().clone()),
     );
     let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
-    let description = contract.describe(&mut guest.map_err(words)?)?;
+    let description = contract.describe(&mut guest?)?;
     let ty = component.component_type();
     let imports = ty.imports(engine.raw());
     let exports = ty.exports(engine.raw());
@@ -213,26 +211,15 @@ fn describe(
     })
 }
 
-fn parse_schema(text: &str) -> Result<Value, String> {
+fn parse_schema(text: &str) -> Result<Value, ModuleError> {
     if text.len() > limits::SCHEMA_BYTES {
-        return Err(format!(
-            "describes its settings in {} bytes, more than {}",
-            text.len(),
-            limits::SCHEMA_BYTES
-        ));
+        return Err(ModuleError::LongSchema(text.len()));
     }
-    let schema: Value = serde_json::from_str(text)
-        .map_err(|error| format!("has a settings schema that is no JSON: {error}"))?;
-    if !schema.is_object() {
-        return Err("has a settings schema that is no JSON object".to_owned());
+    match serde_json::from_str(text)? {
+        schema if !Value::is_object(&schema) => Err(ModuleError::SchemaObject),
+        schema if values(&schema) > limits::SCHEMA_VALUES => Err(ModuleError::SchemaValues),
+        schema => Ok(schema),
     }
-    if values(&schema) > limits::SCHEMA_VALUES {
-        return Err(format!(
-            "has a settings schema of more than {} values",
-            limits::SCHEMA_VALUES
-        ));
-    }
-    Ok(schema)
 }
 
 /// The number of values in `value`, itself included. It lies no deeper than `serde_json` reads.

@@ -13,12 +13,93 @@ use wasi_preview1_component_adapter_provider::{
 use wit_component::ComponentEncoder;
 
 use super::Digest;
-use super::limits::MODULE_BYTES;
+use super::failure::FilterFault;
+use super::instance::StartError;
+use super::limits::{MODULE_BYTES, SCHEMA_BYTES, SCHEMA_VALUES};
 use crate::files::{self, FileError};
 
 const MAGIC: &[u8] = b"\0asm";
 // Bytes 4 to 8: version and layer (component model, binary format).
 const CORE_LAYER: &[u8] = &[1, 0, 0, 0];
+
+/// The reason why a module is no filter: a predicate of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ModuleError {
+    /// It is something else.
+    #[error("is not a WebAssembly file")]
+    NotWasm,
+    /// It is WebAssembly's text format.
+    #[error("is not a WebAssembly file but WebAssembly text; translate it with `wasm-tools parse`")]
+    Text,
+    /// Its sections are not whole.
+    #[error("is a damaged WebAssembly module: {0}")]
+    Damaged(#[from] wasmparser::BinaryReaderError),
+    /// Its WIT world is not whole.
+    #[error("is a damaged WebAssembly module: {0}")]
+    World(String),
+    /// It is a core module that was not made for any world.
+    #[error(
+        "is a core WebAssembly module without a WIT world, so it is no filter; build it with `mattebox-filter` or `wit-bindgen`, or make it a component"
+    )]
+    NoWorld,
+    /// It fits no component.
+    #[error("can't be made into a component: {0}")]
+    Unwrappable(String),
+    /// It is built for a version of the contract that is not known.
+    #[error("is built for contract {0}")]
+    Version(String),
+    /// It is a component of another kind.
+    #[error(
+        "is a WebAssembly component but no Mattebox filter: it exports {found}, not `{lifecycle}`"
+    )]
+    NoFilter {
+        /// The interfaces that it exports.
+        found: String,
+        /// The interface that every filter exports.
+        lifecycle: &'static str,
+    },
+    /// It exports none of these interfaces.
+    #[error("exports neither {0}, so there is nothing it could do")]
+    NoKind(String),
+    /// It exports all of these interfaces.
+    #[error("exports both {0}; make two filters of it, so that each says what it needs")]
+    SeveralKinds(String),
+    /// It imports more than filters get.
+    #[error("imports what no filter gets: {0}")]
+    Imports(String),
+    /// It can't be compiled.
+    #[error("can't be compiled: {0}")]
+    Compile(String),
+    /// Its code is too large, in MiB.
+    #[error("can't be compiled: its code takes {0} MiB, more than {1}")]
+    Code(usize, usize),
+    /// Its code can't be loaded.
+    #[error("can't be loaded: {0}")]
+    Load(String),
+    /// It can't introduce itself.
+    #[error(transparent)]
+    Describe(#[from] FilterFault),
+    /// It can't be started to introduce itself.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Its settings schema is too long, in bytes.
+    #[error("describes its settings in {0} bytes, more than {SCHEMA_BYTES}")]
+    LongSchema(usize),
+    /// Its settings schema is no JSON.
+    #[error("has a settings schema that is no JSON: {0}")]
+    SchemaJson(#[from] serde_json::Error),
+    /// Its settings schema is another JSON value.
+    #[error("has a settings schema that is no JSON object")]
+    SchemaObject,
+    /// Its settings schema has too many values.
+    #[error("has a settings schema of more than {SCHEMA_VALUES} values")]
+    SchemaValues,
+    /// Its settings schema takes too long to build, in milliseconds.
+    #[error(
+        "has a settings schema that can't be used: building it takes more than {0} ms of processor time"
+    )]
+    SlowSchema(u128),
+}
 
 /// A `.wasm` file's bytes.
 #[derive(Clone)]
@@ -61,16 +142,15 @@ impl Module {
     /// The component in the bytes, which hold a component or a core module with its WIT world.
     ///
     /// # Errors
-    /// A text that says what the bytes are instead, and what to do.
-    pub fn into_component(self) -> Result<Bytes, String> {
+    /// They hold something else.
+    pub fn into_component(self) -> Result<Bytes, ModuleError> {
         let bytes = self.bytes;
         let Some(rest) = bytes.strip_prefix(MAGIC) else {
-            let hint = if bytes.starts_with(b"(module") || bytes.starts_with(b"(component") {
-                " but WebAssembly text; translate it with `wasm-tools parse`"
-            } else {
-                ""
-            };
-            return Err(format!("is not a WebAssembly file{hint}"));
+            let is_text = bytes.starts_with(b"(module") || bytes.starts_with(b"(component");
+            return Err(match is_text {
+                true => ModuleError::Text,
+                false => ModuleError::NotWasm,
+            });
         };
         if rest.starts_with(CORE_LAYER) {
             wrap(&bytes).map(Bytes::from)
@@ -80,19 +160,14 @@ impl Module {
     }
 }
 
-fn wrap(core: &[u8]) -> Result<Vec<u8>, String> {
+fn wrap(core: &[u8]) -> Result<Vec<u8>, ModuleError> {
     // The decoder below takes for granted that the sections are whole.
-    wasmparser::validate(core)
-        .map_err(|error| format!("is a damaged WebAssembly module: {error}"))?;
+    wasmparser::validate(core)?;
     let (without_world, _) = wit_component::metadata::decode(core)
-        .map_err(|error| format!("is a damaged WebAssembly module: {error:#}"))?;
+        .map_err(|error| ModuleError::World(format!("{error:#}")))?;
     // Without a world the encoder would make an empty component of any module.
     if without_world.is_none() {
-        return Err(
-            "is a core WebAssembly module without a WIT world, so it is no filter; build it with \
-             `mattebox-filter` or `wit-bindgen`, or make it a component"
-                .to_owned(),
-        );
+        return Err(ModuleError::NoWorld);
     }
     let encode = || {
         ComponentEncoder::default()
@@ -104,5 +179,5 @@ fn wrap(core: &[u8]) -> Result<Vec<u8>, String> {
             .validate(true)
             .encode()
     };
-    encode().map_err(|error| format!("can't be made into a component: {error:#}"))
+    encode().map_err(|error| ModuleError::Unwrappable(format!("{error:#}")))
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Board;
+use super::{Board, GpioError};
 use crate::clock::Clock;
 use crate::config::InputConfig;
 use crate::supervise::keep_running;
@@ -23,13 +23,13 @@ impl Inputs {
     /// Takes the pins that `inputs` name and keeps `variables` at their state.
     ///
     /// # Errors
-    /// A text that says which pin can't be had and why.
+    /// A pin can't be had.
     pub fn open(
         board: &mut dyn Board,
         inputs: &[InputConfig],
         variables: &Variables,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, GpioError> {
         let mut pins = Vec::new();
         let mut tasks = JoinSet::new();
         for input in inputs {
@@ -37,8 +37,9 @@ impl Inputs {
             let changed = Box::new(move |is_high| {
                 level.send_replace(Some(is_high));
             });
-            let pin = board.input(input.pin, input.pull, changed);
-            pins.push(pin.map_err(|why| format!("the pin {}: {why}", input.pin))?);
+            let number = input.pin;
+            let pin = board.input(number, input.pull, changed);
+            pins.push(pin.map_err(|fault| GpioError::Pin { number, fault })?);
             tasks.spawn(watch_input(
                 input.clone(),
                 levels,

@@ -1,6 +1,6 @@
 //! A pin that drives an LED.
 
-use super::OutputPin;
+use super::{GpioError, OutputPin};
 use crate::config::OutputConfig;
 
 /// A pin that drives an LED.
@@ -23,11 +23,10 @@ impl LedPin {
     /// Lights the LED, or puts it out.
     ///
     /// # Errors
-    /// A sentence that names the pin and says why it can't be done.
-    pub fn set(&mut self, is_lit: bool) -> Result<(), String> {
-        self.pin
-            .set(is_lit != self.active_low)
-            .map_err(|why| format!("the LED on pin {}: {why}", self.number))
+    /// The board refuses it.
+    pub fn set(&mut self, is_lit: bool) -> Result<(), GpioError> {
+        let (set, number) = (self.pin.set(is_lit != self.active_low), self.number);
+        set.map_err(|fault| GpioError::Led { number, fault })
     }
 
     /// The number of its pin.

@@ -1,6 +1,7 @@
 //! Pins: indicators that show what the server does, and contacts and sensors whose state filters
 //! may show.
 
+mod error;
 mod inputs;
 mod led_pin;
 mod privacy_led;
@@ -11,6 +12,7 @@ mod simulated;
 use std::path::Path;
 use std::sync::Arc;
 
+pub use error::{GpioError, PinFault};
 pub use led_pin::LedPin;
 pub use privacy_led::PrivacyLeds;
 
@@ -27,15 +29,20 @@ pub trait Board: Send {
     /// Takes the pin `number` as an output that starts at the level `is_high`.
     ///
     /// # Errors
-    /// A text that says why it can't be had.
-    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, String>;
+    /// It can't be had.
+    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, PinFault>;
 
     /// Takes the pin `number` as an input. `changed` is told the level at once, and then each
     /// change.
     ///
     /// # Errors
-    /// A text that says why it can't be had.
-    fn input(&mut self, number: u8, pull: Pull, changed: Changed) -> Result<Box<dyn Send>, String>;
+    /// It can't be had.
+    fn input(
+        &mut self,
+        number: u8,
+        pull: Pull,
+        changed: Changed,
+    ) -> Result<Box<dyn Send>, PinFault>;
 }
 
 /// A pin that drives something.
@@ -43,8 +50,8 @@ pub trait OutputPin: Send {
     /// Makes it high or low.
     ///
     /// # Errors
-    /// A text that says why it could not be done.
-    fn set(&mut self, is_high: bool) -> Result<(), String>;
+    /// The board refuses it.
+    fn set(&mut self, is_high: bool) -> Result<(), PinFault>;
 }
 
 /// The pins that a pipeline file names, in use.
@@ -59,13 +66,13 @@ impl Gpio {
     /// first. Must be called on a runtime.
     ///
     /// # Errors
-    /// A text that says which pin can't be had and why.
+    /// A pin can't be had.
     pub fn open(
         config: &GpioConfig,
         folder: &Path,
         variables: &Variables,
         clock: &Arc<dyn Clock>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, GpioError> {
         let mut board = board(config, folder, clock)?;
         let mut indicators = Vec::new();
         for output in &config.outputs {
@@ -96,8 +103,8 @@ impl Gpio {
 /// Checks that `config`'s pins are there.
 ///
 /// # Errors
-/// A text that says why they are not.
-pub fn check(config: &GpioConfig) -> Result<(), String> {
+/// They are not.
+pub fn check(config: &GpioConfig) -> Result<(), GpioError> {
     match config.backend {
         GpioBackend::Simulated => Ok(()),
         GpioBackend::RaspberryPi => raspberry_pi().map(drop),
@@ -108,7 +115,7 @@ fn board(
     config: &GpioConfig,
     folder: &Path,
     clock: &Arc<dyn Clock>,
-) -> Result<Box<dyn Board>, String> {
+) -> Result<Box<dyn Board>, GpioError> {
     match config.backend {
         GpioBackend::RaspberryPi => raspberry_pi(),
         GpioBackend::Simulated => {
@@ -120,19 +127,19 @@ fn board(
 }
 
 #[cfg(all(feature = "gpio", target_os = "linux"))]
-fn raspberry_pi() -> Result<Box<dyn Board>, String> {
+fn raspberry_pi() -> Result<Box<dyn Board>, GpioError> {
     Ok(Box::new(raspberry_pi::RaspberryPi::new()?))
 }
 
 #[cfg(not(all(feature = "gpio", target_os = "linux")))]
-fn raspberry_pi() -> Result<Box<dyn Board>, String> {
-    Err("this build of mattebox has no pins: build it on a Raspberry Pi with `cargo build --release --features gpio`; `backend: simulated` works anywhere".to_owned())
+fn raspberry_pi() -> Result<Box<dyn Board>, GpioError> {
+    Err(GpioError::NotBuilt)
 }
 
-fn led(board: &mut dyn Board, output: &OutputConfig) -> Result<LedPin, String> {
-    let pin = board
-        .output(output.pin, output.active_low())
-        .map_err(|why| format!("the pin {}: {why}", output.pin))?;
+fn led(board: &mut dyn Board, output: &OutputConfig) -> Result<LedPin, GpioError> {
+    let number = output.pin;
+    let pin = board.output(number, output.active_low());
+    let pin = pin.map_err(|fault| GpioError::Pin { number, fault })?;
     Ok(LedPin::new(pin, output))
 }
 

@@ -57,7 +57,8 @@ impl Source for PrivacyLed {
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let mut lit = LitGuard(self.pins.lock().ignore_poison());
         for led in lit.0.iter_mut() {
-            led.set(true).map_err(SourceError)?;
+            led.set(true)
+                .map_err(|error| SourceError::PrivacyLed(error.into()))?;
         }
         Ok(Box::new(LedCamera {
             camera: self.source.open(stop)?,

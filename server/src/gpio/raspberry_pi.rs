@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use rppal::gpio::{Gpio, InputPin, Level, Trigger};
 
-use super::{Board, Changed, OutputPin};
+use super::{Board, Changed, GpioError, OutputPin, PinFault};
 use crate::config::Pull;
 use crate::panics::catch;
 use crate::sync::IgnorePoison;
@@ -17,18 +17,14 @@ impl RaspberryPi {
     ///
     /// # Errors
     /// It is no Raspberry Pi, or its pins may not be used.
-    pub fn new() -> Result<Self, String> {
-        Gpio::new().map(Self).map_err(|error| {
-            format!(
-                "the pins of a Raspberry Pi can't be used: {error}; on another machine, try the file with `backend: simulated`"
-            )
-        })
+    pub fn new() -> Result<Self, GpioError> {
+        Gpio::new().map(Self).map_err(GpioError::RaspberryPi)
     }
 }
 
 impl Board for RaspberryPi {
-    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, String> {
-        let pin = self.0.get(number).map_err(|error| error.to_string())?;
+    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, PinFault> {
+        let pin = self.0.get(number)?;
         let pin = if is_high {
             pin.into_output_high()
         } else {
@@ -37,8 +33,13 @@ impl Board for RaspberryPi {
         Ok(Box::new(Output(pin)))
     }
 
-    fn input(&mut self, number: u8, pull: Pull, changed: Changed) -> Result<Box<dyn Send>, String> {
-        let pin = self.0.get(number).map_err(|error| error.to_string())?;
+    fn input(
+        &mut self,
+        number: u8,
+        pull: Pull,
+        changed: Changed,
+    ) -> Result<Box<dyn Send>, PinFault> {
+        let pin = self.0.get(number)?;
         let mut pin = match pull {
             Pull::Off => pin.into_input(),
             Pull::Up => pin.into_input_pullup(),
@@ -54,8 +55,7 @@ impl Board for RaspberryPi {
             }
         };
         // Debouncing is done for all boards in one place.
-        pin.set_async_interrupt(Trigger::Both, None, tell)
-            .map_err(|error| error.to_string())?;
+        pin.set_async_interrupt(Trigger::Both, None, tell)?;
         // An edge that comes meanwhile waits, and so is callback last.
         let mut changed = changed.lock().ignore_poison();
         changed(pin.read() == Level::High);
@@ -70,7 +70,7 @@ struct Input(#[expect(dead_code, reason = "dropping it ends the watching")] Inpu
 struct Output(rppal::gpio::OutputPin);
 
 impl OutputPin for Output {
-    fn set(&mut self, is_high: bool) -> Result<(), String> {
+    fn set(&mut self, is_high: bool) -> Result<(), PinFault> {
         self.0.write(if is_high { Level::High } else { Level::Low });
         Ok(())
     }

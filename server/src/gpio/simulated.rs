@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Board, Changed, OutputPin};
+use super::{Board, Changed, GpioError, OutputPin, PinFault};
 use crate::clock::Clock;
 use crate::config::Pull;
 use crate::files::{self, FileError};
@@ -33,10 +33,12 @@ impl Simulated {
     /// The pins in `folder`, which is made if it is not there.
     ///
     /// # Errors
-    /// A text that says why it can't be.
-    pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, String> {
-        fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        Ok(Self { folder, clock })
+    /// It can't be made.
+    pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, GpioError> {
+        match fs::create_dir_all(&folder) {
+            Ok(()) => Ok(Self { folder, clock }),
+            Err(error) => Err(GpioError::Folder { folder, error }),
+        }
     }
 
     fn path(&self, number: u8) -> PathBuf {
@@ -45,7 +47,7 @@ impl Simulated {
 }
 
 impl Board for Simulated {
-    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, String> {
+    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, PinFault> {
         let mut pin = Output {
             path: self.path(number),
         };
@@ -58,7 +60,7 @@ impl Board for Simulated {
         number: u8,
         pull: Pull,
         mut changed: Changed,
-    ) -> Result<Box<dyn Send>, String> {
+    ) -> Result<Box<dyn Send>, PinFault> {
         let path = self.path(number);
         let level = read(&path, pull)?;
         changed(level);
@@ -74,8 +76,8 @@ impl Board for Simulated {
     }
 }
 
-/// Looks at the file of a pin again and again; `callback` is the level that was callback last, and
-/// who is callback of another.
+/// Looks at the file of a pin again and again; `callback` is the level that was told last, and
+/// who is told of another.
 async fn poll(path: &Path, pull: Pull, clock: &dyn Clock, callback: &Mutex<(bool, Changed)>) {
     let (level, changed) = &mut *callback.lock().await;
     loop {
@@ -100,18 +102,18 @@ impl Drop for Look {
 }
 
 /// A pin that nobody drives is where it is pulled to.
-fn read(path: &Path, pull: Pull) -> Result<bool, String> {
+fn read(path: &Path, pull: Pull) -> Result<bool, PinFault> {
     match files::read(path, PIN_BYTES) {
         Ok(text) => match text.trim_ascii() {
             b"1" => Ok(true),
             b"0" => Ok(false),
-            _ => Err(format!(
-                "{}: there must be `0` or `1` in it",
-                path.display()
-            )),
+            _ => Err(PinFault::NoLevel(path.to_owned())),
         },
         Err(FileError::NotFound) => Ok(pull == Pull::Up),
-        Err(error) => Err(format!("{} {error}", path.display())),
+        Err(error) => Err(PinFault::Unreadable {
+            path: path.to_owned(),
+            error,
+        }),
     }
 }
 
@@ -120,10 +122,12 @@ struct Output {
 }
 
 impl OutputPin for Output {
-    fn set(&mut self, is_high: bool) -> Result<(), String> {
+    fn set(&mut self, is_high: bool) -> Result<(), PinFault> {
         let level = if is_high { "1\n" } else { "0\n" };
         tracing::debug!("{} becomes {}", self.path.display(), level.trim());
-        files::write(&self.path, level.as_bytes())
-            .map_err(|error| format!("{}: {error}", self.path.display()))
+        files::write(&self.path, level.as_bytes()).map_err(|error| PinFault::Unwritable {
+            path: self.path.clone(),
+            error,
+        })
     }
 }

@@ -27,13 +27,18 @@ struct TestBoard {
 struct TestPin(u8, Arc<Levels>);
 
 impl Board for TestBoard {
-    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, String> {
+    fn output(&mut self, number: u8, is_high: bool) -> Result<Box<dyn OutputPin>, PinFault> {
         let mut pin = TestPin(number, self.levels.clone());
         pin.set(is_high)?;
         Ok(Box::new(pin))
     }
 
-    fn input(&mut self, _: u8, pull: Pull, mut changed: Changed) -> Result<Box<dyn Send>, String> {
+    fn input(
+        &mut self,
+        _: u8,
+        pull: Pull,
+        mut changed: Changed,
+    ) -> Result<Box<dyn Send>, PinFault> {
         changed(pull == Pull::Up);
         self.told.lock().unwrap().push(changed);
         Ok(Box::new(()))
@@ -41,9 +46,9 @@ impl Board for TestBoard {
 }
 
 impl OutputPin for TestPin {
-    fn set(&mut self, is_high: bool) -> Result<(), String> {
+    fn set(&mut self, is_high: bool) -> Result<(), PinFault> {
         if self.0 == 13 {
-            return Err("it is broken".to_owned());
+            return Err(PinFault::Test("it is broken"));
         }
         self.1.0.lock().unwrap().push((self.0, is_high));
         Ok(())
@@ -202,7 +207,7 @@ async fn the_privacy_lamp_is_lit_before_the_camera_opens_and_until_it_is_closed(
 async fn without_its_lamp_the_camera_stays_closed() {
     let (mut source, levels) = source_with(&[indicator(13, false)]);
     let error = source.open(&stop()).err().unwrap();
-    assert_eq!(error.0, "the LED on pin 13: it is broken");
+    assert_eq!(error.to_string(), "the LED on pin 13: it is broken");
     assert_eq!(*levels.0.lock().unwrap(), []);
 }
 
@@ -233,6 +238,7 @@ async fn simulated_pins_are_files() {
     }
     fs::write(file(6), "maybe").unwrap();
     let error = board.input(6, Pull::Off, Box::new(|_| ())).err().unwrap();
+    let error = error.to_string();
     assert!(error.contains("there must be `0` or `1`"), "{error}");
 }
 
@@ -242,7 +248,7 @@ fn a_machine_without_pins_says_so() {
         backend: GpioBackend::RaspberryPi,
         ..GpioConfig::default()
     }) {
-        Err(error) => error,
+        Err(error) => error.to_string(),
         // This is a Raspberry Pi.
         Ok(()) => return,
     };

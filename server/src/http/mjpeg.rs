@@ -1,16 +1,27 @@
 //! Motion JPEG: `multipart/x-mixed-replace`, one part per frame (the multipart syntax is RFC 2046,
 //! 5.1.1).
+//!
+//! The bytes of a part are the same for all viewers: its head is formatted once, its JPEG is the
+//! stream's own, and a viewer costs one write of both and of the boundary behind them. Frames wait
+//! in the stream and not in a connection: the next one is asked for when the socket has taken this
+//! one, and is then the newest.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io::{self, IoSlice};
+use std::pin::pin;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
+use super::server::{Takeover, Wire};
 use super::viewing::Visit;
 use super::{App, NO_BUFFERING, NO_CACHE, timestamp};
 use crate::frame::Frame;
@@ -21,6 +32,8 @@ const FIRST_BOUNDARY: &[u8] = b"--mattebox-frame\r\n";
 /// Sent right behind each frame, since browsers show a part only when they see where it ends.
 const NEXT_BOUNDARY: &[u8] = b"\r\n--mattebox-frame\r\n";
 const LAST_BOUNDARY: &[u8] = b"\r\n--mattebox-frame--\r\n";
+/// What a viewer may send behind its request, to be ignored; more is not read.
+const IGNORED_BYTES: usize = 64 << 10;
 
 /// The stream's frames until the client goes or the server stops. A `HEAD` request starts nothing.
 pub fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
@@ -30,15 +43,16 @@ pub fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
         (header::PRAGMA, "no-cache"),
         NO_BUFFERING,
     ];
-    let body = if visit.is_head() {
-        no_body()
-    } else {
-        match app.viewer(stream, visit) {
-            Ok(viewer) => parts(viewer, app.shutdown.clone()),
-            Err(full) => return full.into_response(),
-        }
+    if visit.is_head() {
+        return (headers, no_body()).into_response();
+    }
+    let viewer = match app.viewer(stream, visit) {
+        Ok(viewer) => viewer,
+        Err(full) => return full.into_response(),
     };
-    (headers, body).into_response()
+    let shutdown = app.shutdown.clone();
+    let parts = Takeover::new(|wire| send(wire, viewer, shutdown));
+    (headers, date(app), Extension(parts)).into_response()
 }
 
 /// For `HEAD`: nothing, without claiming that the answer to `GET` is empty.
@@ -46,53 +60,67 @@ pub fn no_body() -> Body {
     Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())
 }
 
-struct Parts {
-    viewer: Viewer,
-    shutdown: CancellationToken,
-    /// What is still to be sent. Frames wait in the stream, not here: the next one is asked for
-    /// only when the socket has taken this one.
-    queue: VecDeque<Bytes>,
-    is_over: bool,
+/// `Date`, which every server with a clock sends (RFC 9110, 6.6.1).
+fn date(app: &App) -> Option<[(header::HeaderName, String); 1]> {
+    let now = Timestamp::try_from(app.clock.unix()).ok()?;
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&now);
+    date.ok().map(|date| [(header::DATE, date)])
 }
 
-fn parts(viewer: Viewer, shutdown: CancellationToken) -> Body {
-    let parts = Parts {
-        viewer,
-        shutdown,
-        queue: VecDeque::from([Bytes::from_static(FIRST_BOUNDARY)]),
-        is_over: false,
-    };
-    Body::from_stream(stream::unfold(parts, |mut parts| async {
-        let bytes = parts.next().await?;
-        Some((Ok::<_, Infallible>(bytes), parts))
-    }))
-}
-
-impl Parts {
-    async fn next(&mut self) -> Option<Bytes> {
-        if self.queue.is_empty() && !self.is_over {
-            let frame = self.shutdown.run_until_cancelled(self.viewer.next()).await;
-            match frame.flatten() {
-                Some(frame) => self.queue.extend(part(&frame)),
-                None => {
-                    self.is_over = true;
-                    self.queue.push_back(Bytes::from_static(LAST_BOUNDARY));
-                }
-            }
-        }
-        self.queue.pop_front()
+/// Writes the parts until the stream or the server ends.
+///
+/// # Errors
+/// The client is gone or takes nothing.
+async fn send(mut wire: Wire, mut viewer: Viewer, shutdown: CancellationToken) -> io::Result<()> {
+    let mut shutdown = pin!(shutdown.cancelled());
+    let mut ignored = 0;
+    wire.write_all(FIRST_BOUNDARY).await?;
+    loop {
+        let frame = tokio::select! {
+            biased;
+            () = &mut shutdown => None,
+            frame = viewer.next() => frame,
+            () = gone(&mut wire, &mut ignored) => return Ok(()),
+        };
+        let Some(frame) = frame else {
+            wire.write_all(LAST_BOUNDARY).await?;
+            return wire.shutdown().await;
+        };
+        write_part(&mut wire, &frame).await?;
     }
 }
 
-fn part(frame: &Frame) -> [Bytes; 3] {
-    let head = format!(
+/// Resolves once the client has closed the connection. What it sends is `ignored`, up to
+/// [`IGNORED_BYTES`].
+async fn gone(wire: &mut Wire, ignored: &mut usize) {
+    let mut buffer = [0; 512];
+    while *ignored < IGNORED_BYTES {
+        match wire.read(&mut buffer).await {
+            Ok(0) | Err(_) => return,
+            Ok(count) => *ignored += count,
+        }
+    }
+    std::future::pending().await
+}
+
+/// Writes the frame's part and the boundary behind it, by one call if the socket takes it all.
+async fn write_part(wire: &mut Wire, frame: &Frame) -> io::Result<()> {
+    let head = frame.part_head.get_or_init(|| part_head(frame));
+    let mut slices = [head, frame.jpeg.bytes(), NEXT_BOUNDARY].map(IoSlice::new);
+    let mut left = slices.as_mut_slice();
+    while !left.is_empty() {
+        match wire.write_vectored(left).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            count => IoSlice::advance_slices(&mut left, count),
+        }
+    }
+    Ok(())
+}
+
+fn part_head(frame: &Frame) -> String {
+    format!(
         "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: {}\r\n\r\n",
         frame.jpeg.len(),
         timestamp(frame.captured_at)
-    );
-    [
-        head.into(),
-        frame.jpeg.bytes().clone(),
-        Bytes::from_static(NEXT_BOUNDARY),
-    ]
+    )
 }

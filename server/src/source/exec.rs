@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::process::{CantRun, Invocation, Process};
+use super::process::{CommandError, Invocation, Process};
 use super::stderr_log::SeenLines;
 use super::{Camera, CapturedFrame, Source, SourceError};
 use crate::clock::StopToken;
-use crate::secret::{SecretText, mask_written};
+use crate::secret::SecretText;
 
 /// A command that writes JPEGs; also what other drivers run.
 pub struct Exec {
@@ -37,14 +37,7 @@ impl Source for ExecSource {
     }
 
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
-        let command = &self.command;
-        self.exec.run(command, stop).map_err(|error| match error {
-            CantRun::Other(error) => error,
-            CantRun::NotFound => SourceError(format!(
-                "there is no program `{}`: install it, or write its whole path",
-                mask_written(command[0].expose())
-            )),
-        })
+        Ok(self.exec.run(&self.command, stop)?)
     }
 }
 
@@ -71,7 +64,7 @@ impl Exec {
         &self,
         command: &[SecretText],
         stop: &StopToken,
-    ) -> Result<Box<dyn Camera + '_>, CantRun> {
+    ) -> Result<Box<dyn Camera + '_>, CommandError> {
         Ok(Box::new(Process::start(&self.invocation(command), stop)?))
     }
 

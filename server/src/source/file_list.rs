@@ -7,8 +7,10 @@ use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::SourceError;
+use jpeg_splice::InvalidJpeg;
+
 use crate::clock::Clock;
+use crate::files::FileError;
 
 /// The interval at which it is looked again, unless looking takes long.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -16,6 +18,86 @@ const AGAIN: Duration = Duration::from_secs(1);
 const SHARE: u32 = 20;
 /// The most digits of a number in a file's name, as `%04d` has four.
 const DIGITS: usize = 18;
+
+/// The reason why a recording, or a picture of it, can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordingError {
+    /// The path leads to a file that is not there.
+    #[error("{} is a link to {}, which is not there", .path.display(), .target.display())]
+    DanglingLink {
+        /// The path.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
+    },
+    /// A fault of the file, the folder or the pattern at this path.
+    #[error("{}: {fault}", .path.display())]
+    At {
+        /// The path.
+        path: PathBuf,
+        /// The fault.
+        fault: PathFault,
+    },
+}
+
+/// The fault of a path. Its text stands behind the path.
+#[derive(Debug, thiserror::Error)]
+pub enum PathFault {
+    /// The folder has no pictures.
+    #[error("the folder has no JPEG files (`.jpg` or `.jpeg`)")]
+    EmptyFolder,
+    /// No file has a number where the pattern has one.
+    #[error("no such file: none is called like `{0}`")]
+    NoNumbered(String),
+    /// No file matches the glob.
+    #[error("no such file: none matches this pattern")]
+    NoMatch,
+    /// There is no file.
+    #[error("no such file")]
+    NotFound,
+    /// There is no folder that it could lie in.
+    #[error("no such file: there is no folder `{}`", .0.display())]
+    NoFolder(PathBuf),
+    /// A glob has to be UTF-8.
+    #[error("is not UTF-8")]
+    NotUtf8,
+    /// A glob that is none.
+    #[error("is not a pattern: {0}")]
+    Pattern(#[from] glob::PatternError),
+    /// The folder can't be read.
+    #[error("can't be read: {0}")]
+    Folder(std::io::Error),
+    /// The file can't be opened.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file can't be read on.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+    /// The file is no whole JPEG.
+    #[error(transparent)]
+    Invalid(#[from] InvalidJpeg),
+    /// A picture of the file is no whole JPEG.
+    #[error("picture {number} {why}")]
+    Picture {
+        /// Its number, counted from 1.
+        number: u64,
+        /// Its fault.
+        why: InvalidJpeg,
+    },
+    /// The recording has no whole picture.
+    #[error("there is no JPEG in it")]
+    NoPicture,
+}
+
+impl PathFault {
+    /// This fault, of `path`.
+    pub fn at(self, path: &Path) -> RecordingError {
+        RecordingError::At {
+            path: path.to_owned(),
+            fault: self,
+        }
+    }
+}
 
 /// Files, and which of them is next.
 pub struct FileList {
@@ -30,13 +112,11 @@ impl FileList {
     /// The files that `pattern` names.
     ///
     /// # Errors
-    /// There are none; a text that says why.
-    pub fn find(pattern: &Path) -> Result<Self, SourceError> {
-        let paths =
-            find(pattern).map_err(|why| SourceError(format!("{}: {why}", pattern.display())))?;
+    /// There are none.
+    pub fn find(pattern: &Path) -> Result<Self, RecordingError> {
         Ok(Self {
             pattern: pattern.to_owned(),
-            paths,
+            paths: find(pattern)?,
             last: None,
             rescan_at: None,
         })
@@ -68,7 +148,7 @@ impl FileList {
     ///
     /// # Errors
     /// Those of [`Self::find`].
-    pub fn rewind(&mut self) -> Result<(), SourceError> {
+    pub fn rewind(&mut self) -> Result<(), RecordingError> {
         *self = Self::find(&self.pattern)?;
         Ok(())
     }
@@ -95,34 +175,36 @@ fn order(a: &Path, b: &Path) -> Ordering {
 }
 
 /// # Errors
-/// Why there are none, to stand behind `pattern:`.
-fn find(pattern: &Path) -> Result<Vec<PathBuf>, String> {
-    if pattern.is_file() {
-        return Ok(vec![pattern.to_owned()]);
-    }
-    let (mut paths, missing) = if pattern.is_dir() {
-        let missing = "the folder has no JPEG files (`.jpg` or `.jpeg`)".to_owned();
-        (in_folder(pattern, is_jpeg_name)?, missing)
-    } else if let Some(numbered) = Numbered::of(pattern) {
-        let folder = pattern.parent().filter(|it| !it.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
-        let missing = format!("no such file: none is called like `{}`", numbered.example());
-        (in_folder(folder, |name| numbered.matches(name))?, missing)
-    } else {
-        (matching(pattern)?, missing_for(pattern))
-    };
+/// There are none.
+fn find(pattern: &Path) -> Result<Vec<PathBuf>, RecordingError> {
+    let mut paths = list(pattern).map_err(|fault| fault.at(pattern))?;
     if paths.is_empty() {
-        return Err(missing);
+        return Err(missing(pattern));
     }
     paths.sort_by(|a, b| order(a, b));
     Ok(paths)
 }
 
+fn list(pattern: &Path) -> Result<Vec<PathBuf>, PathFault> {
+    if pattern.is_file() {
+        return Ok(vec![pattern.to_owned()]);
+    }
+    if pattern.is_dir() {
+        return in_folder(pattern, is_jpeg_name);
+    }
+    let Some(numbered) = Numbered::of(pattern) else {
+        return matching(pattern);
+    };
+    let folder = pattern.parent().filter(|it| !it.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    in_folder(folder, |name| numbered.matches(name))
+}
+
 /// The files right in `folder` whose names are `wanted`.
-fn in_folder(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, String> {
+fn in_folder(folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<PathBuf>, PathFault> {
     let entries = std::fs::read_dir(folder).map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => no_folder(folder),
-        _ => format!("can't be read: {error}"),
+        std::io::ErrorKind::NotFound => PathFault::NoFolder(folder.to_owned()),
+        _ => PathFault::Folder(error),
     })?;
     let entries = entries.filter_map(Result::ok).map(|entry| entry.path());
     let named = entries.filter(|path| {
@@ -142,9 +224,8 @@ fn is_jpeg_name(name: &str) -> bool {
 }
 
 /// The files that match a glob.
-fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
-    let text = pattern.to_str().ok_or("is not UTF-8")?;
-    let found = glob::glob(text).map_err(|error| format!("is not a pattern: {error}"))?;
+fn matching(pattern: &Path) -> Result<Vec<PathBuf>, PathFault> {
+    let found = glob::glob(pattern.to_str().ok_or(PathFault::NotUtf8)?)?;
     let mut paths = Vec::new();
     for path in found {
         match path {
@@ -157,27 +238,26 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(paths)
 }
 
-fn missing_for(pattern: &Path) -> String {
+/// The reason why `pattern` names no file.
+fn missing(pattern: &Path) -> RecordingError {
     let is_wild = |path: &Path| path.to_string_lossy().contains(['*', '?', '[']);
-    let mut folders = pattern
-        .ancestors()
-        .skip(1)
-        .filter(|folder| !is_wild(folder));
-    let folder = folders
-        .next()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    if let Ok(target) = std::fs::read_link(pattern) {
-        return format!("is a link to {}, which is not there", target.display());
-    }
-    match folder {
-        Some(folder) if !folder.is_dir() => no_folder(folder),
-        _ if is_wild(pattern) => "no such file: none matches this pattern".to_owned(),
-        _ => "no such file".to_owned(),
-    }
-}
-
-fn no_folder(folder: &Path) -> String {
-    format!("no such file: there is no folder `{}`", folder.display())
+    let mut folders = pattern.ancestors().skip(1).filter(|path| !is_wild(path));
+    let folder = folders.next().filter(|path| !path.as_os_str().is_empty());
+    let fault = if pattern.is_dir() {
+        PathFault::EmptyFolder
+    } else if let Some(numbered) = Numbered::of(pattern) {
+        PathFault::NoNumbered(numbered.example())
+    } else if let Ok(target) = std::fs::read_link(pattern) {
+        let path = pattern.to_owned();
+        return RecordingError::DanglingLink { path, target };
+    } else if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        PathFault::NoFolder(folder.to_owned())
+    } else if is_wild(pattern) {
+        PathFault::NoMatch
+    } else {
+        PathFault::NotFound
+    };
+    fault.at(pattern)
 }
 
 /// A file name with a number in it, as ffmpeg writes it: `img%04d.jpg`, `%d.jpg`, with `%%` for
@@ -329,7 +409,7 @@ mod tests {
             ("[", "is not a pattern"),
         ] {
             let error = FileList::find(&folder.path().join(pattern)).err().unwrap();
-            assert!(error.0.contains(words), "{pattern}: {error}");
+            assert!(error.to_string().contains(words), "{pattern}: {error}");
         }
     }
 }

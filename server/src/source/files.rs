@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use jpeg_splice::{Jpeg, Split, Splitter};
+use jpeg_splice::{Jpeg, Splitter};
 
-use super::file_list::{FileList, is_numbered};
+use super::file_list::{FileList, PathFault, RecordingError, is_numbered};
 use super::pacer::Pacer;
-use super::{Camera, CapturedFrame, FRAME_BYTES, FrameData, Source, SourceError, whole};
+use super::{Camera, CapturedFrame, FRAME_BYTES, FrameData, Source, SourceError};
 use crate::clock::Clock;
 use crate::clock::StopToken;
 use crate::config::FilesConfig;
@@ -38,36 +38,33 @@ impl Files {
 /// Checks that `path` names at least one file below `folder`.
 ///
 /// # Errors
-/// A text that says what is missing.
-pub fn check(folder: &Path, path: &str) -> Result<(), String> {
+/// It names none, or none that can be opened.
+pub fn check(folder: &Path, path: &str) -> Result<(), RecordingError> {
     let path = in_folder(folder, path);
     if is_mjpeg(&path) {
-        let opened = files::open(&path).map(drop);
-        return opened.map_err(|error| format!("{}: {error}", path.display()));
+        return MjpegFile::open(&path).map(drop);
     }
-    let list = FileList::find(&path).map_err(|error| error.0)?;
-    let dangling: Vec<_> = list.paths().iter().filter_map(|it| dangling(it)).collect();
-    match dangling.first() {
-        None => Ok(()),
-        Some(why) if dangling.len() == list.paths().len() => Err(why.clone()),
-        Some(why) => {
-            let count = dangling.len();
-            tracing::warn!(
-                "{count} of the files of {} can't be used: {why}",
-                path.display()
-            );
+    let list = FileList::find(&path)?;
+    let dangling = list.paths().iter().filter_map(|it| dangling(it));
+    let mut dangling: Vec<_> = dangling.collect();
+    match dangling.len() {
+        0 => Ok(()),
+        count if count == list.paths().len() => Err(dangling.swap_remove(0)),
+        count => {
+            let (path, why) = (path.display(), &dangling[0]);
+            tracing::warn!("{count} of the files of {path} can't be used: {why}");
             Ok(())
         }
     }
 }
 
-/// The target of `path` if it is a link to a file that is not there.
-fn dangling(path: &Path) -> Option<String> {
+/// The error of `path` if it is a link to a file that is not there.
+fn dangling(path: &Path) -> Option<RecordingError> {
     let target = std::fs::read_link(path).ok()?;
     let is_gone = std::fs::exists(path).is_ok_and(|is_there| !is_there);
-    is_gone.then(|| {
-        let (path, target) = (path.display(), target.display());
-        format!("{path} is a link to {target}, which is not there")
+    is_gone.then(|| RecordingError::DanglingLink {
+        path: path.to_owned(),
+        target,
     })
 }
 
@@ -118,15 +115,14 @@ fn is_mjpeg(path: &Path) -> bool {
 /// The next item of a recording.
 enum Item {
     Frame(Jpeg),
-    /// Which, and how it is broken.
-    Bad(String),
+    Bad(RecordingError),
     End,
 }
 
 trait FrameSequence {
     /// The next picture, by `clock`.
-    fn next(&mut self, clock: &dyn Clock) -> Result<Item, SourceError>;
-    fn rewind(&mut self) -> Result<(), SourceError>;
+    fn next(&mut self, clock: &dyn Clock) -> Result<Item, RecordingError>;
+    fn rewind(&mut self) -> Result<(), RecordingError>;
 }
 
 struct Player {
@@ -156,20 +152,15 @@ impl Camera for Player {
 }
 
 impl Player {
-    fn next(&mut self, stop: &StopToken) -> Result<Option<FrameData<'static>>, SourceError> {
+    fn next(&mut self, stop: &StopToken) -> Result<Option<FrameData<'static>>, RecordingError> {
         while !stop.is_requested() {
             match self.frames.next(&**stop.clock())? {
                 Item::Frame(jpeg) => {
                     self.played += 1;
                     return Ok(Some(FrameData::Whole(jpeg)));
                 }
-                Item::Bad(why) => return Ok(Some(FrameData::Coded(Err(why)))),
-                Item::End if self.played == 0 => {
-                    return Err(SourceError(format!(
-                        "{}: there is no JPEG in it",
-                        self.path.display()
-                    )));
-                }
+                Item::Bad(why) => return Ok(Some(FrameData::Coded(Err(why.into())))),
+                Item::End if self.played == 0 => return Err(PathFault::NoPicture.at(&self.path)),
                 Item::End if !self.repeat => return Ok(None),
                 Item::End => {
                     self.played = 0;
@@ -182,36 +173,28 @@ impl Player {
 }
 
 impl FrameSequence for FileList {
-    fn next(&mut self, clock: &dyn Clock) -> Result<Item, SourceError> {
+    fn next(&mut self, clock: &dyn Clock) -> Result<Item, RecordingError> {
         while let Some(path) = FileList::next(self, clock) {
             match read_jpeg(&path) {
                 Ok(jpeg) => return Ok(Item::Frame(jpeg)),
-                Err(_) if let Some(why) = dangling(&path) => {
-                    return Ok(Item::Bad(format!("can't be used: {why}")));
-                }
+                Err(_) if let Some(why) = dangling(&path) => return Ok(Item::Bad(why)),
                 // It has gone since it was found.
                 Err(_) if std::fs::exists(&path).is_ok_and(|is_there| !is_there) => {}
-                Err(why) => {
-                    let why = format!("can't be used: {}: {why}", path.display());
-                    return Ok(Item::Bad(why));
-                }
+                Err(fault) => return Ok(Item::Bad(fault.at(&path))),
             }
         }
         Ok(Item::End)
     }
 
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn rewind(&mut self) -> Result<(), RecordingError> {
         Self::rewind(self)
     }
 }
 
 /// Reads a file that must be one whole JPEG of at most [`FRAME_BYTES`].
-///
-/// # Errors
-/// A text to stand behind the file's name.
-pub fn read_jpeg(path: &Path) -> Result<Jpeg, String> {
-    let jpeg = files::read(path, FRAME_BYTES as u64).map_err(|error| error.to_string())?;
-    whole(jpeg.into())
+fn read_jpeg(path: &Path) -> Result<Jpeg, PathFault> {
+    let jpeg = files::read(path, FRAME_BYTES as u64)?;
+    Ok(Jpeg::new(jpeg.into())?)
 }
 
 struct MjpegFile {
@@ -222,38 +205,30 @@ struct MjpegFile {
 }
 
 impl MjpegFile {
-    fn open(path: &Path) -> Result<Self, SourceError> {
-        let why = |error| SourceError(format!("{}: {error}", path.display()));
-        let file = files::open(path).map_err(why)?;
+    fn open(path: &Path) -> Result<Self, RecordingError> {
+        let opened = files::open(path);
+        let file = opened.map_err(|error| PathFault::File(error).at(path))?;
         Ok(Self {
             splitter: Splitter::new(BufReader::with_capacity(256 << 10, file), FRAME_BYTES),
             path: path.to_owned(),
             number: 0,
         })
     }
-
-    fn error(&self, error: &std::io::Error) -> SourceError {
-        SourceError(format!("{}: {error}", self.path.display()))
-    }
 }
 
 impl FrameSequence for MjpegFile {
-    fn next(&mut self, _clock: &dyn Clock) -> Result<Item, SourceError> {
-        let split = self.splitter.next_jpeg().map_err(|e| self.error(&e))?;
+    fn next(&mut self, _clock: &dyn Clock) -> Result<Item, RecordingError> {
+        let split = self.splitter.next_jpeg();
+        let split = split.map_err(|error| PathFault::Io(error).at(&self.path))?;
         self.number += 1;
-        let bad = |why: &str| {
-            let (path, number) = (self.path.display(), self.number);
-            Item::Bad(format!("can't be used: {path}: picture {number} {why}"))
-        };
-        Ok(match split {
-            Split::End => Item::End,
-            Split::Broken(why) => bad(&format!("is no JPEG: {why}")),
-            Split::Jpeg(jpeg) => whole(jpeg.into()).map_or_else(|why| bad(&why), Item::Frame),
-        })
+        let number = self.number;
+        let bad = |why| Item::Bad(PathFault::Picture { number, why }.at(&self.path));
+        let picture = split.picture().map(|jpeg| jpeg.and_then(Jpeg::new));
+        Ok(picture.map_or(Item::End, |jpeg| jpeg.map_or_else(bad, Item::Frame)))
     }
 
     /// Another file may have come into its place.
-    fn rewind(&mut self) -> Result<(), SourceError> {
+    fn rewind(&mut self) -> Result<(), RecordingError> {
         *self = Self::open(&self.path)?;
         Ok(())
     }

@@ -4,10 +4,10 @@ use std::io::{self, BufReader, Read};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use jpeg_splice::Splitter;
+use jpeg_splice::{InvalidJpeg, Splitter};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-use super::{FRAME_BYTES, SourceError};
+use super::FRAME_BYTES;
 use crate::clock::StopToken;
 
 const BUFFER: usize = 64 << 10;
@@ -47,14 +47,12 @@ impl<C: Chunks> MjpegReader<C> {
         }
     }
 
-    /// The next picture, or how it is broken; `None` at the end.
+    /// The next picture, or the reason why it is broken; `None` at the end.
     ///
     /// # Errors
     /// What reading gives.
-    pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, SourceError> {
-        let split = self.splitter.next_jpeg();
-        let split = split.map_err(|error| SourceError(error.to_string()))?;
-        Ok(split.picture())
+    pub fn next(&mut self) -> io::Result<Option<Result<Bytes, InvalidJpeg>>> {
+        Ok(self.splitter.next_jpeg()?.picture())
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod camera;
 pub mod demo;
+mod error;
 mod exec;
 mod file_list;
 pub mod files;
@@ -20,6 +21,10 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use jpeg_splice::Jpeg;
 
+pub use error::{
+    BrokenPicture, Coded, NotBuilt, PictureFault, SourceError, SourceErrorKind, Whole, check_size,
+};
+pub use file_list::RecordingError;
 pub use rate_limit::RateLimit;
 
 use crate::clock::StopToken;
@@ -43,8 +48,8 @@ pub fn from_config(config: &SourceConfig, folder: &Path) -> Option<Box<dyn Sourc
 /// Checks that this build can read the source.
 ///
 /// # Errors
-/// A text that says how to build one that can.
-pub fn check(config: &SourceConfig) -> Result<(), String> {
+/// It lacks the driver.
+pub fn check(config: &SourceConfig) -> Result<(), NotBuilt> {
     match &config.driver {
         DriverConfig::Camera(_) => camera::check(),
         _ => Ok(()),
@@ -54,8 +59,8 @@ pub fn check(config: &SourceConfig) -> Result<(), String> {
 /// Checks the recording that a source plays, if it does, without opening it.
 ///
 /// # Errors
-/// A text that says what is wrong.
-pub fn check_recording(config: &SourceConfig, folder: &Path) -> Result<(), String> {
+/// There is none, or it can't be read.
+pub fn check_recording(config: &SourceConfig, folder: &Path) -> Result<(), RecordingError> {
     match &config.driver {
         DriverConfig::Files(files) => files::check(folder, &files.path),
         _ => Ok(()),
@@ -81,9 +86,6 @@ pub fn check_password(config: &SourceConfig, folder: &Path) -> Result<(), String
 /// The largest JPEG that a driver hands on, in bytes.
 pub const FRAME_BYTES: usize = 64 << 20;
 
-/// How a picture is broken that was not decoded.
-const SKIPPED: &str = "was not decoded";
-
 /// A camera that can be opened. It stays closed while nobody watches.
 pub trait Source: Send {
     /// The driver's name in pipeline.yaml.
@@ -92,7 +94,7 @@ pub trait Source: Send {
     /// Opens the camera. May block for as long as the device takes; gives up soon after `stop`.
     ///
     /// # Errors
-    /// A text for people: what is wrong with which device or file.
+    /// The device, the file or the camera in the network can't be used.
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError>;
 
     /// Whether it may stop giving frames without an error, which is then noticed by the time that
@@ -123,8 +125,8 @@ pub struct CapturedFrame<'a> {
 
 /// A picture as the camera gave it.
 pub enum FrameData<'a> {
-    /// The bytes of a JPEG, or how it is broken.
-    Coded(Result<Bytes, String>),
+    /// The bytes of a JPEG, or the reason why it is broken.
+    Coded(Coded),
     /// A JPEG that is known to be whole.
     Whole(Jpeg),
     /// One that is still to be coded, which only those are that are wanted.
@@ -132,7 +134,7 @@ pub enum FrameData<'a> {
         /// Its size.
         size: Size,
         /// Codes it.
-        code: Box<dyn FnOnce() -> Result<Jpeg, String> + 'a>,
+        code: Box<dyn FnOnce() -> Whole + 'a>,
     },
     /// None: the camera sends frames, but those that come are not decoded.
     Skipped,
@@ -142,75 +144,24 @@ impl FrameData<'_> {
     /// The whole JPEG, of at most `most_pixels`. Nothing is coded that is larger.
     ///
     /// # Errors
-    /// The reason why it is broken, to stand behind a noun.
-    pub fn into_jpeg(self, most_pixels: u64) -> Result<Jpeg, String> {
+    /// The picture is broken or too large.
+    pub fn into_jpeg(self, most_pixels: u64) -> Whole {
         let jpeg = match self {
-            Self::Coded(jpeg) => whole(jpeg?)?,
+            Self::Coded(jpeg) => Jpeg::new(jpeg?)?,
             Self::Whole(jpeg) => jpeg,
             Self::Raw { size, code } => {
                 check_size((size.width, size.height), most_pixels)?;
                 code()?
             }
-            Self::Skipped => return Err(SKIPPED.to_owned()),
+            Self::Skipped => return Err(PictureFault::Skipped),
         };
         check_size(jpeg.size(), most_pixels)?;
         Ok(jpeg)
     }
 }
 
-/// The JPEG of these bytes.
-///
-/// # Errors
-/// The reason why it is broken, to stand behind a noun.
-pub fn whole(bytes: Bytes) -> Result<Jpeg, String> {
-    Jpeg::new(bytes).map_err(|invalid| invalid.to_string())
-}
-
-/// Checks a picture's size before any work is done on it: it may have `most` pixels.
-///
-/// # Errors
-/// A text that says how large it is, to stand behind a noun.
-pub fn check_size((width, height): (u32, u32), most: u64) -> Result<(), String> {
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels <= most {
-        return Ok(());
-    }
-    // Rounded so that neither looks like the other.
-    let megapixels = (pixels as f64 / 1e4).ceil() / 1e2;
-    let most = most as f64 / 1e6;
-    Err(format!(
-        "is too large: {width}×{height} are {megapixels} megapixels, and `max-megapixels` of the source is {most}"
-    ))
-}
-
-impl From<Result<Bytes, String>> for FrameData<'_> {
-    fn from(jpeg: Result<Bytes, String>) -> Self {
-        Self::Coded(jpeg)
-    }
-}
-
-/// The reason why a camera gives no frames, in a sentence for people.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct SourceError(pub String);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pictures_size_is_checked() {
-        assert_eq!(check_size((8000, 5000), 40_000_000), Ok(()));
-        for (size, words) in [
-            ((8000, 5001), "is too large: 8000×5001 are 40.01 megapixels"),
-            ((65_535, 65_535), "65535×65535 are 4294.84 megapixels"),
-        ] {
-            let error = check_size(size, 40_000_000).unwrap_err();
-            assert!(error.contains(words), "{error}");
-            assert!(
-                error.ends_with("`max-megapixels` of the source is 40"),
-                "{error}"
-            );
-        }
+impl<E: Into<PictureFault>> From<Result<Bytes, E>> for FrameData<'_> {
+    fn from(jpeg: Result<Bytes, E>) -> Self {
+        Self::Coded(jpeg.map_err(Into::into))
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::exec::Exec;
-use super::process::CantRun;
+use super::process::CommandError;
 use super::{Camera, Source, SourceError};
 use crate::clock::StopToken;
 use crate::config::PiCameraConfig;
@@ -61,14 +61,10 @@ impl Source for PiCamera {
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         for program in PROGRAMS {
             match self.exec.run(&self.command(program), stop) {
-                Ok(camera) => return Ok(camera),
-                Err(CantRun::Other(error)) => return Err(error),
-                Err(CantRun::NotFound) => {}
+                Err(CommandError::NotFound(_)) => {}
+                run => return Ok(run?),
             }
         }
-        Err(SourceError(format!(
-            "there is neither {} here, which the driver `pi-camera` works with: install `rpicam-apps`",
-            PROGRAMS.join(" nor ")
-        )))
+        Err(CommandError::NoPiProgram(PROGRAMS.join(" nor ")).into())
     }
 }

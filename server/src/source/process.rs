@@ -2,13 +2,13 @@
 
 use std::io;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use bytes::Bytes;
+use jpeg_splice::InvalidJpeg;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
-use super::SourceError;
 use super::mjpeg_reader::MjpegReader;
 use super::stderr_log::{SeenLines, StderrLog};
 use crate::clock::StopToken;
@@ -52,12 +52,56 @@ pub struct Invocation<'a> {
     pub seen: &'a SeenLines,
 }
 
-/// The reason why a command can't be run.
-pub enum CantRun {
+/// The reason why a command gives no pictures.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
     /// There is no such program.
-    NotFound,
-    /// Another reason.
-    Other(SourceError),
+    #[error("there is no program `{0}`: install it, or write its whole path")]
+    NotFound(String),
+    /// The program is ffmpeg, and it is not there.
+    #[error(
+        "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: `apt install ffmpeg`)"
+    )]
+    NoFfmpeg,
+    /// None of the programs is there that work with the Raspberry Pi's camera.
+    #[error(
+        "there is neither {0} here, which the driver `pi-camera` works with: install `rpicam-apps`"
+    )]
+    NoPiProgram(String),
+    /// The system refuses to start it.
+    #[error("`{name}` can't be run: {error}")]
+    CantRun {
+        /// The program.
+        name: String,
+        /// The system's error.
+        error: io::Error,
+    },
+    /// It was started without an output.
+    #[error("`{0}` has no output")]
+    NoOutput(String),
+    /// It was started without an input.
+    #[error("`{0}` has no standard input")]
+    NoInput(String),
+    /// Its output can't be read.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+    /// It has ended.
+    #[error("`{name}` ended{}{}", .status.map_or_else(String::new, |it| format!(" ({it})")), behind_colon(.last_words))]
+    Ended {
+        /// The program.
+        name: String,
+        /// How, if that is known.
+        status: Option<ExitStatus>,
+        /// What it said last.
+        last_words: String,
+    },
+}
+
+fn behind_colon(words: &str) -> String {
+    match words {
+        "" => String::new(),
+        words => format!(": {words}"),
+    }
 }
 
 impl Process {
@@ -65,7 +109,7 @@ impl Process {
     ///
     /// # Errors
     /// It can't be started.
-    pub fn start(invocation: &Invocation<'_>, stop: &StopToken) -> Result<Self, CantRun> {
+    pub fn start(invocation: &Invocation<'_>, stop: &StopToken) -> Result<Self, CommandError> {
         let (running, out) = Running::start(invocation, Stdio::null(), stop)?;
         Ok(Self {
             running,
@@ -73,11 +117,11 @@ impl Process {
         })
     }
 
-    /// The next picture, or how it is broken; `None` after the order to stop.
+    /// The next picture, or the reason why it is broken; `None` after the order to stop.
     ///
     /// # Errors
     /// The command has ended.
-    pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, SourceError> {
+    pub fn next(&mut self) -> Result<Option<Result<Bytes, InvalidJpeg>>, CommandError> {
         match self.jpegs.next()? {
             _ if self.running.stop.is_requested() => Ok(None),
             Some(picture) => {
@@ -98,9 +142,9 @@ impl Running {
         invocation: &Invocation<'_>,
         input: Stdio,
         stop: &StopToken,
-    ) -> Result<(Self, ChildStdout), CantRun> {
+    ) -> Result<(Self, ChildStdout), CommandError> {
         let [program, arguments @ ..] = invocation.command else {
-            return Err(CantRun::NotFound);
+            return Err(CommandError::NotFound(String::new()));
         };
         let _runtime = stop.runtime().enter();
         let name = mask_written(program.expose());
@@ -117,12 +161,14 @@ impl Running {
         #[cfg(unix)]
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => CantRun::NotFound,
-            _ => CantRun::Other(SourceError(format!("`{name}` can't be run: {error}"))),
+            io::ErrorKind::NotFound => CommandError::NotFound(name.clone()),
+            _ => CommandError::CantRun {
+                name: name.clone(),
+                error,
+            },
         })?;
         let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
-            let why = format!("`{name}` has no output");
-            return Err(CantRun::Other(SourceError(why)));
+            return Err(CommandError::NoOutput(name));
         };
         let running = Self {
             name,
@@ -138,9 +184,13 @@ impl Running {
         Ok((running, out))
     }
 
-    /// Where it reads from, once.
-    pub fn input(&mut self) -> Option<ChildStdin> {
-        self.child.stdin.take()
+    /// The pipe that it reads from.
+    ///
+    /// # Errors
+    /// It was taken before, or is none.
+    pub fn input(&mut self) -> Result<ChildStdin, CommandError> {
+        let input = self.child.stdin.take();
+        input.ok_or_else(|| CommandError::NoInput(self.name.clone()))
     }
 
     /// A picture has come: what the command says is news again once it has been quiet.
@@ -151,18 +201,15 @@ impl Running {
     }
 
     /// How it ended, in its own last words.
-    pub fn end(&mut self) -> SourceError {
+    pub fn end(&mut self) -> CommandError {
         // One that has closed its output but runs on is ended when it is dropped.
         let status = self.stop.wait_for(self.child.wait());
         self.stop.wait_for(self.stderr_log.finish());
-        let how = match status {
-            Some(Ok(status)) => format!("`{}` ended ({status})", self.name),
-            _ => format!("`{}` ended", self.name),
-        };
-        SourceError(match self.stderr_log.last() {
-            words if words.is_empty() => how,
-            words => format!("{how}: {words}"),
-        })
+        CommandError::Ended {
+            name: self.name.clone(),
+            status: status.and_then(Result::ok),
+            last_words: self.stderr_log.last(),
+        }
     }
 }
 

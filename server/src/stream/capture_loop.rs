@@ -2,20 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use jpeg_splice::Jpeg;
-
 use super::bus::FrameBus;
-use super::status::Status;
+use super::status::{Failure, FailureKind, Status};
 use super::stream_log::StreamLog;
 use super::watchdog::Watchdog;
 use crate::backoff::Backoff;
 use crate::clock::StopToken;
 use crate::config::WarmUp;
-use crate::frame::{Frame, Sequence};
+use crate::frame::{Frame, PartHead, Sequence};
 use crate::log::sanitize;
 use crate::panics::catch;
 use crate::secret::mask;
-use crate::source::{Camera, CapturedFrame, FrameData, RateLimit, Source, SourceError};
+use crate::source::{
+    BrokenPicture, Camera, CapturedFrame, FrameData, RateLimit, Source, SourceError, Whole,
+};
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -72,9 +72,7 @@ impl CaptureLoop<'_> {
             let end = self.status.while_open(|| {
                 catch(|| self.run_session(source, &mut session)).unwrap_or_else(|panicked| {
                     let driver = source.driver();
-                    Err(SourceError(format!(
-                        "the driver `{driver}` panicked: {panicked}"
-                    )))
+                    Err(SourceError::Panicked { driver, panicked })
                 })
             });
             match end {
@@ -86,8 +84,8 @@ impl CaptureLoop<'_> {
                     self.stop.wait_for(std::future::pending::<()>());
                     return;
                 }
-                Err(SourceError(error)) => {
-                    self.fail(&SourceError(sanitize(&mask(&error))));
+                Err(error) => {
+                    self.fail(&error);
                     if session.frames > 0 {
                         backoff.reset();
                     }
@@ -98,8 +96,12 @@ impl CaptureLoop<'_> {
     }
 
     fn fail(&self, error: &SourceError) {
-        self.status.fail_camera(&error.0);
-        self.log.camera_failed(self.now(), &error.0);
+        let failure = Failure {
+            kind: FailureKind::Source(error.kind()),
+            message: sanitize(&mask(&error.to_string())),
+        };
+        self.log.camera_failed(self.now(), &failure);
+        self.status.fail_camera(failure);
     }
 
     fn now(&self) -> Instant {
@@ -126,8 +128,10 @@ impl CaptureLoop<'_> {
         if self.stop.is_requested() {
             Ok(End::Stopped)
         } else if watchdog.stop().is_requested() {
-            let patience = if session.frames == 0 { first } else { patience };
-            Err(session.stalled(patience))
+            Err(SourceError::Stalled {
+                patience: if session.frames == 0 { first } else { patience },
+                broken: session.broken.take(),
+            })
         } else {
             ended
         }
@@ -179,19 +183,19 @@ impl CaptureLoop<'_> {
                         received_at: self.now(),
                         taken_after: since,
                         is_picture: true,
+                        part_head: PartHead::default(),
                     });
                     session.frames += 1;
                     session.is_whole = true;
                 }
-                Err(why) => self.drop_frame(why, session),
+                Err(fault) => self.drop_frame(BrokenPicture(fault), session),
             }
         }
     }
 
-    /// The whole JPEG, or how the picture is broken. Nothing is done with one that is too large.
-    fn finish(&self, picture: FrameData<'_>) -> Result<Jpeg, String> {
-        let finished = catch(|| picture.into_jpeg(self.rules.max_pixels));
-        finished.unwrap_or_else(|panicked| Err(format!("can't be read: {panicked}")))
+    /// The whole JPEG, or the fault of the picture. Nothing is done with one that is too large.
+    fn finish(&self, picture: FrameData<'_>) -> Whole {
+        catch(|| picture.into_jpeg(self.rules.max_pixels))?
     }
 
     fn publish(&self, frame: Frame) {
@@ -200,14 +204,18 @@ impl CaptureLoop<'_> {
         self.frames.publish(frame);
     }
 
-    fn drop_frame(&self, why: String, session: &mut Session) {
+    fn drop_frame(&self, picture: BrokenPicture, session: &mut Session) {
         self.status.frame_broken();
-        self.log.picture_left_out(self.now(), &why);
-        session.broken = Some(why);
+        self.log.picture_left_out(self.now(), &picture);
         session.is_whole = false;
         let is_hopeless = session.hopeless_at.is_some_and(|at| at <= self.now());
         if is_hopeless && session.frames == 0 {
-            self.fail(&session.stalled(self.rules.patience()));
+            self.fail(&SourceError::Stalled {
+                broken: Some(picture),
+                patience: self.rules.patience(),
+            });
+        } else {
+            session.broken = Some(picture);
         }
     }
 }
@@ -238,21 +246,10 @@ impl Start {
 #[derive(Default)]
 struct Session {
     frames: u64,
-    /// What was wrong with the last broken picture.
-    broken: Option<String>,
+    /// The last broken picture.
+    broken: Option<BrokenPicture>,
     /// Whether the last picture was none of those.
     is_whole: bool,
     /// When a source that nobody else watches over fails if none of its pictures was whole.
     hopeless_at: Option<Instant>,
-}
-
-impl Session {
-    fn stalled(&self, patience: Duration) -> SourceError {
-        let what = match &self.broken {
-            Some(why) => format!("no whole picture (one {why})"),
-            None => "no picture".to_owned(),
-        };
-        let patience = patience.as_secs_f64();
-        SourceError(format!("the camera gave {what} for {patience} s"))
-    }
 }

@@ -13,7 +13,7 @@ use super::pending_changes::PendingChanges;
 use super::status::{Readiness, Status, StreamState};
 use super::stream_log::StreamLog;
 use super::title::Title;
-use crate::chain::Chain;
+use crate::chain::{Chain, ChainError};
 use crate::clock::StopToken;
 use crate::frame::{Frame, Sequence};
 use crate::panics::catch;
@@ -66,7 +66,7 @@ impl ChainLoop<'_> {
             // A panic costs the frame that it came with.
             let done = catch(|| self.take_up(event, chain, &mut progress));
             if let Err(panicked) = done {
-                self.drop_frame(&format!("the chain panicked: {panicked}"));
+                self.drop_frame(&panicked.into());
             }
         }
     }
@@ -162,7 +162,7 @@ impl ChainLoop<'_> {
         }
     }
 
-    fn drop_frame(&self, why: &str) {
+    fn drop_frame(&self, why: &ChainError) {
         self.status.frame_dropped(why);
         self.log.frame_dropped(self.now(), why);
     }

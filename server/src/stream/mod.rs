@@ -302,8 +302,7 @@ impl Viewer {
     /// frame that is there, so that nobody waits for a slow camera's next. `None` when the stream
     /// has ended.
     pub async fn next(&mut self) -> Option<Arc<Frame>> {
-        let shutdown = self.shutdown.clone();
-        let next = shutdown.run_until_cancelled(self.frames.next());
+        let next = self.shutdown.run_until_cancelled(self.frames.next());
         let frame = next.await.flatten()?;
         self.status.frame_sent(&frame.jpeg);
         Some(frame)

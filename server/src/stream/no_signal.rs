@@ -7,7 +7,7 @@ use jpeg_splice::Jpeg;
 use jpeg_splice::codec::{PixelFormat, Subsampling, encode};
 
 use crate::clock::Clock;
-use crate::frame::{Frame, Sequence};
+use crate::frame::{Frame, PartHead, Sequence};
 use crate::local_time;
 
 /// The filters write with it too; its licence lies beside it.
@@ -41,6 +41,7 @@ pub fn frame(
         received_at: clock.now(),
         taken_after: None,
         is_picture: false,
+        part_head: PartHead::default(),
     })
 }
 

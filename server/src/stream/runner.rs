@@ -17,7 +17,7 @@ use super::chain_loop::ChainLoop;
 use super::demand::Demand;
 use super::no_signal;
 use super::pending_changes::PendingChanges;
-use super::status::{Status, StreamState};
+use super::status::{Failure, FailureKind, Status, StreamState};
 use super::stream_log::StreamLog;
 use super::threads::Threads;
 use super::title::Title;
@@ -205,9 +205,12 @@ impl StreamRunner {
     /// Tells of a breakdown and waits for `pause`. Viewers stay, and see that there is no signal.
     async fn recover(&self, breakdown: &Breakdown, pause: Duration) {
         self.is_alive.store(false, Ordering::Relaxed);
-        let why = breakdown.to_string();
-        self.status.fail_camera(&why);
-        self.log.broke_down(self.clock.now(), &why);
+        let message = breakdown.to_string();
+        self.log.broke_down(self.clock.now(), &message);
+        self.status.fail_camera(Failure {
+            kind: FailureKind::Threads,
+            message,
+        });
         let title = self.title.get();
         let called = (title.as_str(), self.name.as_str());
         let draw = || no_signal::frame("No signal", called, None, &*self.clock, &self.sequence);

@@ -112,7 +112,7 @@ impl SharedCamera<'_> {
         }
     }
 
-    /// How that stream has come to its end, if it has.
+    /// The end that that stream has come to, if it has.
     fn end(&mut self) -> Option<Result<Option<CapturedFrame<'static>>, SourceError>> {
         let health = self.health_changes.borrow_and_update();
         if health.state == StreamState::Ended {
@@ -132,9 +132,11 @@ fn captured(frame: &Frame) -> CapturedFrame<'static> {
     }
 }
 
-/// How the stream called `name` fails, if it does.
+/// The failure of the stream called `name`, if it fails.
 fn failure(name: &str, health: &StreamHealth) -> Option<SourceError> {
-    let why = health.error.as_deref().unwrap_or_default();
-    let fails = health.state == StreamState::Failing;
-    fails.then(|| SourceError(format!("the stream `{name}` fails: {why}")))
+    let why = health.failure.as_ref().map(ToString::to_string);
+    (health.state == StreamState::Failing).then(|| SourceError::Stream {
+        name: name.to_owned(),
+        why: why.unwrap_or_default(),
+    })
 }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::demand::Viewers;
 use super::rate::Rate;
-use crate::chain::{FilteredFrame, Path, StepReport, StepStatus};
+use crate::chain::{ChainError, FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
+use crate::source::SourceErrorKind;
 use crate::sync::IgnorePoison;
 use tokio::sync::watch;
 
@@ -58,9 +59,44 @@ pub struct StreamHealth {
     /// Its state.
     pub state: StreamState,
     /// The reason why it fails, while it does.
-    pub error: Option<String>,
+    pub failure: Option<Failure>,
     /// Whether the camera is open, or being opened.
     pub captures: bool,
+}
+
+/// The reason why a stream fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// What fails.
+    pub kind: FailureKind,
+    /// The error, in words that may be shown.
+    pub message: String,
+}
+
+/// The part of a stream that fails. Another one is another failure, whatever its words are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailureKind {
+    /// Its source.
+    Source(SourceErrorKind),
+    /// Its chain, for which frames are dropped.
+    Chain,
+    /// Its filters, which can't be loaded or started.
+    Filters,
+    /// Its threads.
+    Threads,
+}
+
+impl FailureKind {
+    /// Its name in the log.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Source(kind) => kind.name(),
+            Self::Chain => "chain",
+            Self::Filters => "filters",
+            Self::Threads => "threads",
+        }
+    }
 }
 
 /// All of it, at one moment. Serialized, it is an entry of `/api/v1/streams`.
@@ -138,7 +174,7 @@ pub enum Readiness {
     Ready,
     /// They are being compiled and started.
     Preparing,
-    /// They can't be used, and why.
+    /// They can't be used, for this reason.
     Unusable(String),
 }
 
@@ -188,7 +224,7 @@ impl Status {
         Self {
             health: watch::Sender::new(StreamHealth {
                 state: StreamState::Resting,
-                error: None,
+                failure: None,
                 captures: false,
             }),
             readiness: watch::Sender::new(Readiness::Ready),
@@ -226,9 +262,9 @@ impl Status {
     }
 
     /// The camera fails.
-    pub fn fail_camera(&self, error: &str) {
+    pub fn fail_camera(&self, failure: Failure) {
         self.lock().camera_is_out = true;
-        self.fail(error);
+        self.fail(failure);
     }
 
     /// The recording is over.
@@ -245,18 +281,17 @@ impl Status {
         }
     }
 
-    fn fail(&self, error: &str) {
-        self.lock().last_error = Some(error.to_owned());
-        self.change(StreamState::Failing, Some(error));
+    fn fail(&self, failure: Failure) {
+        self.lock().last_error = Some(failure.message.clone());
+        self.change(StreamState::Failing, Some(failure));
     }
 
-    fn change(&self, state: StreamState, error: Option<&str>) {
+    fn change(&self, state: StreamState, failure: Option<Failure>) {
+        let kind = |failure: &Option<Failure>| failure.as_ref().map(|it| it.kind);
         self.health.send_if_modified(|health| {
-            let is_news = health.state != state || health.error.as_deref() != error;
-            if is_news {
-                health.state = state;
-                health.error = error.map(str::to_owned);
-            }
+            let is_news = health.state != state || kind(&health.failure) != kind(&failure);
+            health.state = state;
+            health.failure = failure;
             is_news
         });
     }
@@ -285,12 +320,15 @@ impl Status {
             Readiness::Ready => health,
             Readiness::Preparing => StreamHealth {
                 state: StreamState::Preparing,
-                error: None,
+                failure: None,
                 ..health
             },
             Readiness::Unusable(why) => StreamHealth {
                 state: StreamState::Failing,
-                error: Some(why.clone()),
+                failure: Some(Failure {
+                    kind: FailureKind::Filters,
+                    message: why.clone(),
+                }),
                 ..health
             },
         }
@@ -355,9 +393,12 @@ impl Status {
     }
 
     /// A frame was dropped.
-    pub fn frame_dropped(&self, why: &str) {
+    pub fn frame_dropped(&self, why: &ChainError) {
         self.lock().frames_dropped += 1;
-        self.fail(why);
+        self.fail(Failure {
+            kind: FailureKind::Chain,
+            message: why.to_string(),
+        });
     }
 
     /// The state of its threads, whether or not it has its filters.
@@ -372,7 +413,7 @@ impl Status {
 
     /// The reason why it fails, while it does.
     pub fn error(&self) -> Option<String> {
-        self.health().error
+        self.health().failure.map(|failure| failure.message)
     }
 
     /// The report.
@@ -391,7 +432,7 @@ impl Status {
             name: name.to_owned(),
             title,
             state: health.state,
-            error: health.error,
+            error: health.failure.map(|failure| failure.message),
             last_error: counters.last_error.clone(),
             driver: info.driver,
             viewers: viewers.viewers,

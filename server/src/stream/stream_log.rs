@@ -3,7 +3,10 @@
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
+use super::status::Failure;
+use crate::chain::ChainError;
 use crate::log::recurring::Recurring;
+use crate::source::BrokenPicture;
 use crate::sync::IgnorePoison;
 
 /// The log of one stream, whose lines are written in the stream's span. Kept over its camera's
@@ -27,11 +30,11 @@ impl StreamLog {
     }
 
     /// The camera failed.
-    pub fn camera_failed(&self, now: Instant, why: &str) {
+    pub fn camera_failed(&self, now: Instant, failure: &Failure) {
         let notice = self.lock().camera.failed(now);
         if let Some(notice) = notice {
-            let why = notice.word(&format!("the camera fails: {why}"));
-            tracing::warn!("{why}");
+            let why = notice.word(&format!("the camera fails: {failure}"));
+            tracing::warn!(reason = failure.kind.name(), "{why}");
         }
     }
 
@@ -51,16 +54,16 @@ impl StreamLog {
     }
 
     /// A picture of the camera was left out.
-    pub fn picture_left_out(&self, now: Instant, why: &str) {
+    pub fn picture_left_out(&self, now: Instant, picture: &BrokenPicture) {
         let notice = self.lock().pictures.failed(now);
         if let Some(notice) = notice {
-            let why = format!("a picture of the camera {why}; such are left out");
+            let why = format!("{picture}; such are left out");
             tracing::warn!("{}", notice.word(&why));
         }
     }
 
     /// A frame was lost in the chain.
-    pub fn frame_dropped(&self, now: Instant, why: &str) {
+    pub fn frame_dropped(&self, now: Instant, why: &ChainError) {
         let notice = self.lock().chain.failed(now);
         if let Some(notice) = notice {
             let why = notice.word(&format!("frames are dropped: {why}"));

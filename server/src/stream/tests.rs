@@ -8,6 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
+use jpeg_splice::InvalidJpeg;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -43,7 +44,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// An order of a test to its camera.
 enum Order {
     Frame(&'static [u8]),
-    Broken(&'static str),
+    Broken(InvalidJpeg),
     Fail(&'static str),
     Panic(&'static str),
     /// A raw picture of this width, whose coding panics.
@@ -79,16 +80,16 @@ impl Camera for TestCamera<'_> {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         match stop.wait_for(self.0.orders.recv()).flatten() {
             Some(Order::Frame(bytes)) => Ok(Some(CapturedFrame {
-                picture: Ok([HEAD, bytes, END].concat().into()).into(),
+                picture: FrameData::Coded(Ok([HEAD, bytes, END].concat().into())),
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
             })),
             Some(Order::Broken(why)) => Ok(Some(CapturedFrame {
-                picture: Err(why.to_owned()).into(),
+                picture: Err(why).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
             })),
-            Some(Order::Fail(why)) => Err(SourceError(why.to_owned())),
+            Some(Order::Fail(why)) => Err(SourceError::Test(why)),
             Some(Order::Panic(why)) => panic!("{why}"),
             Some(Order::Raw(width)) => Ok(Some(CapturedFrame {
                 picture: FrameData::Raw {
@@ -458,7 +459,7 @@ async fn broken_pictures_are_left_out() {
     let mut viewer = stage.stream.watch();
     stage.order(Order::Frame(b"a"));
     assert_eq!(next(&mut viewer).await, "a");
-    stage.order(Order::Broken("is cut off"));
+    stage.order(Order::Broken(InvalidJpeg::NoEnd));
     stage.order(Order::Frame(b"b"));
     assert_eq!(next(&mut viewer).await, "b");
     assert_eq!(stage.stream.report().frames_dropped, 1);

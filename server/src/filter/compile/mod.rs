@@ -27,7 +27,7 @@ use child::Phase;
 use jobs::Jobs;
 
 use super::footprint::Footprint;
-use super::{Digest, Engine, FilterKind, Module};
+use super::{Digest, Engine, FilterKind, Module, ModuleError};
 use crate::clock::Clock;
 use crate::config::Cause;
 use crate::files::FileError;
@@ -110,6 +110,12 @@ impl LoadError {
             Self::Unavailable(why) => Self::Unavailable(reword(why)),
             Self::OutOfMemory(why) => Self::OutOfMemory(reword(why)),
         }
+    }
+}
+
+impl From<ModuleError> for LoadError {
+    fn from(error: ModuleError) -> Self {
+        Self::Refused(error.to_string())
     }
 }
 

@@ -20,7 +20,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::SettingsSchema;
 use crate::filter::footprint::Footprint;
 use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
-use crate::filter::{Engine, Manifest, Module, contract, describe, link};
+use crate::filter::{Engine, Manifest, Module, ModuleError, contract, describe, link};
 
 /// The hidden command of `mattebox` that runs this.
 pub const COMMAND: &str = "filter-worker";
@@ -80,9 +80,8 @@ pub fn load(code: &Path) -> ExitCode {
             .map_err(no_engine)?;
         let before = memory();
         let component = engine.load(code);
-        let component =
-            component.map_err(|error| LoadError::Refused(format!("can't be loaded: {error:#}")))?;
-        let linked = link(&engine, &component).map_err(LoadError::Refused)?;
+        let component = component.map_err(|error| ModuleError::Load(format!("{error:#}")))?;
+        let linked = link(&engine, &component)?;
         let loaded = match before.zip(memory()) {
             Some((before, after)) => after.saturating_sub(before),
             None => code.metadata().map_or(0, |code| code.len()) * UNMEASURED,
@@ -130,10 +129,7 @@ pub fn build_schema() -> ExitCode {
         let start = ProcessTime::now();
         while !thread.is_finished() {
             if start.elapsed() > SCHEMA_TIME {
-                let limit = SCHEMA_TIME.as_millis();
-                return Err(LoadError::Refused(format!(
-                    "has a settings schema that can't be used: building it takes more than {limit} ms of processor time"
-                )));
+                return Err(ModuleError::SlowSchema(SCHEMA_TIME.as_millis()).into());
             }
             // Shorter than anybody notices.
             SystemClock.block(Duration::from_millis(2));
@@ -195,30 +191,24 @@ fn read_input(limits: Limits, most: u64) -> Result<Vec<u8>, LoadError> {
 }
 
 fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, LoadError> {
-    let broken = |why: String| LoadError::Refused(format!("can't be compiled: {why}"));
     let runtime = start_runtime()?;
     // Those that the compiler starts else panic where there can't be so many.
     let threads = rayon::ThreadPoolBuilder::new().build_global();
     threads.map_err(LoadError::unavailable)?;
     let engine = Engine::compiling(runtime.handle().clone()).map_err(no_engine)?;
-    let component = Module::new(bytes)
-        .into_component()
-        .map_err(LoadError::Refused)?;
+    let component = Module::new(bytes).into_component()?;
     // What a later contract needs of the compiler, this one may not have.
     let exports = contract::exports(&component);
-    contract::check_version(exports.iter().map(String::as_str)).map_err(LoadError::Refused)?;
+    contract::check_version(exports.iter().map(String::as_str))?;
     let footprint = Footprint::of(&component);
     let (component, compiled) = engine
         .compile(&component)
-        .map_err(|error| broken(format!("{error:#}")))?;
+        .map_err(|error| ModuleError::Compile(format!("{error:#}")))?;
     if compiled.len() > CODE_BYTES {
-        let (mib, most) = (compiled.len() >> 20, CODE_BYTES >> 20);
-        return Err(broken(format!(
-            "its code takes {mib} MiB, more than {most}"
-        )));
+        return Err(ModuleError::Code(compiled.len() >> 20, CODE_BYTES >> 20).into());
     }
     let folder = code.parent().unwrap_or(Path::new("."));
     std::fs::write(code, &compiled).map_err(|error| unwritable(folder, &error))?;
     drop(compiled);
-    describe(&engine, &component, footprint).map_err(LoadError::Refused)
+    Ok(describe(&engine, &component, footprint)?)
 }

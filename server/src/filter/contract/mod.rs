@@ -14,7 +14,9 @@ use wasmparser::{Parser, Payload};
 use wasmtime::component::Linker;
 
 use super::FilterKind;
-use super::instance::{CallError, Guest};
+use super::failure::{CallError, FilterFault};
+use super::instance::Guest;
+use super::module::ModuleError;
 use super::wasi::HostState;
 use crate::log::sanitize;
 
@@ -98,26 +100,26 @@ pub trait Contract: Sync {
     /// The filter's description of itself.
     ///
     /// # Errors
-    /// A sentence without its subject: the export is missing or of another type, or its call fails.
-    fn describe(&self, guest: &mut Guest) -> Result<Description, String>;
+    /// The export is missing or of another type, or its call fails.
+    fn describe(&self, guest: &mut Guest) -> Result<Description, FilterFault>;
 
     /// Hands the filter its settings, a JSON object.
     ///
     /// # Errors
-    /// As of `describe`; or the filter's own words, where it refuses them.
-    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), String>;
+    /// Those of `describe`; or the filter refuses them.
+    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), CallError>;
 
     /// The function of an overlay.
     ///
     /// # Errors
-    /// A sentence without its subject: the export is missing or of another type.
-    fn draw(&self, guest: &mut Guest) -> Result<Box<dyn Draw>, String>;
+    /// The export is missing or of another type.
+    fn draw(&self, guest: &mut Guest) -> Result<Box<dyn Draw>, FilterFault>;
 
     /// The function of a transform.
     ///
     /// # Errors
-    /// A sentence without its subject: the export is missing or of another type.
-    fn apply(&self, guest: &mut Guest) -> Result<Box<dyn Apply>, String>;
+    /// The export is missing or of another type.
+    fn apply(&self, guest: &mut Guest) -> Result<Box<dyn Apply>, FilterFault>;
 }
 
 /// An overlay's function, called for each frame.
@@ -161,10 +163,10 @@ pub fn link(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
 /// make.
 ///
 /// # Errors
-/// They make none; a sentence without its subject.
+/// They make none.
 pub fn of<'e>(
     exports: impl Iterator<Item = &'e str>,
-) -> Result<(&'static dyn Contract, FilterKind), String> {
+) -> Result<(&'static dyn Contract, FilterKind), ModuleError> {
     let exports: Vec<_> = exports.collect();
     check_version(exports.iter().copied())?;
     let versions: Vec<_> = versions(exports.iter().copied()).collect();
@@ -177,13 +179,13 @@ pub fn of<'e>(
 /// be used by each.
 ///
 /// # Errors
-/// It is built for versions that are not known; a sentence without its subject.
-pub fn check_version<'e>(exports: impl Iterator<Item = &'e str>) -> Result<(), String> {
+/// It is built for versions that are not known.
+pub fn check_version<'e>(exports: impl Iterator<Item = &'e str>) -> Result<(), ModuleError> {
     let mut found: Vec<_> = versions(exports).collect();
     found.sort();
     let is_known = |version: &Version| KNOWN.iter().any(|known| known.version() == *version);
     match found.last() {
-        Some(newest) if !found.iter().any(is_known) => Err(unknown(newest)),
+        Some(newest) if !found.iter().any(is_known) => Err(ModuleError::Version(unknown(newest))),
         _ => Ok(()),
     }
 }
@@ -196,6 +198,7 @@ fn versions<'e>(exports: impl Iterator<Item = &'e str>) -> impl Iterator<Item = 
     })
 }
 
+/// The versions that are known, beside that of a module, which is not.
 fn unknown(version: &Version) -> String {
     let known = KNOWN.map(|contract| contract.version().to_string());
     let known = known.join(" and ");
@@ -204,35 +207,28 @@ fn unknown(version: &Version) -> String {
         true => "update the server".to_owned(),
         false => format!("build the filter anew for {newest}"),
     };
-    sanitize(&format!(
-        "is built for contract {version}; this server knows {known}: {advice}"
-    ))
+    sanitize(&format!("{version}; this server knows {known}: {advice}"))
 }
 
 /// The kind that `exports` make a filter of `contract`.
-fn kind(contract: &dyn Contract, exports: &[&str]) -> Result<FilterKind, String> {
+fn kind(contract: &dyn Contract, exports: &[&str]) -> Result<FilterKind, ModuleError> {
     let lifecycle = contract.lifecycle();
     if !exports.contains(&lifecycle) {
         let found = match exports {
             [] => "nothing".to_owned(),
             names => sanitize(&names.join(", ")),
         };
-        return Err(format!(
-            "is a WebAssembly component but no Mattebox filter: it exports {found}, not `{lifecycle}`"
-        ));
+        return Err(ModuleError::NoFilter { found, lifecycle });
     }
     let kinds = contract.kinds().iter();
     let found: Vec<_> = kinds.filter(|(_, name)| exports.contains(name)).collect();
     match found.as_slice() {
         [(kind, _)] => Ok(*kind),
-        [] => Err(format!(
-            "exports neither {}, so there is nothing it could do",
-            names(contract.kinds().iter(), " nor ")
-        )),
-        _ => Err(format!(
-            "exports both {}; make two filters of it, so that each says what it needs",
-            names(found.iter().copied(), " and ")
-        )),
+        [] => Err(ModuleError::NoKind(names(contract.kinds().iter(), " nor "))),
+        _ => Err(ModuleError::SeveralKinds(names(
+            found.iter().copied(),
+            " and ",
+        ))),
     }
 }
 
@@ -266,7 +262,7 @@ mod tests {
 
     fn refusal(exports: &[&str]) -> String {
         let refused = of(exports.iter().copied()).err();
-        refused.unwrap()
+        refused.unwrap().to_string()
     }
 
     #[test]

@@ -17,7 +17,8 @@ use wasmtime::component::{ComponentType, Func, Lift, Linker, Lower, TypedFunc, W
 use super::{Apply, Contract, Draw};
 use crate::filter::FilterKind;
 use crate::filter::answer::Answer;
-use crate::filter::instance::{CallError, Guest};
+use crate::filter::failure::{CallError, FilterFault};
+use crate::filter::instance::Guest;
 use crate::filter::limits::START_TIME;
 use crate::filter::wasi::{HostState, read_asset, write_log};
 
@@ -167,7 +168,7 @@ impl Contract for V0_1 {
         })
     }
 
-    fn describe(&self, guest: &mut Guest) -> Result<super::Description, String> {
+    fn describe(&self, guest: &mut Guest) -> Result<super::Description, FilterFault> {
         let describe = guest.function(LIFECYCLE, "describe")?;
         let describe = guest.typed::<(), (Description,)>(describe)?;
         let (description,) = guest.call(&describe, (), Answer::Description, START_TIME)?;
@@ -179,19 +180,18 @@ impl Contract for V0_1 {
         })
     }
 
-    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), String> {
+    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), CallError> {
         let configure = guest.function(LIFECYCLE, "configure")?;
         let configure = guest.typed(configure)?;
-        let configured = guest.ask(&configure, (json,), Answer::Configured, START_TIME);
-        configured.map_err(|error| error.to_string())
+        guest.ask(&configure, (json,), Answer::Configured, START_TIME)
     }
 
-    fn draw(&self, guest: &mut Guest) -> Result<Box<dyn Draw>, String> {
+    fn draw(&self, guest: &mut Guest) -> Result<Box<dyn Draw>, FilterFault> {
         let draw = guest.function(OVERLAY, "draw")?;
         Ok(Box::new(DrawFunction(guest.typed(draw)?)))
     }
 
-    fn apply(&self, guest: &mut Guest) -> Result<Box<dyn Apply>, String> {
+    fn apply(&self, guest: &mut Guest) -> Result<Box<dyn Apply>, FilterFault> {
         let apply = guest.function(TRANSFORM, "apply")?;
         Ok(Box::new(ApplyFunction(apply)))
     }
@@ -231,7 +231,7 @@ impl Apply for ApplyFunction {
     ) -> Result<super::Image, CallError> {
         let super::ImageRef { width, height, rgb } = image;
         let image = ImageRef { width, height, rgb };
-        let apply = guest.typed(self.0).map_err(CallError::Broken)?;
+        let apply = guest.typed(self.0)?;
         let params = (FrameInfo::from(frame), image);
         let Image { width, height, rgb } = guest.ask(&apply, params, Answer::Picture, limit)?;
         Ok(super::Image { width, height, rgb })

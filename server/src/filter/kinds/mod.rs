@@ -5,6 +5,7 @@ pub mod overlay;
 mod transform;
 
 use super::contract::Contract;
+use super::failure::FilterFault;
 use super::instance::Guest;
 use super::limits::{PICTURE_PIXELS, SIDE};
 use overlay::Overlay;
@@ -37,7 +38,7 @@ impl Function {
         guest: &mut Guest,
         contract: &dyn Contract,
         kind: FilterKind,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, FilterFault> {
         Ok(match kind {
             FilterKind::Overlay => Self::Overlay(Overlay::new(contract.draw(guest)?)),
             FilterKind::Transform => Self::Transform(Transform::new(contract.apply(guest)?)),
@@ -45,24 +46,49 @@ impl Function {
     }
 }
 
+/// The fault of a rectangle of pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WrongPixels {
+    /// It has no pixels, or long sides.
+    #[error("its size is {0}×{1}, each side must be 1 to {SIDE} pixels")]
+    Side(u32, u32),
+    /// It has too many pixels.
+    #[error("{0}×{1} is more than {PICTURE_PIXELS} pixels")]
+    Large(u32, u32),
+    /// It has too few bytes, or too many.
+    #[error("{width}×{height}×{channels} needs {expected} bytes, it has {bytes}")]
+    Bytes {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+        /// The bytes of a pixel.
+        channels: u64,
+        /// The bytes that the pixels take.
+        expected: u64,
+        /// The bytes that are there.
+        bytes: u64,
+    },
+}
+
 /// Checks that a rectangle of `width` × `height` has its `bytes`.
-fn check_pixels(width: u32, height: u32, channels: u64, bytes: usize) -> Result<(), String> {
+fn check_pixels(width: u32, height: u32, channels: u64, bytes: usize) -> Result<(), WrongPixels> {
     if !(1..=SIDE).contains(&width) || !(1..=SIDE).contains(&height) {
-        return Err(format!(
-            "its size is {width}×{height}, each side must be 1 to {SIDE} pixels"
-        ));
+        return Err(WrongPixels::Side(width, height));
     }
     let pixels = u64::from(width) * u64::from(height);
     if pixels > PICTURE_PIXELS {
-        return Err(format!(
-            "{width}×{height} is more than {PICTURE_PIXELS} pixels"
-        ));
+        return Err(WrongPixels::Large(width, height));
     }
-    let expected = pixels * channels;
-    if bytes as u64 != expected {
-        return Err(format!(
-            "{width}×{height}×{channels} needs {expected} bytes, it has {bytes}"
-        ));
+    let (expected, bytes) = (pixels * channels, bytes as u64);
+    match bytes == expected {
+        true => Ok(()),
+        false => Err(WrongPixels::Bytes {
+            width,
+            height,
+            channels,
+            expected,
+            bytes,
+        }),
     }
-    Ok(())
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::check_pixels;
 use crate::filter::contract::{Draw, FrameInfo, Layer};
-use crate::filter::instance::{CallError, Guest};
+use crate::filter::failure::{CallError, FilterFault};
+use crate::filter::instance::Guest;
 use crate::filter::limits::LAYERS;
 
 /// A drawing may cover this many times the picture's area, or [`SMALL_DRAWING`] if that is more.
@@ -33,7 +34,7 @@ impl Overlay {
         let Some(layers) = self.0.call(guest, frame, limit)? else {
             return Ok(None);
         };
-        check(&layers, frame.width, frame.height).map_err(CallError::Broken)?;
+        check(&layers, frame.width, frame.height)?;
         let bytes = layers.iter().map(|layer| layer.rgba.len() as u64).sum();
         guest.retain(bytes)?;
         Ok(Some(layers))
@@ -43,27 +44,27 @@ impl Overlay {
 /// Checks a drawing for a picture of `width` × `height`.
 ///
 /// # Errors
-/// A text that names the first layer (counted from 0) that is wrong.
-fn check(layers: &[Layer], width: u32, height: u32) -> Result<(), String> {
+/// There are too many layers, or one is wrong.
+fn check(layers: &[Layer], width: u32, height: u32) -> Result<(), FilterFault> {
     if layers.len() > LAYERS {
-        return Err(format!(
-            "returned {} layers, more than {LAYERS}",
-            layers.len()
-        ));
+        return Err(FilterFault::Layers(layers.len()));
     }
     let mut area = 0;
     for (index, layer) in layers.iter().enumerate() {
         check_pixels(layer.width, layer.height, 4, layer.rgba.len())
-            .map_err(|why| format!("returned a wrong layer {index}: {why}"))?;
+            .map_err(|wrong| FilterFault::Layer(index, wrong))?;
         area += u64::from(layer.width) * u64::from(layer.height);
     }
     let most = most_drawn(width, height);
-    if area > most {
-        return Err(format!(
-            "returned layers of {area} pixels in all for a picture of {width}×{height}, more than {most}"
-        ));
+    match area <= most {
+        true => Ok(()),
+        false => Err(FilterFault::Area {
+            area,
+            width,
+            height,
+            most,
+        }),
     }
-    Ok(())
 }
 
 /// The most pixels that the layers on a picture of `width` × `height` may have in all.
@@ -96,13 +97,14 @@ mod tests {
             (layer(u32::MAX, 2, 0), "each side must be"),
             (layer(16_384, 16_384, 0), "is more than"),
         ] {
-            let error = check(&[good(), bad], 10, 10).unwrap_err();
+            let error = check(&[good(), bad], 10, 10).unwrap_err().to_string();
             assert!(error.contains("layer 1") && error.contains(why), "{error}");
         }
         let many = vec![good(); LAYERS + 1];
-        assert!(check(&many, 10, 10).unwrap_err().contains("more than 256"));
+        let refused = |layers: &[Layer]| check(layers, 10, 10).unwrap_err().to_string();
+        assert!(refused(&many).contains("more than 256"));
         let large = [layer(1024, 1024, 4 << 20), good()];
-        assert!(check(&large, 10, 10).unwrap_err().contains("in all"));
+        assert!(refused(&large).contains("in all"));
         assert_eq!(check(&large, 1024, 1024), Ok(()));
     }
 }

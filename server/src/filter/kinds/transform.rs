@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::check_pixels;
 use crate::filter::contract::{Apply, FrameInfo, Image, ImageRef};
-use crate::filter::instance::{CallError, Guest};
+use crate::filter::failure::{CallError, FilterFault};
+use crate::filter::instance::Guest;
 
 /// A transform's function.
 pub struct Transform(Box<dyn Apply>);
@@ -26,15 +27,14 @@ impl Transform {
         limit: Duration,
     ) -> Result<Image, CallError> {
         let image = self.0.call(guest, frame, image, limit)?;
-        check(&image).map_err(CallError::Broken)?;
+        check(&image)?;
         guest.retain(image.rgb.len() as u64)?;
         Ok(image)
     }
 }
 
-fn check(image: &Image) -> Result<(), String> {
-    check_pixels(image.width, image.height, 3, image.rgb.len())
-        .map_err(|why| format!("returned a wrong picture: {why}"))
+fn check(image: &Image) -> Result<(), FilterFault> {
+    Ok(check_pixels(image.width, image.height, 3, image.rgb.len())?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod listener;
 mod places;
 mod reserve;
 mod stall;
+mod takeover;
 #[cfg(unix)]
 mod unix;
 mod wire;
@@ -38,7 +39,9 @@ pub use listener::{Listener, local_host};
 pub use places::{Full, Place, Places};
 pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
-use wire::Wire;
+use takeover::Pending;
+pub use takeover::Takeover;
+pub use wire::Wire;
 
 /// The longest time that a client may take to send its request, and to send none on a connection
 /// that stays open.
@@ -204,7 +207,9 @@ async fn exchange(
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let ambiguous = wire.ambiguous();
+    let (ambiguous, flushed) = (wire.ambiguous(), wire.flushed());
+    let pending = Pending::default();
+    let diverted = pending.clone();
     let seat = connected.seat().cloned();
     let is_reserved = seat.is_some();
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -221,9 +226,16 @@ async fn exchange(
         if let Some(seat) = &seat {
             extensions.insert(seat.clone());
         }
-        router.clone().oneshot(request)
+        let (router, flushed, diverted) = (router.clone(), flushed.clone(), diverted.clone());
+        async move {
+            let version = request.version();
+            let Ok(response) = router.oneshot(request).await;
+            // The answer before this one must be out, for what hyper still has is lost with it.
+            flushed.wait().await;
+            diverted.divert(version, response)
+        }
     });
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(if is_reserved { SILENCE } else { HEADER_TIME })
         .keep_alive(!is_reserved)
@@ -232,13 +244,17 @@ async fn exchange(
         .max_buf_size(BUFFER_BYTES)
         .serve_connection(TokioIo::new(wire), service)
         .with_upgrades();
-    let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
+        ended = &mut connection => ended,
         () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
+    };
+    let taken_back = || Some(connection.into_parts()?.io.into_inner());
+    let ended = match pending.write(taken_back).await {
+        None => ended.map_err(io::Error::other),
+        Some(ended) => ended,
     };
     if let Err(error) = ended {
         // Clients come and go; that is no fault of the server.

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 
 use super::listener::Socket;
 use super::stall::Stall;
@@ -34,9 +35,39 @@ impl Ambiguous {
     }
 }
 
+/// Whether all that was written is with the kernel. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Flushed(Arc<FlushState>);
+
+#[derive(Debug, Default)]
+struct FlushState {
+    is_owed: AtomicBool,
+    flushed: Notify,
+}
+
+impl Flushed {
+    /// Resolves once it is.
+    pub async fn wait(&self) {
+        while self.0.is_owed.load(Ordering::Relaxed) {
+            self.0.flushed.notified().await;
+        }
+    }
+
+    fn written(&self) {
+        self.0.is_owed.store(true, Ordering::Relaxed);
+    }
+
+    fn flushed(&self) {
+        if self.0.is_owed.swap(false, Ordering::Relaxed) {
+            self.0.flushed.notify_one();
+        }
+    }
+}
+
 /// A socket whose requests are looked at.
 pub struct Wire {
     socket: Socket,
+    flushed: Flushed,
     requests: Requests,
     /// Bytes behind the end of a head, to be read next: hyper never has two heads at once, so that
     /// what is known is of the one that it has.
@@ -65,11 +96,17 @@ impl Wire {
     pub fn new(socket: Socket, clock: Arc<dyn Clock>) -> Self {
         Self {
             socket,
+            flushed: Flushed::default(),
             requests: Requests::new(Ambiguous::default()),
             held: Vec::new(),
             refusal: Vec::new(),
             stall: Stall::new(clock),
         }
+    }
+
+    /// Whether hyper has flushed what it wrote: it does so when it has nothing left to write.
+    pub fn flushed(&self) -> Flushed {
+        self.flushed.clone()
     }
 
     /// What is known of the request that came last.
@@ -109,6 +146,7 @@ impl AsyncWrite for Wire {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        this.flushed.written();
         if !is_refusal(bytes) {
             let written = Pin::new(&mut this.socket).poll_write(context, bytes);
             return this.stall.limit(context, written);
@@ -135,6 +173,7 @@ impl AsyncWrite for Wire {
             Some(first) if is_refusal(first) => self.poll_write(context, first),
             _ => {
                 let this = &mut *self;
+                this.flushed.written();
                 let written = Pin::new(&mut this.socket).poll_write_vectored(context, slices);
                 this.stall.limit(context, written)
             }
@@ -146,7 +185,9 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.socket).poll_flush(context)
+        ready!(Pin::new(&mut self.socket).poll_flush(context))?;
+        self.flushed.flushed();
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -1,8 +1,7 @@
 //! Which of the formats and sizes that a camera offers is taken.
 
-use super::{FormatInfo, Sizes};
+use super::{DeviceError, FormatInfo, Sizes};
 use crate::config::{CameraConfig, CameraFormat, Size};
-use crate::source::SourceError;
 
 /// From the cheapest: what comes as JPEG is not touched, and what comes as Y′CbCr is only coded.
 const PREFERENCE: [CameraFormat; 8] = [
@@ -30,11 +29,11 @@ const LARGEST_RAW: Size = Size {
 /// The best of `formats` for what is wanted.
 ///
 /// # Errors
-/// There is none; a text that says what there is.
+/// There is none.
 pub fn choose(
     formats: &[FormatInfo],
     config: &CameraConfig,
-) -> Result<(CameraFormat, Size), SourceError> {
+) -> Result<(CameraFormat, Size), DeviceError> {
     let wanted = |format: &CameraFormat| {
         matches!(config.format, CameraFormat::Auto) || *format == config.format
     };
@@ -102,15 +101,11 @@ fn has(sizes: Sizes, size: Size) -> bool {
     }
 }
 
-fn nothing(formats: &[FormatInfo], config: &CameraConfig) -> SourceError {
-    let wanted = match (config.size, config.format) {
-        (None, CameraFormat::Auto) => {
-            return SourceError("the camera offers no format that is known here".to_owned());
-        }
-        (Some(size), CameraFormat::Auto) => size.to_string(),
-        (Some(size), format) => format!("{size} as {format}"),
-        (None, format) => format.to_string(),
-    };
+fn nothing(formats: &[FormatInfo], config: &CameraConfig) -> DeviceError {
+    let (size, format) = (config.size, config.format);
+    if size.is_none() && format == CameraFormat::Auto {
+        return DeviceError::NoFormat;
+    }
     let offered: Vec<_> = formats
         .iter()
         .map(|format_info| {
@@ -122,10 +117,11 @@ fn nothing(formats: &[FormatInfo], config: &CameraConfig) -> SourceError {
             format!("{} as {}", sizes.join(", "), format_info.format)
         })
         .collect();
-    let offered = offered.join("; ");
-    SourceError(format!(
-        "the camera does not offer {wanted}; it offers {offered}"
-    ))
+    DeviceError::NotOffered {
+        size,
+        format,
+        offered: offered.join("; "),
+    }
 }
 
 #[cfg(test)]

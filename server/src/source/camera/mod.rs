@@ -15,15 +15,15 @@ mod device;
 #[path = "v4l2.rs"]
 mod device;
 #[cfg(feature = "camera")]
+mod error;
+#[cfg(feature = "camera")]
 mod raw;
 
-use super::{Camera, Source, SourceError};
+use super::{Camera, NotBuilt, Source, SourceError};
 use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraFormat, Size};
-
-/// What to do when this build has no cameras.
-#[cfg(not(feature = "camera"))]
-const NOT_BUILT: &str = "this build of mattebox has no driver `camera`: build it with `cargo build --release --features camera` (on Debian, after `apt install libclang-dev`)";
+#[cfg(feature = "camera")]
+pub use error::DeviceError;
 
 /// A local camera.
 #[cfg_attr(
@@ -36,14 +36,14 @@ pub struct CameraSource {
 }
 
 /// A camera that is there, and what it can do.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct DeviceInfo {
     /// What to write behind `device:`.
     pub device: String,
     /// The name that it gives itself.
     pub name: String,
-    /// The formats that it can send, or why they are not known.
-    pub formats: Result<Vec<FormatInfo>, String>,
+    /// The formats that it can send, or the reason why they are not known.
+    pub formats: Result<Vec<FormatInfo>, SourceError>,
     /// The controls that can be set.
     pub controls: Vec<Control>,
 }
@@ -101,30 +101,30 @@ impl Source for CameraSource {
 
     #[cfg(not(feature = "camera"))]
     fn open(&mut self, _: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
-        Err(SourceError(NOT_BUILT.to_owned()))
+        Err(NotBuilt::Camera.into())
     }
 }
 
 /// Whether this build has the driver.
 ///
 /// # Errors
-/// A text that says how to build with it.
-pub fn check() -> Result<(), String> {
+/// It has not.
+pub fn check() -> Result<(), NotBuilt> {
     #[cfg(feature = "camera")]
     return Ok(());
     #[cfg(not(feature = "camera"))]
-    Err(NOT_BUILT.to_owned())
+    Err(NotBuilt::Camera)
 }
 
 /// The cameras of this machine.
 ///
 /// # Errors
 /// This build has none, or the system doesn't tell.
-pub fn list() -> Result<Vec<DeviceInfo>, String> {
+pub fn list() -> Result<Vec<DeviceInfo>, SourceError> {
     #[cfg(feature = "camera")]
-    return device::list();
+    return Ok(device::list()?);
     #[cfg(not(feature = "camera"))]
-    Err(NOT_BUILT.to_owned())
+    Err(NotBuilt::Camera.into())
 }
 
 impl std::fmt::Display for Sizes {
@@ -140,11 +140,11 @@ impl std::fmt::Display for Sizes {
 
 /// The picture in a buffer. Some drivers call all of it used, whatever stands behind the picture.
 #[cfg(feature = "camera")]
-fn cut(used: &[u8]) -> Result<bytes::Bytes, String> {
+fn cut(used: &[u8]) -> super::Coded {
     let split = jpeg_splice::Splitter::new(used, super::FRAME_BYTES).next_jpeg();
-    let split = split.map_err(|error| format!("can't be read: {error}"))?;
-    let nothing = || Err("is no JPEG: it has no start".to_owned());
-    split.picture().unwrap_or_else(nothing)
+    let picture = split.ok().and_then(jpeg_splice::Split::picture);
+    let no_start = Err(jpeg_splice::InvalidJpeg::Stray("it has no start"));
+    Ok(picture.unwrap_or(no_start)?)
 }
 
 /// A control's name as pipeline.yaml has it: `White Balance, Automatic` is
@@ -162,19 +162,22 @@ fn check_control<'a>(
     controls: &'a [Control],
     name: &str,
     value: i64,
-) -> Result<&'a Control, SourceError> {
+) -> Result<&'a Control, DeviceError> {
     let Some(control) = controls.iter().find(|control| control.name == name) else {
         let names = controls.iter().map(|control| control.name.as_str());
-        let hint = crate::config::hint(name, names);
-        return Err(SourceError(format!(
-            "the camera has no control `{name}`{hint}"
-        )));
+        return Err(DeviceError::NoControl {
+            name: name.to_owned(),
+            hint: crate::config::hint(name, names),
+        });
     };
     let (least, most) = (control.minimum, control.maximum);
-    if !(least..=most).contains(&value) {
-        return Err(SourceError(format!(
-            "the camera's control `{name}` goes from {least} to {most}, not to {value}"
-        )));
+    match (least..=most).contains(&value) {
+        true => Ok(control),
+        false => Err(DeviceError::ControlRange {
+            name: name.to_owned(),
+            least,
+            most,
+            value,
+        }),
     }
-    Ok(control)
 }

@@ -7,7 +7,9 @@ use nokhwa::utils::{
 
 use super::choice::choose;
 use super::raw::{Layout, encode};
-use super::{Control, DeviceInfo, FormatInfo, Sizes, check_control, control_name, cut};
+use super::{
+    Control, DeviceError, DeviceInfo, FormatInfo, Sizes, check_control, control_name, cut,
+};
 use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
@@ -42,21 +44,21 @@ pub struct OpenCamera {
 ///
 /// # Errors
 /// It is missing or busy, or can't do what is wanted.
-pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, SourceError> {
+pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, DeviceError> {
     let index = match &config.device {
         CameraDevice::Index(index) => CameraIndex::Index(*index),
         CameraDevice::Path(path) => CameraIndex::String(path.clone()),
     };
     let any = RequestedFormat::with_formats(RequestedFormatType::None, &KNOWN);
-    let mut device = nokhwa::Camera::new(index, any).map_err(explain)?;
-    let offered = device.compatible_camera_formats().map_err(explain)?;
+    let mut device = nokhwa::Camera::new(index, any)?;
+    let offered = device.compatible_camera_formats()?;
     let (format, size) = choose(&formats(&offered), config)?;
     let wanted = nearest(&offered, format, size, fps.unwrap_or(30.0));
     let exact = RequestedFormatType::Exact(wanted);
     let exact = RequestedFormat::with_formats(exact, &KNOWN);
-    device.set_camera_requset(exact).map_err(explain)?;
+    device.set_camera_requset(exact)?;
     set_controls(&mut device, &config.controls)?;
-    device.open_stream().map_err(explain)?;
+    device.open_stream()?;
     let channels = match format {
         CameraFormat::Yuyv => 2,
         CameraFormat::Rgb | CameraFormat::Bgr => 3,
@@ -72,10 +74,6 @@ pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, Sourc
         },
         quality: config.quality,
     })
-}
-
-fn explain(error: nokhwa::NokhwaError) -> SourceError {
-    SourceError(format!("the camera: {error}"))
 }
 
 fn formats(formats: &[NokhwaFormat]) -> Vec<FormatInfo> {
@@ -119,11 +117,11 @@ fn nearest(offered: &[NokhwaFormat], format: CameraFormat, size: Size, fps: f64)
         .unwrap_or(NokhwaFormat::new(resolution, frame_format, fps as u32))
 }
 
-fn set_controls(device: &mut nokhwa::Camera, wanted: &[(String, i64)]) -> Result<(), SourceError> {
+fn set_controls(device: &mut nokhwa::Camera, wanted: &[(String, i64)]) -> Result<(), DeviceError> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let there = device.camera_controls().map_err(explain)?;
+    let there = device.camera_controls()?;
     let known: Vec<_> = there.iter().filter_map(control).collect();
     for (name, value) in wanted {
         check_control(&known, name, *value)?;
@@ -133,9 +131,7 @@ fn set_controls(device: &mut nokhwa::Camera, wanted: &[(String, i64)]) -> Result
             ControlValueDescription::Boolean { .. } => ControlValueSetter::Boolean(*value != 0),
             _ => ControlValueSetter::Integer(*value),
         };
-        device
-            .set_camera_control(named.control(), setter)
-            .map_err(explain)?;
+        device.set_camera_control(named.control(), setter)?;
     }
     Ok(())
 }
@@ -158,7 +154,7 @@ fn control(control: &nokhwa::utils::CameraControl) -> Option<Control> {
 
 impl Camera for OpenCamera {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
-        let frame = self.device.frame().map_err(explain)?;
+        let frame = self.device.frame().map_err(DeviceError::from)?;
         let picture = match self.layout.format {
             CameraFormat::Mjpeg => FrameData::Coded(cut(frame.buffer())),
             _ => {
@@ -181,8 +177,8 @@ impl Camera for OpenCamera {
 ///
 /// # Errors
 /// The system doesn't tell.
-pub fn list() -> Result<Vec<DeviceInfo>, String> {
-    let cameras = nokhwa::query(ApiBackend::Auto).map_err(|error| error.to_string())?;
+pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
+    let cameras = nokhwa::query(ApiBackend::Auto)?;
     let listed = cameras.iter().map(|camera| {
         let any = RequestedFormat::with_formats(RequestedFormatType::None, &KNOWN);
         let opened = nokhwa::Camera::new(camera.index().clone(), any).and_then(|mut device| {
@@ -192,7 +188,7 @@ pub fn list() -> Result<Vec<DeviceInfo>, String> {
         });
         let (formats, controls) = match opened {
             Ok((formats, controls)) => (Ok(formats), controls.iter().filter_map(control).collect()),
-            Err(error) => (Err(error.to_string()), Vec::new()),
+            Err(error) => (Err(DeviceError::from(error).into()), Vec::new()),
         };
         DeviceInfo {
             device: camera.index().as_string(),

@@ -1,10 +1,10 @@
 //! Raw pictures, coded once as JPEG. Those that are Y′CbCr already are not converted, only sorted
 //! into planes.
 
-use jpeg_splice::Jpeg;
 use jpeg_splice::codec::{PixelFormat, Subsampling, encode as encode_pixels, encode_planes};
 
 use crate::config::{CameraFormat, Size};
+use crate::source::{PictureFault, Whole};
 
 /// The layout of a raw picture in memory.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +23,8 @@ pub struct Layout {
 /// Codes `bytes` with `quality`, 1 to 100.
 ///
 /// # Errors
-/// A text that says how it is broken, to stand behind a noun.
-pub fn encode(bytes: &[u8], layout: &Layout, quality: u8) -> Result<Jpeg, String> {
+/// They are too few.
+pub fn encode(bytes: &[u8], layout: &Layout, quality: u8) -> Whole {
     let rows = Rows { bytes, layout };
     let planes = match layout.format {
         CameraFormat::Yuyv => rows.packed([0, 1, 3]),
@@ -36,7 +36,7 @@ pub fn encode(bytes: &[u8], layout: &Layout, quality: u8) -> Result<Jpeg, String
         CameraFormat::Bgr => return pixels(&rows, PixelFormat::Bgr, 3, quality),
         CameraFormat::Auto | CameraFormat::Mjpeg => None,
     };
-    let mut planes = planes.ok_or("is cut off")?;
+    let mut planes = planes.ok_or(PictureFault::CutOff)?;
     if layout.is_limited {
         expand(&mut planes);
     }
@@ -46,22 +46,23 @@ pub fn encode(bytes: &[u8], layout: &Layout, quality: u8) -> Result<Jpeg, String
     };
     let planes = planes.each_ref().map(Vec::as_slice);
     let Size { width, height } = layout.size;
-    encode_planes(&planes, (width, height), sampling, quality)
-        .map_err(|error| format!("can't be coded: {error}"))
+    let size = (width, height);
+    Ok(encode_planes(&planes, size, sampling, quality)?)
 }
 
-fn pixels(
-    rows: &Rows<'_>,
-    format: PixelFormat,
-    channels: usize,
-    quality: u8,
-) -> Result<Jpeg, String> {
+fn pixels(rows: &Rows<'_>, format: PixelFormat, channels: usize, quality: u8) -> Whole {
     let Size { width, height } = rows.layout.size;
     let row = width as usize * channels;
     let packed = rows.plane(0, rows.layout.stride, row, height as usize);
-    let packed = packed.ok_or("is cut off")?;
-    encode_pixels(&packed, format, (width, height), Subsampling::S420, quality)
-        .map_err(|error| format!("can't be coded: {error}"))
+    let packed = packed.ok_or(PictureFault::CutOff)?;
+    let size = (width, height);
+    Ok(encode_pixels(
+        &packed,
+        format,
+        size,
+        Subsampling::S420,
+        quality,
+    )?)
 }
 
 /// Y, Cb and Cr, without gaps between their rows.

@@ -17,10 +17,12 @@ use v4l::{Device, Format, FourCC, Fraction};
 
 use super::choice::choose;
 use super::raw::{Layout, encode};
-use super::{Control, DeviceInfo, FormatInfo, Sizes, check_control, control_name, cut};
+use super::{
+    Control, DeviceError, DeviceInfo, FormatInfo, Sizes, check_control, control_name, cut,
+};
 use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
-use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, PictureFault, SourceError};
 
 const BUFFERS: u32 = 4;
 /// The interval at which a waiting thread looks whether it is to stop.
@@ -54,21 +56,19 @@ pub struct OpenCamera {
 ///
 /// # Errors
 /// It is missing or busy, or can't do what is wanted.
-pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, SourceError> {
+pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, DeviceError> {
     let path = match &config.device {
         CameraDevice::Index(index) => format!("/dev/video{index}"),
         CameraDevice::Path(path) => path.clone(),
     };
-    let fail = |error: io::Error| SourceError(explain(&path, &error));
+    let fail = |error| DeviceError::new(&path, error);
     let device = open_device(&path).map_err(fail)?;
     let offered = formats(&device).map_err(fail)?;
     let (format, size) = choose(&offered, config)?;
     let layout = set_format(&device, format, size).map_err(fail)?;
     if layout.size != size {
         let got = layout.size;
-        return Err(SourceError(format!(
-            "{path}: the camera gives {got} instead of {size}"
-        )));
+        return Err(DeviceError::OtherSize { path, got, size });
     }
     set_rate(&device, &path, fps);
     set_controls(&device, &path, &config.controls)?;
@@ -79,20 +79,6 @@ pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, Sourc
         layout,
         quality: config.quality,
     })
-}
-
-fn explain(path: &str, error: &io::Error) -> String {
-    const EBUSY: i32 = 16;
-    match (error.kind(), error.raw_os_error()) {
-        (ErrorKind::NotFound, _) => format!(
-            "{path}: there is no such camera; `mattebox cameras` lists those that are there"
-        ),
-        (ErrorKind::PermissionDenied, _) => format!(
-            "{path}: may not be opened; on most systems the user has to be in the group `video`"
-        ),
-        (_, Some(EBUSY)) => format!("{path}: the camera is in use by another program"),
-        _ => format!("{path}: {error}"),
-    }
 }
 
 fn open_device(path: &str) -> io::Result<Device> {
@@ -204,11 +190,11 @@ fn set_rate(device: &Device, path: &str, fps: Option<f64>) {
     }
 }
 
-fn set_controls(device: &Device, path: &str, wanted: &[(String, i64)]) -> Result<(), SourceError> {
+fn set_controls(device: &Device, path: &str, wanted: &[(String, i64)]) -> Result<(), DeviceError> {
     if wanted.is_empty() {
         return Ok(());
     }
-    let fail = |error: io::Error| SourceError(explain(path, &error));
+    let fail = |error| DeviceError::new(path, error);
     let descriptions = device.query_controls().map_err(fail)?;
     let known = controls(&descriptions);
     for (name, value) in wanted {
@@ -226,10 +212,12 @@ fn set_controls(device: &Device, path: &str, wanted: &[(String, i64)]) -> Result
                 _ => Value::Integer(*value),
             },
         };
-        device.set_control(setting).map_err(|error| {
-            SourceError(format!(
-                "{path}: the control `{name}` can't be set to {value}: {error}"
-            ))
+        let set = device.set_control(setting);
+        set.map_err(|error| DeviceError::ControlRefused {
+            path: path.to_owned(),
+            name: name.clone(),
+            value: *value,
+            error,
         })?;
     }
     Ok(())
@@ -280,12 +268,12 @@ impl Camera for OpenCamera {
         if !self.wait(stop)? {
             return Ok(None);
         }
-        let fail = |error: io::Error| SourceError(explain(&self.path, &error));
+        let fail = |error| DeviceError::new(&self.path, error);
         let (bytes, meta) = CaptureStream::next(&mut self.stream).map_err(fail)?;
         let captured_at = stop.clock().unix();
         let used = &bytes[..bytes.len().min(meta.bytesused as usize)];
         let picture = if meta.flags.contains(v4l::buffer::Flags::ERROR) {
-            FrameData::Coded(Err("came damaged".to_owned()))
+            FrameData::Coded(Err(PictureFault::Damaged))
         } else if self.layout.format == CameraFormat::Mjpeg {
             FrameData::Coded(cut(used))
         } else {
@@ -305,14 +293,14 @@ impl Camera for OpenCamera {
 
 impl OpenCamera {
     /// Blocks until a frame is there; `false` after the order to stop.
-    fn wait(&self, stop: &StopToken) -> Result<bool, SourceError> {
+    fn wait(&self, stop: &StopToken) -> Result<bool, DeviceError> {
         let handle = self.stream.handle();
         while !stop.is_requested() {
             match handle.poll(POLLIN, LOOK.as_millis() as i32) {
                 Ok(0) => {}
                 Ok(_) => return Ok(true),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(SourceError(explain(&self.path, &error))),
+                Err(error) => return Err(DeviceError::new(&self.path, error)),
             }
         }
         Ok(false)
@@ -324,7 +312,7 @@ impl OpenCamera {
 /// # Errors
 /// None on this system.
 #[expect(clippy::unnecessary_wraps)]
-pub fn list() -> Result<Vec<DeviceInfo>, String> {
+pub fn list() -> Result<Vec<DeviceInfo>, DeviceError> {
     let mut nodes: Vec<_> = v4l::context::enum_devices();
     nodes.sort_by_key(v4l::context::Node::index);
     let listed = nodes.iter().filter_map(|node| {
@@ -337,14 +325,15 @@ pub fn list() -> Result<Vec<DeviceInfo>, String> {
 /// Nothing if it is there but no camera.
 fn listed(path: &Path, name: String) -> Option<DeviceInfo> {
     let device = path.display().to_string();
+    let explain = |error| DeviceError::new(&device, error).into();
     let (formats, controls) = match open_device(&device) {
         Ok(open) => {
             let controls = open.query_controls().map(|it| controls(&it));
-            let formats = formats(&open).map_err(|error| explain(&device, &error));
+            let formats = formats(&open).map_err(explain);
             (formats, controls.unwrap_or_default())
         }
         Err(error) if error.raw_os_error().is_none() => return None,
-        Err(error) => (Err(explain(&device, &error)), Vec::new()),
+        Err(error) => (Err(explain(error)), Vec::new()),
     };
     Some(DeviceInfo {
         device,

@@ -3,7 +3,7 @@
 use std::sync::{LazyLock, Mutex};
 
 use jpeg_splice::Jpeg;
-use jpeg_splice::codec::{PixelFormat, Subsampling, encode};
+use jpeg_splice::codec::{EncodeError, PixelFormat, Subsampling, encode};
 use mattebox_demo_scene::{FPS, FRAMES, HEIGHT, Scene, WIDTH};
 
 use crate::clock::StopToken;
@@ -34,7 +34,7 @@ impl Camera for DemoCamera {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let jpeg = LOOP
             .lock()
-            .map_err(|_| SourceError("the demo scene could not be drawn".to_owned()))?
+            .map_err(|_| SourceError::DemoScene)?
             .frame(self.next)?;
         self.next = (self.next + 1) % FRAMES;
         Ok(self.pacer.wait(stop).then(|| CapturedFrame {
@@ -54,7 +54,7 @@ struct DemoLoop {
 
 impl DemoLoop {
     /// The pictures are asked for in order, at first.
-    fn frame(&mut self, index: u32) -> Result<Jpeg, SourceError> {
+    fn frame(&mut self, index: u32) -> Result<Jpeg, EncodeError> {
         while self.pictures.len() <= index as usize {
             let scene = self.scene.get_or_insert_with(Scene::new);
             let rgb = scene.frame(self.pictures.len() as u32);
@@ -67,8 +67,7 @@ impl DemoLoop {
     }
 }
 
-fn coded(rgb: &[u8]) -> Result<Jpeg, SourceError> {
+fn coded(rgb: &[u8]) -> Result<Jpeg, EncodeError> {
     let size = (WIDTH, HEIGHT);
     encode(rgb, PixelFormat::Rgb, size, Subsampling::S422, QUALITY)
-        .map_err(|error| SourceError(format!("the demo scene could not be encoded: {error}")))
 }

@@ -9,11 +9,6 @@ mod camera;
 use super::{Camera, Source, SourceError};
 use crate::clock::StopToken;
 
-/// What to do when this build has no demo camera.
-#[cfg(not(feature = "demo"))]
-const NOT_BUILT: &str = "this build of mattebox has no driver `demo`: build it with \
-    `cargo build --release --features demo`";
-
 /// The demo camera: 1280 × 720, 15 frames per second.
 #[derive(Debug, Default)]
 pub struct Demo;
@@ -34,6 +29,6 @@ impl Source for Demo {
 
     #[cfg(not(feature = "demo"))]
     fn open(&mut self, _stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
-        Err(SourceError(NOT_BUILT.to_owned()))
+        Err(super::NotBuilt::Demo.into())
     }
 }

@@ -10,13 +10,20 @@ struct Challenge {
     params: Vec<(String, String)>,
 }
 
+/// The reason why no login can be sent, in the words of the crate `http-auth`.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct ChallengeError(String);
+
 /// The way to log in that `headers`, the values of `WWW-Authenticate`, offer: Digest if there is
 /// one that can be answered, else Basic, also if they say nothing. Where what is offered can't be
 /// read, the password is not sent as plain text.
 ///
 /// # Errors
-/// A text that says why none can be answered.
-pub fn choose<'a>(headers: impl Iterator<Item = &'a str>) -> Result<PasswordClient, String> {
+/// None can be answered.
+pub fn choose<'a>(
+    headers: impl Iterator<Item = &'a str>,
+) -> Result<PasswordClient, ChallengeError> {
     let mut headers = headers
         .filter(|header| !header.trim().is_empty())
         .peekable();
@@ -30,7 +37,7 @@ pub fn choose<'a>(headers: impl Iterator<Item = &'a str>) -> Result<PasswordClie
         let cleaned = clean(challenge);
         builder = builder.challenge(&as_known(&cleaned)?);
     }
-    builder.build()
+    builder.build().map_err(ChallengeError)
 }
 
 fn basic() -> ChallengeRef<'static> {
@@ -79,16 +86,16 @@ fn algorithm(written: &str) -> String {
     known.map_or_else(|| written.trim().to_owned(), |known| (*known).to_owned())
 }
 
-fn as_known(challenge: &Challenge) -> Result<ChallengeRef<'_>, String> {
+fn as_known(challenge: &Challenge) -> Result<ChallengeRef<'_>, ChallengeError> {
     // It is answered whatever it says, in whatever letters.
     if challenge.scheme.eq_ignore_ascii_case("Basic") {
         return Ok(basic());
     }
     let mut known = ChallengeRef::new(&challenge.scheme);
     for (name, value) in &challenge.params {
-        known
-            .params
-            .push((name.as_str(), ParamValue::try_from_escaped(value)?));
+        let value = ParamValue::try_from_escaped(value);
+        let value = value.map_err(|why| ChallengeError(why.to_owned()))?;
+        known.params.push((name.as_str(), value));
     }
     Ok(known)
 }

@@ -1,8 +1,6 @@
 //! Asks a camera for its address: time-outs, redirects, and who we are when it wants to know.
 
 use std::borrow::Cow;
-use std::error::Error;
-use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -11,34 +9,17 @@ use http_auth::{PasswordClient, PasswordParams};
 use reqwest::header::{AUTHORIZATION, LOCATION, WWW_AUTHENTICATE};
 use reqwest::{RequestBuilder, Response, StatusCode, Url};
 
-use super::{challenge, tls};
+use super::challenge;
+use super::error::{HttpError, HttpFault, cause};
 use crate::config::HttpConfig;
 use crate::secret::{SecretText, mask_foreign};
 use crate::source::SourceError;
 
-const CONNECTING: Duration = Duration::from_secs(5);
+/// The time for making a connection.
+pub const CONNECTING: Duration = Duration::from_secs(5);
 const REDIRECTS: usize = 5;
 /// The most header lines of an answer; curl takes 5000.
 const HEADERS: usize = 500;
-
-/// The reason why there is no answer with pictures.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The reason.
-    pub error: SourceError,
-    /// Whether the next request may well be answered.
-    pub is_passing: bool,
-}
-
-impl From<SourceError> for Refusal {
-    /// One that stays.
-    fn from(error: SourceError) -> Self {
-        Self {
-            error,
-            is_passing: false,
-        }
-    }
-}
 
 /// Asks for one address.
 pub struct Client {
@@ -74,16 +55,20 @@ impl Client {
             .http1_max_headers(HEADERS)
             .tls_danger_accept_invalid_certs(!config.verify_tls)
             .no_proxy()
-            .build()
-            .map_err(|error| SourceError(format!("can't use HTTP here: {}", cause(&error))))?;
-        let url =
-            Url::parse(config.url.expose()).map_err(|error| SourceError(error.to_string()))?;
+            .build();
+        let url = Url::parse(config.url.expose())?;
         let mut shown = url.clone();
         shown.set_query(None);
         shown.set_fragment(None);
+        let address = String::from(shown);
+        let http = http.map_err(|error| HttpError {
+            address: address.clone(),
+            fault: HttpFault::Client(cause(&error)),
+        })?;
         let login = match &config.login {
             Some(login) => {
-                let password = login.password.reveal(folder).map_err(SourceError)?;
+                let password = login.password.reveal(folder);
+                let password = password.map_err(SourceError::Password)?;
                 Some((login.user.clone(), password))
             }
             None => None,
@@ -91,15 +76,18 @@ impl Client {
         Ok(Self {
             http,
             url,
-            address: shown.into(),
+            address,
             login,
             scheme: None,
         })
     }
 
-    /// The address as it may be shown.
-    pub fn address(&self) -> &str {
-        &self.address
+    /// `fault`, of this camera.
+    pub fn error(&self, fault: HttpFault) -> HttpError {
+        HttpError {
+            address: self.address.clone(),
+            fault,
+        }
     }
 
     /// Asks for the address, where it is sent on to, and each once more with the login if the
@@ -107,19 +95,19 @@ impl Client {
     ///
     /// # Errors
     /// The camera can't be reached, or answers with an error.
-    pub async fn get(&mut self) -> Result<Response, Refusal> {
+    pub async fn get(&mut self) -> Result<Response, HttpFault> {
         let mut url = self.url.clone();
         for _ in 0..=REDIRECTS {
             let response = self.ask(&url).await?;
             match self.sent_on(&response)? {
                 Some(next) => url = next,
-                None => return self.accept(response),
+                None => return Self::accept(response),
             }
         }
-        Err(self.error("too many redirects").into())
+        Err(HttpFault::Redirects)
     }
 
-    async fn ask(&mut self, url: &Url) -> Result<Response, Refusal> {
+    async fn ask(&mut self, url: &Url) -> Result<Response, HttpFault> {
         let response = self.send(url).await?;
         if response.status() == StatusCode::UNAUTHORIZED {
             self.identify(response).await
@@ -128,23 +116,16 @@ impl Client {
         }
     }
 
-    fn accept(&self, response: Response) -> Result<Response, Refusal> {
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
+    fn accept(response: Response) -> Result<Response, HttpFault> {
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            StatusCode::UNAUTHORIZED => Err(HttpFault::LoginRefused),
+            status => Err(HttpFault::Status(status)),
         }
-        if status == StatusCode::UNAUTHORIZED {
-            let why = "the camera does not accept this user and password";
-            return Err(self.error(why).into());
-        }
-        Err(Refusal {
-            error: self.error(format!("the camera answers {status}")),
-            is_passing: true,
-        })
     }
 
     /// The address that the camera redirects to (RFC 9110, 15.4), if it does.
-    fn sent_on(&self, response: &Response) -> Result<Option<Url>, SourceError> {
+    fn sent_on(&self, response: &Response) -> Result<Option<Url>, HttpFault> {
         let location = match response.status().as_u16() {
             301 | 302 | 303 | 307 | 308 => response.headers().get(LOCATION),
             _ => None,
@@ -155,8 +136,7 @@ impl Client {
         let location = String::from_utf8_lossy(location.as_bytes());
         let next = response.url().join(&location).ok();
         let next = next.filter(|next| matches!(next.scheme(), "http" | "https"));
-        let next =
-            next.ok_or_else(|| self.error("the camera sends us on to no address of HTTP"))?;
+        let next = next.ok_or(HttpFault::ForeignRedirect)?;
         Ok(Some(self.as_told_to(next)))
     }
 
@@ -183,46 +163,36 @@ impl Client {
     }
 
     /// Answers the camera's question who we are.
-    async fn identify(&mut self, response: Response) -> Result<Response, Refusal> {
+    async fn identify(&mut self, response: Response) -> Result<Response, HttpFault> {
         if self.login.is_none() {
-            let why = "the camera wants a `user` and a `password`";
-            return Err(self.error(why).into());
+            return Err(HttpFault::LoginWanted);
         }
         let url = response.url().clone();
         if !is_same_place(&self.url, &url) {
-            let to = url.host_str().unwrap_or_default();
-            let why = format!(
-                "the camera sends us on to {to}, which wants a password; name that address instead"
-            );
-            return Err(self.error(why).into());
+            let host = url.host_str().unwrap_or_default();
+            return Err(HttpFault::LoginElsewhere(host.to_owned()));
         }
         let challenges = response.headers().get_all(WWW_AUTHENTICATE).iter();
         let challenges = challenges.map(|value| String::from_utf8_lossy(value.as_bytes()));
         let challenges: Vec<_> = challenges.collect();
-        let scheme = challenge::choose(challenges.iter().map(AsRef::as_ref)).map_err(|why| {
-            self.error(format!(
-                "the camera wants a login of an unknown kind: {why}"
-            ))
-        })?;
+        let scheme = challenge::choose(challenges.iter().map(AsRef::as_ref));
+        let scheme = scheme.map_err(HttpFault::UnknownLogin)?;
         self.scheme = Some(scheme);
         self.send(&url).await
     }
 
     /// Asks for `url`, once more if that was by a connection which the camera has closed after an
     /// earlier answer: many don't say that they do (RFC 9112, 9.3.1).
-    async fn send(&mut self, url: &Url) -> Result<Response, Refusal> {
+    async fn send(&mut self, url: &Url) -> Result<Response, HttpFault> {
         let mut response = self.request(url)?.send().await;
         if response.as_ref().is_err_and(is_cut) {
             response = self.request(url)?.send().await;
         }
-        response.map_err(|error| Refusal {
-            error: self.error(explain(&error)),
-            is_passing: true,
-        })
+        Ok(response?)
     }
 
     /// A request for `url`, with the login if it is known how the camera wants it.
-    fn request(&mut self, url: &Url) -> Result<RequestBuilder, SourceError> {
+    fn request(&mut self, url: &Url) -> Result<RequestBuilder, HttpFault> {
         let mut request = self.http.get(url.clone());
         if is_same_place(&self.url, url)
             && let (Some(scheme), Some((user, password))) = (&mut self.scheme, &self.login)
@@ -236,16 +206,10 @@ impl Client {
                 method: "GET",
                 body,
             });
-            let authorization = authorization.map_err(|why| {
-                self.error(format!("the camera's login can't be answered: {why}"))
-            })?;
+            let authorization = authorization.map_err(HttpFault::Unanswerable)?;
             request = request.header(AUTHORIZATION, authorization);
         }
         Ok(request)
-    }
-
-    fn error(&self, why: impl std::fmt::Display) -> SourceError {
-        SourceError(format!("{}: {why}", self.address))
     }
 }
 
@@ -277,48 +241,6 @@ fn is_same_place(ours: &Url, theirs: &Url) -> bool {
 /// Whether the connection broke before an answer came.
 fn is_cut(error: &reqwest::Error) -> bool {
     error.is_request() && !error.is_connect() && !error.is_timeout()
-}
-
-fn explain(error: &reqwest::Error) -> String {
-    if error.is_connect() && error.is_timeout() {
-        return format!("there is no answer within {} s", CONNECTING.as_secs());
-    }
-    if let Some(explained) = tls::explain(error) {
-        return explained;
-    }
-    let cause = cause(error);
-    // hyper's words for what it can't read.
-    if cause.ends_with(" parsed") {
-        return format!(
-            "the camera's answer is no HTTP that can be read here ({cause}); read it with the driver `exec` and `curl`"
-        );
-    }
-    if cause.contains("certificate") {
-        return format!("{cause}; `verify-tls: false` takes any certificate");
-    }
-    cause
-}
-
-/// The reason why an answer broke off.
-pub fn broken_off(error: &reqwest::Error) -> String {
-    let mut next: Option<&dyn Error> = Some(error);
-    while let Some(error) = next {
-        let io = error.downcast_ref::<io::Error>();
-        if io.is_some_and(|error| error.kind() == io::ErrorKind::UnexpectedEof) {
-            return "the camera closed the connection before its answer was whole".to_owned();
-        }
-        next = error.source();
-    }
-    cause(error)
-}
-
-/// The innermost reason, which is the one that says something.
-pub fn cause(error: &reqwest::Error) -> String {
-    let mut cause: &dyn Error = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    mask_foreign(&cause.to_string())
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@
 
 mod challenge;
 mod client;
+mod error;
 mod parts;
-mod tls;
 
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,13 @@ use reqwest::{Response, StatusCode};
 
 use super::mjpeg_reader::{ChunkReader, Chunks};
 use super::pacer::Pacer;
-use super::{Camera, CapturedFrame, Source, SourceError};
+use super::{Camera, CapturedFrame, FrameData, Source, SourceError};
 use crate::clock::StopToken;
 use crate::config::HttpConfig;
-use client::{Client, Refusal};
-use parts::{Label, Parts, PartsError};
+use client::Client;
+pub use error::HttpError;
+use error::HttpFault;
+use parts::{Label, Parts};
 
 /// Snapshots per second where nothing else is asked for.
 const SNAPSHOT_FPS: f64 = 1.0;
@@ -67,8 +69,8 @@ impl Source for Http {
         camera.pacer.wait(stop);
         match camera.ask(stop) {
             Some(Ok(())) => Ok(Box::new(camera)),
-            Some(Err(refusal)) => Err(refusal.error),
-            None => Err(SourceError("stopped".to_owned())),
+            Some(Err(fault)) => Err(camera.client.error(fault).into()),
+            None => Err(SourceError::Stopped),
         }
     }
 }
@@ -79,7 +81,7 @@ struct Body(Response);
 impl Chunks for Body {
     async fn next(&mut self) -> std::io::Result<Option<Bytes>> {
         let chunk = self.0.chunk().await;
-        chunk.map_err(|error| std::io::Error::other(client::broken_off(&error)))
+        chunk.map_err(|error| error::broken_off(&error))
     }
 }
 
@@ -98,8 +100,6 @@ struct Answers {
 struct Answer {
     parts: Parts<BufReader<ChunkReader<Body>>>,
     status: StatusCode,
-    /// Its `Content-Type` in lower case.
-    content_type: String,
     /// The time at which it was asked for.
     asked: Instant,
 }
@@ -112,13 +112,11 @@ impl Answer {
         let content_type = content_type.unwrap_or_default().to_lowercase();
         let label = Label {
             length: response.content_length(),
-            is_picture: content_type.starts_with("image/"),
-            is_text: content_type.starts_with("text/") || content_type.contains("json"),
+            content_type,
         };
         Self {
             parts: Parts::new(ChunkReader::buffered(Body(response), stop), label),
             status,
-            content_type,
             asked,
         }
     }
@@ -132,18 +130,15 @@ impl Answer {
         }
     }
 
-    /// The reason why there is none, where it is over without a picture.
-    fn without_picture(&self) -> String {
-        let Self {
-            status,
-            content_type,
-            ..
-        } = self;
-        match content_type.as_str() {
-            _ if self.parts.is_empty() => format!("the camera's answer ({status}) is empty"),
-            kind if kind.starts_with("multipart/") => "the camera ended its stream".to_owned(),
-            "" => "the camera answered without a picture".to_owned(),
-            kind => format!("the camera answered without a picture, which it calls `{kind}`"),
+    /// The fault of an answer that is over.
+    fn end(&self) -> HttpFault {
+        let content_type = self.parts.content_type();
+        if self.parts.is_empty() {
+            HttpFault::Empty(self.status)
+        } else if self.parts.pictures() > 0 || content_type.starts_with("multipart/") {
+            HttpFault::Ended
+        } else {
+            HttpFault::NoPicture(content_type.to_owned())
         }
     }
 }
@@ -157,31 +152,23 @@ impl Camera for Answers {
                 }
                 match self.ask(stop) {
                     Some(Ok(())) => continue,
-                    Some(Err(refusal)) => return self.miss(refusal, stop).map(Some),
+                    Some(Err(fault)) => return Ok(Some(self.miss(fault, stop)?)),
                     None => return Ok(None),
                 }
             };
             let next = answer.parts.next();
             let pictures = answer.parts.pictures();
-            let since = answer.since();
+            let (since, end) = (answer.since(), answer.end());
             if stop.is_requested() {
                 return Ok(None);
             }
             match next {
-                Ok(Some(picture)) => return Ok(Some(capture(picture, since, stop))),
+                Ok(Some(picture)) => return Ok(Some(capture(picture.into(), since, stop))),
                 // With an error, its picture has been taken.
                 Ok(None) | Err(_) if pictures == 1 => self.end_snapshot(),
-                Ok(None) => {
-                    let why = match pictures {
-                        0 => answer.without_picture(),
-                        _ => "the camera ended its stream".to_owned(),
-                    };
-                    let refusal = self.refuse(why);
-                    return self.miss(refusal, stop).map(Some);
-                }
-                Err(error) => {
-                    let refusal = self.explain(&error);
-                    return self.miss(refusal, stop).map(Some);
+                ended => {
+                    let fault = ended.err().unwrap_or(end);
+                    return Ok(Some(self.miss(fault, stop)?));
                 }
             }
         }
@@ -198,7 +185,7 @@ impl Answers {
     }
 
     /// Asks the camera; `None` after the order to stop.
-    fn ask(&mut self, stop: &StopToken) -> Option<Result<(), Refusal>> {
+    fn ask(&mut self, stop: &StopToken) -> Option<Result<(), HttpFault>> {
         let asked = stop.clock().now();
         let response = stop.wait_for(self.client.get())?;
         Some(response.map(|response| self.answer = Some(Answer::new(response, asked, stop))))
@@ -217,50 +204,28 @@ impl Answers {
     /// A picture that is missing, which the camera outlives; if too many are, its watchdog ends it.
     fn miss(
         &mut self,
-        refusal: Refusal,
+        fault: HttpFault,
         stop: &StopToken,
-    ) -> Result<CapturedFrame<'static>, SourceError> {
+    ) -> Result<CapturedFrame<'static>, HttpError> {
         let pictures = self.answer.as_ref().map_or(0, |it| it.parts.pictures());
-        if !refusal.is_passing || !self.is_snapshot_camera() || pictures > 1 {
-            return Err(refusal.error);
+        let is_passing = fault.is_passing();
+        let error = self.client.error(fault);
+        if !is_passing || !self.is_snapshot_camera() || pictures > 1 {
+            return Err(error);
         }
         self.answer = None;
         self.has_missed = true;
-        Ok(capture(
-            Err(format!("can't be had: {}", refusal.error)),
-            None,
-            stop,
-        ))
-    }
-
-    fn refuse(&self, why: impl std::fmt::Display) -> Refusal {
-        Refusal {
-            error: SourceError(format!("{}: {why}", self.client.address())),
-            is_passing: true,
-        }
-    }
-
-    fn explain(&self, error: &PartsError) -> Refusal {
-        match (error, &self.answer) {
-            (PartsError::Text, Some(answer)) => Refusal {
-                error: SourceError(format!(
-                    "the camera's address answers `{}` and no pictures: is it the stream's own address, or that of a page around it?",
-                    answer.content_type
-                )),
-                is_passing: true,
-            },
-            _ => self.refuse(error),
-        }
+        Ok(capture(FrameData::Coded(Err(error.into())), None, stop))
     }
 }
 
 fn capture(
-    picture: Result<Bytes, String>,
+    picture: FrameData<'static>,
     since: Option<Instant>,
     stop: &StopToken,
 ) -> CapturedFrame<'static> {
     CapturedFrame {
-        picture: picture.into(),
+        picture,
         captured_at: stop.clock().unix(),
         since,
     }

@@ -9,9 +9,10 @@ use std::io::{self, BufRead, Read};
 use std::time::Instant;
 
 use bytes::Bytes;
-use jpeg_splice::{MpfIndex, Splitter};
+use jpeg_splice::{InvalidJpeg, MpfIndex, Splitter};
 use memchr::memmem;
 
+use super::error::HttpFault;
 use crate::source::FRAME_BYTES;
 use crate::source::mjpeg_reader::Arrival;
 
@@ -45,35 +46,29 @@ const OTHERS: &[(usize, &[u8], &str)] = &[
     (0, b"{", "JSON"),
 ];
 
-/// The reason why an answer gives no more pictures.
-#[derive(Debug, thiserror::Error)]
-pub enum PartsError {
-    /// It can't be read on.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// It is no JPEG.
-    #[error(
-        "the camera's address answers {0}, and only JPEG can be taken: choose JPEG (or Motion JPEG) in the camera's settings or by another address, or read it with the driver `exec` and ffmpeg"
-    )]
-    OtherFormat(&'static str),
-    /// It says that it is text, and is.
-    #[error("the camera's address answers text")]
-    Text,
-}
-
 /// An answer, as its header describes it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Label {
+    /// Its `Content-Type` in lower case.
+    pub content_type: String,
     /// Its length in bytes, if it is known.
     pub length: Option<u64>,
-    /// Whether it is called one picture.
-    pub is_picture: bool,
-    /// Whether it is called text.
-    pub is_text: bool,
 }
 
-/// A picture, or how it is broken.
-type Picture = Result<Bytes, String>;
+impl Label {
+    /// Whether it is called one picture.
+    fn is_picture(&self) -> bool {
+        self.content_type.starts_with("image/")
+    }
+
+    /// Whether it is called text.
+    fn is_text(&self) -> bool {
+        self.content_type.starts_with("text/") || self.content_type.contains("json")
+    }
+}
+
+/// A picture, or the reason why it is broken.
+type Picture = Result<Bytes, InvalidJpeg>;
 
 /// The pictures of one answer.
 pub struct Parts<R> {
@@ -117,6 +112,11 @@ impl<R: BufRead + Arrival> Parts<R> {
         self.pictures
     }
 
+    /// What the answer is called.
+    pub fn content_type(&self) -> &str {
+        &self.label.content_type
+    }
+
     /// Whether the answer was over without a single byte.
     pub fn is_empty(&self) -> bool {
         self.is_empty
@@ -127,11 +127,11 @@ impl<R: BufRead + Arrival> Parts<R> {
         self.arrived
     }
 
-    /// The next picture, or how it is broken, to stand behind a noun; `None` at the end.
+    /// The next picture, or the reason why it is broken; `None` at the end.
     ///
     /// # Errors
     /// Reading fails, or there are no JPEGs in it.
-    pub fn next(&mut self) -> Result<Option<Result<Bytes, String>>, PartsError> {
+    pub fn next(&mut self) -> Result<Option<Picture>, HttpFault> {
         loop {
             let Some((picture, start)) = self.next_of_all()? else {
                 return Ok(None);
@@ -163,7 +163,7 @@ impl<R: BufRead + Arrival> Parts<R> {
 
     /// The next picture, whether or not it belongs to the last, and the bytes from that one's SOI
     /// to its own.
-    fn next_of_all(&mut self) -> Result<Option<(Picture, u64)>, PartsError> {
+    fn next_of_all(&mut self) -> Result<Option<(Picture, u64)>, HttpFault> {
         if let Some(error) = self.failed.take() {
             return Err(error.into());
         }
@@ -187,7 +187,7 @@ impl<R: BufRead + Arrival> Parts<R> {
     }
 
     /// Reads past the next SOI; gives the end of what stood before it.
-    fn skip_to_soi(&mut self) -> Result<Option<Vec<u8>>, PartsError> {
+    fn skip_to_soi(&mut self) -> Result<Option<Vec<u8>>, HttpFault> {
         let mut gap = Vec::new();
         let mut is_checked = false;
         loop {
@@ -210,7 +210,7 @@ impl<R: BufRead + Arrival> Parts<R> {
                 self.check_format(&gap)?;
                 return Ok(Some(gap));
             }
-            if !is_checked && (gap.len() >= GAP_BYTES / 2 || self.label.is_text) {
+            if !is_checked && (gap.len() >= GAP_BYTES / 2 || self.label.is_text()) {
                 is_checked = gap.len() >= GAP_BYTES / 2;
                 self.check_format(&gap)?;
             }
@@ -221,21 +221,21 @@ impl<R: BufRead + Arrival> Parts<R> {
     }
 
     /// Checks that `gap`, the start of the answer so far, is none of another format.
-    fn check_format(&self, gap: &[u8]) -> Result<(), PartsError> {
+    fn check_format(&self, gap: &[u8]) -> Result<(), HttpFault> {
         if self.pictures > 0 {
             return Ok(());
         }
         let start = gap.trim_ascii_start();
         let is_multipart = start.starts_with(b"--");
-        if self.label.is_text && start.len() >= 2 && !is_multipart && start[0] != SOI[0] {
-            return Err(PartsError::Text);
+        if self.label.is_text() && start.len() >= 2 && !is_multipart && start[0] != SOI[0] {
+            return Err(HttpFault::Text(self.label.content_type.clone()));
         }
         let content = match is_multipart {
             true => behind_headers(start),
             false => gap,
         };
         match other_format(content) {
-            Some(name) => Err(PartsError::OtherFormat(name)),
+            Some(name) => Err(HttpFault::OtherFormat(name)),
             None => Ok(()),
         }
     }
@@ -258,7 +258,7 @@ impl<R: BufRead + Arrival> Parts<R> {
 
     /// The picture of `length` bytes whose SOI has been read; none if that is not its length: then
     /// all is to be read again.
-    fn measured(&mut self, length: usize) -> io::Result<Option<Result<Bytes, String>>> {
+    fn measured(&mut self, length: usize) -> io::Result<Option<Picture>> {
         let mut part = SOI.to_vec();
         while part.len() < length {
             let buffer = match self.reader.fill_buf() {
@@ -302,13 +302,13 @@ impl<R: BufRead + Arrival> Parts<R> {
         const END_AND_START: [u8; 4] = [0xff, 0xd9, 0xff, 0xd8];
         let is_whole_answer = self.boundary.is_empty() && self.pictures == 0;
         is_whole_answer
-            && !self.label.is_picture
+            && !self.label.is_picture()
             && memmem::find(part, b"MPF\0").is_none()
             && memmem::find(part, &END_AND_START).is_some()
     }
 
     /// Goes on by the pictures' own ends, from the start of `part`.
-    fn distrust(&mut self, part: &[u8]) -> Option<Result<Bytes, String>> {
+    fn distrust(&mut self, part: &[u8]) -> Option<Picture> {
         self.trusts_lengths = false;
         self.reader.put_back(part);
         None
@@ -323,7 +323,7 @@ impl<R: BufRead + Arrival> Parts<R> {
     }
 
     /// The next picture by its own end.
-    fn split(&mut self) -> io::Result<Option<Result<Bytes, String>>> {
+    fn split(&mut self) -> io::Result<Option<Picture>> {
         let mut splitter = Splitter::new(&mut self.reader, FRAME_BYTES);
         let split = splitter.next_jpeg()?;
         if splitter.is_inside() {
@@ -452,8 +452,8 @@ mod tests {
     const JPEG: &[u8] =
         b"\xff\xd8\xff\xe1\x00\x06\xff\xd8\xff\xd9\xff\xda\x00\x03x\x12\xff\x00\x34\xff\xd9";
 
-    fn all(body: &[u8], label: Label) -> Result<Vec<Result<Vec<u8>, String>>, String> {
-        let whole = with_buffer(body, label, 64 << 10);
+    fn all(body: &[u8], label: Label) -> Result<Vec<Result<Vec<u8>, InvalidJpeg>>, String> {
+        let whole = with_buffer(body, label.clone(), 64 << 10);
         // Bytes may come in any portions; text is told of as soon as there is some.
         let slow = with_buffer(body, label, 1);
         assert!(
@@ -467,7 +467,7 @@ mod tests {
         body: &[u8],
         label: Label,
         buffer: usize,
-    ) -> Result<Vec<Result<Vec<u8>, String>>, String> {
+    ) -> Result<Vec<Result<Vec<u8>, InvalidJpeg>>, String> {
         let mut parts = Parts::new(BufReader::with_capacity(buffer, body), label);
         let mut found = Vec::new();
         while let Some(picture) = parts.next().map_err(|error| error.to_string())? {
@@ -481,8 +481,8 @@ mod tests {
         [head.as_bytes(), content, b"\r\n"].concat()
     }
 
-    fn cut_off() -> Result<Vec<u8>, String> {
-        Err("is no JPEG: it is cut off".to_owned())
+    fn cut_off() -> Result<Vec<u8>, InvalidJpeg> {
+        Err(InvalidJpeg::Stray("it is cut off"))
     }
 
     #[test]
@@ -531,13 +531,13 @@ mod tests {
         let two = [JPEG, JPEG].concat();
         let label = Label {
             length: Some(two.len() as u64),
-            is_picture: true,
+            content_type: "image/jpeg".to_owned(),
             ..Label::default()
         };
-        assert_eq!(all(&two, label), Ok(vec![Ok(two.clone())]));
+        assert_eq!(all(&two, label.clone()), Ok(vec![Ok(two.clone())]));
         // Without that name it is a recording.
         let label = Label {
-            is_picture: false,
+            content_type: String::new(),
             ..label
         };
         assert_eq!(all(&two, label), Ok(vec![Ok(JPEG.to_vec()); 2]));
@@ -545,7 +545,7 @@ mod tests {
         assert_eq!(all(&two, Label::default()), Ok(vec![Ok(JPEG.to_vec()); 2]));
         let label = Label {
             length: Some(12),
-            is_picture: true,
+            content_type: "image/jpeg".to_owned(),
             ..Label::default()
         };
         assert_eq!(all(&JPEG[..15], Label::default()), Ok(vec![cut_off()]));
@@ -570,12 +570,12 @@ mod tests {
         let error = all(&part(png.len(), &png), Label::default()).unwrap_err();
         assert!(error.contains("answers a PNG picture"), "{error}");
         let text = Label {
-            is_text: true,
+            content_type: "text/html".to_owned(),
             ..Label::default()
         };
-        let error = all(b"<html>", text).unwrap_err();
-        assert!(error.contains("answers text"), "{error}");
-        assert_eq!(all(JPEG, text), Ok(vec![Ok(JPEG.to_vec())]));
+        let error = all(b"<html>", text.clone()).unwrap_err();
+        assert!(error.contains("answers `text/html`"), "{error}");
+        assert_eq!(all(JPEG, text.clone()), Ok(vec![Ok(JPEG.to_vec())]));
         assert_eq!(all(&part(1, JPEG), text), Ok(vec![Ok(JPEG.to_vec())]));
         assert_eq!(all(b"--b\r\n", Label::default()), Ok(vec![]));
     }

@@ -12,9 +12,9 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::session::{Coding, Frames, SessionError};
 use super::timed::{Pictures, Taken, Timeline};
-use super::{ended, failed, matroska};
+use super::{RtspFault, matroska};
 use crate::clock::StopToken;
-use crate::source::process::{CantRun, Invocation, Running};
+use crate::source::process::{CommandError, Invocation, Running};
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 use crate::sync::IgnorePoison;
 
@@ -67,11 +67,9 @@ impl Decoding {
         invocation: &Invocation<'_>,
         video: Video<'_>,
         stop: &StopToken,
-    ) -> Result<Self, CantRun> {
+    ) -> Result<Self, CommandError> {
         let (mut running, out) = Running::start(invocation, Stdio::piped(), stop)?;
-        let input = running.input().ok_or_else(|| {
-            CantRun::Other(SourceError("ffmpeg has no standard input".to_owned()))
-        })?;
+        let input = running.input()?;
         let shared = Shared::default();
         let feeder = Feeder {
             frames: video.frames,
@@ -98,12 +96,12 @@ impl Decoding {
             picture = self.pictures.next() => match picture {
                 Ok(Some(picture)) => Ok(Some(picture)),
                 Ok(None) => Err(Over::Ffmpeg),
-                Err(error) => Err(Over::Other(error.to_string())),
+                Err(error) => Err(Over::Fault(error.into())),
             },
             fed = &mut self.feeding => Err(match fed {
                 Ok(Fed::Refused) => Over::Ffmpeg,
-                Ok(Fed::Camera(error)) => Over::Other(error.to_string()),
-                Err(error) => Over::Other(ended(Err(error)).to_string()),
+                Ok(Fed::Camera(error)) => Over::Fault(error.into()),
+                Err(error) => Over::Fault(error.into()),
             }),
             () = self.shared.skipped.notified() => Ok(None),
         }
@@ -111,13 +109,15 @@ impl Decoding {
 
     fn error(&mut self, over: Over) -> SourceError {
         match over {
-            Over::Other(why) => failed(&self.address, &why),
+            Over::Fault(fault) => fault.at(&self.address).into(),
             Over::Ffmpeg => {
-                let error = self.running.end();
-                if error.0.contains("fps_mode") {
+                let end = self.running.end();
+                // What ffmpeg before 5.1 says of an option that it doesn't know.
+                if matches!(&end, CommandError::Ended { last_words, .. } if last_words.contains("fps_mode"))
+                {
                     self.is_old.store(true, Ordering::Relaxed);
                 }
-                error
+                end.into()
             }
         }
     }
@@ -127,8 +127,8 @@ impl Decoding {
 enum Over {
     /// ffmpeg has ended.
     Ffmpeg,
-    /// Another reason.
-    Other(String),
+    /// The camera or what is between has a fault.
+    Fault(RtspFault),
 }
 
 impl Camera for Decoding {
@@ -143,7 +143,7 @@ impl Camera for Decoding {
                 self.running.works();
                 let taken = self.shared.taken.lock().ignore_poison().take(time);
                 CapturedFrame {
-                    picture: Ok(jpeg).into(),
+                    picture: FrameData::Coded(Ok(jpeg)),
                     captured_at: taken.unwrap_or(arrival),
                     since: None,
                 }

@@ -26,7 +26,7 @@ pub struct Packet {
     pub size: Option<(u16, u16)>,
 }
 
-/// The reason why there is no picture, to stand behind a noun.
+/// The fault of a picture that came by RTP: a predicate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// Packets did not come, or not in their order.

@@ -14,6 +14,7 @@ mod passing;
 mod session;
 mod timed;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,12 +24,13 @@ use tokio::task::JoinError;
 use url::Url;
 
 use super::exec::Exec;
-use super::process::CantRun;
-use super::{Camera, Source, SourceError};
+use super::process::CommandError;
+use super::{Camera, Source, SourceError, SourceErrorKind};
 use crate::clock::StopToken;
 use crate::config::{RtspConfig, Transport};
 use crate::secret::SecretText;
 use decoding::{Decoding, Video};
+pub use jpeg::Broken as BrokenRtp;
 use passing::Passing;
 use session::{Address, Coding, Frames, SessionError};
 
@@ -61,14 +63,15 @@ impl Rtsp {
     }
 
     fn url(&self) -> Result<Url, SourceError> {
-        Url::parse(self.config.url.expose()).map_err(|error| SourceError(error.to_string()))
+        Ok(Url::parse(self.config.url.expose())?)
     }
 
     fn login(&self) -> Result<Option<Credentials>, SourceError> {
         let Some(login) = &self.config.login else {
             return Ok(None);
         };
-        let password = login.password.reveal(&self.folder).map_err(SourceError)?;
+        let password = login.password.reveal(&self.folder);
+        let password = password.map_err(SourceError::Password)?;
         Ok(Some(Credentials {
             username: login.user.clone(),
             password: password.expose().to_owned(),
@@ -81,7 +84,7 @@ impl Rtsp {
         if let Some(login) = self.login()? {
             url.set_username(&login.username)
                 .and_then(|()| url.set_password(Some(&login.password)))
-                .map_err(|()| SourceError("this address can't have a user".to_owned()))?;
+                .map_err(|()| RtspFault::NoUser.at(&shown(&url)))?;
         }
         Ok(SecretText::new(String::from(url)))
     }
@@ -89,7 +92,7 @@ impl Rtsp {
     /// The old way.
     fn open_by_ffmpeg(&self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let command = ffmpeg::whole(&self.config, &self.url_with_login()?, self.fps);
-        self.exec.run(&command, stop).map_err(cant_run)
+        Ok(self.exec.run(&command, stop).map_err(without_ffmpeg)?)
     }
 
     fn decode(
@@ -115,7 +118,7 @@ impl Rtsp {
             is_old: &self.is_old,
         };
         let decoding = Decoding::start(&self.exec.invocation(&command), video, stop);
-        Ok(Box::new(decoding.map_err(cant_run)?))
+        Ok(Box::new(decoding.map_err(without_ffmpeg)?))
     }
 }
 
@@ -139,10 +142,10 @@ impl Source for Rtsp {
             sessions: self.sessions.clone(),
         };
         let opened = stop.wait_for(Frames::open(asked, stop.clock()));
-        let opened = opened.ok_or_else(|| SourceError("stopped".to_owned()))?;
+        let opened = opened.ok_or(SourceError::Stopped)?;
         // A session says goodbye on the runtime that it is dropped on.
         let _runtime = stop.runtime().enter();
-        let (frames, coding) = opened.map_err(|error| failed(&address, &error))?;
+        let (frames, coding) = opened.map_err(|error| RtspFault::Session(error).at(&address))?;
         if coding == Coding::Jpeg && self.config.size.is_none() {
             return Ok(Box::new(Passing::new(&address, frames, stop)));
         }
@@ -158,25 +161,57 @@ fn shown(url: &Url) -> String {
     shown.into()
 }
 
-fn failed(address: &str, why: &dyn std::fmt::Display) -> SourceError {
-    SourceError(format!("{address}: {why}"))
+/// The reason why the camera at an address gives no pictures.
+#[derive(Debug, thiserror::Error)]
+#[error("{address}: {fault}")]
+pub struct RtspError {
+    /// The camera's address, without its query.
+    pub address: String,
+    /// The fault.
+    pub fault: RtspFault,
 }
 
-/// The end of a task that reads from a camera.
-fn ended(result: Result<SessionError, JoinError>) -> String {
-    match result {
-        Ok(error) => error.to_string(),
-        Err(error) => format!("reading from the camera failed: {error}"),
+/// The fault of a camera, or of the way to it.
+#[derive(Debug, thiserror::Error)]
+pub enum RtspFault {
+    /// An address with no place for a login.
+    #[error("this address can't have a user")]
+    NoUser,
+    /// There is no session, or none any more.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// What reads from the camera panicked.
+    #[error("reading from the camera failed: {0}")]
+    Reading(#[from] JoinError),
+    /// ffmpeg gives something else than pictures.
+    #[error(transparent)]
+    Output(#[from] io::Error),
+}
+
+impl RtspFault {
+    /// Its kind.
+    pub fn kind(&self) -> SourceErrorKind {
+        match self {
+            Self::NoUser => SourceErrorKind::Login,
+            Self::Session(error) => error.kind(),
+            Self::Reading(_) => SourceErrorKind::Internal,
+            Self::Output(_) => SourceErrorKind::Command,
+        }
+    }
+
+    /// This fault, of the camera at `address`.
+    fn at(self, address: &str) -> RtspError {
+        RtspError {
+            address: address.to_owned(),
+            fault: self,
+        }
     }
 }
 
-fn cant_run(error: CantRun) -> SourceError {
+fn without_ffmpeg(error: CommandError) -> CommandError {
     match error {
-        CantRun::Other(error) => error,
-        CantRun::NotFound => SourceError(
-            "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: `apt install ffmpeg`)"
-                .to_owned(),
-        ),
+        CommandError::NotFound(_) => CommandError::NoFfmpeg,
+        other => other,
     }
 }
 

@@ -4,7 +4,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::session::{Frame, Frames, SessionError};
-use super::{ended, failed};
+use super::{RtspError, RtspFault};
 use crate::clock::StopToken;
 use crate::source::{Camera, CapturedFrame, SourceError};
 
@@ -41,10 +41,15 @@ impl Passing {
         }
     }
 
-    async fn next(&mut self) -> Result<Frame, SourceError> {
+    async fn next(&mut self) -> Result<Frame, RtspError> {
         match self.pictures.recv().await {
             Some(frame) => Ok(frame),
-            None => Err(failed(&self.address, &ended((&mut self.reading).await))),
+            None => {
+                let fault = (&mut self.reading)
+                    .await
+                    .map_or_else(RtspFault::from, RtspFault::from);
+                Err(fault.at(&self.address))
+            }
         }
     }
 }

@@ -19,9 +19,9 @@ use url::Url;
 
 use super::clock::CameraClock;
 use super::error_text;
-use super::jpeg::{self, Assembler};
+use super::jpeg::{self, Assembler, Broken};
 use crate::clock::Clock;
-use crate::source::FRAME_BYTES;
+use crate::source::{FRAME_BYTES, SourceErrorKind};
 
 /// The time for which the camera has for its description.
 const DESCRIBING: Duration = Duration::from_secs(8);
@@ -85,6 +85,22 @@ pub enum SessionError {
     Long,
 }
 
+impl SessionError {
+    /// Its kind.
+    pub fn kind(&self) -> SourceErrorKind {
+        match self {
+            Self::Camera { error, .. } => match error.status_code() {
+                Some(401) => SourceErrorKind::Login,
+                Some(_) => SourceErrorKind::Answer,
+                None => SourceErrorKind::Connection,
+            },
+            Self::Silent => SourceErrorKind::Connection,
+            Self::NoVideo | Self::Coding(_) | Self::Long => SourceErrorKind::Format,
+            Self::Ended => SourceErrorKind::Ended,
+        }
+    }
+}
+
 /// Whom to ask for what.
 pub struct Address {
     /// Of `rtsp`, without login.
@@ -125,7 +141,7 @@ enum Input {
 pub struct Frame {
     /// What is on it: a JPEG, or an access unit with start codes and, before key frames, its
     /// parameter sets.
-    pub data: Result<Bytes, String>,
+    pub data: Result<Bytes, Broken>,
     /// Its time by the camera's RTP clock.
     pub timestamp: Timestamp,
     /// Whether it can be decoded alone.
@@ -216,9 +232,7 @@ impl Frames {
                     PacketItem::Rtp(packet) => {
                         let timestamp = packet.timestamp();
                         let picture = assembler.push(jpeg_packet(packet));
-                        Ok(picture.map(|picture| {
-                            self.frame(picture.map_err(|why| why.to_string()), timestamp, true)
-                        }))
+                        Ok(picture.map(|picture| self.frame(picture, timestamp, true)))
                     }
                     PacketItem::Rtcp(packet) => {
                         self.camera_clock.note(&packet);
@@ -250,7 +264,7 @@ impl Frames {
         }
     }
 
-    fn frame(&self, data: Result<Bytes, String>, timestamp: Timestamp, is_key: bool) -> Frame {
+    fn frame(&self, data: Result<Bytes, Broken>, timestamp: Timestamp, is_key: bool) -> Frame {
         Frame {
             data,
             timestamp,

@@ -1,0 +1,229 @@
+//! The CPU time that serving one stream to many viewers costs the server, beside a loop that does
+//! nothing but write the same parts to as many sockets (`writev`, RFC 2046 parts of one buffer).
+//! Viewers read and discard, in a process of their own. Linux only, since CPU time comes from
+//! `/proc`. Run with `cargo bench -p mattebox-benches --bench fan_out`;
+//! `VIEWERS=100,1000 SECONDS=5 TURNS=3` are the numbers of viewers, what is measured at a time, and
+//! how often.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "what is measured or waited for here is real"
+)]
+
+use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use image::codecs::jpeg::JpegEncoder;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+const FPS: u32 = 30;
+/// The size of the frame, roughly.
+const FRAME_BYTES: usize = 65_000;
+/// The time that everybody has to connect and see pictures.
+const WARM_UP: Duration = Duration::from_secs(2);
+
+fn main() -> ExitCode {
+    let argument = std::env::args().nth(1);
+    match argument.as_deref() {
+        // The server, and what it is compared with, are this program once more.
+        Some("serve") => mattebox::cli::run(),
+        Some("write") => {
+            let outcome = write_to_all();
+            panic!("the loop ended: {outcome:?}");
+        }
+        _ => {
+            compare();
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn compare() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let jpeg = frame();
+    std::fs::write(folder.path().join("frame.jpg"), &jpeg).expect("a file");
+    let pipeline = format!(
+        "limits: {{ connections-per-address: 10000 }}\nstreams: {{ s: {{ source: {{ driver: files, path: frame.jpg, fps: {FPS} }} }} }}\n"
+    );
+    std::fs::write(folder.path().join("pipeline.yaml"), pipeline).expect("a file");
+    println!(
+        "frames of {} KB at {FPS}/s, CPU seconds a GB",
+        jpeg.len() / 1000
+    );
+    for viewers in numbers("VIEWERS", &[60, 300]) {
+        let turns = numbers("TURNS", &[3])[0];
+        let [mut bare, mut ours, mut ratios] = [const { Vec::new() }; 3];
+        for _ in 0..turns {
+            let writing = measure(folder.path(), "write", viewers);
+            let serving = measure(folder.path(), "serve", viewers);
+            bare.push(writing);
+            ours.push(serving);
+            ratios.push(serving / writing);
+        }
+        println!(
+            "{viewers} viewers: bare writev {:.3}, server {:.3}, ratio {:.2}",
+            median(bare),
+            median(ours),
+            median(ratios)
+        );
+    }
+}
+
+fn numbers(variable: &str, default: &[u64]) -> Vec<u64> {
+    let Ok(text) = std::env::var(variable) else {
+        return default.to_vec();
+    };
+    let numbers = text.split(',').map(|number| number.trim().parse::<u64>());
+    numbers
+        .collect::<Result<Vec<u64>, _>>()
+        .expect("whole numbers")
+}
+
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_by(f64::total_cmp);
+    of[of.len() / 2]
+}
+
+/// A JPEG of noise that has about [`FRAME_BYTES`].
+fn frame() -> Vec<u8> {
+    let (width, height) = (640, 360);
+    let mut state = 1_u32;
+    let pixels: Vec<u8> = (0..width * height * 3)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        })
+        .collect();
+    let encode = |quality| {
+        let mut jpeg = Vec::new();
+        JpegEncoder::new_with_quality(&mut jpeg, quality)
+            .encode(&pixels, width, height, image::ExtendedColorType::Rgb8)
+            .expect("a JPEG");
+        jpeg
+    };
+    (1..100)
+        .map(encode)
+        .find(|jpeg| jpeg.len() >= FRAME_BYTES)
+        .expect("a quality")
+}
+
+/// The CPU seconds that this program in the role `role` takes to bring a GB to `viewers`.
+fn measure(folder: &Path, role: &str, viewers: u64) -> f64 {
+    let mut child = start(folder, role);
+    let cost = cost(&mut child, viewers);
+    // It may have ended already.
+    child.kill().ok();
+    child.wait().expect("its end");
+    cost.expect("viewers that stay connected")
+}
+
+fn start(folder: &Path, role: &str) -> Child {
+    Command::new(std::env::current_exe().expect("this program"))
+        .current_dir(folder)
+        .args([role, "--listen", "127.0.0.1:0"])
+        .env("MATTEBOX_STATE", folder.join("state"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a server")
+}
+
+fn cost(child: &mut Child, viewers: u64) -> io::Result<f64> {
+    let mut line = String::new();
+    let mut out = BufReader::new(child.stdout.take().expect("its output"));
+    out.read_line(&mut line)?;
+    let address = line.trim().trim_end_matches('/').rsplit('/').next();
+    let address: SocketAddr = address
+        .and_then(|address| address.parse().ok())
+        .ok_or(ErrorKind::InvalidData)?;
+    let received = Arc::new(AtomicU64::new(0));
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()?;
+    for _ in 0..viewers {
+        runtime.spawn(view(address, received.clone()));
+    }
+    std::thread::sleep(WARM_UP);
+    let (start, before) = (cpu_time(child.id())?, received.load(Ordering::Relaxed));
+    std::thread::sleep(Duration::from_secs(numbers("SECONDS", &[5])[0]));
+    let (end, after) = (cpu_time(child.id())?, received.load(Ordering::Relaxed));
+    let bytes = after - before;
+    if bytes == 0 {
+        return Err(ErrorKind::UnexpectedEof.into());
+    }
+    Ok((end - start).as_secs_f64() / (bytes as f64 / 1e9))
+}
+
+async fn view(address: SocketAddr, received: Arc<AtomicU64>) -> io::Result<()> {
+    let mut socket = tokio::net::TcpStream::connect(address).await?;
+    socket
+        .write_all(b"GET /s.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await?;
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        let count = socket.read(&mut buffer).await?;
+        if count == 0 {
+            return Ok(());
+        }
+        received.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
+
+/// The time that all threads of a process have run.
+fn cpu_time(process: u32) -> io::Result<Duration> {
+    let mut nanoseconds = 0;
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let times = std::fs::read_to_string(thread?.path().join("schedstat"))?;
+        let ran = times.split_whitespace().next();
+        nanoseconds += ran.and_then(|ran| ran.parse::<u64>().ok()).unwrap_or(0);
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Serves the frame to whoever connects, with the least that this takes.
+fn write_to_all() -> io::Result<()> {
+    let jpeg = std::fs::read("frame.jpg")?;
+    let head = format!(
+        "Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: 1764000000.000000\r\n\r\n",
+        jpeg.len()
+    );
+    let part = [head.as_bytes(), &jpeg, b"\r\n--mattebox-frame\r\n"];
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    println!("http://{}/", listener.local_addr()?);
+    listener.set_nonblocking(true)?;
+    let mut viewers: Vec<(TcpStream, usize)> = Vec::new();
+    let mut due = Instant::now();
+    loop {
+        while let Ok((socket, _)) = listener.accept() {
+            socket.set_nonblocking(true)?;
+            socket.set_nodelay(true)?;
+            (&socket).write_all(b"HTTP/1.0 200 OK\r\n\r\n--mattebox-frame\r\n")?;
+            viewers.push((socket, 0));
+        }
+        for (socket, sent) in &mut viewers {
+            write_part(socket, sent, part)?;
+        }
+        due += Duration::from_secs(1) / FPS;
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Writes what is not `sent` yet, as far as the socket takes it.
+fn write_part(socket: &mut TcpStream, sent: &mut usize, part: [&[u8]; 3]) -> io::Result<()> {
+    let whole: usize = part.iter().map(|piece| piece.len()).sum();
+    let mut slices = part.map(IoSlice::new);
+    let mut left = slices.as_mut_slice();
+    IoSlice::advance_slices(&mut left, *sent);
+    match socket.write_vectored(left) {
+        Ok(count) => *sent = (*sent + count) % whole,
+        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}

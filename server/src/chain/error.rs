@@ -1,0 +1,113 @@
+//! Errors of a chain.
+
+use jpeg_splice::{codec, decoder};
+use tokio::task::JoinError;
+
+use crate::filter::limits::{PICTURE_PIXELS, SIDE};
+use crate::filter::{CallError, StartError};
+use crate::panics::Panicked;
+
+/// The reason why a frame is dropped.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainError {
+    /// A step that must not be left out fails.
+    #[error("`{0}` fails and is set to `drop`")]
+    Step(String),
+    /// A step that must not be left out can't have the picture.
+    #[error("{error}, and `{step}` is set to `drop`")]
+    Undrawn {
+        /// The name of its filter.
+        step: String,
+        /// What is wrong with the picture.
+        error: RecodeError,
+    },
+    /// The picture that a transform gave can't be had as a JPEG.
+    #[error(transparent)]
+    Recode(#[from] RecodeError),
+    /// The server itself has a fault.
+    #[error("the chain panicked: {0}")]
+    Panicked(#[from] Panicked),
+}
+
+/// The reason why a picture can't be decoded or encoded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecodeError {
+    /// The camera's picture can't be decoded.
+    #[error("the camera's picture {0}")]
+    Decode(#[from] DecodeError),
+    /// The new picture can't be encoded.
+    #[error("the new picture {0}")]
+    Encode(#[from] EncodeError),
+}
+
+/// The reason why a picture can't be decoded: a predicate of it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// It has more pixels than a filter may get.
+    #[error(
+        "is too large to be decoded: {width}×{height}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
+    )]
+    TooLarge {
+        /// In pixels.
+        width: u32,
+        /// In pixels.
+        height: u32,
+    },
+    /// It decodes to another size than its header has.
+    #[error("can't be decoded: it has more than one frame header")]
+    TwoHeaders,
+    /// Neither decoder can read it.
+    #[error(transparent)]
+    Jpeg(#[from] decoder::DecodeError),
+    /// A decoder has a fault.
+    #[error("can't be decoded: the decoder panicked: {0}")]
+    Panicked(#[from] Panicked),
+}
+
+/// The reason why a picture can't be encoded: a predicate of it.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// The encoder refuses it.
+    #[error("can't be encoded: {0}")]
+    Jpeg(#[from] codec::EncodeError),
+    /// The encoder has a fault.
+    #[error("can't be encoded: the encoder panicked: {0}")]
+    Panicked(#[from] Panicked),
+}
+
+/// The reason why the drawings are not drawn on the blocks of the camera's JPEG.
+#[derive(Debug, thiserror::Error)]
+pub enum SpliceError {
+    /// It has no planes for colours.
+    #[error("the camera's picture is grey and the drawing is not")]
+    Grey,
+    /// Recoding is quicker.
+    #[error("the drawings cover more than a quarter of it")]
+    LargeArea,
+    /// The drawings would take too much memory.
+    #[error("the drawings touch too many of its blocks")]
+    ManyBlocks,
+    /// The JPEG is of a kind that can't be drawn on, or damaged.
+    #[error(transparent)]
+    Jpeg(#[from] jpeg_splice::Error),
+    /// The splicer has a fault.
+    #[error("drawing on its blocks panicked: {0}")]
+    Panicked(#[from] Panicked),
+}
+
+/// The reason why a step fails.
+#[derive(Debug, thiserror::Error)]
+pub enum StepError {
+    /// Its filter's call fails.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// Its filter can't be started again.
+    #[error("can't be restarted: {0}")]
+    Restart(#[from] StartError),
+    /// The system has no thread for starting it again.
+    #[error("can't be restarted: {0}")]
+    NoThread(#[from] Panicked),
+    /// Starting it again panicked.
+    #[error("can't be restarted: {0}")]
+    Start(#[from] JoinError),
+}
