@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// The most work, in values looked at. A usual filter's settings take a few hundred.
 const WORK: usize = 1_000_000;
-/// The most schemas that may lie in each other, references followed.
+/// The depth to which schemas may lie in each other, references followed.
 const DEPTH: usize = 128;
 /// So many bytes of text count as one value.
 const TEXT: usize = 64;

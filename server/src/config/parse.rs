@@ -17,7 +17,7 @@ pub const FILE_BYTES: usize = 1 << 20;
 const NODES: usize = 20_000;
 /// The most text that aliases may copy, in bytes.
 const COPIED_BYTES: usize = FILE_BYTES;
-/// The most lists and mappings that may lie in each other.
+/// The depth to which lists and mappings may lie in each other.
 const DEPTH: usize = 32;
 /// Lines longer than this are not searched for values that a `#` has turned into comments.
 const COMMENT_LINE_BYTES: usize = 500;

@@ -10,9 +10,9 @@ pub enum ValueError {
     /// It is something else.
     #[error("expected {expected}, found {found}")]
     Unexpected {
-        /// What stands there in a right file.
+        /// A description of the right value.
         expected: Cow<'static, str>,
-        /// What stands there, as it may be shown.
+        /// The text, as it may be shown.
         found: String,
     },
     /// It breaks a rule.

@@ -49,16 +49,9 @@ pub enum ModuleError {
     /// It is built for a version of the contract that is not known.
     #[error("is built for contract {0}")]
     Version(String),
-    /// It is a component of another kind.
-    #[error(
-        "is a WebAssembly component but no Mattebox filter: it exports {found}, not `{lifecycle}`"
-    )]
-    NoFilter {
-        /// The interfaces that it exports.
-        found: String,
-        /// The interface that every filter exports.
-        lifecycle: &'static str,
-    },
+    /// It exports other interfaces than the one that every filter exports.
+    #[error("is a WebAssembly component but no Mattebox filter: it exports {0}, not `{1}`")]
+    NoFilter(String, &'static str),
     /// It exports none of these interfaces.
     #[error("exports neither {0}, so there is nothing it could do")]
     NoKind(String),

@@ -49,14 +49,9 @@ pub enum SourceError {
     /// A picture of the demo scene can't be encoded.
     #[error("the demo scene could not be encoded: {0}")]
     DemoPicture(#[from] EncodeError),
-    /// Another stream whose frames are shared fails.
-    #[error("the stream `{name}` fails: {why}")]
-    Stream {
-        /// Its name.
-        name: String,
-        /// Its error.
-        why: String,
-    },
+    /// The stream of this name, whose frames are shared, fails.
+    #[error("the stream `{0}` fails: {1}")]
+    Stream(String, String),
     /// The light that shows that the camera is open can't be lit.
     #[error(transparent)]
     PrivacyLed(Box<dyn std::error::Error + Send + Sync>),
@@ -71,15 +66,10 @@ pub enum SourceError {
     /// The order to stop came first.
     #[error("stopped")]
     Stopped,
-    /// The driver has a fault.
-    #[error("the driver `{driver}` panicked: {panicked}")]
-    Panicked {
-        /// Its name.
-        driver: &'static str,
-        /// The panic.
-        panicked: Panicked,
-    },
-    /// What a test's camera says.
+    /// The driver of this name has a fault.
+    #[error("the driver `{0}` panicked: {1}")]
+    Panicked(&'static str, Panicked),
+    /// The error of a test's camera.
     #[cfg(test)]
     #[error("{0}")]
     Test(&'static str),
@@ -157,10 +147,10 @@ impl SourceError {
             Self::Rtsp(error) => error.fault.kind(),
             #[cfg(feature = "camera")]
             Self::Device(_) => SourceErrorKind::Device,
-            Self::Stream { .. } => SourceErrorKind::Stream,
+            Self::Stream(..) => SourceErrorKind::Stream,
             Self::PrivacyLed(_) => SourceErrorKind::PrivacyLed,
             Self::Stalled { .. } => SourceErrorKind::Stalled,
-            Self::DemoScene | Self::DemoPicture(_) | Self::Stopped | Self::Panicked { .. } => {
+            Self::DemoScene | Self::DemoPicture(_) | Self::Stopped | Self::Panicked(..) => {
                 SourceErrorKind::Internal
             }
             #[cfg(test)]

@@ -28,7 +28,7 @@ pub struct Client {
     /// The address without its query, which may hold a password; for messages.
     address: String,
     login: Option<(String, SecretText)>,
-    /// How the camera wants to be told, once it has been asked for.
+    /// The way to log in that the camera wants, once it has been asked for.
     scheme: Option<PasswordClient>,
 }
 

@@ -179,7 +179,7 @@ pub enum RtspFault {
     /// There is no session, or none any more.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// What reads from the camera panicked.
+    /// The task that reads from the camera panicked.
     #[error("reading from the camera failed: {0}")]
     Reading(#[from] JoinError),
     /// ffmpeg gives something else than pictures.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::address::with_login;
-use crate::files::{self, FileError};
+use crate::files::{self, AtPath, FileError};
 use crate::secret::{SecretText, note, note_environment};
 
 /// The most bytes of a file with a password.
@@ -95,18 +95,13 @@ pub enum SecretError {
     #[error("the environment variable `{0}` is not set")]
     NotSet(String),
     /// The file can't be read.
-    #[error("{}: {error}", .path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The error.
-        error: FileError,
-    },
+    #[error(transparent)]
+    Unreadable(#[from] AtPath<FileError>),
     /// The file is no text.
-    #[error("{} is not UTF-8 text", .0.display())]
+    #[error("{0} is not UTF-8 text")]
     NotUtf8(PathBuf),
     /// The file begins with an empty line.
-    #[error("{} has no password in its first line", .0.display())]
+    #[error("{0} has no password in its first line")]
     Empty(PathBuf),
     /// There is nothing to see in it.
     #[error("it is empty")]
@@ -114,10 +109,7 @@ pub enum SecretError {
 }
 
 fn read(path: &Path) -> Result<SecretText, SecretError> {
-    let bytes = files::read(path, SECRET_BYTES).map_err(|error| SecretError::Unreadable {
-        path: path.to_owned(),
-        error,
-    })?;
+    let bytes = files::read(path, SECRET_BYTES).map_err(|error| AtPath::new(path, error))?;
     let text = String::from_utf8(bytes).map_err(|_| SecretError::NotUtf8(path.to_owned()))?;
     // The byte order mark that some editors write is no part of it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
