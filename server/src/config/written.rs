@@ -8,6 +8,7 @@ use super::error::{ConfigError, Diagnostic, Span};
 use super::model::Config;
 use super::place::Place;
 use super::yaml::{Content, Node};
+use crate::secret::mask_value;
 
 impl Config {
     /// The stream `name` as the file says it, in the types that it is written in; nothing if it has
@@ -65,8 +66,12 @@ fn collect(node: &Node, pointer: &str, known: &mut HashMap<Start, String>) {
     };
     match &node.content {
         Content::Mapping(entries) => {
-            // A comma within a secret makes a key of what follows.
-            let open = entries.iter().filter(|(key, _)| !key.is_secret);
+            // A slip of the pen makes a secret, or a part of it, a key.
+            let is_open = |key: &Node| {
+                let name = key.text().unwrap_or_default();
+                !key.is_secret && mask_value(name) == name
+            };
+            let open = entries.iter().filter(|(key, _)| is_open(key));
             open.for_each(|(key, value)| add(key.span, key.text().unwrap_or_default(), value));
         }
         Content::List(items) => items.iter().enumerate().for_each(|(at, item)| {
