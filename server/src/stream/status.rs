@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use jpeg_splice::Jpeg;
+use tokio::sync::watch;
+
 use super::demand::Viewers;
 use super::rate::Rate;
 use crate::chain::{ChainError, FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
 use crate::source::SourceErrorKind;
 use crate::sync::IgnorePoison;
-use tokio::sync::watch;
 
 /// The state of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -68,7 +70,7 @@ pub struct StreamHealth {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// What fails.
+    /// The part that fails.
     pub kind: FailureKind,
     /// The error, in words that may be shown.
     pub message: String,
@@ -114,6 +116,8 @@ pub struct StreamReport {
     pub last_error: Option<String>,
     /// The camera's driver.
     pub driver: &'static str,
+    /// The place where its source is named.
+    pub source_set_by: SourceOrigin,
     /// The number of viewers.
     pub viewers: usize,
     /// The number of other streams that take its frames at the moment.
@@ -142,6 +146,9 @@ pub struct StreamReport {
     pub frames_skipped: u64,
     /// Frames served, for each path.
     pub paths: BTreeMap<Path, u64>,
+    /// Whether the newest frame from the camera has restart markers, by which drawing on it costs
+    /// less.
+    pub restart_markers: Option<bool>,
     /// The newest frame's path.
     pub path: Option<Path>,
     /// The reason why it took that path.
@@ -153,6 +160,16 @@ pub struct StreamReport {
     pub stream_url: String,
     /// Where single pictures are served, likewise.
     pub snapshot_url: String,
+}
+
+/// The place where a stream's source is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceOrigin {
+    /// The pipeline file.
+    PipelineFile,
+    /// `--source`, or `MATTEBOX_SOURCE`, in place of what the pipeline file names.
+    CommandLine,
 }
 
 impl StreamReport {
@@ -200,6 +217,7 @@ struct Counters {
     bytes_sent: u64,
     paths: BTreeMap<Path, u64>,
     newest: Option<LastServed>,
+    restart_markers: Option<bool>,
     /// The camera has failed or ended and not given a frame since.
     camera_is_out: bool,
 }
@@ -210,10 +228,12 @@ struct LastServed {
     reason: String,
 }
 
-/// What a stream is made up of, which changes with pipeline.yaml.
+/// The parts of a stream that change with pipeline.yaml.
 pub struct StreamInfo {
     /// Its camera's driver.
     pub driver: &'static str,
+    /// The place where its source is named.
+    pub source_set_by: SourceOrigin,
     /// Its steps.
     pub steps: Vec<StepStatus>,
 }
@@ -241,6 +261,7 @@ impl Status {
                 bytes_sent: 0,
                 paths: Path::ALL.map(|path| (path, 0)).into(),
                 newest: None,
+                restart_markers: None,
                 camera_is_out: false,
             })),
             clock,
@@ -349,9 +370,10 @@ impl Status {
     }
 
     /// The camera gave a frame.
-    pub fn frame_in(&self) {
+    pub fn frame_in(&self, jpeg: &Jpeg) {
         let now = self.clock.now();
         let mut counters = self.lock();
+        counters.restart_markers = Some(jpeg.header().restart_interval > 0);
         counters.frames_in += 1;
         counters.camera_is_out = false;
         counters.rate_in.count(now);
@@ -435,10 +457,12 @@ impl Status {
             error: health.failure.map(|failure| failure.message),
             last_error: counters.last_error.clone(),
             driver: info.driver,
+            source_set_by: info.source_set_by,
             viewers: viewers.viewers,
             sharers: viewers.filtered + viewers.unfiltered,
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
+            restart_markers: counters.restart_markers,
             path: newest.map(|newest| newest.path),
             path_reason: newest.map(|newest| newest.reason.clone()),
             fps_in: tenths(counters.rate_in.per_second(now)),
