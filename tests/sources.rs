@@ -1,5 +1,7 @@
 //! Which source a stream has: chosen on the command line, or shared with another stream.
 
+use serde_json::{Value, json};
+
 use crate::support::picture::{decode, jpeg};
 use crate::support::server::Server;
 use crate::support::{Folder, mattebox, stderr};
@@ -25,6 +27,44 @@ fn the_first_streams_source_is_chosen_without_a_file() {
         assert_eq!(server.report("second")["driver"], "demo");
         let frame = server.watch("first").next().unwrap().jpeg;
         assert_eq!(decode(&frame).dimensions(), (203, 149));
+    }
+}
+
+#[test]
+fn a_source_of_the_command_line_is_told_and_the_files_cant_be_changed_below_it() {
+    let pipeline = format!("admin-token: {{ env: TEST_TOKEN }}\n{DEMO}\n");
+    let server = Server::start_with(with_pictures(&pipeline), |command| {
+        command.args(["--source", "files:frames/*.jpg"]);
+    });
+    assert_eq!(server.report("first")["source_set_by"], "command-line");
+    assert_eq!(server.report("second")["source_set_by"], "pipeline-file");
+
+    let file = || std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
+    let put = |config: &Value| server.change("PUT", "/api/v1/streams/first", config);
+    let refused = put(&json!({"source": {"driver": "exec", "command": ["x"]}}));
+    assert_eq!(refused.status, 409);
+    let why = refused.json()["detail"].to_string();
+    assert!(why.contains("--source") && why.contains("`first`"), "{why}");
+    assert_eq!(file(), pipeline);
+
+    assert_eq!(put(&json!({"title": "Door"})).status, 200);
+    assert!(file().contains("title: Door"));
+    let report = server.report("first");
+    assert_eq!(
+        (&report["driver"], &report["title"]),
+        (&json!("files"), &json!("Door"))
+    );
+
+    let by_hand = file().replace("title: Door", "source: { driver: exec, command: [x] }");
+    std::fs::write(server.folder().join("pipeline.yaml"), by_hand).unwrap();
+    let by_hand = server.until("first", |report| report["title"] == "first");
+    assert_eq!(by_hand["driver"], "files");
+    let log = server.log();
+    for words in [
+        "takes the source of --source instead of the pipeline file's",
+        "source in the file, where --source is in force",
+    ] {
+        assert!(log.contains(words), "{words}: {log}");
     }
 }
 

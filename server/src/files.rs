@@ -344,6 +344,23 @@ mod tests {
 pub struct FileState(Option<(SystemTime, u64, u64)>);
 
 impl FileState {
+    /// The state of the file with this `metadata`.
+    ///
+    /// # Errors
+    /// The system has no such times.
+    pub fn of(metadata: &Metadata) -> io::Result<Self> {
+        #[cfg(unix)]
+        let inode = std::os::unix::fs::MetadataExt::ino(metadata);
+        #[cfg(not(unix))]
+        let inode = 0;
+        Ok(Self(Some((metadata.modified()?, metadata.len(), inode))))
+    }
+
+    /// The time at which something was written into it last.
+    pub fn modified(&self) -> Option<SystemTime> {
+        self.0.map(|(modified, ..)| modified)
+    }
+
     /// Whether the file is there.
     pub fn exists(&self) -> bool {
         self.0.is_some()
@@ -357,12 +374,8 @@ impl FileState {
 
 /// The state of the file at `path`, where a link leads.
 pub fn state(path: &Path) -> FileState {
-    let state = path.metadata().and_then(|meta| {
-        #[cfg(unix)]
-        let inode = std::os::unix::fs::MetadataExt::ino(&meta);
-        #[cfg(not(unix))]
-        let inode = 0;
-        Ok((meta.modified()?, meta.len(), inode))
-    });
-    FileState(state.ok())
+    let state = path
+        .metadata()
+        .and_then(|metadata| FileState::of(&metadata));
+    state.unwrap_or(FileState(None))
 }

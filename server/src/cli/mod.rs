@@ -175,8 +175,8 @@ struct ServeArgs {
     /// takes a free one; may be repeated
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Vec<ListenAddress>,
-    /// The first stream's source instead of the file's: demo, camera:0, http://…, rtsp://…,
-    /// files:PATH, pi-camera
+    /// The first stream's source, in place of the one in the file, which stays as it is: demo,
+    /// camera:0, http://…, rtsp://…, files:PATH, pi-camera
     #[arg(long, value_name = "SPEC", env = "MATTEBOX_SOURCE", value_parser = parse_source, hide_env_values = true)]
     source: Option<SourceConfig>,
     #[command(flatten)]

@@ -1,7 +1,7 @@
 //! `mattebox serve`: the server.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,9 @@ use tokio_util::task::TaskTracker;
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, Diagnostic, ListenAddress, find_clash};
-use crate::control::{self, Controller, Indicators, Topology, TopologyDeps, Versions};
+use crate::control::{
+    self, Controller, Indicators, PipelineFile, Topology, TopologyDeps, Versions,
+};
 use crate::gpio::{Gpio, PrivacyLeds};
 use crate::http::{self, App, Listener, local_host};
 use crate::local_time;
@@ -26,21 +28,17 @@ const CLOSING: Duration = Duration::from_millis(1500);
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     memory::limit();
     local_time::warn_of_unknown_zone();
-    let (pipeline, file) = load(args.config.as_deref())?;
-    if let (Some(_), Some(first)) = (&args.source, pipeline.streams.first()) {
-        tracing::info!(stream = first.name, "takes the source of the command line");
-    }
+    let (pipeline, file) = load(args)?;
     let runtime = start_runtime()?;
     let addresses = addresses(args, &pipeline);
     let topology = Topology::new(TopologyDeps {
         cache: start_loader(&runtime, &args.common)?,
-        source: args.source.clone(),
         listens_elsewhere: !args.listen.is_empty(),
         indicators: PrivacyLeds::default(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
-    let versions = Versions::open(&args.state.folder(), &file, Arc::new(SystemClock));
+    let versions = Versions::open(&args.state.folder(), file.path(), Arc::new(SystemClock));
     let result = runtime.block_on(serve(&pipeline, topology, (file, versions), &addresses));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
@@ -60,21 +58,21 @@ fn addresses(args: &ServeArgs, pipeline: &Config) -> Vec<ListenAddress> {
 }
 
 /// The pipeline, and the file that it was read from, or will be once it is there.
-fn load(config: Option<&Path>) -> Result<(Config, PathBuf), Failure> {
-    let default = Path::new(DEFAULT_FILE);
-    if config.is_none() && !default.exists() {
+fn load(args: &ServeArgs) -> Result<(Config, PipelineFile), Failure> {
+    let path = args.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
+    let file = PipelineFile::new(path.to_owned(), args.source.clone());
+    if args.config.is_none() && !path.exists() {
         tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera until there is");
         let pipeline = Config::built_in(Path::new("."))?;
-        return Ok((pipeline, default.to_owned()));
+        return Ok((file.with_overrides(pipeline), file));
     }
-    let file = config.unwrap_or(default);
-    Ok((Config::load(file)?, file.to_owned()))
+    Ok((file.load()?, file))
 }
 
 async fn serve(
     pipeline: &Config,
     mut topology: Topology,
-    (file, versions): (PathBuf, Versions),
+    (file, versions): (PipelineFile, Versions),
     addresses: &[ListenAddress],
 ) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.

@@ -33,7 +33,8 @@ pub fn restore(id: &str, args: &VersionsArgs, common: &Common) -> Result<(), Fai
     let pipeline = Config::parse(text, &file.display().to_string(), folder)?;
     let runtime = start_runtime()?;
     check_but_for_token(&start_loader(&runtime, common)?, &pipeline)?;
-    replace_file(file, (&old, text), &versions, &SystemClock).map_err(Failure::Run)?;
+    let replaced = replace_file(file, (&old, text), &versions, &SystemClock);
+    replaced.map_err(|error| Failure::Run(error.to_string()))?;
     outln!("{} is what it was at {}", file.display(), version.time());
     Ok(())
 }

@@ -36,34 +36,52 @@ pub enum Part {
     Item(usize),
 }
 
-const BY_HAND: &str = "the pipeline file is written in a way that the server can't change without losing something (an anchor, for instance); change it by hand";
+/// The reason why a text can't be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TextError {
+    /// It is no YAML.
+    #[error("the pipeline file is no YAML")]
+    NoYaml,
+    /// It has no such key or item.
+    #[error("there is no such place in the pipeline file")]
+    NoSuchPlace,
+    /// The change would lose something of it.
+    #[error(
+        "the pipeline file is written in a way that the server can't change without losing something (an anchor, for instance); change it by hand"
+    )]
+    ByHand,
+    /// The items of the list can't be taken apart by lines.
+    #[error(
+        "these steps don't stand on lines of their own in the pipeline file; move them by hand"
+    )]
+    MoveByHand,
+}
 
 /// Makes `changes` in `text`, one after the other.
 ///
 /// # Errors
-/// A text that says why it can't be done.
-pub fn edit(text: &str, changes: &[Change]) -> Result<String, String> {
+/// See [`TextError`].
+pub fn edit(text: &str, changes: &[Change]) -> Result<String, TextError> {
     let mut text = text.to_owned();
     let mut value = read(&text)?;
     for change in changes {
         let change = simplify(&value, change.clone());
         apply_to_json(&mut value, &change)?;
         // The library may break down over YAML that it doesn't know.
-        text =
-            catch(|| apply_to_text(&text, &change)).unwrap_or_else(|_| Err(BY_HAND.to_owned()))?;
+        text = catch(|| apply_to_text(&text, &change)).unwrap_or(Err(TextError::ByHand))?;
         if read(&text).as_ref() != Ok(&value) {
-            return Err(BY_HAND.to_owned());
+            return Err(TextError::ByHand);
         }
     }
     Ok(text)
 }
 
-/// What a pipeline file says, as JSON.
-fn read(text: &str) -> Result<Value, String> {
+/// The contents of a pipeline file, as JSON.
+fn read(text: &str) -> Result<Value, TextError> {
     let mut errors = Errors::default();
     match parse(text, &mut errors) {
         Some(root) if errors.0.is_empty() => Ok(root.to_json()),
-        _ => Err("the pipeline file is no YAML".to_owned()),
+        _ => Err(TextError::NoYaml),
     }
 }
 
@@ -114,9 +132,7 @@ fn find_mut<'a>(value: &'a mut Value, path: &[Part]) -> Option<&'a mut Value> {
     })
 }
 
-const GONE: &str = "there is no such place in the pipeline file";
-
-fn apply_to_json(root: &mut Value, change: &Change) -> Result<(), String> {
+fn apply_to_json(root: &mut Value, change: &Change) -> Result<(), TextError> {
     let done = match change {
         Change::Set(path, new) => path.split_last().and_then(|(last, parent)| {
             let parent = find_mut(root, parent)?;
@@ -150,14 +166,14 @@ fn apply_to_json(root: &mut Value, change: &Change) -> Result<(), String> {
             })
         }),
     };
-    done.ok_or_else(|| GONE.to_owned())
+    done.ok_or(TextError::NoSuchPlace)
 }
 
-fn apply_to_text(text: &str, change: &Change) -> Result<String, String> {
+fn apply_to_text(text: &str, change: &Change) -> Result<String, TextError> {
     if let Change::Move(path, from, to) = change {
         return move_item(text, path, *from, *to);
     }
-    let document = Document::from_str(text).map_err(|error| error.to_string())?;
+    let document = Document::from_str(text).map_err(|_| TextError::ByHand)?;
     let done = match change {
         Change::Set(path, new) => path
             .split_last()
@@ -176,7 +192,7 @@ fn apply_to_text(text: &str, change: &Change) -> Result<String, String> {
         }),
         Change::Move(..) => None,
     };
-    done.ok_or_else(|| GONE.to_owned())?;
+    done.ok_or(TextError::NoSuchPlace)?;
     Ok(document.to_string())
 }
 

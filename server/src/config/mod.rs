@@ -35,7 +35,7 @@ mod yaml;
 mod tests;
 
 pub use check::check_settings;
-pub use edit::{Change, Part, edit};
+pub use edit::{Change, Part, TextError, edit};
 pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;

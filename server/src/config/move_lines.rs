@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::edit::Part;
+use super::edit::{Part, TextError};
 use super::error::Errors;
 use super::parse::parse;
 use super::yaml::{Content, Node};
@@ -11,12 +11,8 @@ use super::yaml::{Content, Node};
 ///
 /// # Errors
 /// The list is written in a way that can't be taken apart by lines.
-pub fn move_item(text: &str, path: &[Part], from: usize, to: usize) -> Result<String, String> {
-    let moved = try_move(text, path, from, to);
-    moved.ok_or_else(|| {
-        "these steps don't stand on lines of their own in the pipeline file; move them by hand"
-            .to_owned()
-    })
+pub fn move_item(text: &str, path: &[Part], from: usize, to: usize) -> Result<String, TextError> {
+    try_move(text, path, from, to).ok_or(TextError::MoveByHand)
 }
 
 fn try_move(text: &str, path: &[Part], from: usize, to: usize) -> Option<String> {

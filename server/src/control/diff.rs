@@ -4,50 +4,49 @@ use std::fmt;
 
 use crate::config::{Config, StreamConfig};
 
-/// Whether a key is the same in two configurations of this kind.
-type IsSame<T> = fn(&T, &T) -> bool;
+/// A key, and whether it is the same in two configurations of this kind.
+type Key<T> = (&'static str, fn(&T, &T) -> bool);
+
+/// A key that is the same if these fields are.
+macro_rules! key {
+    ($name:expr, $($field:ident),+) => {
+        ($name, |old, new| $(old.$field == new.$field)&&+)
+    };
+}
 
 /// Keys of the server whose change takes a restart.
-const AT_START: [(&str, IsSame<Config>); 2] = [
-    ("listen", |old, new| old.listen == new.listen),
-    ("gpio", |old, new| old.gpio == new.gpio),
-];
+const AT_START: [Key<Config>; 2] = [key!("listen", listen), key!("gpio", gpio)];
 
 /// The other keys of the server.
-const AT_ONCE: [(&str, IsSame<Config>); 6] = [
-    ("filters-memory", |old, new| {
-        old.filters_memory == new.filters_memory
-    }),
-    ("admin-token", |old, new| old.admin_token == new.admin_token),
-    ("allowed-hosts", |old, new| {
-        old.allowed_hosts == new.allowed_hosts
-    }),
-    ("filter-folder", |old, new| {
-        old.filter_folder == new.filter_folder
-    }),
-    ("filter-folder-limit", |old, new| {
-        old.filter_folder_limit == new.filter_folder_limit
-    }),
-    ("rules for clients", |old, new| old.web == new.web),
+const AT_ONCE: [Key<Config>; 6] = [
+    key!("filters-memory", filters_memory),
+    key!("admin-token", admin_token),
+    key!("allowed-hosts", allowed_hosts),
+    key!("filter-folder", filter_folder),
+    key!("filter-folder-limit", filter_folder_limit),
+    key!("rules for clients", web),
 ];
 
 /// Keys of a stream.
-const OF_STREAM: [(&str, IsSame<StreamConfig>); 5] = [
-    (CHAIN, |old, new| {
-        old.filters == new.filters && old.quality == new.quality
-    }),
-    ("idle-timeout", |old, new| {
-        old.idle_timeout == new.idle_timeout
-    }),
-    ("title", |old, new| old.title == new.title),
-    ("max-viewers", |old, new| old.max_viewers == new.max_viewers),
-    ("source", |old, new| old.source == new.source),
+const OF_STREAM: [Key<StreamConfig>; 6] = [
+    key!(CHAIN, filters, quality),
+    key!("idle-timeout", idle_timeout),
+    key!("title", title),
+    key!("max-viewers", max_viewers),
+    key!("source", source),
+    (
+        "source in the file, where --source is in force",
+        |old, new| match (&old.file_source, &new.file_source) {
+            (Some(old), Some(new)) => old == new,
+            _ => true,
+        },
+    ),
 ];
 
 /// A stream's filters, and how its frames are recoded.
 const CHAIN: &str = "chain";
 
-/// What differs between an old configuration and a new one.
+/// The difference between an old configuration and a new one.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Diff {
     /// Keys of the server.
@@ -56,7 +55,7 @@ pub struct Diff {
     pub streams: Vec<(String, StreamDiff)>,
 }
 
-/// What differs in a stream.
+/// The difference in one stream.
 #[derive(Debug, PartialEq, Eq)]
 pub enum StreamDiff {
     /// It is new.
@@ -123,11 +122,7 @@ pub fn needs_restart(started: &Config, new: &Config) -> impl Iterator<Item = &'s
     differing(&AT_START, started, new)
 }
 
-fn differing<T>(
-    keys: &[(&'static str, IsSame<T>)],
-    old: &T,
-    new: &T,
-) -> impl Iterator<Item = &'static str> {
+fn differing<T>(keys: &[Key<T>], old: &T, new: &T) -> impl Iterator<Item = &'static str> {
     let differ = keys.iter().filter(|(_, is_same)| !is_same(old, new));
     differ.map(|(key, _)| *key)
 }
@@ -207,6 +202,23 @@ mod tests {
         let restart: Vec<_> = needs_restart(&config(OLD), &config(&new)).collect();
         assert_eq!(restart, ["listen"]);
         assert_eq!(needs_restart(&config(&new), &config(&new)).count(), 0);
+    }
+
+    #[test]
+    fn a_source_that_the_command_line_overrides_is_told_apart() {
+        let overridden = |text: &str| {
+            let mut config = config(text);
+            let demo = config.streams[1].source.clone();
+            config.streams[0].override_source(&demo);
+            config
+        };
+        let new = OLD.replace("door: {", "door: { source: { driver: exec, command: [x] },");
+        let diff = Diff::between(&overridden(OLD), &overridden(&new));
+        assert_eq!(
+            diff.to_string(),
+            "stream door changed: source in the file, where --source is in force"
+        );
+        assert!(Diff::between(&config(OLD), &overridden(OLD)).is_empty());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
+use super::edit::EditError;
 use crate::clock::Clock;
 use crate::files;
 
@@ -17,11 +18,11 @@ const PAUSE: Duration = Duration::from_millis(5);
 pub struct FileLock(#[expect(dead_code, reason = "held, not used")] Option<File>);
 
 /// Locks the folder of `file`, which is a path without links. Blocks while another server has it.
-/// Where folders can't be locked (Windows, some network file systems) nobody is kept out.
+/// Keeps nobody out where folders can't be locked (Windows, some network file systems).
 ///
 /// # Errors
 /// Another has had it for too long.
-pub fn lock(file: &Path, clock: &dyn Clock) -> Result<FileLock, String> {
+pub fn lock(file: &Path, clock: &dyn Clock) -> Result<FileLock, EditError> {
     let folder = file.parent().unwrap_or(Path::new("."));
     let lock = match files::open_folder(folder) {
         Ok(lock) => lock,
@@ -33,12 +34,7 @@ pub fn lock(file: &Path, clock: &dyn Clock) -> Result<FileLock, String> {
             Ok(()) => return Ok(FileLock(Some(lock))),
             Err(TryLockError::Error(error)) => return Ok(not_locked(folder, &error)),
             Err(TryLockError::WouldBlock) if clock.now() < give_up => clock.block(PAUSE),
-            Err(TryLockError::WouldBlock) => {
-                let folder = folder.display();
-                return Err(format!(
-                    "another program keeps the folder {folder} locked; try again"
-                ));
-            }
+            Err(TryLockError::WouldBlock) => return Err(EditError::Locked(folder.to_owned())),
         }
     }
 }

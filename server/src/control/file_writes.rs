@@ -10,8 +10,8 @@ use std::os::fd::OwnedFd;
 /// One who keeps a file open that he has written to is waited for this long.
 pub const LONGEST_WRITE: Duration = Duration::from_secs(10);
 
-/// What is written to a file by others, whatever it is called by then. Nothing where the system
-/// doesn't tell (inotify(7)).
+/// Writes of others to a file, whatever it is called by then. None where the system doesn't tell of
+/// them (inotify(7)).
 pub struct FileWrites {
     #[cfg(target_os = "linux")]
     events: Option<OwnedFd>,

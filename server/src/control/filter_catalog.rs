@@ -6,14 +6,14 @@
 //! waits for it any more.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
-use serde::ser::Error;
-use serde::{Serialize, Serializer};
+use serde::{Serialize, Serializer, ser};
 use serde_json::Value;
 
 use super::Controller;
@@ -67,7 +67,7 @@ pub struct CatalogEntry {
 /// Serializes the JSON in `text`, which takes a hundred times as much memory while it is read, one
 /// after the other.
 fn as_json<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    let value: Value = serde_json::from_str(text).map_err(S::Error::custom)?;
+    let value: Value = serde_json::from_str(text).map_err(ser::Error::custom)?;
     value.serialize(serializer)
 }
 
@@ -79,7 +79,18 @@ const SCHEMAS_BYTES: usize = 16 << 20;
 pub struct FilterCatalogs(Arc<Mutex<Scans>>);
 
 /// A scan, until its list is written.
-type Scan = BoxFuture<'static, Result<Bytes, String>>;
+type Scan = BoxFuture<'static, Result<Bytes, CatalogError>>;
+
+/// The reason why the list of filters can't be written.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the list of filters can't be written: {0}")]
+pub struct CatalogError(Arc<dyn Error + Send + Sync>);
+
+impl CatalogError {
+    fn new(why: impl Error + Send + Sync + 'static) -> Self {
+        Self(Arc::new(why))
+    }
+}
 
 #[derive(Default)]
 struct Scans {
@@ -101,8 +112,8 @@ impl Controller {
     /// and nobody else waits for the same.
     ///
     /// # Errors
-    /// A text that says why it can't be written.
-    pub async fn catalog(&self) -> Result<Bytes, String> {
+    /// It can't be written.
+    pub async fn catalog(&self) -> Result<Bytes, CatalogError> {
         let pipeline = self.current().pipeline.clone();
         let scan = self.0.catalogs.join(pipeline, self.0.cache.compiler());
         scan.await
@@ -127,10 +138,10 @@ impl FilterCatalogs {
     }
 
     /// `catalog` as JSON.
-    async fn write(&self, catalog: FilterCatalog) -> Result<Bytes, String> {
+    async fn write(&self, catalog: FilterCatalog) -> Result<Bytes, CatalogError> {
         let written = tokio::task::spawn_blocking(move || serde_json::to_vec(&catalog)).await;
-        let json = written.map_err(|error| error.to_string())?;
-        Ok(self.share(json.map_err(|error| error.to_string())?))
+        let json = written.map_err(CatalogError::new)?;
+        Ok(self.share(json.map_err(CatalogError::new)?))
     }
 
     /// `json`, or what was served last if that is the same: answers share it, since each may be

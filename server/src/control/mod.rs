@@ -6,13 +6,17 @@
 //! those of the streams that it changes.
 
 mod change;
+mod commit;
 mod diff;
+mod edit;
 mod file_lock;
 mod file_read;
+mod file_replace;
 mod file_writes;
 mod filter_catalog;
 mod indicators;
 mod open_writes;
+mod pipeline_file;
 mod plan;
 mod reload;
 mod renewal;
@@ -24,7 +28,6 @@ mod topology;
 mod versions;
 mod watch;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,9 +35,12 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
-pub use change::{ChangeError, Revisions, replace_file};
+pub use commit::Edited;
+pub use edit::{Edit, EditError};
+pub use file_replace::replace_file;
 pub use filter_catalog::{CatalogEntry, FilterCatalog, UnusableFilter};
 pub use indicators::Indicators;
+pub use pipeline_file::PipelineFile;
 use plan::check_abilities;
 pub use plan::{Plans, check_parts, check_passwords, check_recordings};
 pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
@@ -42,15 +48,15 @@ pub use topology::{Topology, TopologyDeps};
 pub use versions::{Author, StateFolder, Version, Versions};
 pub use watch::watch;
 
-use crate::chain::{Check, FilterCache};
+use crate::chain::FilterCache;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, SourceConfig};
+use crate::config::{Config, ConfigError};
 use crate::events::{Event, Events};
+use crate::files::FileState;
 use crate::log::recurring::Recurring;
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
-use diff::Diff;
 use file_read::FileRead;
 use file_writes::FileWrites;
 use filter_catalog::FilterCatalogs;
@@ -61,7 +67,7 @@ use report::Reloads;
 use retry::Retries;
 use stream_locks::StreamLocks;
 use timed_lock::{TimedGuard, TimedLock};
-use topology::{Applied, ValidatedConfig, read_token};
+use topology::{ValidatedConfig, read_token};
 
 /// Changes by the API that are made at once; the others wait without a thread each.
 const CHANGES: usize = 128;
@@ -73,8 +79,6 @@ pub struct Controller(Arc<Inner>);
 struct Inner {
     cache: FilterCache,
     clock: Arc<dyn Clock>,
-    /// The first stream's source on the command line, instead of the file's.
-    first_source: Option<SourceConfig>,
     /// Held for as long as it takes to make a change that is ready; never while a filter is
     /// compiled or started.
     topology: TimedLock<Topology>,
@@ -92,11 +96,12 @@ struct Inner {
     catalogs: FilterCatalogs,
     current: Sender<Arc<Snapshot>>,
     reloads: Sender<Reloads>,
-    /// The pipeline file. It may not be there yet if the server started without one.
-    file: PathBuf,
+    file: PipelineFile,
+    /// The state of the file as the server itself has written it last, while all of it is in force.
+    own_write: Mutex<Option<FileState>>,
     versions: Versions,
     open_writes: OpenWrites,
-    /// What was found to be written to the pipeline file when a change was about to replace it.
+    /// The writing to the pipeline file that was found when a change was about to replace it.
     saving: Mutex<Option<FileWrites>>,
     /// Failures to write the pipeline file, or what was uploaded.
     write_failures: Mutex<Recurring>,
@@ -131,6 +136,12 @@ impl Snapshot {
     /// The stream called `name`.
     pub fn find(&self, name: &str) -> Option<&Arc<Stream>> {
         self.streams.iter().find(|stream| stream.name() == name)
+    }
+
+    /// The ids of its steps, in the chain's order.
+    fn step_ids(&self, name: &str) -> Option<Vec<u64>> {
+        let steps = self.find(name)?.steps();
+        Some(steps.iter().map(|step| step.id).collect())
     }
 }
 
@@ -177,6 +188,16 @@ fn warn_of_recordings(pipeline: &Config) {
     }
 }
 
+/// Tells which stream has another source than the file names.
+fn tell_of_override(pipeline: &Config) {
+    if let Some(stream) = pipeline.overridden() {
+        tracing::info!(
+            stream = stream.name,
+            "takes the source of --source instead of the pipeline file's"
+        );
+    }
+}
+
 /// Warns of an admin token that could be guessed.
 fn warn_of_short_token(token: &str) {
     if token.chars().count() < TOKEN_CHARS {
@@ -188,21 +209,21 @@ fn warn_of_short_token(token: &str) {
 
 impl Controller {
     /// Starts the streams of `pipeline`, which was read from `file`, or stands for it until it is
-    /// there; its `versions` are kept. The streams' filters are readied by [`watch()`]. Must be
+    /// there; the file's `versions` are kept. The streams' filters are readied by [`watch()`]. Must be
     /// called on a runtime.
     ///
     /// # Errors
     /// All that is wrong with the pipeline and can be told without its filters.
     pub fn start(
         mut topology: Topology,
-        mut pipeline: Config,
-        (file, versions): (PathBuf, Versions),
+        pipeline: Config,
+        (file, versions): (PipelineFile, Versions),
     ) -> Result<Self, ConfigError> {
         let (events, variables) = (topology.events().clone(), topology.variables().clone());
-        let (cache, first_source) = (topology.cache().clone(), topology.first_source().cloned());
-        take_source(&mut pipeline, first_source.as_ref());
+        let cache = topology.cache().clone();
         let admin_token = check_start(&pipeline)?;
         warn_of_recordings(&pipeline);
+        tell_of_override(&pipeline);
         let (end, tasks) = topology.ends();
         let (compiler, ended) = (cache.compiler().clone(), end.clone());
         tasks.spawn(async move {
@@ -221,7 +242,6 @@ impl Controller {
         let clock = topology.clock().clone();
         Ok(Self(Arc::new(Inner {
             cache,
-            first_source,
             topology: TimedLock::new(topology, clock.clone()),
             attempts: Attempts::default(),
             renewals: Renewals::default(),
@@ -236,6 +256,7 @@ impl Controller {
             current: Sender::new(Arc::new(running)),
             reloads: Sender::default(),
             file,
+            own_write: Mutex::default(),
             versions,
             open_writes: OpenWrites::default(),
             saving: Mutex::default(),
@@ -243,11 +264,6 @@ impl Controller {
             events,
             variables,
         })))
-    }
-
-    /// Gives the first stream the source of the command line.
-    fn take_source(&self, pipeline: &mut Config) {
-        take_source(pipeline, self.0.first_source.as_ref());
     }
 
     fn topology(&self) -> TimedGuard<'_, Topology> {
@@ -262,7 +278,7 @@ impl Controller {
     /// Whether the server runs without a pipeline file: it started without one, and there is none
     /// yet.
     fn is_without_file(&self) -> bool {
-        self.current().pipeline.is_built_in() && !self.0.file.exists()
+        self.current().pipeline.is_built_in() && !self.0.file.path().exists()
     }
 
     /// The pipeline that is in force now.
@@ -293,100 +309,13 @@ impl Controller {
     /// The state of the file, and the result of the last change.
     pub fn report(&self) -> PipelineReport {
         let reloads = self.0.reloads.borrow();
-        let file = (!self.is_without_file()).then_some(&*self.0.file);
+        let file = (!self.is_without_file()).then_some(self.0.file.path());
         PipelineReport::new(file, &self.current().pipeline, &reloads)
     }
 
     /// The versions of the pipeline file.
     pub fn versions(&self) -> &Versions {
         &self.0.versions
-    }
-
-    /// Checks `pipeline` and readies the chains that it changes of what is `running`.
-    fn check(
-        &self,
-        mut pipeline: Config,
-        running: &Snapshot,
-        mut plans: Plans,
-        check: &Check<'_>,
-    ) -> Result<ValidatedConfig, ConfigError> {
-        self.take_source(&mut pipeline);
-        // Filters that start now may need the larger budget that comes with them.
-        let budget = self.0.cache.engine().budget();
-        let _coming = budget.expect_limit(pipeline.filters_memory);
-        plans.ready(&self.0.cache, &pipeline, running, check)?;
-        Ok(ValidatedConfig {
-            admin_token: read_token(&pipeline)?,
-            pipeline,
-            plans,
-        })
-    }
-
-    /// Makes the change, if `running` still is what runs; else gives it back.
-    fn make(
-        &self,
-        topology: &mut Topology,
-        running: &Arc<Snapshot>,
-        (validated, by): (ValidatedConfig, ChangedBy),
-    ) -> Result<(), Box<ValidatedConfig>> {
-        if !Arc::ptr_eq(running, &self.current()) {
-            return Err(Box::new(validated));
-        }
-        let applied = topology.apply(validated);
-        self.publish(applied, by);
-        Ok(())
-    }
-
-    fn publish(&self, applied: Applied, by: ChangedBy) {
-        let Applied {
-            snapshot,
-            diff,
-            needs_restart,
-            ended,
-        } = applied;
-        let running = Arc::new(snapshot);
-        let old = self.0.current.send_replace(running.clone());
-        if let Some(token) = &running.admin_token
-            && old.admin_token.as_ref() != Some(token)
-        {
-            warn_of_short_token(token.expose());
-        }
-        // What the API writes is quoted where that is needed; both texts would be parsed for each
-        // change.
-        if by == ChangedBy::File {
-            warn_of_comments(&running.pipeline, Some(&old.pipeline));
-        }
-        for stream in &ended {
-            stream.end();
-        }
-        let is_unchanged = |name: &str| old.pipeline.stream(name) == running.pipeline.stream(name);
-        let mut was_wrong = false;
-        self.0
-            .reloads
-            .send_modify(|reloads| was_wrong = reloads.settle(by, is_unchanged));
-        // Saved as it was, or written by the server itself.
-        if diff.is_empty() && !was_wrong {
-            return;
-        }
-        let known = self.0.reloads.borrow().needs_restart.clone();
-        self.0
-            .reloads
-            .send_modify(|reloads| reloads.succeed(&needs_restart));
-        let message = match diff.is_empty() {
-            true => "the pipeline file is right again; nothing has changed".to_owned(),
-            false => diff.to_string(),
-        };
-        log_changes(&diff, &message);
-        for key in needs_restart
-            .iter()
-            .filter(|it| !known.contains(&it.to_string()))
-        {
-            tracing::warn!("a change of `{key}` takes a restart of the server");
-        }
-        self.0.events.tell(Event::Reload {
-            message,
-            succeeded: true,
-        });
     }
 
     /// Tells of an error of the file, or of the filters of one `stream`, unless it is known.
@@ -406,20 +335,5 @@ impl Controller {
     }
 }
 
-/// Logs a change: a line for each stream, and one for the rest.
-fn log_changes(diff: &Diff, message: &str) {
-    for (name, change) in &diff.streams {
-        tracing::info!(stream = name, "stream {change}");
-    }
-    if !diff.keys.is_empty() {
-        tracing::info!("pipeline changed: {}", diff.keys.join(", "));
-    } else if diff.streams.is_empty() {
-        tracing::info!("{message}");
-    }
-}
-
-fn take_source(pipeline: &mut Config, source: Option<&SourceConfig>) {
-    if let (Some(source), Some(first)) = (source, pipeline.streams.first_mut()) {
-        first.source = source.clone();
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 //! the whole.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
@@ -43,13 +43,15 @@ impl OpenWrites {
     }
 
     /// Whether one of `files` is being written to.
-    pub fn have_any<'a>(&self, files: impl IntoIterator<Item = &'a PathBuf>) -> bool {
+    pub fn have_any(&self, files: impl IntoIterator<Item = impl AsRef<Path>>) -> bool {
         let open = self.lock().clone();
         let open: BTreeSet<_> = open
             .iter()
             .filter_map(|it| it.canonicalize().ok())
             .collect();
-        let mut files = files.into_iter().filter_map(|it| it.canonicalize().ok());
+        let mut files = files
+            .into_iter()
+            .filter_map(|it| it.as_ref().canonicalize().ok());
         !open.is_empty() && files.any(|file| open.contains(&file))
     }
 

@@ -5,7 +5,6 @@
 //! place. Streams of which the file says nothing new are none of a reload's business; their filters
 //! are readied again by themselves (see `renewal`).
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -14,16 +13,15 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
-use super::topology::{ValidatedConfig, read_token};
+use super::commit::{Commit, Draft};
+use super::edit::EditError;
+use super::topology::read_token;
 use super::{Author, ChangedBy, Controller, FileRead, Plans, Snapshot, warn_of_short_token};
-use crate::chain::Check;
 use crate::config::{Config, ConfigError, StreamConfig};
-use crate::filter::Wanted;
+use crate::files::FileState;
 use crate::panics::catch;
 use crate::sync::IgnorePoison;
 
-/// The number of times that the file is read again when other changes come before what it says.
-const TRIES: usize = 20;
 /// Attempts at once: a newer one, beside older ones that take until the filter at hand is started
 /// to notice that they are abandoned.
 const ATTEMPTS: usize = 4;
@@ -48,7 +46,7 @@ pub struct Attempt {
     /// The streams that are added or changed.
     changed: Vec<StreamConfig>,
     abandoned: CancellationToken,
-    /// What to go on with in the end, since the file has been read once more.
+    /// The reading to go on with in the end, since the file has been read once more.
     again: Mutex<Option<Arc<FileRead>>>,
     rounds: Sender<Option<Result<(), ConfigError>>>,
 }
@@ -184,19 +182,15 @@ impl Controller {
         }
     }
 
-    /// Whether the file, as it is on the disk, is in force, and nothing is wrong with it or yet to
-    /// be done.
-    pub(super) fn runs_what_the_file_says(&self) -> bool {
-        // Held, since a change is in force only a moment after it is written.
-        let _workshop = self.topology();
-        let text = Config::read_text(&self.0.file);
-        text.is_ok_and(|text| text == *self.current().pipeline.file.text)
+    /// Whether the file in this state is as the server itself has written it last, is in force, and
+    /// nothing of it is yet to be done.
+    pub(super) fn is_own_write(&self, file: &FileState) -> bool {
+        self.0.own_write.lock().ignore_poison().as_ref() == Some(file)
             && self.0.reloads.borrow().error.is_none()
             && self.0.attempts.are_over()
     }
 
     fn reload_now(&self, reading: &Arc<FileRead>) {
-        let file = &*self.0.file;
         if self.is_without_file() {
             self.0.reloads.send_modify(|reloads| reloads.error = None);
             self.renew_all(reading, |_| true);
@@ -204,7 +198,7 @@ impl Controller {
             return;
         }
         self.renew_token();
-        match self.read(file) {
+        match self.read() {
             Ok(pipeline) => {
                 self.renew_all(reading, |config| {
                     pipeline.stream(&config.name) == Some(config)
@@ -212,7 +206,7 @@ impl Controller {
                 let changed = changed(&pipeline, &self.current());
                 let begun = self.0.attempts.begin(changed, reading);
                 if !begun.is_joined {
-                    self.carry_out(file, &begun.attempt, reading.clone());
+                    self.carry_out(&begun.attempt, reading.clone());
                 }
             }
             Err(error) => self.refuse_file(&error, reading),
@@ -242,21 +236,20 @@ impl Controller {
         }
     }
 
-    fn read(&self, file: &Path) -> Result<Config, ConfigError> {
-        let mut pipeline = Config::load(file)?;
+    fn read(&self) -> Result<Config, ConfigError> {
+        let pipeline = self.0.file.load()?;
         let attempted = Some(Arc::new(pipeline.clone()));
         self.0
             .reloads
             .send_modify(|reloads| reloads.attempted = attempted);
-        self.take_source(&mut pipeline);
         Ok(pipeline)
     }
 
-    fn carry_out(&self, file: &Path, attempt: &Arc<Attempt>, reading: Arc<FileRead>) {
+    fn carry_out(&self, attempt: &Arc<Attempt>, reading: Arc<FileRead>) {
         let place = Handle::current().block_on(self.0.attempts.places.acquire());
         let mut next = Some(reading);
         while let Some(reading) = next {
-            let result = catch(|| self.put_in_force(file, attempt, &reading));
+            let result = catch(|| self.try_to_commit(attempt, &reading));
             let result = result.unwrap_or_else(|panicked| {
                 self.tell_of_panic(&panicked);
                 Ok(())
@@ -289,85 +282,57 @@ impl Controller {
 
     /// Reads the file, readies the filters that it changes, and makes the changes, unless what was
     /// read is not whole or `attempt` is abandoned.
-    fn put_in_force(
-        &self,
-        file: &Path,
-        attempt: &Attempt,
-        reading: &FileRead,
-    ) -> Result<(), ConfigError> {
-        let mut plans = std::mem::take(&mut self.0.attempts.state().leftover);
-        let mut place = None;
-        for _ in 0..TRIES {
-            let running = self.current();
-            let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(&attempt.abandoned);
-            let validated = Config::load(file).and_then(|pipeline| {
-                if !plans.are_ready(&pipeline, &running) {
-                    // Nobody else waits for its filters.
-                    place = None;
-                }
-                self.check(pipeline, &running, plans, &check)
-            });
-            if attempt.abandoned.is_cancelled() {
-                return Ok(());
-            }
+    fn try_to_commit(&self, attempt: &Attempt, reading: &FileRead) -> Result<(), ConfigError> {
+        let mut commit = Commit {
+            by: ChangedBy::File,
+            author: &Author::File,
+            stream: None,
+            abandoned: &attempt.abandoned,
+            plans: std::mem::take(&mut self.0.attempts.state().leftover),
+        };
+        let is_torn = || {
             // A change by the API has it read without watching it.
             let is_half = !reading.is_watched() && self.is_written_to();
-            if is_half || !reading.is_whole() {
-                self.0.attempts.state().leftover = validated
-                    .map(|validated| validated.plans)
-                    .unwrap_or_default();
-                return Ok(());
-            }
-            match self.make_if_on_disk(file, &running, validated?) {
-                None => return Ok(()),
-                // Another change came first: what it left is what this one has to stand on.
-                Some(unmade) => plans = unmade,
-            }
-            if place.is_none() {
-                // The server ends.
-                let Ok(turn) = self.wait_for_commit() else {
-                    return Ok(());
-                };
-                place = Some(turn);
+            is_half || !reading.is_whole()
+        };
+        let is_abandoned = || attempt.abandoned.is_cancelled();
+        let committed = self.commit(
+            &mut commit,
+            |_| self.draft_of_file().map(Some),
+            || is_abandoned() || is_torn(),
+        );
+        match committed {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => {}
+            Err(EditError::FileIsWrong(error) | EditError::Wrong(error)) => return Err(error),
+            Err(EditError::Ending) => tracing::debug!("the server ends before the file is taken"),
+            Err(why) => {
+                tracing::warn!("the pipeline file is read again: {why}");
+                reading.mark_torn();
             }
         }
-        tracing::warn!("other changes keep coming before that of the file, which is tried again");
-        reading.mark_torn();
+        if !is_abandoned() {
+            self.0.attempts.state().leftover = commit.plans;
+        }
         Ok(())
     }
 
-    /// Makes the change, if the file on the disk and what runs are what they were; else gives its
-    /// chains back.
-    fn make_if_on_disk(
-        &self,
-        file: &Path,
-        running: &Arc<Snapshot>,
-        validated: ValidatedConfig,
-    ) -> Option<Plans> {
-        let mut topology = self.topology();
-        let text = &validated.pipeline.file.text;
-        if !Config::load(file).is_ok_and(|on_disk| on_disk.file.text == *text) {
-            return Some(validated.plans);
-        }
-        let text = text.clone();
-        let made = self.make(&mut topology, running, (validated, ChangedBy::File));
-        match made {
-            Ok(()) => {
-                self.0.versions.note(&text, &Author::File);
-                None
-            }
-            Err(unmade) => Some(unmade.plans),
-        }
+    fn draft_of_file(&self) -> Result<Draft, EditError> {
+        let running = self.current();
+        let pipeline = self.0.file.load().map_err(EditError::FileIsWrong)?;
+        let text = &pipeline.file.text;
+        Ok(Draft {
+            old: text.clone(),
+            new: text.clone(),
+            pipeline,
+            running,
+        })
     }
 
     /// Puts in force what somebody has written to the file, and waits for that for as long as
     /// `patience` says. `None`: its filters take longer.
-    pub(super) fn take_up(
-        &self,
-        file: &Path,
-        patience: Duration,
-    ) -> Option<Result<(), ConfigError>> {
-        let pipeline = match self.read(file) {
+    pub(super) fn take_up(&self, patience: Duration) -> Option<Result<(), ConfigError>> {
+        let pipeline = match self.read() {
             Ok(pipeline) => pipeline,
             Err(error) => return Some(Err(error)),
         };
@@ -380,9 +345,8 @@ impl Controller {
         let mut begun = attempts.begin(changed, &reading);
         let runtime = Handle::current();
         if !begun.is_joined {
-            let (controller, file, attempt) =
-                (self.clone(), file.to_owned(), begun.attempt.clone());
-            runtime.spawn_blocking(move || controller.carry_out(&file, &attempt, reading));
+            let (controller, attempt) = (self.clone(), begun.attempt.clone());
+            runtime.spawn_blocking(move || controller.carry_out(&attempt, reading));
         }
         runtime.block_on(begun.round(patience))
     }

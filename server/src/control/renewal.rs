@@ -44,7 +44,7 @@ impl Renewals {
         }
     }
 
-    /// What asks for the stream `name` to be renewed once more.
+    /// The reading that asks for the stream `name` to be renewed once more.
     fn next(&self, name: &str) -> Option<Arc<FileRead>> {
         let mut streams = self.streams();
         let next = streams.get_mut(name).and_then(Option::take);

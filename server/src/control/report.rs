@@ -1,4 +1,4 @@
-//! What can be said of the pipeline file: whether it is in force, and what is wrong with it if it
+//! The state of the pipeline file: whether it is in force, and what is wrong with it if it
 //! is not.
 
 use std::collections::BTreeMap;
@@ -16,12 +16,12 @@ use crate::config::{Config, ConfigError};
 /// The most places that are told in one sentence.
 const PLACES: usize = 10;
 
-/// How the pipeline file is. Serialized, it is `/api/v1/pipeline`.
+/// The state of the pipeline file. Serialized, it is `/api/v1/pipeline`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct PipelineReport {
     /// The file; none if the server runs without one.
     pub file: Option<String>,
-    /// What tells the file's text in force from others.
+    /// The revision of the file's text in force, which tells it from others.
     pub revision: String,
     /// Changes that were made since the server started.
     pub reloads: u64,
@@ -128,15 +128,15 @@ pub struct Problem {
     pub message: String,
 }
 
-/// What became of the changes so far.
+/// The outcome of the changes so far.
 #[derive(Clone, Debug, Default)]
 pub struct Reloads {
     pub succeeded: u64,
     pub failed: u64,
     pub needs_restart: Vec<String>,
-    /// What is wrong with the file.
+    /// The error of the file.
     pub error: Option<ReloadError>,
-    /// What is wrong with the filters of streams of which the file says nothing new.
+    /// The errors of the filters of streams of which the file says nothing new.
     pub streams: BTreeMap<String, ReloadError>,
     /// The bytes that were left for filters when those of a stream could not have enough.
     pub short_of_memory: BTreeMap<String, u64>,
@@ -151,7 +151,7 @@ impl Reloads {
         self.needs_restart = needs_restart.iter().map(ToString::to_string).collect();
     }
 
-    /// What was wrong is settled by a change: with streams that are not as they were, and with the
+    /// Forgets the errors that a change settles: of streams that are not as they were, and of the
     /// file if that is how the change came. `true` if the file was wrong until then.
     pub fn settle(&mut self, by: ChangedBy, is_unchanged: impl Fn(&str) -> bool) -> bool {
         self.streams.retain(|name, _| is_unchanged(name));
@@ -190,7 +190,7 @@ impl Reloads {
         true
     }
 
-    /// All that is wrong now.
+    /// The errors of now, as one.
     fn all(&self) -> Option<ReloadError> {
         let mut errors = self.error.iter().chain(self.streams.values()).cloned();
         let first = errors.next()?;
@@ -198,7 +198,7 @@ impl Reloads {
     }
 }
 
-/// What is wrong, place by place.
+/// The mistakes of an error, place by place.
 pub fn problems(error: &ConfigError) -> Vec<Problem> {
     let problems = error.diagnostics().iter().map(|problem| Problem {
         line: problem.span.line,
@@ -227,7 +227,7 @@ impl PipelineReport {
         Self { error, ..self }
     }
 
-    /// Of the `pipeline` in force, read from `file`.
+    /// The report of the `pipeline` in force, read from `file`.
     pub fn new(file: Option<&Path>, pipeline: &Config, reloads: &Reloads) -> Self {
         Self {
             file: file.map(|file| file.display().to_string()),

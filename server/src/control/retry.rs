@@ -1,5 +1,5 @@
-//! What failed since the machine was short of something is tried again by itself, after pauses that
-//! grow from a second to a minute: the filters of one stream, or the pipeline file.
+//! Retries of what failed since the machine was short of something, after pauses that grow from a
+//! second to a minute: the filters of one stream, or the pipeline file.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard};
@@ -15,7 +15,7 @@ use crate::sync::IgnorePoison;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// What failed last, and has not succeeded since.
+/// Things that failed last, and have not succeeded since.
 #[derive(Default)]
 pub struct Retries {
     /// By the stream's name; the pipeline file has none.

@@ -11,14 +11,12 @@ use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
-use crate::config::{
-    Config, ConfigError, Diagnostic, DriverConfig, SecretError, SourceConfig, StreamConfig,
-};
+use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SecretError, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
 use crate::secret::SecretText;
 use crate::source::{self, Source};
-use crate::stream::{CaptureRules, Rules, Shared, Stream, StreamParts};
+use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
 use crate::supervise::keep_running;
 use crate::variables::Variables;
 
@@ -26,8 +24,6 @@ use crate::variables::Variables;
 pub struct TopologyDeps {
     /// The cache of their filters.
     pub cache: FilterCache,
-    /// The source that the first stream takes instead of the file's.
-    pub source: Option<SourceConfig>,
     /// Whether the command line names other addresses than the file.
     pub listens_elsewhere: bool,
     /// The LEDs that show which cameras are open.
@@ -68,7 +64,7 @@ pub struct ValidatedConfig {
 pub struct Applied {
     /// The pipeline that is in force now.
     pub snapshot: Snapshot,
-    /// What was changed.
+    /// The difference that it made.
     pub diff: Diff,
     /// Keys whose change takes a restart.
     pub needs_restart: Vec<&'static str>,
@@ -104,11 +100,6 @@ impl Topology {
     /// The cache of the filters.
     pub fn cache(&self) -> &FilterCache {
         &self.deps.cache
-    }
-
-    /// The source that the first stream takes instead of the file's.
-    pub fn first_source(&self) -> Option<&SourceConfig> {
-        self.deps.source.as_ref()
     }
 
     /// The clock that streams run by.
@@ -190,7 +181,8 @@ impl Topology {
                 diff.note_chain(&config.name);
             }
         }
-        let streams = names(&pipeline).filter_map(|name| self.streams.get(name));
+        let streams = pipeline.streams.iter();
+        let streams = streams.filter_map(|config| self.streams.get(&config.name));
         let streams = streams.map(|running| running.stream.clone()).collect();
         let pipeline = Arc::new(pipeline);
         self.pipeline = Some(pipeline.clone());
@@ -252,7 +244,7 @@ impl Topology {
         if let Some(planned) = planned {
             running.stream.update_chain(planned.update, planned.steps);
         }
-        running.stream.set_title(config.title.clone());
+        set_facts(&running.stream, config);
         running.stream.set_rules(rules(config));
         if running.config.source != config.source
             && let Some(source) = source
@@ -300,7 +292,7 @@ impl Topology {
             self.clock.clone(),
             self.deps.shutdown.child_token(),
         );
-        stream.set_title(config.title.clone());
+        set_facts(&stream, config);
         if !is_prepared {
             stream.prepare();
         }
@@ -353,8 +345,13 @@ async fn tell(stream: &Stream, events: &Events) {
     }
 }
 
-fn names(pipeline: &Config) -> impl Iterator<Item = &str> {
-    pipeline.streams.iter().map(|stream| stream.name.as_str())
+/// Sets what is only told of a stream.
+fn set_facts(stream: &Stream, config: &StreamConfig) {
+    stream.set_title(config.title.clone());
+    stream.set_source_origin(match config.file_source {
+        Some(_) => SourceOrigin::CommandLine,
+        None => SourceOrigin::PipelineFile,
+    });
 }
 
 fn rules(config: &StreamConfig) -> Rules {
@@ -387,4 +384,95 @@ pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> 
     revealed
         .map(Some)
         .map_err(|why| pipeline.error(vec![wrong(why)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{config, topology};
+    use super::*;
+    use crate::clock::fake::FakeClock;
+
+    fn apply(topology: &mut Topology, text: &str) -> Applied {
+        topology.apply(ValidatedConfig {
+            pipeline: config(text),
+            plans: Plans::default(),
+            admin_token: None,
+        })
+    }
+
+    fn names(streams: &[Arc<Stream>]) -> Vec<&str> {
+        streams.iter().map(|stream| stream.name()).collect()
+    }
+
+    #[tokio::test]
+    async fn streams_that_stay_are_the_same_and_the_others_come_and_go() {
+        let mut topology = topology(&FakeClock::new(), false);
+        let text = "streams: { small: { source: { stream: door } }, door: {}, back: {} }";
+        let before = apply(&mut topology, text);
+        assert_eq!(names(&before.snapshot.streams), ["small", "door", "back"]);
+        assert!(before.diff.is_empty() && before.ended.is_empty());
+
+        let after = apply(
+            &mut topology,
+            "streams: { back: { title: Back }, small: { source: { stream: door } }, door: {}, new: {} }",
+        );
+        let streams = &after.snapshot.streams;
+        assert_eq!(names(streams), ["back", "small", "door", "new"]);
+        for (now, then) in [(0, 2), (1, 0), (2, 1)] {
+            assert!(Arc::ptr_eq(&streams[now], &before.snapshot.streams[then]));
+        }
+        assert_eq!(streams[0].title(), "Back");
+        assert_eq!(
+            after.diff.to_string(),
+            "stream back changed: title; stream new added"
+        );
+
+        let last = apply(&mut topology, "streams: { door: {} }");
+        assert_eq!(names(&last.snapshot.streams), ["door"]);
+        let mut ended = names(&last.ended);
+        ended.sort_unstable();
+        assert_eq!(ended, ["back", "new", "small"]);
+    }
+
+    #[tokio::test]
+    async fn keys_that_take_a_restart_are_told_until_they_are_what_they_were() {
+        let clock = FakeClock::new();
+        let text = |listen: &str| format!("listen: 127.0.0.1:{listen}\nstreams: {{ a: {{}} }}");
+        for (listens_elsewhere, told) in [(false, &["listen"][..]), (true, &[])] {
+            let mut topology = topology(&clock, listens_elsewhere);
+            assert!(apply(&mut topology, &text("1")).needs_restart.is_empty());
+            assert_eq!(apply(&mut topology, &text("2")).needs_restart, told);
+            assert_eq!(apply(&mut topology, &text("2")).needs_restart, told);
+            assert!(apply(&mut topology, &text("1")).needs_restart.is_empty());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_chain_is_given_to_the_stream_that_it_was_planned_for_only() {
+        let mut topology = topology(&FakeClock::new(), false);
+        apply(&mut topology, "streams: { a: {} }");
+        for name in ["a", "unknown"] {
+            let completed = topology.complete(name, &mut Plans::default());
+            assert_eq!(completed, Completed::Stale, "{name}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_says_what_names_its_source() {
+        let mut topology = topology(&FakeClock::new(), false);
+        let mut pipeline = config("streams: { a: {}, b: {} }");
+        let source = pipeline.streams[1].source.clone();
+        pipeline.streams[0].override_source(&source);
+        let applied = topology.apply(ValidatedConfig {
+            pipeline,
+            plans: Plans::default(),
+            admin_token: None,
+        });
+        let origins = applied.snapshot.streams.iter();
+        let origins: Vec<_> = origins.map(|it| it.report().source_set_by).collect();
+        assert_eq!(
+            origins,
+            [SourceOrigin::CommandLine, SourceOrigin::PipelineFile]
+        );
+    }
 }

@@ -4,12 +4,14 @@
 //! They hold what the file holds, passwords too. So they are kept in a folder that is the user's
 //! alone, and not beside the file, where a repository or a filter's assets could take them in.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -66,8 +68,8 @@ pub enum Author {
     File,
 }
 
-impl std::fmt::Display for Author {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Display for Author {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Api { method, path, peer } => write!(f, "{method} {path} from {peer}"),
             Self::Command => f.write_str("`mattebox restore`"),
@@ -81,7 +83,7 @@ impl std::fmt::Display for Author {
 pub struct Version {
     /// The text's revision, by which it is named.
     pub id: String,
-    /// When it became what the file says.
+    /// The time at which it became what the file says.
     pub at: Timestamp,
     /// Its author.
     pub by: Author,
@@ -99,7 +101,7 @@ impl Version {
         }
     }
 
-    /// When it became what the file says, RFC 3339, UTC.
+    /// The time at which it became what the file says, RFC 3339, UTC.
     pub fn time(&self) -> String {
         self.at.strftime(TIME).to_string()
     }
@@ -112,25 +114,10 @@ impl Version {
 
 /// A version as it is kept.
 #[derive(Serialize, Deserialize)]
-struct Kept {
-    at: String,
-    by: Author,
-    text: String,
-}
-
-impl Kept {
-    fn of(version: &Version) -> Self {
-        Self {
-            at: version.time(),
-            by: version.by.clone(),
-            text: version.text.expose().to_owned(),
-        }
-    }
-
-    fn version(self) -> Option<Version> {
-        let at = self.at.parse().ok()?;
-        Some(Version::new(at, self.by, &self.text))
-    }
+struct Kept<'v> {
+    at: Cow<'v, str>,
+    by: Cow<'v, Author>,
+    text: Cow<'v, str>,
 }
 
 /// The versions of one pipeline file. Each text is there once.
@@ -222,27 +209,19 @@ impl Versions {
         let version = Version::new(self.now().max(after.unwrap_or_default()), by.clone(), text);
         if let Some(folder) = &self.folder {
             let what = "this version of the pipeline file is kept until the server ends only";
-            tell(
-                (&self.writing, self.clock.now()),
-                (folder, what),
-                keep(folder, &version).err(),
-            );
+            self.tell(&self.writing, what, keep(folder, &version).err());
         }
         known.push(version);
         self.tidy(&mut known);
     }
 
-    /// What is known, with what another server or command has kept meanwhile.
+    /// The known ones, with those that another server or command has kept meanwhile.
     fn refreshed(&self) -> MutexGuard<'_, Vec<Version>> {
         let mut known = self.known.lock().ignore_poison();
         if let Some(folder) = &self.folder {
             let kept = read_unknown(folder, &known);
             let what = "earlier versions of the pipeline file can't be read";
-            tell(
-                (&self.reading, self.clock.now()),
-                (folder, what),
-                kept.as_ref().err(),
-            );
+            self.tell(&self.reading, what, kept.as_ref().err());
             known.extend(kept.unwrap_or_default());
             self.tidy(&mut known);
         }
@@ -268,6 +247,23 @@ impl Versions {
         }
     }
 
+    /// Tells in the log that work in the folder fails with `error`, which is `what`, or that it
+    /// works again, but not for each change.
+    fn tell(&self, failures: &Mutex<Recurring>, what: &str, error: Option<impl Display>) {
+        let Some(folder) = self.folder.as_ref().map(|folder| folder.display()) else {
+            return;
+        };
+        let (mut failures, now) = (failures.lock().ignore_poison(), self.clock.now());
+        if let Some(error) = error {
+            if let Some(notice) = failures.failed(now) {
+                let failure = notice.word(&format!("{what}: {folder}: {error}"));
+                tracing::warn!("{failure}");
+            }
+        } else if let Some(recovery) = failures.worked(now) {
+            tracing::info!("keeping versions of the pipeline file in {folder} {recovery}");
+        }
+    }
+
     fn remove(&self, version: &Version) {
         let Some(folder) = &self.folder else {
             return;
@@ -275,37 +271,9 @@ impl Versions {
         match std::fs::remove_file(folder.join(version.file_name())) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 let what = "an old version of the pipeline file can't be removed";
-                tell(
-                    (&self.writing, self.clock.now()),
-                    (folder, what),
-                    Some(error),
-                );
+                self.tell(&self.writing, what, Some(error));
             }
             _ => {}
-        }
-    }
-}
-
-/// Tells in the log that work in the `folder` fails with `error`, which is `what`, or that it works
-/// again, but not for each change.
-fn tell(
-    (failures, now): (&Mutex<Recurring>, Instant),
-    (folder, what): (&Path, &str),
-    error: Option<impl std::fmt::Display>,
-) {
-    let mut failures = failures.lock().ignore_poison();
-    let folder = folder.display();
-    match error {
-        Some(error) => {
-            if let Some(notice) = failures.failed(now) {
-                let failure = notice.word(&format!("{what}: {folder}: {error}"));
-                tracing::warn!("{failure}");
-            }
-        }
-        None => {
-            if let Some(recovery) = failures.worked(now) {
-                tracing::info!("keeping versions of the pipeline file in {folder} {recovery}");
-            }
         }
     }
 }
@@ -345,7 +313,12 @@ fn folder_name(file: &Path) -> String {
 
 fn keep(folder: &Path, version: &Version) -> io::Result<()> {
     let mut file = NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut file, &Kept::of(version))?;
+    let kept = Kept {
+        at: version.time().into(),
+        by: Cow::Borrowed(&version.by),
+        text: version.text.expose().into(),
+    };
+    serde_json::to_writer(&mut file, &kept)?;
     file.flush()?;
     // Not waited for until it is on the disk: changes are held up meanwhile, and the pipeline file
     // itself is.
@@ -372,7 +345,7 @@ fn read_unknown(folder: &Path, known: &[Version]) -> io::Result<Vec<Version>> {
 
 /// The version at `path`; none if somebody else could have written it, or it is none.
 fn read_one(path: &Path) -> Option<Version> {
-    let told = |why: &dyn std::fmt::Display| {
+    let told = |why: &dyn Display| {
         tracing::debug!("{} is no version of a pipeline file: {why}", path.display());
     };
     private_folder::check_owner(path)
@@ -381,10 +354,11 @@ fn read_one(path: &Path) -> Option<Version> {
     let bytes = files::read(path, FILE_BYTES)
         .inspect_err(|why| told(why))
         .ok()?;
-    let kept: Kept = serde_json::from_slice(&bytes)
+    let kept: Kept<'_> = serde_json::from_slice(&bytes)
         .inspect_err(|why| told(why))
         .ok()?;
-    kept.version()
+    let at = kept.at.parse().ok()?;
+    Some(Version::new(at, kept.by.into_owned(), &kept.text))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Watches the files that make up the pipeline, and reloads it when one of them has changed.
 //!
-//! What is watched are the folders: editors put a new file in the old one's place. Whether a file
+//! Their folders are what is watched: editors put a new file in the old one's place. Whether a file
 //! has really changed is told by its metadata, so that it doesn't matter what else lies in those
 //! folders, or how a change came about (symbolic links). The metadata is looked at now and then
 //! without being told, too: changes made by another machine, or through another mount, are not told
@@ -122,16 +122,16 @@ impl Watch {
         }
     }
 
-    /// Whether the pipeline file alone is another than `known`, and says what runs, since the
-    /// server itself has written it: its streams need not look at their filters then. They are
+    /// Whether the pipeline file alone is another than `known`, and as the server itself has written
+    /// it: its streams need not look at their filters then, and nobody need read it. They are
     /// `known` in this state from now on.
     fn is_in_force(&mut self, now: &FileStamps) -> bool {
-        let file = &self.controller.0.file;
-        let are_known = now
-            .iter()
-            .all(|(path, state)| path == file || self.known.get(path) == Some(state));
-        let is_in_force =
-            are_known && self.controller.runs_what_the_file_says() && !self.names_others();
+        let file = self.controller.0.file.path();
+        let are_known = now.iter().all(|(path, state)| match path == file {
+            true => self.controller.is_own_write(state),
+            false => self.known.get(path) == Some(state),
+        });
+        let is_in_force = are_known && !self.names_others();
         if is_in_force {
             self.known = now.clone();
         }
@@ -221,7 +221,7 @@ fn is_about_to_be_written(now: &FileStamps, known: &FileStamps) -> bool {
 
 /// The pipeline file and all that it names, as it is in force and as it was read last.
 fn files(controller: &Controller) -> BTreeSet<PathBuf> {
-    let mut files = BTreeSet::from([controller.0.file.clone()]);
+    let mut files = BTreeSet::from([controller.0.file.path().to_owned()]);
     named(&controller.current().pipeline, &mut files);
     if let Some(attempted) = &controller.0.reloads.borrow().attempted {
         named(attempted, &mut files);
@@ -314,5 +314,163 @@ fn folder(path: &Path) -> PathBuf {
     match path.as_os_str().is_empty() {
         true => PathBuf::from("."),
         false => path.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::super::tests::controller;
+    use super::super::{Author, Edit};
+    use super::*;
+    use crate::clock::fake::FakeClock;
+
+    const TEXT: &str = "streams:\n  a:\n    title: One\n";
+
+    struct Watched {
+        folder: tempfile::TempDir,
+        clock: Arc<FakeClock>,
+        watch: Watch,
+    }
+
+    impl Watched {
+        /// A pipeline that has been read once.
+        async fn new() -> Self {
+            let (folder, clock) = (tempfile::tempdir().unwrap(), FakeClock::new());
+            let controller = controller(&clock, folder.path(), TEXT);
+            let watch = Watch::new(controller, clock.clone());
+            let mut watched = Self {
+                folder,
+                clock,
+                watch,
+            };
+            watched.watch.reload();
+            watched.read_is_over().await;
+            watched
+        }
+
+        fn write(&self, text: &str) {
+            let path = self.folder.path().join("pipeline.yaml");
+            crate::files::write(&path, text.as_bytes()).unwrap();
+        }
+
+        /// Waits until the last reading is over.
+        async fn read_is_over(&mut self) {
+            loop {
+                let progress = self.watch.progress.1.recv().await.unwrap();
+                if progress == Progress::Whole(self.watch.reading) {
+                    return;
+                }
+                if progress == Progress::Torn(self.watch.reading) {
+                    self.watch.reload();
+                }
+            }
+        }
+
+        /// Looks at the files, with time going on for as long as they are to be left alone; gives
+        /// whether they are read then.
+        async fn look(&mut self) -> bool {
+            let before = self.watch.reading;
+            {
+                let looking = self.watch.reload_if_changed();
+                tokio::pin!(looking);
+                loop {
+                    tokio::select! {
+                        () = &mut looking => break,
+                        () = self.clock.sleeper(QUIET) => self.clock.advance(QUIET),
+                    }
+                }
+            }
+            let reads = self.watch.reading > before;
+            if reads {
+                self.read_is_over().await;
+            }
+            reads
+        }
+
+        fn title(&self) -> Option<String> {
+            let running = self.watch.controller.current();
+            running.pipeline.streams[0].title.clone()
+        }
+
+        async fn edit(&self, title: &str) {
+            let config = serde_json::json!({ "title": title });
+            let edit = Edit::PutStream {
+                stream: "a".to_owned(),
+                config: config.as_object().unwrap().clone(),
+            };
+            let author = Author::Api {
+                method: "PUT".to_owned(),
+                path: "/api/v1/streams/a".to_owned(),
+                peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            };
+            let controller = &self.watch.controller;
+            while controller.is_written_to() {
+                tokio::task::yield_now().await;
+            }
+            controller.edit(edit, author).await.unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_written_is_read_and_what_is_as_it_was_is_not() {
+        let mut watched = Watched::new().await;
+        assert!(!watched.look().await);
+        watched.write(&TEXT.replace("One", "Another"));
+        assert!(watched.look().await);
+        assert_eq!(watched.title().as_deref(), Some("Another"));
+        assert!(!watched.look().await);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_servers_own_write_is_not_read_again_but_what_is_written_into_it_is() {
+        let mut watched = Watched::new().await;
+        for round in 0..20 {
+            watched.edit("One").await;
+            assert!(!watched.look().await, "round {round}");
+            watched.edit("Two").await;
+            let text = watched
+                .watch
+                .controller
+                .current()
+                .pipeline
+                .file
+                .text
+                .clone();
+            // As long, and within the same step of the file system's clock.
+            watched.write(&text.replace("Two", "Six"));
+            assert!(watched.look().await, "round {round}");
+            assert_eq!(watched.title().as_deref(), Some("Six"));
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_wrong_file_is_told_of_until_it_is_right_again() {
+        let mut watched = Watched::new().await;
+        watched.write("streams: { a: { titel: One } }");
+        assert!(watched.look().await);
+        let error = |watched: &Watched| watched.watch.controller.report().error;
+        assert!(error(&watched).unwrap().message.contains("titel"));
+        watched.write(TEXT);
+        assert!(watched.look().await);
+        assert_eq!(error(&watched), None);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn files_that_the_pipeline_comes_to_name_are_watched() {
+        let mut watched = Watched::new().await;
+        let token = watched.folder.path().join("token");
+        std::fs::write(&token, "a long enough token").unwrap();
+        watched.write(&format!("admin-token: {{ file: token }}\n{TEXT}"));
+        assert!(watched.look().await && watched.watch.names_others());
+        watched.watch.reload();
+        watched.read_is_over().await;
+        assert!(!watched.look().await);
+        std::fs::write(&token, "another token of such a length").unwrap();
+        assert!(watched.look().await);
+        let running = watched.watch.controller.current();
+        let token = running.admin_token.as_ref().unwrap();
+        assert_eq!(token.expose(), "another token of such a length");
     }
 }

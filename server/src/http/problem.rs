@@ -4,8 +4,7 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use crate::config::ConfigError;
-use crate::control::{ChangeError, Problem, problems};
+use crate::control::{EditError, Problem, problems};
 use crate::secret::mask;
 
 /// The media type of problem details.
@@ -29,7 +28,7 @@ pub struct ProblemDetails {
     status: u16,
     /// The fault, and what to do.
     detail: String,
-    /// What would be wrong in the pipeline file, each with its place.
+    /// The mistakes that the pipeline file has or would have, each with its place.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     problems: Vec<Problem>,
     #[serde(skip)]
@@ -120,13 +119,6 @@ impl ProblemDetails {
             ..self
         }
     }
-
-    fn in_file(status: StatusCode, error: &ConfigError) -> Self {
-        Self {
-            problems: problems(error),
-            ..Self::new(status, error.to_string())
-        }
-    }
 }
 
 /// `text` as it stands in HTML.
@@ -135,26 +127,42 @@ pub fn escape(text: &str) -> String {
     text.replace('>', "&gt;").replace('"', "&quot;")
 }
 
-impl From<ChangeError> for ProblemDetails {
-    fn from(error: ChangeError) -> Self {
-        match error {
-            ChangeError::NotFound(why) => Self::not_found(why),
-            ChangeError::Refused(why) => Self::new(StatusCode::CONFLICT, why),
-            ChangeError::FileIsWrong(error) | ChangeError::Wrong(error)
-                if error.may_pass_as_a_whole() =>
-            {
-                Self::in_file(StatusCode::SERVICE_UNAVAILABLE, &error).retry_after(MACHINE_SECONDS)
+impl From<EditError> for ProblemDetails {
+    fn from(error: EditError) -> Self {
+        use EditError::{
+            BeingWritten, Broken, Ending, FileIsWrong, FilterNotNow, Locked, NoFilter, NoSpace,
+            OtherRevision, Outrun, Overridden, Preparing, Text, UnknownStep, UnknownStream,
+            UnknownVersion, Unwritable, UploadsOff, Waiting, Wrong,
+        };
+        let (status, retry_after) = match &error {
+            FileIsWrong(error) | Wrong(error) if error.may_pass_as_a_whole() => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(MACHINE_SECONDS))
             }
-            ChangeError::FileIsWrong(error) => Self::in_file(StatusCode::CONFLICT, &error),
-            ChangeError::Wrong(error) => Self::in_file(StatusCode::UNPROCESSABLE_ENTITY, &error),
-            ChangeError::Invalid(why) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, why),
-            ChangeError::Busy(why) => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(1)
+            NoSpace { .. } => (StatusCode::SERVICE_UNAVAILABLE, Some(MACHINE_SECONDS)),
+            Ending
+            | Waiting(_)
+            | Outrun
+            | BeingWritten
+            | Preparing
+            | Locked(_)
+            | FilterNotNow { .. } => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
+            UnknownStream(_) | UnknownStep { .. } | UnknownVersion(_) => {
+                (StatusCode::NOT_FOUND, None)
             }
-            ChangeError::NoSpace(why) => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(MACHINE_SECONDS)
+            Text(_) | Overridden(_) | OtherRevision(_) | UploadsOff | FileIsWrong(_) => {
+                (StatusCode::CONFLICT, None)
             }
-            ChangeError::Unwritable(why) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, why),
+            Wrong(_) | NoFilter { .. } => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            Unwritable { .. } | Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
+        };
+        let problems = match &error {
+            FileIsWrong(error) | Wrong(error) => problems(error),
+            _ => Vec::new(),
+        };
+        Self {
+            problems,
+            retry_after,
+            ..Self::new(status, error.to_string())
         }
     }
 }

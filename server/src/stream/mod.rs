@@ -35,7 +35,7 @@ pub use demand::Viewers;
 pub use fresh::Fresh;
 pub use runner::StreamParts;
 pub use shared::Shared;
-pub use status::{StreamHealth, StreamReport, StreamState};
+pub use status::{SourceOrigin, StreamHealth, StreamReport, StreamState};
 
 use crate::chain::{ChainUpdate, StepStatus};
 use crate::clock::Clock;
@@ -110,6 +110,7 @@ impl Stream {
             title: title.clone(),
             info: RwLock::new(StreamInfo {
                 driver: parts.source.driver(),
+                source_set_by: SourceOrigin::PipelineFile,
                 steps: parts.chain.status(),
             }),
             changes: PendingChanges::new(rules),
@@ -263,6 +264,11 @@ impl Stream {
     /// People call it so; by its name if that is none.
     pub fn set_title(&self, title: Option<String>) {
         self.title.set(title.as_deref().unwrap_or(&self.name));
+    }
+
+    /// Its source is named by `origin`.
+    pub fn set_source_origin(&self, origin: SourceOrigin) {
+        self.info.write().ignore_poison().source_set_by = origin;
     }
 
     /// Runs it by other rules: the idle time-out at once, the others when the camera is opened

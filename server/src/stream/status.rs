@@ -114,6 +114,8 @@ pub struct StreamReport {
     pub last_error: Option<String>,
     /// The camera's driver.
     pub driver: &'static str,
+    /// The place where its source is named.
+    pub source_set_by: SourceOrigin,
     /// The number of viewers.
     pub viewers: usize,
     /// The number of other streams that take its frames at the moment.
@@ -153,6 +155,16 @@ pub struct StreamReport {
     pub stream_url: String,
     /// Where single pictures are served, likewise.
     pub snapshot_url: String,
+}
+
+/// The place where a stream's source is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SourceOrigin {
+    /// The pipeline file.
+    PipelineFile,
+    /// `--source`, or `MATTEBOX_SOURCE`, in place of what the pipeline file names.
+    CommandLine,
 }
 
 impl StreamReport {
@@ -210,10 +222,12 @@ struct LastServed {
     reason: String,
 }
 
-/// The parts of a stream, which change with pipeline.yaml.
+/// The parts of a stream that change with pipeline.yaml.
 pub struct StreamInfo {
     /// Its camera's driver.
     pub driver: &'static str,
+    /// The place where its source is named.
+    pub source_set_by: SourceOrigin,
     /// Its steps.
     pub steps: Vec<StepStatus>,
 }
@@ -435,6 +449,7 @@ impl Status {
             error: health.failure.map(|failure| failure.message),
             last_error: counters.last_error.clone(),
             driver: info.driver,
+            source_set_by: info.source_set_by,
             viewers: viewers.viewers,
             sharers: viewers.filtered + viewers.unfiltered,
             width: size.map(|(width, _)| width),

@@ -174,6 +174,11 @@ impl Config {
         &*self.file.name == BUILT_IN_NAME
     }
 
+    /// The stream whose source the command line sets.
+    pub fn overridden(&self) -> Option<&StreamConfig> {
+        self.streams.iter().find(|it| it.file_source.is_some())
+    }
+
     /// Errors that others found, shown as this file's.
     pub fn error(&self, diagnostics: Vec<Diagnostic>) -> ConfigError {
         ConfigError::new(self.file.clone(), diagnostics)

@@ -26,6 +26,9 @@ pub struct StreamConfig {
     pub title: Option<String>,
     /// Where its frames come from: a camera, or another stream. Without it, the demo camera.
     pub source: SourceConfig,
+    /// The source that the file names, where the command line sets another in its place.
+    #[serde(skip)]
+    pub file_source: Option<SourceConfig>,
     /// The time for which the camera stays on after the last viewer.
     #[serde(with = "units::duration_text")]
     #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "24h"]))]
@@ -50,11 +53,20 @@ impl Default for StreamConfig {
             name: String::new(),
             title: None,
             source: SourceConfig::new(DriverConfig::Demo),
+            file_source: None,
             idle_timeout: Duration::from_secs(10),
             max_viewers: None,
             quality: 85,
             filters: Vec::new(),
         }
+    }
+}
+
+impl StreamConfig {
+    /// Takes `source` instead of the one that the file names.
+    pub fn override_source(&mut self, source: &SourceConfig) {
+        let of_file = std::mem::replace(&mut self.source, source.clone());
+        self.file_source.get_or_insert(of_file);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{Change, Part, edit};
+use super::super::{Change, Part, TextError, edit};
 
 const FILE: &str = "# What is served.
 listen: 127.0.0.1:8080   # here
@@ -232,9 +232,9 @@ fn what_would_lose_something_is_refused() {
             json!(6),
         )],
     );
-    assert!(error.unwrap_err().contains("by hand"));
+    assert_eq!(error, Err(TextError::ByHand));
     let error = edit(FILE, &[Change::Move(path("streams/short/filters"), 0, 1)]);
-    assert!(error.unwrap_err().contains("by hand"));
+    assert_eq!(error, Err(TextError::MoveByHand));
     let error = edit(FILE, &[Change::Remove(path("streams/demo/filters/9"))]);
-    assert!(error.unwrap_err().contains("no such place"));
+    assert_eq!(error, Err(TextError::NoSuchPlace));
 }

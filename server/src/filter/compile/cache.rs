@@ -120,11 +120,16 @@ impl Cache {
         Ok(NewCode(file.into_temp_path()))
     }
 
-    /// Keeps `code` and `manifest` for the module with this hash.
+    /// Keeps `code` and `manifest` for the module with this hash from `now` on.
     ///
     /// # Errors
     /// The system's error.
-    pub fn store(&self, digest: &Digest, code: NewCode, manifest: Manifest) -> io::Result<Entry> {
+    pub fn store(
+        &self,
+        digest: &Digest,
+        (code, manifest): (NewCode, Manifest),
+        now: SystemTime,
+    ) -> io::Result<Entry> {
         let path = self.path(digest, "cwasm");
         code.0.persist(&path)?;
         let mut file = NamedTempFile::new_in(&self.folder)?;
@@ -132,7 +137,7 @@ impl Cache {
         file.flush()?;
         // Last, since an entry without a manifest counts as none.
         file.persist(self.path(digest, "json"))?;
-        if let Err(error) = self.remove_oldest(&path) {
+        if let Err(error) = self.remove_oldest(&path, now) {
             tracing::debug!(folder = %self.folder.display(), "can't be tidied up: {error}");
         }
         Ok(Entry {
@@ -157,13 +162,14 @@ impl Cache {
     }
 
     /// Removes what was used longest ago while the folder holds too much, but not `newest`.
-    fn remove_oldest(&self, newest: &Path) -> io::Result<()> {
+    fn remove_oldest(&self, newest: &Path, now: SystemTime) -> io::Result<()> {
         let mut files = Vec::new();
         for file in fs::read_dir(&self.folder)? {
             let file = file?;
             let metadata = file.metadata()?;
-            let age = metadata.modified()?.elapsed().unwrap_or_default();
-            if file.path().extension().is_none() && age > ABANDONED {
+            let age = now.duration_since(metadata.modified()?);
+            let is_abandoned = age.is_ok_and(|age| age > ABANDONED);
+            if file.path().extension().is_none() && is_abandoned {
                 fs::remove_file(file.path())?;
                 continue;
             }
@@ -267,7 +273,11 @@ mod tests {
         );
         let code = cache.new_code().unwrap();
         fs::write(code.path(), "code").unwrap();
-        let kept = cache.store(&digest, code, manifest());
+        let kept = cache.store(
+            &digest,
+            (code, manifest()),
+            crate::clock::SystemClock.unix(),
+        );
         assert_eq!(fs::read(kept.unwrap().code).unwrap(), b"code");
         let again = Cache::open(&place, 7).unwrap();
         let found = again

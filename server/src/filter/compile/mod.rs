@@ -294,7 +294,8 @@ impl Compiler {
         let built: u64 = serde_json::from_slice(&built).map_err(unreadable)?;
         manifest.loaded = loaded.saturating_add(built);
         let digest = *module.digest();
-        self.in_cache(move |cache| cache.store(&digest, code, manifest))
+        let now = self.0.clock.unix();
+        self.in_cache(move |cache| cache.store(&digest, (code, manifest), now))
             .await
     }
 

@@ -32,8 +32,7 @@ struct Kept {
 )]
 pub async fn list(State(app): State<App>) -> Answer {
     let json = app.controller.catalog().await.map_err(|error| {
-        let why = format!("the list of filters can't be written: {error}");
-        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
+        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
     })?;
     let headers = [
         (header::CACHE_CONTROL, NO_CACHE),

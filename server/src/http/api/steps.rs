@@ -10,12 +10,10 @@ use serde_json::{Map, Value};
 
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::streams::{place, unknown_stream, without_nulls};
 use super::versions::with_revisions;
 use super::{Answer, BASE, parse, uncached_json};
 use crate::chain::{StepReport, StepStatus};
-use crate::config::{Change, Part, shown};
-use crate::control::{Author, ChangeError, Snapshot};
+use crate::control::{Author, Edit, EditError};
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Steps {
@@ -28,35 +26,9 @@ pub struct Position {
     position: Option<usize>,
 }
 
-fn steps(running: &Snapshot, stream: &str) -> Result<Vec<StepStatus>, ChangeError> {
-    let found = running.find(stream).map(|stream| stream.steps());
-    found.ok_or_else(|| ChangeError::NotFound(unknown_stream(stream)))
-}
-
-/// The step's place in the chain.
-fn index(running: &Snapshot, stream: &str, step: u64) -> Result<usize, ChangeError> {
-    let steps = steps(running, stream)?;
-    let at = steps.iter().position(|status| status.id == step);
-    at.ok_or_else(|| ChangeError::NotFound(format!("`{stream}` has no step {step}")))
-}
-
-/// The place of a stream's chain in the pipeline file.
-fn chain(stream: &str) -> Vec<Part> {
-    let mut path = place(stream);
-    path.push(Part::Key("filters".to_owned()));
-    path
-}
-
-fn step_place(stream: &str, at: usize) -> Vec<Part> {
-    let mut path = chain(stream);
-    path.push(Part::Item(at));
-    path
-}
-
-fn report(running: &Snapshot, stream: &str, at: usize) -> Result<StepReport, ProblemDetails> {
-    let steps = steps(running, stream)?;
-    let step = steps.get(at).map(StepStatus::report);
-    step.ok_or_else(|| ProblemDetails::not_found("the step is gone already"))
+fn steps(app: &App, stream: &str) -> Result<Vec<StepStatus>, EditError> {
+    let found = app.find(stream).map(|stream| stream.steps());
+    found.ok_or_else(|| EditError::UnknownStream(stream.to_owned()))
 }
 
 /// The chain, in order.
@@ -72,7 +44,7 @@ fn report(running: &Snapshot, stream: &str, at: usize) -> Result<StepReport, Pro
     ),
 )]
 pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer {
-    let steps = steps(&app.controller.current(), &stream)?;
+    let steps = steps(&app, &stream)?;
     Ok(uncached_json(Steps {
         steps: steps.iter().map(StepStatus::report).collect(),
     }))
@@ -91,9 +63,10 @@ pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer 
     ),
 )]
 pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
-    let running = app.controller.current();
-    let at = index(&running, &stream, step)?;
-    Ok(uncached_json(report(&running, &stream, at)?))
+    let steps = steps(&app, &stream)?;
+    let found = steps.iter().find(|status| status.id == step);
+    let found = found.ok_or(EditError::UnknownStep { stream, step })?;
+    Ok(uncached_json(found.report()))
 }
 
 /// Adds a step, at the end if no position is given.
@@ -122,32 +95,23 @@ pub async fn add(
 ) -> Answer {
     let config: Map<String, Value> = parse(&body)?;
     super::refuse_masks(&config)?;
-    let config = without_nulls(config);
-    let (name, seen) = (stream.clone(), stream.clone());
-    let (report, revisions) = app
-        .controller
-        .change(
-            &stream,
-            author,
-            move |running| {
-                let count = steps(running, &name)?.len();
-                let at = position.unwrap_or(count).min(count);
-                Ok(vec![Change::Insert(chain(&name), at, config.clone())])
-            },
-            move |running| {
-                let last = steps(running, &seen)?.len().saturating_sub(1);
-                report(running, &seen, position.unwrap_or(last).min(last))
-            },
-        )
-        .await?;
-    let report = report?;
+    let edit = Edit::AddStep {
+        stream: stream.clone(),
+        position,
+        config,
+    };
+    let edited = app.controller.edit(edit, author).await?;
+    let last = edited.steps.len().saturating_sub(1);
+    let added = edited.steps.get(position.unwrap_or(last).min(last));
+    let report = added.map(StepStatus::report);
+    let report = report.ok_or_else(|| ProblemDetails::not_found("the step is gone already"))?;
     let location = format!("{BASE}/streams/{stream}/steps/{}", report.id);
     let response = (
         StatusCode::CREATED,
         [(header::LOCATION, location)],
         uncached_json(report),
     );
-    Ok(with_revisions(response.into_response(), &revisions))
+    Ok(with_revisions(response.into_response(), &edited))
 }
 
 /// Changes what the pipeline file says of the step, by a JSON merge patch (RFC 7396).
@@ -183,36 +147,20 @@ pub async fn patch(
             ProblemDetails::bad_request("`position` is the place in the chain, a number from 0")
         })?),
     };
-    let (name, seen) = (stream.clone(), stream.clone());
-    let (report, revisions) = app
-        .controller
-        .change(
-            &stream,
-            author,
-            move |running| {
-                let at = index(running, &name, step)?;
-                let config = written(running, &name, at);
-                let mut changes = Vec::new();
-                merge(step_place(&name, at), &config, patch.clone(), &mut changes);
-                let last = steps(running, &name)?.len().saturating_sub(1);
-                let to = position.map(|to| usize::try_from(to).unwrap_or(last).min(last));
-                if let Some(to) = to.filter(|to| *to != at) {
-                    changes.push(Change::Move(chain(&name), at, to));
-                }
-                Ok(changes)
-            },
-            move |running| {
-                let at = index(running, &seen, step).ok()?;
-                report(running, &seen, at).ok()
-            },
-        )
-        .await?;
-    let response = match report {
-        Some(report) => uncached_json(report),
+    let edit = Edit::PatchStep {
+        stream,
+        step,
+        position: position.map(|it| usize::try_from(it).unwrap_or(usize::MAX)),
+        patch,
+    };
+    let edited = app.controller.edit(edit, author).await?;
+    let changed = edited.steps.iter().find(|status| status.id == step);
+    let response = match changed {
+        Some(changed) => uncached_json(changed.report()),
         // Another filter makes another step of it.
         None => StatusCode::NO_CONTENT.into_response(),
     };
-    Ok(with_revisions(response, &revisions))
+    Ok(with_revisions(response, &edited))
 }
 
 /// Takes the step out of the chain.
@@ -235,52 +183,8 @@ pub async fn delete(
     Path((stream, step)): Path<(String, u64)>,
     Extension(author): Extension<Author>,
 ) -> Answer {
-    let name = stream.clone();
-    let ((), revisions) = app
-        .controller
-        .change(
-            &stream,
-            author,
-            move |running| {
-                let at = index(running, &name, step)?;
-                Ok(vec![Change::Remove(step_place(&name, at))])
-            },
-            |_| (),
-        )
-        .await?;
+    let edit = Edit::RemoveStep { stream, step };
+    let edited = app.controller.edit(edit, author).await?;
     let done: Response = StatusCode::NO_CONTENT.into_response();
-    Ok(with_revisions(done, &revisions))
-}
-
-/// What the pipeline file says of a step.
-fn written(running: &Snapshot, stream: &str, at: usize) -> Value {
-    let stream = running.pipeline.stream(stream);
-    let step = stream.and_then(|stream| stream.filters.get(at));
-    step.map_or(Value::Null, |step| step.written().clone())
-}
-
-fn merge(path: Vec<Part>, old: &Value, patch: Map<String, Value>, changes: &mut Vec<Change>) {
-    for (key, new) in patch {
-        let known = old.get(&key);
-        let mut path = path.clone();
-        path.push(Part::Key(key.clone()));
-        match (known, new) {
-            // Nobody means to set what is only shown.
-            (Some(known), new) if is_as_shown(known, &key, &new) => {}
-            (None, Value::Null) => {}
-            (Some(_), Value::Null) => changes.push(Change::Remove(path)),
-            (Some(known @ Value::Object(_)), Value::Object(new)) => {
-                merge(path, known, new, changes)
-            }
-            (_, Value::Object(new)) => changes.push(Change::Set(path, without_nulls(new))),
-            (_, new) => changes.push(Change::Set(path, new)),
-        }
-    }
-}
-
-/// Whether `new` is what is shown of the value `known` of `key`, in which a secret is masked.
-fn is_as_shown(known: &Value, key: &str, new: &Value) -> bool {
-    let entry = |value: &Value| Value::Object(Map::from_iter([(key.to_owned(), value.clone())]));
-    let (known, new) = (entry(known), entry(new));
-    known != new && shown(&known) == new
+    Ok(with_revisions(done, &edited))
 }

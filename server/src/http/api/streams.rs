@@ -12,20 +12,12 @@ use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::versions::with_revisions;
 use super::{Answer, parse, refuse_masks, root_from, uncached_json};
-use crate::config::{Change, Part};
-use crate::control::{Author, ChangeError, Snapshot};
+use crate::control::{Author, Edit};
 use crate::stream::StreamReport;
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Streams {
     streams: Vec<StreamReport>,
-}
-
-/// The place of the stream `name` in the pipeline file.
-pub fn place(name: &str) -> Vec<Part> {
-    ["streams", name]
-        .map(|key| Part::Key(key.to_owned()))
-        .into()
 }
 
 pub fn unknown_stream(name: &str) -> String {
@@ -105,17 +97,11 @@ pub async fn put(
     let config: Map<String, Value> = parse(&body)?;
     refuse_masks(&config)?;
     let is_new = app.find(&name).is_none();
-    let path = place(&name);
-    let set = Change::Set(path, without_nulls(config));
-    let seen = name.clone();
-    let look = move |running: &Snapshot| {
-        let stream = running.find(&seen)?;
-        Some(stream.report().seen_from(&root_from(&uri)))
-    };
-    let (report, revisions) = app
-        .controller
-        .change(&name, author, move |_| Ok(vec![set.clone()]), look)
-        .await?;
+    let stream = name.clone();
+    let edit = Edit::PutStream { stream, config };
+    let edited = app.controller.edit(edit, author).await?;
+    let stream = edited.running.find(&name);
+    let report = stream.map(|stream| stream.report().seen_from(&root_from(&uri)));
     let report = report.ok_or_else(|| ProblemDetails::not_found(unknown_stream(&name)))?;
     let status = if is_new {
         StatusCode::CREATED
@@ -123,17 +109,7 @@ pub async fn put(
         StatusCode::OK
     };
     let response = (status, uncached_json(report)).into_response();
-    Ok(with_revisions(response, &revisions))
-}
-
-/// What is `null` is as if it were not there.
-pub fn without_nulls(map: Map<String, Value>) -> Value {
-    let entries = map.into_iter().filter(|(_, value)| !value.is_null());
-    let entries = entries.map(|(key, value)| match value {
-        Value::Object(inner) => (key, without_nulls(inner)),
-        value => (key, value),
-    });
-    Value::Object(entries.collect())
+    Ok(with_revisions(response, &edited))
 }
 
 /// Removes the stream; its viewers' streams end.
@@ -156,21 +132,10 @@ pub async fn delete(
     Path(name): Path<String>,
     Extension(author): Extension<Author>,
 ) -> Answer {
-    let stream = name.clone();
-    let ((), revisions) = app
-        .controller
-        .change(
-            &name,
-            author,
-            move |running| match running.find(&stream) {
-                Some(_) => Ok(vec![Change::Remove(place(&stream))]),
-                None => Err(ChangeError::NotFound(unknown_stream(&stream))),
-            },
-            |_| (),
-        )
-        .await?;
+    let edit = Edit::RemoveStream { stream: name };
+    let edited = app.controller.edit(edit, author).await?;
     let done = StatusCode::NO_CONTENT.into_response();
-    Ok(with_revisions(done, &revisions))
+    Ok(with_revisions(done, &edited))
 }
 
 /// Opens the camera anew and starts the filters again.

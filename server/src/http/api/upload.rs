@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -17,7 +17,7 @@ use super::super::body::{BODY_TIME, Incoming};
 use super::super::problem::ProblemDetails;
 use super::blocking;
 use crate::config::Config;
-use crate::control::ChangeError;
+use crate::control::EditError;
 use crate::filter::limits::MODULE_BYTES;
 
 /// Pieces that wait for the disk.
@@ -94,11 +94,9 @@ struct Folder {
 }
 
 impl Folder {
-    fn of(pipeline: &Config) -> Result<Self, ChangeError> {
+    fn of(pipeline: &Config) -> Result<Self, EditError> {
         let Some(name) = &pipeline.filter_folder else {
-            return Err(ChangeError::Refused(
-                "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`".to_owned(),
-            ));
+            return Err(EditError::UploadsOff);
         };
         Ok(Self {
             path: pipeline.folder.join(name),
@@ -109,13 +107,13 @@ impl Folder {
 
     /// Makes the folder if there is none, and an empty file in it; and tells how many bytes there
     /// is room for if `replaced` goes.
-    fn make_room(&self, replaced: &str) -> io::Result<(NamedTempFile, u64)> {
+    fn make_room(&self, replaced: &str, now: SystemTime) -> io::Result<(NamedTempFile, u64)> {
         std::fs::create_dir_all(&self.path)?;
         let mut used = 0;
         for entry in self.path.read_dir()? {
             let entry = entry?;
             let name = entry.file_name();
-            if is_abandoned(&entry) {
+            if is_abandoned(&entry, now) {
                 std::fs::remove_file(entry.path())?;
             } else if name != replaced {
                 used += entry.metadata().map_or(0, |file| file.len());
@@ -140,9 +138,10 @@ impl Folder {
     }
 }
 
-fn is_abandoned(entry: &std::fs::DirEntry) -> bool {
+fn is_abandoned(entry: &std::fs::DirEntry, now: SystemTime) -> bool {
     let is_upload = entry.file_name().to_string_lossy().starts_with(PREFIX);
-    let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+    let modified = || entry.metadata().ok()?.modified().ok();
+    let age = || now.duration_since(modified()?).ok();
     is_upload && age().is_some_and(|age| age > ABANDONED)
 }
 
@@ -153,8 +152,9 @@ async fn receive(
     body: Body,
 ) -> Result<NamedTempFile, ProblemDetails> {
     let mut incoming = Incoming::new(body, MODULE_BYTES, app.clock.clone())?;
+    let now = app.clock.unix();
     let (folder, made) = blocking(move || {
-        let made = folder.make_room(&name);
+        let made = folder.make_room(&name, now);
         (folder, made)
     })
     .await?;
@@ -194,7 +194,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::clock::Clock;
+    use crate::clock::{Clock, SystemClock};
 
     fn folder(path: &Path, limit: u64) -> Folder {
         Folder {
@@ -208,27 +208,33 @@ mod tests {
     fn the_room_is_what_other_files_leave() {
         let parent = tempfile::tempdir().unwrap();
         let folder = folder(parent.path(), 100);
-        let (upload, room) = folder.make_room("a.wasm").unwrap();
+        let (upload, room) = folder.make_room("a.wasm", SystemClock.unix()).unwrap();
         assert_eq!(room, 100);
         drop(upload);
         std::fs::write(folder.path.join("a.wasm"), [0; 30]).unwrap();
         std::fs::write(folder.path.join("b.txt"), [0; 20]).unwrap();
-        assert_eq!(folder.make_room("a.wasm").unwrap().1, 80);
-        assert_eq!(folder.make_room("c.wasm").unwrap().1, 50);
+        assert_eq!(
+            folder.make_room("a.wasm", SystemClock.unix()).unwrap().1,
+            80
+        );
+        assert_eq!(
+            folder.make_room("c.wasm", SystemClock.unix()).unwrap().1,
+            50
+        );
         std::fs::write(folder.path.join("b.txt"), [0; 200]).unwrap();
-        assert_eq!(folder.make_room("a.wasm").unwrap().1, 0);
+        assert_eq!(folder.make_room("a.wasm", SystemClock.unix()).unwrap().1, 0);
     }
 
     #[test]
     fn what_was_left_behind_goes_and_what_is_under_way_stays() {
         let parent = tempfile::tempdir().unwrap();
         let folder = folder(parent.path(), 100);
-        let (under_way, _) = folder.make_room("a.wasm").unwrap();
+        let (under_way, _) = folder.make_room("a.wasm", SystemClock.unix()).unwrap();
         let left = folder.path.join(".upload-x");
         let old = std::fs::File::create(&left).unwrap();
-        let long_ago = crate::clock::SystemClock.unix() - ABANDONED - Duration::from_secs(60);
+        let long_ago = SystemClock.unix() - ABANDONED - Duration::from_secs(60);
         old.set_modified(long_ago).unwrap();
-        drop(folder.make_room("a.wasm").unwrap());
+        drop(folder.make_room("a.wasm", SystemClock.unix()).unwrap());
         assert!(!left.exists());
         assert!(under_way.path().exists());
     }

@@ -11,18 +11,18 @@ use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
 use super::{Answer, parse, uncached_json};
 use crate::config::masked;
-use crate::control::{Author, PipelineReport, Revisions, Version};
+use crate::control::{Author, EditError, Edited, PipelineReport, Version};
 
 /// The pipeline file's revision after a change.
 pub const REVISION: HeaderName = HeaderName::from_static("x-mattebox-revision");
 /// The version whose restoring undoes a change.
 pub const PREVIOUS: HeaderName = HeaderName::from_static("x-mattebox-previous");
 
-/// The answer to a change that made these `revisions`.
-pub fn with_revisions(mut response: Response, revisions: &Revisions) -> Response {
+/// The answer to an edit, with the revisions that it made.
+pub fn with_revisions(mut response: Response, edited: &Edited) -> Response {
     let headers = response.headers_mut();
-    let previous = revisions.before.as_ref().map(|id| (PREVIOUS, id));
-    for (name, revision) in previous.into_iter().chain([(REVISION, &revisions.now)]) {
+    let previous = edited.previous.as_ref().map(|id| (PREVIOUS, id));
+    for (name, revision) in previous.into_iter().chain([(REVISION, &edited.revision)]) {
         // Hexadecimal digits always are one.
         headers.extend(HeaderValue::from_str(revision).map(|value| (name, value)));
     }
@@ -37,9 +37,9 @@ struct Versions {
 /// A version of the pipeline file.
 #[derive(Serialize, utoipa::ToSchema)]
 struct VersionReport {
-    /// What it is called: the file's revision with this text.
+    /// Its name: the file's revision with this text.
     id: String,
-    /// When it became what the file says, RFC 3339, UTC.
+    /// The time at which it became what the file says, RFC 3339, UTC.
     at: String,
     /// Its author.
     by: Author,
@@ -62,7 +62,7 @@ impl VersionReport {
     }
 }
 
-/// How a version is restored.
+/// The way in which a version is restored.
 #[derive(Default, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Restoring {
@@ -109,17 +109,14 @@ pub async fn list(State(app): State<App>) -> Answer {
 )]
 pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Request) -> Answer {
     app.check_admin(request.headers(), auth::client(&request))?;
-    let unknown = format!("no version of the pipeline file is called `{id}`; the newest are kept");
     let found = super::blocking(move || {
-        let version = app.controller.versions().find(&id)?;
+        let version = app.controller.versions().find(&id);
+        let version = version.ok_or(EditError::UnknownVersion(id))?;
         let text = masked(version.text.expose());
         let current = app.controller.report().revision;
-        Some(VersionReport::new(&version, &current, Some(text)))
+        Ok::<_, EditError>(VersionReport::new(&version, &current, Some(text)))
     });
-    let found = found.await?;
-    found
-        .map(uncached_json)
-        .ok_or_else(|| ProblemDetails::not_found(unknown))
+    Ok(uncached_json(found.await??))
 }
 
 /// Makes the pipeline file again what it was in this version, which is checked like any change.
@@ -154,7 +151,7 @@ pub async fn restore(
         body => parse(body)?,
     };
     let expected = restoring.and_then(|restoring| restoring.revision);
-    let revisions = app.controller.restore(id, expected, author).await?;
+    let edited = app.controller.restore(id, expected, author).await?;
     let report = app.controller.report().for_reader(true);
-    Ok(with_revisions(uncached_json(report), &revisions))
+    Ok(with_revisions(uncached_json(report), &edited))
 }
