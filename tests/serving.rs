@@ -35,6 +35,7 @@ fn an_empty_chain_passes_the_cameras_bytes() {
     let report = server.report("front");
     assert_eq!(report["path"], "passthrough");
     assert_eq!(report["path_reason"], "the chain is empty");
+    assert_eq!(report["restart_markers"], false);
     assert_eq!(
         (&report["width"], &report["height"]),
         (&203.into(), &149.into())
