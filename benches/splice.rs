@@ -1,16 +1,18 @@
 //! The cost of drawing: spliced, and decoded, drawn and encoded again.
-//! `cargo bench -p mattebox-benches --bench splice` prints medians over rounds that alternate
-//! between the candidates, so that what is compared ran at the same time on the same machine.
+//! `cargo bench -p mattebox-benches --bench splice` prints medians of CPU time over rounds that
+//! alternate between the candidates, so that what is compared ran at the same time on the same
+//! machine.
 //!
 //! `FRAMES=a.jpg,b.jpg` measures on these pictures; without it drawn ones of three sizes and
 //! samplings. With `--features turbojpeg` libjpeg-turbo's C library runs beside (needs cmake and
 //! nasm).
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jpeg_splice::{Drawing, Layer, Splicer};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
+use rustix::time::{ClockId, clock_gettime};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
@@ -44,15 +46,21 @@ fn measure_flat() {
     for _ in 0..ROUNDS * 5 {
         let mut run = splicer(vec![&corner]);
         for times in &mut times {
-            let start = Instant::now();
+            let start = cpu_time();
             black_box(run(&jpeg));
-            times.push(start.elapsed());
+            times.push(cpu_time() - start);
         }
     }
     let [_, tried, _, plain] = times.map(|mut times| median(&mut times).as_secs_f64() * 1e3);
     println!("flat {width}×{height}, {} KB a frame", jpeg.len() / 1000);
     println!("  pieces tried in vain         {tried:9.3} ms");
     println!("  not tried                    {plain:9.3} ms");
+}
+
+/// The CPU time that this thread has used.
+fn cpu_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::try_from(time).expect("it only grows")
 }
 
 fn median(times: &mut [Duration]) -> Duration {
@@ -254,9 +262,9 @@ fn report(frames: &Frames, mut candidates: Vec<Candidate<'_>>) {
         for ((_, run), (times, size)) in candidates.iter_mut().zip(times.iter_mut().zip(&mut sizes))
         {
             let jpeg = &frames.jpegs[round % frames.jpegs.len()];
-            let start = Instant::now();
+            let start = cpu_time();
             *size = black_box(run(jpeg));
-            times.push(start.elapsed());
+            times.push(cpu_time() - start);
         }
     }
     let medians: Vec<_> = times.iter_mut().map(|times| median(times)).collect();

@@ -7,7 +7,7 @@
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// The reason why a file can't be had. The texts stand behind its name.
@@ -25,6 +25,27 @@ pub enum FileError {
     /// Another reason.
     #[error("can't be read: {0}")]
     Io(io::Error),
+}
+
+/// An error of the file or folder at a path.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {error}")]
+pub struct AtPath<E> {
+    path: PathBuf,
+    error: E,
+}
+
+impl<E> AtPath<E> {
+    /// The `error` of what lies at `path`.
+    pub fn new(path: &Path, error: E) -> Self {
+        let path = path.to_owned();
+        Self { path, error }
+    }
+
+    /// The error alone.
+    pub fn error(&self) -> &E {
+        &self.error
+    }
 }
 
 impl From<io::Error> for FileError {

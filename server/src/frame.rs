@@ -14,10 +14,10 @@ pub struct Frame {
     /// Counted by its stream; see [`Sequence`]. A notice has the number of the frame that comes
     /// next.
     pub sequence: u64,
-    /// When the picture was taken, by the wall clock: the camera's where that tells, else the
+    /// The time at which the picture was taken, by the wall clock: the camera's where that tells, else the
     /// server's.
     pub captured_at: SystemTime,
-    /// When it came from the source, by the monotonic clock.
+    /// The time at which it came from the source, by the monotonic clock.
     pub received_at: Instant,
     /// A moment that it was surely taken after; none if that is not known.
     pub taken_after: Option<Instant>,

@@ -1,5 +1,7 @@
 //! Drawings, and their preparation for one kind of picture.
 
+use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -91,32 +93,49 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 impl Prepared {
     pub fn new(drawing: &Drawing, layout: &Layout) -> Self {
+        let mcus = mcus_under(drawing, layout);
         let mut prepared = Self {
-            touched: Vec::new(),
-            blends: Vec::new(),
+            touched: Vec::with_capacity(mcus.len()),
+            blends: Vec::with_capacity(mcus.len() * layout.blocks().1),
         };
         let mut tile = Tile::new(layout);
-        for mcu in mcus_under(drawing, layout) {
+        let mut plain: HashMap<[u8; 4], [u32; 10]> = HashMap::new();
+        for mcu in mcus {
             tile.start(mcu);
-            for layer in drawing.layers() {
-                tile.draw(layer);
+            let color = tile.one_color(drawing.layers());
+            // Boxes and masks are the same all over.
+            if let Some(blends) = color.and_then(|color| plain.get(&color)) {
+                prepared.touch(mcu, *blends);
+                continue;
             }
-            prepared.add(mcu, &tile, layout);
+            tile.draw(drawing.layers());
+            let blends = prepared.blends_of(&tile, layout);
+            if let Some(color) = color {
+                plain.insert(color, blends);
+            }
+            prepared.touch(mcu, blends);
         }
         prepared
     }
 
-    fn add(&mut self, mcu: u32, tile: &Tile, layout: &Layout) {
+    /// Adds the blends of an MCU, and gives their indices.
+    fn blends_of(&mut self, tile: &Tile, layout: &Layout) -> [u32; 10] {
         let (slots, count) = layout.blocks();
+        let even_keep = tile.even_keep();
         let mut blends = [NONE; 10];
         for (slot, index) in slots[..count].iter().zip(&mut blends) {
             let per_sample = layout.pixels_per_sample(slot.component);
-            if let Some(blend) = tile.blend(slot.component, (slot.x, slot.y), per_sample) {
+            let start = (slot.x, slot.y);
+            if let Some(blend) = tile.blend(slot.component, start, per_sample, even_keep) {
                 *index = self.blends.len() as u32;
                 self.blends.push((slot.component, blend));
             }
         }
-        if blends.iter().any(|&blend| blend != NONE) {
+        blends
+    }
+
+    fn touch(&mut self, mcu: u32, blends: [u32; 10]) {
+        if blends != [NONE; 10] {
             self.touched.push(Touched { mcu, blends });
         }
     }
@@ -144,128 +163,207 @@ fn mcus_under(drawing: &Drawing, layout: &Layout) -> Vec<u32> {
 }
 
 /// The part of `length` pixels from `start` on that lies in 0 to `end`.
-fn inside(start: i32, length: u32, end: u32) -> std::ops::Range<u32> {
+fn inside(start: i32, length: u32, end: u32) -> Range<u32> {
     let start = i64::from(start);
     let clip = |at: i64| at.clamp(0, end.into()) as u32;
     clip(start)..clip(start + i64::from(length))
 }
 
-/// The change of one pixel: its Y′CbCr around 0 is multiplied, and these are added.
-#[derive(Clone, Copy)]
-struct Pixel {
-    keep: f32,
-    add: [f32; 3],
-}
-
-const UNTOUCHED: Pixel = Pixel {
-    keep: 1.0,
-    add: [0.0; 3],
-};
-
-/// The pixels of one MCU.
+/// The pixels of one MCU. The change of a pixel: its Y′CbCr around 0 is multiplied by the first
+/// plane, and the others are added.
 struct Tile {
-    pixels: Vec<Pixel>,
+    planes: [Vec<f32>; 4],
     size: (u32, u32),
     picture: (u32, u32),
     across: u32,
-    /// The upper left pixel in the picture.
-    origin: (u32, u32),
+    /// The part of the picture that it covers.
+    columns: Range<u32>,
+    rows: Range<u32>,
 }
 
 impl Tile {
     fn new(layout: &Layout) -> Self {
         let size = layout.mcu();
         Self {
-            pixels: vec![UNTOUCHED; (size.0 * size.1) as usize],
+            planes: [const { Vec::new() }; 4],
             size,
             picture: (layout.width, layout.height),
             across: layout.mcus().0,
-            origin: (0, 0),
+            columns: 0..0,
+            rows: 0..0,
         }
     }
 
     fn start(&mut self, mcu: u32) {
-        self.pixels.fill(UNTOUCHED);
-        self.origin = (
-            mcu % self.across * self.size.0,
-            mcu / self.across * self.size.1,
-        );
+        let part = |number: u32, size: u32, end: u32| {
+            let start = number * size;
+            start..(start + size).min(end)
+        };
+        self.columns = part(mcu % self.across, self.size.0, self.picture.0);
+        self.rows = part(mcu / self.across, self.size.1, self.picture.1);
     }
 
-    fn draw(&mut self, layer: &Layer) {
-        if !self.is_reached_by(layer) {
-            return;
+    /// The columns of its part that lie in the layer, and the rows.
+    fn meeting(&self, layer: &Layer) -> Option<(Range<u32>, Range<u32>)> {
+        let meet = |part: Range<u32>, of: &Range<u32>| {
+            let both = part.start.max(of.start)..part.end.min(of.end);
+            (!both.is_empty()).then_some(both)
+        };
+        let columns = inside(layer.x, layer.width, self.picture.0);
+        let rows = inside(layer.y, layer.height, self.picture.1);
+        Some((meet(columns, &self.columns)?, meet(rows, &self.rows)?))
+    }
+
+    /// The colour and alpha of all of its pixels, if a single layer covers them and they are alike.
+    fn one_color(&self, layers: &[Layer]) -> Option<[u8; 4]> {
+        let mut reaching = layers.iter().filter(|layer| self.meeting(layer).is_some());
+        let (layer, None) = (reaching.next()?, reaching.next()) else {
+            return None;
+        };
+        let (columns, rows) = self.meeting(layer)?;
+        if (&columns, &rows) != (&self.columns, &self.rows) {
+            return None;
         }
-        for (index, pixel) in self.pixels.iter_mut().enumerate() {
-            let (x, y) = (index as u32 % self.size.0, index as u32 / self.size.0);
-            // Beyond the picture's edge its last pixels go on, so that the blocks there stay
-            // smooth.
-            let x = (self.origin.0 + x).min(self.picture.0 - 1);
-            let y = (self.origin.1 + y).min(self.picture.1 - 1);
-            let column = i64::from(x) - i64::from(layer.x);
-            let row = i64::from(y) - i64::from(layer.y);
-            let (width, height) = (i64::from(layer.width), i64::from(layer.height));
-            if (0..width).contains(&column) && (0..height).contains(&row) {
-                let at = (row * width + column) as usize * 4;
-                pixel.draw(&layer.rgba[at..at + 4]);
+        let first = layer.row(&columns, rows.start).first()?;
+        let mut rows = rows.map(|row| layer.row(&columns, row));
+        rows.all(|row| row.iter().all(|pixel| pixel == first))
+            .then_some(*first)
+    }
+
+    fn draw(&mut self, layers: &[Layer]) {
+        let pixels = (self.size.0 * self.size.1) as usize;
+        for (plane, value) in self.planes.iter_mut().zip([1.0, 0.0, 0.0, 0.0]) {
+            plane.clear();
+            plane.resize(pixels, value);
+        }
+        for layer in layers {
+            let Some((columns, rows)) = self.meeting(layer) else {
+                continue;
+            };
+            for row in rows {
+                let pixels = layer.row(&columns, row);
+                let at = (row - self.rows.start) * self.size.0 + columns.start - self.columns.start;
+                let range = at as usize..at as usize + pixels.len();
+                draw_row(
+                    pixels,
+                    self.planes
+                        .each_mut()
+                        .map(|plane| &mut plane[range.clone()]),
+                );
+            }
+        }
+        self.go_on_beyond_the_edge();
+    }
+
+    /// Beyond the picture's edge its last pixels go on, so that the blocks there stay smooth.
+    fn go_on_beyond_the_edge(&mut self) {
+        let width = self.size.0 as usize;
+        let (across, down) = (self.columns.len(), self.rows.len());
+        for plane in &mut self.planes {
+            if across < width {
+                for row in plane.chunks_exact_mut(width) {
+                    let last = row[across - 1];
+                    row[across..].fill(last);
+                }
+            }
+            for row in down..self.size.1 as usize {
+                plane.copy_within((down - 1) * width..down * width, row * width);
             }
         }
     }
 
-    /// Whether the layer covers any of its pixels that lie in the picture.
-    fn is_reached_by(&self, layer: &Layer) -> bool {
-        let columns = inside(layer.x, layer.width, self.picture.0);
-        let rows = inside(layer.y, layer.height, self.picture.1);
-        let meet = |part: std::ops::Range<u32>, start: u32, size: u32| {
-            part.start < start + size && part.end > start
-        };
-        meet(columns, self.origin.0, self.size.0) && meet(rows, self.origin.1, self.size.1)
+    /// The factor of all of its pixels, if it is the same.
+    fn even_keep(&self) -> Option<f32> {
+        let keep = &self.planes[0];
+        let first = *keep.first()?;
+        // Without a way out, so that compilers compare several at once.
+        let are_even = keep.iter().fold(true, |are, &keep| are & (keep == first));
+        are_even.then_some(first)
     }
 
     /// The blend of the block of `component` whose first sample is `start`.
-    fn blend(&self, component: usize, start: (u32, u32), per_sample: (u32, u32)) -> Option<Blend> {
-        let (mut keep, mut add) = ([0.0; 64], [0.0; 64]);
-        let share = 1.0 / (per_sample.0 * per_sample.1) as f32;
-        for at in 0..64 {
-            let x = (start.0 + at as u32 % 8) * per_sample.0;
-            let y = (start.1 + at as u32 / 8) * per_sample.1;
-            for row in y..y + per_sample.1 {
-                for column in x..x + per_sample.0 {
-                    let pixel = &self.pixels[(row * self.size.0 + column) as usize];
-                    keep[at] += pixel.keep * share;
-                    add[at] += pixel.add[component] * share;
+    fn blend(
+        &self,
+        component: usize,
+        start: (u32, u32),
+        per_sample: (u32, u32),
+        even_keep: Option<f32>,
+    ) -> Option<Blend> {
+        let average = |plane: usize| {
+            let plane = &self.planes[plane];
+            match per_sample.0 {
+                1 => self.average::<1>(plane, start, per_sample.1),
+                2 => self.average::<2>(plane, start, per_sample.1),
+                _ => self.average::<4>(plane, start, per_sample.1),
+            }
+        };
+        let add = average(1 + component);
+        match even_keep {
+            Some(keep) => blend_evenly(keep, add),
+            None => blend(average(0), add),
+        }
+    }
+
+    /// A block of samples, each the average of the `H` × `v` pixels of `plane` that it stands for.
+    #[inline(always)]
+    fn average<const H: usize>(&self, plane: &[f32], start: (u32, u32), v: u32) -> Block {
+        let (width, v) = (self.size.0 as usize, v as usize);
+        let share = 1.0 / (H * v) as f32;
+        let rows = &plane[start.1 as usize * v * width + start.0 as usize * H..];
+        let mut block = [0.0; 64];
+        for (y, samples) in block.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            for row in y * v..(y + 1) * v {
+                let pixels = rows[row * width..][..8 * H].as_chunks::<H>().0;
+                for (sample, pixels) in samples.iter_mut().zip(pixels) {
+                    *sample += pixels.iter().sum::<f32>() * share;
                 }
             }
         }
-        blend(keep, add)
+        block
     }
 }
 
-fn blend(keep: Block, mut add: Block) -> Option<Blend> {
-    if keep == [1.0; 64] && add == [0.0; 64] {
+fn blend(keep: Block, add: Block) -> Option<Blend> {
+    if keep.iter().all(|&k| k == keep[0]) {
+        return blend_evenly(keep[0], add);
+    }
+    Some(Blend::PerSample(Box::new(SampleBlend { keep, add })))
+}
+
+fn blend_evenly(keep: f32, mut add: Block) -> Option<Blend> {
+    if keep == 1.0 && add == [0.0; 64] {
         return None;
     }
-    if keep.iter().any(|&k| k != keep[0]) {
-        return Some(Blend::PerSample(Box::new(SampleBlend { keep, add })));
-    }
     dct::forward(&mut add);
-    Some(if keep[0] == 0.0 {
+    Some(if keep == 0.0 {
         Blend::Opaque(add)
     } else {
-        Blend::Uniform { keep: keep[0], add }
+        Blend::Uniform { keep, add }
     })
 }
 
-impl Pixel {
-    /// Source-over with straight alpha, in the colour space of JFIF (ITU-T T.871, section 7).
-    fn draw(&mut self, rgba: &[u8]) {
-        let [r, g, b, alpha] = [rgba[0], rgba[1], rgba[2], rgba[3]].map(f32::from);
-        let y = 0.299 * r + 0.587 * g + 0.114 * b;
-        let color = [y - 128.0, (b - y) * 0.564_334_1, (r - y) * 0.713_266_8];
+impl Layer {
+    /// The pixels in these columns of the picture and this row, all of which lie in the layer.
+    fn row(&self, columns: &Range<u32>, row: u32) -> &[[u8; 4]] {
+        let x = (i64::from(columns.start) - i64::from(self.x)) as usize;
+        let y = (i64::from(row) - i64::from(self.y)) as usize;
+        let (pixels, _) = self.rgba.as_chunks();
+        &pixels[y * self.width as usize + x..][..columns.len()]
+    }
+}
+
+/// Source-over with straight alpha, in the colour space of JFIF (ITU-T T.871, section 7).
+fn draw_row(pixels: &[[u8; 4]], planes: [&mut [f32]; 4]) {
+    let [keep, y, cb, cr] = planes;
+    let below = keep.iter_mut().zip(y).zip(cb.iter_mut().zip(cr));
+    for (rgba, ((keep, y), (cb, cr))) in pixels.iter().zip(below) {
+        let [r, g, b, alpha] = rgba.map(f32::from);
+        let luma = 0.299 * r + 0.587 * g + 0.114 * b;
         let alpha = alpha / 255.0;
-        self.keep *= 1.0 - alpha;
-        for (add, color) in self.add.iter_mut().zip(color) {
-            *add = *add * (1.0 - alpha) + color * alpha;
-        }
+        let rest = 1.0 - alpha;
+        *keep *= rest;
+        *y = *y * rest + (luma - 128.0) * alpha;
+        *cb = *cb * rest + (b - luma) * 0.564_334_1 * alpha;
+        *cr = *cr * rest + (r - luma) * 0.713_266_8 * alpha;
     }
 }

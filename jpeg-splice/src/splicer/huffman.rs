@@ -4,15 +4,16 @@ use super::bit_reader::BitReader;
 use crate::error::{Result, Unsupported, damaged};
 use crate::syntax::HuffmanSpec;
 
-/// Codes up to this long are found by a look-up.
-const SHORT_BITS: u32 = 12;
+/// Codes up to this long are found by a look-up. Most are; larger tables cost more than they save,
+/// for they push other things out of the processor's cache.
+const SHORT_BITS: u32 = 9;
 
 /// The codes of one table, for decoding symbol by symbol and for coding.
 pub(crate) struct Codes {
     /// By value: the code and its length in bits; 0 if there is none.
     by_value: [(u16, u8); 256],
     /// By the next [`SHORT_BITS`]: the code's length, 0 if it is longer than that; and the value.
-    short: Vec<(u8, u8)>,
+    short: [(u8, u8); 1 << SHORT_BITS],
     /// By length in bits: the first code that is too large for it, at the top of 16 bits.
     ends: [u32; 17],
     /// By length: what to add to a code to get its value's index.
@@ -25,7 +26,7 @@ impl Codes {
     pub fn new(spec: HuffmanSpec<'_>) -> Result<Self> {
         let mut codes = Self {
             by_value: [(0, 0); 256],
-            short: vec![(0, 0); 1 << SHORT_BITS],
+            short: [(0, 0); 1 << SHORT_BITS],
             ends: [0; 17],
             offsets: [0; 17],
             values: spec.values.to_vec(),
@@ -70,25 +71,31 @@ impl Codes {
 
     #[cold]
     fn decode_long(&self, reader: &mut BitReader<'_>) -> Result<u8> {
-        let bits = reader.peek(16) as u32;
-        for length in SHORT_BITS + 1..=16 {
-            if bits < self.ends[length as usize] {
-                let index = (bits >> (16 - length)) as i32 + self.offsets[length as usize];
+        match self.long(reader.peek(16) as u32) {
+            Some((length, value)) => {
                 reader.skip(length);
-                return match usize::try_from(index).ok().and_then(|i| self.values.get(i)) {
-                    Some(&value) => Ok(value),
-                    None => damaged("a code stands for nothing", reader.byte()),
-                };
+                Ok(value)
             }
+            None => damaged("a code stands for nothing", reader.byte()),
         }
-        damaged("a code stands for nothing", reader.byte())
     }
 
-    /// The code at the start of `window`, which has `bits` bits, if it is short: its length, and
-    /// the value. The length may be more than `bits`, if zeros follow.
+    /// The code longer than [`SHORT_BITS`] at the start of 16 bits: its length, and the value.
+    fn long(&self, bits: u32) -> Option<(u32, u8)> {
+        let length = (SHORT_BITS + 1..=16).find(|length| bits < self.ends[*length as usize])?;
+        let index = (bits >> (16 - length)) as i32 + self.offsets[length as usize];
+        let value = self.values.get(usize::try_from(index).ok()?)?;
+        Some((length, *value))
+    }
+
+    /// The code at the start of `window`, which has `bits` bits, up to 16: its length, and the value.
+    /// The length may be more than `bits`, if zeros follow.
     pub fn peek(&self, window: u32, bits: u32) -> Option<(u32, u8)> {
-        let (length, value) = self.short[(window << (SHORT_BITS - bits)) as usize];
-        (length > 0).then_some((length.into(), value))
+        let window = window << (16 - bits);
+        match self.short[(window >> (16 - SHORT_BITS)) as usize] {
+            (0, _) => self.long(window),
+            (length, value) => Some((length.into(), value)),
+        }
     }
 
     /// The code of `value` and its length in bits.
@@ -174,14 +181,5 @@ impl Tables {
             Some(left) => Ok(left),
             None => damaged("a block has too many coefficients", reader.byte()),
         }
-    }
-
-    /// Skips the AC coefficients of a block.
-    pub fn skip_ac(&self, reader: &mut BitReader<'_>) -> Result<()> {
-        let mut left = 63;
-        while left > 0 {
-            left = self.skip_coefficient(reader, left)?;
-        }
-        Ok(())
     }
 }

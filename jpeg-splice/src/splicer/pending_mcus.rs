@@ -7,6 +7,7 @@ use super::bit_reader::BitPosition;
 use super::block::{self, Quantized, SIXTEEN_ZEROS};
 use super::drawing::Blend;
 use super::rewriter::{Progress, Rewriter, TouchedBy};
+use super::walk::skip_ac;
 use crate::error::Result;
 
 /// Lengthens at most so many blocks: more than it ever takes.
@@ -112,7 +113,7 @@ impl<'a> Rewriter<'a> {
         progress.old_dc[component] = dc;
         let quantized = match self.opaque(touched, block) {
             Some(quantized) => {
-                tables.skip_ac(&mut progress.reader)?;
+                skip_ac(&mut progress.reader, self.walk_tables, block)?;
                 *quantized
             }
             None => {
@@ -159,7 +160,7 @@ impl<'a> Rewriter<'a> {
         }
         progress.old_dc[component] = dc;
         progress.new_dc[component] = dc;
-        tables.skip_ac(&mut progress.reader)?;
+        skip_ac(&mut progress.reader, self.walk_tables, block)?;
         let to = progress.reader.position();
         match self.pending.pieces.last_mut() {
             Some(Piece::Bits { to: end, .. }) if *end == from => *end = to,

@@ -34,7 +34,7 @@ pub(crate) struct Rewriter<'a> {
     pub cache: &'a Cache,
     /// Of each component.
     pub tables: [&'a Tables; 3],
-    walk_tables: WalkTables<'a>,
+    pub walk_tables: WalkTables<'a>,
     pub pending: &'a mut PendingMcus,
     interleave: &'a mut Interleave,
     pub writer: BitWriter<'a>,

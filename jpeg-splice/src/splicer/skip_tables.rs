@@ -44,6 +44,12 @@ impl Entry {
         self.0 >> 8 & 0xff
     }
 
+    /// Whether the block ends behind it.
+    #[inline(always)]
+    pub fn is_last(self) -> bool {
+        self.0 & LAST != 0
+    }
+
     #[inline(always)]
     pub fn difference(self) -> i32 {
         self.0 as i32 >> 16

@@ -269,6 +269,31 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// Skips the AC coefficients of a block of the MCU.
+pub(crate) fn skip_ac(
+    reader: &mut BitReader<'_>,
+    tables: WalkTables<'_>,
+    block: usize,
+) -> Result<()> {
+    let state = tables.skip.next(tables.skip.start(block), false);
+    let huffman = tables.huffman[tables.skip.slots[block].component];
+    let mut coefficients = 0;
+    while coefficients < BLOCK {
+        reader.refill();
+        let entry = tables.skip.entry(state, reader.peek(BITS));
+        if coefficients + entry.coefficients() < BLOCK {
+            reader.skip(entry.bits());
+            if entry.is_last() {
+                break;
+            }
+            coefficients += entry.coefficients();
+        } else {
+            coefficients = BLOCK - huffman.skip_coefficient(reader, BLOCK - coefficients)?;
+        }
+    }
+    Ok(())
+}
+
 /// Does [`Walk::run`] to three walks, in one loop as far as that goes.
 pub(crate) fn run_three(
     walks: &mut [Walk<'_>; 3],

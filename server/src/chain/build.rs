@@ -194,7 +194,7 @@ fn start_errors(step: &StepConfig, name: &str, error: &StartError) -> Vec<Diagno
     let at = |failure: &crate::filter::AssetFailure| {
         let message = format!(
             "`{name}` can't read its file: {}",
-            mask_foreign(&failure.reason)
+            mask_foreign(&failure.error.to_string())
         );
         step.error_at_text(&failure.name, message)
             .due_to(error.cause)

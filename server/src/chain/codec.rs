@@ -16,7 +16,7 @@ pub fn decode(jpeg: &Jpeg, splicer: &mut Splicer, rgb: &mut Vec<u8>) -> Result<(
     let (width, height) = (jpeg.header().width, jpeg.header().height);
     let pixels = u64::from(width) * u64::from(height);
     if width > SIDE || height > SIDE || pixels > PICTURE_PIXELS {
-        return Err(DecodeError::TooLarge { width, height });
+        return Err(DecodeError::TooLarge(width, height));
     }
     match catch(|| codec::decode(jpeg, splicer, rgb)) {
         Ok(Ok(())) => return Ok(()),

@@ -14,13 +14,8 @@ pub enum ChainError {
     #[error("`{0}` fails and is set to `drop`")]
     Step(String),
     /// A step that must not be left out can't have the picture.
-    #[error("{error}, and `{step}` is set to `drop`")]
-    Undrawn {
-        /// The name of its filter.
-        step: String,
-        /// What is wrong with the picture.
-        error: RecodeError,
-    },
+    #[error("{1}, and `{0}` is set to `drop`")]
+    Undrawn(String, RecodeError),
     /// The picture that a transform gave can't be had as a JPEG.
     #[error(transparent)]
     Recode(#[from] RecodeError),
@@ -45,14 +40,9 @@ pub enum RecodeError {
 pub enum DecodeError {
     /// It has more pixels than a filter may get.
     #[error(
-        "is too large to be decoded: {width}×{height}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
+        "is too large to be decoded: {0}×{1}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
     )]
-    TooLarge {
-        /// In pixels.
-        width: u32,
-        /// In pixels.
-        height: u32,
-    },
+    TooLarge(u32, u32),
     /// It decodes to another size than its header has.
     #[error("can't be decoded: it has more than one frame header")]
     TwoHeaders,

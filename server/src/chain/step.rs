@@ -48,9 +48,9 @@ pub struct StepParts {
     pub config: StepConfig,
     /// The filter that the file names.
     pub filter: SharedFilter,
-    /// How the filter is run.
+    /// The settings that the filter is run with.
     pub settings: StepSettings,
-    /// What was counted of the step that it replaces, if it does.
+    /// The counters of the step that it replaces, if it does.
     pub stats: StepStats,
     /// The event bus for its errors.
     pub events: Events,
@@ -220,10 +220,7 @@ impl Step {
         self.tell(&error, now);
         match self.config.on_error {
             OnError::Bypass => Ok(error),
-            OnError::Drop => Err(ChainError::Undrawn {
-                step: self.name().to_owned(),
-                error,
-            }),
+            OnError::Drop => Err(ChainError::Undrawn(self.name().to_owned(), error)),
         }
     }
 

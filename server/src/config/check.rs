@@ -13,7 +13,7 @@ use super::model::StepConfig;
 use super::place::Place;
 use super::schema::{SCHEMA, VALIDATOR, tagged, tags};
 use super::settings::shown;
-use super::settings_schema::SettingsSchema;
+use super::settings_schema::{SchemaError, SettingsSchema};
 use super::suggest::{enumerate, hint, list, one_of, quote};
 use super::yaml::{Content, Node};
 use crate::panics::catch;
@@ -30,20 +30,18 @@ pub fn check_settings(
     step: &StepConfig,
     filter: &str,
     schema: &SettingsSchema,
-) -> Result<Vec<Diagnostic>, String> {
-    let unusable = |why| format!("has a settings schema that can't be used: {why}");
-    limits::check(schema.value(), step.settings()).map_err(unusable)?;
+) -> Result<Vec<Diagnostic>, SchemaError> {
+    limits::check(schema.value(), step.settings())?;
     let validator = schema.validator()?;
     // jsonschema 0.61.2 panics on some schemas that refer to themselves.
-    let found = catch(|| {
+    Ok(catch(|| {
         let subject = Subject::Settings { step, filter };
         let mut checker = Checker::new(subject, schema.value());
         for error in validator.iter_errors(step.settings()).take(PROBLEMS) {
             checker.explain(&error);
         }
         checker.found
-    });
-    found.map_err(|_| unusable("checking it failed".to_owned()))
+    })?)
 }
 
 /// Tells of everything in the pipeline file `root`, which as JSON is `json`, that its schema does

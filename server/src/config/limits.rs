@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// The most work, in values looked at. A usual filter's settings take a few hundred.
 const WORK: usize = 1_000_000;
-/// How deep schemas may lie in each other, references followed.
+/// The depth to which schemas may lie in each other, references followed.
 const DEPTH: usize = 128;
 /// So many bytes of text count as one value.
 const TEXT: usize = 64;
@@ -16,11 +16,28 @@ const TEXT: usize = 64;
 /// pattern may be tried at each.
 const MATCHED: usize = 64;
 
+/// The reason why settings are not checked against a schema.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unbounded {
+    /// It may have no end.
+    #[error("its schemas lie too deep in each other, or refer to themselves")]
+    Deep,
+    /// It has another base inside, so that references can't be followed here.
+    #[error("it has an `$id` inside, which is not supported")]
+    Id,
+    /// It refers to another schema.
+    #[error("it refers to {0}; only references into itself (`#/…`) are supported")]
+    Reference(String),
+    /// It would take too long.
+    #[error("it takes too much work to check")]
+    Work,
+}
+
 /// Checks that it takes bounded work to validate `settings` against `schema`.
 ///
 /// # Errors
-/// A text that says what is wrong with the schema.
-pub fn check(schema: &Value, settings: &Value) -> Result<(), String> {
+/// It does not, or that can't be known.
+pub fn check(schema: &Value, settings: &Value) -> Result<(), Unbounded> {
     let mut walk = Walk {
         root: schema,
         left: WORK,
@@ -48,13 +65,11 @@ struct Walk<'s> {
 
 impl<'s> Walk<'s> {
     /// Takes every branch that a validator might take for `value`.
-    fn visit(&mut self, schema: &'s Value, value: &Value, depth: usize) -> Result<(), String> {
+    fn visit(&mut self, schema: &'s Value, value: &Value, depth: usize) -> Result<(), Unbounded> {
         let Value::Object(keywords) = schema else {
             return Ok(());
         };
-        let below = depth
-            .checked_sub(1)
-            .ok_or("its schemas lie too deep in each other, or refer to themselves")?;
+        let below = depth.checked_sub(1).ok_or(Unbounded::Deep)?;
         // Each failure keeps a copy of the value.
         self.spend(1 + size(value))?;
         for (keyword, parts) in keywords {
@@ -64,7 +79,7 @@ impl<'s> Walk<'s> {
                     self.visit(target, value, below)?;
                 }
                 "$id" | "id" if parts.is_string() && !std::ptr::eq(schema, self.root) => {
-                    return Err("it has an `$id` inside, which is not supported".to_owned());
+                    return Err(Unbounded::Id);
                 }
                 "allOf" | "anyOf" | "oneOf" | "not" | "if" | "then" | "else" => {
                     self.visit_all(parts, value, below)?;
@@ -112,13 +127,18 @@ impl<'s> Walk<'s> {
         Ok(())
     }
 
-    fn spend(&mut self, work: usize) -> Result<(), String> {
+    fn spend(&mut self, work: usize) -> Result<(), Unbounded> {
         let left = self.left.checked_sub(work);
-        self.left = left.ok_or("it takes too much work to check")?;
+        self.left = left.ok_or(Unbounded::Work)?;
         Ok(())
     }
 
-    fn visit_all(&mut self, parts: &'s Value, value: &Value, depth: usize) -> Result<(), String> {
+    fn visit_all(
+        &mut self,
+        parts: &'s Value,
+        value: &Value,
+        depth: usize,
+    ) -> Result<(), Unbounded> {
         match parts {
             Value::Array(parts) => parts
                 .iter()
@@ -132,7 +152,7 @@ impl<'s> Walk<'s> {
         parts: &'s Value,
         value: &Value,
         depth: usize,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unbounded> {
         match value {
             Value::Array(items) => items
                 .iter()
@@ -151,7 +171,7 @@ impl<'s> Walk<'s> {
         keywords: &'s Map<String, Value>,
         value: &Value,
         depth: usize,
-    ) -> Result<(), String> {
+    ) -> Result<(), Unbounded> {
         let children = match value {
             Value::Array(items) => items.len(),
             Value::Object(entries) => entries.len(),
@@ -175,18 +195,13 @@ impl<'s> Walk<'s> {
         Ok(())
     }
 
-    fn target(&self, reference: &Value) -> Result<&'s Value, String> {
+    fn target(&self, reference: &Value) -> Result<&'s Value, Unbounded> {
         let reference = reference.as_str().unwrap_or_default();
         reference
             .strip_prefix('#')
             .filter(|pointer| pointer.is_empty() || pointer.starts_with('/'))
             .and_then(|pointer| self.root.pointer(pointer))
-            .ok_or_else(|| {
-                let reference = super::suggest::quote(reference);
-                format!(
-                    "it refers to {reference}; only references into itself (`#/…`) are supported"
-                )
-            })
+            .ok_or_else(|| Unbounded::Reference(super::suggest::quote(reference)))
     }
 }
 
@@ -256,12 +271,14 @@ mod tests {
             by_keys(50),
             json!({"propertyNames": {"allOf": vec![json!({"pattern": "^a"}); 50]}}),
         ] {
-            let error = check(&schema, &json!({&long: 1})).unwrap_err();
+            let error = check(&schema, &json!({&long: 1})).unwrap_err().to_string();
             assert!(error.contains("too much work"), "{error}");
         }
         let texts = json!({"additionalProperties": {"pattern": "^a"}});
         assert_eq!(check(&texts, &json!({"x": long})), Ok(()));
-        let error = check(&texts, &json!({"x": long.repeat(50)})).unwrap_err();
+        let error = check(&texts, &json!({"x": long.repeat(50)}))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("too much work"), "{error}");
     }
 
@@ -290,7 +307,7 @@ mod tests {
                 "`$id`",
             ),
         ] {
-            let error = check(&schema, &nested).unwrap_err();
+            let error = check(&schema, &nested).unwrap_err().to_string();
             assert!(error.contains(why), "{schema}: {error}");
         }
     }

@@ -28,6 +28,7 @@ mod snippet;
 mod suggest;
 mod texts;
 mod units;
+mod value_error;
 mod yaml;
 
 #[cfg(test)]
@@ -42,12 +43,12 @@ pub use model::{
     AdminToken, CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding,
     ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware,
     HttpConfig, Indicator, InputConfig, Level, ListenAddress, ListenConfig, Login, OnError,
-    OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SharedConfig, SharedFrames, Shows,
-    Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp, WebConfig, find_clash,
-    parse_listen, parse_spec,
+    OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SecretError, SharedConfig,
+    SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp,
+    WebConfig, find_clash, parse_listen, parse_spec,
 };
 pub use reference::reference;
 pub use schema::pipeline_schema;
 pub use settings::shown;
-pub use settings_schema::SettingsSchema;
+pub use settings_schema::{SchemaError, SettingsSchema};
 pub use suggest::{hint, list, suggest};

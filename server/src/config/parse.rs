@@ -17,7 +17,7 @@ pub const FILE_BYTES: usize = 1 << 20;
 const NODES: usize = 20_000;
 /// The most text that aliases may copy, in bytes.
 const COPIED_BYTES: usize = FILE_BYTES;
-/// How deep lists and mappings may lie in each other.
+/// The depth to which lists and mappings may lie in each other.
 const DEPTH: usize = 32;
 /// Lines longer than this are not searched for values that a `#` has turned into comments.
 const COMMENT_LINE_BYTES: usize = 500;
@@ -242,7 +242,7 @@ impl<'a> Builder<'a, '_> {
             }
             match check_key(&key, &mut names) {
                 Ok(()) => entries.push((key, value)),
-                Err(message) => self.errors.add(key.span, message),
+                Err(error) => self.errors.add(key.span, error.to_string()),
             }
         }
     }
@@ -316,25 +316,37 @@ impl<'a> Builder<'a, '_> {
     }
 }
 
-/// Whether `key` can be one beside the others, whose `names` these are.
-fn check_key(key: &Node, names: &mut HashSet<String>) -> Result<(), String> {
+/// The reason why a node is no key of a mapping.
+#[derive(Debug, thiserror::Error)]
+enum KeyError {
+    #[error("a key must be a text, found {0}")]
+    NoText(String),
+    #[error("a key is missing here")]
+    Missing,
+    #[error("`<<` is no longer part of YAML; write the keys out here")]
+    Merge,
+    #[error("{0} stands here a second time")]
+    Repeated(String),
+}
+
+/// Checks that `key` can be one beside the others, whose `names` these are.
+fn check_key(key: &Node, names: &mut HashSet<String>) -> Result<(), KeyError> {
     let Content::Scalar { text, style } = &key.content else {
-        let found = key.describe();
-        return Err(format!("a key must be a text, found {found}"));
+        return Err(KeyError::NoText(key.describe()));
     };
     if text.is_empty() {
-        return Err("a key is missing here".to_owned());
+        return Err(KeyError::Missing);
     }
     if text == "<<" && *style == Style::Plain {
-        return Err("`<<` is no longer part of YAML; write the keys out here".to_owned());
+        return Err(KeyError::Merge);
     }
     if !names.insert(text.clone()) {
-        return Err(format!("{} stands here a second time", key.name()));
+        return Err(KeyError::Repeated(key.name()));
     }
     Ok(())
 }
 
-/// What a copy of a node costs.
+/// The cost of a copy of a node.
 #[derive(Default)]
 struct Size {
     nodes: usize,

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 
-use crate::panics::catch;
+use super::limits::Unbounded;
+use crate::panics::{Panicked, catch};
 
 /// The most bytes of one compiled pattern. What matching it takes and keeps is a small multiple.
 const PATTERN_BYTES: usize = 256 << 10;
@@ -16,12 +17,29 @@ const PATTERNS: usize = 64;
 /// The most steps that matching one pattern may go back.
 const BACKTRACKS: usize = 100_000;
 
+/// The reason why a filter's settings can't be checked: a predicate of the filter.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SchemaError {
+    /// Its schema is none.
+    #[error("has a settings schema that is none: {0}")]
+    Invalid(String),
+    /// Its schema has too many patterns.
+    #[error("has a settings schema that can't be used: it has more than {PATTERNS} patterns")]
+    Patterns,
+    /// Checking with its schema may take too long.
+    #[error("has a settings schema that can't be used: {0}")]
+    Unbounded(#[from] Unbounded),
+    /// The validator has a fault.
+    #[error("has a settings schema that can't be used: checking it failed")]
+    Panicked(#[from] Panicked),
+}
+
 /// The JSON Schema of a filter's settings.
 #[derive(Debug)]
 pub struct SettingsSchema {
     value: Value,
     /// Built when it is first needed, and kept: building costs more than checking.
-    validator: OnceLock<Result<Validator, String>>,
+    validator: OnceLock<Result<Validator, SchemaError>>,
 }
 
 impl SettingsSchema {
@@ -42,8 +60,8 @@ impl SettingsSchema {
     /// for, which has to be limited where the schema is a stranger's.
     ///
     /// # Errors
-    /// It is no schema. A sentence whose subject is the filter.
-    pub fn build(&self) -> Result<(), String> {
+    /// It is no schema.
+    pub fn build(&self) -> Result<(), SchemaError> {
         self.validator().map(drop)
     }
 
@@ -51,17 +69,15 @@ impl SettingsSchema {
     ///
     /// # Errors
     /// It is no schema.
-    pub(super) fn validator(&self) -> Result<&Validator, String> {
+    pub(super) fn validator(&self) -> Result<&Validator, SchemaError> {
         let built = self.validator.get_or_init(|| build(&self.value));
         built.as_ref().map_err(Clone::clone)
     }
 }
 
-fn build(schema: &Value) -> Result<Validator, String> {
+fn build(schema: &Value) -> Result<Validator, SchemaError> {
     if patterns(schema) > PATTERNS {
-        return Err(format!(
-            "has a settings schema that can't be used: it has more than {PATTERNS} patterns"
-        ));
+        return Err(SchemaError::Patterns);
     }
     let patterns = PatternOptions::fancy_regex()
         .backtrack_limit(BACKTRACKS)
@@ -72,11 +88,8 @@ fn build(schema: &Value) -> Result<Validator, String> {
         jsonschema::options()
             .with_pattern_options(patterns)
             .build(schema)
-    });
-    match built {
-        Ok(built) => built.map_err(|error| format!("has a settings schema that is none: {error}")),
-        Err(_) => Err("has a settings schema that can't be used: checking it failed".to_owned()),
-    }
+    })?;
+    built.map_err(|error| SchemaError::Invalid(error.to_string()))
 }
 
 /// The number of regular expressions in `schema`, wherever they are in it.
@@ -111,7 +124,7 @@ mod tests {
         };
         let schema = |count| SettingsSchema::new(json!({"$defs": {"d": {"anyOf": many(count)}}}));
         assert_eq!(schema(PATTERNS).build(), Ok(()));
-        let error = schema(PATTERNS + 1).build().unwrap_err();
+        let error = schema(PATTERNS + 1).build().unwrap_err().to_string();
         assert!(error.contains("more than 64 patterns"), "{error}");
     }
 }

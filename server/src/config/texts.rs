@@ -12,8 +12,9 @@ use super::model::{
 };
 use super::suggest::quote;
 use super::units;
+use super::value_error::ValueError;
 
-type Check = fn(&str) -> Result<(), String>;
+type Check = fn(&str) -> Result<(), ValueError>;
 
 const CHECKS: &[(&str, Check)] = &[
     ("host", check_host),
@@ -56,7 +57,7 @@ impl TextCheck {
         Some(Self { kind, is_filled })
     }
 
-    fn check(&self, text: &str) -> Result<(), String> {
+    fn check(&self, text: &str) -> Result<(), ValueError> {
         match &self.kind {
             _ if self.is_filled && text.is_empty() => Ok(()),
             Kind::Duration(range) => within(text, range, units::duration),
@@ -69,8 +70,8 @@ impl TextCheck {
 fn within<T: PartialOrd>(
     text: &str,
     [least, most]: &[String; 2],
-    parse: fn(&str) -> Result<T, String>,
-) -> Result<(), String> {
+    parse: fn(&str) -> Result<T, ValueError>,
+) -> Result<(), ValueError> {
     let found = parse(text)?;
     match (parse(least)?..=parse(most)?).contains(&found) {
         true => Ok(()),
@@ -81,7 +82,9 @@ fn within<T: PartialOrd>(
 impl<'i> Keyword<'i> for TextCheck {
     fn validate(&self, instance: &'i Value) -> Result<(), ValidationError<'i>> {
         match instance.as_str() {
-            Some(text) => self.check(text).map_err(ValidationError::custom),
+            Some(text) => self
+                .check(text)
+                .map_err(|error| ValidationError::custom(error.to_string())),
             None => Ok(()),
         }
     }
@@ -111,47 +114,45 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '_' | '-')
 }
 
-fn check_stream_name(name: &str) -> Result<(), String> {
+fn check_stream_name(name: &str) -> Result<(), ValueError> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !starts_well || !name.chars().all(is_word) {
-        return Err(format!(
-            "{} can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first",
-            quote(name)
-        ));
+        let name = quote(name);
+        return Err(format!("{name} can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first").into());
     }
     if TAKEN_NAMES.contains(&name) {
+        let quoted = quote(name);
         return Err(format!(
-            "a stream can't be called {}: `/{name}` is an address of the server's own",
-            quote(name)
-        ));
+            "a stream can't be called {quoted}: `/{name}` is an address of the server's own"
+        )
+        .into());
     }
     if name.len() > NAME_CHARS {
+        let count = name.len();
         return Err(format!(
-            "a stream's name may have {NAME_CHARS} characters, this one has {}",
-            name.len()
-        ));
+            "a stream's name may have {NAME_CHARS} characters, this one has {count}"
+        )
+        .into());
     }
     Ok(())
 }
 
-fn check_input_name(name: &str) -> Result<(), String> {
+fn check_input_name(name: &str) -> Result<(), ValueError> {
     if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_word) {
-        return Err(format!(
-            "{} can't be an input's name: use letters, digits, `-` and `_`",
-            quote(name)
-        ));
+        let name = quote(name);
+        return Err(
+            format!("{name} can't be an input's name: use letters, digits, `-` and `_`").into(),
+        );
     }
     Ok(())
 }
 
-fn check_title(title: &str) -> Result<(), String> {
+fn check_title(title: &str) -> Result<(), ValueError> {
     if title.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        return Err("a title is one line of text".to_owned());
+        return Err("a title is one line of text".into());
     }
     if title.chars().all(is_blank) {
-        return Err(
-            "a title has something to see in it; without one, people see the name".to_owned(),
-        );
+        return Err("a title has something to see in it; without one, people see the name".into());
     }
     Ok(())
 }
@@ -166,24 +167,20 @@ fn is_blank(c: char) -> bool {
         || matches!(c, '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn check_path(name: &str) -> Result<(), String> {
+fn check_path(name: &str) -> Result<(), ValueError> {
     let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     if !Path::new(name).components().all(is_below) {
-        return Err(format!(
-            "{} does not lie below the pipeline file's folder: write a relative path without `..`",
-            quote(name)
-        ));
+        let name = quote(name);
+        return Err(format!("{name} does not lie below the pipeline file's folder: write a relative path without `..`").into());
     }
     Ok(())
 }
 
-fn check_host(name: &str) -> Result<(), String> {
+fn check_host(name: &str) -> Result<(), ValueError> {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
     if !name.chars().all(is_fine) {
-        return Err(format!(
-            "expected a host's name without port and scheme, such as `cam.example.org`, found {}",
-            quote(name)
-        ));
+        let expected = "a host's name without port and scheme, such as `cam.example.org`";
+        return Err(ValueError::unexpected(expected, name));
     }
     Ok(())
 }

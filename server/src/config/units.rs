@@ -6,25 +6,23 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use super::suggest::quote;
+use super::value_error::ValueError;
 use super::yaml::describe_text;
 
 /// `10s`, `200ms`, `1m 30s`.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn duration(text: &str) -> Result<Duration, String> {
+/// It is something else.
+pub fn duration(text: &str) -> Result<Duration, ValueError> {
     if !text.is_empty() && text.parse::<f64>().is_ok_and(f64::is_finite) {
-        return Err(format!(
-            "a duration needs a unit; write `{text}s` for {text} seconds"
-        ));
+        let rule = format!("a duration needs a unit; write `{text}s` for {text} seconds");
+        return Err(rule.into());
     }
-    text.parse::<SignedDuration>()
-        .ok()
+    let duration = text.parse::<SignedDuration>().ok();
+    duration
         .and_then(|duration| Duration::try_from(duration).ok())
         .ok_or_else(|| {
-            let found = quote(text);
-            format!("expected a duration such as `10s`, `200ms` or `1m 30s`, found {found}")
+            ValueError::unexpected("a duration such as `10s`, `200ms` or `1m 30s`", text)
         })
 }
 
@@ -32,7 +30,11 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 ///
 /// # Errors
 /// The same.
-pub fn duration_within(text: &str, least: Duration, most: Duration) -> Result<Duration, String> {
+pub fn duration_within(
+    text: &str,
+    least: Duration,
+    most: Duration,
+) -> Result<Duration, ValueError> {
     let found = duration(text)?;
     match (least..=most).contains(&found) {
         true => Ok(found),
@@ -40,10 +42,12 @@ pub fn duration_within(text: &str, least: Duration, most: Duration) -> Result<Du
     }
 }
 
-/// What is said of the text `found` that is outside of a range.
-pub fn outside(least: &str, most: &str, found: &str) -> String {
-    let found = describe_text(found);
-    format!("expected {least} to {most}, found {found}")
+/// The error of the text `found`, which is outside of a range.
+pub fn outside(least: &str, most: &str, found: &str) -> ValueError {
+    ValueError::Unexpected {
+        expected: format!("{least} to {most}").into(),
+        found: describe_text(found),
+    }
 }
 
 /// A duration in the largest unit that leaves no fraction.
@@ -71,20 +75,16 @@ const UNITS: [(&str, u64); 8] = [
 /// `256MiB`, `1 GB`, or plain bytes.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn bytes(text: &str) -> Result<u64, String> {
+/// It is something else.
+pub fn bytes(text: &str) -> Result<u64, ValueError> {
     let (number, factor) = UNITS
         .iter()
         .find_map(|(unit, factor)| Some((text.strip_suffix(unit)?.trim_end(), *factor)))
         .unwrap_or((text, 1));
+    let number = number.parse::<u64>().ok();
     number
-        .parse::<u64>()
-        .ok()
         .and_then(|number| number.checked_mul(factor))
-        .ok_or_else(|| {
-            let found = quote(text);
-            format!("expected a size such as `256MiB` or `1GiB`, found {found}")
-        })
+        .ok_or_else(|| ValueError::unexpected("a size such as `256MiB` or `1GiB`", text))
 }
 
 /// A size in the largest binary unit that leaves no fraction.
@@ -171,11 +171,11 @@ mod tests {
         assert_eq!(duration("1m 30s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3600)));
         assert_eq!(duration("0s"), Ok(Duration::ZERO));
-        let error = duration("10").unwrap_err();
-        assert!(error.contains("write `10s` for 10 seconds"), "{error}");
-        assert!(duration("2.5").unwrap_err().contains("`2.5s`"));
+        let error = |text| duration(text).unwrap_err().to_string();
+        assert!(error("10").contains("write `10s` for 10 seconds"));
+        assert!(error("2.5").contains("`2.5s`"));
         for text in ["-1s", "soon", "", "10s ago", "99999999999999999999h", "inf"] {
-            assert!(duration(text).unwrap_err().contains("such as"), "{text}");
+            assert!(error(text).contains("such as"), "{text}");
         }
     }
 
@@ -187,7 +187,8 @@ mod tests {
         assert_eq!(bytes("4096"), Ok(4096));
         assert_eq!(bytes("1TiB"), Ok(1 << 40));
         for text in ["much", "", "MiB", "-1MiB", "99999999999GiB"] {
-            assert!(bytes(text).unwrap_err().contains("such as"), "{text}");
+            let error = bytes(text).unwrap_err().to_string();
+            assert!(error.contains("such as"), "{text}");
         }
     }
 

@@ -11,7 +11,7 @@ use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, StreamConfig};
+use crate::config::{Config, ConfigError, Diagnostic, DriverConfig, SecretError, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
 use crate::secret::SecretText;
@@ -377,7 +377,7 @@ pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> 
     };
     let revealed = token.secret.reveal(&pipeline.folder);
     let revealed = revealed.and_then(|text| match text.expose().trim() {
-        "" => Err("it is empty".to_owned()),
+        "" => Err(SecretError::Blank),
         text => Ok(SecretText::new(text)),
     });
     let wrong = |why| Diagnostic::new(token.span, format!("`admin-token`: {why}"));

@@ -4,6 +4,7 @@
 //! way of symbolic links, so that a check and the opening can't be raced against each other.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use sha2::{Digest as _, Sha256};
 use super::Digest;
 use super::limits::ASSET_BYTES;
 use super::system_fonts::{self, NoFont, SystemFonts};
-use crate::files::{self, FileError};
+use crate::files::{self, AtPath, FileError};
 use crate::log::sanitize_to;
 use crate::sync::IgnorePoison;
 
@@ -63,22 +64,58 @@ impl AssetsRead {
 }
 
 /// An asset that a filter asked for and did not get.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct AssetFailure {
     /// The name that the filter used.
     pub name: String,
-    /// Why, for people.
-    pub reason: String,
-    /// Whether another try may succeed though nobody does anything to the file.
-    pub is_passing: bool,
+    /// The reason.
+    pub error: Arc<AssetError>,
 }
 
-impl AssetFailure {
-    fn new(name: &str, reason: String) -> Self {
-        Self {
-            name: shown(name),
-            reason,
-            is_passing: false,
+/// The reason why a filter does not get an asset.
+#[derive(Debug, thiserror::Error)]
+pub enum AssetError {
+    /// The name could only mean a file outside.
+    #[error("`{0}` is not a path below the pipeline file's folder (relative, without `..`)")]
+    Outside(String),
+    /// The step does not name it.
+    #[error(
+        "`{0}` is not granted to this step: name it in the step's `with` or list it in its `assets`"
+    )]
+    NotGranted(String),
+    /// The pipeline file's folder can't be opened.
+    #[error(transparent)]
+    Folder(#[from] AtPath<io::Error>),
+    /// There is no such file in this folder.
+    #[error("`{0}`: no such file in the pipeline file's folder ({1})")]
+    NotFound(String, PathBuf),
+    /// The file is locked, or a link leads out of this folder.
+    #[error("`{0}` can't be read, or leads out of the pipeline file's folder ({1})")]
+    Denied(String, PathBuf),
+    /// It is a socket or a device.
+    #[error("`{0}` is a socket or a device, not a plain file")]
+    Special(String),
+    /// It is larger than an asset may be.
+    #[error("`{0}` {1}, the most that an asset may have")]
+    TooLarge(String, FileError),
+    /// It is no plain file.
+    #[error("`{0}` {1}")]
+    File(String, FileError),
+    /// It can't be read.
+    #[error("`{0}`: {1}")]
+    Io(String, io::Error),
+    /// There is no such font of the system.
+    #[error(transparent)]
+    Font(#[from] NoFont),
+}
+
+impl AssetError {
+    /// Whether another try may succeed though nobody does anything to the file.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Folder(at) => files::is_passing(at.error()),
+            Self::Io(_, error) => files::is_passing(error),
+            _ => false,
         }
     }
 }
@@ -117,24 +154,27 @@ impl Assets {
     /// The whole file `name`.
     ///
     /// # Errors
-    /// A text for the filter, and for whoever reads the log: the name isn't granted or leaves the
-    /// folder, or the file is missing, not a plain file, or larger than [`ASSET_BYTES`].
-    pub fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+    /// The name isn't granted or leaves the folder, or the file is missing, not a plain file, or
+    /// larger than [`ASSET_BYTES`].
+    pub fn read(&self, name: &str) -> Result<Vec<u8>, Arc<AssetError>> {
         if self.is_font(name) {
-            return self.font(name).map_err(|error| error.to_string());
+            return self.font(name).map_err(|error| Arc::new(error.into()));
         }
         let bytes = self.try_read(name);
         if self.granted.contains(name) {
             self.read.note(name, bytes.as_deref().ok());
         }
-        bytes.map_err(|failure| {
-            let reason = failure.reason.clone();
+        bytes.map_err(|error| {
+            let error = Arc::new(error);
             let mut failures = self.failures.lock().ignore_poison();
             // A filter that asks in a loop must not fill the server's memory.
             if failures.len() < FAILURES {
-                failures.push(failure);
+                failures.push(AssetFailure {
+                    name: shown(name),
+                    error: error.clone(),
+                });
             }
-            reason
+            error
         })
     }
 
@@ -149,76 +189,48 @@ impl Assets {
         fonts.answer(question)
     }
 
-    /// What could not be read so far; forgets it.
+    /// The assets that could not be read so far; forgets them.
     pub fn take_failures(&self) -> Vec<AssetFailure> {
         std::mem::take(&mut self.failures.lock().ignore_poison())
     }
 
-    fn try_read(&self, name: &str) -> Result<Vec<u8>, AssetFailure> {
-        let shown = shown(name);
-        let wrong = |reason| AssetFailure::new(name, reason);
-        confined(name).map_err(|why| wrong(format!("`{shown}` {why}")))?;
+    fn try_read(&self, name: &str) -> Result<Vec<u8>, AssetError> {
+        let is_inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if name.is_empty() || !Path::new(name).components().all(is_inside) {
+            return Err(AssetError::Outside(shown(name)));
+        }
         if !self.granted.contains(name) {
-            return Err(wrong(format!(
-                "`{shown}` is not granted to this step: name it in the step's `with` or list it in its `assets`"
-            )));
+            return Err(AssetError::NotGranted(shown(name)));
         }
         let folder = Dir::open_ambient_dir(&self.folder, ambient_authority());
-        let folder = folder.map_err(|error| AssetFailure {
-            is_passing: files::is_passing(&error),
-            ..wrong(format!("{}: {error}", self.folder.display()))
-        })?;
+        let folder = folder.map_err(|error| AtPath::new(&self.folder, error))?;
         let mut options = OpenOptions::new();
         options.read(true);
         #[cfg(unix)]
         cap_std::fs::OpenOptionsExt::custom_flags(&mut options, files::flags());
         let file = folder
             .open_with(name, &options)
-            .map_err(|e| self.why(name, &e))?
+            .map_err(|error| self.error(name, error))?
             .into_std();
         let read = files::check(&file).and_then(|_| files::read_all(file, ASSET_BYTES));
         read.map_err(|error| match error {
-            FileError::Io(error) => self.why(name, &error),
-            FileError::TooLarge(_) => {
-                wrong(format!("`{name}` {error}, the most that an asset may have"))
-            }
-            error => wrong(format!("`{name}` {error}")),
+            FileError::Io(error) => self.error(name, error),
+            error @ FileError::TooLarge(_) => AssetError::TooLarge(name.to_owned(), error),
+            error => AssetError::File(name.to_owned(), error),
         })
     }
 
-    fn why(&self, name: &str, error: &std::io::Error) -> AssetFailure {
-        use std::io::ErrorKind::{NotFound, PermissionDenied};
-        let folder = self.folder.display();
-        let reason = match error.kind() {
-            NotFound => format!("`{name}`: no such file in the pipeline file's folder ({folder})"),
+    fn error(&self, name: &str, error: io::Error) -> AssetError {
+        let (name, folder) = (name.to_owned(), self.folder.clone());
+        match error.kind() {
+            io::ErrorKind::NotFound => AssetError::NotFound(name, folder),
             // What cap-std says when a symbolic link points outside, and the system for a locked
             // file.
-            PermissionDenied => {
-                format!(
-                    "`{name}` can't be read, or leads out of the pipeline file's folder ({folder})"
-                )
-            }
-            _ if files::is_none_that_opens(error) => {
-                format!("`{name}` is a socket or a device, not a plain file")
-            }
-            _ => format!("`{name}`: {error}"),
-        };
-        AssetFailure {
-            is_passing: files::is_passing(error),
-            ..AssetFailure::new(name, reason)
+            io::ErrorKind::PermissionDenied => AssetError::Denied(name, folder),
+            _ if files::is_none_that_opens(&error) => AssetError::Special(name),
+            _ => AssetError::Io(name, error),
         }
     }
-}
-
-/// Refuses what could only mean a file outside, with a plainer message than the file system's.
-fn confined(name: &str) -> Result<(), &'static str> {
-    let stays = Path::new(name)
-        .components()
-        .all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
-    if name.is_empty() || !stays {
-        return Err("is not a path below the pipeline file's folder (relative, without `..`)");
-    }
-    Ok(())
 }
 
 /// As much of a name, which may be any text, as is shown.
@@ -262,7 +274,7 @@ mod tests {
             ("sub", "not a plain file"),
             ("gone", "no such file"),
         ] {
-            let error = assets.read(name).unwrap_err();
+            let error = assets.read(name).unwrap_err().to_string();
             assert!(error.contains(why), "{name}: {error}");
         }
         assert_eq!(assets.take_failures().len(), 6);
@@ -275,7 +287,7 @@ mod tests {
         let assets = assets(Path::new("."), &["gone"]).noting(read.clone());
         for number in 0..1000 {
             let name = format!("\x1b{number}{}", "x".repeat(10_000));
-            let error = assets.read(&name).unwrap_err();
+            let error = assets.read(&name).unwrap_err().to_string();
             assert!(error.len() < 1000 && !error.contains('\x1b'), "{error}");
         }
         assert!(assets.read("gone").is_err());
@@ -300,7 +312,7 @@ mod tests {
 
         assert_eq!(assets.read("inside").unwrap(), b"r");
         for name in ["outside", "up/secret"] {
-            let error = assets.read(name).unwrap_err();
+            let error = assets.read(name).unwrap_err().to_string();
             assert!(error.contains("leads out"), "{error}");
         }
     }

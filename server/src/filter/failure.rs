@@ -34,33 +34,18 @@ pub enum CallError {
     Panicked(#[from] Panicked),
 }
 
-/// What a filter did against the contract or a limit: a predicate of it.
+/// A breach of the contract or of a limit: a predicate of the filter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterFault {
-    /// Its call failed.
-    #[error("{}", sanitize(&format!("{cause}{circumstances}")))]
-    Failed {
-        /// The limit that it ran into, or the trap.
-        cause: FailureCause,
-        /// Where, and its own words.
-        circumstances: String,
-    },
-    /// Its instances take more memory than it may have.
-    #[error("needs {:.1} MiB for its functions and globals, more than {refusal}", mib(*.bytes))]
-    Footprint {
-        /// The bytes that they take.
-        bytes: u64,
-        /// The limit.
-        refusal: Refusal,
-    },
-    /// It lacks a function.
-    #[error("does not export `{name}` in `{interface}`")]
-    NoExport {
-        /// The interface.
-        interface: String,
-        /// The function's name.
-        name: String,
-    },
+    /// Its call failed: why, and where and with what words of its own.
+    #[error("{}", sanitize(&format!("{_0}{_1}")))]
+    Failed(FailureCause, String),
+    /// Its instances take so many bytes, more than it may have.
+    #[error("needs {:.1} MiB for its functions and globals, more than {}", mib(*.0), .1)]
+    Footprint(u64, Refusal),
+    /// In this interface it lacks the function of this name.
+    #[error("does not export `{1}` in `{0}`")]
+    NoExport(String, String),
     /// A function of it has another type.
     #[error("does not fit the filter contract: {0}")]
     Type(String),
@@ -101,20 +86,15 @@ pub enum FailureCause {
     /// The filter was slower than this.
     #[error("ran into its time limit of {0:?} for one call")]
     TooSlow(Duration),
-    /// What it returned takes more memory than it may have.
+    /// Its answer takes more memory than it may have.
     #[error("ran into {0} with what it returned, which the server keeps and counts, too")]
     Kept(Refusal),
     /// It handed the server more than so many bytes.
     #[error("passed more than {:.1} MiB to the server at once", mib(*.0))]
     Passed(u64),
-    /// It returned more than so many bytes.
-    #[error("returned more than {:.1} MiB: {answer}", mib(*.bytes))]
-    Returned {
-        /// The most bytes.
-        bytes: u64,
-        /// The answer that was expected.
-        answer: Answer,
-    },
+    /// It returned more than so many bytes instead of this answer.
+    #[error("returned more than {:.1} MiB: {}", mib(*.0), .1)]
+    Returned(u64, Answer),
     /// It ran into a limit of memory and then trapped.
     #[error("ran into {0}, then failed: {1}")]
     OutOfMemory(Refusal, String),
@@ -125,10 +105,7 @@ pub enum FailureCause {
 
 impl From<FailureCause> for FilterFault {
     fn from(cause: FailureCause) -> Self {
-        Self::Failed {
-            cause,
-            circumstances: String::new(),
-        }
+        Self::Failed(cause, String::new())
     }
 }
 
@@ -143,7 +120,7 @@ pub struct Failed {
 }
 
 impl Failed {
-    /// What went wrong, in the words of the pipeline file and of the contract.
+    /// The fault, in the words of the pipeline file and of the contract.
     pub fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> FilterFault {
         tracing::debug!("filter failed: {error:?}");
         let trace = error.downcast_ref::<WasmBacktrace>();
@@ -152,10 +129,7 @@ impl Failed {
         let function = function.map(|name| format!(", in `{name}`"));
         let words = state.last_words();
         let words = (!words.is_empty()).then(|| format!("; it said: {words}"));
-        FilterFault::Failed {
-            cause,
-            circumstances: [function, words].into_iter().flatten().collect(),
-        }
+        FilterFault::Failed(cause, [function, words].into_iter().flatten().collect())
     }
 
     fn cause(&self, error: &wasmtime::Error, state: &mut HostState, inside: bool) -> FailureCause {
@@ -184,10 +158,7 @@ impl Failed {
         {
             return FailureCause::Kept(refusal);
         }
-        FailureCause::Returned {
-            bytes: self.transfer,
-            answer: self.answer,
-        }
+        FailureCause::Returned(self.transfer, self.answer)
     }
 }
 

@@ -56,7 +56,7 @@ impl StepSettings {
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{error}")]
 pub struct StartError {
-    /// What the filter, or the server about it, says.
+    /// The error of the call that failed.
     pub error: CallError,
     /// The assets that it asked for and did not get.
     pub assets: Vec<AssetFailure>,
@@ -79,7 +79,7 @@ impl StartError {
     }
 
     fn with_assets(self, assets: Vec<AssetFailure>) -> Self {
-        let cause = match assets.iter().any(|failure| failure.is_passing) {
+        let cause = match assets.iter().any(|failure| failure.error.is_passing()) {
             true => Cause::Machine,
             false => self.cause,
         };
@@ -213,10 +213,7 @@ impl Guest {
         find(store, None, interface)
             .and_then(|interface| find(store, Some(&interface), name))
             .and_then(|index| self.instance.get_func(store, index))
-            .ok_or_else(|| FilterFault::NoExport {
-                interface: interface.to_owned(),
-                name: name.to_owned(),
-            })
+            .ok_or_else(|| FilterFault::NoExport(interface.to_owned(), name.to_owned()))
     }
 
     /// `function`, checked to take `P` and give `R`.

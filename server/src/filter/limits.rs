@@ -84,8 +84,7 @@ impl MemoryLimit {
         match new.take(footprint.bytes) {
             Ok(()) => Ok(new),
             Err(refusal) => {
-                let bytes = footprint.bytes;
-                let fault = FilterFault::Footprint { bytes, refusal };
+                let fault = FilterFault::Footprint(footprint.bytes, refusal);
                 Err(StartError::new(fault, Some(refusal)))
             }
         }

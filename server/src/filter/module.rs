@@ -16,6 +16,7 @@ use super::Digest;
 use super::failure::FilterFault;
 use super::instance::StartError;
 use super::limits::{MODULE_BYTES, SCHEMA_BYTES, SCHEMA_VALUES};
+use crate::config::SchemaError;
 use crate::files::{self, FileError};
 
 const MAGIC: &[u8] = b"\0asm";
@@ -48,16 +49,9 @@ pub enum ModuleError {
     /// It is built for a version of the contract that is not known.
     #[error("is built for contract {0}")]
     Version(String),
-    /// It is a component of another kind.
-    #[error(
-        "is a WebAssembly component but no Mattebox filter: it exports {found}, not `{lifecycle}`"
-    )]
-    NoFilter {
-        /// The interfaces that it exports.
-        found: String,
-        /// The interface that every filter exports.
-        lifecycle: &'static str,
-    },
+    /// It exports other interfaces than the one that every filter exports.
+    #[error("is a WebAssembly component but no Mattebox filter: it exports {0}, not `{1}`")]
+    NoFilter(String, &'static str),
     /// It exports none of these interfaces.
     #[error("exports neither {0}, so there is nothing it could do")]
     NoKind(String),
@@ -94,6 +88,9 @@ pub enum ModuleError {
     /// Its settings schema has too many values.
     #[error("has a settings schema of more than {SCHEMA_VALUES} values")]
     SchemaValues,
+    /// Its settings schema can't be checked with.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     /// Its settings schema takes too long to build, in milliseconds.
     #[error(
         "has a settings schema that can't be used: building it takes more than {0} ms of processor time"

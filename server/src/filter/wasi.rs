@@ -98,7 +98,7 @@ pub fn write_log(
     Ok(())
 }
 
-/// The asset that a filter calls `name`, or why it gets none.
+/// The asset that a filter calls `name`, or the reason why it gets none, in words for the filter.
 pub fn read_asset(
     mut store: StoreContextMut<'_, HostState>,
     name: &WasmStr,
@@ -112,5 +112,5 @@ pub fn read_asset(
         let limit = store.data().time_limit;
         store.set_epoch_deadline(epochs(limit));
     }
-    Ok(bytes)
+    Ok(bytes.map_err(|error| error.to_string()))
 }

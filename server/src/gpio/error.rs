@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::files::FileError;
+use crate::files::{AtPath, FileError};
 
 /// The reason why pins can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -21,29 +21,14 @@ pub enum GpioError {
     )]
     RaspberryPi(rppal::gpio::Error),
     /// The folder of simulated pins can't be made.
-    #[error("{}: {error}", .folder.display())]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// A pin can't be had.
-    #[error("the pin {number}: {fault}")]
-    Pin {
-        /// Its number.
-        number: u8,
-        /// The fault.
-        fault: PinFault,
-    },
-    /// An LED can't be set.
-    #[error("the LED on pin {number}: {fault}")]
-    Led {
-        /// Its pin's number.
-        number: u8,
-        /// The fault.
-        fault: PinFault,
-    },
+    #[error(transparent)]
+    Folder(#[from] AtPath<io::Error>),
+    /// The pin of this number can't be had.
+    #[error("the pin {0}: {1}")]
+    Pin(u8, PinFault),
+    /// The LED on the pin of this number can't be set.
+    #[error("the LED on pin {0}: {1}")]
+    Led(u8, PinFault),
 }
 
 /// The fault of a pin.
@@ -54,7 +39,7 @@ pub enum PinFault {
     #[error(transparent)]
     Board(#[from] rppal::gpio::Error),
     /// The file of a simulated pin can't be read.
-    #[error("{} {error}", .path.display())]
+    #[error("{path} {error}")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -62,17 +47,12 @@ pub enum PinFault {
         error: FileError,
     },
     /// The file of a simulated pin has something else in it than a level.
-    #[error("{}: there must be `0` or `1` in it", .0.display())]
+    #[error("{0}: there must be `0` or `1` in it")]
     NoLevel(PathBuf),
     /// The file of a simulated pin can't be written.
-    #[error("{}: {error}", .path.display())]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// The system's error.
-        error: io::Error,
-    },
-    /// What a test's pin says.
+    #[error(transparent)]
+    Unwritable(#[from] AtPath<io::Error>),
+    /// The error of a test's pin.
     #[cfg(test)]
     #[error("{0}")]
     Test(&'static str),

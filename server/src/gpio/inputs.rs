@@ -39,7 +39,7 @@ impl Inputs {
             });
             let number = input.pin;
             let pin = board.input(number, input.pull, changed);
-            pins.push(pin.map_err(|fault| GpioError::Pin { number, fault })?);
+            pins.push(pin.map_err(|fault| GpioError::Pin(number, fault))?);
             tasks.spawn(watch_input(
                 input.clone(),
                 levels,

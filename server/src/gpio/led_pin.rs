@@ -25,8 +25,8 @@ impl LedPin {
     /// # Errors
     /// The board refuses it.
     pub fn set(&mut self, is_lit: bool) -> Result<(), GpioError> {
-        let (set, number) = (self.pin.set(is_lit != self.active_low), self.number);
-        set.map_err(|fault| GpioError::Led { number, fault })
+        let set = self.pin.set(is_lit != self.active_low);
+        set.map_err(|fault| GpioError::Led(self.number, fault))
     }
 
     /// The number of its pin.

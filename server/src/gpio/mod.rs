@@ -139,7 +139,7 @@ fn raspberry_pi() -> Result<Box<dyn Board>, GpioError> {
 fn led(board: &mut dyn Board, output: &OutputConfig) -> Result<LedPin, GpioError> {
     let number = output.pin;
     let pin = board.output(number, output.active_low());
-    let pin = pin.map_err(|fault| GpioError::Pin { number, fault })?;
+    let pin = pin.map_err(|fault| GpioError::Pin(number, fault))?;
     Ok(LedPin::new(pin, output))
 }
 

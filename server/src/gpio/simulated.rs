@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Board, Changed, GpioError, OutputPin, PinFault};
 use crate::clock::Clock;
 use crate::config::Pull;
-use crate::files::{self, FileError};
+use crate::files::{self, AtPath, FileError};
 use crate::supervise::keep_running;
 
 /// The interval at which inputs are looked at.
@@ -35,10 +35,8 @@ impl Simulated {
     /// # Errors
     /// It can't be made.
     pub fn new(folder: PathBuf, clock: Arc<dyn Clock>) -> Result<Self, GpioError> {
-        match fs::create_dir_all(&folder) {
-            Ok(()) => Ok(Self { folder, clock }),
-            Err(error) => Err(GpioError::Folder { folder, error }),
-        }
+        fs::create_dir_all(&folder).map_err(|error| AtPath::new(&folder, error))?;
+        Ok(Self { folder, clock })
     }
 
     fn path(&self, number: u8) -> PathBuf {
@@ -125,9 +123,7 @@ impl OutputPin for Output {
     fn set(&mut self, is_high: bool) -> Result<(), PinFault> {
         let level = if is_high { "1\n" } else { "0\n" };
         tracing::debug!("{} becomes {}", self.path.display(), level.trim());
-        files::write(&self.path, level.as_bytes()).map_err(|error| PinFault::Unwritable {
-            path: self.path.clone(),
-            error,
-        })
+        let written = files::write(&self.path, level.as_bytes());
+        Ok(written.map_err(|error| AtPath::new(&self.path, error))?)
     }
 }

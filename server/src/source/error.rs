@@ -12,6 +12,7 @@ use super::file_list::RecordingError;
 use super::http::HttpError;
 use super::process::CommandError;
 use super::rtsp::{BrokenRtp, RtspError};
+use crate::config::SecretError;
 use crate::panics::Panicked;
 
 /// The reason why a camera gives no frames.
@@ -21,8 +22,8 @@ pub enum SourceError {
     #[error(transparent)]
     NotBuilt(#[from] NotBuilt),
     /// The password that the pipeline file names can't be had.
-    #[error("{0}")]
-    Password(String),
+    #[error(transparent)]
+    Password(#[from] SecretError),
     /// The address is none.
     #[error(transparent)]
     Url(#[from] url::ParseError),
@@ -48,14 +49,9 @@ pub enum SourceError {
     /// A picture of the demo scene can't be encoded.
     #[error("the demo scene could not be encoded: {0}")]
     DemoPicture(#[from] EncodeError),
-    /// Another stream whose frames are shared fails.
-    #[error("the stream `{name}` fails: {why}")]
-    Stream {
-        /// Its name.
-        name: String,
-        /// Its error.
-        why: String,
-    },
+    /// The stream of this name, whose frames are shared, fails.
+    #[error("the stream `{0}` fails: {1}")]
+    Stream(String, String),
     /// The light that shows that the camera is open can't be lit.
     #[error(transparent)]
     PrivacyLed(Box<dyn std::error::Error + Send + Sync>),
@@ -70,15 +66,10 @@ pub enum SourceError {
     /// The order to stop came first.
     #[error("stopped")]
     Stopped,
-    /// The driver has a fault.
-    #[error("the driver `{driver}` panicked: {panicked}")]
-    Panicked {
-        /// Its name.
-        driver: &'static str,
-        /// The panic.
-        panicked: Panicked,
-    },
-    /// What a test's camera says.
+    /// The driver of this name has a fault.
+    #[error("the driver `{0}` panicked: {1}")]
+    Panicked(&'static str, Panicked),
+    /// The error of a test's camera.
     #[cfg(test)]
     #[error("{0}")]
     Test(&'static str),
@@ -156,10 +147,10 @@ impl SourceError {
             Self::Rtsp(error) => error.fault.kind(),
             #[cfg(feature = "camera")]
             Self::Device(_) => SourceErrorKind::Device,
-            Self::Stream { .. } => SourceErrorKind::Stream,
+            Self::Stream(..) => SourceErrorKind::Stream,
             Self::PrivacyLed(_) => SourceErrorKind::PrivacyLed,
             Self::Stalled { .. } => SourceErrorKind::Stalled,
-            Self::DemoScene | Self::DemoPicture(_) | Self::Stopped | Self::Panicked { .. } => {
+            Self::DemoScene | Self::DemoPicture(_) | Self::Stopped | Self::Panicked(..) => {
                 SourceErrorKind::Internal
             }
             #[cfg(test)]
@@ -167,6 +158,11 @@ impl SourceError {
         }
     }
 }
+
+/// The error of the key `password`.
+#[derive(Debug, thiserror::Error)]
+#[error("`password`: {0}")]
+pub struct PasswordKeyError(#[from] SecretError);
 
 /// A driver that this build lacks, and how to build with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -68,7 +68,7 @@ impl Exec {
         Ok(Box::new(Process::start(&self.invocation(command), stop)?))
     }
 
-    /// How `command` is run.
+    /// The way to run `command`.
     pub fn invocation<'a>(&'a self, command: &'a [SecretText]) -> Invocation<'a> {
         Invocation {
             command,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use jpeg_splice::InvalidJpeg;
 
 use crate::clock::Clock;
-use crate::files::FileError;
+use crate::files::{AtPath, FileError};
 
 /// The interval at which it is looked again, unless looking takes long.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -23,21 +23,16 @@ const DIGITS: usize = 18;
 #[derive(Debug, thiserror::Error)]
 pub enum RecordingError {
     /// The path leads to a file that is not there.
-    #[error("{} is a link to {}, which is not there", .path.display(), .target.display())]
+    #[error("{path} is a link to {target}, which is not there")]
     DanglingLink {
         /// The path.
         path: PathBuf,
-        /// Where it leads.
+        /// The path that it leads to.
         target: PathBuf,
     },
-    /// A fault of the file, the folder or the pattern at this path.
-    #[error("{}: {fault}", .path.display())]
-    At {
-        /// The path.
-        path: PathBuf,
-        /// The fault.
-        fault: PathFault,
-    },
+    /// A fault of a file, a folder or a pattern.
+    #[error(transparent)]
+    At(#[from] AtPath<PathFault>),
 }
 
 /// The fault of a path. Its text stands behind the path.
@@ -56,7 +51,7 @@ pub enum PathFault {
     #[error("no such file")]
     NotFound,
     /// There is no folder that it could lie in.
-    #[error("no such file: there is no folder `{}`", .0.display())]
+    #[error("no such file: there is no folder `{0}`")]
     NoFolder(PathBuf),
     /// A glob has to be UTF-8.
     #[error("is not UTF-8")]
@@ -76,14 +71,9 @@ pub enum PathFault {
     /// The file is no whole JPEG.
     #[error(transparent)]
     Invalid(#[from] InvalidJpeg),
-    /// A picture of the file is no whole JPEG.
-    #[error("picture {number} {why}")]
-    Picture {
-        /// Its number, counted from 1.
-        number: u64,
-        /// Its fault.
-        why: InvalidJpeg,
-    },
+    /// The picture of this number, counted from 1, is no whole JPEG.
+    #[error("picture {0} {1}")]
+    Picture(u64, InvalidJpeg),
     /// The recording has no whole picture.
     #[error("there is no JPEG in it")]
     NoPicture,
@@ -92,10 +82,7 @@ pub enum PathFault {
 impl PathFault {
     /// This fault, of `path`.
     pub fn at(self, path: &Path) -> RecordingError {
-        RecordingError::At {
-            path: path.to_owned(),
-            fault: self,
-        }
+        AtPath::new(path, self).into()
     }
 }
 

@@ -222,7 +222,7 @@ impl FrameSequence for MjpegFile {
         let split = split.map_err(|error| PathFault::Io(error).at(&self.path))?;
         self.number += 1;
         let number = self.number;
-        let bad = |why| Item::Bad(PathFault::Picture { number, why }.at(&self.path));
+        let bad = |why| Item::Bad(PathFault::Picture(number, why).at(&self.path));
         let picture = split.picture().map(|jpeg| jpeg.and_then(Jpeg::new));
         Ok(picture.map_or(Item::End, |jpeg| jpeg.map_or_else(bad, Item::Frame)))
     }

@@ -19,7 +19,7 @@ pub trait Chunks {
     /// The next ones; none at the end.
     ///
     /// # Errors
-    /// What reading gives.
+    /// Those of reading.
     fn next(&mut self) -> impl Future<Output = io::Result<Option<Bytes>>>;
 }
 
@@ -50,7 +50,7 @@ impl<C: Chunks> MjpegReader<C> {
     /// The next picture, or the reason why it is broken; `None` at the end.
     ///
     /// # Errors
-    /// What reading gives.
+    /// Those of reading.
     pub fn next(&mut self) -> io::Result<Option<Result<Bytes, InvalidJpeg>>> {
         Ok(self.splitter.next_jpeg()?.picture())
     }

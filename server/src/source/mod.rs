@@ -22,7 +22,8 @@ use bytes::Bytes;
 use jpeg_splice::Jpeg;
 
 pub use error::{
-    BrokenPicture, Coded, NotBuilt, PictureFault, SourceError, SourceErrorKind, Whole, check_size,
+    BrokenPicture, Coded, NotBuilt, PasswordKeyError, PictureFault, SourceError, SourceErrorKind,
+    Whole, check_size,
 };
 pub use file_list::RecordingError;
 pub use rate_limit::RateLimit;
@@ -70,17 +71,17 @@ pub fn check_recording(config: &SourceConfig, folder: &Path) -> Result<(), Recor
 /// Checks the file that a source's password stands in, if it does.
 ///
 /// # Errors
-/// A text that says what is wrong.
-pub fn check_password(config: &SourceConfig, folder: &Path) -> Result<(), String> {
+/// It can't be read.
+pub fn check_password(config: &SourceConfig, folder: &Path) -> Result<(), PasswordKeyError> {
     let login = match &config.driver {
         DriverConfig::Http(http) => &http.login,
         DriverConfig::Rtsp(rtsp) => &rtsp.login,
         _ => &None,
     };
-    let checked = login.as_ref().map(|login| login.password.check(folder));
-    checked
-        .unwrap_or(Ok(()))
-        .map_err(|why| format!("`password`: {why}"))
+    match login {
+        Some(login) => Ok(login.password.check(folder)?),
+        None => Ok(()),
+    }
 }
 
 /// The largest JPEG that a driver hands on, in bytes.

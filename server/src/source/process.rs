@@ -48,7 +48,7 @@ pub struct Invocation<'a> {
     pub command: &'a [SecretText],
     /// The folder that it runs in.
     pub folder: &'a Path,
-    /// What the command has said in runs that gave no picture.
+    /// The lines that the command has written in runs that gave no picture.
     pub seen: &'a SeenLines,
 }
 
@@ -69,13 +69,8 @@ pub enum CommandError {
     )]
     NoPiProgram(String),
     /// The system refuses to start it.
-    #[error("`{name}` can't be run: {error}")]
-    CantRun {
-        /// The program.
-        name: String,
-        /// The system's error.
-        error: io::Error,
-    },
+    #[error("`{0}` can't be run: {1}")]
+    CantRun(String, io::Error),
     /// It was started without an output.
     #[error("`{0}` has no output")]
     NoOutput(String),
@@ -92,7 +87,7 @@ pub enum CommandError {
         name: String,
         /// How, if that is known.
         status: Option<ExitStatus>,
-        /// What it said last.
+        /// The last line that it wrote.
         last_words: String,
     },
 }
@@ -162,10 +157,7 @@ impl Running {
         command.process_group(0);
         let mut child = command.spawn().map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => CommandError::NotFound(name.clone()),
-            _ => CommandError::CantRun {
-                name: name.clone(),
-                error,
-            },
+            _ => CommandError::CantRun(name.clone(), error),
         })?;
         let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(CommandError::NoOutput(name));
@@ -200,7 +192,7 @@ impl Running {
         }
     }
 
-    /// How it ended, in its own last words.
+    /// Its end, in its own last words.
     pub fn end(&mut self) -> CommandError {
         // One that has closed its output but runs on is ended when it is dropped.
         let status = self.stop.wait_for(self.child.wait());

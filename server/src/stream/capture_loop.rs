@@ -34,7 +34,7 @@ pub struct CaptureRules {
     pub stall_timeout: Duration,
     /// The most pixels of a picture; larger ones are left out.
     pub max_pixels: u64,
-    /// What is left out after it was opened.
+    /// The part that is left out after it was opened.
     pub warm_up: WarmUp,
 }
 
@@ -71,8 +71,7 @@ impl CaptureLoop<'_> {
             let mut session = Session::default();
             let end = self.status.while_open(|| {
                 catch(|| self.run_session(source, &mut session)).unwrap_or_else(|panicked| {
-                    let driver = source.driver();
-                    Err(SourceError::Panicked { driver, panicked })
+                    Err(SourceError::Panicked(source.driver(), panicked))
                 })
             });
             match end {
@@ -250,6 +249,6 @@ struct Session {
     broken: Option<BrokenPicture>,
     /// Whether the last picture was none of those.
     is_whole: bool,
-    /// When a source that nobody else watches over fails if none of its pictures was whole.
+    /// The time at which a source that nobody else watches over fails if none of its pictures was whole.
     hopeless_at: Option<Instant>,
 }

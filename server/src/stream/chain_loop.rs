@@ -191,11 +191,11 @@ struct Progress {
     size: Option<(u32, u32)>,
     /// The stream has its filters.
     is_ready: bool,
-    /// When viewers are told that there is no picture.
+    /// The time at which viewers are told that there is no picture.
     due: Instant,
     /// The last frame.
     last: Option<Arc<Frame>>,
-    /// When it goes through the changed chain once more, if no other has come until then.
+    /// The time at which it goes through the changed chain once more, if no other has come until then.
     again: Option<Instant>,
 }
 

@@ -1,10 +1,10 @@
 //! What viewers see while there is no picture: the stream's title, and the time, so that they see
 //! that the server is well.
 
-use ab_glyph::{Font, FontRef, Glyph, PxScale, ScaleFont, point};
+use ab_glyph::{Font, FontRef, Glyph, InvalidFont, PxScale, ScaleFont, point};
 use jiff::Timestamp;
 use jpeg_splice::Jpeg;
-use jpeg_splice::codec::{PixelFormat, Subsampling, encode};
+use jpeg_splice::codec::{EncodeError, PixelFormat, Subsampling, encode};
 
 use crate::clock::Clock;
 use crate::frame::{Frame, PartHead, Sequence};
@@ -20,20 +20,34 @@ const BRIGHT: [u8; 3] = [236, 238, 242];
 const DIM: [u8; 3] = [150, 156, 166];
 const QUALITY: u8 = 80;
 
+/// The reason why there is no such picture.
+#[derive(Debug, thiserror::Error)]
+pub enum DrawError {
+    /// The clock shows no time of a calendar.
+    #[error(transparent)]
+    Time(#[from] jiff::Error),
+    /// The font is none.
+    #[error(transparent)]
+    Font(#[from] InvalidFont),
+    /// The picture can't be encoded.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}
+
 /// The picture that says `why`, of the stream that people see called `title`, as viewers get it
 /// now. Where the font lacks a character of the title, it has the stream's `name`.
 ///
 /// # Errors
-/// A text that says why there is none.
+/// It can't be drawn.
 pub fn frame(
     why: &str,
     (title, name): (&str, &str),
     size: Option<(u32, u32)>,
     clock: &dyn Clock,
     sequence: &Sequence,
-) -> Result<Frame, String> {
+) -> Result<Frame, DrawError> {
     let at = clock.unix();
-    let time = Timestamp::try_from(at).map_err(|error| error.to_string())?;
+    let time = Timestamp::try_from(at)?;
     Ok(Frame {
         jpeg: draw(why, (title, name), size, time)?,
         sequence: sequence.peek(),
@@ -49,15 +63,15 @@ pub fn frame(
 /// of the same shape.
 ///
 /// # Errors
-/// A text that says why there is none.
+/// It can't be drawn.
 fn draw(
     why: &str,
     (title, name): (&str, &str),
     size: Option<(u32, u32)>,
     at: Timestamp,
-) -> Result<Jpeg, String> {
+) -> Result<Jpeg, DrawError> {
     let (width, height) = fit(size.unwrap_or(DEFAULT_SIZE));
-    let font = FontRef::try_from_slice(FONT).map_err(|error| error.to_string())?;
+    let font = FontRef::try_from_slice(FONT)?;
     let mut picture = Picture {
         rgb: BACKGROUND.repeat(width as usize * height as usize),
         width,
@@ -71,15 +85,14 @@ fn draw(
     picture.line(&font, why, 0.42, 0.11, BRIGHT);
     picture.line(&font, title, 0.57, 0.06, BRIGHT);
     picture.line(&font, &time.to_string(), 0.67, 0.05, DIM);
-    let size = (width, height);
-    encode(
-        &picture.rgb,
+    let (rgb, size) = (&picture.rgb, (width, height));
+    Ok(encode(
+        rgb,
         PixelFormat::Rgb,
         size,
         Subsampling::S420,
         QUALITY,
-    )
-    .map_err(|error| error.to_string())
+    )?)
 }
 
 fn fit((width, height): (u32, u32)) -> (u32, u32) {

@@ -135,8 +135,6 @@ fn captured(frame: &Frame) -> CapturedFrame<'static> {
 /// The failure of the stream called `name`, if it fails.
 fn failure(name: &str, health: &StreamHealth) -> Option<SourceError> {
     let why = health.failure.as_ref().map(ToString::to_string);
-    (health.state == StreamState::Failing).then(|| SourceError::Stream {
-        name: name.to_owned(),
-        why: why.unwrap_or_default(),
-    })
+    let fails = health.state == StreamState::Failing;
+    fails.then(|| SourceError::Stream(name.to_owned(), why.unwrap_or_default()))
 }

@@ -68,7 +68,7 @@ pub struct StreamHealth {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// What fails.
+    /// The part that fails.
     pub kind: FailureKind,
     /// The error, in words that may be shown.
     pub message: String,

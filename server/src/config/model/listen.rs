@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::super::error::Span;
 use super::super::suggest::quote;
+use super::super::value_error::ValueError;
 
 /// An address to serve on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,8 +141,8 @@ pub fn read_listen<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ListenConfi
 /// or `unix:` and a path.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn parse_listen(text: &str) -> Result<ListenAddress, String> {
+/// It is something else.
+pub fn parse_listen(text: &str) -> Result<ListenAddress, ValueError> {
     if let Some(path) = text.strip_prefix("unix:") {
         return parse_path(path);
     }
@@ -157,17 +158,15 @@ pub fn parse_listen(text: &str) -> Result<ListenAddress, String> {
         Ok(port) => format!("; did you mean `:{port}`?"),
         Err(_) => String::new(),
     };
-    parsed.ok_or_else(|| {
-        format!(
-            "expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found {}{hint}",
-            quote(text)
-        )
+    parsed.ok_or_else(|| ValueError::Unexpected {
+        expected: "an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`".into(),
+        found: format!("{}{hint}", quote(text)),
     })
 }
 
-fn parse_path(path: &str) -> Result<ListenAddress, String> {
+fn parse_path(path: &str) -> Result<ListenAddress, ValueError> {
     if !cfg!(unix) {
-        return Err("this system has no Unix domain sockets".to_owned());
+        return Err("this system has no Unix domain sockets".into());
     }
     if path.is_empty() || path.ends_with('/') {
         return Err("`unix:` needs the path of a socket, such as `unix:/run/mattebox.sock`".into());

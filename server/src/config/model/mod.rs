@@ -28,14 +28,15 @@ use serde_json::{Map, Value};
 use super::error::{ConfigError, Diagnostic, SourceFile, Span};
 use super::hidden::cut_by_comments;
 use super::units;
+use super::value_error::ValueError;
 
 pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, ListenConfig, find_clash, parse_listen};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
-    HttpConfig, Login, PiCameraConfig, RtspConfig, Secret, SharedConfig, SharedFrames, Size,
-    SourceConfig, Transport, Via, WarmUp, check_http_url, check_rtsp_url, parse_size, parse_spec,
-    parse_warm_up,
+    HttpConfig, Login, PiCameraConfig, RtspConfig, Secret, SecretError, SharedConfig, SharedFrames,
+    Size, SourceConfig, Transport, Via, WarmUp, check_http_url, check_rtsp_url, parse_size,
+    parse_spec, parse_warm_up,
 };
 pub use stream::{FilterRef, OnError, StepConfig, StreamConfig};
 pub use web::{Cors, Embedding, WebConfig, read_network, read_origin};
@@ -112,7 +113,7 @@ fn hosts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
 /// Reads a list of texts.
 fn read_each<'de, T, D: Deserializer<'de>>(
     from: D,
-    read: fn(&str) -> Result<T, String>,
+    read: fn(&str) -> Result<T, ValueError>,
 ) -> Result<Vec<T>, D::Error> {
     let texts = Vec::<String>::deserialize(from)?;
     let read = texts.iter().map(|text| read(text).map_err(Error::custom));

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
 use super::super::suggest::quote;
+use super::super::value_error::ValueError;
 use super::read_each;
 use super::schemas::origins;
 
@@ -71,9 +72,9 @@ impl Cors {
 }
 
 impl TryFrom<Vec<String>> for Cors {
-    type Error = String;
+    type Error = ValueError;
 
-    fn try_from(texts: Vec<String>) -> Result<Self, String> {
+    fn try_from(texts: Vec<String>) -> Result<Self, ValueError> {
         let origins = texts.iter().map(|text| read_origin(text));
         let origins: Vec<_> = origins.collect::<Result<_, _>>()?;
         Ok(Self {
@@ -112,25 +113,20 @@ fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> 
 /// An origin, or `*`.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn read_origin(text: &str) -> Result<String, String> {
+/// It is something else.
+pub fn read_origin(text: &str) -> Result<String, ValueError> {
     if text == "*" {
         return Ok(text.to_owned());
     }
     if text.contains('*') {
-        return Err(format!(
-            "`*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of {}",
-            quote(text)
-        ));
+        let found = quote(text);
+        return Err(format!("`*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of {found}").into());
     }
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && is_bare(url));
     let origin = url.map(|url| url.origin().ascii_serialization());
     origin.ok_or_else(|| {
-        format!(
-            "expected a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages, found {}",
-            quote(text)
-        )
+        ValueError::unexpected("a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages", text)
     })
 }
 
@@ -143,16 +139,14 @@ fn is_bare(url: &Url) -> bool {
 /// An address, or a network in CIDR notation (RFC 4632, RFC 4291).
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn read_network(text: &str) -> Result<IpNet, String> {
+/// It is something else.
+pub fn read_network(text: &str) -> Result<IpNet, ValueError> {
     let network = match text.parse::<IpAddr>() {
         Ok(address) => Some(IpNet::from(address.to_canonical())),
         Err(_) => text.parse::<IpNet>().ok(),
     };
     network.ok_or_else(|| {
-        format!(
-            "expected an address such as `127.0.0.1` or a network such as `10.0.0.0/8`, found {}",
-            quote(text)
-        )
+        let expected = "an address such as `127.0.0.1` or a network such as `10.0.0.0/8`";
+        ValueError::unexpected(expected, text)
     })
 }

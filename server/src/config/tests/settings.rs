@@ -305,6 +305,7 @@ fn a_wrong_schema_is_the_filters_fault() {
         ),
     ] {
         let error = check_settings(&step, "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+        let error = error.to_string();
         assert!(error.contains(why), "{schema}: {error}");
     }
 }
@@ -317,6 +318,7 @@ fn a_schema_that_breaks_the_validator_is_only_refused() {
     });
     let (_, step) = step("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
     let error = check_settings(&step, "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+    let error = error.to_string();
     assert!(error.contains("checking it failed"), "{error}");
 }
 

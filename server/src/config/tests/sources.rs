@@ -198,10 +198,10 @@ fn a_secret_is_read_when_it_is_needed_and_never_shown() {
     let file = Secret::File("pw".into());
     assert_eq!(file.reveal(folder.path()).unwrap().expose(), "s3cret");
     let missing = Secret::File("none".into()).reveal(folder.path());
-    assert!(missing.unwrap_err().contains("none"));
+    assert!(missing.unwrap_err().to_string().contains("none"));
     let unset = Secret::Env("MATTEBOX_TEST_NOT_SET".into()).reveal(folder.path());
     assert_eq!(
-        unset.unwrap_err(),
+        unset.unwrap_err().to_string(),
         "the environment variable `MATTEBOX_TEST_NOT_SET` is not set"
     );
     assert_eq!(format!("{:?}", Secret::Text("s3cret".into())), "Text(***)");

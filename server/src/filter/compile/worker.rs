@@ -136,7 +136,7 @@ pub fn build_schema() -> ExitCode {
         }
         match thread.join() {
             Ok(built) => {
-                let schema = built.map_err(LoadError::Refused)?;
+                let schema = built.map_err(ModuleError::from)?;
                 let built = match before.zip(memory()) {
                     Some((before, after)) => after.saturating_sub(before),
                     None => text * UNMEASURED_SCHEMA,

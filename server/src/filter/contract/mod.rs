@@ -218,7 +218,7 @@ fn kind(contract: &dyn Contract, exports: &[&str]) -> Result<FilterKind, ModuleE
             [] => "nothing".to_owned(),
             names => sanitize(&names.join(", ")),
         };
-        return Err(ModuleError::NoFilter { found, lifecycle });
+        return Err(ModuleError::NoFilter(found, lifecycle));
     }
     let kinds = contract.kinds().iter();
     let found: Vec<_> = kinds.filter(|(_, name)| exports.contains(name)).collect();

@@ -10,7 +10,7 @@ use crate::filter::limits::LAYERS;
 
 /// A drawing may cover this many times the picture's area, or [`SMALL_DRAWING`] if that is more.
 const COVERAGE: u64 = 4;
-/// What a drawing may always have, in pixels, however small the picture is.
+/// The pixels that a drawing may always have, however small the picture is.
 const SMALL_DRAWING: u64 = 1 << 20;
 
 /// An overlay's function.

@@ -108,6 +108,9 @@ pub enum MessageError {
     /// It is not what is expected.
     #[error("the message is wrong: {0}")]
     Wrong(#[from] serde_json::Error),
+    /// It is not a text.
+    #[error("a message is a text")]
+    Binary,
     /// It is too long.
     #[error("a message may have {CLIENT_BYTES} bytes, this one has {0}")]
     TooLong(usize),

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::super::App;
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::server::Held;
-use super::message::{CLIENT_BYTES, ClientMessage};
+use super::message::{CLIENT_BYTES, ClientMessage, MessageError};
 use super::{End, Wall};
 
 /// Messages of clients are short.
@@ -91,7 +91,7 @@ async fn exchange(mut socket: WebSocket, mut wall: Wall) {
             received = socket.recv() => match received {
                 Some(Ok(message)) => match heed(&wall, &message) {
                     Ok(()) => {}
-                    Err(why) => break (close_code::POLICY, why),
+                    Err(error) => break (close_code::POLICY, error.to_string()),
                 },
                 Some(Err(_)) | None => return,
             },
@@ -108,15 +108,13 @@ async fn exchange(mut socket: WebSocket, mut wall: Wall) {
     close(socket, why).await;
 }
 
-fn heed(wall: &Wall, message: &ws::Message) -> Result<(), String> {
+fn heed(wall: &Wall, message: &ws::Message) -> Result<(), MessageError> {
     let text = match message {
         ws::Message::Text(text) => text,
-        ws::Message::Binary(_) => return Err("a message is a text".to_owned()),
+        ws::Message::Binary(_) => return Err(MessageError::Binary),
         ws::Message::Ping(_) | ws::Message::Pong(_) | ws::Message::Close(_) => return Ok(()),
     };
-    ClientMessage::parse(text)
-        .and_then(|message| wall.inbox.put(message))
-        .map_err(|error| error.to_string())
+    wall.inbox.put(ClientMessage::parse(text)?)
 }
 
 async fn close(mut socket: WebSocket, (code, why): (u16, String)) {

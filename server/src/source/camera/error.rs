@@ -3,6 +3,7 @@
 #[cfg(target_os = "linux")]
 use std::io::{self, ErrorKind};
 
+use super::Control;
 use crate::config::{CameraFormat, Size};
 
 /// The reason why a local camera can't be used.
@@ -20,15 +21,10 @@ pub enum DeviceError {
     #[cfg(target_os = "linux")]
     #[error("{0}: the camera is in use by another program")]
     Busy(String),
-    /// An error of the system's.
+    /// An error of the system's, with the camera at this path.
     #[cfg(target_os = "linux")]
-    #[error("{path}: {error}")]
-    Io {
-        /// The camera's path.
-        path: String,
-        /// The error.
-        error: io::Error,
-    },
+    #[error("{0}: {1}")]
+    Io(String, io::Error),
     /// The driver sets another size than was chosen.
     #[cfg(target_os = "linux")]
     #[error("{path}: the camera gives {got} instead of {size}")]
@@ -57,26 +53,12 @@ pub enum DeviceError {
     #[cfg(not(target_os = "linux"))]
     #[error("the camera: {0}")]
     System(#[from] nokhwa::NokhwaError),
-    /// There is no control of this name.
-    #[error("the camera has no control `{name}`{hint}")]
-    NoControl {
-        /// The name.
-        name: String,
-        /// The name that may be meant.
-        hint: String,
-    },
-    /// A control does not go so far.
-    #[error("the camera's control `{name}` goes from {least} to {most}, not to {value}")]
-    ControlRange {
-        /// The control's name.
-        name: String,
-        /// The least value.
-        least: i64,
-        /// The greatest value.
-        most: i64,
-        /// The wanted value.
-        value: i64,
-    },
+    /// There is no control of this name; a hint at the one that may be meant.
+    #[error("the camera has no control `{0}`{1}")]
+    NoControl(String, String),
+    /// The control can't have this value.
+    #[error("the camera's control `{}` goes from {} to {}, not to {}", .0.name, .0.minimum, .0.maximum, .1)]
+    ControlRange(Control, i64),
     /// The camera has only formats that can't be read.
     #[error("the camera offers no format that is known here")]
     NoFormat,
@@ -110,7 +92,7 @@ impl DeviceError {
             (ErrorKind::NotFound, _) => Self::NotFound(path),
             (ErrorKind::PermissionDenied, _) => Self::Denied(path),
             (_, Some(EBUSY)) => Self::Busy(path),
-            _ => Self::Io { path, error },
+            _ => Self::Io(path, error),
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct CameraSource {
 /// A camera that is there, and what it can do.
 #[derive(Debug)]
 pub struct DeviceInfo {
-    /// What to write behind `device:`.
+    /// The value of the key `device` for it.
     pub device: String,
     /// The name that it gives itself.
     pub name: String,
@@ -165,19 +165,11 @@ fn check_control<'a>(
 ) -> Result<&'a Control, DeviceError> {
     let Some(control) = controls.iter().find(|control| control.name == name) else {
         let names = controls.iter().map(|control| control.name.as_str());
-        return Err(DeviceError::NoControl {
-            name: name.to_owned(),
-            hint: crate::config::hint(name, names),
-        });
+        let hint = crate::config::hint(name, names);
+        return Err(DeviceError::NoControl(name.to_owned(), hint));
     };
-    let (least, most) = (control.minimum, control.maximum);
-    match (least..=most).contains(&value) {
+    match (control.minimum..=control.maximum).contains(&value) {
         true => Ok(control),
-        false => Err(DeviceError::ControlRange {
-            name: name.to_owned(),
-            least,
-            most,
-            value,
-        }),
+        false => Err(DeviceError::ControlRange(control.clone(), value)),
     }
 }

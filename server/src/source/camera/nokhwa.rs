@@ -23,7 +23,7 @@ const FORMATS: [(FrameFormat, CameraFormat); 6] = [
     (FrameFormat::RAWBGR, CameraFormat::Bgr),
 ];
 
-/// What nokhwa calls the formats that can be worked with.
+/// nokhwa's names of the formats that can be worked with.
 const KNOWN: [FrameFormat; 6] = [
     FrameFormat::MJPEG,
     FrameFormat::YUYV,

@@ -27,7 +27,7 @@ use crate::source::{Camera, CapturedFrame, FrameData, PictureFault, SourceError}
 const BUFFERS: u32 = 4;
 /// The interval at which a waiting thread looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(100);
-/// What poll(2) is to wait for: something to read.
+/// The event that poll(2) is to wait for: something to read.
 const POLLIN: i16 = 1;
 
 const FOURCCS: [(&[u8; 4], CameraFormat); 9] = [

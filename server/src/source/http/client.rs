@@ -28,7 +28,7 @@ pub struct Client {
     /// The address without its query, which may hold a password; for messages.
     address: String,
     login: Option<(String, SecretText)>,
-    /// How the camera wants to be told, once it has been asked for.
+    /// The way to log in that the camera wants, once it has been asked for.
     scheme: Option<PasswordClient>,
 }
 
@@ -66,11 +66,7 @@ impl Client {
             fault: HttpFault::Client(cause(&error)),
         })?;
         let login = match &config.login {
-            Some(login) => {
-                let password = login.password.reveal(folder);
-                let password = password.map_err(SourceError::Password)?;
-                Some((login.user.clone(), password))
-            }
+            Some(login) => Some((login.user.clone(), login.password.reveal(folder)?)),
             None => None,
         };
         Ok(Self {

@@ -29,7 +29,7 @@ use parts::{Label, Parts};
 
 /// Snapshots per second where nothing else is asked for.
 const SNAPSHOT_FPS: f64 = 1.0;
-/// How soon a snapshot that failed is asked for again, at the least and at the most.
+/// The least and the most time until a snapshot that failed is asked for again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 
 /// A camera that speaks HTTP.

@@ -112,7 +112,7 @@ impl<R: BufRead + Arrival> Parts<R> {
         self.pictures
     }
 
-    /// What the answer is called.
+    /// The answer's `Content-Type` in lower case.
     pub fn content_type(&self) -> &str {
         &self.label.content_type
     }
@@ -339,7 +339,7 @@ impl<R: BufRead + Arrival> Parts<R> {
     }
 }
 
-/// What `content` is, if it is known to be no JPEG by its start.
+/// The format of `content`, if it is known to be no JPEG by its start.
 fn other_format(content: &[u8]) -> Option<&'static str> {
     let has = |offset: usize, magic: &[u8]| {
         let content = content.get(offset..).unwrap_or_default();
@@ -366,7 +366,7 @@ fn boundary_in(gap: &[u8]) -> Option<&[u8]> {
     })
 }
 
-/// What follows the headers at the start of `part`.
+/// The rest behind the headers at the start of `part`.
 fn behind_headers(part: &[u8]) -> &[u8] {
     let ends = [&b"\r\n\r\n"[..], b"\n\n"];
     let ends = ends

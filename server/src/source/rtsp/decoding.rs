@@ -29,13 +29,13 @@ pub struct Decoding {
     is_old: Arc<AtomicBool>,
 }
 
-/// What is to be decoded, and by whom.
+/// The video to be decoded.
 pub struct Video<'a> {
     /// The camera's address, for messages.
     pub address: &'a str,
     /// Its frames.
     pub frames: Frames,
-    /// How they are coded.
+    /// Their coding.
     pub coding: Coding,
     /// Whether only key frames are wanted.
     pub only_keys: bool,
@@ -43,11 +43,11 @@ pub struct Video<'a> {
     pub is_old: &'a Arc<AtomicBool>,
 }
 
-/// What is known on both sides of ffmpeg.
+/// The knowledge on both sides of ffmpeg.
 #[derive(Clone, Default)]
 struct Shared {
     taken: Arc<Mutex<Taken>>,
-    /// SeenLines of frames that are not decoded.
+    /// Signals of frames that are not decoded.
     skipped: Arc<Notify>,
 }
 

@@ -20,7 +20,7 @@ pub struct Packet {
     pub timestamp: i64,
     /// Whether it is the last of its picture (RTP's marker bit).
     pub is_last: bool,
-    /// What stands behind the RTP header.
+    /// The bytes behind the RTP header.
     pub payload: Bytes,
     /// The size that the RTP header's extension tells.
     pub size: Option<(u16, u16)>,

@@ -70,8 +70,7 @@ impl Rtsp {
         let Some(login) = &self.config.login else {
             return Ok(None);
         };
-        let password = login.password.reveal(&self.folder);
-        let password = password.map_err(SourceError::Password)?;
+        let password = login.password.reveal(&self.folder)?;
         Ok(Some(Credentials {
             username: login.user.clone(),
             password: password.expose().to_owned(),
@@ -180,7 +179,7 @@ pub enum RtspFault {
     /// There is no session, or none any more.
     #[error(transparent)]
     Session(#[from] SessionError),
-    /// What reads from the camera panicked.
+    /// The task that reads from the camera panicked.
     #[error("reading from the camera failed: {0}")]
     Reading(#[from] JoinError),
     /// ffmpeg gives something else than pictures.

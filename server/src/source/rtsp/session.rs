@@ -32,7 +32,7 @@ const STALE: usize = 4;
 /// of them.
 const ERRORS: u32 = 16;
 
-/// How a camera codes its pictures, of those ways that are read here.
+/// A coding of a camera's pictures that is read here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Coding {
     /// JPEG (RFC 2435).
@@ -139,7 +139,7 @@ enum Input {
 
 /// One frame.
 pub struct Frame {
-    /// What is on it: a JPEG, or an access unit with start codes and, before key frames, its
+    /// Its contents: a JPEG, or an access unit with start codes and, before key frames, its
     /// parameter sets.
     pub data: Result<Bytes, Broken>,
     /// Its time by the camera's RTP clock.

@@ -2,40 +2,39 @@
 
 use url::Url;
 
-use super::super::super::suggest::quote;
+use super::super::super::value_error::ValueError;
 use super::{Login, Secret};
 use crate::secret::{SecretText, note_addresses};
 
 /// An address of HTTP.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn check_http_url(text: &str) -> Result<Url, String> {
+/// It is something else.
+pub fn check_http_url(text: &str) -> Result<Url, ValueError> {
     check_url(text, &["http", "https"])
 }
 
 /// An address of RTSP.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn check_rtsp_url(text: &str) -> Result<Url, String> {
+/// It is something else.
+pub fn check_rtsp_url(text: &str) -> Result<Url, ValueError> {
     check_url(text, &["rtsp", "rtsps"])
 }
 
-fn check_url(text: &str, schemes: &[&str]) -> Result<Url, String> {
+fn check_url(text: &str, schemes: &[&str]) -> Result<Url, ValueError> {
     let [scheme, _] = schemes else { unreachable!() };
-    let expected = || {
-        let found = quote(text);
-        format!("expected an address such as `{scheme}://camera/video`, found {found}")
-    };
     if has_odd_login(text) {
-        return Err(ODD_LOGIN.to_owned());
+        return Err(ODD_LOGIN.into());
     }
-    let url = Url::parse(text).map_err(|_| expected())?;
-    let has_host = url.host_str().is_some_and(|host| !host.is_empty());
-    (schemes.contains(&url.scheme()) && has_host)
-        .then_some(url)
-        .ok_or_else(expected)
+    let url = Url::parse(text).ok().filter(|url| {
+        let has_host = url.host_str().is_some_and(|host| !host.is_empty());
+        schemes.contains(&url.scheme()) && has_host
+    });
+    url.ok_or_else(|| {
+        let expected = format!("an address such as `{scheme}://camera/video`");
+        ValueError::unexpected(expected, text)
+    })
 }
 
 const ODD_LOGIN: &str = "a user or password with `#`, `/` or `?` in it can't be read here; write `%23`, `%2F` or `%3F` in its place, or give both as `user` and `password`";
@@ -112,12 +111,12 @@ mod tests {
         ] {
             for host in ["192.168.1.5", "192.168.1.5:554", "[::1]"] {
                 let text = format!("rtsp://{login}@{host}/video?x=1");
-                assert_eq!(check_rtsp_url(&text), Err(ODD_LOGIN.to_owned()), "{text}");
+                assert_eq!(check_rtsp_url(&text), Err(ODD_LOGIN.into()), "{text}");
             }
         }
         for login in ["me:p#ss", "me:p/ss", "me:p?ss", "me:12#3"] {
             let text = format!("http://{login}@cam.example/video");
-            assert_eq!(check_http_url(&text), Err(ODD_LOGIN.to_owned()), "{text}");
+            assert_eq!(check_http_url(&text), Err(ODD_LOGIN.into()), "{text}");
         }
     }
 

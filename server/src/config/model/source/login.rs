@@ -1,14 +1,14 @@
 //! User names and passwords of cameras, which may stand in the file, in a file of their own, or in
 //! the environment.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
 use super::address::with_login;
-use crate::files;
+use crate::files::{self, AtPath, FileError};
 use crate::secret::{SecretText, note, note_environment};
 
 /// The most bytes of a file with a password.
@@ -65,13 +65,13 @@ impl Secret {
     /// What it is now; `folder` is the pipeline file's.
     ///
     /// # Errors
-    /// A text that says what can't be read, and never the secret.
-    pub fn reveal(&self, folder: &Path) -> Result<SecretText, String> {
+    /// It can't be read.
+    pub fn reveal(&self, folder: &Path) -> Result<SecretText, SecretError> {
         match self {
             Self::Text(text) => Ok(text.clone()),
             Self::Env(name) => std::env::var(name)
                 .map(SecretText::noted)
-                .map_err(|_| format!("the environment variable `{name}` is not set")),
+                .map_err(|_| SecretError::NotSet(name.clone())),
             Self::File(name) => read(&folder.join(name)),
         }
     }
@@ -80,7 +80,7 @@ impl Secret {
     ///
     /// # Errors
     /// Those of [`Self::reveal`].
-    pub fn check(&self, folder: &Path) -> Result<(), String> {
+    pub fn check(&self, folder: &Path) -> Result<(), SecretError> {
         match self {
             Self::File(_) => self.reveal(folder).map(drop),
             _ => Ok(()),
@@ -88,14 +88,33 @@ impl Secret {
     }
 }
 
-fn read(path: &Path) -> Result<SecretText, String> {
-    let name = path.display();
-    let bytes = files::read(path, SECRET_BYTES).map_err(|error| format!("{name}: {error}"))?;
-    let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8 text"))?;
+/// The reason why a secret can't be had. It never has the secret in it.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// The environment variable is not there.
+    #[error("the environment variable `{0}` is not set")]
+    NotSet(String),
+    /// The file can't be read.
+    #[error(transparent)]
+    Unreadable(#[from] AtPath<FileError>),
+    /// The file is no text.
+    #[error("{0} is not UTF-8 text")]
+    NotUtf8(PathBuf),
+    /// The file begins with an empty line.
+    #[error("{0} has no password in its first line")]
+    Empty(PathBuf),
+    /// There is nothing to see in it.
+    #[error("it is empty")]
+    Blank,
+}
+
+fn read(path: &Path) -> Result<SecretText, SecretError> {
+    let bytes = files::read(path, SECRET_BYTES).map_err(|error| AtPath::new(path, error))?;
+    let text = String::from_utf8(bytes).map_err(|_| SecretError::NotUtf8(path.to_owned()))?;
     // The byte order mark that some editors write is no part of it.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     match text.lines().next().unwrap_or_default() {
-        "" => Err(format!("{name} has no password in its first line")),
+        "" => Err(SecretError::Empty(path.to_owned())),
         password => Ok(SecretText::noted(password)),
     }
 }

@@ -13,13 +13,14 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use address::{check_http_url, check_rtsp_url};
-pub use login::{Login, Secret};
+pub use login::{Login, Secret, SecretError};
 pub use spec::parse_spec;
 pub use warm_up::{WarmUp, parse_warm_up};
 
 use super::super::error::Span;
 use super::super::suggest::quote;
 use super::super::units;
+use super::super::value_error::ValueError;
 use super::schemas;
 use crate::secret::{SecretText, note, secrets_of_command};
 
@@ -415,9 +416,9 @@ impl From<Size> for String {
 }
 
 impl TryFrom<String> for Size {
-    type Error = String;
+    type Error = ValueError;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, ValueError> {
         parse_size(&text)
     }
 }
@@ -425,8 +426,8 @@ impl TryFrom<String> for Size {
 /// `1280x720`.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn parse_size(text: &str) -> Result<Size, String> {
+/// It is something else.
+pub fn parse_size(text: &str) -> Result<Size, ValueError> {
     let side = |text: &str| text.parse().ok().filter(|side| (1..=16384).contains(side));
     text.split_once('x')
         .and_then(|(width, height)| {
@@ -436,8 +437,7 @@ pub fn parse_size(text: &str) -> Result<Size, String> {
             })
         })
         .ok_or_else(|| {
-            let found = quote(text);
-            format!("expected a size such as `1280x720`, up to 16384 a side, found {found}")
+            ValueError::unexpected("a size such as `1280x720`, up to 16384 a side", text)
         })
 }
 

@@ -1,19 +1,20 @@
 //! A source in one word, as the command line takes it.
 
+use super::super::super::value_error::ValueError;
 use super::address::{check_http_url, check_rtsp_url, with_login};
 use super::{
     CameraConfig, DriverConfig, FILES_FPS, FilesConfig, HttpConfig, PiCameraConfig, QUALITY,
     RtspConfig, SourceConfig, Transport,
 };
 
-/// What a source may be.
-const EXPECTED: &str = "`demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, `files:PATH`, `http://…`, `https://…` or `rtsp://…`";
+/// The error of a text that is no source.
+const EXPECTED: &str = "expected `demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, `files:PATH`, `http://…`, `https://…` or `rtsp://…`";
 
 /// A driver with all settings but one at their defaults.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
+/// It is something else.
+pub fn parse_spec(spec: &str) -> Result<SourceConfig, ValueError> {
     let (driver, rest) = spec.split_once(':').unwrap_or((spec, ""));
     let driver = match (driver, rest) {
         ("demo", "") => DriverConfig::Demo,
@@ -44,18 +45,15 @@ pub fn parse_spec(spec: &str) -> Result<SourceConfig, String> {
                 via: None,
             })
         }
-        _ => return Err(format!("expected {EXPECTED}")),
+        _ => return Err(EXPECTED.into()),
     };
     Ok(SourceConfig::new(driver))
 }
 
-fn pi_camera(text: &str) -> Result<u8, String> {
-    match text {
-        "" => Ok(0),
-        text => text
-            .parse()
-            .map_err(|_| "expected a camera's number behind `pi-camera:`".to_owned()),
-    }
+fn pi_camera(text: &str) -> Result<u8, ValueError> {
+    let number = if text.is_empty() { "0" } else { text };
+    let number = number.parse().ok();
+    number.ok_or_else(|| "expected a camera's number behind `pi-camera:`".into())
 }
 
 #[cfg(test)]

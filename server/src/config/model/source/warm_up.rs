@@ -5,8 +5,8 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::super::suggest::quote;
 use super::super::super::units;
+use super::super::super::value_error::ValueError;
 
 /// The most frames that may be left out.
 const MOST_FRAMES: u32 = 1000;
@@ -52,13 +52,13 @@ impl WarmUp {
 /// A duration such as `2s`, or a number of frames.
 ///
 /// # Errors
-/// A text that says what was expected.
-pub fn parse_warm_up(text: &str) -> Result<WarmUp, String> {
+/// It is something else.
+pub fn parse_warm_up(text: &str) -> Result<WarmUp, ValueError> {
     if text.parse::<f64>().is_ok_and(f64::is_finite) {
         let frames = text.parse().ok().filter(|frames| *frames <= MOST_FRAMES);
         return frames.map(WarmUp::Frames).ok_or_else(|| {
-            let found = quote(text);
-            format!("expected a whole number from 0 to {MOST_FRAMES}, found {found}")
+            let expected = format!("a whole number from 0 to {MOST_FRAMES}");
+            ValueError::unexpected(expected, text)
         });
     }
     let time = units::duration_within(text, Duration::ZERO, LONGEST)?;
@@ -66,9 +66,9 @@ pub fn parse_warm_up(text: &str) -> Result<WarmUp, String> {
 }
 
 impl TryFrom<String> for WarmUp {
-    type Error = String;
+    type Error = ValueError;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, ValueError> {
         parse_warm_up(&text)
     }
 }
