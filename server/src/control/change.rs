@@ -15,7 +15,7 @@ use super::file_replace::put_in_place;
 use super::report::revision;
 use super::stream_locks::StreamGuard;
 use super::versions::{Author, Version};
-use super::{ChangedBy, Controller, Plans, Snapshot};
+use super::{Controller, Plans, Snapshot};
 use crate::chain::{Check, Unchanged};
 use crate::config::{Cause, Config};
 use crate::filter::{Module, Wanted};
@@ -192,7 +192,6 @@ impl Controller {
     fn edit_now(&self, edit: &Edit, author: &Author) -> Result<Edited, EditError> {
         let stream = edit.stream();
         let mut commit = Commit {
-            by: stream.map_or(ChangedBy::File, |_| ChangedBy::Api),
             author,
             stream,
             abandoned: &self.0.end,

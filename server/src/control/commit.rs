@@ -18,8 +18,7 @@ use super::report::revision;
 use super::timed_lock::TimedGuard;
 use super::topology::{Applied, ValidatedConfig, read_token};
 use super::{
-    Author, ChangedBy, Controller, Plans, Snapshot, tell_of_override, warn_of_comments,
-    warn_of_short_token,
+    Author, Controller, Plans, Snapshot, tell_of_override, warn_of_comments, warn_of_short_token,
 };
 use crate::chain::{Check, StepStatus};
 use crate::config::{Config, ConfigError};
@@ -34,9 +33,9 @@ pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(130);
 
 /// A change that is to come into force.
 pub(super) struct Commit<'c> {
-    pub by: ChangedBy,
     pub author: &'c Author,
-    /// The stream that it changes; none if it may change all of them.
+    /// The stream that it changes, while the file may still be wrong in others; none if it is of
+    /// all of the file, which is checked as a whole.
     pub stream: Option<&'c str>,
     /// Cancelled when nobody waits for it any more.
     pub abandoned: &'c CancellationToken,
@@ -154,7 +153,7 @@ impl Controller {
             plans: std::mem::take(&mut commit.plans),
             admin_token,
         });
-        let running = self.publish(applied, commit.by);
+        let running = self.publish(applied, commit.stream.is_none());
         let steps = commit.stream.and_then(|name| running.find(name));
         let steps = steps.map_or_else(Vec::new, |stream| stream.steps());
         Ok(Some(Edited {
@@ -218,7 +217,7 @@ impl Controller {
         self.0.write_failures.lock().ignore_poison()
     }
 
-    fn publish(&self, applied: Applied, by: ChangedBy) -> Arc<Snapshot> {
+    fn publish(&self, applied: Applied, is_whole_file: bool) -> Arc<Snapshot> {
         let running = Arc::new(applied.snapshot);
         let old = self.0.current.send_replace(running.clone());
         if let Some(token) = &running.admin_token
@@ -228,7 +227,7 @@ impl Controller {
         }
         // What the API writes is quoted where that is needed; both texts would be parsed for each
         // change.
-        if by == ChangedBy::File {
+        if is_whole_file {
             warn_of_comments(&running.pipeline, Some(&old.pipeline));
         }
         for stream in &applied.ended {
@@ -238,12 +237,12 @@ impl Controller {
         let mut was_wrong = false;
         self.0
             .reloads
-            .send_modify(|reloads| was_wrong = reloads.settle(by, is_unchanged));
+            .send_modify(|reloads| was_wrong = reloads.settle(is_whole_file, is_unchanged));
         // Else it was saved as it was.
         if !applied.diff.is_empty() || was_wrong {
             self.tell_of_change(&applied.diff, &applied.needs_restart);
             let overridden = |of: &Snapshot| of.pipeline.overridden().map(|it| it.name.clone());
-            if by == ChangedBy::File || overridden(&old) != overridden(&running) {
+            if is_whole_file || overridden(&old) != overridden(&running) {
                 tell_of_override(&running.pipeline);
             }
         }

@@ -185,31 +185,28 @@ impl FilterCatalogs {
         let mut room = SCHEMAS_BYTES;
         for filter in candidates {
             let use_ = filter.as_str().to_owned();
-            match self.find(&filter, pipeline, compiler).await {
-                Ok(found) if found.schema.len() > room => {
-                    let mib = SCHEMAS_BYTES >> 20;
-                    let error = format!(
-                        "`{use_}`: is left out, since the settings schemas of all filters take more than {mib} MiB"
-                    );
-                    catalog.unusable.push(UnusableFilter { use_, error });
+            let why = match self.find(&filter, pipeline, compiler).await {
+                Ok(found) if found.schema.len() <= room => {
+                    room -= found.schema.len();
+                    catalog.filters.push(CatalogEntry {
+                        use_,
+                        built_in: matches!(filter, FilterRef::BuiltIn(_)),
+                        name: found.name.clone(),
+                        version: found.version.clone(),
+                        summary: found.summary.clone(),
+                        kind: found.kind,
+                        schema: found.schema.clone(),
+                    });
+                    continue;
                 }
-                Ok(found) => catalog.filters.push(CatalogEntry {
-                    use_,
-                    built_in: matches!(filter, FilterRef::BuiltIn(_)),
-                    name: found.name.clone(),
-                    version: found.version.clone(),
-                    summary: found.summary.clone(),
-                    kind: found.kind,
-                    schema: {
-                        room -= found.schema.len();
-                        found.schema.clone()
-                    },
-                }),
-                Err(error) => {
-                    let error = format!("`{use_}`: {error}");
-                    catalog.unusable.push(UnusableFilter { use_, error });
-                }
-            }
+                Ok(_) => format!(
+                    "is left out, since the settings schemas of all filters take more than {} MiB",
+                    SCHEMAS_BYTES >> 20
+                ),
+                Err(error) => error.to_string(),
+            };
+            let error = format!("`{use_}`: {why}");
+            catalog.unusable.push(UnusableFilter { use_, error });
         }
         catalog
     }

@@ -112,16 +112,6 @@ struct Inner {
     end: CancellationToken,
 }
 
-/// The way by which a change comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ChangedBy {
-    /// All of the file: it was written by somebody, or a version of it was restored. All of it was
-    /// checked.
-    File,
-    /// A part of the file, by the API. What the file holds beside it may be wrong still.
-    Api,
-}
-
 /// The pipeline that is in force at one moment.
 #[derive(Clone)]
 pub struct Snapshot {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::commit::{Commit, Draft};
 use super::edit::EditError;
 use super::topology::read_token;
-use super::{Author, ChangedBy, Controller, FileRead, Plans, Snapshot, warn_of_short_token};
+use super::{Author, Controller, FileRead, Plans, Snapshot, warn_of_short_token};
 use crate::config::{Config, ConfigError, StreamConfig};
 use crate::files::FileState;
 use crate::panics::catch;
@@ -284,7 +284,6 @@ impl Controller {
     /// read is not whole or `attempt` is abandoned.
     fn try_to_commit(&self, attempt: &Attempt, reading: &FileRead) -> Result<(), ConfigError> {
         let mut commit = Commit {
-            by: ChangedBy::File,
             author: &Author::File,
             stream: None,
             abandoned: &attempt.abandoned,

@@ -10,7 +10,6 @@ use std::time::SystemTime;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
-use super::ChangedBy;
 use crate::config::{Config, ConfigError};
 
 /// The most places that are told in one sentence.
@@ -158,10 +157,10 @@ impl Reloads {
 
     /// Forgets the errors that a change settles: of streams that are not as they were, and of the
     /// file if that is how the change came. `true` if the file was wrong until then.
-    pub fn settle(&mut self, by: ChangedBy, is_unchanged: impl Fn(&str) -> bool) -> bool {
+    pub fn settle(&mut self, is_whole_file: bool, is_unchanged: impl Fn(&str) -> bool) -> bool {
         self.streams.retain(|name, _| is_unchanged(name));
         self.short_of_memory.retain(|name, _| is_unchanged(name));
-        by == ChangedBy::File && self.error.take().is_some()
+        is_whole_file && self.error.take().is_some()
     }
 
     /// The filters of `stream` can be used; `true` if that is news.

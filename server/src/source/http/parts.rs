@@ -532,7 +532,6 @@ mod tests {
         let label = Label {
             length: Some(two.len() as u64),
             content_type: "image/jpeg".to_owned(),
-            ..Label::default()
         };
         assert_eq!(all(&two, label.clone()), Ok(vec![Ok(two.clone())]));
         // Without that name it is a recording.
@@ -546,7 +545,6 @@ mod tests {
         let label = Label {
             length: Some(12),
             content_type: "image/jpeg".to_owned(),
-            ..Label::default()
         };
         assert_eq!(all(&JPEG[..15], Label::default()), Ok(vec![cut_off()]));
         assert_eq!(all(&two[..2], label), Ok(vec![cut_off()]));
