@@ -279,7 +279,7 @@ mod tests {
             (
                 json!({"edit": "patch-stream", "stream": "back", "patch": {"title": "Back", "quality": null}}),
                 "  back: {}\n",
-                "  back:\n    title: Back\n",
+                "  back: {title: Back}\n",
             ),
             (
                 json!({"edit": "remove-stream", "stream": "back"}),
