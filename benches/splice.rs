@@ -152,6 +152,13 @@ fn logo(frames: &Frames) -> Layer {
     })
 }
 
+/// Half-transparent, and nowhere the same.
+fn upper_half(frames: &Frames) -> Layer {
+    layer(0, 0, frames.width, frames.height / 2, |x, y| {
+        [x as u8, y as u8, 90, 128]
+    })
+}
+
 fn layer(x: i32, y: i32, width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Layer {
     let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
     Layer {
@@ -175,10 +182,16 @@ fn measure(frames: &Frames) {
     let drawing = |layers| Drawing::new(layers).expect("four bytes a pixel");
     let top = drawing(vec![timestamp()]);
     let bottom = drawing(vec![logo(frames)]);
+    let halves = [0, 1].map(|_| drawing(vec![upper_half(frames)]));
     let candidates: Vec<Candidate<'_>> = vec![
         ("timestamp, spliced", Box::new(splicer(vec![&top]))),
         ("logo, spliced", Box::new(splicer(vec![&bottom]))),
         ("both, spliced", Box::new(splicer(vec![&top, &bottom]))),
+        (
+            "half the picture, spliced",
+            Box::new(splicer(vec![&halves[0]])),
+        ),
+        ("the same, prepared anew", Box::new(preparing(&halves))),
         (
             "both, decoded and encoded",
             Box::new(|jpeg| recode(jpeg, frames, &[&top, &bottom])),
@@ -197,6 +210,19 @@ fn splicer<'a>(drawings: Vec<&'a Drawing>) -> impl FnMut(&[u8]) -> usize + 'a {
     move |jpeg| {
         splicer
             .splice(jpeg, &drawings, &mut out)
+            .expect("a baseline JPEG");
+        out.len()
+    }
+}
+
+/// Draws these in turn, so that a splicer keeps none.
+fn preparing(drawings: &[Drawing; 2]) -> impl FnMut(&[u8]) -> usize {
+    let (mut splicer, mut out) = (Splicer::new(), Vec::new());
+    let mut turns = drawings.iter().cycle();
+    move |jpeg| {
+        let drawing = turns.next().expect("it has two");
+        splicer
+            .splice(jpeg, &[drawing], &mut out)
             .expect("a baseline JPEG");
         out.len()
     }

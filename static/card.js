@@ -168,7 +168,17 @@ function rate(report) {
 function chain(report) {
   const path = make("li", { textContent: report.path ?? "no frame yet" });
   path.classList.toggle("path", report.path !== null);
-  return [make("li", { textContent: report.driver }), ...report.filters.map(step), path];
+  return [driver(report), ...report.filters.map(step), path];
+}
+
+function driver(report) {
+  const item = make("li", { textContent: report.driver });
+  if (report.restart_markers !== null) {
+    const words = report.restart_markers ? "restart markers" : "no restart markers";
+    item.append(make("small", { textContent: words }));
+    item.title = "Drawing on frames with restart markers costs less";
+  }
+  return item;
 }
 
 function step(filter) {

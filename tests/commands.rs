@@ -111,6 +111,7 @@ fn a_command_that_fails_again_and_again_is_told_of_once() {
     let log = server.log();
     assert_eq!(log.matches("the command says: no film").count(), 1, "{log}");
     assert_eq!(log.matches("the camera fails").count(), 1, "{log}");
+    assert!(log.contains(r#"reason="command""#), "{log}");
 }
 
 #[test]

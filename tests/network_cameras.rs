@@ -170,6 +170,8 @@ fn basic_and_digest_logins() {
         std::fs::write(wrong.folder().join("secret"), "guess\n").unwrap();
         let _viewer = wrong.watch("s");
         error(&wrong, "does not accept this user and password");
+        let log = wrong.log();
+        assert!(log.contains(r#"reason="login""#), "{log}");
         let none = server(&camera, path, "");
         let _viewer = none.watch("s");
         error(&none, "wants a `user` and a `password`");

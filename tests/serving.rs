@@ -35,6 +35,7 @@ fn an_empty_chain_passes_the_cameras_bytes() {
     let report = server.report("front");
     assert_eq!(report["path"], "passthrough");
     assert_eq!(report["path_reason"], "the chain is empty");
+    assert_eq!(report["restart_markers"], false);
     assert_eq!(
         (&report["width"], &report["height"]),
         (&203.into(), &149.into())
@@ -47,6 +48,9 @@ fn every_part_says_what_it_is() {
     let mut viewer = server.watch("front");
     let cache = viewer.response.header("cache-control").unwrap();
     assert!(cache.contains("no-store"));
+    // It ends with the connection.
+    assert_eq!(viewer.response.header("content-length"), None);
+    assert_eq!(viewer.response.header("connection"), Some("close"));
     let mut last = 0.0;
     for _ in 0..3 {
         let part = viewer.next().unwrap();

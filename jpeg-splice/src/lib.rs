@@ -41,7 +41,8 @@
 //! # How it works
 //!
 //! Up to the first block that is drawn on, only the lengths of Huffman codes are looked up, several
-//! codes at a time, and the DC coefficients added up. A drawn block is decoded, and blended in its
+//! codes at a time, and the DC coefficients added up; if the way is long, in three places at once,
+//! which are joined where that is proven right. A drawn block is decoded, and blended in its
 //! component's own plane: the drawing's chroma and alpha are averaged to the sampling beforehand. A
 //! block under one even alpha is blended as coefficients, since the transform is linear; a block
 //! that is covered needs no decoding. It is coded with the JPEG's own tables. The blocks between

@@ -115,28 +115,26 @@ impl State {
     }
 }
 
+/// Where, behind the entries, it stands what follows each state; and [`LAST`] further on, what
+/// follows it if the block ends.
+const NEXT: usize = TABLES * ENTRIES;
+const WORDS: usize = NEXT + 2 * LAST as usize;
+
 /// The look-up tables for one frame's components.
 pub(crate) struct SkipTables {
-    lists: Box<Lists>,
+    /// Entries and states in one, so that one register points to both.
+    words: Box<[u32; WORDS]>,
     pub slots: [BlockSlot; 10],
     pub blocks: usize,
-}
-
-/// Side by side, so that one register points to both.
-struct Lists {
-    entries: [u32; TABLES * ENTRIES],
-    /// What follows each state, and behind [`LAST`] what follows it if the block ends.
-    next: [u32; LAST as usize * 2],
 }
 
 impl SkipTables {
     /// Tables for MCUs of `blocks` blocks in `slots`, with the tables of each component.
     pub fn new(tables: &[&Tables], slots: [BlockSlot; 10], blocks: usize) -> Self {
-        let mut lists = Box::new(Lists {
-            entries: [0; TABLES * ENTRIES],
-            next: [0; LAST as usize * 2],
-        });
-        let pairs = lists.entries.chunks_exact_mut(2 * ENTRIES);
+        // Of tables that aren't used no memory is touched.
+        let mut words = vec![0; WORDS];
+        let (entries, following) = words.split_at_mut(NEXT);
+        let pairs = entries.chunks_exact_mut(2 * ENTRIES);
         for (pair, tables) in pairs.zip(tables) {
             let (first, more) = pair.split_at_mut(ENTRIES);
             for (window, (first, more)) in first.iter_mut().zip(more).enumerate() {
@@ -153,12 +151,15 @@ impl SkipTables {
         for block in 0..blocks {
             let next = (block + 1) % blocks;
             for index in [block * 2, block * 2 + 1] {
-                lists.next[index] = State::new(block, true, table(block) + 1).0;
-                lists.next[index | LAST as usize] = State::new(next, false, table(next)).0;
+                following[index] = State::new(block, true, table(block) + 1).0;
+                following[index | LAST as usize] = State::new(next, false, table(next)).0;
             }
         }
         Self {
-            lists,
+            words: words
+                .into_boxed_slice()
+                .try_into()
+                .expect("as many as they are"),
             slots,
             blocks,
         }
@@ -174,14 +175,14 @@ impl SkipTables {
     #[inline(always)]
     pub fn entry(&self, state: State, bits: usize) -> Entry {
         let table = state.0 as usize & (TABLES - 1) << BITS;
-        Entry(self.lists.entries[table | (bits % ENTRIES)])
+        Entry(self.words[table | (bits % ENTRIES)])
     }
 
     /// The state behind an entry.
     #[inline(always)]
     pub fn behind(&self, state: State, entry: Entry) -> State {
-        let more = self.lists.next[state.index()];
-        let last = self.lists.next[state.index() | LAST as usize];
+        let more = self.words[NEXT + state.index()];
+        let last = self.words[NEXT + (state.index() | LAST as usize)];
         State(std::hint::select_unpredictable(
             entry.0 & LAST != 0,
             last,

@@ -52,10 +52,10 @@ pub fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     };
     let shutdown = app.shutdown.clone();
     let parts = Takeover::new(|wire| send(wire, viewer, shutdown));
-    (headers, date(app), Extension(parts)).into_response()
+    (headers, date(app), Extension(parts), no_body()).into_response()
 }
 
-/// For `HEAD`: nothing, without claiming that the answer to `GET` is empty.
+/// Nothing that hyper is to write, of a length that it doesn't know.
 pub fn no_body() -> Body {
     Body::from_stream(stream::empty::<Result<Bytes, Infallible>>())
 }

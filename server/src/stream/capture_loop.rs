@@ -199,7 +199,7 @@ impl CaptureLoop<'_> {
 
     fn publish(&self, frame: Frame) {
         self.log.picture_came(frame.received_at);
-        self.status.frame_in();
+        self.status.frame_in(&frame.jpeg);
         self.frames.publish(frame);
     }
 

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use jpeg_splice::Jpeg;
+use tokio::sync::watch;
+
 use super::demand::Viewers;
 use super::rate::Rate;
 use crate::chain::{ChainError, FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
 use crate::source::SourceErrorKind;
 use crate::sync::IgnorePoison;
-use tokio::sync::watch;
 
 /// The state of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -144,6 +146,9 @@ pub struct StreamReport {
     pub frames_skipped: u64,
     /// Frames served, for each path.
     pub paths: BTreeMap<Path, u64>,
+    /// Whether the newest frame from the camera has restart markers, by which drawing on it costs
+    /// less.
+    pub restart_markers: Option<bool>,
     /// The newest frame's path.
     pub path: Option<Path>,
     /// The reason why it took that path.
@@ -212,6 +217,7 @@ struct Counters {
     bytes_sent: u64,
     paths: BTreeMap<Path, u64>,
     newest: Option<LastServed>,
+    restart_markers: Option<bool>,
     /// The camera has failed or ended and not given a frame since.
     camera_is_out: bool,
 }
@@ -255,6 +261,7 @@ impl Status {
                 bytes_sent: 0,
                 paths: Path::ALL.map(|path| (path, 0)).into(),
                 newest: None,
+                restart_markers: None,
                 camera_is_out: false,
             })),
             clock,
@@ -363,9 +370,10 @@ impl Status {
     }
 
     /// The camera gave a frame.
-    pub fn frame_in(&self) {
+    pub fn frame_in(&self, jpeg: &Jpeg) {
         let now = self.clock.now();
         let mut counters = self.lock();
+        counters.restart_markers = Some(jpeg.header().restart_interval > 0);
         counters.frames_in += 1;
         counters.camera_is_out = false;
         counters.rate_in.count(now);
@@ -454,6 +462,7 @@ impl Status {
             sharers: viewers.filtered + viewers.unfiltered,
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
+            restart_markers: counters.restart_markers,
             path: newest.map(|newest| newest.path),
             path_reason: newest.map(|newest| newest.reason.clone()),
             fps_in: tenths(counters.rate_in.per_second(now)),
