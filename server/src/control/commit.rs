@@ -145,7 +145,16 @@ impl Controller {
         admin_token: Option<SecretText>,
     ) -> Result<Option<Edited>, EditError> {
         let mut topology = self.topology();
-        if !Arc::ptr_eq(&draft.running, &self.current()) || !self.write(&draft, commit.author)? {
+        if !Arc::ptr_eq(&draft.running, &self.current()) {
+            return Ok(None);
+        }
+        // Held until it is in force: another server's change comes only then.
+        let is_written = draft.old != draft.new;
+        let real = self.0.file.real_path();
+        let _lock = is_written
+            .then(|| lock(&real, &*self.0.clock))
+            .transpose()?;
+        if !self.write(&real, &draft, commit.author)? {
             return Ok(None);
         }
         let applied = topology.apply(ValidatedConfig {
@@ -160,13 +169,13 @@ impl Controller {
             running,
             steps,
             revision: revision(&draft.new),
-            previous: (draft.old != draft.new).then(|| revision(&draft.old)),
+            previous: is_written.then(|| revision(&draft.old)),
         }))
     }
 
-    /// Writes the new text of `draft` to the file, if it is another than the old one, and keeps
-    /// both as versions. `false` if the file is not what it was.
-    fn write(&self, draft: &Draft, author: &Author) -> Result<bool, EditError> {
+    /// Writes the new text of `draft` to the file at `real`, if it is another than the old one, and
+    /// keeps both as versions. `false` if the file is not what it was.
+    fn write(&self, real: &Path, draft: &Draft, author: &Author) -> Result<bool, EditError> {
         let (file, old, new) = (&self.0.file, &*draft.old, &*draft.new);
         let is_old = || file.read_text().map(|text| text == old);
         if old == new {
@@ -176,15 +185,13 @@ impl Controller {
             }
             return Ok(is_same);
         }
-        let real = file.real_path();
-        let _lock = lock(&real, &*self.0.clock)?;
-        let mut writes = FileWrites::of(&real, self.0.clock.now());
+        let mut writes = FileWrites::of(real, self.0.clock.now());
         if !is_old().map_err(EditError::FileIsWrong)? || self.is_written_to() {
             return Ok(false);
         }
         // What nobody has put in force yet must not be lost either.
         self.0.versions.note(old, &Author::File);
-        let written = write(&real, (old, new), &mut writes, &*self.0.clock);
+        let written = write(real, (old, new), &mut writes, &*self.0.clock);
         match written.map_err(|error| self.unwritable(file.path(), &error))? {
             Written::Replaced(state) => {
                 // What others changed in the file may be in force only later.

@@ -182,12 +182,20 @@ impl Controller {
         }
     }
 
-    /// Whether the file in this state is as the server itself has written it last, is in force, and
-    /// nothing of it is yet to be done.
-    pub(super) fn is_own_write(&self, file: &FileState) -> bool {
-        self.0.own_write.lock().ignore_poison().as_ref() == Some(file)
+    /// Whether the file in this state is in force, and nothing is wrong with it or yet to be done.
+    /// It need not be read if the server itself has written it so.
+    pub(super) fn is_in_force(&self, file: &FileState) -> bool {
+        let is_own = self.0.own_write.lock().ignore_poison().as_ref() == Some(file);
+        (is_own || self.runs_what_the_file_says())
             && self.0.reloads.borrow().error.is_none()
             && self.0.attempts.are_over()
+    }
+
+    fn runs_what_the_file_says(&self) -> bool {
+        // Held, since a change is in force only a moment after it is written.
+        let _topology = self.topology();
+        let text = self.0.file.read_text();
+        text.is_ok_and(|text| text == *self.current().pipeline.file.text)
     }
 
     fn reload_now(&self, reading: &Arc<FileRead>) {

@@ -122,13 +122,13 @@ impl Watch {
         }
     }
 
-    /// Whether the pipeline file alone is another than `known`, and as the server itself has written
-    /// it: its streams need not look at their filters then, and nobody need read it. They are
-    /// `known` in this state from now on.
+    /// Whether the pipeline file alone is another than `known`, and is in force already, since a
+    /// change by the API has written or taken it up: its streams need not look at their filters
+    /// then. They are `known` in this state from now on.
     fn is_in_force(&mut self, now: &FileStamps) -> bool {
         let file = self.controller.0.file.path();
         let are_known = now.iter().all(|(path, state)| match path == file {
-            true => self.controller.is_own_write(state),
+            true => self.controller.is_in_force(state),
             false => self.known.get(path) == Some(state),
         });
         let is_in_force = are_known && !self.names_others();
