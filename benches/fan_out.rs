@@ -10,16 +10,23 @@
     reason = "what is measured or waited for here is real"
 )]
 
-use std::io::{self, BufRead, BufReader, ErrorKind, IoSlice, Write};
+mod server;
+
+use std::io::{self, ErrorKind, IoSlice, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use image::codecs::jpeg::JpegEncoder;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use server::{SERVE, Server};
+
+/// The argument by which this program only writes.
+const WRITE: &str = "write";
 
 const FPS: u32 = 30;
 /// The size of the frame, roughly.
@@ -28,15 +35,14 @@ const FRAME_BYTES: usize = 65_000;
 const WARM_UP: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
-    let argument = std::env::args().nth(1);
-    match argument.as_deref() {
+    match server::role().as_deref() {
         // The server, and what it is compared with, are this program once more.
-        Some("serve") => mattebox::cli::run(),
-        Some("write") => {
+        Some(WRITE) => {
             let outcome = write_to_all();
             panic!("the loop ended: {outcome:?}");
         }
-        _ => {
+        Some(_) => mattebox::cli::run(),
+        None => {
             compare();
             ExitCode::SUCCESS
         }
@@ -59,8 +65,8 @@ fn compare() {
         let turns = numbers("TURNS", &[3])[0];
         let [mut bare, mut ours, mut ratios] = [const { Vec::new() }; 3];
         for _ in 0..turns {
-            let writing = measure(folder.path(), "write", viewers);
-            let serving = measure(folder.path(), "serve", viewers);
+            let writing = measure(folder.path(), WRITE, viewers);
+            let serving = measure(folder.path(), SERVE, viewers);
             bare.push(writing);
             ours.push(serving);
             ratios.push(serving / writing);
@@ -114,45 +120,29 @@ fn frame() -> Vec<u8> {
 
 /// The CPU seconds that this program in the role `role` takes to bring a GB to `viewers`.
 fn measure(folder: &Path, role: &str, viewers: u64) -> f64 {
-    let mut child = start(folder, role);
-    let cost = cost(&mut child, viewers);
-    // It may have ended already.
-    child.kill().ok();
-    child.wait().expect("its end");
-    cost.expect("viewers that stay connected")
+    let server = Server::start(folder, role).expect("a server");
+    cost(&server, viewers).expect("viewers that stay connected")
 }
 
-fn start(folder: &Path, role: &str) -> Child {
-    Command::new(std::env::current_exe().expect("this program"))
-        .current_dir(folder)
-        .args([role, "--listen", "127.0.0.1:0"])
-        .env("MATTEBOX_STATE", folder.join("state"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a server")
-}
-
-fn cost(child: &mut Child, viewers: u64) -> io::Result<f64> {
-    let mut line = String::new();
-    let mut out = BufReader::new(child.stdout.take().expect("its output"));
-    out.read_line(&mut line)?;
-    let address = line.trim().trim_end_matches('/').rsplit('/').next();
-    let address: SocketAddr = address
-        .and_then(|address| address.parse().ok())
-        .ok_or(ErrorKind::InvalidData)?;
+fn cost(server: &Server, viewers: u64) -> io::Result<f64> {
     let received = Arc::new(AtomicU64::new(0));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
     for _ in 0..viewers {
-        runtime.spawn(view(address, received.clone()));
+        runtime.spawn(view(server.address, received.clone()));
     }
     std::thread::sleep(WARM_UP);
-    let (start, before) = (cpu_time(child.id())?, received.load(Ordering::Relaxed));
+    let (start, before) = (
+        cpu_time(server.process.id())?,
+        received.load(Ordering::Relaxed),
+    );
     std::thread::sleep(Duration::from_secs(numbers("SECONDS", &[5])[0]));
-    let (end, after) = (cpu_time(child.id())?, received.load(Ordering::Relaxed));
+    let (end, after) = (
+        cpu_time(server.process.id())?,
+        received.load(Ordering::Relaxed),
+    );
     let bytes = after - before;
     if bytes == 0 {
         return Err(ErrorKind::UnexpectedEof.into());

@@ -7,39 +7,29 @@
     reason = "what is measured or waited for here is real"
 )]
 
+mod server;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
+
+use server::{SERVE, Server};
 
 const SAVES: usize = 20;
 /// What a change may take in the median.
 const GOAL: Duration = Duration::from_millis(300);
 
 fn main() -> ExitCode {
-    // The server is this program once more.
-    if std::env::args()
-        .nth(1)
-        .is_some_and(|argument| argument != "--bench")
-    {
+    if server::role().is_some() {
         return mattebox::cli::run();
     }
     let folder = tempfile::tempdir().expect("a folder");
     save(folder.path(), 640);
-    let mut server = Command::new(std::env::current_exe().expect("this program"))
-        .current_dir(folder.path())
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        .env("MATTEBOX_STATE", folder.path().join("state"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a server");
-    let result = measure(folder.path(), &mut server);
-    // It may have ended already.
-    server.kill().ok();
-    server.wait().expect("its end");
-    let mut times = result.expect("a viewer that stays connected");
+    let server = Server::start(folder.path(), SERVE).expect("a server");
+    let times = measure(folder.path(), &server);
+    let mut times = times.expect("a viewer that stays connected");
     times.sort();
     let [least, median, most] = [times[0], times[SAVES / 2], times[SAVES - 1]];
     println!(
@@ -57,12 +47,8 @@ fn save(folder: &Path, width: usize) {
     std::fs::write(folder.join("pipeline.yaml"), text).expect("a file");
 }
 
-fn measure(folder: &Path, server: &mut Child) -> std::io::Result<Vec<Duration>> {
-    let mut line = String::new();
-    let mut out = BufReader::new(server.stdout.take().expect("its output"));
-    out.read_line(&mut line)?;
-    let address = line.trim().trim_end_matches('/').rsplit('/').next();
-    let mut socket = TcpStream::connect(address.unwrap_or_default())?;
+fn measure(folder: &Path, server: &Server) -> std::io::Result<Vec<Duration>> {
+    let mut socket = TcpStream::connect(server.address)?;
     socket.set_read_timeout(Some(Duration::from_secs(30)))?;
     write!(socket, "GET /s.mjpeg HTTP/1.0\r\n\r\n")?;
     let mut frames = BufReader::new(socket);

@@ -34,7 +34,7 @@ fn main() {
     measure_flat();
 }
 
-/// What trying to walk in pieces costs where it never comes to anything. A new splicer tries it on
+/// The cost of trying to walk in pieces where that never comes to anything. A new splicer tries it on
 /// its first two frames, and not on the next two.
 fn measure_flat() {
     let (width, height) = (1920, 1080);

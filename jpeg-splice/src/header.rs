@@ -47,6 +47,7 @@ impl Header {
                     orientation = exif::orientation(it.payload());
                 }
                 Ok(it) if it.marker == marker::DRI => {
+                    // A wrong one is told of by who reads the scan.
                     restart_interval = syntax::restart_interval(it.payload()).unwrap_or_default();
                 }
                 Ok(_) => {}

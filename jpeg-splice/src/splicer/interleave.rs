@@ -7,7 +7,7 @@
 //! Huffman Decoding with Applications to JPEG Files", 2003; Weissenberger and Schmidt, "Massively
 //! Parallel Huffman Decoding on GPUs", 2018, and "Accelerating JPEG Decompression on GPUs", 2021;
 //! Giesen, "Entropy coding in Oodle Data: Huffman coding", 2021, on several streams in one loop).
-//! What follows in a scan depends on nothing but the bit and the block of the MCU (ITU-T T.81, E.2.3
+//! The rest of a scan depends on nothing but the bit and the block of the MCU (ITU-T T.81, E.2.3
 //! and F.2.2; DC coefficients are differences), so:
 //!
 //! 1. The bytes of the walk are divided into three pieces, by where it ended in the frame before.
@@ -46,7 +46,7 @@ const MOST_PLACES: usize = 16;
 /// At most 2 to the power of this walks are done plainly before the next try.
 const MOST_DOUBLINGS: u32 = 6;
 
-/// What a stream's long walks have shown.
+/// The experience with a stream's long walks, by which the next ones are divided or left plain.
 #[derive(Default)]
 pub(crate) struct Interleave {
     /// For MCUs to which there was a walk: the share of the bytes from the scan on that came before

@@ -27,7 +27,7 @@ const MOST_BITS: u32 = 56 / LOOKUPS;
 /// [`TABLES`].
 pub(crate) const STATES: usize = 32;
 
-/// What some bits of coded data stand for. From the lowest bit: 6 bits, how many bits its symbols
+/// The meaning of some bits of coded data. From the lowest bit: 6 bits, how many bits its symbols
 /// take; one bit, whether the block ends; 8 bits from the eighth on, how many coefficients; 16 bits,
 /// the DC difference.
 #[derive(Clone, Copy)]
@@ -71,7 +71,7 @@ impl EntrySum {
         self.0 & 63
     }
 
-    /// How many blocks have ended.
+    /// The number of blocks that have ended.
     #[inline(always)]
     pub fn blocks(self) -> u32 {
         self.0 >> 6 & 3
@@ -171,7 +171,7 @@ impl SkipTables {
         self.next(State::new(before, true, 0), true)
     }
 
-    /// What the next [`BITS`] mean in a state.
+    /// The meaning of the next [`BITS`] in a state.
     #[inline(always)]
     pub fn entry(&self, state: State, bits: usize) -> Entry {
         let table = state.0 as usize & (TABLES - 1) << BITS;

@@ -35,7 +35,7 @@ struct Cursor<'a> {
     state: State,
     /// Of the block that has begun.
     coefficients: u32,
-    /// What was looked up since the last refill: not yet taken from the reader's count.
+    /// The sum of the look-ups since the last refill: not yet taken from the reader's count.
     taken: EntrySum,
     /// Blocks that have ended.
     blocks: u32,

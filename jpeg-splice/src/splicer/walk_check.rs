@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::walk::{Walk, WalkTables};
 use crate::error::Result;
 
-/// What two walks must have in common: blocks, DC sums, the position of the next bit.
+/// The result that two walks must have in common: blocks, DC sums, the position of the next bit.
 type Outcome = (u32, [i32; 3], BitPosition);
 
 /// Walks over the first interval of `jpeg`, up to the MCU that comes after `mcus` 255ths of all,

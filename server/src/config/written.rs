@@ -1,4 +1,4 @@
-//! What a pipeline file says, as it stands there, and where.
+//! The content of a pipeline file as it is written, and the places of its parts.
 
 use std::collections::HashMap;
 

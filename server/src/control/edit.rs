@@ -113,7 +113,7 @@ pub enum EditError {
     /// Other changes have come first again and again.
     #[error("other changes keep coming before this one; try again")]
     Outrun,
-    /// Somebody is writing to the file.
+    /// The file is open for writing.
     #[error("somebody is writing to the pipeline file; try again when it is saved")]
     BeingWritten,
     /// The file was changed by hand, and is not in force yet.

@@ -23,7 +23,7 @@ pub enum Written {
     /// It did. The state that the file has for as long as nobody writes into it; none where that
     /// can't be told.
     Replaced(Option<FileState>),
-    /// Somebody has saved the file meanwhile, and it is as they left it.
+    /// Not replaced: somebody else has saved the file meanwhile.
     SavedMeanwhile,
 }
 

@@ -225,7 +225,7 @@ impl Controller {
     /// Takes the admin token that the file in force names, if it is another by now: it waits for no
     /// filters, since the old one may have become known.
     fn renew_token(&self) {
-        let _workshop = self.topology();
+        let _topology = self.topology();
         let running = self.current();
         match read_token(&running.pipeline) {
             Ok(token) if token != running.admin_token => {

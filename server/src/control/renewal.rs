@@ -187,7 +187,7 @@ impl Controller {
     /// unless it is another stream by now.
     fn keep_old_filters(&self, config: &StreamConfig, error: &ConfigError, left: u64) {
         // Held, so that no change comes between.
-        let _workshop = self.topology();
+        let _topology = self.topology();
         let running = self.current();
         let Some(stream) = running.find(&config.name) else {
             return;

@@ -32,7 +32,7 @@ const FIRST_BOUNDARY: &[u8] = b"--mattebox-frame\r\n";
 /// Sent right behind each frame, since browsers show a part only when they see where it ends.
 const NEXT_BOUNDARY: &[u8] = b"\r\n--mattebox-frame\r\n";
 const LAST_BOUNDARY: &[u8] = b"\r\n--mattebox-frame--\r\n";
-/// What a viewer may send behind its request, to be ignored; more is not read.
+/// The bytes that a viewer may send behind its request, to be ignored; more are not read.
 const IGNORED_BYTES: usize = 64 << 10;
 
 /// The stream's frames until the client goes or the server stops. A `HEAD` request starts nothing.

@@ -230,9 +230,7 @@ async fn exchange(
         async move {
             let version = request.version();
             let Ok(response) = router.oneshot(request).await;
-            // The answer before this one must be out, for what hyper still has is lost with it.
-            flushed.wait().await;
-            diverted.divert(version, response)
+            diverted.divert(version, response, &flushed).await
         }
     });
     let mut connection = http1::Builder::new()

@@ -5,7 +5,6 @@
 //! hyper is stopped before it writes anything of that, and the header and all that follows goes out
 //! from here. The connection's limits stay those of its [`Wire`], and it serves nothing after that.
 
-use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +14,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::io::AsyncWriteExt;
 
-use super::Wire;
+use super::wire::{Flushed, Wire};
 use crate::sync::IgnorePoison;
 
 type WriteBody = Box<dyn FnOnce(Wire) -> BoxFuture<'static, io::Result<()>> + Send>;
@@ -46,14 +45,21 @@ pub struct Pending(Arc<Mutex<Option<(Version, Response)>>>);
 
 impl Pending {
     /// Gives `response` back if hyper is to write it; else keeps it, to be written as one of
-    /// HTTP's `version`.
+    /// HTTP's `version` once the answer before it is `flushed`: what hyper still has is lost with
+    /// it.
     ///
     /// # Errors
     /// It is kept.
-    pub fn divert(&self, version: Version, response: Response) -> Result<Response, TakenOver> {
+    pub async fn divert(
+        &self,
+        version: Version,
+        response: Response,
+        flushed: &Flushed,
+    ) -> Result<Response, TakenOver> {
         if response.extensions().get::<Takeover>().is_none() {
             return Ok(response);
         }
+        flushed.wait().await;
         *self.0.lock().ignore_poison() = Some((version, response));
         Err(TakenOver)
     }
@@ -76,13 +82,9 @@ impl Pending {
 /// Status line and fields (RFC 9112, 4 and 5). Without a length, the body ends with the connection
 /// (6.3).
 fn head(version: Version, response: &Response) -> Vec<u8> {
-    let mut head = String::new();
-    // Writing to a string doesn't fail.
-    let _ = write!(head, "{version:?} {}\r\n", response.status());
-    let mut head = head.into_bytes();
-    let others = response.headers().iter();
-    let others = others.filter(|(name, _)| *name != header::CONNECTION);
-    for (name, value) in others {
+    let mut head = format!("{version:?} {}\r\n", response.status()).into_bytes();
+    let fields = response.headers().iter();
+    for (name, value) in fields.filter(|(name, _)| *name != header::CONNECTION) {
         let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
         head.extend(line.concat());
     }

@@ -198,15 +198,17 @@ fn set_rate(device: &Device, path: &str, fps: Option<f64>) {
 /// Asks for a restart marker after each row of MCUs, which are 16 pixels wide in the JPEGs of nearly
 /// all cameras: it makes drawing on them cheaper. A camera that can't is no failure.
 fn set_restart_interval(device: &Device, path: &str, width: u32) {
-    let fixed = control::Flags::READ_ONLY | control::Flags::DISABLED;
-    let controls = device.query_controls().unwrap_or_default();
-    let mut controls = controls
-        .into_iter()
-        .filter(|it| !it.flags.intersects(fixed));
-    let Some(found) = controls.find(|it| it.id == RESTART_INTERVAL) else {
+    let controls = match device.query_controls() {
+        Ok(controls) => controls,
+        Err(error) => return tracing::debug!("{path}: the camera tells no controls: {error}"),
+    };
+    let is_meant = |it: &&control::Description| it.id == RESTART_INTERVAL && can_be_set(it);
+    let Some(found) = controls.iter().find(is_meant) else {
         return;
     };
-    let interval = i64::from(width.div_ceil(16)).clamp(found.minimum, found.maximum);
+    // Not `clamp`, which panics over a driver whose limits are in the wrong order.
+    let interval = i64::from(width.div_ceil(16));
+    let interval = interval.min(found.maximum).max(found.minimum);
     let setting = control::Control {
         id: found.id,
         value: Value::Integer(interval),
@@ -249,6 +251,11 @@ fn set_controls(device: &Device, path: &str, wanted: &[(String, i64)]) -> Result
     Ok(())
 }
 
+fn can_be_set(control: &control::Description) -> bool {
+    let fixed = control::Flags::READ_ONLY | control::Flags::DISABLED;
+    !control.flags.intersects(fixed)
+}
+
 fn controls(descriptions: &[control::Description]) -> Vec<Control> {
     use control::Type;
     let is_number = |typ| {
@@ -257,12 +264,9 @@ fn controls(descriptions: &[control::Description]) -> Vec<Control> {
             Type::Integer | Type::Boolean | Type::Menu | Type::Integer64 | Type::IntegerMenu
         )
     };
-    let can_be_set = |flags: control::Flags| {
-        !flags.intersects(control::Flags::READ_ONLY | control::Flags::DISABLED)
-    };
     descriptions
         .iter()
-        .filter(|it| is_number(it.typ) && can_be_set(it.flags))
+        .filter(|it| is_number(it.typ) && can_be_set(it))
         .map(|it| Control {
             name: control_name(&it.name),
             minimum: it.minimum,
