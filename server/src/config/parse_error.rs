@@ -93,11 +93,7 @@ fn place(error: &ScanError, lines: &[&str]) -> Span {
     if is_end {
         return end(lines);
     }
-    let at = |column: usize| Span {
-        line: line + 1,
-        column: column + 1,
-        length: 1,
-    };
+    let at = |column: usize| Span::at(line + 1, column + 1);
     if error.info().contains("tab")
         && let Some(tab) = lines[line].chars().position(|c| c == '\t')
     {
@@ -111,9 +107,5 @@ pub fn end(lines: &[&str]) -> Span {
     let last = lines.iter().rposition(|line| !line.trim().is_empty());
     let last = last.unwrap_or_default();
     let text = lines.get(last).copied().unwrap_or_default();
-    Span {
-        line: last + 1,
-        column: text.trim_end().chars().count() + 1,
-        length: 1,
-    }
+    Span::at(last + 1, text.trim_end().chars().count() + 1)
 }

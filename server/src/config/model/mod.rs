@@ -143,6 +143,19 @@ impl Config {
         Self::parse(BUILT_IN, BUILT_IN_NAME, folder)
     }
 
+    /// Makes what several keys say together. Secrets are masked from now on.
+    pub(super) fn settle(&mut self) {
+        if let Some(token) = &self.admin_token {
+            token.note();
+        }
+        for stream in &mut self.streams {
+            stream.source.settle();
+        }
+        if let Some(gpio) = &mut self.gpio {
+            gpio.name_streams(&self.streams);
+        }
+    }
+
     /// Whether it stands for a file that is not there.
     pub fn is_built_in(&self) -> bool {
         &*self.file.name == BUILT_IN_NAME
