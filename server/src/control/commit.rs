@@ -14,6 +14,7 @@ use super::edit::EditError;
 use super::file_lock::lock;
 use super::file_replace::{Written, unwritable, write};
 use super::file_writes::FileWrites;
+use super::plan::check_parts;
 use super::report::revision;
 use super::timed_lock::TimedGuard;
 use super::topology::{Applied, ValidatedConfig, read_token};
@@ -123,10 +124,11 @@ impl Controller {
         let _coming = budget.expect_limit(draft.pipeline.filters_memory);
         let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(commit.abandoned);
         let (pipeline, running) = (&draft.pipeline, &draft.running);
-        commit
-            .plans
-            .ready(&self.0.cache, pipeline, running, &check)?;
-        read_token(pipeline)
+        let mut wrong = check_parts(pipeline, Some(&running.pipeline));
+        let plans = &mut commit.plans;
+        wrong.extend(plans.ready(&self.0.cache, pipeline, Some(running), &check));
+        pipeline.verdict(wrong)?;
+        read_token(pipeline).map_err(|wrong| pipeline.error(vec![wrong]))
     }
 
     /// Waits until all changes that were ready before are in force.
@@ -272,7 +274,7 @@ impl Controller {
         self.0
             .reloads
             .send_modify(|reloads| reloads.succeed(needs_restart));
-        self.0.events.tell(Event::Reload {
+        self.events().tell(Event::Reload {
             message,
             succeeded: true,
         });

@@ -21,41 +21,11 @@ struct Plan {
 }
 
 impl Plans {
-    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`,
-    /// and checks the sources' files and the pins. The files of a stream that stays as it is are
-    /// none of this change's business. Blocks while filters are compiled and started; must not be
-    /// called from async code.
-    ///
-    /// # Errors
-    /// All that is wrong with the pipeline. What runs doesn't notice.
+    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`, or
+    /// of all. The files of a stream that stays as it is are none of this change's business. Blocks
+    /// while filters are compiled and started; must not be called from async code. Gives all that is
+    /// wrong with the filters; what runs doesn't notice.
     pub fn ready(
-        &mut self,
-        cache: &FilterCache,
-        pipeline: &Config,
-        running: &Snapshot,
-        check: &Check<'_>,
-    ) -> Result<(), ConfigError> {
-        let mut wrong = check_parts(pipeline, Some(&running.pipeline));
-        wrong.append(&mut self.ready_changed(cache, pipeline, Some(running), check));
-        found(pipeline, wrong)
-    }
-
-    /// Readies the chains of all streams of `pipeline`, and checks nothing else. Blocks like
-    /// [`Plans::ready`].
-    ///
-    /// # Errors
-    /// All that is wrong with its filters.
-    pub fn ready_filters(
-        &mut self,
-        cache: &FilterCache,
-        pipeline: &Config,
-        check: &Check<'_>,
-    ) -> Result<(), ConfigError> {
-        let wrong = self.ready_changed(cache, pipeline, None, check);
-        found(pipeline, wrong)
-    }
-
-    fn ready_changed(
         &mut self,
         cache: &FilterCache,
         pipeline: &Config,
@@ -128,14 +98,6 @@ impl Plans {
             planned,
         };
         self.0.insert(stream.name.clone(), plan);
-    }
-}
-
-/// The file's error with all that was found `wrong`.
-fn found(pipeline: &Config, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(pipeline.error(wrong)),
     }
 }
 

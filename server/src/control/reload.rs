@@ -240,7 +240,7 @@ impl Controller {
             }
             Ok(_) => {}
             // Told with the file, whose check reads it as well.
-            Err(error) => tracing::debug!(%error, "the admin token can't be read again"),
+            Err(error) => tracing::debug!(error = error.message, "the admin token can't be read again"),
         }
     }
 

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{Controller, PipelineFile, StateFolder, Topology, TopologyDeps, Versions};
+use super::{Controller, PipelineFile, StateFolder, TopologyDeps, Versions};
 use crate::chain::FilterCache;
 use crate::clock::fake::FakeClock;
 use crate::config::Config;
@@ -20,17 +20,17 @@ pub fn config(text: &str) -> Config {
     Config::parse(text, "pipeline.yaml", Path::new(".")).unwrap()
 }
 
-pub fn topology(clock: &Arc<FakeClock>, listens_elsewhere: bool) -> Topology {
+pub fn deps(clock: &Arc<FakeClock>, listens_elsewhere: bool) -> TopologyDeps {
     let engine = Engine::new(Handle::current(), clock.clone()).unwrap();
     // No test here compiles anything.
     let compiler = Compiler::new(&engine, PathBuf::new(), &CompileCache::Off).unwrap();
-    Topology::new(TopologyDeps {
+    TopologyDeps {
         cache: FilterCache::new(engine, compiler, Variables::default(), Events::default()),
         listens_elsewhere,
         indicators: PrivacyLeds::default(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
-    })
+    }
 }
 
 /// Runs the pipeline `text`, written to `pipeline.yaml` of `folder`.
@@ -40,5 +40,5 @@ pub fn controller(clock: &Arc<FakeClock>, folder: &Path, text: &str) -> Controll
     let versions = Versions::open(&StateFolder::Off, &path, clock.clone());
     let file = PipelineFile::new(path, None);
     let pipeline = file.load().unwrap();
-    Controller::start(topology(clock, false), pipeline, (file, versions)).unwrap()
+    Controller::start(deps(clock, false), pipeline, (file, versions)).unwrap()
 }

@@ -166,6 +166,17 @@ impl Config {
         self.streams.iter().find(|it| it.file_source.is_some())
     }
 
+    /// The result of checks by others, which have found this `wrong` with the file.
+    ///
+    /// # Errors
+    /// Something is wrong.
+    pub fn verdict(&self, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(self.error(wrong)),
+        }
+    }
+
     /// Errors that others found, shown as this file's.
     pub fn error(&self, diagnostics: Vec<Diagnostic>) -> ConfigError {
         ConfigError::new(self.file.clone(), diagnostics)
