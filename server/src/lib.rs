@@ -21,7 +21,7 @@ pub mod http;
 pub mod local_time;
 mod log;
 mod panics;
-mod private_folder;
+pub mod private_folder;
 pub mod secret;
 pub mod source;
 pub mod stream;

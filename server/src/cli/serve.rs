@@ -13,9 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ListenAddress, find_clash};
-use crate::control::{
-    self, Controller, Indicators, PipelineFile, TopologyDeps, Versions,
-};
+use crate::control::{self, Controller, Indicators, PipelineFile, TopologyDeps, Versions};
 use crate::gpio::{Gpio, PrivacyLeds};
 use crate::http::{self, App, Listener, local_host};
 use crate::local_time;

@@ -62,7 +62,7 @@ pub enum Cause {
 pub struct Diagnostic {
     /// The part of the file that is wrong.
     pub span: Span,
-    /// What, and what was expected.
+    /// The mistake, and what was expected.
     pub message: String,
     /// The cause, which must change.
     pub cause: Cause,
@@ -120,7 +120,7 @@ impl PartialEq for SourceFile {
     }
 }
 
-/// Everything that is wrong with a pipeline file.
+/// All that is wrong with a pipeline file.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
     pub(super) file: SourceFile,

@@ -14,7 +14,7 @@ use super::parse::{SecretParts, parse_with_secrets};
 use super::snippet;
 use super::suggest::suggest;
 use crate::secret::{
-    MASK, Until, cut_off, find_word, is_reference, is_secret_name, merge, written,
+    MASK, Until, cut_off, find_word, is_reference, is_secret_name, merge, replace, written,
 };
 
 /// Names that a slip of the pen may have become another of.
@@ -96,14 +96,6 @@ impl Hidden {
     /// `line`, which `span` lies in, without what is hidden; and where `span` is then.
     pub fn mask(&self, line: &str, span: Span) -> (String, Span) {
         let hidden = self.of_line(line, span.line);
-        let mut masked = String::new();
-        let mut done = 0;
-        for range in &hidden {
-            masked += &line[done..range.start];
-            masked += MASK;
-            done = range.end;
-        }
-        masked += &line[done..];
         let start = span.column - 1;
         let from = moved(line, &hidden, start, 0);
         let to = moved(line, &hidden, start + span.length, MASK.len());
@@ -112,7 +104,7 @@ impl Hidden {
             column: from + 1,
             length: to.saturating_sub(from).max(1),
         };
-        (masked, span)
+        (replace(line, hidden), span)
     }
 
     /// The hidden parts of the line of this number, in bytes, sorted and apart.
@@ -308,19 +300,6 @@ fn is_key(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// All lines of `text`, masked.
-    fn masked(text: &str) -> String {
-        let hidden = Hidden::of(text);
-        let lines = snippet::lines(text).enumerate().map(|(index, line)| {
-            let span = Span {
-                line: index + 1,
-                ..Span::START
-            };
-            hidden.mask(line, span).0
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    }
 
     #[test]
     fn values_of_secrets() {

@@ -19,7 +19,7 @@ impl Config {
     /// Reads and checks the file at `path`.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         let text = Self::read_text(path)?;
@@ -53,7 +53,7 @@ impl Config {
     /// Checks the text of a file called `name` in `folder`.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All that is wrong with it.
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, ConfigError> {
         let text = text.strip_prefix(BOM).unwrap_or(text);
         let mut errors = Errors::default();

@@ -11,7 +11,7 @@ use super::yaml::{Content, Node};
 #[derive(Clone, Copy)]
 pub struct PlacedStep<'c> {
     config: &'c StepConfig,
-    /// What the file says of it.
+    /// Its part of the file.
     node: &'c Node,
 }
 
@@ -36,7 +36,7 @@ impl Config {
 }
 
 impl<'c> PlacedStep<'c> {
-    /// What the file says of the step.
+    /// The step's configuration.
     pub fn config(&self) -> &'c StepConfig {
         self.config
     }

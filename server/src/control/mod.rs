@@ -46,7 +46,7 @@ use plan::check_abilities;
 pub use plan::{Plans, check_parts, check_passwords, check_recordings};
 pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
 pub use topology::TopologyDeps;
-pub use versions::{Author, StateFolder, Version, Versions};
+pub use versions::{Author, Version, Versions};
 pub use watch::watch;
 
 use crate::chain::FilterCache;

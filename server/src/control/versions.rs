@@ -15,15 +15,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::report::revision;
+use super::report::{hash, revision};
 use crate::clock::Clock;
+use crate::files;
 use crate::log::recurring::Recurring;
+use crate::private_folder::{self, FolderChoice};
 use crate::secret::SecretText;
 use crate::sync::IgnorePoison;
-use crate::{files, private_folder};
 
 /// The most versions that are kept of a file.
 pub const MOST: usize = 20;
@@ -34,19 +34,6 @@ const BYTES: usize = 8 << 20;
 const FILE_BYTES: u64 = 7 << 20;
 /// RFC 3339, UTC, with milliseconds.
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
-
-/// The place where versions are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum StateFolder {
-    /// `mattebox` below the user's folder for state (XDG Base Directory Specification:
-    /// `$XDG_STATE_HOME`).
-    #[default]
-    User,
-    /// This folder.
-    Folder(PathBuf),
-    /// In memory, until the server ends.
-    Off,
-}
 
 /// The author of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -134,13 +121,10 @@ pub struct Versions {
 impl Versions {
     /// The versions of the pipeline file `file`. Where they can't be kept in a folder the log says
     /// so, and they are kept in memory.
-    pub fn open(place: &StateFolder, file: &Path, clock: Arc<dyn Clock>) -> Self {
-        let folder = match place {
-            StateFolder::Off => None,
-            StateFolder::Folder(folder) => Some(folder.clone()),
-            StateFolder::User => user_folder(),
-        };
-        let kept = folder.map(|folder| private_folder::make_below(&folder, &folder_name(file)));
+    pub fn open(place: &FolderChoice, file: &Path, clock: Arc<dyn Clock>) -> Self {
+        let kept = place
+            .folder(user_folder)
+            .map(|folder| private_folder::make_below(&folder, &folder_name(file)));
         let folder = match kept {
             Some(Ok(folder)) => Some(folder),
             Some(Err(error)) => {
@@ -289,6 +273,7 @@ fn fitting(known: &[Version]) -> usize {
     newest.take_while(fits).count()
 }
 
+/// The user's folder for state (XDG Base Directory Specification: `$XDG_STATE_HOME`).
 fn user_folder() -> Option<PathBuf> {
     let folder = dirs::state_dir().or_else(dirs::data_local_dir);
     if folder.is_none() {
@@ -296,19 +281,17 @@ fn user_folder() -> Option<PathBuf> {
             "earlier versions of the pipeline file are kept until the server ends only: this user has no folder for them; name one with --state"
         );
     }
-    folder.map(|folder| folder.join("mattebox"))
+    folder
 }
 
 /// The name of the folder for the versions of `file`, by where it is.
 fn folder_name(file: &Path) -> String {
     let real = file.canonicalize().or_else(|_| std::path::absolute(file));
     let real = real.unwrap_or_else(|_| file.to_owned());
-    let digest = Sha256::digest(real.as_os_str().as_encoded_bytes());
-    let name: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("versions-{name}")
+    format!(
+        "versions-{}",
+        hash::<16>(real.as_os_str().as_encoded_bytes())
+    )
 }
 
 fn keep(folder: &Path, version: &Version) -> io::Result<()> {
@@ -366,7 +349,7 @@ mod tests {
     use super::*;
 
     fn open(folder: &Path) -> Versions {
-        let place = StateFolder::Folder(folder.join("state"));
+        let place = FolderChoice::Folder(folder.join("state"));
         Versions::open(
             &place,
             &folder.join("pipeline.yaml"),

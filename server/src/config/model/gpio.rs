@@ -150,7 +150,7 @@ pub struct InputConfig {
     pub pull: Pull,
     /// The time for which a level must last to count.
     #[serde(default = "debounce", with = "units::duration_text")]
-    #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "10s"]))]
+    #[schemars(schema_with = "schemas::duration", extend("x-range" = ["0s", "10s"]))]
     pub debounce: Duration,
     /// The name of a high level.
     #[serde(default = "high")]

@@ -73,11 +73,11 @@ pub struct Config {
     pub filter_folder: Option<String>,
     /// The most memory that all filters together may have.
     #[serde(default = "filters_memory", with = "units::bytes_text")]
-    #[schemars(with = "units::BytesText", extend("x-range" = ["64MiB", "1TiB"]))]
+    #[schemars(schema_with = "schemas::bytes", extend("x-range" = ["64MiB", "1TiB"]))]
     pub filters_memory: u64,
     /// The most that the files of uploaded filters may have together.
     #[serde(default = "filter_folder_limit", with = "units::bytes_text")]
-    #[schemars(with = "units::BytesText", extend("x-range" = ["1MiB", "1TiB"]))]
+    #[schemars(schema_with = "schemas::bytes", extend("x-range" = ["1MiB", "1TiB"]))]
     pub filter_folder_limit: u64,
     /// Clients: how many, through which proxies, from which pages.
     #[serde(flatten)]

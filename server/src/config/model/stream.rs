@@ -30,7 +30,7 @@ pub struct StreamConfig {
     pub file_source: Option<SourceConfig>,
     /// The time for which the camera stays on after the last viewer.
     #[serde(with = "units::duration_text")]
-    #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "24h"]))]
+    #[schemars(schema_with = "schemas::duration", extend("x-range" = ["0s", "24h"]))]
     pub idle_timeout: Duration,
     /// The most that watch at once; more get 503. Without it, as many as there are connections.
     #[schemars(range(min = 1, max = 10_000))]
@@ -97,12 +97,12 @@ pub struct StepConfig {
     pub on_error: OnError,
     /// The most that one call may take.
     #[serde(default = "time_limit", with = "units::duration_text")]
-    #[schemars(with = "units::DurationText", extend("x-range" = ["10ms", "60s"]))]
+    #[schemars(schema_with = "schemas::duration", extend("x-range" = ["10ms", "60s"]))]
     pub time_limit: Duration,
     /// The most memory that the filter may have, tables and what the server keeps of its answers
     /// included.
     #[serde(default = "memory_limit", with = "units::bytes_text")]
-    #[schemars(with = "units::BytesText", extend("x-range" = ["1MiB", "4GiB"]))]
+    #[schemars(schema_with = "schemas::bytes", extend("x-range" = ["1MiB", "4GiB"]))]
     pub memory_limit: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What becomes of a file that the server changes.
+//! Changes that the server makes in a file.
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, MoveOperation, PatchOperation, RemoveOperation};
@@ -55,7 +55,7 @@ fn move_item(list: &str, from: usize, to: usize) -> PatchOperation {
     })
 }
 
-/// What is different from [`FILE`] afterwards: lines that are gone, and lines that are new.
+/// The difference to [`FILE`] afterwards: lines that are gone, and lines that are new.
 fn difference(change: PatchOperation) -> (Vec<String>, Vec<String>) {
     let text = edit(FILE, &[change]).unwrap();
     let only = |a: &str, b: &str| {

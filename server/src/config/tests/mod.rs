@@ -1,4 +1,4 @@
-//! What somebody sees who has written a pipeline file, right or wrong.
+//! Pipeline files, right and wrong, as those see them who wrote them.
 
 mod edit;
 mod fine;
