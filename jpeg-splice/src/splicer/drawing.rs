@@ -31,28 +31,64 @@ pub struct Layer {
 /// Clones are the same drawing.
 #[derive(Clone, Debug)]
 pub struct Drawing {
-    layers: Arc<[Layer]>,
+    content: Content,
     /// Tells drawings apart.
     pub(crate) id: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Content {
+    Layers(Arc<[Layer]>),
+    /// Whole MCUs of one colour, by their numbers, of pictures of one layout.
+    Fills(Arc<[(u32, YCbCr)]>),
+}
+
+/// A colour of JFIF, each component around 0 (ITU-T T.871, section 7).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct YCbCr(pub [f32; 3]);
+
+impl YCbCr {
+    pub fn from_rgb(rgb: [u8; 3]) -> Self {
+        let [r, g, b] = rgb.map(f32::from);
+        let luma = 0.299 * r + 0.587 * g + 0.114 * b;
+        Self([
+            luma - 128.0,
+            (b - luma) * 0.564_334_1,
+            (r - luma) * 0.713_266_8,
+        ])
+    }
 }
 
 impl Drawing {
     /// A drawing of `layers`. `None` if one's bytes are not as many as its size says.
     pub fn new(layers: Vec<Layer>) -> Option<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let fits = |layer: &Layer| {
             let pixels = u64::from(layer.width) * u64::from(layer.height);
             pixels.checked_mul(4) == Some(layer.rgba.len() as u64)
         };
-        layers.iter().all(fits).then(|| Self {
-            layers: layers.into(),
+        let are_whole = layers.iter().all(fits);
+        are_whole.then(|| Self::of(Content::Layers(layers.into())))
+    }
+
+    /// MCUs that are replaced by one colour each, by their numbers, in order.
+    pub(crate) fn of_fills(fills: Vec<(u32, YCbCr)>) -> Self {
+        Self::of(Content::Fills(fills.into()))
+    }
+
+    fn of(content: Content) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            content,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-        })
+        }
     }
 
     /// Its layers, the first at the bottom.
     pub fn layers(&self) -> &[Layer] {
-        &self.layers
+        match &self.content {
+            Content::Layers(layers) => layers,
+            Content::Fills(_) => &[],
+        }
     }
 }
 
@@ -93,7 +129,41 @@ pub(crate) const NONE: u32 = u32::MAX;
 
 impl Prepared {
     pub fn new(drawing: &Drawing, layout: &Layout) -> Self {
-        let mcus = mcus_under(drawing, layout);
+        match &drawing.content {
+            Content::Layers(layers) => Self::of_layers(layers, layout),
+            Content::Fills(fills) => Self::of_fills(fills, layout),
+        }
+    }
+
+    fn of_fills(fills: &[(u32, YCbCr)], layout: &Layout) -> Self {
+        let mut prepared = Self {
+            touched: Vec::with_capacity(fills.len()),
+            blends: Vec::new(),
+        };
+        let (slots, count) = layout.blocks();
+        let mut known = HashMap::new();
+        for &(mcu, color) in fills {
+            let blends = *known.entry(color.0.map(f32::to_bits)).or_insert_with(|| {
+                let first = prepared.blends.len() as u32;
+                let opaque = color.0.into_iter().enumerate().map(|(component, value)| {
+                    let mut block = [value; 64];
+                    dct::forward(&mut block);
+                    (component, Blend::Opaque(block))
+                });
+                prepared.blends.extend(opaque);
+                let mut blends = [NONE; 10];
+                for (slot, blend) in slots[..count].iter().zip(&mut blends) {
+                    *blend = first + slot.component as u32;
+                }
+                blends
+            });
+            prepared.touch(mcu, blends);
+        }
+        prepared
+    }
+
+    fn of_layers(layers: &[Layer], layout: &Layout) -> Self {
+        let mcus = mcus_under(layers, layout);
         let mut prepared = Self {
             touched: Vec::with_capacity(mcus.len()),
             blends: Vec::with_capacity(mcus.len() * layout.blocks().1),
@@ -102,13 +172,13 @@ impl Prepared {
         let mut plain: HashMap<[u8; 4], [u32; 10]> = HashMap::new();
         for mcu in mcus {
             tile.start(mcu);
-            let color = tile.one_color(drawing.layers());
+            let color = tile.one_color(layers);
             // Boxes and masks are the same all over.
             if let Some(blends) = color.and_then(|color| plain.get(&color)) {
                 prepared.touch(mcu, *blends);
                 continue;
             }
-            tile.draw(drawing.layers());
+            tile.draw(layers);
             let blends = prepared.blends_of(&tile, layout);
             if let Some(color) = color {
                 plain.insert(color, blends);
@@ -142,11 +212,11 @@ impl Prepared {
 }
 
 /// The MCUs that any layer reaches, in order.
-fn mcus_under(drawing: &Drawing, layout: &Layout) -> Vec<u32> {
+fn mcus_under(layers: &[Layer], layout: &Layout) -> Vec<u32> {
     let (mcu_width, mcu_height) = layout.mcu();
     let (across, _) = layout.mcus();
     let mut mcus = Vec::new();
-    for layer in drawing.layers() {
+    for layer in layers {
         let columns = inside(layer.x, layer.width, layout.width);
         let rows = inside(layer.y, layer.height, layout.height);
         if columns.is_empty() || rows.is_empty() {

@@ -4,6 +4,7 @@ mod bit_reader;
 mod bit_writer;
 mod block;
 mod cache;
+mod dc_walk;
 mod dct;
 mod drawing;
 mod frame;
@@ -18,16 +19,19 @@ mod walk;
 #[cfg(any(test, fuzzing))]
 mod walk_check;
 
+pub(crate) use dc_walk::DcWalk;
+pub(crate) use drawing::YCbCr;
 pub use drawing::{Drawing, Layer};
+pub(crate) use layout::Layout;
 #[cfg(fuzzing)]
 pub use walk_check::walks_agree;
 
 use crate::error::Result;
+use crate::mask::MaskPlan;
 use crate::standard;
 use cache::Cache;
 use frame::Frame;
 use interleave::Interleave;
-use layout::Layout;
 use pending_mcus::PendingMcus;
 use rewriter::{Rewriter, TouchedBy};
 
@@ -39,6 +43,10 @@ pub struct Splicer {
     touched: Vec<TouchedBy>,
     pending: PendingMcus,
     interleave: Interleave,
+    /// Of the masks that the last frame had.
+    mask_plan: Option<MaskPlan>,
+    /// Stays empty: for walks that write nothing.
+    scratch: Vec<u8>,
 }
 
 impl Splicer {
@@ -84,9 +92,9 @@ impl Splicer {
         let frame = Frame::parse(jpeg)?;
         let layout = Layout::of(&frame);
         self.cache.prepare_tables(&frame, &layout)?;
-        let mut nothing = Vec::new();
         let kept = (&mut self.pending, &mut self.interleave);
-        Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, &mut nothing).verify()
+        let out = &mut self.scratch;
+        Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).verify()
     }
 
     fn collect_touched(&mut self, drawings: usize) {

@@ -59,7 +59,7 @@ pub(crate) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// At the start of the interval at the byte `start`, whose first MCU is `mcu`.
-    fn new(jpeg: &'a [u8], start: usize, mcu: u32) -> Self {
+    pub fn new(jpeg: &'a [u8], start: usize, mcu: u32) -> Self {
         Self {
             reader: BitReader::new(jpeg, start),
             mcu,
@@ -252,7 +252,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Skips all MCUs before `until`, which nothing is drawn on.
-    fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
+    pub fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
         let tables = self.walk_tables;
         let mut walk = progress.walk(tables);
         let stretch = Stretch {

@@ -26,7 +26,7 @@ use jpeg_splice::{Jpeg, Splicer};
 pub use build::{Planned, Unchanged, build, plan_chain};
 pub use canvas::Path;
 pub use check::Check;
-pub use error::{ChainError, StepError};
+pub use error::{ChainError, DecodeError, StepError};
 pub use filter_cache::{FilterCache, module};
 pub use stats::{BUCKETS, Durations, StepReport, StepState};
 pub use step::{Step, StepStatus};

@@ -64,5 +64,5 @@ pub fn check_but_for_token(cache: &FilterCache, pipeline: &Config) -> Result<(),
 fn check_filters(cache: &FilterCache, pipeline: &Config) -> Vec<Diagnostic> {
     cache.engine().budget().set_limit(pipeline.filters_memory);
     let check = Check::new(&SystemClock, Wanted::ByChange);
-    Plans::default().ready(cache, pipeline, None, &check)
+    Plans::default().ready_filters(cache, pipeline, None, &check)
 }

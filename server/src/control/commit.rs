@@ -14,7 +14,6 @@ use super::edit::EditError;
 use super::file_lock::lock;
 use super::file_replace::{Written, unwritable, write};
 use super::file_writes::FileWrites;
-use super::plan::check_parts;
 use super::report::revision;
 use super::timed_lock::TimedGuard;
 use super::topology::{Applied, ValidatedConfig, read_token};
@@ -124,10 +123,8 @@ impl Controller {
         let _coming = budget.expect_limit(draft.pipeline.filters_memory);
         let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(commit.abandoned);
         let (pipeline, running) = (&draft.pipeline, &draft.running);
-        let mut wrong = check_parts(pipeline, Some(&running.pipeline));
         let plans = &mut commit.plans;
-        wrong.extend(plans.ready(&self.0.cache, pipeline, Some(running), &check));
-        pipeline.verdict(wrong)?;
+        plans.ready(&self.0.cache, pipeline, running, &check)?;
         read_token(pipeline).map_err(|wrong| pipeline.error(vec![wrong]))
     }
 

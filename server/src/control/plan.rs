@@ -5,12 +5,17 @@ use std::collections::HashMap;
 use super::Snapshot;
 use crate::chain::{Check, FilterCache, Planned, StepStatus, Unchanged, plan_chain};
 use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
+use crate::mask::ExpectedMasks;
 use crate::{gpio, source};
 
 /// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is
 /// planned anew.
 #[derive(Default)]
-pub struct Plans(HashMap<String, Plan>);
+pub struct Plans {
+    chains: HashMap<String, Plan>,
+    /// The masks of streams that run, which cover already while all else is being readied.
+    masks: Vec<ExpectedMasks>,
+}
 
 struct Plan {
     /// The stream that it was planned for.
@@ -21,11 +26,30 @@ struct Plan {
 }
 
 impl Plans {
-    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`, or
-    /// of all. The files of a stream that stays as it is are none of this change's business. Blocks
-    /// while filters are compiled and started; must not be called from async code. Gives all that is
-    /// wrong with the filters; what runs doesn't notice.
+    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`,
+    /// and checks the sources' files and the pins. The files of a stream that stays as it is are
+    /// none of this change's business. Blocks while filters are compiled and started; must not be
+    /// called from async code.
+    ///
+    /// # Errors
+    /// All that is wrong with the pipeline. What runs doesn't notice.
     pub fn ready(
+        &mut self,
+        cache: &FilterCache,
+        pipeline: &Config,
+        running: &Snapshot,
+        check: &Check<'_>,
+    ) -> Result<(), ConfigError> {
+        self.masks = expect_masks(pipeline, running);
+        let mut wrong = check_parts(pipeline, Some(&running.pipeline));
+        wrong.append(&mut self.ready_filters(cache, pipeline, Some(running), check));
+        let ready = pipeline.verdict(wrong);
+        ready.inspect_err(|_| self.masks.clear())
+    }
+
+    /// Readies the chains of those streams, or of all, and checks nothing else. Blocks like
+    /// [`Plans::ready`]. Gives all that is wrong with the filters.
+    pub fn ready_filters(
         &mut self,
         cache: &FilterCache,
         pipeline: &Config,
@@ -36,7 +60,7 @@ impl Plans {
         let mut wrong = Vec::new();
         for stream in &pipeline.streams {
             if is_unchanged(stream, before) {
-                self.0.remove(&stream.name);
+                self.chains.remove(&stream.name);
                 continue;
             }
             let old = steps(running, &stream.name);
@@ -82,12 +106,12 @@ impl Plans {
     /// Takes the chain that was planned for `stream`, whose steps are `old`, if one was.
     pub fn take(&mut self, stream: &StreamConfig, old: &[StepStatus]) -> Option<Planned> {
         let is_fresh = self.has(stream, old);
-        let plan = self.0.remove(&stream.name);
+        let plan = self.chains.remove(&stream.name);
         plan.filter(|_| is_fresh).map(|plan| plan.planned)
     }
 
     fn has(&self, stream: &StreamConfig, old: &[StepStatus]) -> bool {
-        let plan = self.0.get(&stream.name);
+        let plan = self.chains.get(&stream.name);
         plan.is_some_and(|plan| plan.config == *stream && plan.old == ids(old))
     }
 
@@ -97,8 +121,19 @@ impl Plans {
             old: ids(old),
             planned,
         };
-        self.0.insert(stream.name.clone(), plan);
+        self.chains.insert(stream.name.clone(), plan);
     }
+}
+
+/// Lets the masks of `pipeline` cover beside those of what is `running`.
+fn expect_masks(pipeline: &Config, running: &Snapshot) -> Vec<ExpectedMasks> {
+    let changed = pipeline.streams.iter().filter_map(|new| {
+        let old = running.pipeline.stream(&new.name)?;
+        let is_changed = old.source.masks != new.source.masks;
+        let stream = running.find(&new.name).filter(|_| is_changed)?;
+        Some(stream.expect_masks(&new.source.masks))
+    });
+    changed.collect()
 }
 
 /// Whether `stream` stays as it was `before`.

@@ -6,6 +6,7 @@ use super::process::{CommandError, Invocation, Process};
 use super::stderr_log::SeenLines;
 use super::{Camera, CapturedFrame, Source, SourceError};
 use crate::clock::StopToken;
+use crate::mask::MaskStamp;
 use crate::secret::SecretText;
 
 /// A command that writes JPEGs; also what other drivers run.
@@ -85,6 +86,7 @@ impl Camera for Process {
             picture: picture.into(),
             captured_at: stop.clock().unix(),
             since: None,
+            masks: MaskStamp::default(),
         }))
     }
 }

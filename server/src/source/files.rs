@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::clock::StopToken;
 use crate::config::FilesConfig;
 use crate::files;
+use crate::mask::MaskStamp;
 
 /// JPEG files, which a folder, a glob or a numbered pattern names, or one `.mjpeg` file of JPEGs
 /// back to back.
@@ -147,6 +148,7 @@ impl Camera for Player {
             picture,
             captured_at: stop.clock().unix(),
             since: Some(stop.clock().now()),
+            masks: MaskStamp::default(),
         }))
     }
 }

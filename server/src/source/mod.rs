@@ -30,6 +30,7 @@ pub use rate_limit::RateLimit;
 
 use crate::clock::StopToken;
 use crate::config::{DriverConfig, Size, SourceConfig};
+use crate::mask::MaskStamp;
 
 /// The source that pipeline.yaml in `folder` describes; none if it is another stream.
 pub fn from_config(config: &SourceConfig, folder: &Path) -> Option<Box<dyn Source>> {
@@ -122,6 +123,8 @@ pub struct CapturedFrame<'a> {
     pub captured_at: SystemTime,
     /// A moment that it was surely taken after; none if that is not known.
     pub since: Option<Instant>,
+    /// The masks that it was covered with before, if it comes from another stream.
+    pub masks: MaskStamp,
 }
 
 /// A picture as the camera gave it.

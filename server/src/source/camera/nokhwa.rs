@@ -12,6 +12,7 @@ use super::{
 };
 use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
+use crate::mask::MaskStamp;
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 
 const FORMATS: [(FrameFormat, CameraFormat); 6] = [
@@ -169,6 +170,7 @@ impl Camera for OpenCamera {
             picture,
             captured_at: stop.clock().unix(),
             since: None,
+            masks: MaskStamp::default(),
         }))
     }
 }

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
+use crate::mask::MaskStamp;
 use crate::source::{Camera, CapturedFrame, FrameData, PictureFault, SourceError};
 
 const BUFFERS: u32 = 4;
@@ -317,6 +318,7 @@ impl Camera for OpenCamera {
             picture,
             captured_at,
             since: None,
+            masks: MaskStamp::default(),
         }))
     }
 }

@@ -7,6 +7,7 @@ use jpeg_splice::codec::{EncodeError, PixelFormat, Subsampling, encode};
 use mattebox_demo_scene::{FPS, FRAMES, HEIGHT, Scene, WIDTH};
 
 use crate::clock::StopToken;
+use crate::mask::MaskStamp;
 use crate::source::pacer::Pacer;
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 
@@ -41,6 +42,7 @@ impl Camera for DemoCamera {
             picture: FrameData::Whole(jpeg),
             captured_at: stop.clock().unix(),
             since: Some(stop.clock().now()),
+            masks: MaskStamp::default(),
         }))
     }
 }

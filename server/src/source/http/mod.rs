@@ -22,6 +22,7 @@ use super::pacer::Pacer;
 use super::{Camera, CapturedFrame, FrameData, Source, SourceError};
 use crate::clock::StopToken;
 use crate::config::HttpConfig;
+use crate::mask::MaskStamp;
 use client::Client;
 pub use error::HttpError;
 use error::HttpFault;
@@ -228,5 +229,6 @@ fn capture(
         picture,
         captured_at: stop.clock().unix(),
         since,
+        masks: MaskStamp::default(),
     }
 }

@@ -14,6 +14,7 @@ use super::session::{Coding, Frames, SessionError};
 use super::timed::{Pictures, Taken, Timeline};
 use super::{RtspFault, matroska};
 use crate::clock::StopToken;
+use crate::mask::MaskStamp;
 use crate::source::process::{CommandError, Invocation, Running};
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 use crate::sync::IgnorePoison;
@@ -146,12 +147,14 @@ impl Camera for Decoding {
                     picture: FrameData::Coded(Ok(jpeg)),
                     captured_at: taken.unwrap_or(arrival),
                     since: None,
+                    masks: MaskStamp::default(),
                 }
             }
             None => CapturedFrame {
                 picture: FrameData::Skipped,
                 captured_at: arrival,
                 since: None,
+                masks: MaskStamp::default(),
             },
         }))
     }

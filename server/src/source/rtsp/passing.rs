@@ -6,6 +6,7 @@ use tokio_util::task::AbortOnDropHandle;
 use super::session::{Frame, Frames, SessionError};
 use super::{RtspError, RtspFault};
 use crate::clock::StopToken;
+use crate::mask::MaskStamp;
 use crate::source::{Camera, CapturedFrame, SourceError};
 
 /// Pictures that may wait for whoever takes them.
@@ -61,6 +62,7 @@ impl Camera for Passing {
             picture: frame.data.into(),
             captured_at: frame.captured_at,
             since: None,
+            masks: MaskStamp::default(),
         }))
     }
 }
