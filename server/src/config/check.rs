@@ -274,13 +274,11 @@ impl<'a> Checker<'a> {
 
     /// The keys of alternatives such as `{"required": ["width"]}`, if all are of that kind.
     fn required_alternatives(&self, error: &ValidationError<'_>) -> Option<Vec<String>> {
-        let schema = self.failed_schema(error)?;
-        let options = schema.get(error.kind().keyword())?.as_array()?;
         let required = |option: &Value| match option.get("required")?.as_array()?.as_slice() {
             [key] => Some(key.as_str()?.to_owned()),
             _ => None,
         };
-        options.iter().map(required).collect()
+        self.options(error)?.iter().map(required).collect()
     }
 
     fn wrong_value(&mut self, error: &ValidationError<'_>, path: &str) {

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -125,16 +126,11 @@ impl Versions {
         let kept = place
             .folder(user_folder)
             .map(|folder| private_folder::make_below(&folder, &folder_name(file)));
-        let folder = match kept {
-            Some(Ok(folder)) => Some(folder),
-            Some(Err(error)) => {
-                tracing::warn!(
-                    "earlier versions of the pipeline file are kept until the server ends only: {error}; name another folder with --state"
-                );
-                None
-            }
-            None => None,
-        };
+        let folder = kept.and_then(|kept| {
+            kept.inspect_err(|error| tracing::warn!(
+                "earlier versions of the pipeline file are kept until the server ends only: {error}; name another folder with --state"
+            )).ok()
+        });
         Self {
             folder,
             clock,
@@ -319,29 +315,27 @@ fn read_unknown(folder: &Path, known: &[Version]) -> io::Result<Vec<Version>> {
         let Some(name) = name.to_str().filter(|name| name.ends_with(".json")) else {
             continue;
         };
-        if !known.contains(name) {
-            versions.extend(read_one(&entry.path()));
+        if known.contains(name) {
+            continue;
+        }
+        match read_one(&entry.path()) {
+            Ok(version) => versions.push(version),
+            Err(why) => tracing::debug!("{name} is no version of a pipeline file: {why}"),
         }
     }
     Ok(versions)
 }
 
-/// The version at `path`; none if somebody else could have written it, or it is none.
-fn read_one(path: &Path) -> Option<Version> {
-    let told = |why: &dyn Display| {
-        tracing::debug!("{} is no version of a pipeline file: {why}", path.display());
-    };
-    private_folder::check_owner(path)
-        .inspect_err(|why| told(why))
-        .ok()?;
-    let bytes = files::read(path, FILE_BYTES)
-        .inspect_err(|why| told(why))
-        .ok()?;
-    let kept: Kept<'_> = serde_json::from_slice(&bytes)
-        .inspect_err(|why| told(why))
-        .ok()?;
-    let at = kept.at.parse().ok()?;
-    Some(Version::new(at, kept.by.into_owned(), &kept.text))
+/// The version at `path`.
+///
+/// # Errors
+/// Somebody else could have written it, or it is none.
+fn read_one(path: &Path) -> Result<Version, Box<dyn Error>> {
+    private_folder::check_owner(path)?;
+    let bytes = files::read(path, FILE_BYTES)?;
+    let kept: Kept<'_> = serde_json::from_slice(&bytes)?;
+    let at = kept.at.parse()?;
+    Ok(Version::new(at, kept.by.into_owned(), &kept.text))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ use super::hidden::cut_by_comments;
 use super::units;
 use super::value_error::ValueError;
 
-pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, Level, OutputConfig, Pull, Shows};
+pub use gpio::{GpioBackend, GpioConfig, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, find_clash, parse_listen};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
