@@ -82,6 +82,6 @@ pub use orientation::Orientation;
 pub use segments::{Segment, Segments};
 #[cfg(fuzzing)]
 pub use splicer::walks_agree;
-pub use splicer::{Drawing, Layer, Splicer};
+pub use splicer::{Drawing, Layer, Splicer, cost};
 pub use split::{Split, Splitter};
 pub use standard::standard_tables;

@@ -2,7 +2,7 @@
 
 use super::{Mask, MaskPlan};
 use crate::error::Result;
-use crate::splicer::{DcWalk, Drawing, Splicer, YCbCr};
+use crate::splicer::{DcWalk, Drawing, Splicer};
 
 /// The sums of a cell's samples.
 #[derive(Clone, Copy, Default)]
@@ -12,9 +12,12 @@ struct Sum {
 }
 
 impl Sum {
-    fn average(&self) -> YCbCr {
+    /// In red, green and blue (ITU-T T.871, section 7).
+    fn average(&self) -> [u8; 3] {
         let average = |at: usize| self.values[at] / self.blocks[at].max(1) as f32;
-        YCbCr([0, 1, 2].map(average))
+        let [y, cb, cr] = [0, 1, 2].map(average);
+        let green = y - 0.344_136 * cb - 0.714_136 * cr;
+        [y + 1.402 * cr, green, y + 1.772 * cb].map(|value| (value + 128.0).round() as u8)
     }
 }
 
@@ -36,7 +39,7 @@ impl Splicer {
     }
 }
 
-fn averages(plan: &MaskPlan, mut walk: DcWalk<'_>) -> Result<Vec<YCbCr>> {
+fn averages(plan: &MaskPlan, mut walk: DcWalk<'_>) -> Result<Vec<[u8; 3]>> {
     let mut sums = vec![Sum::default(); plan.cells()];
     for (mcu, cell) in plan.in_cells() {
         let sum = &mut sums[cell];

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::polygon::Grid;
 use super::{Cover, Mask};
-use crate::splicer::{Drawing, Layout, YCbCr};
+use crate::splicer::{Drawing, Layout};
 
 /// The plan for one layout.
 pub(crate) struct MaskPlan {
@@ -20,7 +20,7 @@ pub(crate) struct MaskPlan {
 /// The cover of one MCU.
 #[derive(Clone, Copy)]
 pub(crate) enum Fill {
-    Color(YCbCr),
+    Color([u8; 3]),
     /// The average of the cell with this index.
     Cell(usize),
 }
@@ -37,7 +37,7 @@ impl MaskPlan {
         };
         for mask in masks {
             if let Cover::Color(color) = mask.cover {
-                plan.color(mask, YCbCr::from_rgb(color));
+                plan.color(mask, color);
             }
         }
         for mask in masks {
@@ -73,7 +73,7 @@ impl MaskPlan {
     }
 
     /// The drawing with these averages of the cells.
-    pub fn drawing_of(&self, averages: &[YCbCr]) -> Drawing {
+    pub fn drawing_of(&self, averages: &[[u8; 3]]) -> Drawing {
         let color = |fill: Fill| match fill {
             Fill::Color(color) => color,
             Fill::Cell(cell) => averages[cell],
@@ -106,7 +106,7 @@ struct Planning {
 }
 
 impl Planning {
-    fn color(&mut self, mask: &Mask, color: YCbCr) {
+    fn color(&mut self, mask: &Mask, color: [u8; 3]) {
         let grid = Grid {
             cell: self.mcu,
             count: self.mcus,

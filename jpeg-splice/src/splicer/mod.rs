@@ -4,6 +4,8 @@ mod bit_reader;
 mod bit_writer;
 mod block;
 mod cache;
+pub mod cost;
+mod coverage;
 mod dc_walk;
 mod dct;
 mod drawing;
@@ -20,7 +22,6 @@ mod walk;
 mod walk_check;
 
 pub(crate) use dc_walk::DcWalk;
-pub(crate) use drawing::YCbCr;
 pub use drawing::{Drawing, Layer};
 pub(crate) use layout::Layout;
 #[cfg(fuzzing)]
@@ -30,6 +31,7 @@ use crate::error::Result;
 use crate::mask::MaskPlan;
 use crate::standard;
 use cache::Cache;
+use cost::Cost;
 use frame::Frame;
 use interleave::Interleave;
 use pending_mcus::PendingMcus;
@@ -82,6 +84,28 @@ impl Splicer {
         Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).scan(&self.touched)
     }
 
+    /// What [`Splicer::splice`] would cost with these, and what decoding, drawing and encoding
+    /// would. A drawing that was not there on the frame before has to be prepared; one that was
+    /// counts as prepared, since it will pay.
+    ///
+    /// # Errors
+    /// Those of [`Splicer::splice`] that the header tells.
+    pub fn estimate(&mut self, jpeg: &[u8], drawings: &[&Drawing]) -> Result<Cost> {
+        let frame = Frame::parse(jpeg)?;
+        let layout = Layout::of(&frame);
+        self.cache.find_drawings(&layout, drawings);
+        self.collect_touched(drawings.len());
+        let coded = jpeg.len() - frame.scan;
+        Ok(Cost::of(coded, &frame, &layout, &self.cache, &self.touched))
+    }
+
+    /// About the memory that the prepared drawings take, in bytes.
+    pub fn prepared_bytes(&self) -> u64 {
+        let drawings = self.cache.drawings().iter();
+        let prepared = drawings.filter(|drawing| drawing.is_prepared());
+        prepared.map(|drawing| drawing.prepared_bytes()).sum()
+    }
+
     /// Walks through all coded data of `jpeg` without changing anything: each restart interval has
     /// all its blocks, and the markers between them are there and in order. Other decoders may show
     /// something else than this JPEG where that is not so.
@@ -100,13 +124,13 @@ impl Splicer {
     fn collect_touched(&mut self, drawings: usize) {
         self.touched.clear();
         for drawing in 0..drawings {
-            let prepared = self.cache.drawing(drawing);
-            let mcus = prepared.mcus().enumerate();
-            self.touched.extend(mcus.map(|(index, mcu)| TouchedBy {
-                mcu,
-                drawing: drawing as u32,
-                index: index as u32,
-            }));
+            let covered = self.cache.drawing(drawing).covered.iter().enumerate();
+            self.touched
+                .extend(covered.map(|(index, &(mcu, _))| TouchedBy {
+                    mcu,
+                    drawing: drawing as u32,
+                    index: index as u32,
+                }));
         }
         if drawings > 1 {
             self.touched

@@ -119,10 +119,7 @@ impl<'a> Rewriter<'a> {
             slots,
             blocks,
             mcus,
-            interval: match frame.restart_interval {
-                0 => mcus,
-                mcus => mcus as u32,
-            },
+            interval: frame.interval(layout),
             scan: frame.scan,
         }
     }

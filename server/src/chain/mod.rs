@@ -116,11 +116,11 @@ impl Chain {
         let steps = self.run_steps(frame, &mut canvas, now);
         let result = steps.and_then(|()| self.finish(frame, &mut canvas, now));
         let path = result.as_ref().map(|frame| frame.path);
+        self.kept = canvas.into_kept();
         let prepared = match path {
-            Ok(Path::Splice) => canvas.prepared_bytes(),
+            Ok(Path::Splice) => self.kept.splicer.prepared_bytes(),
             _ => 0,
         };
-        self.kept = canvas.into_kept();
         self.give_back(prepared);
         result
     }
