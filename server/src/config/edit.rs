@@ -132,10 +132,11 @@ fn apply_to(document: &Document, change: &PatchOperation) -> Option<()> {
             list.insert(index(&last)?, written(&add.value)?.as_mapping()?);
             Some(())
         }
-        (PatchOperation::Add(AddOperation { value, .. }), node)
-        | (PatchOperation::Replace(ReplaceOperation { value, .. }), node) => {
-            set(node, &last, value)
-        }
+        (
+            PatchOperation::Add(AddOperation { value, .. })
+            | PatchOperation::Replace(ReplaceOperation { value, .. }),
+            node,
+        ) => set(node, &last, value),
         _ => None,
     }
 }
