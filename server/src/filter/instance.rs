@@ -16,7 +16,7 @@ use super::assets::{AssetFailure, Assets, AssetsRead};
 use super::contract::{FrameInfo, Image, ImageRef, Layer};
 use super::epoch::{EPOCH, epochs};
 use super::failure::{CallError, Failed, FailureCause, FilterFault};
-use super::kinds::Function;
+use super::kinds::{Function, overlay, transform};
 use super::limits::{self, Refusal};
 use super::log::StepLog;
 use super::wasi::HostState;
@@ -119,7 +119,7 @@ impl RunningFilter {
         let contract = filter.contract();
         let started = contract
             .configure(&mut guest, &settings.config_json)
-            .and_then(|()| Ok(Function::of(&mut guest, contract, filter.kind())?));
+            .and_then(|()| Ok(contract.function(&mut guest, filter.kind())?));
         match started {
             Ok(function) => Ok(Self {
                 guest,
@@ -139,10 +139,16 @@ impl RunningFilter {
     /// # Errors
     /// See [`CallError`].
     pub fn draw(&mut self, frame: &FrameInfo) -> Result<Option<Vec<Layer>>, CallError> {
-        match &self.function {
-            Function::Overlay(overlay) => overlay.draw(&mut self.guest, frame, self.time_limit),
-            Function::Transform(_) => Err(FilterFault::NoOverlay.into()),
+        let Function::Overlay(function) = &self.function else {
+            return Err(FilterFault::NoOverlay.into());
+        };
+        let layers = function.call(&mut self.guest, frame, self.time_limit)?;
+        if let Some(layers) = &layers {
+            overlay::check(layers, frame.width, frame.height)?;
+            let bytes = layers.iter().map(|layer| layer.rgba.len() as u64);
+            self.guest.retain(bytes.sum())?;
         }
+        Ok(layers)
     }
 
     /// Hands a picture to a transform and takes the new one.
@@ -150,12 +156,13 @@ impl RunningFilter {
     /// # Errors
     /// See [`CallError`].
     pub fn apply(&mut self, frame: &FrameInfo, image: ImageRef<'_>) -> Result<Image, CallError> {
-        match &self.function {
-            Function::Transform(transform) => {
-                transform.apply(&mut self.guest, frame, image, self.time_limit)
-            }
-            Function::Overlay(_) => Err(FilterFault::NoTransform.into()),
-        }
+        let Function::Transform(function) = &self.function else {
+            return Err(FilterFault::NoTransform.into());
+        };
+        let image = function.call(&mut self.guest, frame, image, self.time_limit)?;
+        transform::check(&image)?;
+        self.guest.retain(image.rgb.len() as u64)?;
+        Ok(image)
     }
 }
 

@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::control::{EditError, Problem, problems};
+use crate::filter::LoadErrorKind;
 use crate::secret::mask;
 
 /// The media type of problem details.
@@ -130,29 +131,28 @@ pub fn escape(text: &str) -> String {
 impl From<EditError> for ProblemDetails {
     fn from(error: EditError) -> Self {
         use EditError::{
-            BeingWritten, Broken, Ending, FileIsWrong, FilterNotNow, Locked, Masked, NoFilter,
-            NoSpace, OtherRevision, Outrun, Overridden, Preparing, Text, UnknownStep,
-            UnknownStream, UnknownVersion, Unwritable, UploadsOff, Waiting, Wrong,
+            BeingWritten, Broken, Ending, FileIsWrong, Filter, Locked, Masked, NoSpace,
+            OtherRevision, Outrun, Overridden, Preparing, Text, UnknownStep, UnknownStream,
+            UnknownVersion, Unwritable, UploadsOff, Waiting, Wrong,
         };
         let (status, retry_after) = match &error {
             FileIsWrong(error) | Wrong(error) if error.may_pass_as_a_whole() => {
                 (StatusCode::SERVICE_UNAVAILABLE, Some(MACHINE_SECONDS))
             }
             NoSpace { .. } => (StatusCode::SERVICE_UNAVAILABLE, Some(MACHINE_SECONDS)),
-            Ending
-            | Waiting(_)
-            | Outrun
-            | BeingWritten
-            | Preparing
-            | Locked(_)
-            | FilterNotNow { .. } => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
+            Filter(error) if error.kind == LoadErrorKind::Machine => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(1))
+            }
+            Ending | Waiting(_) | Outrun | BeingWritten | Preparing | Locked(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(1))
+            }
             UnknownStream(_) | UnknownStep { .. } | UnknownVersion(_) => {
                 (StatusCode::NOT_FOUND, None)
             }
             Text(_) | Overridden(_) | OtherRevision(_) | UploadsOff | FileIsWrong(_) => {
                 (StatusCode::CONFLICT, None)
             }
-            Masked(_) | Wrong(_) | NoFilter { .. } => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            Masked(_) | Wrong(_) | Filter(_) => (StatusCode::UNPROCESSABLE_ENTITY, None),
             Unwritable { .. } | Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
         let problems = match &error {
