@@ -12,6 +12,8 @@ use crate::secret::mask;
 pub const PROBLEM: &str = "application/problem+json";
 /// The seconds after which another try is worth it where the machine is short of something.
 const MACHINE_SECONDS: u64 = 10;
+/// The seconds after which another try is worth it where somebody else has all there is.
+const BUSY_SECONDS: u64 = 5;
 const PAGE: &str = "text/html; charset=utf-8";
 /// A page of text alone.
 const POLICY: &str =
@@ -65,6 +67,21 @@ impl ProblemDetails {
     /// Something that isn't there.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    /// Something that nobody may do.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// A fault of the server.
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    }
+
+    /// Something that there is no room for now; another try is worth it in a few seconds.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(BUSY_SECONDS)
     }
 
     /// The same problem, which is to be over in `seconds`.

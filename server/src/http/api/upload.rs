@@ -39,11 +39,9 @@ impl Default for Uploads {
 
 impl Uploads {
     fn reserve(&self) -> Result<OwnedSemaphorePermit, ProblemDetails> {
-        const PAUSE_SECONDS: u64 = 5;
-        self.0.clone().try_acquire_owned().map_err(|_| {
-            let why = "another filter is being uploaded; try again when it is kept";
-            ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(PAUSE_SECONDS)
-        })
+        let why = "another filter is being uploaded; try again when it is kept";
+        let place = self.0.clone().try_acquire_owned();
+        place.map_err(|_| ProblemDetails::busy(why))
     }
 }
 
@@ -71,7 +69,7 @@ pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool),
     });
     kept.await.unwrap_or_else(|error| {
         let why = format!("the upload broke down: {error}");
-        Err(ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why))
+        Err(ProblemDetails::internal(why))
     })
 }
 

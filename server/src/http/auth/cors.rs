@@ -94,7 +94,7 @@ pub fn preflight(request: &Request, mark: &Mark) -> Result<Response, ProblemDeta
     let only_reads = method.is_some_and(|method| method == "GET" || method == "HEAD");
     if !mark.is_allowed() || !only_reads {
         let why = "pages from elsewhere may only read here, and only those that `cors` in the pipeline file names";
-        return Err(ProblemDetails::new(StatusCode::FORBIDDEN, why));
+        return Err(ProblemDetails::forbidden(why));
     }
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),

@@ -55,8 +55,7 @@ pub fn check_host(
 
 /// The refusal of a page from elsewhere.
 pub fn foreign_page() -> ProblemDetails {
-    let why = "pages from elsewhere may not use this server";
-    ProblemDetails::new(StatusCode::FORBIDDEN, why)
+    ProblemDetails::forbidden("pages from elsewhere may not use this server")
 }
 
 /// The site that a page belongs to, as seen from the server (HTML standard, "same site"); the

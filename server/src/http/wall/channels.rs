@@ -11,7 +11,6 @@ use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::super::App;
-use super::super::api::unknown_stream;
 use super::MOST_STREAMS;
 use super::message::Message;
 use crate::stream::Viewer;
@@ -154,9 +153,9 @@ impl Channels {
     /// Has the client watch the stream `name`, if it may.
     fn open(&mut self, name: &str) {
         self.views += 1;
-        let view = match self.app.find(name) {
-            None => View::Refused(unknown_stream(name)),
-            Some(stream) => match self.app.viewer_if(&stream, || self.is_admin) {
+        let view = match self.app.stream(name) {
+            Err(unknown) => View::Refused(unknown.to_string()),
+            Ok(stream) => match self.app.viewer_if(&stream, || self.is_admin) {
                 Ok(viewer) => View::Open(Open::new(name, viewer, self.views)),
                 Err(full) => View::Refused(full.to_string()),
             },

@@ -117,7 +117,7 @@ impl Feed {
         self.due = now + EVERY;
         self.timer = self.clock.sleep_until(self.due);
         let state = WallState {
-            streams: reports(app, &self.root),
+            streams: app.stream_reports(&self.root),
             pipeline: app.controller.report().for_reader(self.is_admin),
             access: AccessReport::of(app, self.is_admin),
             refused: channels.refused(),
@@ -134,12 +134,4 @@ impl Feed {
         self.sent = json.clone();
         Some(json)
     }
-}
-
-fn reports(app: &App, root: &str) -> Vec<StreamReport> {
-    let running = app.controller.current();
-    let streams = running.streams.iter();
-    streams
-        .map(|stream| stream.report().seen_from(root))
-        .collect()
 }

@@ -33,8 +33,8 @@ use inbox::Inbox;
 pub use message::ClientMessage;
 use message::Message;
 pub use sessions::Sessions;
-pub use streamed::{__path_credit, __path_stream, credit, stream};
-pub use websocket::{__path_connect, connect};
+pub use streamed::{__path_give_credit, __path_stream_wall, give_credit, stream_wall};
+pub use websocket::{__path_connect_wall, connect_wall};
 
 /// The longest silence of a client, which sends something every 15 s.
 const SILENCE: Duration = Duration::from_secs(60);

@@ -25,13 +25,12 @@ const CONTENT_TYPE: &str = "application/octet-stream";
 #[utoipa::path(
     get,
     path = "/wall/stream",
-    operation_id = "stream_wall",
-    tag = "Wall",
-    responses(
-        (status = OK, description = "Messages, one after the other", body = String, content_type = "application/octet-stream"),
-    ),
+    responses((status = OK, description = "Messages, one after the other", body = String, content_type = "application/octet-stream")),
 )]
-pub async fn stream(State(app): State<App>, request: Request) -> Result<Response, ProblemDetails> {
+pub async fn stream_wall(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, ProblemDetails> {
     let headers = [
         (header::CONTENT_TYPE, CONTENT_TYPE),
         (header::CACHE_CONTROL, NO_CACHE),
@@ -41,10 +40,9 @@ pub async fn stream(State(app): State<App>, request: Request) -> Result<Response
         return Ok((headers, no_body()).into_response());
     }
     let wall = Wall::open(&app, &request);
-    let session = app.sessions.open(wall.inbox.clone()).map_err(|error| {
-        let why = format!("no session can be named: {error}");
-        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
-    })?;
+    let session = app.sessions.open(wall.inbox.clone());
+    let session = session
+        .map_err(|error| ProblemDetails::internal(format!("no session can be named: {error}")))?;
     Ok((headers, messages(wall, session)).into_response())
 }
 
@@ -88,8 +86,6 @@ pub struct Said {
 #[utoipa::path(
     get,
     path = "/wall/stream/{session}",
-    operation_id = "give_credit",
-    tag = "Wall",
     params(
         ("session" = String, Path, description = "The session's name, from the first message of the answer"),
         ("message" = String, Query, description = "A `ClientMessage` as JSON"),
@@ -100,7 +96,7 @@ pub struct Said {
         (status = NOT_FOUND, description = "No such session, or it is over", body = ProblemDetails, content_type = PROBLEM),
     ),
 )]
-pub async fn credit(
+pub async fn give_credit(
     State(app): State<App>,
     Path(session): Path<String>,
     Query(said): Query<Said>,
