@@ -92,7 +92,8 @@ pub enum CommandError {
     },
 }
 
-fn behind_colon(words: &str) -> String {
+/// `words` at the end of a sentence, if there are any.
+pub fn behind_colon(words: &str) -> String {
     match words {
         "" => String::new(),
         words => format!(": {words}"),

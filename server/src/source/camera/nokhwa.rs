@@ -24,14 +24,10 @@ const FORMATS: [(FrameFormat, CameraFormat); 6] = [
 ];
 
 /// nokhwa's names of the formats that can be worked with.
-const KNOWN: [FrameFormat; 6] = [
-    FrameFormat::MJPEG,
-    FrameFormat::YUYV,
-    FrameFormat::NV12,
-    FrameFormat::GRAY,
-    FrameFormat::RAWRGB,
-    FrameFormat::RAWBGR,
-];
+const KNOWN: [FrameFormat; 6] = {
+    let [(a, _), (b, _), (c, _), (d, _), (e, _), (f, _)] = FORMATS;
+    [a, b, c, d, e, f]
+};
 
 /// An open camera that sends frames.
 pub struct OpenCamera {
@@ -165,11 +161,7 @@ impl Camera for OpenCamera {
                 }
             }
         };
-        Ok(Some(CapturedFrame {
-            picture,
-            captured_at: stop.clock().unix(),
-            since: None,
-        }))
+        Ok(Some(CapturedFrame::now(picture, stop)))
     }
 }
 

@@ -300,7 +300,6 @@ impl Camera for OpenCamera {
         }
         let fail = |error| DeviceError::new(&self.path, error);
         let (bytes, meta) = CaptureStream::next(&mut self.stream).map_err(fail)?;
-        let captured_at = stop.clock().unix();
         let used = &bytes[..bytes.len().min(meta.bytesused as usize)];
         let picture = if meta.flags.contains(v4l::buffer::Flags::ERROR) {
             FrameData::Coded(Err(PictureFault::Damaged))
@@ -313,11 +312,7 @@ impl Camera for OpenCamera {
                 code: Box::new(move || encode(used, layout, quality)),
             }
         };
-        Ok(Some(CapturedFrame {
-            picture,
-            captured_at,
-            since: None,
-        }))
+        Ok(Some(CapturedFrame::now(picture, stop)))
     }
 }
 

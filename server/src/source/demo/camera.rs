@@ -37,11 +37,12 @@ impl Camera for DemoCamera {
             .map_err(|_| SourceError::DemoScene)?
             .frame(self.next)?;
         self.next = (self.next + 1) % FRAMES;
-        Ok(self.pacer.wait(stop).then(|| CapturedFrame {
-            picture: FrameData::Whole(jpeg),
-            captured_at: stop.clock().unix(),
-            since: Some(stop.clock().now()),
-        }))
+        if !self.pacer.wait(stop) {
+            return Ok(None);
+        }
+        let since = Some(stop.clock().now());
+        let frame = CapturedFrame::now(FrameData::Whole(jpeg), stop);
+        Ok(Some(CapturedFrame { since, ..frame }))
     }
 }
 
