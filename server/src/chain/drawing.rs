@@ -102,7 +102,7 @@ impl Drawing {
         !self.layers.layers().iter().any(visible)
     }
 
-    /// How many of a picture's pixels its layers cover; those under several count as often.
+    /// The number of a picture's pixels that its layers cover; those under several count as often.
     pub fn area_on(&self, width: u32, height: u32) -> u64 {
         let parts = self.layers.layers().iter();
         let parts = parts.filter_map(|layer| Part::of(layer, width, height));

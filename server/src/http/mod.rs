@@ -247,6 +247,6 @@ fn timestamp(at: std::time::SystemTime) -> String {
 /// Pictures of now must not come out of a cache, nor be waited for to be compressed
 /// (`no-transform`).
 const NO_CACHE: &str = "no-store, no-cache, must-revalidate, no-transform, max-age=0";
-/// What never ends must be passed on as it comes: nginx, and others that know this header of its,
-/// then keep nothing back.
+/// The header of answers that never end and must be passed on as they come: nginx, and others that
+/// know it, then keep nothing back.
 const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");

@@ -85,7 +85,7 @@ pub enum CommandError {
     Ended {
         /// The program.
         name: String,
-        /// How, if that is known.
+        /// Its exit status, if that is known.
         status: Option<ExitStatus>,
         /// The last line that it wrote.
         last_words: String,

@@ -1,4 +1,4 @@
-//! What a command writes to its standard error: into the log, line by line.
+//! The standard error of a command, which goes into the log line by line.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};

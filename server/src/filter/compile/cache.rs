@@ -89,7 +89,7 @@ impl Cache {
         })
     }
 
-    /// Where it lies.
+    /// Its path.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

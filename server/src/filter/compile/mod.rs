@@ -72,17 +72,17 @@ pub struct Manifest {
 
 /// The reason why a filter can't be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
-#[error("{}{fault}", subject(.filter.as_deref()))]
+#[error("{}{fault}", .filter.as_ref().map_or("the filter ".to_owned(), |it| format!("{it}: ")))]
 pub struct LoadError {
-    /// What is at fault.
+    /// The part that is at fault.
     pub kind: LoadErrorKind,
     /// The filter's name, once it is known.
     filter: Option<String>,
-    /// What is wrong: a predicate of the filter.
+    /// The fault: a predicate of the filter.
     fault: String,
 }
 
-/// What is at fault where a filter can't be loaded.
+/// The part that is at fault where a filter can't be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum LoadErrorKind {
     /// The module itself. The same bytes will be refused again.
@@ -94,10 +94,6 @@ pub enum LoadErrorKind {
     Machine,
     /// The memory for all filters, which is used up.
     Memory,
-}
-
-fn subject(filter: Option<&str>) -> String {
-    filter.map_or_else(|| "the filter ".to_owned(), |name| format!("`{name}` "))
 }
 
 impl LoadError {
@@ -121,10 +117,10 @@ impl LoadError {
         Self::new(LoadErrorKind::File, "is not wanted any more")
     }
 
-    /// The same error of the filter called `name`.
-    pub fn of(self, name: &str) -> Self {
+    /// The same error of `filter`, as messages name it.
+    pub fn of(self, filter: impl Display) -> Self {
         Self {
-            filter: Some(name.to_owned()),
+            filter: Some(filter.to_string()),
             ..self
         }
     }
@@ -149,7 +145,7 @@ impl From<FileError> for LoadError {
     fn from(error: FileError) -> Self {
         match error.is_passing() {
             true => Self::unavailable(error),
-            false => Self::new(LoadErrorKind::File, format!("can't be used: {error}")),
+            false => Self::new(LoadErrorKind::File, error),
         }
     }
 }

@@ -53,7 +53,7 @@ const SCHEMA_TIME: Duration = Duration::from_millis(500);
 const SCHEMA_STACK: usize = 1 << 20;
 /// The stack of a thread that does nothing.
 const PROBE_STACK: usize = 64 << 10;
-/// Where it can't be measured: the bytes of memory for a byte of compiled code. The most that was
+/// The bytes of memory for a byte of compiled code, where they can't be measured. The most that was
 /// seen is 8, with globals alone.
 const UNMEASURED: u64 = 8;
 /// The same for a byte of a schema's text.

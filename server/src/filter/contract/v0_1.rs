@@ -28,7 +28,7 @@ const OVERLAY: &str = "mattebox:filter/overlay@0.1.0";
 const TRANSFORM: &str = "mattebox:filter/transform@0.1.0";
 const HOST: &str = "mattebox:filter/host@0.1.0";
 
-/// What a filter can be told about a frame; the WIT file tells what each field means.
+/// The facts of a frame that a filter is told; the WIT file tells what each field means.
 #[derive(Clone, Debug, ComponentType, Lower)]
 #[component(record)]
 pub struct FrameInfo {

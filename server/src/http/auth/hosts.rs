@@ -1,4 +1,4 @@
-//! Under which names the server may be reached, and from which pages.
+//! The names under which the server may be reached, and the pages that may use it.
 
 use std::net::IpAddr;
 
@@ -72,7 +72,8 @@ pub enum Site {
 
 /// The names by which a browser may have asked for something.
 pub struct Names<'a> {
-    /// What the request itself says, and what proxies say that it was before; with ports.
+    /// The one that the request names, and those that it had before by the word of proxies; with
+    /// ports.
     hosts: Vec<&'a str>,
     /// The ports that proxies tell beside the hosts, which may be of those without one.
     ports: Vec<&'a str>,
@@ -144,7 +145,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// What proxies have put into the header `name`, one behind the other.
+/// The values that proxies have put into the header `name`, one behind the other.
 fn listed<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

@@ -1,4 +1,5 @@
-//! Who may do what. Reading is open to whoever reaches the server; changing takes the admin token.
+//! Access: who may do what. Reading is open to whoever reaches the server; changing takes the admin
+//! token.
 //!
 //! Before either, the `Host` header must be a name that only this network can give the server, or
 //! one that the pipeline file allows: a page from elsewhere that has its own name point here (DNS

@@ -71,7 +71,7 @@ struct Open {
     number: u64,
     /// Whether it is among the arrivals or the ready.
     is_waiting: bool,
-    /// When the credit was used up.
+    /// The time at which the credit was used up.
     spent_at: Option<Instant>,
     /// Ends what waits for it.
     end: CancellationToken,
@@ -127,7 +127,7 @@ impl Channels {
         Ok(())
     }
 
-    /// What is known of the stream `name`.
+    /// The channel of the stream `name`.
     fn channel(&mut self, name: &str) -> Result<&mut Channel, TooMany> {
         if !self.by_name.contains_key(name) {
             if self.by_name.len() >= MOST_STREAMS {
@@ -246,8 +246,8 @@ impl Channels {
 }
 
 impl Channel {
-    /// Who takes frames up to the number `until` has received all but the last ones before it.
-    /// Gives their bytes.
+    /// Takes note that the client has received all frames before the number `until` but the last
+    /// ones. Gives their bytes.
     fn acknowledge(&mut self, until: u64) -> usize {
         let received = until.saturating_sub(CREDIT);
         let known = self

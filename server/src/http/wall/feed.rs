@@ -27,15 +27,15 @@ const SPACING: Duration = Duration::from_millis(500);
 /// the connection.
 const SAME_AFTER: Duration = Duration::from_secs(5);
 
-/// What a client is told. Serialized, it is what a message of the kind `state` carries.
+/// The state of the server as a client is told it, by a message of the kind `state`.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = WallState)]
 pub struct WallState {
     /// All streams, in the file's order.
     streams: Vec<StreamReport>,
-    /// How the pipeline file is.
+    /// The state of the pipeline file.
     pipeline: PipelineReport,
-    /// What the client may do.
+    /// The client's rights.
     access: AccessReport,
     /// Streams that the client gave credit for and can't watch, and why.
     refused: BTreeMap<String, String>,

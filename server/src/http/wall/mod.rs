@@ -41,7 +41,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// The most streams that a connection may have.
 const MOST_STREAMS: usize = 256;
 
-/// What goes by one connection, whichever way it is sent.
+/// The messages of one connection, whichever way they are sent.
 struct Wall {
     app: App,
     inbox: Arc<Inbox>,

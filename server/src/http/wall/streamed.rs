@@ -48,7 +48,7 @@ pub async fn stream_wall(
 
 struct Messages {
     wall: Wall,
-    /// What is still to be sent. Frames wait in their streams, not here.
+    /// The rest of a message that is being sent. Frames wait in their streams, not here.
     queue: VecDeque<Bytes>,
     _session: Session,
 }
