@@ -7,10 +7,11 @@
 //! samplings. With `--features turbojpeg` libjpeg-turbo's C library runs beside (needs cmake and
 //! nasm).
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Duration;
 
-use jpeg_splice::{Drawing, Layer, Splicer};
+use jpeg_splice::{Drawing, Header, Layer, Splicer, cost};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use rustix::time::{ClockId, clock_gettime};
 use zune_jpeg::JpegDecoder;
@@ -72,11 +73,14 @@ fn all_frames() -> Vec<Frames> {
     if let Ok(names) = std::env::var("FRAMES") {
         let read =
             |name: &str| std::fs::read(name).unwrap_or_else(|error| panic!("{name}: {error}"));
-        return vec![frames(
-            "FRAMES".to_owned(),
-            names.split(',').map(read).collect(),
-            Subsampling::S422,
-        )];
+        let jpegs: Vec<_> = names.split(',').map(read).collect();
+        let header = Header::parse(&jpegs[0]).expect("a JPEG");
+        let sampling = match header.sampling {
+            (2, 2) => Subsampling::S420,
+            (2, 1) => Subsampling::S422,
+            _ => Subsampling::S444,
+        };
+        return vec![frames("FRAMES".to_owned(), jpegs, sampling)];
     }
     let mut all = Vec::new();
     for (width, height) in [(768, 576), (1920, 1080), (3840, 2160)] {
@@ -152,11 +156,19 @@ fn logo(frames: &Frames) -> Layer {
     })
 }
 
-/// Half-transparent, and nowhere the same.
-fn upper_half(frames: &Frames) -> Layer {
-    layer(0, 0, frames.width, frames.height / 2, |x, y| {
-        [x as u8, y as u8, 90, 128]
-    })
+fn upper_half(frames: &Frames, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Layer {
+    layer(0, 0, frames.width, frames.height / 2, pixel)
+}
+
+/// Nowhere the same, with this alpha.
+fn colors(alpha: u8) -> impl Fn(u32, u32) -> [u8; 4] {
+    move |x, y| [x as u8, y as u8, 90, alpha]
+}
+
+/// One pixel at the bottom right.
+fn corner(frames: &Frames) -> Layer {
+    let (x, y) = (frames.width as i32 - 1, frames.height as i32 - 1);
+    layer(x, y, 1, 1, |_, _| [255, 255, 255, 128])
 }
 
 fn layer(x: i32, y: i32, width: u32, height: u32, pixel: impl Fn(u32, u32) -> [u8; 4]) -> Layer {
@@ -182,16 +194,24 @@ fn measure(frames: &Frames) {
     let drawing = |layers| Drawing::new(layers).expect("four bytes a pixel");
     let top = drawing(vec![timestamp()]);
     let bottom = drawing(vec![logo(frames)]);
-    let halves = [0, 1].map(|_| drawing(vec![upper_half(frames)]));
+    let halves = [0, 1].map(|_| drawing(vec![upper_half(frames, colors(128))]));
+    let mask = drawing(vec![upper_half(frames, |_, _| [0, 0, 0, 255])]);
+    let opaque = drawing(vec![upper_half(frames, colors(255))]);
+    let corner = drawing(vec![corner(frames)]);
     let candidates: Vec<Candidate<'_>> = vec![
         ("timestamp, spliced", Box::new(splicer(vec![&top]))),
         ("logo, spliced", Box::new(splicer(vec![&bottom]))),
         ("both, spliced", Box::new(splicer(vec![&top, &bottom]))),
+        (WALK, Box::new(splicer(vec![&corner]))),
+        (FILL, Box::new(splicer(vec![&mask]))),
+        ("half, opaque", Box::new(splicer(vec![&opaque]))),
+        (DRAW, Box::new(splicer(vec![&halves[0]]))),
+        (PREPARE, Box::new(preparing(&halves))),
         (
-            "half the picture, spliced",
-            Box::new(splicer(vec![&halves[0]])),
+            "half in one colour, recoded",
+            Box::new(|jpeg| recode(jpeg, frames, &[&mask])),
         ),
-        ("the same, prepared anew", Box::new(preparing(&halves))),
+        (RECODE, Box::new(|jpeg| recode(jpeg, frames, &[&halves[0]]))),
         (
             "both, decoded and encoded",
             Box::new(|jpeg| recode(jpeg, frames, &[&top, &bottom])),
@@ -199,8 +219,14 @@ fn measure(frames: &Frames) {
         #[cfg(feature = "turbojpeg")]
         ("decoded and encoded in C", Box::new(turbojpeg(frames))),
     ];
-    report(frames, candidates);
+    print_factors(frames, &report(frames, candidates));
 }
+
+const WALK: &str = "a pixel at the end";
+const FILL: &str = "half in one colour";
+const DRAW: &str = "half, half-transparent";
+const PREPARE: &str = "the same, prepared anew";
+const RECODE: &str = "the same, decoded and encoded";
 
 type Candidate<'a> = (&'static str, Box<dyn FnMut(&[u8]) -> usize + 'a>);
 
@@ -281,7 +307,37 @@ fn turbojpeg(frames: &Frames) -> impl FnMut(&[u8]) -> usize {
     }
 }
 
-fn report(frames: &Frames, mut candidates: Vec<Candidate<'_>>) {
+/// Prints the factors of `jpeg_splice::cost` as they are here, beside those that it reckons with.
+fn print_factors(frames: &Frames, nanoseconds: &HashMap<&str, f64>) {
+    let bytes = frames.jpegs.iter().map(Vec::len).sum::<usize>() / frames.jpegs.len();
+    let pixels = f64::from(frames.width) * f64::from(frames.height);
+    let blocks_a_pixel = match frames.sampling {
+        Subsampling::S420 => 1.5 / 64.0,
+        Subsampling::S422 => 2.0 / 64.0,
+        _ => 3.0 / 64.0,
+    };
+    let a_block =
+        |name: &str, walk: f64| (nanoseconds[name] - walk) / (pixels * blocks_a_pixel / 2.0);
+    let walk = nanoseconds[WALK];
+    print!("  factors in ns, and those reckoned with:");
+    for (name, measured, reckoned) in [
+        ("walk", walk / bytes as f64, cost::WALK),
+        ("fill", a_block(FILL, walk / 2.0), cost::FILL),
+        ("draw", a_block(DRAW, walk / 2.0), cost::DRAW),
+        (
+            "prepare",
+            a_block(PREPARE, nanoseconds[DRAW]),
+            cost::PREPARE,
+        ),
+        ("recode", nanoseconds[RECODE] / pixels, cost::RECODE),
+    ] {
+        print!(" {name} {measured:.1} ({reckoned});");
+    }
+    println!();
+}
+
+/// Prints what each takes. Gives the medians in nanoseconds.
+fn report<'a>(frames: &Frames, mut candidates: Vec<Candidate<'a>>) -> HashMap<&'a str, f64> {
     let mut times = vec![Vec::new(); candidates.len()];
     let mut sizes = vec![0; candidates.len()];
     for round in 0..ROUNDS {
@@ -302,4 +358,8 @@ fn report(frames: &Frames, mut candidates: Vec<Candidate<'_>>) {
             last.as_secs_f64() / median.as_secs_f64()
         );
     }
+    let names = candidates.iter().map(|(name, _)| *name);
+    names
+        .zip(medians.iter().map(|median| median.as_secs_f64() * 1e9))
+        .collect()
 }

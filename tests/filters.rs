@@ -1,6 +1,6 @@
 //! The built-in filters in the real server's chain, seen on what comes out.
 
-use crate::support::picture::{decode, is_near, jpeg, mean, png, psnr};
+use crate::support::picture::{decode, is_near, jpeg, mean, png, psnr, veil};
 use crate::support::{Folder, repository, stderr, stdout};
 
 /// Applies the filters to `picture`, and gives the result's bytes and the printed numbers.
@@ -80,6 +80,27 @@ fn a_half_transparent_watermark_mixes() {
 }
 
 #[test]
+fn a_large_drawing_is_spliced_once_it_stays_and_an_opaque_one_at_once() {
+    let folder = Folder::with(
+        "streams:
+  s: { filters: [{ use: watermark, with: { image: a.png, position: top-left, margin: 0 } }] }
+",
+    );
+    folder.write("in.jpg", jpeg("444.jpg"));
+    for (image, recoded) in [
+        (png(203, 149, [0, 0, 0, 255]), 0),
+        (veil(203, 90), 1),
+        (veil(203, 149), 3),
+    ] {
+        folder.write("a.png", image);
+        let output = folder.run(&["apply", "--json", "--repeat", "3", "in.jpg"]);
+        let numbers: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
+        assert_eq!(numbers["paths"]["recode"], recoded, "{numbers}");
+        assert_eq!(numbers["paths"]["splice"], 3 - recoded, "{numbers}");
+    }
+}
+
+#[test]
 fn sizes_are_handed_on_after_a_resize() {
     let red = png(10, 10, [255, 0, 0, 255]);
     let steps = "{use: watermark, with: {image: a.png, position: bottom-right, margin: 0}},
@@ -116,8 +137,7 @@ fn layers_outside_the_picture_are_cut_off() {
     let large = png(500, 400, [0, 0, 255, 255]);
     let step = "{use: watermark, with: {image: a.png, position: center}}";
     let (result, numbers) = apply(step, "420.jpg", &[("a.png", &large)]);
-    // So much is quicker drawn on pixels.
-    assert_eq!(numbers["paths"]["recode"], 1);
+    assert_eq!(numbers["paths"]["splice"], 1);
     let found = mean(&decode(&result), 0, 0, 203, 149);
     assert!(is_near(found, [0.0, 0.0, 254.0]), "{found:?}");
 }

@@ -27,6 +27,7 @@ mod isolation;
 #[cfg(target_os = "linux")]
 mod limits;
 mod logins;
+mod masks;
 mod metrics;
 mod mistakes;
 mod network_cameras;

@@ -6,7 +6,7 @@ use image::{DynamicImage, RgbImage};
 use serde_json::Value;
 
 use crate::support::camera::{HttpCamera, stream};
-use crate::support::picture::{decode, djpeg, is_near, jpeg, mean, png, psnr};
+use crate::support::picture::{decode, djpeg, is_near, jpeg, mean, png, psnr, veil};
 use crate::support::server::Server;
 use crate::support::{Folder, stderr, stdout};
 
@@ -186,11 +186,9 @@ fn on_every_path(pictures: &[Vec<u8>], spliced: &[bool], judge: impl Fn(usize, &
         b"\xff\xe1\0\x22Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
     let turn = |picture: &Vec<u8>| [&picture[..2], exif, &picture[2..]].concat();
     let turned: Vec<_> = pictures.iter().map(turn).collect();
-    let large = WATERMARK.replace("margin: 16", "margin: 16, scale: 3");
     let across = RESIZE.replace("203, height: 149", "149, height: 203");
     for (step, pictures, orientation) in [
         (WATERMARK, pictures, 1),
-        (&large, pictures, 1),
         (RESIZE, pictures, 1),
         (&across, &turned, 6),
     ] {
@@ -567,15 +565,24 @@ fn transforms_see_the_picture_upright_and_their_answer_is() {
 #[test]
 fn what_is_only_drawn_on_may_be_recoded_upright_too() {
     let upright = decode(&jpeg("444.jpg"));
-    // So large that it is quicker drawn on pixels.
-    let step = "{use: watermark, with: {image: a.png, position: top-left, margin: 0, scale: 4}}";
+    // So large that it is cheaper drawn on pixels.
+    let folder = Folder::with(
+        "streams: { s: { quality: 95, filters: [
+            {use: watermark, with: {image: veil.png, position: top-left, margin: 0}},
+            {use: watermark, with: {image: a.png, position: top-left, margin: 0}}] } }",
+    );
+    folder.write("veil.png", veil(160, 149));
+    folder.write("a.png", png(140, 100, [255, 0, 0, 255]));
     for orientation in 1..=8 {
-        let (result, numbers, told) = apply(step, &turned(&upright, orientation, true));
+        folder.write("in.jpg", turned(&upright, orientation, true));
+        let output = folder.run(&["apply", "--json", "-o", "out", "in.jpg"]);
+        let numbers: Value = serde_json::from_str(&stdout(&output)).unwrap();
+        let told = stderr(&output);
         assert_eq!(numbers["paths"]["recode"], 1, "{orientation}: {told}");
-        let result = result.unwrap();
+        let result = folder.read("out/in.jpg");
         assert_eq!(told_orientation(&result), 1);
         let result = decode(&result);
-        assert!(is_near(mean(&result, 8, 8, 140, 100), RED), "{orientation}");
+        assert!(is_near(mean(&result, 8, 8, 124, 84), RED), "{orientation}");
         let area = (172, 0, 31, 149);
         let psnr = psnr(&part(&result, area), &part(&upright, area));
         assert!(psnr > 30.0, "{orientation}: {psnr} dB");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::support::http::{Mjpeg, request};
-use crate::support::picture::{decode, jpeg};
+use crate::support::picture::{decode, jpeg, png, veil};
 use crate::support::server::Server;
 use crate::support::{Folder, load};
 
@@ -277,15 +277,25 @@ fn a_stream_tells_which_path_it_takes_and_why() {
   odd:
     source: { driver: files, path: progressive.jpg, fps: 50 }
     filters: [{ use: timestamp }]
+  masked:
+    source: { driver: files, path: 420.jpg, fps: 50 }
+    filters: [{ use: watermark, with: { image: mask.png, position: top-left, margin: 0 } }]
+  veiled:
+    source: { driver: files, path: 444.jpg, fps: 50 }
+    filters: [{ use: watermark, with: { image: veil.png, position: top-left, margin: 0 } }]
 ",
     );
-    for name in ["420.jpg", "progressive.jpg"] {
+    folder.write("mask.png", png(203, 100, [0, 0, 0, 255]));
+    folder.write("veil.png", veil(203, 149));
+    for name in ["420.jpg", "444.jpg", "progressive.jpg"] {
         folder.write(name, jpeg(name));
     }
     let server = Server::start(folder);
     for (name, path, why) in [
         ("camera", "splice", "only drew"),
         ("odd", "recode", "the JPEG is progressive"),
+        ("masked", "splice", "only drew"),
+        ("veiled", "recode", "would cost 1."),
     ] {
         let mut viewer = server.watch(name);
         for _ in 0..3 {

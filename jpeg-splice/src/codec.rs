@@ -17,7 +17,8 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::error::{Error, InvalidJpeg};
-use crate::{Header, Jpeg, Segments, Splicer, exif, marker};
+use crate::strip::without_picture;
+use crate::{Jpeg, Segments, Splicer, exif, marker};
 pub use planes::encode_planes;
 
 /// The reason why `zune-jpeg` can't be trusted with a picture, or failed.
@@ -116,13 +117,28 @@ pub fn reencode(
     quality: u8,
     source: &Jpeg,
 ) -> Result<Jpeg, EncodeError> {
-    let sampling = subsampling(source.header());
+    let header = source.header();
+    let sampling = subsampling(header.orientation.turned_size(header.sampling));
     let jpeg = encode(rgb, PixelFormat::Rgb, size, sampling, quality)?;
     Ok(with_metadata(jpeg, source)?)
 }
 
-fn subsampling(header: &Header) -> Subsampling {
-    match header.orientation.turned_size(header.sampling) {
+/// Encodes 8-bit RGB as it is stored, of the size, the sampling and the orientation of `source`,
+/// the JPEG that the picture came from, and with none of its other metadata.
+///
+/// # Errors
+/// Those of [`encode`].
+pub fn reencode_bare(rgb: &[u8], quality: u8, source: &Jpeg) -> Result<Jpeg, EncodeError> {
+    let header = source.header();
+    let (size, sampling) = ((header.width, header.height), subsampling(header.sampling));
+    let jpeg = encode(rgb, PixelFormat::Rgb, size, sampling, quality)?;
+    let orientation =
+        (!header.orientation.is_upright()).then(|| exif::orientation_segment(header.orientation));
+    Ok(with_segments(jpeg, &orientation.unwrap_or_default())?)
+}
+
+fn subsampling(ratio: (u8, u8)) -> Subsampling {
+    match ratio {
         (1, 1) => Subsampling::S444,
         (2 | 3, 1) => Subsampling::S422,
         (1, 2..) => Subsampling::S440,
@@ -146,20 +162,28 @@ fn with_metadata(jpeg: Jpeg, source: &Jpeg) -> Result<Jpeg, InvalidJpeg> {
                         .unwrap_or_default(),
                 );
             }
-            (marker, payload) if is_kept(marker, payload) => kept.extend(segment.bytes),
+            (marker, payload) if is_kept(marker, payload) => {
+                if without_picture(&segment).is_none() {
+                    kept.extend(segment.bytes);
+                }
+            }
             _ => {}
         }
     }
-    if kept.is_empty() {
+    with_segments(jpeg, &kept)
+}
+
+/// Puts `segments` behind JFIF's, which must come first (T.871, 10.1).
+fn with_segments(jpeg: Jpeg, segments: &[u8]) -> Result<Jpeg, InvalidJpeg> {
+    if segments.is_empty() {
         return Ok(jpeg);
     }
-    // JFIF, if present, must come first (T.871, 10.1).
     let start = match jpeg.get(2..6) {
         Some([0xff, marker::APP0, high, low]) => 4 + usize::from(u16::from_be_bytes([*high, *low])),
         _ => 2,
     };
     let (head, rest) = jpeg.split_at(start.min(jpeg.len()));
-    Jpeg::new([head, &kept, rest].concat().into())
+    Jpeg::new([head, segments, rest].concat().into())
 }
 
 /// A segment; `None` if the payload is too long for one.

@@ -1,6 +1,7 @@
 //! Exif data in a JPEG (Exif 2.32, 4.5 and 4.6; TIFF 6.0, section 2): the orientation, and what is
 //! left of the data when the picture is coded anew.
 
+use crate::marker;
 use crate::orientation::Orientation;
 use crate::tiff::{ENTRY, Tiff};
 
@@ -20,6 +21,20 @@ pub fn orientation(payload: &[u8]) -> Option<Orientation> {
     is_one_short.then(|| Orientation::new(value)).flatten()
 }
 
+/// An APP1 segment that tells the orientation and nothing else.
+pub(crate) fn orientation_segment(orientation: Orientation) -> Vec<u8> {
+    // Little-endian; the first directory at byte 8, with one entry and no next directory.
+    let tiff = [b"II*\0\x08\0\0\0\x01\0", &ORIENTATION.to_le_bytes()[..]].concat();
+    let value = [
+        &SHORT.to_le_bytes()[..],
+        &[1, 0, 0, 0, orientation.value(), 0, 0, 0],
+    ]
+    .concat();
+    let payload = [INTRODUCTION, &tiff, &value, &[0; 4]].concat();
+    let length = payload.len() as u8 + 2;
+    [&[0xff, marker::APP1, 0, length][..], &payload].concat()
+}
+
 /// Whether the payload of an APP1 segment is Exif data.
 pub fn is_exif(payload: &[u8]) -> bool {
     payload.starts_with(INTRODUCTION)
@@ -33,7 +48,7 @@ pub fn for_new_picture(payload: &[u8]) -> Option<Vec<u8>> {
     let at = tiff.first()?;
     let directory = tiff.directory(at)?;
     let thumbnail = tiff.long(directory.end)? as usize;
-    let mut new = without_thumbnail(&tiff, thumbnail);
+    let mut new = cut_thumbnail(&tiff, thumbnail);
     let kept = directory
         .entries()
         .filter(|&at| tiff.short(at) != Some(ORIENTATION));
@@ -48,8 +63,19 @@ pub fn for_new_picture(payload: &[u8]) -> Option<Vec<u8>> {
     Some([INTRODUCTION, &new].concat())
 }
 
+/// The payload of an Exif segment without its thumbnail: empty if it can't be cut out. `None` if
+/// there is none.
+pub(crate) fn without_thumbnail(payload: &[u8]) -> Option<Vec<u8>> {
+    let tiff = Tiff::new(payload.strip_prefix(INTRODUCTION)?)?;
+    let next = tiff.directory(tiff.first()?)?.end;
+    let thumbnail = tiff.long(next).filter(|at| *at > 0)? as usize;
+    let mut new = cut_thumbnail(&tiff, thumbnail);
+    let cut = new.get_mut(next..next + 4).map(|place| place.fill(0));
+    Some(cut.map_or_else(Vec::new, |()| [INTRODUCTION, &new].concat()))
+}
+
 /// The bytes of `tiff` without those of the thumbnail whose directory is at `at`; 0 for none.
-fn without_thumbnail(tiff: &Tiff<'_>, at: usize) -> Vec<u8> {
+fn cut_thumbnail(tiff: &Tiff<'_>, at: usize) -> Vec<u8> {
     /// The tags that tell where it starts and how long it is: of a JPEG, and of raw pixels in one
     /// strip.
     const PLACES: [(u16, u16); 2] = [(0x0201, 0x0202), (0x0111, 0x0117)];

@@ -10,6 +10,7 @@ use crate::marker;
 use crate::segments::{Segment, Segments, has_end};
 use crate::splicer::{Drawing, Splicer};
 use crate::standard::standard_tables;
+use crate::strip::without_other_pictures;
 use crate::syntax::{ScanHeader, huffman_tables};
 
 /// A whole JPEG: from SOI with a frame header to EOI. Its header was parsed once. Clones share the
@@ -56,17 +57,24 @@ impl Jpeg {
         &self.bytes
     }
 
-    /// The same picture with `drawings` on it, as [`Splicer::splice`] makes it.
+    /// The same picture with `drawings` on it, as [`Splicer::splice`] makes it, and without others
+    /// that would show what they cover: thumbnails, and what follows the first picture.
     ///
     /// # Errors
     /// Those of [`Splicer::splice`].
     pub fn splice(&self, splicer: &mut Splicer, drawings: &[&Drawing]) -> crate::Result<Self> {
         let mut spliced = Vec::new();
-        splicer.splice(self, drawings, &mut spliced)?;
-        Ok(Self {
-            bytes: spliced.into(),
+        let alone = without_other_pictures(self);
+        splicer.splice(alone.as_deref().unwrap_or(self), drawings, &mut spliced)?;
+        Ok(self.with_bytes(spliced))
+    }
+
+    /// Other bytes with the same header.
+    pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Self {
+        Self {
+            bytes: bytes.into(),
             header: self.header,
-        })
+        }
     }
 }
 

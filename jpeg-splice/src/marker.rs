@@ -46,6 +46,8 @@ pub const APP0: u8 = 0xe0;
 pub const APP1: u8 = 0xe1;
 /// Application segment 2 (ICC profile, Multi-Picture Format).
 pub const APP2: u8 = 0xe2;
+/// Application segment 13 (Photoshop).
+pub const APP13: u8 = 0xed;
 /// Application segment 14 (Adobe's colour transform).
 pub const APP14: u8 = 0xee;
 /// Application segment 15.

@@ -23,6 +23,11 @@ impl Orientation {
             .map(Self)
     }
 
+    /// The number that Exif gives it, 1 to 8.
+    pub(crate) fn value(self) -> u8 {
+        self.0
+    }
+
     /// Whether the picture is shown as it is stored.
     pub fn is_upright(self) -> bool {
         self == Self::UPRIGHT
@@ -90,6 +95,20 @@ impl Orientation {
             } else {
                 y
             },
+        )
+    }
+
+    /// The point of the stored picture, of size `stored`, that is shown at `point`: across and down
+    /// from the top left.
+    pub fn stored_point(self, point: (f64, f64), stored: (f64, f64)) -> (f64, f64) {
+        let (x, y) = self.turned_size(point);
+        (
+            if self.mirrors_columns() {
+                stored.0 - x
+            } else {
+                x
+            },
+            if self.mirrors_rows() { stored.1 - y } else { y },
         )
     }
 

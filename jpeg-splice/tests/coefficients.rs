@@ -11,10 +11,10 @@ use proptest::prelude::*;
 
 /// A scan's blocks in order: component and 64 coefficients in zigzag order, the first not a
 /// difference.
-struct Coefficients {
-    blocks: Vec<(usize, [i32; 64])>,
-    factors: Vec<(u32, u32)>,
-    size: (u32, u32),
+pub struct Coefficients {
+    pub blocks: Vec<(usize, [i32; 64])>,
+    pub factors: Vec<(u32, u32)>,
+    pub size: (u32, u32),
 }
 
 type Table = HashMap<(u32, u32), u8>;
@@ -65,7 +65,7 @@ impl Bits<'_> {
     }
 }
 
-fn coefficients(jpeg: &[u8]) -> Coefficients {
+pub fn coefficients(jpeg: &[u8]) -> Coefficients {
     let (mut at, mut interval) = (2, 0);
     let mut tables: HashMap<u8, Table> = HashMap::new();
     let (mut factors, mut size) = (Vec::new(), (0, 0));
@@ -116,7 +116,7 @@ fn read_tables(mut payload: &[u8], tables: &mut HashMap<u8, Table>) {
     }
 }
 
-fn mcu_of(factors: &[(u32, u32)]) -> (u32, u32) {
+pub fn mcu_of(factors: &[(u32, u32)]) -> (u32, u32) {
     let h = factors.iter().map(|f| f.0).max().unwrap();
     let v = factors.iter().map(|f| f.1).max().unwrap();
     (h * 8, v * 8)

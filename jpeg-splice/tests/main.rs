@@ -3,4 +3,5 @@
 mod coefficients;
 mod equivalence;
 mod kinds;
+mod masks;
 mod support;

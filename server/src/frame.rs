@@ -6,6 +6,8 @@ use std::time::{Instant, SystemTime};
 
 use jpeg_splice::Jpeg;
 
+use crate::mask::MaskStamp;
+
 /// A whole picture and its times.
 #[derive(Clone, Debug)]
 pub struct Frame {
@@ -24,6 +26,8 @@ pub struct Frame {
     /// Whether the camera took it. Else it is a notice to viewers, drawn by the server, that there
     /// is no picture.
     pub is_picture: bool,
+    /// Tells whether the masks that it was covered with still hold.
+    pub masks: MaskStamp,
     /// The head of its part in Motion JPEG streams.
     pub part_head: PartHead,
 }
@@ -85,6 +89,7 @@ mod fake {
                 received_at: SystemClock.now(),
                 taken_after: None,
                 is_picture: true,
+                masks: MaskStamp::default(),
                 part_head: PartHead::default(),
             }
         }

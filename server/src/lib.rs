@@ -20,6 +20,7 @@ pub mod gpio;
 pub mod http;
 pub mod local_time;
 mod log;
+pub mod mask;
 mod panics;
 mod private_folder;
 pub mod secret;

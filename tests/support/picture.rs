@@ -64,7 +64,21 @@ pub fn djpeg(jpeg: &[u8]) -> RgbImage {
 
 /// A PNG of one colour.
 pub fn png(width: u32, height: u32, rgba: [u8; 4]) -> Vec<u8> {
-    let image = image::RgbaImage::from_pixel(width, height, image::Rgba(rgba));
+    encode_png(&image::RgbaImage::from_pixel(
+        width,
+        height,
+        image::Rgba(rgba),
+    ))
+}
+
+/// A PNG that is nowhere the same and lets half of what is under it through: the dearest drawing.
+pub fn veil(width: u32, height: u32) -> Vec<u8> {
+    encode_png(&image::RgbaImage::from_fn(width, height, |x, y| {
+        image::Rgba([x as u8, y as u8, 90, 128])
+    }))
+}
+
+fn encode_png(image: &image::RgbaImage) -> Vec<u8> {
     let mut png = std::io::Cursor::new(Vec::new());
     image.write_to(&mut png, image::ImageFormat::Png).unwrap();
     png.into_inner()

@@ -1,8 +1,9 @@
 //! The cache of a stream: tables, and drawings prepared for its frames.
 
 use super::block::{self, Quantized};
+use super::coverage::{Cover, covered_mcus};
 use super::dct::Multipliers;
-use super::drawing::{Blend, Drawing, NONE, Prepared};
+use super::drawing::{Blend, Drawing, NONE, Prepared, SampleBlend};
 use super::frame::Frame;
 use super::huffman::Tables;
 use super::layout::Layout;
@@ -13,6 +14,11 @@ use crate::syntax::HuffmanSpec;
 /// More tables than this are forgotten: a stream has a few, unless it makes new ones for each
 /// frame.
 const MOST: usize = 12;
+
+/// The memory for a prepared block that needs nothing of the picture.
+const OPAQUE_BLOCK_BYTES: usize = size_of::<(usize, Blend)>() + size_of::<Option<Quantized>>();
+/// The memory for an MCU that is covered, beside its blocks.
+const COVERED_BYTES: usize = size_of::<(u32, Cover)>() + size_of::<[u32; 10]>();
 
 /// The cached tables and drawings, and which of them the frame at hand uses.
 #[derive(Default)]
@@ -58,11 +64,14 @@ impl KeptSpec {
     }
 }
 
-/// A drawing, prepared for a layout and quantization tables.
+/// A drawing, prepared for a layout and quantization tables if it was to be drawn.
 pub(crate) struct KeptDrawing {
     id: u64,
     layout: Layout,
-    prepared: Prepared,
+    /// Whether the frame at hand is the first with it.
+    pub is_new: bool,
+    pub covered: Vec<(u32, Cover)>,
+    prepared: Option<Prepared>,
     quantization: [[u16; 64]; 3],
     /// For each blend, the block's coefficients if it is opaque.
     opaque: Vec<Option<Quantized>>,
@@ -77,8 +86,9 @@ impl Cache {
         drawings: &[&Drawing],
     ) -> Result<()> {
         let quantization = self.prepare_tables(frame, layout)?;
-        self.prepare_drawings(layout, drawings);
-        for index in 0..self.drawings.len() {
+        self.find_drawings(layout, drawings);
+        for (index, drawing) in drawings.iter().enumerate() {
+            self.drawings[index].prepare(drawing);
             self.quantize(index, quantization);
         }
         Ok(())
@@ -145,12 +155,16 @@ impl Cache {
         self.skip_tables.len() - 1
     }
 
-    /// Brings the kept drawings into the order of `drawings`, and drops those that are over.
-    fn prepare_drawings(&mut self, layout: &Layout, drawings: &[&Drawing]) {
+    /// Brings the kept drawings into the order of `drawings`, finds out what the new ones cover,
+    /// and drops those that are over.
+    pub fn find_drawings(&mut self, layout: &Layout, drawings: &[&Drawing]) {
         for (index, drawing) in drawings.iter().enumerate() {
             let fits = |kept: &KeptDrawing| kept.id == drawing.id && kept.layout == *layout;
             match self.drawings[index..].iter().position(fits) {
-                Some(ahead) => self.drawings.swap(index, index + ahead),
+                Some(ahead) => {
+                    self.drawings.swap(index, index + ahead);
+                    self.drawings[index].is_new = false;
+                }
                 None => {
                     self.drawings.push(KeptDrawing::new(drawing, layout));
                     let last = self.drawings.len() - 1;
@@ -166,18 +180,15 @@ impl Cache {
             return;
         }
         let multipliers = |component: usize| &self.multipliers[self.multipliers_of[component]].1;
-        let kept = &self.drawings[index];
-        let opaque = kept
-            .prepared
-            .blends
-            .iter()
-            .map(|(component, blend)| match blend {
-                Blend::Opaque(_) => {
-                    let block = block::blend([0.0; 64], blend, multipliers(*component));
-                    Some(Quantized::round(&block))
-                }
-                _ => None,
-            });
+        let prepared = self.drawings[index].prepared.iter();
+        let blends = prepared.flat_map(|prepared| &prepared.blends);
+        let opaque = blends.map(|(component, blend)| match blend {
+            Blend::Opaque(_) => {
+                let block = block::blend([0.0; 64], blend, multipliers(*component));
+                Some(Quantized::round(&block))
+            }
+            _ => None,
+        });
         let opaque = opaque.collect();
         let kept = &mut self.drawings[index];
         kept.opaque = opaque;
@@ -199,6 +210,11 @@ impl Cache {
         &self.skip_tables[self.skip_tables_used].skip_tables
     }
 
+    /// The frame's drawings.
+    pub fn drawings(&self) -> &[KeptDrawing] {
+        &self.drawings
+    }
+
     /// One of the frame's drawings.
     pub fn drawing(&self, index: usize) -> &KeptDrawing {
         &self.drawings[index]
@@ -210,20 +226,57 @@ impl KeptDrawing {
         Self {
             id: drawing.id,
             layout: layout.clone(),
-            prepared: Prepared::new(drawing, layout),
+            is_new: true,
+            covered: covered_mcus(drawing, layout),
+            prepared: None,
             // No table has a zero.
             quantization: [[0; 64]; 3],
             opaque: Vec::new(),
         }
     }
 
-    /// The MCUs that it touches, in order.
-    pub fn mcus(&self) -> impl Iterator<Item = u32> {
-        self.prepared.touched.iter().map(|touched| touched.mcu)
+    fn prepare(&mut self, drawing: &Drawing) {
+        let Self {
+            covered, layout, ..
+        } = self;
+        self.prepared
+            .get_or_insert_with(|| Prepared::new(drawing, layout, covered));
+    }
+
+    /// The cover of the MCU with this index.
+    pub fn cover(&self, index: u32) -> Cover {
+        self.covered[index as usize].1
+    }
+
+    /// The covers of MCUs that are prepared by themselves: one that has the colour of the one before
+    /// shares its blocks.
+    pub fn distinct(&self) -> impl Iterator<Item = Cover> {
+        let mut before = None;
+        let covers = self.covered.iter().map(|&(_, cover)| cover);
+        covers.filter(move |&cover| {
+            let before = before.replace(cover);
+            cover.color().is_none() || before != Some(cover)
+        })
+    }
+
+    /// About the memory that it takes once it is prepared, in bytes.
+    pub fn prepared_bytes(&self) -> u64 {
+        let block = |cover: Cover| match cover.is_opaque() {
+            true => OPAQUE_BLOCK_BYTES,
+            false => OPAQUE_BLOCK_BYTES + size_of::<SampleBlend>(),
+        };
+        let (_, blocks) = self.layout.blocks();
+        let distinct = self.distinct().map(|cover| (block(cover) * blocks) as u64);
+        distinct.sum::<u64>() + (self.covered.len() * COVERED_BYTES) as u64
+    }
+
+    /// Whether its blocks are there.
+    pub fn is_prepared(&self) -> bool {
+        self.prepared.is_some()
     }
 
     fn index(&self, touched: usize, block: usize) -> Option<usize> {
-        match self.prepared.touched[touched].blends[block] {
+        match self.prepared.as_ref()?.mcus[touched][block] {
             NONE => None,
             index => Some(index as usize),
         }
@@ -232,7 +285,7 @@ impl KeptDrawing {
     /// The blend of a block of the touched MCU with this index.
     pub fn blend(&self, touched: usize, block: usize) -> Option<&Blend> {
         let index = self.index(touched, block)?;
-        Some(&self.prepared.blends[index].1)
+        Some(&self.prepared.as_ref()?.blends[index].1)
     }
 
     /// The coefficients of that block if the drawing covers all of it.

@@ -1,10 +1,10 @@
 //! Drawings, and their preparation for one kind of picture.
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::coverage::{Cover, McuArea};
 use super::dct::{self, Block};
 use super::layout::Layout;
 
@@ -31,28 +31,48 @@ pub struct Layer {
 /// Clones are the same drawing.
 #[derive(Clone, Debug)]
 pub struct Drawing {
-    layers: Arc<[Layer]>,
+    pub(crate) content: Content,
     /// Tells drawings apart.
     pub(crate) id: u64,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Content {
+    Layers(Arc<[Layer]>),
+    /// Whole MCUs of one colour (red, green, blue), by their numbers, in pictures of one layout.
+    Fills(Arc<[(u32, [u8; 3])]>),
 }
 
 impl Drawing {
     /// A drawing of `layers`. `None` if one's bytes are not as many as its size says.
     pub fn new(layers: Vec<Layer>) -> Option<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         let fits = |layer: &Layer| {
             let pixels = u64::from(layer.width) * u64::from(layer.height);
             pixels.checked_mul(4) == Some(layer.rgba.len() as u64)
         };
-        layers.iter().all(fits).then(|| Self {
-            layers: layers.into(),
+        let are_whole = layers.iter().all(fits);
+        are_whole.then(|| Self::of(Content::Layers(layers.into())))
+    }
+
+    /// MCUs that are replaced by one colour each, by their numbers, in order.
+    pub(crate) fn of_fills(fills: Vec<(u32, [u8; 3])>) -> Self {
+        Self::of(Content::Fills(fills.into()))
+    }
+
+    fn of(content: Content) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            content,
             id: NEXT.fetch_add(1, Ordering::Relaxed),
-        })
+        }
     }
 
     /// Its layers, the first at the bottom.
     pub fn layers(&self) -> &[Layer] {
-        &self.layers
+        match &self.content {
+            Content::Layers(layers) => layers,
+            Content::Fills(_) => &[],
+        }
     }
 }
 
@@ -72,18 +92,10 @@ pub(crate) struct SampleBlend {
     pub add: Block,
 }
 
-/// An MCU that is drawn on.
-pub(crate) struct Touched {
-    /// Its number in the picture.
-    pub mcu: u32,
-    /// The index of each block's blend; `u32::MAX` for none.
-    pub blends: [u32; 10],
-}
-
 /// A drawing, prepared for one layout.
 pub(crate) struct Prepared {
-    /// In the order of the coded data.
-    pub touched: Vec<Touched>,
+    /// For each covered MCU, the index of each block's blend; [`NONE`] for none.
+    pub mcus: Vec<[u32; 10]>,
     /// Each with the index of its component.
     pub blends: Vec<(usize, Blend)>,
 }
@@ -92,30 +104,48 @@ pub(crate) struct Prepared {
 pub(crate) const NONE: u32 = u32::MAX;
 
 impl Prepared {
-    pub fn new(drawing: &Drawing, layout: &Layout) -> Self {
-        let mcus = mcus_under(drawing, layout);
+    /// The `covered` MCUs of `drawing`.
+    pub fn new(drawing: &Drawing, layout: &Layout, covered: &[(u32, Cover)]) -> Self {
         let mut prepared = Self {
-            touched: Vec::with_capacity(mcus.len()),
-            blends: Vec::with_capacity(mcus.len() * layout.blocks().1),
+            mcus: Vec::with_capacity(covered.len()),
+            blends: Vec::new(),
         };
         let mut tile = Tile::new(layout);
         let mut plain: HashMap<[u8; 4], [u32; 10]> = HashMap::new();
-        for mcu in mcus {
-            tile.start(mcu);
-            let color = tile.one_color(drawing.layers());
-            // Boxes and masks are the same all over.
-            if let Some(blends) = color.and_then(|color| plain.get(&color)) {
-                prepared.touch(mcu, *blends);
-                continue;
-            }
-            tile.draw(drawing.layers());
-            let blends = prepared.blends_of(&tile, layout);
+        for &(mcu, cover) in covered {
+            let color = cover.color();
+            let blends = match color.map(|color| (color, plain.get(&color))) {
+                Some((_, Some(blends))) => *blends,
+                Some((color @ [.., 255], None)) => prepared.blends_of_color(color, layout),
+                _ => {
+                    tile.draw(McuArea::of(mcu, layout), drawing.layers());
+                    prepared.blends_of(&tile, layout)
+                }
+            };
             if let Some(color) = color {
                 plain.insert(color, blends);
             }
-            prepared.touch(mcu, blends);
+            prepared.mcus.push(blends);
         }
         prepared
+    }
+
+    /// Adds the blends of an MCU that is covered by one colour, and gives their indices.
+    fn blends_of_color(&mut self, rgba: [u8; 4], layout: &Layout) -> [u32; 10] {
+        let [mut keep, mut y, mut cb, mut cr] = [[1.0], [0.0], [0.0], [0.0]];
+        draw_row(&[rgba], [&mut keep, &mut y, &mut cb, &mut cr]);
+        let first = self.blends.len() as u32;
+        for (component, [value]) in [y, cb, cr].into_iter().enumerate() {
+            let mut block = [value; 64];
+            dct::forward(&mut block);
+            self.blends.push((component, Blend::Opaque(block)));
+        }
+        let (slots, count) = layout.blocks();
+        let mut blends = [NONE; 10];
+        for (slot, blend) in slots[..count].iter().zip(&mut blends) {
+            *blend = first + slot.component as u32;
+        }
+        blends
     }
 
     /// Adds the blends of an MCU, and gives their indices.
@@ -133,40 +163,6 @@ impl Prepared {
         }
         blends
     }
-
-    fn touch(&mut self, mcu: u32, blends: [u32; 10]) {
-        if blends != [NONE; 10] {
-            self.touched.push(Touched { mcu, blends });
-        }
-    }
-}
-
-/// The MCUs that any layer reaches, in order.
-fn mcus_under(drawing: &Drawing, layout: &Layout) -> Vec<u32> {
-    let (mcu_width, mcu_height) = layout.mcu();
-    let (across, _) = layout.mcus();
-    let mut mcus = Vec::new();
-    for layer in drawing.layers() {
-        let columns = inside(layer.x, layer.width, layout.width);
-        let rows = inside(layer.y, layer.height, layout.height);
-        if columns.is_empty() || rows.is_empty() {
-            continue;
-        }
-        for row in rows.start / mcu_height..=(rows.end - 1) / mcu_height {
-            let from = row * across + columns.start / mcu_width;
-            mcus.extend(from..=row * across + (columns.end - 1) / mcu_width);
-        }
-    }
-    mcus.sort_unstable();
-    mcus.dedup();
-    mcus
-}
-
-/// The part of `length` pixels from `start` on that lies in 0 to `end`.
-fn inside(start: i32, length: u32, end: u32) -> Range<u32> {
-    let start = i64::from(start);
-    let clip = |at: i64| at.clamp(0, end.into()) as u32;
-    clip(start)..clip(start + i64::from(length))
 }
 
 /// The pixels of one MCU. The change of a pixel: its Y′CbCr around 0 is multiplied by the first
@@ -174,75 +170,34 @@ fn inside(start: i32, length: u32, end: u32) -> Range<u32> {
 struct Tile {
     planes: [Vec<f32>; 4],
     size: (u32, u32),
-    picture: (u32, u32),
-    across: u32,
     /// The part of the picture that it covers.
-    columns: Range<u32>,
-    rows: Range<u32>,
+    area: McuArea,
 }
 
 impl Tile {
     fn new(layout: &Layout) -> Self {
-        let size = layout.mcu();
         Self {
             planes: [const { Vec::new() }; 4],
-            size,
-            picture: (layout.width, layout.height),
-            across: layout.mcus().0,
-            columns: 0..0,
-            rows: 0..0,
+            size: layout.mcu(),
+            area: McuArea::default(),
         }
     }
 
-    fn start(&mut self, mcu: u32) {
-        let part = |number: u32, size: u32, end: u32| {
-            let start = number * size;
-            start..(start + size).min(end)
-        };
-        self.columns = part(mcu % self.across, self.size.0, self.picture.0);
-        self.rows = part(mcu / self.across, self.size.1, self.picture.1);
-    }
-
-    /// The columns of its part that lie in the layer, and the rows.
-    fn meeting(&self, layer: &Layer) -> Option<(Range<u32>, Range<u32>)> {
-        let meet = |part: Range<u32>, of: &Range<u32>| {
-            let both = part.start.max(of.start)..part.end.min(of.end);
-            (!both.is_empty()).then_some(both)
-        };
-        let columns = inside(layer.x, layer.width, self.picture.0);
-        let rows = inside(layer.y, layer.height, self.picture.1);
-        Some((meet(columns, &self.columns)?, meet(rows, &self.rows)?))
-    }
-
-    /// The colour and alpha of all of its pixels, if a single layer covers them and they are alike.
-    fn one_color(&self, layers: &[Layer]) -> Option<[u8; 4]> {
-        let mut reaching = layers.iter().filter(|layer| self.meeting(layer).is_some());
-        let (layer, None) = (reaching.next()?, reaching.next()) else {
-            return None;
-        };
-        let (columns, rows) = self.meeting(layer)?;
-        if (&columns, &rows) != (&self.columns, &self.rows) {
-            return None;
-        }
-        let first = layer.row(&columns, rows.start).first()?;
-        let mut rows = rows.map(|row| layer.row(&columns, row));
-        rows.all(|row| row.iter().all(|pixel| pixel == first))
-            .then_some(*first)
-    }
-
-    fn draw(&mut self, layers: &[Layer]) {
+    fn draw(&mut self, area: McuArea, layers: &[Layer]) {
+        self.area = area;
         let pixels = (self.size.0 * self.size.1) as usize;
         for (plane, value) in self.planes.iter_mut().zip([1.0, 0.0, 0.0, 0.0]) {
             plane.clear();
             plane.resize(pixels, value);
         }
         for layer in layers {
-            let Some((columns, rows)) = self.meeting(layer) else {
+            let Some(part) = self.area.under(layer) else {
                 continue;
             };
-            for row in rows {
-                let pixels = layer.row(&columns, row);
-                let at = (row - self.rows.start) * self.size.0 + columns.start - self.columns.start;
+            for row in part.rows {
+                let pixels = layer.row(&part.columns, row);
+                let at = (row - self.area.rows.start) * self.size.0 + part.columns.start
+                    - self.area.columns.start;
                 let range = at as usize..at as usize + pixels.len();
                 draw_row(
                     pixels,
@@ -258,7 +213,7 @@ impl Tile {
     /// Beyond the picture's edge its last pixels go on, so that the blocks there stay smooth.
     fn go_on_beyond_the_edge(&mut self) {
         let width = self.size.0 as usize;
-        let (across, down) = (self.columns.len(), self.rows.len());
+        let (across, down) = (self.area.columns.len(), self.area.rows.len());
         for plane in &mut self.planes {
             if across < width {
                 for row in plane.chunks_exact_mut(width) {
@@ -340,16 +295,6 @@ fn blend_evenly(keep: f32, mut add: Block) -> Option<Blend> {
     } else {
         Blend::Uniform { keep, add }
     })
-}
-
-impl Layer {
-    /// The pixels in these columns of the picture and this row, all of which lie in the layer.
-    fn row(&self, columns: &Range<u32>, row: u32) -> &[[u8; 4]] {
-        let x = (i64::from(columns.start) - i64::from(self.x)) as usize;
-        let y = (i64::from(row) - i64::from(self.y)) as usize;
-        let (pixels, _) = self.rgba.as_chunks();
-        &pixels[y * self.width as usize + x..][..columns.len()]
-    }
 }
 
 /// Source-over with straight alpha, in the colour space of JFIF (ITU-T T.871, section 7).

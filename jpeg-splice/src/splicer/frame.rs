@@ -1,5 +1,6 @@
 //! The headers and tables before the coded data: SOI to SOS (ITU-T T.81, B.2).
 
+use super::layout::Layout;
 use crate::error::{Result, Unsupported, damaged};
 use crate::marker;
 use crate::segments::{Segment, Segments};
@@ -47,6 +48,15 @@ impl<'a> Frame<'a> {
             parser.segment(&segment?)?;
         }
         parser.scan(&segments.scan_header()?)
+    }
+
+    /// The MCUs between two restart markers, or all.
+    pub fn interval(&self, layout: &Layout) -> u32 {
+        let (across, down) = layout.mcus();
+        match self.restart_interval {
+            0 => across * down,
+            mcus => mcus as u32,
+        }
     }
 
     /// One for grey, three for colour.

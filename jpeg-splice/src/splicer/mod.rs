@@ -4,6 +4,9 @@ mod bit_reader;
 mod bit_writer;
 mod block;
 mod cache;
+pub mod cost;
+mod coverage;
+mod dc_walk;
 mod dct;
 mod drawing;
 mod frame;
@@ -18,16 +21,19 @@ mod walk;
 #[cfg(any(test, fuzzing))]
 mod walk_check;
 
+pub(crate) use dc_walk::DcWalk;
 pub use drawing::{Drawing, Layer};
+pub(crate) use layout::Layout;
 #[cfg(fuzzing)]
 pub use walk_check::walks_agree;
 
 use crate::error::Result;
+use crate::mask::MaskPlan;
 use crate::standard;
 use cache::Cache;
+use cost::Cost;
 use frame::Frame;
 use interleave::Interleave;
-use layout::Layout;
 use pending_mcus::PendingMcus;
 use rewriter::{Rewriter, TouchedBy};
 
@@ -39,6 +45,10 @@ pub struct Splicer {
     touched: Vec<TouchedBy>,
     pending: PendingMcus,
     interleave: Interleave,
+    /// Of the masks that the last frame had.
+    mask_plan: Option<MaskPlan>,
+    /// Stays empty: for walks that write nothing.
+    scratch: Vec<u8>,
 }
 
 impl Splicer {
@@ -74,6 +84,28 @@ impl Splicer {
         Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).scan(&self.touched)
     }
 
+    /// What [`Splicer::splice`] would cost with these, and what decoding, drawing and encoding
+    /// would. A drawing that was not there on the frame before has to be prepared; one that was
+    /// counts as prepared, since it will pay.
+    ///
+    /// # Errors
+    /// Those of [`Splicer::splice`] that the header tells.
+    pub fn estimate(&mut self, jpeg: &[u8], drawings: &[&Drawing]) -> Result<Cost> {
+        let frame = Frame::parse(jpeg)?;
+        let layout = Layout::of(&frame);
+        self.cache.find_drawings(&layout, drawings);
+        self.collect_touched(drawings.len());
+        let coded = jpeg.len() - frame.scan;
+        Ok(Cost::of(coded, &frame, &layout, &self.cache, &self.touched))
+    }
+
+    /// About the memory that the prepared drawings take, in bytes.
+    pub fn prepared_bytes(&self) -> u64 {
+        let drawings = self.cache.drawings().iter();
+        let prepared = drawings.filter(|drawing| drawing.is_prepared());
+        prepared.map(|drawing| drawing.prepared_bytes()).sum()
+    }
+
     /// Walks through all coded data of `jpeg` without changing anything: each restart interval has
     /// all its blocks, and the markers between them are there and in order. Other decoders may show
     /// something else than this JPEG where that is not so.
@@ -84,21 +116,21 @@ impl Splicer {
         let frame = Frame::parse(jpeg)?;
         let layout = Layout::of(&frame);
         self.cache.prepare_tables(&frame, &layout)?;
-        let mut nothing = Vec::new();
         let kept = (&mut self.pending, &mut self.interleave);
-        Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, &mut nothing).verify()
+        let out = &mut self.scratch;
+        Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).verify()
     }
 
     fn collect_touched(&mut self, drawings: usize) {
         self.touched.clear();
         for drawing in 0..drawings {
-            let prepared = self.cache.drawing(drawing);
-            let mcus = prepared.mcus().enumerate();
-            self.touched.extend(mcus.map(|(index, mcu)| TouchedBy {
-                mcu,
-                drawing: drawing as u32,
-                index: index as u32,
-            }));
+            let covered = self.cache.drawing(drawing).covered.iter().enumerate();
+            self.touched
+                .extend(covered.map(|(index, &(mcu, _))| TouchedBy {
+                    mcu,
+                    drawing: drawing as u32,
+                    index: index as u32,
+                }));
         }
         if drawings > 1 {
             self.touched

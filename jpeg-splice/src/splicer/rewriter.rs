@@ -59,7 +59,7 @@ pub(crate) struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// At the start of the interval at the byte `start`, whose first MCU is `mcu`.
-    fn new(jpeg: &'a [u8], start: usize, mcu: u32) -> Self {
+    pub fn new(jpeg: &'a [u8], start: usize, mcu: u32) -> Self {
         Self {
             reader: BitReader::new(jpeg, start),
             mcu,
@@ -119,10 +119,7 @@ impl<'a> Rewriter<'a> {
             slots,
             blocks,
             mcus,
-            interval: match frame.restart_interval {
-                0 => mcus,
-                mcus => mcus as u32,
-            },
+            interval: frame.interval(layout),
             scan: frame.scan,
         }
     }
@@ -252,7 +249,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Skips all MCUs before `until`, which nothing is drawn on.
-    fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
+    pub fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
         let tables = self.walk_tables;
         let mut walk = progress.walk(tables);
         let stretch = Stretch {

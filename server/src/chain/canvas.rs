@@ -11,11 +11,6 @@ use super::error::{DecodeError, RecodeError, SpliceError};
 use crate::filter::contract::{Image, ImageRef};
 use crate::panics::catch;
 
-/// Drawings that cover more than this part of the picture, one in so many, are quicker drawn on its
-/// pixels: a block that is decoded, drawn on and coded by itself costs three times what it costs
-/// among all the others.
-const LARGE_SHARE: u64 = 4;
-
 /// The most memory that prepared drawings may take, in bytes: a quarter of a picture of 3840
 /// × 2160. Beyond it, they are drawn on pixels.
 const PREPARED_BYTES: u64 = 96 << 20;
@@ -232,33 +227,24 @@ impl<'a> Canvas<'a> {
         if header.components == 1 && !drawings.clone().all(|drawing| drawing.is_grey()) {
             return Err(SpliceError::Grey);
         }
-        let (width, height) = header.size();
-        let covered = drawings.map(|drawing| drawing.area_on(width, height));
-        if covered.sum::<u64>() * LARGE_SHARE > u64::from(width) * u64::from(height) {
-            return Err(SpliceError::LargeArea);
-        }
-        if self.prepared_bytes() > PREPARED_BYTES {
-            return Err(SpliceError::ManyBlocks);
-        }
-        let drawings = self.drawings.iter().map(|(_, drawing)| drawing);
-        if header.orientation.is_upright() {
-            let drawings: Vec<_> = drawings.map(|drawing| drawing.for_jpeg()).collect();
-            return splice_all(self.source, &mut self.splicer, &drawings);
-        }
-        let stored = (header.width, header.height);
-        let turned = |drawing: &Arc<Drawing>| drawing.for_turned_jpeg(header.orientation, stored);
-        let drawings: Vec<_> = drawings.map(turned).collect();
-        let drawings: Vec<_> = drawings.iter().collect();
-        splice_all(self.source, &mut self.splicer, &drawings)
+        let drawings: Vec<_> = drawings.map(|drawing| drawing.on_jpeg(header)).collect();
+        let spliced = catch(|| self.splice_all(&drawings.iter().collect::<Vec<_>>()));
+        spliced.unwrap_or_else(|panicked| {
+            // It may have left its memory half changed.
+            self.splicer = Splicer::new();
+            Err(panicked.into())
+        })
     }
 
-    /// About the memory that splicing keeps for the drawings, in bytes.
-    pub fn prepared_bytes(&self) -> u64 {
-        let (width, height) = self.size();
-        let drawings = self.drawings.iter();
-        drawings
-            .map(|(_, drawing)| drawing.prepared_bytes(width, height))
-            .sum()
+    fn splice_all(&mut self, drawings: &[&jpeg_splice::Drawing]) -> Result<Jpeg, SpliceError> {
+        let cost = self.splicer.estimate(self.source, drawings)?;
+        if cost.favors_recoding() {
+            return Err(SpliceError::Cost(cost.splice / cost.recode));
+        }
+        if cost.prepared_bytes > PREPARED_BYTES {
+            return Err(SpliceError::Memory);
+        }
+        Ok(self.source.splice(&mut self.splicer, drawings)?)
     }
 
     fn recode(&mut self) -> Result<Jpeg, RecodeError> {
@@ -277,17 +263,4 @@ impl<'a> Canvas<'a> {
             splicer: self.splicer,
         }
     }
-}
-
-fn splice_all(
-    source: &Jpeg,
-    splicer: &mut Splicer,
-    drawings: &[&jpeg_splice::Drawing],
-) -> Result<Jpeg, SpliceError> {
-    let spliced = catch(|| source.splice(splicer, drawings));
-    if spliced.is_err() {
-        // It may have left its memory half changed.
-        *splicer = Splicer::new();
-    }
-    Ok(spliced??)
 }

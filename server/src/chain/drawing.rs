@@ -2,17 +2,10 @@
 
 use std::sync::Mutex;
 
-use jpeg_splice::{Layer, Orientation};
+use jpeg_splice::{Header, Layer, Orientation};
 
 use crate::filter::contract;
 use crate::sync::IgnorePoison;
-
-/// The side of the usual MCU in pixels (T.81, A.2.4, with 4:2:0 sampling).
-const TILE: i64 = 16;
-/// The bytes that are kept for such a square at most, with three blocks for each 8 × 8 pixels
-/// (4:4:4): what becomes of each coefficient and of each sample, and the coefficients as they are
-/// coded.
-const TILE_BYTES: u64 = 12 * 1_000;
 
 /// The latest drawing of an overlay.
 #[derive(Debug)]
@@ -61,18 +54,13 @@ impl Drawing {
         }
     }
 
-    /// The same, to be drawn on an upright JPEG.
-    pub fn for_jpeg(&self) -> &jpeg_splice::Drawing {
-        &self.layers
-    }
-
-    /// The same, to be drawn on a JPEG of the size `stored` that is shown turned. It is the same
-    /// drawing from frame to frame.
-    pub fn for_turned_jpeg(
-        &self,
-        orientation: Orientation,
-        stored: (u32, u32),
-    ) -> jpeg_splice::Drawing {
+    /// The same, to be drawn on a JPEG with this header as it is stored. It is the same drawing from
+    /// frame to frame.
+    pub fn on_jpeg(&self, header: &Header) -> jpeg_splice::Drawing {
+        let (orientation, stored) = (header.orientation, (header.width, header.height));
+        if orientation.is_upright() {
+            return self.layers.clone();
+        }
         let mut turned = self.turned.lock().ignore_poison();
         let fits = |it: &&Turned| (it.orientation, it.stored) == (orientation, stored);
         if let Some(kept) = turned.as_ref().filter(fits) {
@@ -100,26 +88,6 @@ impl Drawing {
     pub fn is_empty_on(&self, width: u32, height: u32) -> bool {
         let visible = |layer: &Layer| Part::of(layer, width, height).is_some();
         !self.layers.layers().iter().any(visible)
-    }
-
-    /// The number of a picture's pixels that its layers cover; those under several count as often.
-    pub fn area_on(&self, width: u32, height: u32) -> u64 {
-        let parts = self.layers.layers().iter();
-        let parts = parts.filter_map(|layer| Part::of(layer, width, height));
-        parts
-            .map(|part| part.columns.len() as u64 * part.rows.len() as u64)
-            .sum()
-    }
-
-    /// About the most memory that drawing it on JPEGs of `width` × `height` takes for as long as it
-    /// is drawn, in bytes: blocks are prepared as a whole, however little of one is covered.
-    pub fn prepared_bytes(&self, width: u32, height: u32) -> u64 {
-        let parts = self.layers.layers().iter();
-        let parts = parts.filter_map(|layer| Some((layer, Part::of(layer, width, height)?)));
-        let tiles = parts.map(|(layer, part)| {
-            tiles(layer.x, &part.columns) * tiles(layer.y, &part.rows) * TILE_BYTES
-        });
-        tiles.sum()
     }
 
     /// Draws the layers over 8-bit RGB of `width` × `height` × 3 bytes, rows from top to bottom.
@@ -170,13 +138,6 @@ impl Part {
         let rows = inside(layer.y, layer.height, height);
         (!columns.is_empty() && !rows.is_empty()).then_some(Self { columns, rows })
     }
-}
-
-/// The number of tiles that the pixels `part` of a layer that begins at `start` lie in, along one
-/// direction.
-fn tiles(start: i32, part: &std::ops::Range<u32>) -> u64 {
-    let tile = |pixel: u32| (i64::from(start) + i64::from(pixel)) / TILE;
-    (tile(part.end - 1) - tile(part.start) + 1) as u64
 }
 
 /// Which of the `length` pixels from `start` on lie in 0 to `end`, counted from `start`.
@@ -264,16 +225,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn thin_layers_are_counted_by_the_blocks_that_they_touch() {
-        const RED: [u8; 4] = [255, 0, 0, 255];
-        let bytes = |layers| Drawing::new(layers).prepared_bytes(1920, 1080) / TILE_BYTES;
-        assert_eq!(bytes(vec![layer(0, 0, 16, 16, RED)]), 1);
-        assert_eq!(bytes(vec![layer(15, 15, 2, 2, RED)]), 4);
-        assert_eq!(bytes(vec![layer(-20, 0, 21, 1, RED)]), 1);
-        let columns = (0..120).map(|x| layer(16 * x, 0, 1, 1080, RED));
-        assert_eq!(bytes(columns.collect()), 120 * 68);
-        assert_eq!(bytes(vec![layer(2000, 0, 5, 5, RED)]), 0);
+    /// Of a JPEG that is stored so.
+    fn header(orientation: Orientation, (width, height): (u32, u32)) -> Header {
+        let grey = b"\xff\xd8\xff\xc0\0\x0b\x08\0\x08\0\x08\x01\x01\x11\0";
+        Header {
+            width,
+            height,
+            orientation,
+            ..Header::parse(grey).unwrap()
+        }
     }
 
     #[test]
@@ -293,7 +253,10 @@ mod tests {
             drawing.blend_over(&mut shown, 40, 30);
             for orientation in (1..=8).filter_map(Orientation::new) {
                 let size = orientation.turned_size((40, 30));
-                let layers = drawing.for_turned_jpeg(orientation, size).layers().to_vec();
+                let layers = drawing
+                    .on_jpeg(&header(orientation, size))
+                    .layers()
+                    .to_vec();
                 let mut stored = vec![0; 40 * 30 * 3];
                 for layer in &layers {
                     let part = Part::of(layer, size.0, size.1).unwrap();
@@ -310,7 +273,7 @@ mod tests {
         let drawing = Drawing::new(vec![layer(i32::MIN, i32::MAX, 2, 2, [255; 4])]);
         let turned = |value, size| {
             let orientation = Orientation::new(value).unwrap();
-            let turned = drawing.for_turned_jpeg(orientation, size);
+            let turned = drawing.on_jpeg(&header(orientation, size));
             turned.layers().as_ptr()
         };
         let first = turned(6, (40, 30));

@@ -71,12 +71,12 @@ pub enum SpliceError {
     /// It has no planes for colours.
     #[error("the camera's picture is grey and the drawing is not")]
     Grey,
-    /// Recoding is quicker.
-    #[error("the drawings cover more than a quarter of it")]
-    LargeArea,
+    /// Recoding is cheaper; splicing would cost so many times as much.
+    #[error("drawing on its blocks would cost {0:.1} times what recoding does")]
+    Cost(f64),
     /// The drawings would take too much memory.
-    #[error("the drawings touch too many of its blocks")]
-    ManyBlocks,
+    #[error("preparing the drawings would take too much memory")]
+    Memory,
     /// The JPEG is of a kind that can't be drawn on, or damaged.
     #[error(transparent)]
     Jpeg(#[from] jpeg_splice::Error),

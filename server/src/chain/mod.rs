@@ -26,7 +26,7 @@ use jpeg_splice::{Jpeg, Splicer};
 pub use build::{Planned, Unchanged, build, plan_chain};
 pub use canvas::Path;
 pub use check::Check;
-pub use error::{ChainError, StepError};
+pub use error::{ChainError, DecodeError, StepError};
 pub use filter_cache::{FilterCache, module};
 pub use stats::{BUCKETS, Durations, StepReport, StepState};
 pub use step::{Step, StepStatus};
@@ -116,11 +116,11 @@ impl Chain {
         let steps = self.run_steps(frame, &mut canvas, now);
         let result = steps.and_then(|()| self.finish(frame, &mut canvas, now));
         let path = result.as_ref().map(|frame| frame.path);
+        self.kept = canvas.into_kept();
         let prepared = match path {
-            Ok(Path::Splice) => canvas.prepared_bytes(),
+            Ok(Path::Splice) => self.kept.splicer.prepared_bytes(),
             _ => 0,
         };
-        self.kept = canvas.into_kept();
         self.give_back(prepared);
         result
     }

@@ -12,12 +12,13 @@ use jpeg_splice::{InvalidJpeg, Jpeg};
 
 use super::output::outln;
 use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
-use crate::chain::{self, Chain};
+use crate::chain::{self, Chain, FilterCache};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StreamConfig, hint};
 use crate::files::{self, FileError};
 use crate::frame::{Frame, PartHead};
-use crate::local_time::warn_of_unknown_zone;
+use crate::local_time::{self, warn_of_unknown_zone};
+use crate::mask::{MaskSet, Masker};
 use crate::secret::mask;
 use crate::source::{FRAME_BYTES, check_size};
 
@@ -33,11 +34,15 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
         build_chain(&cache, &pipeline, stream).map_err(|wrong| pipeline.error(wrong))?;
     let inputs = read_all(&args.inputs)?;
     let mut totals = Totals::default();
-    let _active = chain.activate();
+    let mut way = Way {
+        most_pixels: stream.source.max_pixels(),
+        masker: Masker::new(masks(&cache, &pipeline, stream), stream.quality),
+        chain: &mut chain,
+    };
+    let _active = way.chain.activate();
     for _ in 0..args.repeat {
         for (input, output) in inputs.iter().zip(&outputs) {
-            let most = stream.source.max_pixels();
-            one(&mut chain, most, (input, output.as_deref()), &mut totals)?;
+            one(&mut way, (input, output.as_deref()), &mut totals)?;
         }
     }
     totals.print(args.json);
@@ -121,34 +126,58 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
         .collect()
 }
 
-fn one(
-    chain: &mut Chain,
+/// A picture's way through a stream.
+struct Way<'a> {
+    /// The most pixels of a picture.
     most_pixels: u64,
+    masker: Masker,
+    chain: &'a mut Chain,
+}
+
+/// The masks of `stream`, and of those that it has its frames from.
+fn masks(cache: &FilterCache, pipeline: &Config, stream: &StreamConfig) -> MaskSet {
+    let set = MaskSet::new(
+        cache.engine().clock().clone(),
+        local_time::zone(),
+        cache.variables().clone(),
+    );
+    let shared = |stream: &&StreamConfig| pipeline.stream(stream.source.shared()?);
+    let streams = std::iter::successors(Some(stream), shared);
+    let masks: Vec<_> = streams.flat_map(|it| it.source.masks.clone()).collect();
+    set.set(&masks);
+    set
+}
+
+fn one(
+    way: &mut Way<'_>,
     (input, output): (&Input, Option<&Path>),
     totals: &mut Totals,
 ) -> Result<(), Failure> {
     let mut process = || -> Result<_, Box<dyn Error>> {
         let jpeg = input.jpeg.clone()?;
-        check_size(jpeg.size(), most_pixels)?;
+        check_size(jpeg.size(), way.most_pixels)?;
+        let masked = way.masker.mask(jpeg)?;
         let frame = Frame {
-            jpeg,
+            jpeg: masked.jpeg,
             sequence: totals.frames,
             captured_at: input.modified,
             received_at: SystemClock.now(),
             taken_after: None,
             is_picture: true,
+            masks: masked.stamp,
             part_head: PartHead::default(),
         };
-        Ok(chain.process(&frame)?)
+        let filtered = way.chain.process(&frame)?;
+        Ok((masked.path.0.max(filtered.path), filtered))
     };
     let start = ProcessTime::try_now().map_err(Failure::run)?;
     let result = process();
     let spent = start.try_elapsed().map_err(Failure::run)?;
     match result {
-        Ok(filtered) => {
+        Ok((path, filtered)) => {
             totals.cpu += spent;
             totals.frames += 1;
-            *totals.paths.entry(filtered.path).or_default() += 1;
+            *totals.paths.entry(path).or_default() += 1;
             if let Some(output) = output {
                 fs::write(output, &*filtered.frame.jpeg)
                     .map_err(|error| Failure::Run(format!("{}: {error}", output.display())))?;

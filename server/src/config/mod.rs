@@ -44,10 +44,10 @@ pub use hidden::masked;
 pub use model::{
     CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding, ExecConfig,
     FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware, HttpConfig,
-    Indicator, InputConfig, Level, ListenAddress, Login, OnError, OutputConfig, PiCameraConfig,
-    Pull, RtspConfig, Secret, SecretError, SharedConfig, SharedFrames, Shows, Size, SourceConfig,
-    StepConfig, StreamConfig, Transport, Via, WarmUp, WebConfig, find_clash, parse_listen,
-    parse_spec,
+    Indicator, InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor, MaskConfig, OnError,
+    OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SecretError, SharedConfig,
+    SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp,
+    WebConfig, find_clash, parse_listen, parse_spec,
 };
 pub use reference::reference;
 pub use schema::pipeline_schema;

@@ -26,6 +26,7 @@ pub fn check(root: &Node, errors: &mut Errors) {
         if let Some(source) = stream.get("source") {
             check_shared(streams, name, source, errors);
             check_login(source, errors);
+            check_masks(source, errors);
         }
     }
     if let Some(gpio) = root.get("gpio") {
@@ -116,6 +117,23 @@ fn check_login(source: &Node, errors: &mut Errors) {
         );
     } else if source.get("user").is_none() {
         errors.add(password.span, "`password` needs a `user`");
+    }
+}
+
+/// Masks are told apart by their names, and cover in one way each.
+fn check_masks(source: &Node, errors: &mut Errors) {
+    let mut used = HashSet::new();
+    for mask in source.get("masks").map_or(&[][..], Node::items) {
+        if let Some(name) = mask.get("name")
+            && let Some(text) = name.text().filter(|text| !used.insert(*text))
+        {
+            let message = format!("another mask is called {}, too", quote(text));
+            errors.add(name.span, message);
+        }
+        if let (Some((key, _)), Some(_)) = (mask.entry("mosaic"), mask.get("fill")) {
+            let message = "a mask is a `mosaic` or has a colour (`fill`), not both";
+            errors.add(key.span, message);
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use jsonschema::{Keyword, ValidationError};
 use serde_json::{Map, Value};
 
 use super::model::{
-    check_http_url, check_rtsp_url, parse_listen, parse_size, parse_warm_up, read_network,
-    read_origin,
+    check_http_url, check_rtsp_url, parse_listen, parse_mask_area, parse_mask_color,
+    parse_mask_condition, parse_size, parse_warm_up, read_network, read_origin,
 };
 use super::suggest::quote;
 use super::units;
@@ -21,6 +21,11 @@ const CHECKS: &[(&str, Check)] = &[
     ("http-url", |text| check_http_url(text).map(drop)),
     ("input-name", check_input_name),
     ("listen", |text| parse_listen(text).map(drop)),
+    ("mask-area", |text| parse_mask_area(text).map(drop)),
+    ("mask-color", |text| parse_mask_color(text).map(drop)),
+    ("mask-condition", |text| {
+        parse_mask_condition(text).map(drop)
+    }),
     ("network", |text| read_network(text).map(drop)),
     ("origin", |text| read_origin(text).map(drop)),
     ("path-below", check_path),

@@ -5,12 +5,17 @@ use std::collections::HashMap;
 use super::Snapshot;
 use crate::chain::{Check, FilterCache, Planned, StepStatus, Unchanged, plan_chain};
 use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
+use crate::mask::ExpectedMasks;
 use crate::{gpio, source};
 
 /// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is
 /// planned anew.
 #[derive(Default)]
-pub struct Plans(HashMap<String, Plan>);
+pub struct Plans {
+    chains: HashMap<String, Plan>,
+    /// The masks of streams that run, which cover already while all else is being readied.
+    masks: Vec<ExpectedMasks>,
+}
 
 struct Plan {
     /// The stream that it was planned for.
@@ -35,9 +40,14 @@ impl Plans {
         running: &Snapshot,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
+        self.masks = expect_masks(pipeline, running);
         let mut wrong = check_parts(pipeline, Some(&running.pipeline));
         wrong.append(&mut self.ready_changed(cache, pipeline, Some(running), check));
-        found(pipeline, wrong)
+        let ready = found(pipeline, wrong);
+        if ready.is_err() {
+            self.masks.clear();
+        }
+        ready
     }
 
     /// Readies the chains of all streams of `pipeline`, and checks nothing else. Blocks like
@@ -66,7 +76,7 @@ impl Plans {
         let mut wrong = Vec::new();
         for stream in &pipeline.streams {
             if is_unchanged(stream, before) {
-                self.0.remove(&stream.name);
+                self.chains.remove(&stream.name);
                 continue;
             }
             let old = steps(running, &stream.name);
@@ -112,12 +122,12 @@ impl Plans {
     /// Takes the chain that was planned for `stream`, whose steps are `old`, if one was.
     pub fn take(&mut self, stream: &StreamConfig, old: &[StepStatus]) -> Option<Planned> {
         let is_fresh = self.has(stream, old);
-        let plan = self.0.remove(&stream.name);
+        let plan = self.chains.remove(&stream.name);
         plan.filter(|_| is_fresh).map(|plan| plan.planned)
     }
 
     fn has(&self, stream: &StreamConfig, old: &[StepStatus]) -> bool {
-        let plan = self.0.get(&stream.name);
+        let plan = self.chains.get(&stream.name);
         plan.is_some_and(|plan| plan.config == *stream && plan.old == ids(old))
     }
 
@@ -127,8 +137,19 @@ impl Plans {
             old: ids(old),
             planned,
         };
-        self.0.insert(stream.name.clone(), plan);
+        self.chains.insert(stream.name.clone(), plan);
     }
+}
+
+/// Lets the masks of `pipeline` cover beside those of what is `running`.
+fn expect_masks(pipeline: &Config, running: &Snapshot) -> Vec<ExpectedMasks> {
+    let changed = pipeline.streams.iter().filter_map(|new| {
+        let old = running.pipeline.stream(&new.name)?;
+        let is_changed = old.source.masks != new.source.masks;
+        let stream = running.find(&new.name).filter(|_| is_changed)?;
+        Some(stream.expect_masks(&new.source.masks))
+    });
+    changed.collect()
 }
 
 /// The file's error with all that was found `wrong`.

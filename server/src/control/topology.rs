@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ConfigError, DriverConfig, SecretError, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
+use crate::mask::MaskSet;
 use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
@@ -137,7 +138,8 @@ impl Topology {
             tracing::debug!(stream = name, "another change has given it its chain");
         }
         if let Some(source) = self.source(&running.config, pipeline) {
-            running.stream.replace_source(source);
+            let masks = &running.config.source.masks;
+            running.stream.replace_source(source, masks);
         }
     }
 
@@ -246,10 +248,11 @@ impl Topology {
         }
         set_facts(&running.stream, config);
         running.stream.set_rules(rules(config));
-        if running.config.source != config.source
-            && let Some(source) = source
-        {
-            running.stream.replace_source(source);
+        let (old, new) = (&running.config.source, &config.source);
+        if old.is_same_camera(new) {
+            running.stream.set_masks(&new.masks);
+        } else if let Some(source) = source {
+            running.stream.replace_source(source, &new.masks);
         }
         running.config = config.clone();
         is_replaced
@@ -285,9 +288,19 @@ impl Topology {
         if let Some(planned) = planned {
             chain.apply(planned.update);
         }
+        let masks = MaskSet::new(
+            self.clock.clone(),
+            crate::local_time::zone(),
+            self.variables().clone(),
+        );
+        masks.set(&config.source.masks);
         let (stream, runner) = Stream::new(
             config.name.clone(),
-            StreamParts { source, chain },
+            StreamParts {
+                source,
+                masks,
+                chain,
+            },
             rules(config),
             self.clock.clone(),
             self.deps.shutdown.child_token(),
@@ -363,6 +376,7 @@ fn rules(config: &StreamConfig) -> Rules {
             stall_timeout: config.source.stall_timeout,
             max_pixels: config.source.max_pixels(),
             warm_up: config.source.warm_up,
+            quality: config.quality,
         },
     }
 }

@@ -13,6 +13,7 @@ use super::http::HttpError;
 use super::process::{CommandError, behind_colon};
 use super::rtsp::{BrokenRtp, RtspError};
 use crate::config::SecretError;
+use crate::mask::MaskError;
 use crate::panics::Panicked;
 
 /// The reason why a camera gives no frames.
@@ -222,6 +223,9 @@ pub enum PictureFault {
     /// The camera did not answer with one.
     #[error("can't be had: {0}")]
     Missing(#[from] HttpError),
+    /// What must not be seen of it can't be covered.
+    #[error("can't be masked, and is not shown: {0}")]
+    Unmasked(#[from] MaskError),
     /// Reading it panicked.
     #[error("can't be read: {0}")]
     Panicked(#[from] Panicked),

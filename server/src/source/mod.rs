@@ -31,6 +31,7 @@ pub use rate_limit::RateLimit;
 
 use crate::clock::StopToken;
 use crate::config::{DriverConfig, Login, SecretError, Size, SourceConfig};
+use crate::mask::MaskStamp;
 use crate::secret::SecretText;
 use process::Invocation;
 use stderr_log::SeenLines;
@@ -184,15 +185,23 @@ pub struct CapturedFrame<'a> {
     pub captured_at: SystemTime,
     /// A moment that it was surely taken after; none if that is not known.
     pub since: Option<Instant>,
+    /// The masks that it was covered with before, if it comes from another stream.
+    pub masks: MaskStamp,
 }
 
 impl<'a> CapturedFrame<'a> {
     /// `picture`, which has come just now.
     fn now(picture: impl Into<FrameData<'a>>, stop: &StopToken) -> Self {
+        Self::at(picture, stop.clock().unix())
+    }
+
+    /// `picture`, which was taken at a time of the camera's.
+    fn at(picture: impl Into<FrameData<'a>>, captured_at: SystemTime) -> Self {
         Self {
             picture: picture.into(),
-            captured_at: stop.clock().unix(),
+            captured_at,
             since: None,
+            masks: MaskStamp::default(),
         }
     }
 }

@@ -4,6 +4,8 @@
 //! There are two kinds. [`NewestFrames`] has the newest frame only: whoever is slower skips some,
 //! and nobody gets one twice. A [`FrameQueue`] has every frame, up to a bound in frames and bytes;
 //! what doesn't fit is counted.
+//!
+//! Nobody gets a frame whose masks don't hold any more.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
@@ -38,7 +40,8 @@ impl FrameBus {
 
     /// The newest frame.
     pub fn newest(&self) -> Option<Arc<Frame>> {
-        self.newest.borrow().clone()
+        let newest = self.newest.borrow().clone();
+        newest.filter(|frame| frame.masks.is_current())
     }
 
     /// Subscribes to the newest of the frames to come.
@@ -73,7 +76,7 @@ impl NewestFrames {
     pub async fn next(&mut self) -> Option<Arc<Frame>> {
         loop {
             self.0.changed().await.ok()?;
-            if let Some(frame) = self.0.borrow_and_update().clone() {
+            if let Some(frame) = self.current() {
                 return Some(frame);
             }
         }
@@ -82,7 +85,12 @@ impl NewestFrames {
     /// The newest frame, if this subscriber has not had it. Doesn't wait.
     pub fn take(&mut self) -> Option<Arc<Frame>> {
         let is_new = self.0.has_changed().unwrap_or(false);
-        is_new.then(|| self.0.borrow_and_update().clone()).flatten()
+        is_new.then(|| self.current()).flatten()
+    }
+
+    fn current(&mut self) -> Option<Arc<Frame>> {
+        let newest = self.0.borrow_and_update().clone();
+        newest.filter(|frame| frame.masks.is_current())
     }
 }
 
@@ -156,9 +164,14 @@ impl Queue {
 
     fn pop(&self) -> Option<Arc<Frame>> {
         let mut waiting = self.lock();
-        let frame = waiting.frames.pop_front()?;
-        waiting.bytes -= frame.jpeg.len();
-        Some(frame)
+        loop {
+            let frame = waiting.frames.pop_front()?;
+            waiting.bytes -= frame.jpeg.len();
+            if frame.masks.is_current() {
+                return Some(frame);
+            }
+            waiting.lost += 1;
+        }
     }
 }
 

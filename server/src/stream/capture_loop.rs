@@ -11,10 +11,11 @@ use crate::clock::StopToken;
 use crate::config::WarmUp;
 use crate::frame::{Frame, PartHead, Sequence};
 use crate::log::sanitize;
+use crate::mask::{MaskSet, MaskedJpeg, Masker};
 use crate::panics::catch;
 use crate::secret::mask;
 use crate::source::{
-    BrokenPicture, Camera, CapturedFrame, FrameData, RateLimit, Source, SourceError, Whole,
+    BrokenPicture, Camera, CapturedFrame, FrameData, PictureFault, RateLimit, Source, SourceError,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -36,6 +37,8 @@ pub struct CaptureRules {
     pub max_pixels: u64,
     /// The part that is left out after it was opened.
     pub warm_up: WarmUp,
+    /// JPEG quality, 1 to 100, of pictures that have to be coded anew to be masked.
+    pub quality: u8,
 }
 
 impl CaptureRules {
@@ -55,6 +58,7 @@ enum End {
 /// The loop of the capture thread.
 pub struct CaptureLoop<'a> {
     pub rules: CaptureRules,
+    pub masks: &'a MaskSet,
     pub frames: &'a FrameBus,
     pub sequence: &'a Sequence,
     pub status: &'a Status,
@@ -144,6 +148,7 @@ impl CaptureLoop<'_> {
         session: &mut Session,
     ) -> Result<End, SourceError> {
         let mut limit = RateLimit::new(self.rules.most_fps);
+        let mut masker = Masker::new(self.masks.clone(), self.rules.quality);
         let mut start = Start::default();
         loop {
             let capture = camera.next_frame(stop)?;
@@ -154,6 +159,7 @@ impl CaptureLoop<'_> {
                 picture,
                 captured_at,
                 since,
+                masks,
             }) = capture
             else {
                 return Ok(End::Over);
@@ -172,9 +178,10 @@ impl CaptureLoop<'_> {
                 }
                 continue;
             }
-            match self.finish(picture) {
-                Ok(jpeg) => {
+            match self.finish(picture, &mut masker) {
+                Ok(MaskedJpeg { jpeg, stamp, path }) => {
                     feed();
+                    self.status.frame_masked(path);
                     self.publish(Frame {
                         jpeg,
                         sequence: self.sequence.next(),
@@ -182,6 +189,7 @@ impl CaptureLoop<'_> {
                         received_at: self.now(),
                         taken_after: since,
                         is_picture: true,
+                        masks: stamp.on(masks),
                         part_head: PartHead::default(),
                     });
                     session.frames += 1;
@@ -192,9 +200,15 @@ impl CaptureLoop<'_> {
         }
     }
 
-    /// The whole JPEG, or the fault of the picture. Nothing is done with one that is too large.
-    fn finish(&self, picture: FrameData<'_>) -> Whole {
-        catch(|| picture.into_jpeg(self.rules.max_pixels))?
+    /// The whole JPEG, masked, or the fault of the picture. Nothing is done with one that is too
+    /// large.
+    fn finish(
+        &self,
+        picture: FrameData<'_>,
+        masker: &mut Masker,
+    ) -> Result<MaskedJpeg, PictureFault> {
+        let jpeg = catch(|| picture.into_jpeg(self.rules.max_pixels))??;
+        Ok(masker.mask(jpeg)?)
     }
 
     fn publish(&self, frame: Frame) {

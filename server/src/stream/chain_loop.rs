@@ -103,6 +103,10 @@ impl ChainLoop<'_> {
 
     fn filter_and_serve(&self, chain: &mut Chain, frame: Arc<Frame>, progress: &mut Progress) {
         let now = self.now();
+        if !frame.masks.is_current() {
+            progress.last = None;
+            return;
+        }
         if self.demand.viewers().only_unfiltered() {
             // Whoever comes later must not see an old picture.
             self.served.clear();

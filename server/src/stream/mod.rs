@@ -39,7 +39,9 @@ pub use status::{SourceOrigin, StreamHealth, StreamReport, StreamState};
 
 use crate::chain::{ChainUpdate, StepStatus};
 use crate::clock::Clock;
+use crate::config::MaskConfig;
 use crate::frame::{Frame, Sequence};
+use crate::mask::{ExpectedMasks, MaskSet};
 use crate::source::Source;
 use crate::sync::IgnorePoison;
 use demand::{Demand, DemandGuard, ViewerKind};
@@ -59,6 +61,7 @@ pub struct Stream {
     changes: PendingChanges,
     demand: Demand,
     status: Status,
+    masks: MaskSet,
     raw: FrameBus,
     served: FrameBus,
     shutdown: CancellationToken,
@@ -116,6 +119,7 @@ impl Stream {
             changes: PendingChanges::new(rules),
             demand: Demand::new(),
             status: Status::new(clock.clone()),
+            masks: parts.masks.clone(),
             raw: FrameBus::default(),
             served: FrameBus::default(),
             shutdown: shutdown.clone(),
@@ -209,7 +213,9 @@ impl Stream {
     pub fn report(&self) -> StreamReport {
         let info = self.info.read().ignore_poison();
         let called = (self.name.as_str(), self.title.get());
-        self.status.report(called, &info, self.demand.viewers())
+        let masks = self.masks.report();
+        self.status
+            .report(called, &info, masks, self.demand.viewers())
     }
 
     /// Its steps, in order.
@@ -248,12 +254,24 @@ impl Stream {
         self.status.readiness() == Readiness::Ready
     }
 
-    /// Closes the camera and opens another in its place. Viewers stay.
-    pub fn replace_source(&self, source: Box<dyn Source>) {
+    /// Closes the camera and opens another in its place, with other masks. Viewers stay.
+    pub fn replace_source(&self, source: Box<dyn Source>, masks: &[MaskConfig]) {
         let mut info = self.info.write().ignore_poison();
         info.driver = source.driver();
         drop(info);
-        self.changes.replace_source(source);
+        self.changes
+            .replace_source(source, self.masks.expect(masks));
+    }
+
+    /// Covers `masks` in all that is handed out from now on.
+    pub fn set_masks(&self, masks: &[MaskConfig]) {
+        self.changes.set_masks(&self.masks, masks);
+    }
+
+    /// Covers `masks`, too, while a change to them is under way.
+    #[must_use]
+    pub fn expect_masks(&self, masks: &[MaskConfig]) -> ExpectedMasks {
+        self.masks.expect(masks)
     }
 
     /// The title that people see, else the name.

@@ -9,6 +9,7 @@ use jpeg_splice::codec::{EncodeError, PixelFormat, Subsampling, encode};
 use crate::clock::Clock;
 use crate::frame::{Frame, PartHead, Sequence};
 use crate::local_time;
+use crate::mask::MaskStamp;
 
 /// The filters write with it too; its licence lies beside it.
 const FONT: &[u8] = include_bytes!("../../assets/font/DejaVuSansMono.ttf");
@@ -55,6 +56,7 @@ pub fn frame(
         received_at: clock.now(),
         taken_after: None,
         is_picture: false,
+        masks: MaskStamp::default(),
         part_head: PartHead::default(),
     })
 }

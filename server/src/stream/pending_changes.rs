@@ -7,6 +7,8 @@ use tokio::sync::watch;
 
 use super::Rules;
 use crate::chain::{Chain, ChainUpdate};
+use crate::config::MaskConfig;
+use crate::mask::{ExpectedMasks, MaskSet};
 use crate::source::Source;
 use crate::sync::IgnorePoison;
 
@@ -23,8 +25,14 @@ struct Inner {
 struct Waiting {
     /// In the order they came: each stands on the chain that the one before leaves.
     updates: Vec<ChainUpdate>,
-    source: Option<Box<dyn Source>>,
+    source: Option<NewSource>,
     rules: Rules,
+}
+
+/// A source that is to be opened, and its masks.
+struct NewSource {
+    source: Box<dyn Source>,
+    masks: ExpectedMasks,
 }
 
 impl PendingChanges {
@@ -51,10 +59,18 @@ impl PendingChanges {
         self.0.chain_changed.send_replace(());
     }
 
-    /// The camera is to be closed and `source` to be opened in its place.
-    pub fn replace_source(&self, source: Box<dyn Source>) {
-        self.lock().source = Some(source);
+    /// The camera is to be closed and `source` to be opened in its place, with `masks` in force.
+    pub fn replace_source(&self, source: Box<dyn Source>, masks: ExpectedMasks) {
+        self.lock().source = Some(NewSource { source, masks });
         self.0.replaced.send_replace(());
+    }
+
+    /// Puts `masks` in force, with the camera that is to be opened if there is one.
+    pub fn set_masks(&self, set: &MaskSet, masks: &[MaskConfig]) {
+        match &mut self.lock().source {
+            Some(new) => new.masks = set.expect(masks),
+            None => set.set(masks),
+        }
     }
 
     /// Runs it by `rules` from now on.
@@ -90,7 +106,8 @@ impl PendingChanges {
         self.update_chain_now(chain);
         let new = self.lock().source.take();
         if let Some(new) = new {
-            *source = new;
+            *source = new.source;
+            new.masks.enforce();
         }
     }
 }

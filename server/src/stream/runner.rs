@@ -25,6 +25,7 @@ use crate::backoff::Backoff;
 use crate::chain::Chain;
 use crate::clock::{Clock, StopToken};
 use crate::frame::Sequence;
+use crate::mask::MaskSet;
 use crate::panics::{Panicked, catch};
 use crate::source::Source;
 use crate::supervise::keep_running;
@@ -56,6 +57,8 @@ pub struct StreamRunner {
 /// The source and the chain, which the threads work with.
 pub struct StreamParts {
     pub source: Box<dyn Source>,
+    /// Those of the source.
+    pub masks: MaskSet,
     pub chain: Chain,
 }
 
@@ -64,6 +67,7 @@ pub struct StreamParts {
 #[derive(Clone)]
 struct SharedParts {
     source: Arc<Mutex<Box<dyn Source>>>,
+    masks: MaskSet,
     chain: Arc<Mutex<Chain>>,
 }
 
@@ -98,6 +102,7 @@ impl StreamRunner {
     pub async fn run(self, parts: StreamParts) {
         let parts = SharedParts {
             source: Arc::new(Mutex::new(parts.source)),
+            masks: parts.masks,
             chain: Arc::new(Mutex::new(parts.chain)),
         };
         let name = format!("stream {}", self.name);
@@ -254,10 +259,11 @@ impl StreamRunner {
         let rules = self.changes.rules().capture;
         let (frames, sequence) = (self.raw.clone(), self.sequence.clone());
         let (status, log) = (self.status.clone(), self.log.clone());
-        let source = parts.source.clone();
+        let (source, masks) = (parts.source.clone(), parts.masks.clone());
         move || {
             let capture_loop = CaptureLoop {
                 rules,
+                masks: &masks,
                 frames: &frames,
                 sequence: &sequence,
                 status: &status,

@@ -129,6 +129,7 @@ fn captured(frame: &Frame) -> CapturedFrame<'static> {
         picture: FrameData::Whole(frame.jpeg.clone()),
         captured_at: frame.captured_at,
         since: frame.taken_after,
+        masks: frame.masks.clone(),
     }
 }
 

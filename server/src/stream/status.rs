@@ -10,6 +10,7 @@ use super::demand::Viewers;
 use super::rate::Rate;
 use crate::chain::{ChainError, FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
+use crate::mask::MaskReport;
 use crate::source::SourceErrorKind;
 use crate::sync::IgnorePoison;
 
@@ -153,6 +154,13 @@ pub struct StreamReport {
     pub path: Option<Path>,
     /// The reason why it took that path.
     pub path_reason: Option<String>,
+    /// The masks of its source, in the order in which they are written.
+    pub masks: Vec<MaskReport>,
+    /// The way that the newest frame from the camera took to be masked: `passthrough` if nothing
+    /// was.
+    pub mask_path: Option<Path>,
+    /// The reason why it took that path.
+    pub mask_path_reason: Option<String>,
     /// The chain, in order.
     pub filters: Vec<StepReport>,
     /// The address of the stream: a reference relative to the address of this answer (RFC 3986,
@@ -218,6 +226,7 @@ struct Counters {
     paths: BTreeMap<Path, u64>,
     newest: Option<LastServed>,
     restart_markers: Option<bool>,
+    masked: Option<(Path, String)>,
     /// The camera has failed or ended and not given a frame since.
     camera_is_out: bool,
 }
@@ -262,6 +271,7 @@ impl Status {
                 paths: Path::ALL.map(|path| (path, 0)).into(),
                 newest: None,
                 restart_markers: None,
+                masked: None,
                 camera_is_out: false,
             })),
             clock,
@@ -379,6 +389,11 @@ impl Status {
         counters.rate_in.count(now);
     }
 
+    /// The frame from the camera took this way to be masked, for this reason.
+    pub fn frame_masked(&self, path: (Path, String)) {
+        self.lock().masked = Some(path);
+    }
+
     /// The camera gave a frame that is no whole picture.
     pub fn frame_broken(&self) {
         let mut counters = self.lock();
@@ -443,6 +458,7 @@ impl Status {
         &self,
         (name, title): (&str, String),
         info: &StreamInfo,
+        masks: Vec<MaskReport>,
         viewers: Viewers,
     ) -> StreamReport {
         let now = self.clock.now();
@@ -475,6 +491,9 @@ impl Status {
             frames_sent: counters.frames_sent,
             bytes_sent: counters.bytes_sent,
             paths: counters.paths.clone(),
+            masks,
+            mask_path: counters.masked.as_ref().map(|it| it.0),
+            mask_path_reason: counters.masked.as_ref().map(|it| it.1.clone()),
             filters: info.steps.iter().map(StepStatus::report).collect(),
             stream_url: format!("{name}.mjpeg"),
             snapshot_url: format!("{name}.jpg"),

@@ -20,6 +20,7 @@ use crate::clock::SystemClock;
 use crate::clock::fake::FakeClock;
 use crate::config::{SharedFrames, Size, WarmUp};
 use crate::filter::Engine;
+use crate::mask::{MaskSet, MaskStamp};
 use crate::source::{Camera, CapturedFrame, FrameData, Source, SourceError};
 use crate::variables::Variables;
 
@@ -32,6 +33,7 @@ const RULES: Rules = Rules {
         stall_timeout: Duration::from_secs(3600),
         max_pixels: 320 * 240,
         warm_up: WarmUp::Frames(0),
+        quality: 85,
     },
 };
 /// A JPEG around what the tests tell frames apart by.
@@ -83,11 +85,13 @@ impl Camera for TestCamera<'_> {
                 picture: FrameData::Coded(Ok([HEAD, bytes, END].concat().into())),
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
+                masks: MaskStamp::default(),
             })),
             Some(Order::Broken(why)) => Ok(Some(CapturedFrame {
                 picture: Err(why).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
+                masks: MaskStamp::default(),
             })),
             Some(Order::Fail(why)) => Err(SourceError::Test(why)),
             Some(Order::Panic(why)) => panic!("{why}"),
@@ -98,6 +102,7 @@ impl Camera for TestCamera<'_> {
                 },
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
+                masks: MaskStamp::default(),
             })),
             Some(Order::End) | None => Ok(None),
         }
@@ -173,6 +178,10 @@ struct Stage {
     runner: tokio::task::JoinHandle<()>,
 }
 
+fn masks(clock: &Arc<FakeClock>) -> MaskSet {
+    MaskSet::new(clock.clone(), TimeZone::UTC, Variables::default())
+}
+
 impl Stage {
     fn new() -> Self {
         Self::with(RULES)
@@ -201,7 +210,11 @@ impl Stage {
             work: work.clone(),
         });
         let shutdown = CancellationToken::new();
-        let parts = StreamParts { source, chain };
+        let parts = StreamParts {
+            source,
+            masks: masks(&clock),
+            chain,
+        };
         let (stream, runner) = Stream::with_threads(
             "test".to_owned(),
             parts,
@@ -523,7 +536,11 @@ impl Sharing {
         let source = Box::new(Shared::new(stage.stream.clone(), frames));
         let (stream, runner) = Stream::new(
             "second".to_owned(),
-            StreamParts { source, chain },
+            StreamParts {
+                source,
+                masks: masks(&clock),
+                chain,
+            },
             RULES,
             clock,
             stage.shutdown.clone(),

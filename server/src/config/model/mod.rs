@@ -34,9 +34,10 @@ pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, Level, OutputCon
 pub use listen::{ListenAddress, find_clash, parse_listen};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
-    HttpConfig, Login, PiCameraConfig, RtspConfig, Secret, SecretError, SharedConfig, SharedFrames,
-    Size, SourceConfig, Transport, Via, WarmUp, check_http_url, check_rtsp_url, parse_size,
-    parse_spec, parse_warm_up,
+    HttpConfig, Login, MaskArea, MaskColor, MaskConfig, PiCameraConfig, RtspConfig, Secret,
+    SecretError, SharedConfig, SharedFrames, Size, SourceConfig, Transport, Via, WarmUp,
+    check_http_url, check_rtsp_url, parse_mask_area, parse_mask_color, parse_mask_condition,
+    parse_size, parse_spec, parse_warm_up,
 };
 pub use stream::{FilterRef, OnError, StepConfig, StreamConfig};
 pub use web::{Cors, Embedding, WebConfig, read_network, read_origin};

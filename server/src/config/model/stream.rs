@@ -63,9 +63,11 @@ impl Default for StreamConfig {
 }
 
 impl StreamConfig {
-    /// Takes `source` instead of the one that the file names.
+    /// Takes `source` instead of the one that the file names. The file's masks stay: nobody has
+    /// taken them off.
     pub fn override_source(&mut self, source: &SourceConfig) {
         let of_file = std::mem::replace(&mut self.source, source.clone());
+        self.source.masks.clone_from(&of_file.masks);
         self.file_source.get_or_insert(of_file);
     }
 }

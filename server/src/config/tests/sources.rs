@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::super::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, Hardware, HttpConfig,
-    Login, PiCameraConfig, RtspConfig, Secret, Size, SourceConfig, Transport, Via, WarmUp,
+    Login, MaskArea, PiCameraConfig, RtspConfig, Secret, Size, SourceConfig, Transport, Via,
+    WarmUp,
 };
 use super::{mistakes, parse};
 use crate::secret::SecretText;
@@ -27,6 +28,54 @@ const VGA: Size = Size {
     width: 640,
     height: 480,
 };
+
+#[test]
+fn masks() {
+    let read = source(
+        "driver: demo, masks: [{name: a, area: '0,0,1,0,1,1'}, {name: b, area: '0,0,9,0,9,9', mosaic: 32, when: '20:00-06:00'}]",
+    );
+    let names: Vec<_> = read.masks.iter().map(|mask| mask.name.as_str()).collect();
+    assert_eq!(names, ["a", "b"]);
+    assert!(matches!(read.masks[1].area, MaskArea::Pixels(_)));
+    for (masks, words) in [
+        ("{area: '0,0,1,0,1,1'}", "`name`"),
+        ("{name: a}", "`area`"),
+        (
+            "{name: a, area: '0,0,1,0'}",
+            "an area has 3 to 100 corners, this one has 2",
+        ),
+        (
+            "{name: a, area: '0,0,1,0,1,1', fil: red}",
+            "did you mean `fill`?",
+        ),
+        (
+            "{name: a, area: '0,0,1,0,1,1', fill: gren}",
+            "`fill`: expected a colour",
+        ),
+        (
+            "{name: a, area: '0,0,1,0,1,1', mosaic: 16}",
+            "`mosaic`: expected a whole number from 32 to 1024",
+        ),
+        (
+            "{name: a, area: '0,0,1,0,1,1', mosaic: 64, fill: red}",
+            "not both",
+        ),
+        (
+            "{name: a, area: '0,0,1,0,1,1', when: later}",
+            "`when`: expected a variable and its value",
+        ),
+        (
+            "{name: a, area: '0,0,1,0,1,1'}, {name: a, area: '0,0,1,0,1,1'}",
+            "another mask is called `a`",
+        ),
+    ] {
+        let told = told(&format!("driver: demo, masks: [{masks}]"));
+        assert!(
+            told.len() == 1 && told[0].contains(words),
+            "{masks}: {told:?}"
+        );
+    }
+}
 
 #[test]
 fn what_all_have() {

@@ -57,10 +57,6 @@ impl Passing {
 impl Camera for Passing {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let frame = stop.wait_for(self.next()).transpose()?;
-        Ok(frame.map(|frame| CapturedFrame {
-            picture: frame.data.into(),
-            captured_at: frame.captured_at,
-            since: None,
-        }))
+        Ok(frame.map(|frame| CapturedFrame::at(frame.data, frame.captured_at)))
     }
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod login;
+mod mask;
 mod spec;
 mod warm_up;
 
@@ -14,6 +15,9 @@ use serde_json::{Map, Value, json};
 
 pub use address::{check_http_url, check_rtsp_url};
 pub use login::{Login, Secret, SecretError};
+pub use mask::{
+    MaskArea, MaskColor, MaskConfig, parse_mask_area, parse_mask_color, parse_mask_condition,
+};
 pub use spec::parse_spec;
 pub use warm_up::{WarmUp, parse_warm_up};
 
@@ -52,6 +56,14 @@ pub struct SourceConfig {
     /// (`2s`) or a number of frames (`10`).
     #[serde(default)]
     pub warm_up: WarmUp,
+    /// Privacy masks: areas of the picture that nobody gets to see. Metadata that may show them is
+    /// left out, too.
+    #[serde(default)]
+    #[schemars(length(max = 32), extend(
+        "x-expected" = "a list of masks such as `- { name: neighbour, area: \"0,0.4,0.2,0.4,0.2,1\" }`",
+        "x-too-many" = "a source may have 32 masks; this is one more",
+    ))]
+    pub masks: Vec<MaskConfig>,
 }
 
 fn stall_timeout() -> Duration {
@@ -460,7 +472,18 @@ impl SourceConfig {
             stall_timeout: stall_timeout(),
             max_megapixels: max_megapixels(),
             warm_up: WarmUp::default(),
+            masks: Vec::new(),
         }
+    }
+
+    /// Whether its frames come from where those of `other` do, and are masked alike or not.
+    pub fn is_same_camera(&self, other: &Self) -> bool {
+        let masks = self.masks.clone();
+        *self
+            == Self {
+                masks,
+                ..other.clone()
+            }
     }
 
     /// The most frames per second that are taken. A recording keeps its rate by itself.

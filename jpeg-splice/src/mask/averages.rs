@@ -1,0 +1,52 @@
+//! The average colours of a mosaic's cells, from the DC coefficients: nothing is decoded.
+
+use super::{Mask, MaskPlan};
+use crate::error::Result;
+use crate::splicer::{DcWalk, Drawing, Splicer};
+
+/// The sums of a cell's samples.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    values: [f32; 3],
+    blocks: [u32; 3],
+}
+
+impl Sum {
+    /// In red, green and blue (ITU-T T.871, section 7).
+    fn average(&self) -> [u8; 3] {
+        let average = |at: usize| self.values[at] / self.blocks[at].max(1) as f32;
+        let [y, cb, cr] = [0, 1, 2].map(average);
+        let green = y - 0.344_136 * cb - 0.714_136 * cr;
+        [y + 1.402 * cr, green, y + 1.772 * cb].map(|value| (value + 128.0).round() as u8)
+    }
+}
+
+impl Splicer {
+    /// What `masks` lay over `jpeg`, in whole MCUs.
+    pub(super) fn mask_drawing(&mut self, jpeg: &[u8], masks: &[Mask]) -> Result<Drawing> {
+        let (walk, kept) = self.dc_walk(jpeg)?;
+        if kept
+            .as_ref()
+            .is_some_and(|plan| !plan.is_for(masks, walk.layout()))
+        {
+            *kept = None;
+        }
+        let plan = kept.get_or_insert_with(|| MaskPlan::new(masks, walk.layout()));
+        match plan.drawing() {
+            Some(drawing) => Ok(drawing),
+            None => Ok(plan.drawing_of(&averages(plan, walk)?)),
+        }
+    }
+}
+
+fn averages(plan: &MaskPlan, mut walk: DcWalk<'_>) -> Result<Vec<[u8; 3]>> {
+    let mut sums = vec![Sum::default(); plan.cells()];
+    for (mcu, cell) in plan.in_cells() {
+        let sum = &mut sums[cell];
+        walk.mcu(mcu, |component, average| {
+            sum.values[component] += average;
+            sum.blocks[component] += 1;
+        })?;
+    }
+    Ok(sums.iter().map(Sum::average).collect())
+}
