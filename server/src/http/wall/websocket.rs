@@ -41,7 +41,7 @@ pub async fn connect_wall(State(app): State<App>, request: Request) -> Response 
     }
 }
 
-/// Which pages may ask for one is checked before (`access`): browsers let all of them.
+/// Which pages may ask for one is checked before (`auth`): browsers let all of them.
 async fn upgrade(app: &App, request: Request) -> Result<Response, WebSocketUpgradeRejection> {
     let held = Held::of(&request);
     let wall = Wall::open(app, &request);
