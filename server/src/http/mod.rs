@@ -250,3 +250,12 @@ const NO_CACHE: &str = "no-store, no-cache, must-revalidate, no-transform, max-a
 /// The header of answers that never end and must be passed on as they come: nginx, and others that
 /// know it, then keep nothing back.
 const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+
+/// The headers of an answer of this `Content-Type` that never ends.
+fn endless(content_type: &'static str) -> [(HeaderName, &'static str); 3] {
+    [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, NO_CACHE),
+        NO_BUFFERING,
+    ]
+}

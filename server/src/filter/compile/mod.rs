@@ -165,32 +165,18 @@ pub enum Wanted {
 }
 
 /// Places for child processes, by purpose.
-struct Places {
-    changes: Arc<Semaphore>,
-    renewals: Arc<Semaphore>,
-    upload: Arc<Semaphore>,
-    list: Arc<Semaphore>,
-}
+struct Places([Arc<Semaphore>; 4]);
 
 impl Places {
     fn new() -> Self {
         let room = memory().unwrap_or(u64::MAX) / worker::COMPILE.data;
         let streams = room.clamp(*STREAMS.start(), *STREAMS.end()) as usize;
-        Self {
-            changes: Arc::new(Semaphore::new(streams)),
-            renewals: Arc::new(Semaphore::new(streams)),
-            upload: Arc::new(Semaphore::new(1)),
-            list: Arc::new(Semaphore::new(1)),
-        }
+        // In the order of `Wanted`.
+        Self([streams, streams, 1, 1].map(|places| Arc::new(Semaphore::new(places))))
     }
 
     fn of(&self, wanted: Wanted) -> &Arc<Semaphore> {
-        match wanted {
-            Wanted::ByChange => &self.changes,
-            Wanted::ByRenewal => &self.renewals,
-            Wanted::ByUpload => &self.upload,
-            Wanted::ByList => &self.list,
-        }
+        &self.0[wanted as usize]
     }
 }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{Method, header};
+use axum::http::Method;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
@@ -14,7 +14,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::super::mjpeg::no_body;
-use super::super::{App, NO_BUFFERING, NO_CACHE};
+use super::super::{App, endless};
 use crate::control::Controller;
 use crate::events::Event;
 
@@ -30,11 +30,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
     responses((status = OK, description = "Events, for as long as the connection stands", body = String, content_type = "text/event-stream")),
 )]
 pub async fn listen_to_events(State(app): State<App>, request: Request) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, NO_CACHE),
-        NO_BUFFERING,
-    ];
+    let headers = endless("text/event-stream");
     if request.method() == Method::HEAD {
         return (headers, no_body()).into_response();
     }

@@ -12,12 +12,10 @@ use serde::Deserialize;
 
 use super::super::mjpeg::no_body;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::super::{App, NO_BUFFERING, NO_CACHE};
+use super::super::{App, NO_CACHE, endless};
 use super::message::{ClientMessage, Message};
 use super::sessions::Session;
 use super::{End, Wall};
-
-const CONTENT_TYPE: &str = "application/octet-stream";
 
 /// Frames of many streams and the state of the server, as one answer without an end. The first
 /// message has the session's name, which requests for credit go to; it ends 60 s after the last of
@@ -31,11 +29,7 @@ pub async fn stream_wall(
     State(app): State<App>,
     request: Request,
 ) -> Result<Response, ProblemDetails> {
-    let headers = [
-        (header::CONTENT_TYPE, CONTENT_TYPE),
-        (header::CACHE_CONTROL, NO_CACHE),
-        NO_BUFFERING,
-    ];
+    let headers = endless("application/octet-stream");
     if request.method() == Method::HEAD {
         return Ok((headers, no_body()).into_response());
     }
