@@ -57,8 +57,7 @@ fn describe() -> OpenApi {
     info.license = Some(license);
     document.info = info;
     let components = document.components.get_or_insert_default();
-    describe_problems(components);
-    describe_wall(components);
+    describe_types(components);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well. Characters other than ASCII are sent in UTF-8; Latin-1 is taken, too."))
@@ -113,19 +112,13 @@ fn refer_to_components(schema: &mut Value) {
     }
 }
 
-fn describe_problems(components: &mut Components) {
-    let mut schemas = Vec::new();
-    ProblemDetails::schemas(&mut schemas);
-    components.schemas.extend(schemas);
-    let schema = ProblemDetails::schema();
-    components
-        .schemas
-        .insert("ProblemDetails".to_owned(), schema);
-}
-
-/// Describes the messages on the wall's connection, of which paths tell nothing.
-fn describe_wall(components: &mut Components) {
+/// Describes what paths tell nothing of: problems, and the messages on the wall's connection.
+fn describe_types(components: &mut Components) {
+    let mut parts = Vec::new();
+    ProblemDetails::schemas(&mut parts);
+    components.schemas.extend(parts);
     for (name, schema) in [
+        (ProblemDetails::name(), ProblemDetails::schema()),
         (wall::ClientMessage::name(), wall::ClientMessage::schema()),
         (wall::WallState::name(), wall::WallState::schema()),
     ] {

@@ -117,10 +117,7 @@ fn formats(device: &Device) -> io::Result<Vec<FormatInfo>> {
             ),
         });
         let sizes: Vec<_> = sizes.collect();
-        match formats
-            .iter_mut()
-            .find(|format_info| format_info.format == *format)
-        {
+        match formats.iter_mut().find(|it| it.format == *format) {
             Some(format_info) => format_info.sizes.extend(sizes),
             None => formats.push(FormatInfo {
                 format: *format,
@@ -129,9 +126,7 @@ fn formats(device: &Device) -> io::Result<Vec<FormatInfo>> {
         }
     }
     // Drivers of simple devices list no sizes: what is set is what there is.
-    if formats
-        .iter()
-        .all(|format_info| format_info.sizes.is_empty())
+    if formats.iter().all(|it| it.sizes.is_empty())
         && let Ok(current) = device.format()
     {
         for format_info in &mut formats {
