@@ -79,6 +79,10 @@ export class StreamForm {
     this.#part("driver-choice").disabled = this.#isOverridden;
     this.#part("overridden").hidden = !this.#isOverridden;
     this.#dialog.showModal();
+    if (this.#isOverridden) {
+      // The first field that can be edited is far below what is to be read.
+      this.#part("overridden").focus();
+    }
   }
 
   #form(place, schema, settings, changed) {
