@@ -15,7 +15,7 @@ use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
 use super::contract::{FrameInfo, Image, ImageRef, Layer};
 use super::epoch::{EPOCH, epochs};
-use super::failure::{CallError, Failed, FailureCause, FilterFault};
+use super::failure::{CallError, CallLimits, FailureCause, FilterFault};
 use super::kinds::{Function, overlay, transform};
 use super::limits::{self, Refusal};
 use super::log::StepLog;
@@ -183,29 +183,19 @@ impl Guest {
     ) -> Result<Self, StartError> {
         let mut store = Store::new(engine.raw(), state);
         store.limiter(|state| &mut state.memory);
-        let failed = allow(&mut store, Answer::Configured, limits::START_TIME);
+        let allowed = allow(&mut store, Answer::Configured, limits::START_TIME);
         let _active = engine.activate();
         let instantiate = pre.instantiate_async(&mut store);
-        match run(
-            (engine.runtime(), abandoned),
-            limits::START_TIME,
-            instantiate,
-        ) {
-            Some(Ok(instance)) => Ok(Self {
-                engine: engine.clone(),
-                store,
-                instance,
-                abandoned: abandoned.clone(),
-            }),
-            Some(Err(error)) => {
-                let fault = failed.explain(&error, store.data_mut());
-                Err(StartError::new(fault, store.data().memory.refusal()))
-            }
-            None => {
-                let fault = FilterFault::from(FailureCause::TooSlow(limits::START_TIME));
-                Err(StartError::new(fault, None))
-            }
-        }
+        let waiting = (engine.runtime(), abandoned);
+        let ended = run(waiting, limits::START_TIME, instantiate);
+        let instance = allowed.result(ended, store.data_mut());
+        let refusal = store.data().memory.refusal();
+        Ok(Self {
+            engine: engine.clone(),
+            instance: instance.map_err(|fault| StartError::new(fault, refusal))?,
+            store,
+            abandoned: abandoned.clone(),
+        })
     }
 
     /// The function `name` of `interface`.
@@ -280,24 +270,21 @@ impl Guest {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let _active = self.engine.activate();
-        let failed = allow(&mut self.store, answer, limit);
+        let allowed = allow(&mut self.store, answer, limit);
         let call = function.call_async(&mut self.store, params);
-        match run((self.engine.runtime(), &self.abandoned), limit, call) {
-            Some(Ok(result)) => Ok(result),
-            Some(Err(error)) => Err(failed.explain(&error, self.store.data_mut())),
-            None => Err(FailureCause::TooSlow(limit).into()),
-        }
+        let ended = run((self.engine.runtime(), &self.abandoned), limit, call);
+        allowed.result(ended, self.store.data_mut())
     }
 }
 
 /// Sets what the next call may take and hand over; gives what explains its failure.
-fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> Failed {
+fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> CallLimits {
     store.data().forget_words();
     let transfer = answer.most(store.data().memory.room());
     store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));
     store.set_epoch_deadline(epochs(time_limit));
     store.data_mut().time_limit = time_limit;
-    Failed {
+    CallLimits {
         answer,
         time_limit,
         transfer,
