@@ -203,7 +203,7 @@ impl FilterCatalogs {
                     "`{use_}`: is left out, since the settings schemas of all filters take more than {} MiB",
                     SCHEMAS_BYTES >> 20
                 ),
-                Err(error) => error.of(format_args!("`{use_}`")).to_string(),
+                Err(error) => error.of(format_args!("`{use_}`:")).to_string(),
             };
             catalog.unusable.push(UnusableFilter { use_, error });
         }

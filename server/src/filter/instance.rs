@@ -78,16 +78,12 @@ impl StartError {
         }
     }
 
-    fn with_assets(self, assets: Vec<AssetFailure>) -> Self {
-        let cause = match assets.iter().any(|failure| failure.error.is_passing()) {
-            true => Cause::Machine,
-            false => self.cause,
-        };
-        Self {
-            assets,
-            cause,
-            ..self
+    fn with_assets(mut self, assets: Vec<AssetFailure>) -> Self {
+        if assets.iter().any(|failure| failure.error.is_passing()) {
+            self.cause = Cause::Machine;
         }
+        self.assets = assets;
+        self
     }
 }
 

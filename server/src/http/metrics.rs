@@ -82,9 +82,12 @@ metrics! {
         "Connections and forwarded requests beyond the limits, by which one."
 }
 
-/// The values of all metrics, each with the labels that tell it from others.
+/// The labels that tell a value from others of its metric.
+type Labels = Vec<(&'static str, String)>;
+
+/// The values of all metrics.
 #[derive(Debug, Default)]
-struct Samples(Vec<(Metric, Vec<(&'static str, String)>, Value)>);
+struct Samples(Vec<(Metric, Labels, Value)>);
 
 #[derive(Debug)]
 enum Value {

@@ -85,19 +85,15 @@ impl ProblemDetails {
     }
 
     /// The same problem, which is to be over in `seconds`.
-    pub fn retry_after(self, seconds: u64) -> Self {
-        Self {
-            retry_after: Some(seconds),
-            ..self
-        }
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// The same problem, which `line` in the pipeline file solves.
-    pub fn with_line(self, line: String) -> Self {
-        Self {
-            line: Some(line.into_boxed_str()),
-            ..self
-        }
+    pub fn with_line(mut self, line: String) -> Self {
+        self.line = Some(line.into_boxed_str());
+        self
     }
 
     /// The problem as a page, for people.
@@ -131,11 +127,9 @@ impl ProblemDetails {
     }
 
     /// The same problem, after which nothing more can be read from the connection.
-    pub fn closing(self) -> Self {
-        Self {
-            is_last: true,
-            ..self
-        }
+    pub fn closing(mut self) -> Self {
+        self.is_last = true;
+        self
     }
 }
 

@@ -128,31 +128,41 @@ impl Phase<'_> {
         }
     }
 
+    /// The fault of a module that reaches a limit, such as `64 MiB of memory`.
+    fn needs_more_than(self, limit: &str) -> LoadError {
+        let fault = match self {
+            Self::Compile(_) => format!("needs more than {limit} to be compiled"),
+            Self::Load(_) => format!("needs more than {limit} to be loaded"),
+            Self::Schema => format!(
+                "has a settings schema that can't be used: building it takes more than {limit}"
+            ),
+        };
+        LoadError::new(LoadErrorKind::Module, fault)
+    }
+
     /// Explains an end without an answer.
     fn explain(self, status: ExitStatus, stderr: &[u8]) -> LoadError {
         let (limits, fault) = self.limits();
         let stderr = String::from_utf8_lossy(stderr);
-        let seconds = limits.cpu.as_secs();
-        let limit = if is_out_of_time(status) {
-            Some(format!("{seconds} s of processor time"))
-        } else if stderr.contains("memory allocation of") || stderr.contains("out of memory") {
-            Some(format!("{} MiB of memory", limits.data >> 20))
-        } else if stderr.contains("overflowed its stack") {
-            Some("the stack that there is: it is nested too deeply".to_owned())
-        } else {
-            None
-        };
-        let refused =
-            |why: String| LoadError::new(LoadErrorKind::Module, format!("{fault}: {why}"));
-        if let Some(limit) = limit {
-            return refused(format!("it needs more than {limit}"));
+        if is_out_of_time(status) {
+            let seconds = limits.cpu.as_secs();
+            return self.needs_more_than(&format!("{seconds} s of processor time"));
+        }
+        if stderr.contains("memory allocation of") || stderr.contains("out of memory") {
+            return self.needs_more_than(&format!("{} MiB of memory", limits.data >> 20));
+        }
+        if stderr.contains("overflowed its stack") {
+            return self.needs_more_than("the stack that it has: it is nested too deeply");
         }
         // A panic's message stands below the line that names its place.
         let lines = stderr.lines().map(str::trim);
         let mut panic = lines.skip_while(|line| !line.contains("panicked at"));
         let crash = || is_crash(status).then(|| status.to_string());
         match panic.nth(1).map(sanitize).or_else(crash) {
-            Some(how) => refused(format!("checking it broke down ({how})")),
+            Some(how) => {
+                let fault = format!("{fault}: checking it broke down ({how})");
+                LoadError::new(LoadErrorKind::Module, fault)
+            }
             // By somebody else: a person, or the system that is short of memory.
             None => LoadError::unavailable(format!("the child process was ended ({status})")),
         }

@@ -72,12 +72,12 @@ pub struct Manifest {
 
 /// The reason why a filter can't be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
-#[error("{}{fault}", .filter.as_ref().map_or("the filter ".to_owned(), |it| format!("{it}: ")))]
+#[error("{subject} {fault}")]
 pub struct LoadError {
     /// The part that is at fault.
     pub kind: LoadErrorKind,
-    /// The filter's name, once it is known.
-    filter: Option<String>,
+    /// The filter, as messages name it.
+    subject: String,
     /// The fault: a predicate of the filter.
     fault: String,
 }
@@ -101,7 +101,7 @@ impl LoadError {
     pub fn new(kind: LoadErrorKind, fault: impl Display) -> Self {
         Self {
             kind,
-            filter: None,
+            subject: "the filter".to_owned(),
             fault: fault.to_string(),
         }
     }
@@ -117,12 +117,10 @@ impl LoadError {
         Self::new(LoadErrorKind::File, "is not wanted any more")
     }
 
-    /// The same error of `filter`, as messages name it.
-    pub fn of(self, filter: impl Display) -> Self {
-        Self {
-            filter: Some(filter.to_string()),
-            ..self
-        }
+    /// The same error with the filter named by `subject`, which may end in a colon.
+    pub fn of(mut self, subject: impl Display) -> Self {
+        self.subject = subject.to_string();
+        self
     }
 
     /// The cause: what must change before another try can succeed.
