@@ -103,6 +103,11 @@ impl Plans {
         changed.all(|stream| self.has(stream, &steps(Some(running), &stream.name)))
     }
 
+    /// The masks of the change don't cover any more; those in force do.
+    pub fn drop_masks(&mut self) {
+        self.masks.clear();
+    }
+
     /// Takes the chain that was planned for `stream`, whose steps are `old`, if one was.
     pub fn take(&mut self, stream: &StreamConfig, old: &[StepStatus]) -> Option<Planned> {
         let is_fresh = self.has(stream, old);

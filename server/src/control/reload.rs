@@ -306,6 +306,8 @@ impl Controller {
             }
         }
         if !is_abandoned() {
+            // The next attempt may be in a while, and says itself what it masks.
+            commit.plans.drop_masks();
             self.0.attempts.state().leftover = commit.plans;
         }
         Ok(())
