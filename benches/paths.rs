@@ -20,9 +20,8 @@ use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mattebox::chain::codec;
 use mattebox::filter::compile::worker;
 use mattebox::filter::contract::{FrameInfo, ImageRef};
-use mattebox::filter::{
-    CompileCache, Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, builtin,
-};
+use mattebox::filter::{Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, builtin};
+use mattebox::private_folder::FolderChoice;
 use tokio_util::sync::CancellationToken;
 
 const ROUNDS: usize = 60;
@@ -198,7 +197,7 @@ fn filters(picture: &Picture) {
         std::sync::Arc::new(mattebox::clock::SystemClock),
     )
     .expect("an engine");
-    let compiler = Compiler::new(&engine, worker, &CompileCache::Off).expect("a compiler");
+    let compiler = Compiler::new(&engine, worker, &FolderChoice::Off).expect("a compiler");
     let engine = (&engine, &compiler);
     let _active = engine.0.activate();
     let (width, height) = picture.jpeg.size();

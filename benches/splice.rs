@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use std::hint::black_box;
 use std::time::Duration;
 
-use jpeg_splice::{Drawing, Header, Layer, Splicer, cost};
+use bytes::Bytes;
+use jpeg_splice::{Cover, Drawing, Header, Jpeg, Layer, Mask, Polygon, Splicer, cost};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use rustix::time::{ClockId, clock_gettime};
 use zune_jpeg::JpegDecoder;
@@ -202,6 +203,14 @@ fn measure(frames: &Frames) {
         ("timestamp, spliced", Box::new(splicer(vec![&top]))),
         ("logo, spliced", Box::new(splicer(vec![&bottom]))),
         ("both, spliced", Box::new(splicer(vec![&top, &bottom]))),
+        (
+            "mask over 10 %, timestamp",
+            Box::new(masker(&top, middle(frames, Cover::Color([0; 3])))),
+        ),
+        (
+            "mosaic over 10 %, timestamp",
+            Box::new(masker(&top, middle(frames, Cover::Mosaic(64)))),
+        ),
         (WALK, Box::new(splicer(vec![&corner]))),
         (FILL, Box::new(splicer(vec![&mask]))),
         ("half, opaque", Box::new(splicer(vec![&opaque]))),
@@ -238,6 +247,30 @@ fn splicer<'a>(drawings: Vec<&'a Drawing>) -> impl FnMut(&[u8]) -> usize + 'a {
             .splice(jpeg, &drawings, &mut out)
             .expect("a baseline JPEG");
         out.len()
+    }
+}
+
+/// A mask over a tenth of the picture, in its middle.
+fn middle(frames: &Frames, cover: Cover) -> Mask {
+    let (width, height) = (f64::from(frames.width), f64::from(frames.height));
+    let (across, down) = (width * 0.1f64.sqrt() / 2.0, height * 0.1f64.sqrt() / 2.0);
+    let corner = |x: f64, y: f64| [width / 2.0 + x * across, height / 2.0 + y * down];
+    let corners = [(-1.0, -1.0), (1.0, -1.0), (1.0, 1.0), (-1.0, 1.0)];
+    Mask {
+        outline: Polygon::new(corners.map(|(x, y)| corner(x, y)).to_vec()),
+        cover,
+    }
+}
+
+/// Masks a picture, and then draws on it, as a stream does.
+fn masker<'a>(drawing: &'a Drawing, mask: Mask) -> impl FnMut(&[u8]) -> usize + 'a {
+    let (mut first, mut second) = (Splicer::new(), Splicer::new());
+    move |jpeg| {
+        let whole = Jpeg::new(Bytes::copy_from_slice(jpeg)).expect("a JPEG");
+        let masked = first.mask(&whole, std::slice::from_ref(&mask));
+        let masked = masked.expect("a baseline JPEG");
+        let drawn = masked.splice(&mut second, &[drawing]);
+        drawn.expect("a baseline JPEG").len()
     }
 }
 

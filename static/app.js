@@ -4,6 +4,7 @@ import { getAsAdmin, knownToken } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
 import { advise, setProse } from "./dom.js";
+import { MaskEditor } from "./masks.js";
 import { StreamForm } from "./stream_form.js";
 import { Wall } from "./wall.js";
 
@@ -13,6 +14,7 @@ const trouble = document.getElementById("trouble");
 const cards = new Map();
 const wall = new Wall({ state: take, frame: draw, lost });
 const panel = new ChainPanel(() => wall.refresh());
+const maskEditor = new MaskEditor(() => wall.refresh());
 const streamForm = new StreamForm(() => wall.refresh());
 let state = null;
 let reports = [];
@@ -48,7 +50,7 @@ function show() {
   const mayChange = state.access.changing !== "off";
   for (const report of reports) {
     if (!cards.has(report.name)) {
-      const card = new Card(report.name, watch, () => streamForm.open(report.name));
+      const card = new Card(report.name, watch, () => streamForm.open(report.name), (card) => maskEditor.open(card));
       cards.set(report.name, card);
       streams.append(card.element);
       visible.observe(card.picture);

@@ -18,11 +18,13 @@ export class Card {
   /** What the user wants: a running picture, or a still one. */
   isWanted = true;
   isVisible = false;
+  /** Called with the canvas whenever there is another picture on it. */
+  watcher = null;
   #drawings = 0;
   #drawn = 0;
 
-  /** `changed` is called when the user starts or stops the picture, `edit` when the stream is to be edited. */
-  constructor(name, changed, edit) {
+  /** `changed` is called when the user starts or stops the picture, `edit` and `editMasks` when the stream is to be edited. */
+  constructor(name, changed, edit, editMasks) {
     this.name = name;
     const template = document.getElementById("card");
     this.element = template.content.firstElementChild.cloneNode(true);
@@ -42,6 +44,8 @@ export class Card {
     this.#part("full").addEventListener("click", (event) => enlarge(this.picture, event.target));
     this.#part("edit").setAttribute("aria-label", `Edit ${name}`);
     this.#part("edit").addEventListener("click", edit);
+    this.#part("edit-masks").setAttribute("aria-label", `Masks of ${name}`);
+    this.#part("edit-masks").addEventListener("click", () => editMasks(this));
     this.#showWish();
   }
 
@@ -56,6 +60,11 @@ export class Card {
   /** Where the picture is: the one part that has a box of its own in every window. */
   get picture() {
     return this.#part("picture");
+  }
+
+  /** The canvas with the newest picture. */
+  get live() {
+    return this.#part("live");
   }
 
   /** Whether the picture is to run. */
@@ -96,6 +105,7 @@ export class Card {
     }
     live.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
     live.hidden = false;
+    this.watcher?.(live);
   }
 
   /** Says on the picture why there is none. */
@@ -117,6 +127,7 @@ export class Card {
   /** Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`. */
   show(report, refused, mayChange) {
     this.#part("edit").hidden = !mayChange;
+    this.#part("edit-masks").hidden = !mayChange;
     if (this.#part("notice").textContent === NO_CONNECTION && !this.runs) {
       this.#note("");
     }
@@ -136,6 +147,8 @@ export class Card {
     }
     this.#part("chain").replaceChildren(...chain(report));
     setProse(this.#part("reason"), report.path ? `${report.path}, since ${report.path_reason}` : "");
+    this.#text("masks-told", masks(report));
+    this.#part("masks-told").hidden = report.masks.length === 0;
     this.#failures(report.filters);
     this.#link("stream-link", this.#address("mjpeg"));
     this.#link("snapshot-link", this.#address("jpg"));
@@ -165,6 +178,13 @@ export class Card {
 function rate(report) {
   const [out, into] = [report.fps_out, report.fps_in];
   return Math.abs(out - into) < 0.6 ? `${out} fps` : `${out} of ${into} fps`;
+}
+
+/** Which masks cover, and how. */
+function masks(report) {
+  const names = (isOn) => report.masks.filter((mask) => mask.is_on === isOn).map((mask) => mask.name);
+  const off = names(false).length > 0 ? `; off: ${names(false).join(", ")}` : "";
+  return `Masked: ${names(true).join(", ") || "nothing"}${off}`;
 }
 
 /** The way of a frame: camera, filters, path. */

@@ -7,15 +7,17 @@
 #![no_main]
 
 use arbitrary::Arbitrary;
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, MoveOperation, PatchOperation, RemoveOperation, ReplaceOperation};
 use libfuzzer_sys::fuzz_target;
-use mattebox_fuzz::config::{Change, Part, edit};
+use mattebox_fuzz::config::edit;
 use serde_json::{Value, json};
 
 #[derive(Arbitrary, Debug)]
 enum Wanted {
-    Set(Vec<Step>, Kind),
+    Add(Vec<Step>, Kind),
+    Replace(Vec<Step>, Kind),
     Remove(Vec<Step>),
-    Insert(Vec<Step>, u8, Kind),
     Move(Vec<Step>, u8, u8),
 }
 
@@ -55,34 +57,45 @@ fuzz_target!(
     },
     |input: (Vec<Wanted>, &str)| {
         let (wanted, text) = input;
-        let changes: Vec<Change> = wanted.into_iter().take(4).map(change).collect();
+        let changes: Vec<_> = wanted.into_iter().take(4).map(change).collect();
         if let Ok(text) = edit(text, &changes) {
             edit(&text, &[]).expect("what was written is read again");
         }
     }
 );
 
-fn change(wanted: Wanted) -> Change {
+fn change(wanted: Wanted) -> PatchOperation {
     match wanted {
-        Wanted::Set(at, value) => Change::Set(path(at), json(value)),
-        Wanted::Remove(at) => Change::Remove(path(at)),
-        Wanted::Insert(at, place, value) => Change::Insert(path(at), place.into(), json(value)),
-        Wanted::Move(at, from, to) => Change::Move(path(at), from.into(), to.into()),
+        Wanted::Add(at, value) => PatchOperation::Add(AddOperation {
+            path: path(at),
+            value: json(value),
+        }),
+        Wanted::Replace(at, value) => PatchOperation::Replace(ReplaceOperation {
+            path: path(at),
+            value: json(value),
+        }),
+        Wanted::Remove(at) => PatchOperation::Remove(RemoveOperation { path: path(at) }),
+        Wanted::Move(list, from, to) => {
+            let list = path(list);
+            PatchOperation::Move(MoveOperation {
+                from: list.with_trailing_token(usize::from(from)),
+                path: list.with_trailing_token(usize::from(to)),
+            })
+        }
     }
 }
 
-fn path(steps: Vec<Step>) -> Vec<Part> {
-    let key = |key: &str| Part::Key(key.to_owned());
+fn path(steps: Vec<Step>) -> PointerBuf {
     let part = |step| match step {
-        Step::Streams => key("streams"),
-        Step::Demo => key("demo"),
-        Step::Filters => key("filters"),
-        Step::With => key("with"),
-        Step::Use => key("use"),
-        Step::Item(at) => Part::Item(usize::from(at % 4)),
-        Step::Other(text) => Part::Key(text),
+        Step::Streams => "streams".to_owned(),
+        Step::Demo => "demo".to_owned(),
+        Step::Filters => "filters".to_owned(),
+        Step::With => "with".to_owned(),
+        Step::Use => "use".to_owned(),
+        Step::Item(at) => (at % 4).to_string(),
+        Step::Other(text) => text,
     };
-    steps.into_iter().map(part).collect()
+    PointerBuf::from_tokens(steps.into_iter().map(part))
 }
 
 fn json(kind: Kind) -> Value {

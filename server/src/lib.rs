@@ -22,7 +22,7 @@ pub mod local_time;
 mod log;
 pub mod mask;
 mod panics;
-mod private_folder;
+pub mod private_folder;
 pub mod secret;
 pub mod source;
 pub mod stream;

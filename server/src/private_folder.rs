@@ -5,6 +5,41 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// A choice of the place for what is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FolderChoice {
+    /// `mattebox` below the user's own folder for such things.
+    #[default]
+    User,
+    /// This folder.
+    Folder(PathBuf),
+    /// None: it is kept until the process ends.
+    Off,
+}
+
+impl FolderChoice {
+    /// The choice in an argument: `off`, a folder, or the user's if it is empty.
+    ///
+    /// # Errors
+    /// The current folder, which a relative path starts at, is not there.
+    pub fn parse(text: &str) -> io::Result<Self> {
+        Ok(match text {
+            "" => Self::User,
+            "off" => Self::Off,
+            folder => Self::Folder(std::path::absolute(folder)?),
+        })
+    }
+
+    /// The folder, where `users` is that of the user.
+    pub fn folder(&self, users: impl FnOnce() -> Option<PathBuf>) -> Option<PathBuf> {
+        match self {
+            Self::User => users().map(|folder| folder.join("mattebox")),
+            Self::Folder(folder) => Some(folder.clone()),
+            Self::Off => None,
+        }
+    }
+}
+
 /// The folder `name` below `folder`, both made for this user alone where they are missing.
 ///
 /// # Errors

@@ -8,7 +8,7 @@ use super::filter_cache::FilterCache;
 use super::step::StepParts;
 use super::{Chain, ChainUpdate, Step, StepSlot, StepStatus};
 use crate::clock::Clock;
-use crate::config::{self, Config, Diagnostic, StepConfig, StreamConfig};
+use crate::config::{self, Config, Diagnostic, PlacedStep, StreamConfig};
 use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings, Wanted};
 use crate::local_time;
 use crate::secret::mask_foreign;
@@ -77,8 +77,9 @@ pub fn plan_chain(
     (old, unchanged): (&[StepStatus], Unchanged),
 ) -> Result<Planned, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let filters = stream.filters.iter().map(|step| {
-        let checked = check.run(step, || check_step((cache, check), pipeline, step));
+    let configs = pipeline.steps(stream);
+    let filters = configs.iter().map(|step| {
+        let checked = check.run(*step, || check_step((cache, check), pipeline, *step));
         checked.map_err(|mut wrong| errors.append(&mut wrong))
     });
     let filters: Vec<_> = filters.collect();
@@ -92,7 +93,7 @@ pub fn plan_chain(
         found.map(|at| free.remove(at))
     };
     // Steps that are the same come first, so that none of them is taken for one that has changed.
-    let kept = stream.filters.iter().zip(&filters);
+    let kept = configs.iter().zip(&filters);
     let kept = kept.map(|(config, filter)| {
         let goes_on =
             |old: &StepStatus| unchanged == Unchanged::GoOn && old.is_still(config, filter);
@@ -106,7 +107,7 @@ pub fn plan_chain(
         },
         steps: Vec::new(),
     };
-    for ((config, filter), kept) in stream.filters.iter().zip(filters).zip(kept) {
+    for ((config, filter), kept) in configs.into_iter().zip(filters).zip(kept) {
         if let Some(kept) = kept {
             let id = kept.id;
             planned.update.steps.push(StepSlot::Kept(id));
@@ -134,7 +135,7 @@ pub fn plan_chain(
 fn check_step(
     (cache, check): (&FilterCache, &Check<'_>),
     pipeline: &Config,
-    step: &StepConfig,
+    step: PlacedStep<'_>,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let filter = cache
@@ -153,7 +154,7 @@ fn start_step(
     cache: &FilterCache,
     pipeline: &Config,
     stream: &StreamConfig,
-    config: &StepConfig,
+    config: PlacedStep<'_>,
     filter: SharedFilter,
     (replaced, check): (Option<&StepStatus>, &Check<'_>),
 ) -> Result<Step, Vec<Diagnostic>> {
@@ -173,7 +174,7 @@ fn start_step(
     let parts = StepParts {
         id,
         stream: stream.name.clone(),
-        config: config.clone(),
+        config: config.config().clone(),
         filter,
         settings,
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
@@ -185,7 +186,7 @@ fn start_step(
 
 /// An asset that could not be read is shown where it is named; all else where the filter's words
 /// point.
-fn start_errors(step: &StepConfig, name: &str, error: &StartError) -> Vec<Diagnostic> {
+fn start_errors(step: PlacedStep<'_>, name: &str, error: &StartError) -> Vec<Diagnostic> {
     if error.assets.is_empty() {
         let message = mask_foreign(&format!("{error}"));
         let wrong = step.error_from_filter(&error.to_string(), format!("`{name}`: {message}"));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Diagnostic, StepConfig};
+use crate::config::{Diagnostic, PlacedStep};
 use crate::filter::Wanted;
 use crate::sync::IgnorePoison;
 
@@ -71,7 +71,7 @@ impl<'c> Check<'c> {
     /// Those of `work`; or the limit is used up, and by which step; or the check is abandoned.
     pub fn run<T>(
         &self,
-        step: &StepConfig,
+        step: PlacedStep<'_>,
         work: impl FnOnce() -> Result<T, Vec<Diagnostic>>,
     ) -> Result<T, Vec<Diagnostic>> {
         let start = self.clock.now();
@@ -109,25 +109,25 @@ mod tests {
     use crate::clock::fake::FakeClock;
     use crate::config::Config;
 
-    fn steps() -> Vec<StepConfig> {
+    fn pipeline() -> Config {
         let text = "streams: { s: { filters: [{ use: a }, { use: b }, { use: c }] } }";
-        let pipeline = Config::parse(text, "x", std::path::Path::new(".")).unwrap();
-        pipeline.streams[0].filters.clone()
+        Config::parse(text, "x", std::path::Path::new(".")).unwrap()
     }
 
     #[test]
     fn the_step_that_uses_it_up_is_named() {
-        let steps = steps();
+        let pipeline = pipeline();
+        let steps = pipeline.steps(&pipeline.streams[0]);
         let clock = FakeClock::new();
         let check = Check::new(&*clock, Wanted::ByChange);
-        for (step, seconds) in steps.iter().zip([20, 101]) {
+        for (step, seconds) in steps.iter().copied().zip([20, 101]) {
             let done = check.run(step, || {
                 clock.advance(Duration::from_secs(seconds));
                 Ok(())
             });
             assert!(done.is_ok());
         }
-        let error = check.run(&steps[2], || Ok(())).unwrap_err().remove(0);
+        let error = check.run(steps[2], || Ok(())).unwrap_err().remove(0);
         assert!(
             error.message.contains("`b` alone took 101.0 s"),
             "{}",
@@ -142,13 +142,14 @@ mod tests {
 
     #[test]
     fn one_that_is_abandoned_does_no_more_steps() {
-        let steps = steps();
+        let pipeline = pipeline();
+        let steps = pipeline.steps(&pipeline.streams[0]);
         let clock = FakeClock::new();
         let abandoned = CancellationToken::new();
         let check = Check::new(&*clock, Wanted::ByChange).unless(&abandoned);
-        assert!(check.run(&steps[0], || Ok(())).is_ok());
+        assert!(check.run(steps[0], || Ok(())).is_ok());
         abandoned.cancel();
-        let refused = check.run(&steps[1], || -> Result<(), _> {
+        let refused = check.run(steps[1], || -> Result<(), _> {
             panic!("it is abandoned");
         });
         assert!(refused.unwrap_err()[0].message.contains("newer change"));

@@ -5,13 +5,14 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use cpu_time::ProcessTime;
 use jpeg_splice::{InvalidJpeg, Jpeg};
 
 use super::output::outln;
-use super::{ApplyArgs, Failure, build_chain, start_loader, start_runtime};
+use super::{ApplyArgs, Failure, start_loader, start_runtime};
 use crate::chain::{self, Chain, FilterCache};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, StreamConfig, hint};
@@ -30,8 +31,8 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     let runtime = start_runtime()?;
     let cache = start_loader(&runtime, &args.common)?;
     cache.engine().budget().set_limit(pipeline.filters_memory);
-    let mut chain =
-        build_chain(&cache, &pipeline, stream).map_err(|wrong| pipeline.error(wrong))?;
+    let mut chain = chain::build(&cache, &pipeline, stream, Arc::new(SystemClock))
+        .map_err(|wrong| pipeline.error(wrong))?;
     let inputs = read_all(&args.inputs)?;
     let mut totals = Totals::default();
     let mut way = Way {

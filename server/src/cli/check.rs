@@ -33,58 +33,36 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
 /// Checks all that keeps a server from starting, and the filters, recordings and passwords, without
 /// which it would start.
 fn check_all(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> {
-    let start = check_start(pipeline).map(drop);
-    let start = both(pipeline, check_listen(pipeline), start);
-    let mut files = check_recordings(pipeline, None);
-    files.extend(check_passwords(pipeline));
-    let parts = both(pipeline, start, found(pipeline, files));
-    both(pipeline, parts, check_filters(cache, pipeline))
+    let mut wrong = check_listen(pipeline);
+    wrong.extend(check_start(pipeline).err().unwrap_or_default());
+    wrong.extend(check_recordings(pipeline, None));
+    wrong.extend(check_passwords(pipeline));
+    wrong.extend(check_filters(cache, pipeline));
+    pipeline.verdict(wrong)
 }
 
 /// Checks that the addresses could be listened on. They may be in use: by the server that runs with
 /// this file.
-fn check_listen(pipeline: &Config) -> Result<(), ConfigError> {
-    let wrong = pipeline
-        .listen
-        .iter()
-        .enumerate()
-        .filter_map(|(at, address)| {
-            let address = address.below(&pipeline.folder);
-            let error = Listener::check(&address).err()?;
-            let message = format!("`listen`: can't listen on {address}: {error}");
-            Some(pipeline.error_at("/listen", &[&at.to_string()], message))
-        });
-    found(pipeline, wrong.collect())
+fn check_listen(pipeline: &Config) -> Vec<Diagnostic> {
+    let addresses = pipeline.listen.iter().enumerate();
+    let wrong = addresses.filter_map(|(at, address)| {
+        let address = address.below(&pipeline.folder);
+        let error = Listener::check(&address).err()?;
+        let message = format!("`listen`: can't listen on {address}: {error}");
+        Some(pipeline.error_at("/listen", &[&at.to_string()], message))
+    });
+    wrong.collect()
 }
 
 /// The same but for the admin token, which maybe only the server's own environment has.
 pub fn check_but_for_token(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> {
-    let parts = found(pipeline, check_parts(pipeline, None));
-    both(pipeline, parts, check_filters(cache, pipeline))
+    let mut wrong = check_parts(pipeline, None);
+    wrong.extend(check_filters(cache, pipeline));
+    pipeline.verdict(wrong)
 }
 
-fn found(pipeline: &Config, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(pipeline.error(wrong)),
-    }
-}
-
-fn check_filters(cache: &FilterCache, pipeline: &Config) -> Result<(), ConfigError> {
+fn check_filters(cache: &FilterCache, pipeline: &Config) -> Vec<Diagnostic> {
     cache.engine().budget().set_limit(pipeline.filters_memory);
     let check = Check::new(&SystemClock, Wanted::ByChange);
-    Plans::default().ready_filters(cache, pipeline, &check)
-}
-
-/// All that is wrong by either.
-fn both(
-    pipeline: &Config,
-    one: Result<(), ConfigError>,
-    other: Result<(), ConfigError>,
-) -> Result<(), ConfigError> {
-    let (Err(one), Err(other)) = (&one, &other) else {
-        return one.and(other);
-    };
-    let wrong = [one.diagnostics(), other.diagnostics()].concat();
-    Err(pipeline.error(wrong))
+    Plans::default().ready_filters(cache, pipeline, None, &check)
 }

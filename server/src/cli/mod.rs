@@ -19,17 +19,16 @@ use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
-use crate::chain::{Chain, FilterCache, build};
+use crate::chain::FilterCache;
 use crate::clock::SystemClock;
 use crate::config::{
-    Config, ConfigError, Diagnostic, DriverConfig, ListenAddress, SourceConfig, StreamConfig,
-    parse_listen, parse_spec,
+    ConfigError, DriverConfig, ListenAddress, SourceConfig, parse_listen, parse_spec,
 };
-use crate::control::StateFolder;
 use crate::events::Events;
 use crate::filter::compile::worker;
-use crate::filter::{CompileCache, Compiler, Engine};
+use crate::filter::{Compiler, Engine};
 use crate::panics;
+use crate::private_folder::FolderChoice;
 use crate::secret::mask;
 use crate::source;
 use crate::variables::Variables;
@@ -139,20 +138,20 @@ enum FilterWork {
 #[derive(Args)]
 struct Common {
     /// Where compiled filters are kept: a folder, or `off` [default: the user's cache folder]
-    #[arg(long, value_name = "FOLDER", env = "MATTEBOX_CACHE", value_parser = parse_cache)]
-    cache: Option<CompileCache>,
+    #[arg(long, value_name = "FOLDER", env = "MATTEBOX_CACHE", value_parser = FolderChoice::parse)]
+    cache: Option<FolderChoice>,
 }
 
 #[derive(Args)]
 struct State {
     /// Where earlier versions of the pipeline file are kept: a folder, or `off` [default: the
     /// user's state folder]
-    #[arg(long, value_name = "FOLDER", env = "MATTEBOX_STATE", value_parser = parse_state)]
-    state: Option<StateFolder>,
+    #[arg(long, value_name = "FOLDER", env = "MATTEBOX_STATE", value_parser = FolderChoice::parse)]
+    state: Option<FolderChoice>,
 }
 
 impl State {
-    fn folder(&self) -> StateFolder {
+    fn folder(&self) -> FolderChoice {
         self.state.clone().unwrap_or_default()
     }
 }
@@ -341,22 +340,6 @@ fn parse_source(text: &str) -> Result<SourceConfig, BadValue> {
     Ok(source)
 }
 
-fn parse_cache(text: &str) -> Result<CompileCache, BadValue> {
-    Ok(match text {
-        "" => CompileCache::User,
-        "off" => CompileCache::Off,
-        folder => CompileCache::Folder(std::path::absolute(folder)?),
-    })
-}
-
-fn parse_state(text: &str) -> Result<StateFolder, BadValue> {
-    Ok(match text {
-        "" => StateFolder::User,
-        "off" => StateFolder::Off,
-        folder => StateFolder::Folder(std::path::absolute(folder)?),
-    })
-}
-
 fn start_runtime() -> Result<Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -397,12 +380,4 @@ fn start_loader(runtime: &Runtime, common: &Common) -> Result<FilterCache, Failu
         Variables::default(),
         Events::default(),
     ))
-}
-
-fn build_chain(
-    cache: &FilterCache,
-    pipeline: &Config,
-    stream: &StreamConfig,
-) -> Result<Chain, Vec<Diagnostic>> {
-    build(cache, pipeline, stream, std::sync::Arc::new(SystemClock))
 }

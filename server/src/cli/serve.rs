@@ -13,9 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ListenAddress, find_clash};
-use crate::control::{
-    self, Controller, Indicators, PipelineFile, Topology, TopologyDeps, Versions,
-};
+use crate::control::{self, Controller, Indicators, PipelineFile, TopologyDeps, Versions};
 use crate::gpio::{Gpio, PrivacyLeds};
 use crate::http::{self, App, Listener, local_host};
 use crate::local_time;
@@ -31,15 +29,15 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let (pipeline, file) = load(args)?;
     let runtime = start_runtime()?;
     let addresses = addresses(args, &pipeline);
-    let topology = Topology::new(TopologyDeps {
+    let deps = TopologyDeps {
         cache: start_loader(&runtime, &args.common)?,
         listens_elsewhere: !args.listen.is_empty(),
         indicators: PrivacyLeds::default(),
         shutdown: CancellationToken::new(),
         tasks: TaskTracker::new(),
-    });
+    };
     let versions = Versions::open(&args.state.folder(), file.path(), Arc::new(SystemClock));
-    let result = runtime.block_on(serve(&pipeline, topology, (file, versions), &addresses));
+    let result = runtime.block_on(serve(&pipeline, deps, (file, versions), &addresses));
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
     result
@@ -69,19 +67,19 @@ fn load(args: &ServeArgs) -> Result<(Config, PipelineFile), Failure> {
 
 async fn serve(
     pipeline: &Config,
-    mut topology: Topology,
+    mut deps: TopologyDeps,
     (file, versions): (PipelineFile, Versions),
     addresses: &[ListenAddress],
 ) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
     let mut signals = Signals::new().map_err(|error| Failure::Run(format!("signals: {error}")))?;
     let listeners = listen(addresses).await?;
-    let mut gpio = open_gpio(pipeline, topology.variables())?;
+    let mut gpio = open_gpio(pipeline, deps.cache.variables())?;
     if let Some(gpio) = &mut gpio {
-        topology.set_privacy_leds(gpio.privacy_leds());
+        deps.indicators = gpio.privacy_leds();
     }
-    let (shutdown, tasks) = topology.ends();
-    let controller = Controller::start(topology, pipeline.clone(), (file, versions))?;
+    let (shutdown, tasks) = (deps.shutdown.clone(), deps.tasks.clone());
+    let controller = Controller::start(deps, pipeline.clone(), (file, versions))?;
     let indicators = gpio.map(|gpio| start_indicators(gpio, &controller));
     announce(&listeners, pipeline)?;
 

@@ -1,4 +1,4 @@
-//! What somebody meant whose value fits none of a schema's alternatives (`anyOf`, `oneOf`).
+//! The alternative of a schema (`anyOf`, `oneOf`) that was meant by a value which fits none.
 
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;

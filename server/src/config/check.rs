@@ -9,8 +9,8 @@ use super::any_of;
 use super::describe::{choices, expected, keys, resolve};
 use super::error::{Diagnostic, Errors, Span};
 use super::limits;
-use super::model::StepConfig;
 use super::place::Place;
+use super::placed_step::PlacedStep;
 use super::schema::{SCHEMA, VALIDATOR, tagged, tags};
 use super::settings_schema::{SchemaError, SettingsSchema};
 use super::shown::shown;
@@ -27,7 +27,7 @@ const PROBLEMS: usize = 50;
 /// # Errors
 /// The schema itself is wrong, which is the filter's fault.
 pub fn check_settings(
-    step: &StepConfig,
+    step: PlacedStep<'_>,
     filter: &str,
     schema: &SettingsSchema,
 ) -> Result<Vec<Diagnostic>, SchemaError> {
@@ -58,7 +58,7 @@ pub fn check_file(root: &Node, json: &Value, errors: &mut Errors) {
 enum Subject<'a> {
     /// A filter's settings.
     Settings {
-        step: &'a StepConfig,
+        step: PlacedStep<'a>,
         filter: &'a str,
     },
     /// A pipeline file.
@@ -274,13 +274,11 @@ impl<'a> Checker<'a> {
 
     /// The keys of alternatives such as `{"required": ["width"]}`, if all are of that kind.
     fn required_alternatives(&self, error: &ValidationError<'_>) -> Option<Vec<String>> {
-        let schema = self.failed_schema(error)?;
-        let options = schema.get(error.kind().keyword())?.as_array()?;
         let required = |option: &Value| match option.get("required")?.as_array()?.as_slice() {
             [key] => Some(key.as_str()?.to_owned()),
             _ => None,
         };
-        options.iter().map(required).collect()
+        self.options(error)?.iter().map(required).collect()
     }
 
     fn wrong_value(&mut self, error: &ValidationError<'_>, path: &str) {
@@ -361,7 +359,7 @@ impl<'a> Checker<'a> {
 
     fn place(&self, path: &str) -> Option<Place<'a>> {
         match self.subject {
-            Subject::Settings { step, .. } => step.with.place(path),
+            Subject::Settings { step, .. } => step.place(path),
             Subject::File(root) => Place::new(root.span, root).find(path),
         }
     }

@@ -1,4 +1,4 @@
-//! What a JSON Schema asks for, in words.
+//! The value that a JSON Schema asks for, in words.
 
 use std::cell::Cell;
 

@@ -1,40 +1,22 @@
 //! Changes a pipeline file's text in place: what is not changed keeps its comments, its order and
 //! its style.
 //!
-//! `yaml-edit` does it. Since no editor knows all of YAML, the result is read again, and must say
-//! what was meant.
+//! Changes are those of JSON Patch (RFC 6902), of which adding, removing and replacing values, and
+//! moving items within a list, are known. `yaml-edit` makes them in the text. Since no editor knows
+//! all of YAML, the result is read again, and must say what was meant.
 
+use std::slice;
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use json_patch::jsonptr::{Pointer, Token};
+use json_patch::{AddOperation, PatchOperation, ReplaceOperation};
+use serde_json::{Value, json};
 use yaml_edit::{AsYaml, Document, YamlNode};
 
 use super::error::Errors;
 use super::move_lines::move_item;
 use super::parse::parse;
 use crate::panics::catch;
-
-/// A change of a pipeline file. A path is one of keys, and of places in lists.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// Gives the key or item at the path this value.
-    Set(Vec<Part>, Value),
-    /// Removes the key or item at the path.
-    Remove(Vec<Part>),
-    /// Puts a value into the list at the path, before the item at this place.
-    Insert(Vec<Part>, usize, Value),
-    /// Moves an item of the list at the path from one place to another.
-    Move(Vec<Part>, usize, usize),
-}
-
-/// A part of a path.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// A mapping's key.
-    Key(String),
-    /// An item's place in a list, from 0.
-    Item(usize),
-}
 
 /// The reason why a text can't be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -61,14 +43,15 @@ pub enum TextError {
 ///
 /// # Errors
 /// See [`TextError`].
-pub fn edit(text: &str, changes: &[Change]) -> Result<String, TextError> {
+pub fn edit(text: &str, changes: &[PatchOperation]) -> Result<String, TextError> {
     let mut text = text.to_owned();
     let mut value = read(&text)?;
     for change in changes {
         let change = simplify(&value, change.clone());
-        apply_to_json(&mut value, &change)?;
+        json_patch::patch(&mut value, slice::from_ref(&change))
+            .map_err(|_| TextError::NoSuchPlace)?;
         // The library may break down over YAML that it doesn't know.
-        text = catch(|| apply_to_text(&text, &change)).unwrap_or(Err(TextError::ByHand))?;
+        text = catch(|| apply(&text, &change)).unwrap_or(Err(TextError::ByHand))?;
         if read(&text).as_ref() != Ok(&value) {
             return Err(TextError::ByHand);
         }
@@ -86,125 +69,83 @@ fn read(text: &str) -> Result<Value, TextError> {
 }
 
 /// Lists and mappings that are not there, or empty, or become so, are written as a whole.
-fn simplify(value: &Value, change: Change) -> Change {
-    match change {
-        Change::Set(mut path, new) => match path.split_last() {
-            Some((Part::Key(key), parent))
-                if !find(value, parent).is_some_and(Value::is_object) =>
-            {
-                let new = Value::Object(Map::from_iter([(key.clone(), new)]));
-                path.pop();
-                simplify(value, Change::Set(path, new))
-            }
-            _ => Change::Set(path, new),
-        },
-        Change::Insert(path, at, new) => match find(value, &path).and_then(Value::as_array) {
-            Some(items) if !items.is_empty() => Change::Insert(path, at, new),
-            _ => simplify(value, Change::Set(path, Value::Array(vec![new]))),
-        },
-        Change::Remove(path) => match path
-            .split_last()
-            .and_then(|(_, it)| Some((it, find(value, it)?)))
+fn simplify(root: &Value, change: PatchOperation) -> PatchOperation {
+    let path = change.path().to_owned();
+    let Some((parent, last)) = path.split_back() else {
+        return change;
+    };
+    match (&change, root.pointer(parent.as_str())) {
+        (PatchOperation::Add(_), Some(Value::Object(_))) => change,
+        (PatchOperation::Add(_), Some(Value::Array(items))) if !items.is_empty() => change,
+        (PatchOperation::Add(add), there) => {
+            let is_list = there.is_some_and(Value::is_array) || last.to_index().is_ok();
+            let whole = match is_list {
+                true => json!([add.value]),
+                false => json!({ last.decoded(): add.value }),
+            };
+            put_whole(root, parent, whole)
+        }
+        (PatchOperation::Remove(_), Some(Value::Array(items))) if items.len() == 1 => {
+            put_whole(root, parent, json!([]))
+        }
+        (PatchOperation::Remove(_), Some(Value::Object(entries)))
+            if entries.len() == 1 && !parent.is_root() =>
         {
-            Some((parent, Value::Array(items))) if items.len() == 1 => {
-                Change::Set(parent.to_vec(), Value::Array(Vec::new()))
-            }
-            Some((parent, Value::Object(entries))) if entries.len() == 1 && !parent.is_empty() => {
-                Change::Set(parent.to_vec(), Value::Object(Map::new()))
-            }
-            _ => Change::Remove(path),
-        },
-        Change::Move(..) => change,
+            put_whole(root, parent, json!({}))
+        }
+        _ => change,
     }
 }
 
-fn find<'a>(value: &'a Value, path: &[Part]) -> Option<&'a Value> {
-    path.iter().try_fold(value, |value, part| match part {
-        Part::Key(key) => value.get(key),
-        Part::Item(at) => value.get(at),
-    })
+fn put_whole(root: &Value, path: &Pointer, value: Value) -> PatchOperation {
+    let is_there = root.pointer(path.as_str()).is_some();
+    let path = path.to_buf();
+    match is_there {
+        true => PatchOperation::Replace(ReplaceOperation { path, value }),
+        false => simplify(root, PatchOperation::Add(AddOperation { path, value })),
+    }
 }
 
-fn find_mut<'a>(value: &'a mut Value, path: &[Part]) -> Option<&'a mut Value> {
-    path.iter().try_fold(value, |value, part| match part {
-        Part::Key(key) => value.get_mut(key),
-        Part::Item(at) => value.get_mut(at),
-    })
-}
-
-fn apply_to_json(root: &mut Value, change: &Change) -> Result<(), TextError> {
-    let done = match change {
-        Change::Set(path, new) => path.split_last().and_then(|(last, parent)| {
-            let parent = find_mut(root, parent)?;
-            match last {
-                Part::Key(key) => {
-                    parent.as_object_mut()?.insert(key.clone(), new.clone());
-                }
-                Part::Item(at) => *parent.get_mut(at)? = new.clone(),
-            }
-            Some(())
-        }),
-        Change::Remove(path) => path.split_last().and_then(|(last, parent)| {
-            let parent = find_mut(root, parent)?;
-            match last {
-                Part::Key(key) => parent.as_object_mut()?.shift_remove(key).map(drop),
-                Part::Item(at) => {
-                    let items = parent.as_array_mut()?;
-                    (*at < items.len()).then(|| drop(items.remove(*at)))
-                }
-            }
-        }),
-        Change::Insert(path, at, new) => find_mut(root, path).and_then(|list| {
-            let items = list.as_array_mut()?;
-            (*at <= items.len()).then(|| items.insert(*at, new.clone()))
-        }),
-        Change::Move(path, from, to) => find_mut(root, path).and_then(|list| {
-            let items = list.as_array_mut()?;
-            (*from < items.len() && *to < items.len()).then(|| {
-                let item = items.remove(*from);
-                items.insert(*to, item);
-            })
-        }),
-    };
-    done.ok_or(TextError::NoSuchPlace)
-}
-
-fn apply_to_text(text: &str, change: &Change) -> Result<String, TextError> {
-    if let Change::Move(path, from, to) = change {
-        return move_item(text, path, *from, *to);
+fn apply(text: &str, change: &PatchOperation) -> Result<String, TextError> {
+    if let PatchOperation::Move(change) = change {
+        return move_item(text, &change.from, &change.path);
     }
     let document = Document::from_str(text).map_err(|_| TextError::ByHand)?;
-    let done = match change {
-        Change::Set(path, new) => path
-            .split_last()
-            .and_then(|(last, parent)| set(&node(&document, parent)?, last, new)),
-        Change::Remove(path) => path.split_last().and_then(|(last, parent)| {
-            let parent = node(&document, parent)?;
-            match last {
-                Part::Key(key) => parent.as_mapping()?.remove(key.as_str()).map(drop),
-                Part::Item(at) => parent.as_sequence()?.remove(*at).map(drop),
-            }
-        }),
-        Change::Insert(path, at, new) => node(&document, path).and_then(|list| {
-            let new = written(new)?;
-            list.as_sequence()?.insert(*at, new.as_mapping()?);
-            Some(())
-        }),
-        Change::Move(..) => None,
-    };
-    done.ok_or(TextError::NoSuchPlace)?;
+    apply_to(&document, change).ok_or(TextError::NoSuchPlace)?;
     Ok(document.to_string())
 }
 
-fn node(document: &Document, path: &[Part]) -> Option<YamlNode> {
+fn apply_to(document: &Document, change: &PatchOperation) -> Option<()> {
+    let (parent, last) = change.path().split_back()?;
     let root = YamlNode::Mapping(document.as_mapping()?);
-    path.iter().try_fold(root, |node, part| match part {
-        Part::Key(key) => node.get(key.as_str()),
-        Part::Item(at) => node.get_item(*at),
-    })
+    let mut parts = parent.tokens();
+    let parent = parts.try_fold(root, |node, part| match node {
+        YamlNode::Sequence(list) => list.get(index(&part)?),
+        node => node.get(&*part.decoded()),
+    })?;
+    match (change, &parent) {
+        (PatchOperation::Remove(_), YamlNode::Sequence(list)) => {
+            list.remove(index(&last)?).map(drop)
+        }
+        (PatchOperation::Remove(_), node) => node.as_mapping()?.remove(&*last.decoded()).map(drop),
+        (PatchOperation::Add(add), YamlNode::Sequence(list)) => {
+            list.insert(index(&last)?, written(&add.value)?.as_mapping()?);
+            Some(())
+        }
+        (
+            PatchOperation::Add(AddOperation { value, .. })
+            | PatchOperation::Replace(ReplaceOperation { value, .. }),
+            node,
+        ) => set(node, &last, value),
+        _ => None,
+    }
 }
 
-fn set(parent: &YamlNode, last: &Part, new: &Value) -> Option<()> {
+fn index(part: &Token<'_>) -> Option<usize> {
+    part.decoded().parse().ok()
+}
+
+fn set(parent: &YamlNode, last: &Token<'_>, new: &Value) -> Option<()> {
     match new {
         Value::Bool(flag) => put(parent, last, flag),
         Value::String(text) => put(parent, last, text.as_str()),
@@ -218,10 +159,10 @@ fn set(parent: &YamlNode, last: &Part, new: &Value) -> Option<()> {
     }
 }
 
-fn put(parent: &YamlNode, last: &Part, new: impl AsYaml) -> Option<()> {
-    match last {
-        Part::Key(key) => parent.as_mapping()?.set(key.as_str(), new),
-        Part::Item(at) => return parent.as_sequence()?.set(*at, new).then_some(()),
+fn put(parent: &YamlNode, last: &Token<'_>, new: impl AsYaml) -> Option<()> {
+    match parent {
+        YamlNode::Sequence(list) => return list.set(index(last)?, new).then_some(()),
+        node => node.as_mapping()?.set(&*last.decoded(), new),
     }
     Some(())
 }
@@ -230,44 +171,45 @@ fn put(parent: &YamlNode, last: &Part, new: impl AsYaml) -> Option<()> {
 /// one line.
 fn written(value: &Value) -> Option<Document> {
     let mut text = String::new();
-    match value {
-        Value::Object(entries) if !entries.is_empty() => block(entries, 0, &mut text),
-        Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
-            for entries in items.iter().filter_map(Value::as_object) {
-                let mut item = String::new();
-                block(entries, 2, &mut item);
-                text += "- ";
-                text += item.trim_start();
-            }
-        }
-        // JSON is YAML.
-        _ => text = value.to_string(),
-    }
+    block(value, 0, &mut text);
     Document::from_str(&text).ok()
 }
 
-fn block(entries: &Map<String, Value>, indent: usize, text: &mut String) {
-    for (key, value) in entries {
-        *text += &" ".repeat(indent);
-        *text += &scalar(key);
-        match value {
-            Value::Object(inner) if !inner.is_empty() => {
-                *text += ":\n";
-                block(inner, indent + 2, text);
-            }
-            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_object) => {
-                *text += ":\n";
-                for inner in items.iter().filter_map(Value::as_object) {
-                    let mut item = String::new();
-                    block(inner, indent + 4, &mut item);
-                    *text += &" ".repeat(indent + 2);
-                    *text += "- ";
-                    *text += item.trim_start();
+/// Writes `value` on lines of its own.
+fn block(value: &Value, indent: usize, text: &mut String) {
+    let margin = " ".repeat(indent);
+    match value {
+        Value::Object(entries) if is_block(value) => {
+            for (key, value) in entries {
+                *text += &format!("{margin}{}:", scalar(key));
+                match value {
+                    Value::String(value) => *text += &format!(" {}\n", scalar(value)),
+                    value if is_block(value) => {
+                        text.push('\n');
+                        block(value, indent + 2, text);
+                    }
+                    value => *text += &format!(" {value}\n"),
                 }
             }
-            Value::String(value) => *text += &format!(": {}\n", scalar(value)),
-            value => *text += &format!(": {value}\n"),
         }
+        Value::Array(items) if is_block(value) => {
+            for item in items {
+                let mut lines = String::new();
+                block(item, indent + 2, &mut lines);
+                *text += &format!("{margin}- {}", lines.trim_start());
+            }
+        }
+        // JSON is YAML.
+        value => *text += &format!("{margin}{value}\n"),
+    }
+}
+
+/// Whether `value` is a mapping, or a list of them.
+fn is_block(value: &Value) -> bool {
+    match value {
+        Value::Object(entries) => !entries.is_empty(),
+        Value::Array(items) => !items.is_empty() && items.iter().all(Value::is_object),
+        _ => false,
     }
 }
 

@@ -14,8 +14,8 @@ const SHOWN: usize = 50;
 /// The most characters of a message that are printed. Filters and schemas word theirs themselves.
 const MESSAGE_CHARS: usize = 1_000;
 
-/// A place in the file. It takes no part in comparing two files' contents: all spans are equal.
-#[derive(Clone, Copy, Debug, Eq)]
+/// A place in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Span {
     /// From 1.
     pub line: usize,
@@ -27,22 +27,21 @@ pub struct Span {
 
 impl Span {
     /// The start of the file.
-    pub const START: Self = Self {
-        line: 1,
-        column: 1,
-        length: 1,
-    };
+    pub const START: Self = Self::at(1, 1);
+
+    /// One character.
+    pub const fn at(line: usize, column: usize) -> Self {
+        Self {
+            line,
+            column,
+            length: 1,
+        }
+    }
 }
 
 impl Default for Span {
     fn default() -> Self {
         Self::START
-    }
-}
-
-impl PartialEq for Span {
-    fn eq(&self, _: &Self) -> bool {
-        true
     }
 }
 
@@ -63,7 +62,7 @@ pub enum Cause {
 pub struct Diagnostic {
     /// The part of the file that is wrong.
     pub span: Span,
-    /// What, and what was expected.
+    /// The mistake, and what was expected.
     pub message: String,
     /// The cause, which must change.
     pub cause: Cause,
@@ -97,7 +96,7 @@ impl Errors {
 }
 
 /// A file's name and text, for showing what is wrong in it. It takes no part in comparing two
-/// files' contents either.
+/// files' contents.
 #[derive(Clone, Default)]
 pub struct SourceFile {
     /// As the user gave it.
@@ -121,7 +120,7 @@ impl PartialEq for SourceFile {
     }
 }
 
-/// Everything that is wrong with a pipeline file.
+/// All that is wrong with a pipeline file.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
     pub(super) file: SourceFile,

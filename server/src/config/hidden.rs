@@ -7,16 +7,14 @@
 //! could belong to a secret's value: the rest of its line, and the lines below it that start
 //! nothing else.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use saphyr_parser::{Event, Parser, StrInput};
-
-use super::error::{Diagnostic, Span};
+use super::error::{Diagnostic, Errors, Span};
+use super::parse::{SecretParts, parse_with_secrets};
 use super::snippet;
 use super::suggest::suggest;
 use crate::secret::{
-    MASK, Until, cut_off, find_word, is_reference, is_secret_name, merge, names_a_place, written,
+    MASK, Until, cut_off, find_word, is_reference, is_secret_name, merge, replace, written,
 };
 
 /// Names that a slip of the pen may have become another of.
@@ -28,8 +26,6 @@ const NAMES: [&str; 6] = [
     "secret",
     "api-key",
 ];
-/// Files in which values lie deeper are taken for no YAML.
-const DEPTH: usize = 64;
 
 /// Whether what is called `name` is a secret, or was probably meant to be one.
 pub fn is_like_a_secret(name: &str) -> bool {
@@ -44,14 +40,9 @@ const VALUES: usize = 100;
 /// All of the file `text` without what is not shown.
 pub fn masked(text: &str) -> String {
     let hidden = Hidden::of(text);
-    let lines = snippet::lines(text).enumerate().map(|(at, line)| {
-        let span = Span {
-            line: at + 1,
-            column: 1,
-            length: 0,
-        };
-        hidden.mask(line, span).0
-    });
+    let lines = snippet::lines(text)
+        .enumerate()
+        .map(|(at, line)| hidden.mask(line, Span::at(at + 1, 1)).0);
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -71,13 +62,8 @@ fn cut_by_comment(span: &saphyr_parser::Span, lines: &[&str]) -> Option<Diagnost
     let is_plain = !line[value.clone()].starts_with(['"', '\'', '|', '>', '*']);
     let is_cut = is_plain && line[value.end..].trim_start().starts_with('#');
     is_cut.then(|| {
-        let span = Span {
-            line: number,
-            column: span.start.col() + 1,
-            length: 1,
-        };
         Diagnostic::new(
-            span,
+            Span::at(number, span.start.col() + 1),
             "a ` #` starts a comment, which is no part of this secret; put the secret in quotes",
         )
     })
@@ -95,37 +81,21 @@ pub struct Hidden {
 impl Hidden {
     /// The parts of the file `text` that are to be hidden.
     pub fn of(text: &str) -> Self {
-        let mut walk = Walk {
-            events: Parser::new_from_str(text),
-            spans: Vec::new(),
-            values: Vec::new(),
-            scalars: Vec::new(),
-            anchors: HashMap::new(),
-        };
-        // The parser takes some characters for the end of the file.
-        let is_text = !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
-        let is_yaml = walk.document().is_some() && is_text;
-        walk.values.sort_unstable();
-        walk.values.dedup();
-        walk.values.truncate(VALUES);
+        let (root, SecretParts { spans, mut values }) =
+            parse_with_secrets(text, &mut Errors::default());
+        values.sort_unstable();
+        values.dedup();
+        values.truncate(VALUES);
         Self {
-            spans: walk.spans,
-            values: walk.values,
-            suspect: (!is_yaml).then(|| suspect(snippet::lines(text))),
+            spans,
+            values,
+            suspect: root.is_err().then(|| suspect(snippet::lines(text))),
         }
     }
 
     /// `line`, which `span` lies in, without what is hidden; and where `span` is then.
     pub fn mask(&self, line: &str, span: Span) -> (String, Span) {
         let hidden = self.of_line(line, span.line);
-        let mut masked = String::new();
-        let mut done = 0;
-        for range in &hidden {
-            masked += &line[done..range.start];
-            masked += MASK;
-            done = range.end;
-        }
-        masked += &line[done..];
         let start = span.column - 1;
         let from = moved(line, &hidden, start, 0);
         let to = moved(line, &hidden, start + span.length, MASK.len());
@@ -134,7 +104,7 @@ impl Hidden {
             column: from + 1,
             length: to.saturating_sub(from).max(1),
         };
-        (masked, span)
+        (replace(line, hidden), span)
     }
 
     /// The hidden parts of the line of this number, in bytes, sorted and apart.
@@ -242,140 +212,9 @@ fn part(span: &saphyr_parser::Span, line: &str, number: usize) -> Option<Range<u
     (start < end).then_some(start..end)
 }
 
-/// Goes through a file's values.
-struct Walk<'a> {
-    events: Parser<'a, StrInput<'a>>,
-    spans: Vec<saphyr_parser::Span>,
-    values: Vec<String>,
-    /// All scalars so far, and which of them each anchor has, for aliases in a secret's place.
-    scalars: Vec<(saphyr_parser::Span, String)>,
-    anchors: HashMap<usize, Range<usize>>,
-}
-
-impl<'a> Walk<'a> {
-    fn next(&mut self) -> Option<(Event<'a>, saphyr_parser::Span)> {
-        self.events.next_event()?.ok()
-    }
-
-    /// Goes to the end; `None` if the file is no YAML.
-    fn document(&mut self) -> Option<()> {
-        loop {
-            match self.next()? {
-                (Event::StreamEnd, _) => return Some(()),
-                (
-                    Event::Nothing
-                    | Event::StreamStart
-                    | Event::DocumentStart(_)
-                    | Event::DocumentEnd,
-                    _,
-                ) => {}
-                (event, span) => {
-                    self.node(event, span, false, 0)?;
-                }
-            }
-        }
-    }
-
-    /// Goes through a node; gives its text if it is a scalar.
-    fn node(
-        &mut self,
-        event: Event<'a>,
-        span: saphyr_parser::Span,
-        is_secret: bool,
-        depth: usize,
-    ) -> Option<Option<String>> {
-        if depth > DEPTH {
-            return None;
-        }
-        let first = self.scalars.len();
-        let (anchor, text) = match event {
-            Event::Scalar(text, _, anchor, _) => {
-                let text = text.into_owned();
-                self.scalars.push((span, text.clone()));
-                (anchor, Some(text))
-            }
-            Event::Alias(id) => {
-                if is_secret {
-                    self.spans.push(span);
-                    let named = self.anchors.get(&id).cloned();
-                    self.hide(named.unwrap_or_default());
-                }
-                (0, None)
-            }
-            Event::SequenceStart(anchor, _) => {
-                self.list(is_secret, depth)?;
-                (anchor, None)
-            }
-            Event::MappingStart(anchor, _) => {
-                self.mapping(is_secret, depth)?;
-                (anchor, None)
-            }
-            _ => return None,
-        };
-        let all = first..self.scalars.len();
-        if is_secret && text.is_some() {
-            self.hide(all.clone());
-        }
-        if anchor > 0 {
-            self.anchors.insert(anchor, all);
-        }
-        Some(text)
-    }
-
-    /// Hides these scalars.
-    fn hide(&mut self, scalars: Range<usize>) {
-        for (span, text) in &self.scalars[scalars] {
-            if !text.is_empty() {
-                self.spans.push(*span);
-                self.values.push(text.trim().to_owned());
-            }
-        }
-    }
-
-    fn list(&mut self, is_secret: bool, depth: usize) -> Option<()> {
-        loop {
-            match self.next()? {
-                (Event::SequenceEnd, _) => return Some(()),
-                (event, span) => self.node(event, span, is_secret, depth + 1)?,
-            };
-        }
-    }
-
-    fn mapping(&mut self, is_secret: bool, depth: usize) -> Option<()> {
-        let (spans, values) = (self.spans.len(), self.values.len());
-        let mut entries = Vec::new();
-        loop {
-            let key = match self.next()? {
-                (Event::MappingEnd, _) => break,
-                (event, span) => self.node(event, span, is_secret, depth + 1)?,
-            };
-            let (event, span) = self.next()?;
-            let is_named_so = key.as_deref().is_some_and(is_like_a_secret)
-                || key.as_deref() == Some("user") && is_odd_user(&event);
-            let value = self.node(event, span, is_secret || is_named_so, depth + 1)?;
-            entries.push((key, value));
-        }
-        if let [(Some(key), Some(value))] = entries.as_slice()
-            && names_a_place(key, value)
-            && is_secret
-        {
-            self.spans.truncate(spans);
-            self.values.truncate(values);
-        }
-        Some(())
-    }
-}
-
-/// Whether `event`, the value of `user`, is no name: it may be a login, or what a slip of the pen
-/// has made of one.
-fn is_odd_user(event: &Event<'_>) -> bool {
-    match event {
-        Event::Scalar(name, ..) => !is_name(name),
-        _ => true,
-    }
-}
-
-fn is_name(user: &str) -> bool {
+/// Whether `user`, the value of a key of that name, is a name; else it may be a login, or what a slip
+/// of the pen has made of one.
+pub fn is_name(user: &str) -> bool {
     let is_odd = |c: char| c.is_whitespace() || ":@#\"'`&*!{}[],".contains(c);
     !user.contains(is_odd)
 }
@@ -461,19 +300,6 @@ fn is_key(line: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// All lines of `text`, masked.
-    fn masked(text: &str) -> String {
-        let hidden = Hidden::of(text);
-        let lines = snippet::lines(text).enumerate().map(|(index, line)| {
-            let span = Span {
-                line: index + 1,
-                ..Span::START
-            };
-            hidden.mask(line, span).0
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    }
 
     #[test]
     fn values_of_secrets() {

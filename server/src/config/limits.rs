@@ -4,6 +4,8 @@
 //! years of checking and terabytes of errors. So the steps that a validator will take are counted
 //! first.
 
+use std::slice;
+
 use serde_json::{Map, Value};
 
 /// The most work, in values looked at. A usual filter's settings take a few hundred.
@@ -45,19 +47,6 @@ pub fn check(schema: &Value, settings: &Value) -> Result<(), Unbounded> {
     walk.visit(schema, settings, DEPTH)
 }
 
-/// Keywords whose schemas apply to the same value, and may evaluate its children.
-const APPLIED: [&str; 9] = [
-    "$ref",
-    "$dynamicRef",
-    "$recursiveRef",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "if",
-    "then",
-    "else",
-];
-
 struct Walk<'s> {
     root: &'s Value,
     left: usize,
@@ -73,17 +62,14 @@ impl<'s> Walk<'s> {
         // Each failure keeps a copy of the value.
         self.spend(1 + size(value))?;
         for (keyword, parts) in keywords {
+            for part in self.applied(keyword, parts)? {
+                self.visit(part, value, below)?;
+            }
             match keyword.as_str() {
-                "$ref" | "$dynamicRef" | "$recursiveRef" => {
-                    let target = self.target(parts)?;
-                    self.visit(target, value, below)?;
-                }
                 "$id" | "id" if parts.is_string() && !std::ptr::eq(schema, self.root) => {
                     return Err(Unbounded::Id);
                 }
-                "allOf" | "anyOf" | "oneOf" | "not" | "if" | "then" | "else" => {
-                    self.visit_all(parts, value, below)?;
-                }
+                "not" => self.visit(parts, value, below)?,
                 "dependentSchemas" | "dependencies" => {
                     for part in members(parts) {
                         self.visit(part, value, below)?;
@@ -98,15 +84,14 @@ impl<'s> Walk<'s> {
                 }
                 "pattern" => self.spend(value.as_str().map_or(0, matching))?,
                 "patternProperties" => {
-                    let keys = value.as_object().into_iter().flat_map(Map::keys);
-                    let work: usize = keys.map(|key| matching(key)).sum();
+                    let work: usize = keys(value).map(|key| matching(key)).sum();
                     for part in members(parts) {
                         self.spend(work)?;
                         self.visit_children(part, value, below)?;
                     }
                 }
                 "propertyNames" => {
-                    for key in value.as_object().into_iter().flat_map(Map::keys) {
+                    for key in keys(value) {
                         self.visit(parts, &Value::from(key.as_str()), below)?;
                     }
                 }
@@ -133,18 +118,13 @@ impl<'s> Walk<'s> {
         Ok(())
     }
 
-    fn visit_all(
-        &mut self,
-        parts: &'s Value,
-        value: &Value,
-        depth: usize,
-    ) -> Result<(), Unbounded> {
-        match parts {
-            Value::Array(parts) => parts
-                .iter()
-                .try_for_each(|part| self.visit(part, value, depth)),
-            part => self.visit(part, value, depth),
-        }
+    /// The schemas of a keyword that apply to the same value, and may evaluate its children.
+    fn applied(&self, keyword: &str, parts: &'s Value) -> Result<&'s [Value], Unbounded> {
+        Ok(match keyword {
+            "$ref" | "$dynamicRef" | "$recursiveRef" => slice::from_ref(self.target(parts)?),
+            "allOf" | "anyOf" | "oneOf" | "if" | "then" | "else" => one_or_more(parts),
+            _ => &[],
+        })
     }
 
     fn visit_children(
@@ -153,15 +133,12 @@ impl<'s> Walk<'s> {
         value: &Value,
         depth: usize,
     ) -> Result<(), Unbounded> {
-        match value {
-            Value::Array(items) => items
-                .iter()
-                .try_for_each(|item| self.visit_all(parts, item, depth)),
-            Value::Object(entries) => entries
-                .values()
-                .try_for_each(|value| self.visit_all(parts, value, depth)),
-            _ => Ok(()),
+        for child in children(value) {
+            for part in one_or_more(parts) {
+                self.visit(part, child, depth)?;
+            }
         }
+        Ok(())
     }
 
     /// To know what is left unevaluated, a validator takes all that may evaluate it once more for
@@ -172,23 +149,10 @@ impl<'s> Walk<'s> {
         value: &Value,
         depth: usize,
     ) -> Result<(), Unbounded> {
-        let children = match value {
-            Value::Array(items) => items.len(),
-            Value::Object(entries) => entries.len(),
-            _ => 0,
-        };
-        let applied = keywords
-            .iter()
-            .filter(|(keyword, _)| APPLIED.contains(&keyword.as_str()));
-        let applied: Vec<_> = applied.collect();
-        for _ in 0..=children {
-            for (keyword, parts) in &applied {
-                match keyword.as_str() {
-                    "$ref" | "$dynamicRef" | "$recursiveRef" => {
-                        let target = self.target(parts)?;
-                        self.visit(target, value, depth)?;
-                    }
-                    _ => self.visit_all(parts, value, depth)?,
+        for _ in 0..=children(value).count() {
+            for (keyword, parts) in keywords {
+                for part in self.applied(keyword, parts)? {
+                    self.visit(part, value, depth)?;
                 }
             }
         }
@@ -205,6 +169,22 @@ impl<'s> Walk<'s> {
     }
 }
 
+fn one_or_more(parts: &Value) -> &[Value] {
+    match parts {
+        Value::Array(parts) => parts,
+        part => slice::from_ref(part),
+    }
+}
+
+/// The items of a list, or the values of an object.
+fn children(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten().chain(members(value))
+}
+
+fn keys(value: &Value) -> impl Iterator<Item = &String> {
+    value.as_object().into_iter().flat_map(Map::keys)
+}
+
 /// The values of an object; none if `parts` is no object.
 fn members(parts: &Value) -> impl Iterator<Item = &Value> {
     parts.as_object().into_iter().flat_map(Map::values)
@@ -218,12 +198,10 @@ fn matching(text: &str) -> usize {
 fn size(value: &Value) -> usize {
     match value {
         Value::String(text) => 1 + text.len() / TEXT,
-        Value::Array(items) => 1 + items.iter().map(size).sum::<usize>(),
-        Value::Object(entries) => {
-            let entry = |(key, value): (&String, &Value)| 1 + key.len() / TEXT + size(value);
-            1 + entries.iter().map(entry).sum::<usize>()
+        value => {
+            let names: usize = keys(value).map(|key| 1 + key.len() / TEXT).sum();
+            1 + names + children(value).map(size).sum::<usize>()
         }
-        _ => 1,
     }
 }
 

@@ -3,11 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::check::check_file;
 use super::error::{Cause, ConfigError, Diagnostic, Errors, SourceFile, Span};
 use super::model::{Config, LEAST};
 use super::parse::{FILE_BYTES, parse};
-use super::read::read;
-use super::snippet;
+use super::schema::{SCHEMA, to_json};
+use super::yaml::Node;
+use super::{rules, snippet};
 use crate::files::{self, FileError};
 
 /// The byte order mark.
@@ -17,7 +19,7 @@ impl Config {
     /// Reads and checks the file at `path`.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All that is wrong with it.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let name = path.display().to_string();
         let text = Self::read_text(path)?;
@@ -51,7 +53,7 @@ impl Config {
     /// Checks the text of a file called `name` in `folder`.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// All that is wrong with it.
     pub fn parse(text: &str, name: &str, folder: &Path) -> Result<Self, ConfigError> {
         let text = text.strip_prefix(BOM).unwrap_or(text);
         let mut errors = Errors::default();
@@ -83,6 +85,28 @@ impl Config {
     }
 }
 
+/// From the tree to the model: checked against the schema and the rules, then read by serde. `None`
+/// if something is wrong with it, which is added to `errors`.
+fn read(root: &Node, errors: &mut Errors) -> Option<Config> {
+    let json = to_json(root, Some(&SCHEMA));
+    check_file(root, &json, errors);
+    rules::check(root, errors);
+    if !errors.0.is_empty() {
+        return None;
+    }
+    match serde_json::from_value::<Config>(json) {
+        Ok(mut config) => {
+            config.settle();
+            Some(config)
+        }
+        // No file is known of that the schema allows and serde doesn't.
+        Err(error) => {
+            errors.add(root.span, format!("the file can't be read: {error}"));
+            None
+        }
+    }
+}
+
 fn unreadable(name: &str, error: &FileError) -> ConfigError {
     let message = match error {
         FileError::NotFound => {
@@ -109,17 +133,16 @@ fn decode(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
         let end = error.utf8_error().valid_up_to();
         let before = String::from_utf8_lossy(&error.as_bytes()[..end]);
         let lines: Vec<_> = snippet::lines(&before).collect();
-        let span = Span {
-            line: lines.len(),
-            column: lines.last().map_or(0, |line| line.chars().count()) + 1,
-            length: 1,
-        };
+        let column = lines.last().map_or(0, |line| line.chars().count()) + 1;
         let file = SourceFile {
             name: name.into(),
             text: String::from_utf8_lossy(error.as_bytes()).into(),
             root: None,
         };
         let message = "this byte is not UTF-8 text; save the file as UTF-8";
-        ConfigError::new(file, vec![Diagnostic::new(span, message)])
+        ConfigError::new(
+            file,
+            vec![Diagnostic::new(Span::at(lines.len(), column), message)],
+        )
     })
 }

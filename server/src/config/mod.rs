@@ -18,11 +18,10 @@ mod move_lines;
 mod parse;
 mod parse_error;
 mod place;
-mod read;
+mod placed_step;
 mod reference;
 mod rules;
 mod schema;
-mod settings;
 mod settings_schema;
 mod shown;
 mod snippet;
@@ -37,18 +36,19 @@ mod yaml;
 mod tests;
 
 pub use check::check_settings;
-pub use edit::{Change, Part, TextError, edit};
+pub use edit::{TextError, edit};
 pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
 pub use model::{
     CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding, ExecConfig,
     FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware, HttpConfig,
-    Indicator, InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor, MaskConfig, OnError,
+    InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor, MaskConfig, OnError,
     OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SecretError, SharedConfig,
     SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp,
     WebConfig, find_clash, parse_listen, parse_spec,
 };
+pub use placed_step::PlacedStep;
 pub use reference::reference;
 pub use schema::pipeline_schema;
 pub use settings_schema::{SchemaError, SettingsSchema};

@@ -2,25 +2,29 @@
 
 use std::ops::Range;
 
-use super::edit::{Part, TextError};
+use json_patch::jsonptr::Pointer;
+
+use super::edit::TextError;
 use super::error::Errors;
 use super::parse::parse;
-use super::yaml::{Content, Node};
+use super::place::Place;
+use super::yaml::Content;
 
-/// Moves an item of the list at `path` in `text`.
+/// Moves the item of a list in `text` that is at `from` to the place `to` in the same list.
 ///
 /// # Errors
 /// The list is written in a way that can't be taken apart by lines.
-pub fn move_item(text: &str, path: &[Part], from: usize, to: usize) -> Result<String, TextError> {
-    try_move(text, path, from, to).ok_or(TextError::MoveByHand)
+pub fn move_item(text: &str, from: &Pointer, to: &Pointer) -> Result<String, TextError> {
+    try_move(text, from, to).ok_or(TextError::MoveByHand)
 }
 
-fn try_move(text: &str, path: &[Part], from: usize, to: usize) -> Option<String> {
+fn try_move(text: &str, from: &Pointer, to: &Pointer) -> Option<String> {
     let root = parse(text, &mut Errors::default())?;
-    let list = path
-        .iter()
-        .try_fold(&root, |node, part| part_of(node, part))?;
-    let Content::List(items) = &list.content else {
+    let (path, from) = from.split_back()?;
+    let (_, to) = to.split_back().filter(|(list, _)| *list == path)?;
+    let (from, to) = (from.decoded().parse().ok()?, to.decoded().parse().ok()?);
+    let list = Place::new(root.span, &root).find(path.as_str())?;
+    let Content::List(items) = &list.value.content else {
         return None;
     };
     let lines: Vec<&str> = text.split_inclusive('\n').collect();
@@ -48,14 +52,6 @@ fn try_move(text: &str, path: &[Part], from: usize, to: usize) -> Option<String>
     }
     result.extend(lines[done..].iter().copied());
     Some(result)
-}
-
-fn part_of<'a>(node: &'a Node, part: &Part) -> Option<&'a Node> {
-    match (part, &node.content) {
-        (Part::Key(key), _) => node.entry(key).map(|(_, value)| value),
-        (Part::Item(at), Content::List(items)) => items.get(*at),
-        (Part::Item(_), _) => None,
-    }
 }
 
 /// The lines of the item that starts on the line `start`, with the comments right above it.

@@ -1,6 +1,7 @@
 //! From a file's text to the tree, within limits: a pipeline file may come from a stranger.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, StrInput, Tag};
 
@@ -25,29 +26,54 @@ const COMMENT_LINE_BYTES: usize = 500;
 /// Reads a text of one document; `None` if it holds nothing, or is no YAML. All that is wrong is
 /// added to `errors`; what can be read nevertheless is returned.
 pub fn parse(text: &str, errors: &mut Errors) -> Option<Node> {
+    let (root, _) = parse_with_secrets(text, errors);
+    root.unwrap_or_else(|no_yaml| {
+        errors.0.push(no_yaml);
+        None
+    })
+}
+
+/// The values of secrets in a file, as far as it could be read.
+#[derive(Default)]
+pub struct SecretParts {
+    /// The places of their scalars and aliases.
+    pub spans: Vec<saphyr_parser::Span>,
+    /// The texts of their scalars.
+    pub values: Vec<String>,
+}
+
+/// The same, and the secrets in the text; an error if it is no YAML.
+pub fn parse_with_secrets(
+    text: &str,
+    errors: &mut Errors,
+) -> (Result<Option<Node>, Diagnostic>, SecretParts) {
     if text.len() > FILE_BYTES {
-        errors.add(Span::START, "the file is larger than 1 MiB");
-        return None;
+        let large = Diagnostic::new(Span::START, "the file is larger than 1 MiB");
+        return (Err(large), SecretParts::default());
     }
     let lines: Vec<_> = snippet::lines(text).collect();
-    if let Some(diagnostic) = find_unprintable(&lines) {
-        errors.0.push(diagnostic);
-        return None;
-    }
+    let unprintable = find_unprintable(&lines);
+    let before = errors.0.len();
     let mut builder = Builder {
         events: Parser::new_from_str(text),
         lines,
         anchors: HashMap::new(),
+        scalars: Vec::new(),
         nodes: 0,
         copied: 0,
         secrets: 0,
+        hidden: 0,
+        parts: SecretParts::default(),
         errors,
     };
-    match builder.document() {
-        Ok(root) => root,
-        Err(diagnostic) => {
-            errors.0.push(diagnostic);
-            None
+    let root = builder.document();
+    let parts = builder.parts;
+    match unprintable {
+        None => (root, parts),
+        Some(unprintable) => {
+            // All else may come of it.
+            errors.0.truncate(before);
+            (Err(unprintable), parts)
         }
     }
 }
@@ -61,11 +87,7 @@ fn find_unprintable(lines: &[&str]) -> Option<Diagnostic> {
     };
     let find = |(line, text): (usize, &&str)| {
         let (column, wrong) = text.chars().enumerate().find(|(_, c)| is_wrong(*c))?;
-        let span = Span {
-            line: line + 1,
-            column: column + 1,
-            length: 1,
-        };
+        let span = Span::at(line + 1, column + 1);
         let code = u32::from(wrong);
         Some(Diagnostic::new(
             span,
@@ -80,21 +102,30 @@ fn find_unprintable(lines: &[&str]) -> Option<Diagnostic> {
 struct Builder<'a, 'e> {
     events: Parser<'a, StrInput<'a>>,
     lines: Vec<&'a str>,
-    anchors: HashMap<usize, Node>,
+    anchors: HashMap<usize, Anchor>,
+    /// All so far, for aliases in a secret's place.
+    scalars: Vec<(saphyr_parser::Span, String)>,
     nodes: usize,
     copied: usize,
     /// Counts the secrets whose values are being read.
     secrets: u32,
+    /// The same with users' values that are no names.
+    hidden: u32,
+    parts: SecretParts,
     errors: &'e mut Errors,
 }
 
+/// A node that aliases name, and the places of its scalars among all.
+struct Anchor {
+    node: Node,
+    scalars: Range<usize>,
+}
+
 impl<'a> Builder<'a, '_> {
-    fn next(&mut self) -> Result<(Event<'a>, Span), Diagnostic> {
-        match self.events.next_event() {
-            Some(Ok((event, span))) => Ok((event, self.to_span(span))),
-            Some(Err(error)) => Err(parse_error::explain(&error, &self.lines)),
-            None => Ok((Event::StreamEnd, Span::START)),
-        }
+    fn next(&mut self) -> Result<(Event<'a>, saphyr_parser::Span), Diagnostic> {
+        let event = self.events.next_event();
+        let event = event.unwrap_or_else(|| Ok((Event::StreamEnd, saphyr_parser::Span::default())));
+        event.map_err(|error| parse_error::explain(&error, &self.lines))
     }
 
     fn document(&mut self) -> Result<Option<Node>, Diagnostic> {
@@ -105,7 +136,7 @@ impl<'a> Builder<'a, '_> {
                 Event::StreamEnd => return Ok(root),
                 Event::DocumentStart(_) if root.is_some() => {
                     let message = "a second document starts here; a pipeline file has one";
-                    return Err(Diagnostic::new(span, message));
+                    return Err(Diagnostic::new(self.to_span(span), message));
                 }
                 Event::StreamStart
                 | Event::DocumentStart(_)
@@ -116,11 +147,19 @@ impl<'a> Builder<'a, '_> {
         }
     }
 
-    fn node(&mut self, event: Event<'a>, span: Span, depth: usize) -> Result<Node, Diagnostic> {
+    fn node(
+        &mut self,
+        event: Event<'a>,
+        place: saphyr_parser::Span,
+        depth: usize,
+    ) -> Result<Node, Diagnostic> {
+        let span = self.to_span(place);
         self.check_depth(depth, span)?;
         self.count(1, span)?;
+        let first = self.scalars.len();
         let (anchor, node) = match event {
             Event::Scalar(text, style, anchor, tag) => {
+                self.scalars.push((place, text.to_string()));
                 self.check_address(&text, span);
                 let style = self.style(style, tag.as_deref(), span);
                 (anchor, self.scalar(text.into_owned(), style, span))
@@ -133,14 +172,30 @@ impl<'a> Builder<'a, '_> {
                 self.refuse(tag.as_deref(), span);
                 (anchor, Node::open(span, self.mapping(depth)?))
             }
-            Event::Alias(id) => (0, Node::open(span, self.alias(id, span, depth)?)),
+            Event::Alias(id) => {
+                if self.hidden > 0 {
+                    self.parts.spans.push(place);
+                    let named = self.anchors.get(&id).map(|it| it.scalars.clone());
+                    self.hide(named.unwrap_or_default());
+                }
+                (0, Node::open(span, self.alias(id, span, depth)?))
+            }
             _ => return Err(Diagnostic::new(span, "something is missing here")),
         };
         if anchor > 0 {
             self.copy(Size::of(&node).bytes, span)?;
-            self.anchors.insert(anchor, node.clone());
+            let (node, scalars) = (node.clone(), first..self.scalars.len());
+            self.anchors.insert(anchor, Anchor { node, scalars });
         }
         Ok(node)
+    }
+
+    /// Keeps these scalars as secrets' values.
+    fn hide(&mut self, scalars: Range<usize>) {
+        for (place, text) in self.scalars[scalars].iter().filter(|it| !it.1.is_empty()) {
+            self.parts.spans.push(*place);
+            self.parts.values.push(text.trim().to_owned());
+        }
     }
 
     fn style(&mut self, style: ScalarStyle, tag: Option<&Tag>, span: Span) -> Style {
@@ -228,16 +283,24 @@ impl<'a> Builder<'a, '_> {
                 (Event::MappingEnd | Event::StreamEnd, _) => return Ok(Content::Mapping(entries)),
                 (event, span) => self.node(event, span, depth + 1)?,
             };
-            let (event, span) = self.next()?;
+            let (event, place) = self.next()?;
             // A comma within a secret makes a key of what follows.
             key.is_secret = self.secrets > 0 || is_behind_secret && self.is_bare(&key);
             let is_secret = key.text().is_some_and(hidden::is_like_a_secret);
+            let is_hidden = is_secret || key.text() == Some("user") && is_odd(&event);
+            let first = self.scalars.len();
             self.secrets += u32::from(is_secret);
-            let value = self.node(event, span, depth + 1);
+            self.hidden += u32::from(is_hidden);
+            let value = self.node(event, place, depth + 1);
             self.secrets -= u32::from(is_secret);
+            self.hidden -= u32::from(is_hidden);
+            let is_place = value.as_ref().is_ok_and(Node::names_a_place);
+            if is_hidden && !is_place {
+                self.hide(first..self.scalars.len());
+            }
             let mut value = value?;
-            is_behind_secret = key.is_secret || is_secret && !value.names_a_place();
-            if is_secret && !value.names_a_place() {
+            is_behind_secret = key.is_secret || is_secret && !is_place;
+            if is_secret && !is_place {
                 value.keep_secret();
             }
             match check_key(&key, &mut names) {
@@ -260,14 +323,14 @@ impl<'a> Builder<'a, '_> {
     }
 
     fn alias(&mut self, id: usize, span: Span, depth: usize) -> Result<Content, Diagnostic> {
-        let Some(size) = self.anchors.get(&id).map(Size::of) else {
+        let Some(size) = self.anchors.get(&id).map(|it| Size::of(&it.node)) else {
             let message = "this alias stands inside its own anchor";
             return Err(Diagnostic::new(span, message));
         };
         self.check_depth(depth + size.depth, span)?;
         self.count(size.nodes, span)?;
         self.copy(size.bytes, span)?;
-        Ok(self.anchors[&id].content.clone())
+        Ok(self.anchors[&id].node.content.clone())
     }
 
     fn check_depth(&self, depth: usize, span: Span) -> Result<(), Diagnostic> {
@@ -313,6 +376,14 @@ impl<'a> Builder<'a, '_> {
             column: start.col() + 1,
             length: length.max(1),
         }
+    }
+}
+
+/// Whether `event`, the value of `user`, is no name.
+fn is_odd(event: &Event<'_>) -> bool {
+    match event {
+        Event::Scalar(name, ..) => !hidden::is_name(name),
+        _ => true,
     }
 }
 

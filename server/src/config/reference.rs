@@ -1,7 +1,5 @@
 //! The reference of pipeline files' keys, in Markdown, from their schema.
 
-use serde_json::{Map, Value};
-
 use super::help::{SettingHelp, keys_help};
 use super::schema::SCHEMA;
 
@@ -54,25 +52,18 @@ fn sources(text: &mut String) {
         return;
     };
     // The first has no others.
-    let common = properties(first);
+    let common = &first["properties"];
     let help = keys_help(&SCHEMA, first);
     section(text, "## A source, with any driver", &help[1..]);
     for driver in drivers {
         let title = driver["title"].as_str().unwrap_or_default();
         let title = title[..1].to_uppercase() + &title[1..];
-        let is_own = |help: &SettingHelp| help.name != "driver" && !common.contains_key(&help.name);
+        let is_own = |help: &SettingHelp| help.name != "driver" && common.get(&help.name).is_none();
         let help = keys_help(&SCHEMA, driver).into_iter().filter(is_own);
         let about = driver["description"].as_str().unwrap_or_default();
         let heading = format!("### {title}\n\n{about}");
         section(text, &heading, &help.collect::<Vec<_>>());
     }
-}
-
-fn properties(schema: &Value) -> Map<String, Value> {
-    schema["properties"]
-        .as_object()
-        .cloned()
-        .unwrap_or_default()
 }
 
 fn section(text: &mut String, heading: &str, keys: &[SettingHelp]) {

@@ -1,4 +1,4 @@
-//! What no single key of a pipeline file says: names that must be there, and keys that belong
+//! Rules that no single key of a pipeline file says: names that must be there, and keys that belong
 //! together.
 
 use std::collections::HashSet;

@@ -4,7 +4,9 @@
 use std::sync::LazyLock;
 
 use jsonschema::Validator;
+use schemars::Schema;
 use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::{Map, Value, json};
 
 use super::describe::resolve;
@@ -14,10 +16,9 @@ use super::yaml::{Content, Node};
 
 /// The schema, with keywords of our own.
 pub static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Config>().to_value();
-    tidy(&mut schema);
-    schema
+    let settings = SchemaSettings::draft2020_12().with_transform(RecursiveTransform(tidy));
+    let schema = settings.into_generator().into_root_schema_for::<Config>();
+    schema.to_value()
 });
 
 /// The validator of files.
@@ -32,25 +33,21 @@ pub static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
 
 /// The JSON Schema of a pipeline file, for editors and others: without the keywords of our own.
 pub fn pipeline_schema() -> Value {
-    let mut schema = SCHEMA.clone();
-    publish(&mut schema);
-    schema
+    let mut schema = Schema::try_from(SCHEMA.clone()).expect("it has been one");
+    RecursiveTransform(publish).transform(&mut schema);
+    schema.to_value()
 }
 
-fn publish(schema: &mut Value) {
-    match schema {
-        Value::Array(parts) => parts.iter_mut().for_each(publish),
-        Value::Object(keywords) => {
-            if let (Some([least, most]), Some(Value::String(description))) =
-                (range(keywords), keywords.get_mut("description"))
-            {
-                *description += &format!(" `{least}` to `{most}`.");
-            }
-            keywords.retain(|keyword, _| !keyword.starts_with("x-"));
-            keywords.values_mut().for_each(publish);
-        }
-        _ => {}
+fn publish(schema: &mut Schema) {
+    let Some(keywords) = schema.as_object_mut() else {
+        return;
+    };
+    if let (Some([least, most]), Some(Value::String(description))) =
+        (range(keywords), keywords.get_mut("description"))
+    {
+        *description += &format!(" `{least}` to `{most}`.");
     }
+    keywords.retain(|keyword, _| !keyword.starts_with("x-"));
 }
 
 /// The least and the most of a duration or a size.
@@ -60,18 +57,10 @@ fn range(keywords: &Map<String, Value>) -> Option<[String; 2]> {
 
 /// Takes out what schemars tells of Rust only: a key without a value is as if it were not there, so
 /// nothing is `null`.
-fn tidy(schema: &mut Value) {
-    match schema {
-        Value::Array(parts) => parts.iter_mut().for_each(tidy),
-        Value::Object(keywords) => {
-            tidy_keywords(keywords);
-            keywords.values_mut().for_each(tidy);
-        }
-        _ => {}
-    }
-}
-
-fn tidy_keywords(keywords: &mut Map<String, Value>) {
+fn tidy(schema: &mut Schema) {
+    let Some(keywords) = schema.as_object_mut() else {
+        return;
+    };
     let is_null = |schema: &Value| schema.get("type") == Some(&"null".into());
     if let Some(Value::Array(options)) = keywords.get_mut("anyOf") {
         options.retain(|option| !is_null(option));

@@ -1,5 +1,5 @@
-//! What a text in a pipeline file must be that JSON Schema's keywords can't say, by the names that
-//! the keyword `x-check` has.
+//! Checks of texts in a pipeline file that JSON Schema's keywords can't say, by the names that the
+//! keyword `x-check` has.
 
 use std::path::{Component, Path};
 
@@ -15,6 +15,7 @@ use super::units;
 use super::value_error::ValueError;
 
 type Check = fn(&str) -> Result<(), ValueError>;
+type BoxedCheck = Box<dyn Fn(&str) -> Result<(), ValueError> + Send + Sync>;
 
 const CHECKS: &[(&str, Check)] = &[
     ("host", check_host),
@@ -38,50 +39,41 @@ const CHECKS: &[(&str, Check)] = &[
 
 /// The keyword `x-check` of one schema.
 pub struct TextCheck {
-    kind: Kind,
+    check: BoxedCheck,
     /// Whether an empty text has been refused before.
     is_filled: bool,
-}
-
-enum Kind {
-    Duration([String; 2]),
-    Bytes([String; 2]),
-    Other(Check),
 }
 
 impl TextCheck {
     /// The check `name` beside the other keywords of `schema`; `None` if there is none.
     pub fn new(schema: &Map<String, Value>, name: &Value) -> Option<Self> {
-        let range = || serde_json::from_value(schema.get("x-range")?.clone()).ok();
-        let kind = match name.as_str()? {
-            "duration" => Kind::Duration(range()?),
-            "bytes" => Kind::Bytes(range()?),
-            name => Kind::Other(CHECKS.iter().find(|(known, _)| *known == name)?.1),
-        };
+        let name = name.as_str()?;
         let is_filled = schema.contains_key("minLength");
-        Some(Self { kind, is_filled })
+        let check: BoxedCheck = match name {
+            "duration" => in_range(schema, units::duration)?,
+            "bytes" => in_range(schema, units::bytes)?,
+            name => Box::new(CHECKS.iter().find(|(known, _)| *known == name)?.1),
+        };
+        Some(Self { check, is_filled })
     }
 
     fn check(&self, text: &str) -> Result<(), ValueError> {
-        match &self.kind {
-            _ if self.is_filled && text.is_empty() => Ok(()),
-            Kind::Duration(range) => within(text, range, units::duration),
-            Kind::Bytes(range) => within(text, range, units::bytes),
-            Kind::Other(check) => check(text),
+        match self.is_filled && text.is_empty() {
+            true => Ok(()),
+            false => (self.check)(text),
         }
     }
 }
 
-fn within<T: PartialOrd>(
-    text: &str,
-    [least, most]: &[String; 2],
+/// Checks that what `parse` reads is in the range of `schema`.
+fn in_range<T: PartialOrd + 'static>(
+    schema: &Map<String, Value>,
     parse: fn(&str) -> Result<T, ValueError>,
-) -> Result<(), ValueError> {
-    let found = parse(text)?;
-    match (parse(least)?..=parse(most)?).contains(&found) {
-        true => Ok(()),
-        false => Err(units::outside(least, most, text)),
-    }
+) -> Option<BoxedCheck> {
+    let [least, most]: [String; 2] = serde_json::from_value(schema.get("x-range")?.clone()).ok()?;
+    Some(Box::new(move |text| {
+        units::within(text, [&least, &most], parse).map(drop)
+    }))
 }
 
 impl<'i> Keyword<'i> for TextCheck {

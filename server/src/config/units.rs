@@ -1,10 +1,8 @@
 //! Durations and sizes as people write them.
 
-use std::borrow::Cow;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::value_error::ValueError;
 use super::yaml::describe_text;
@@ -26,27 +24,22 @@ pub fn duration(text: &str) -> Result<Duration, ValueError> {
         })
 }
 
-/// A duration in a range.
+/// What `text` says by `parse`, from the least to the most of a range.
 ///
 /// # Errors
-/// The same.
-pub fn duration_within(
+/// It says something else.
+pub fn within<T: PartialOrd>(
     text: &str,
-    least: Duration,
-    most: Duration,
-) -> Result<Duration, ValueError> {
-    let found = duration(text)?;
-    match (least..=most).contains(&found) {
+    [least, most]: [&str; 2],
+    parse: fn(&str) -> Result<T, ValueError>,
+) -> Result<T, ValueError> {
+    let found = parse(text)?;
+    match (parse(least)?..=parse(most)?).contains(&found) {
         true => Ok(found),
-        false => Err(outside(&show_duration(&least), &show_duration(&most), text)),
-    }
-}
-
-/// The error of the text `found`, which is outside of a range.
-pub fn outside(least: &str, most: &str, found: &str) -> ValueError {
-    ValueError::Unexpected {
-        expected: format!("{least} to {most}").into(),
-        found: describe_text(found),
+        false => Err(ValueError::found(
+            format!("{least} to {most}"),
+            &describe_text(text),
+        )),
     }
 }
 
@@ -98,7 +91,7 @@ pub fn show_bytes(bytes: &u64) -> String {
 }
 
 /// Fields that are durations: `#[serde(with = "units::duration_text")]`,
-/// `#[schemars(with = "units::DurationText")]`.
+/// `#[schemars(schema_with = "schemas::duration")]`.
 pub mod duration_text {
     use std::time::Duration;
 
@@ -123,40 +116,6 @@ pub mod bytes_text {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
         super::bytes(&String::deserialize(from)?).map_err(Error::custom)
-    }
-}
-
-/// The schema of a duration. `x-range` beside it has the shortest and the longest.
-pub struct DurationText;
-
-impl JsonSchema for DurationText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "x-check": "duration", "pattern": "[0-9] ?[A-Za-z\u{b5}]" })
-    }
-}
-
-/// The schema of a size in bytes. `x-range` beside it has the least and the most.
-pub struct BytesText;
-
-impl JsonSchema for BytesText {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Bytes".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "integer"], "x-check": "bytes", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)?$" })
     }
 }
 

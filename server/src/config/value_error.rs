@@ -1,45 +1,29 @@
 //! The error of a text that is not the value which its key takes.
 
-use std::borrow::Cow;
+use std::fmt::Display;
 
 use super::suggest::quote;
 
 /// The reason why a text is not the value which its key takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ValueError {
-    /// It is something else.
-    #[error("expected {expected}, found {found}")]
-    Unexpected {
-        /// A description of the right value.
-        expected: Cow<'static, str>,
-        /// The text, as it may be shown.
-        found: String,
-    },
-    /// It breaks a rule.
-    #[error("{0}")]
-    Refused(Cow<'static, str>),
-}
+#[error("{0}")]
+pub struct ValueError(String);
 
 impl ValueError {
     /// `text` is not `expected`.
-    pub fn unexpected(expected: impl Into<Cow<'static, str>>, text: &str) -> Self {
-        Self::Unexpected {
-            expected: expected.into(),
-            found: quote(text),
-        }
+    pub fn unexpected(expected: impl Display, text: &str) -> Self {
+        Self::found(expected, &quote(text))
+    }
+
+    /// The value that was `found`, in words, is not `expected`.
+    pub fn found(expected: impl Display, found: &str) -> Self {
+        Self(format!("expected {expected}, found {found}"))
     }
 }
 
 /// A rule that is broken.
-impl From<&'static str> for ValueError {
-    fn from(rule: &'static str) -> Self {
-        Self::Refused(rule.into())
-    }
-}
-
-/// A rule that is broken.
-impl From<String> for ValueError {
-    fn from(rule: String) -> Self {
-        Self::Refused(rule.into())
+impl<T: Into<String>> From<T> for ValueError {
+    fn from(rule: T) -> Self {
+        Self(rule.into())
     }
 }

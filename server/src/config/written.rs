@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use json_patch::jsonptr::Pointer;
 use serde_json::Value;
 
 use super::error::{ConfigError, Diagnostic, Span};
@@ -32,35 +33,27 @@ impl Config {
     }
 }
 
-/// The start of a span, and its length.
-type Start = (usize, usize, usize);
-
-fn start(span: Span) -> Start {
-    (span.line, span.column, span.length)
-}
-
 impl ConfigError {
     /// The JSON pointers (RFC 6901) of the keys and items in the file of which each diagnostic is;
     /// none for one of nothing in particular.
     pub fn pointers(&self) -> Vec<Option<String>> {
         let mut known = HashMap::new();
         if let Some(root) = &self.file.root {
-            collect(root, "", &mut known);
+            collect(root, Pointer::root(), &mut known);
         }
         let diagnostics = self.diagnostics().iter();
-        let pointer = diagnostics.map(|it| known.get(&start(it.span)).cloned());
+        let pointer = diagnostics.map(|it| known.get(&it.span).cloned());
         pointer.collect()
     }
 }
 
 /// Collects the pointers to the parts of `node`, to which `pointer` leads, by the places of their
 /// keys and values.
-fn collect(node: &Node, pointer: &str, known: &mut HashMap<Start, String>) {
+fn collect(node: &Node, pointer: &Pointer, known: &mut HashMap<Span, String>) {
     let mut add = |key: Span, part: &str, value: &Node| {
-        let part = part.replace('~', "~0").replace('/', "~1");
-        let pointer = format!("{pointer}/{part}");
+        let pointer = pointer.with_trailing_token(part);
         for span in [key, value.span] {
-            known.entry(start(span)).or_insert_with(|| pointer.clone());
+            known.entry(span).or_insert_with(|| pointer.to_string());
         }
         collect(value, &pointer, known);
     };

@@ -123,10 +123,9 @@ impl Controller {
         let _coming = budget.expect_limit(draft.pipeline.filters_memory);
         let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(commit.abandoned);
         let (pipeline, running) = (&draft.pipeline, &draft.running);
-        commit
-            .plans
-            .ready(&self.0.cache, pipeline, running, &check)?;
-        read_token(pipeline)
+        let plans = &mut commit.plans;
+        plans.ready(&self.0.cache, pipeline, running, &check)?;
+        read_token(pipeline).map_err(|wrong| pipeline.error(vec![wrong]))
     }
 
     /// Waits until all changes that were ready before are in force.
@@ -272,7 +271,7 @@ impl Controller {
         self.0
             .reloads
             .send_modify(|reloads| reloads.succeed(needs_restart));
-        self.0.events.tell(Event::Reload {
+        self.events().tell(Event::Reload {
             message,
             succeeded: true,
         });

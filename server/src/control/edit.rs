@@ -3,11 +3,13 @@
 
 use std::path::PathBuf;
 
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, MoveOperation, PatchOperation, RemoveOperation};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::merge_patch::{merge, whole, with};
-use crate::config::{self, Change, Config, ConfigError, Part, TextError};
+use super::merge_patch::{merge, whole};
+use crate::config::{self, Config, ConfigError, TextError};
 use crate::secret::MASK;
 
 /// A change of the pipeline. Values of configurations say things as the pipeline file does.
@@ -159,22 +161,20 @@ impl Edit {
         Ok(config::edit(&base.file.text, &self.changes(base, ids)?)?)
     }
 
-    fn changes(&self, base: &Config, ids: StepIds<'_>) -> Result<Vec<Change>, EditError> {
+    fn changes(&self, base: &Config, ids: StepIds<'_>) -> Result<Vec<PatchOperation>, EditError> {
         let steps = |name: &str| ids(name).ok_or_else(|| EditError::UnknownStream(name.to_owned()));
+        let written = |stream| base.written(stream).unwrap_or_default();
         Ok(match self {
-            Self::PutStream { stream, config } => {
-                vec![Change::Set(place(stream), whole(config)?)]
-            }
+            Self::PutStream { stream, config } => vec![add(place(stream), whole(config)?)],
             Self::PatchStream { stream, patch } => {
                 steps(stream)?;
                 let mut changes = Vec::new();
-                let written = base.written(stream).unwrap_or_default();
-                merge(&place(stream), &written, patch, &mut changes)?;
+                merge(&place(stream), &written(stream), patch, &mut changes)?;
                 changes
             }
             Self::RemoveStream { stream } => {
                 steps(stream)?;
-                vec![Change::Remove(place(stream))]
+                vec![remove(place(stream))]
             }
             Self::AddStep {
                 stream,
@@ -183,7 +183,7 @@ impl Edit {
             } => {
                 let count = steps(stream)?.len();
                 let at = position.unwrap_or(count).min(count);
-                vec![Change::Insert(chain(stream), at, whole(config)?)]
+                vec![add(step_place(stream, at), whole(config)?)]
             }
             Self::PatchStep {
                 stream,
@@ -193,18 +193,19 @@ impl Edit {
             } => {
                 let ids = steps(stream)?;
                 let at = index(&ids, stream, *step)?;
-                let written = base.written(stream).unwrap_or_default();
                 let mut changes = Vec::new();
-                let place = step_place(stream, at);
-                merge(&place, &written["filters"][at], patch, &mut changes)?;
+                let from = step_place(stream, at);
+                merge(&from, &written(stream)["filters"][at], patch, &mut changes)?;
                 let to = position.map(|to| to.min(ids.len() - 1));
-                let to = to.filter(|to| *to != at);
-                changes.extend(to.map(|to| Change::Move(chain(stream), at, to)));
+                changes.extend(to.filter(|to| *to != at).map(|to| {
+                    let path = step_place(stream, to);
+                    PatchOperation::Move(MoveOperation { from, path })
+                }));
                 changes
             }
             Self::RemoveStep { stream, step } => {
                 let at = index(&steps(stream)?, stream, *step)?;
-                vec![Change::Remove(step_place(stream, at))]
+                vec![remove(step_place(stream, at))]
             }
             Self::ReplaceText { .. } => Vec::new(),
         })
@@ -221,18 +222,22 @@ fn index(ids: &[u64], stream: &str, step: u64) -> Result<usize, EditError> {
 }
 
 /// The place of a stream in the pipeline file.
-fn place(stream: &str) -> Vec<Part> {
-    ["streams", stream]
-        .map(|key| Part::Key(key.to_owned()))
-        .into()
+fn place(stream: &str) -> PointerBuf {
+    PointerBuf::from_tokens(["streams", stream])
 }
 
-fn chain(stream: &str) -> Vec<Part> {
-    with(&place(stream), Part::Key("filters".to_owned()))
+fn step_place(stream: &str, at: usize) -> PointerBuf {
+    PointerBuf::from_tokens(["streams", stream, "filters", &at.to_string()])
 }
 
-fn step_place(stream: &str, at: usize) -> Vec<Part> {
-    with(&chain(stream), Part::Item(at))
+/// The change that gives `path` this value.
+pub(super) fn add(path: PointerBuf, value: Value) -> PatchOperation {
+    PatchOperation::Add(AddOperation { path, value })
+}
+
+/// The change that removes what is at `path`.
+pub(super) fn remove(path: PointerBuf) -> PatchOperation {
+    PatchOperation::Remove(RemoveOperation { path })
 }
 
 #[cfg(test)]
@@ -367,7 +372,13 @@ mod tests {
     fn what_is_sent_back_as_it_was_shown_is_left() {
         let (known, mut changes) = (json!({"password": "hunter2"}), Vec::new());
         let patch = Map::from_iter([("password".to_owned(), shown(&known)["password"].clone())]);
-        merge(&[], &known, &patch, &mut changes).unwrap();
+        merge(
+            json_patch::jsonptr::Pointer::root(),
+            &known,
+            &patch,
+            &mut changes,
+        )
+        .unwrap();
         assert!(changes.is_empty());
     }
 }

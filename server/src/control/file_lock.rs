@@ -14,8 +14,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// The right to change the pipeline files of a folder, until it is dropped. The folder is what is
 /// locked: the file itself is another one after each change.
-#[derive(Debug)]
-pub struct FileLock(#[expect(dead_code, reason = "held, not used")] Option<File>);
+pub type FileLock = Option<File>;
 
 /// Locks the folder of `file`, which is a path without links. Blocks while another server has it.
 /// Keeps nobody out where folders can't be locked (Windows, some network file systems).
@@ -31,7 +30,7 @@ pub fn lock(file: &Path, clock: &dyn Clock) -> Result<FileLock, EditError> {
     let give_up = clock.now() + PATIENCE;
     loop {
         match lock.try_lock() {
-            Ok(()) => return Ok(FileLock(Some(lock))),
+            Ok(()) => return Ok(Some(lock)),
             Err(TryLockError::Error(error)) => return Ok(not_locked(folder, &error)),
             Err(TryLockError::WouldBlock) if clock.now() < give_up => clock.block(PAUSE),
             Err(TryLockError::WouldBlock) => return Err(EditError::Locked(folder.to_owned())),
@@ -41,5 +40,5 @@ pub fn lock(file: &Path, clock: &dyn Clock) -> Result<FileLock, EditError> {
 
 fn not_locked(folder: &Path, error: &std::io::Error) -> FileLock {
     tracing::debug!("{} can't be locked: {error}", folder.display());
-    FileLock(None)
+    None
 }

@@ -7,17 +7,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::Snapshot;
 use crate::clock::Clock;
-use crate::config::Indicator;
+use crate::config::{OutputConfig, Shows};
 use crate::gpio::LedPin;
 use crate::stream::{StreamHealth, StreamState, Viewers};
 use crate::supervise::keep_running;
 
 /// Indicators of the server's and the streams' states.
-pub struct Indicators(Vec<(Indicator, LedPin)>);
+pub struct Indicators(Vec<(OutputConfig, LedPin)>);
 
 impl Indicators {
     /// `indicators`, each with its LED.
-    pub fn new(indicators: Vec<(Indicator, LedPin)>) -> Self {
+    pub fn new(indicators: Vec<(OutputConfig, LedPin)>) -> Self {
         Self(indicators)
     }
 
@@ -28,12 +28,12 @@ impl Indicators {
         clock: Arc<dyn Clock>,
         end: CancellationToken,
     ) {
-        let shown = self.0.into_iter().map(|(indicator, led)| {
+        let shown = self.0.into_iter().map(|(output, led)| {
             let name = format!("LED on pin {}", led.number());
             let led = tokio::sync::Mutex::new(led);
             let (snapshot, clock, end) = (snapshot.clone(), clock.clone(), end.clone());
             async move {
-                let show = || show(&led, &indicator, snapshot.clone());
+                let show = || show(&led, &output, snapshot.clone());
                 let shown = keep_running(&name, &*clock, &end, show);
                 end.run_until_cancelled(shown).await;
                 led.into_inner().show(false);
@@ -43,17 +43,14 @@ impl Indicators {
     }
 }
 
-/// The state that `indicator` shows; none while its stream is not there.
-fn shown_state(indicator: &Indicator, snapshot: &Snapshot) -> Shown {
-    match indicator {
-        Indicator::Running => Shown::Always,
-        Indicator::Captures(_) => Shown::Never,
-        Indicator::Viewers(name) => snapshot
-            .find(name)
-            .map_or(Shown::Never, |it| Shown::Viewers(it.viewers())),
-        Indicator::Failing(name) => snapshot
-            .find(name)
-            .map_or(Shown::Never, |it| Shown::Failing(it.health_changes())),
+/// The state that `output` shows; none while its stream is not there.
+fn shown_state(output: &OutputConfig, snapshot: &Snapshot) -> Shown {
+    let stream = output.stream.as_ref();
+    match (output.shows, stream.and_then(|name| snapshot.find(name))) {
+        (Shows::Running, _) => Shown::Always,
+        (Shows::Viewers, Some(stream)) => Shown::Viewers(stream.viewers()),
+        (Shows::Failing, Some(stream)) => Shown::Failing(stream.health_changes()),
+        _ => Shown::Never,
     }
 }
 
@@ -90,12 +87,12 @@ impl Shown {
 
 async fn show(
     led: &tokio::sync::Mutex<LedPin>,
-    indicator: &Indicator,
+    output: &OutputConfig,
     mut snapshot: watch::Receiver<Arc<Snapshot>>,
 ) {
     let mut led = led.lock().await;
     let mut was_lit = None;
-    let mut shown = shown_state(indicator, &snapshot.borrow_and_update());
+    let mut shown = shown_state(output, &snapshot.borrow_and_update());
     loop {
         let is_lit = shown.is_lit();
         if was_lit != Some(is_lit) {
@@ -104,7 +101,7 @@ async fn show(
         }
         tokio::select! {
             () = shown.changed() => {}
-            Ok(()) = snapshot.changed() => shown = shown_state(indicator, &snapshot.borrow_and_update()),
+            Ok(()) = snapshot.changed() => shown = shown_state(output, &snapshot.borrow_and_update()),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! JSON merge patches (RFC 7396) of what the pipeline file says.
 
+use json_patch::PatchOperation;
+use json_patch::jsonptr::Pointer;
 use serde_json::{Map, Value};
 
-use super::edit::EditError;
-use crate::config::{Change, Part, find_mask, unmask};
+use super::edit::{EditError, add, remove};
+use crate::config::{find_mask, unmask};
 
 /// Collects the changes that make of `known`, which the file says at `path`, what `patch` asks for. A
 /// mask in it is the secret that it was shown for.
@@ -11,14 +13,14 @@ use crate::config::{Change, Part, find_mask, unmask};
 /// # Errors
 /// There is a mask for a secret that is not there.
 pub fn merge(
-    path: &[Part],
+    path: &Pointer,
     known: &Value,
     patch: &Map<String, Value>,
-    changes: &mut Vec<Change>,
+    changes: &mut Vec<PatchOperation>,
 ) -> Result<(), EditError> {
     for (key, new) in patch {
         let known = known.get(key);
-        let path = with(path, Part::Key(key.clone()));
+        let path = path.with_trailing_token(key);
         let new = match known {
             Some(known) => unmask(key, known, new.clone()),
             None => new.clone(),
@@ -26,13 +28,13 @@ pub fn merge(
         match (known, &new) {
             (None, Value::Null) => {}
             (Some(known), new) if known == new => {}
-            (Some(_), Value::Null) => changes.push(Change::Remove(path)),
+            (Some(_), Value::Null) => changes.push(remove(path)),
             (Some(known @ Value::Object(_)), Value::Object(new)) => {
                 merge(&path, known, new, changes)?;
             }
             (_, new) => {
                 check_masks(key, new)?;
-                changes.push(Change::Set(path, without_nulls(new)));
+                changes.push(add(path, without_nulls(new)));
             }
         }
     }
@@ -47,11 +49,6 @@ pub fn whole(config: &Map<String, Value>) -> Result<Value, EditError> {
     let config = Value::Object(config.clone());
     check_masks("", &config)?;
     Ok(without_nulls(&config))
-}
-
-/// `path` and `last` behind it.
-pub fn with(path: &[Part], last: Part) -> Vec<Part> {
-    path.iter().cloned().chain([last]).collect()
 }
 
 /// `value` without the keys that are `null`, at any depth.

@@ -45,13 +45,13 @@ pub use pipeline_file::PipelineFile;
 use plan::check_abilities;
 pub use plan::{Plans, check_parts, check_passwords, check_recordings};
 pub use report::{PipelineReport, Problem, ReloadError, problems, revision};
-pub use topology::{Topology, TopologyDeps};
-pub use versions::{Author, StateFolder, Version, Versions};
+pub use topology::TopologyDeps;
+pub use versions::{Author, Version, Versions};
 pub use watch::watch;
 
 use crate::chain::FilterCache;
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Diagnostic};
 use crate::events::{Event, Events};
 use crate::files::FileState;
 use crate::log::recurring::Recurring;
@@ -68,7 +68,7 @@ use report::Reloads;
 use retry::Retries;
 use stream_locks::StreamLocks;
 use timed_lock::{TimedGuard, TimedLock};
-use topology::{ValidatedConfig, read_token};
+use topology::{Topology, ValidatedConfig, read_token};
 
 /// Changes by the API that are made at once; the others wait without a thread each.
 const CHANGES: usize = 128;
@@ -106,8 +106,6 @@ struct Inner {
     saving: Mutex<Option<FileWrites>>,
     /// Failures to write the pipeline file, or what was uploaded.
     write_failures: Mutex<Recurring>,
-    events: Events,
-    variables: Variables,
     /// Cancelled when the server ends.
     end: CancellationToken,
 }
@@ -145,14 +143,14 @@ const TOKEN_CHARS: usize = 16;
 ///
 /// # Errors
 /// All that is wrong.
-pub fn check_start(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> {
+pub fn check_start(pipeline: &Config) -> Result<Option<SecretText>, Vec<Diagnostic>> {
     let mut wrong = check_abilities(pipeline);
     let token = read_token(pipeline).unwrap_or_else(|error| {
-        wrong.extend(error.diagnostics().iter().cloned());
+        wrong.push(error);
         None
     });
     if !wrong.is_empty() {
-        return Err(pipeline.error(wrong));
+        return Err(wrong);
     }
     if let Some(token) = &token {
         warn_of_short_token(token.expose());
@@ -206,31 +204,29 @@ impl Controller {
     /// # Errors
     /// All that is wrong with the pipeline and can be told without its filters.
     pub fn start(
-        mut topology: Topology,
+        deps: TopologyDeps,
         pipeline: Config,
         (file, versions): (PipelineFile, Versions),
     ) -> Result<Self, ConfigError> {
-        let (events, variables) = (topology.events().clone(), topology.variables().clone());
-        let cache = topology.cache().clone();
-        let admin_token = check_start(&pipeline)?;
+        let (cache, end) = (deps.cache.clone(), deps.shutdown.clone());
+        let clock = cache.engine().clock().clone();
+        let admin_token = check_start(&pipeline).map_err(|wrong| pipeline.error(wrong))?;
         warn_of_recordings(&pipeline);
         tell_of_override(&pipeline);
-        let (end, tasks) = topology.ends();
         let (compiler, ended) = (cache.compiler().clone(), end.clone());
-        tasks.spawn(async move {
+        deps.tasks.spawn(async move {
             ended.cancelled().await;
             compiler.close();
         });
         if !pipeline.is_built_in() {
             versions.note(&pipeline.file.text, &Author::File);
         }
+        let mut topology = Topology::new(deps);
         let running = topology.apply(ValidatedConfig {
             admin_token,
             pipeline,
             plans: Plans::default(),
         });
-        let running = running.snapshot;
-        let clock = topology.clock().clone();
         Ok(Self(Arc::new(Inner {
             cache,
             topology: TimedLock::new(topology, clock.clone()),
@@ -244,7 +240,7 @@ impl Controller {
             commit: TimedLock::new((), clock.clone()),
             end,
             catalogs: FilterCatalogs::default(),
-            current: Sender::new(Arc::new(running)),
+            current: Sender::new(Arc::new(running.snapshot)),
             reloads: Sender::default(),
             file,
             own_write: Mutex::default(),
@@ -252,8 +248,6 @@ impl Controller {
             open_writes: OpenWrites::default(),
             saving: Mutex::default(),
             write_failures: Mutex::default(),
-            events,
-            variables,
         })))
     }
 
@@ -284,7 +278,7 @@ impl Controller {
 
     /// The event bus.
     pub fn events(&self) -> &Events {
-        &self.0.events
+        self.0.cache.events()
     }
 
     /// The clock that all goes by.
@@ -294,7 +288,7 @@ impl Controller {
 
     /// The variables that filters see beside the frames.
     pub fn variables(&self) -> &Variables {
-        &self.0.variables
+        self.0.cache.variables()
     }
 
     /// The state of the file, and the result of the last change.
@@ -318,7 +312,7 @@ impl Controller {
             .send_if_modified(|reloads| reloads.fail(stream, error, self.0.clock.unix()));
         if is_news {
             tracing::error!("{told}:\n{message}");
-            self.0.events.tell(Event::Reload {
+            self.events().tell(Event::Reload {
                 message,
                 succeeded: false,
             });

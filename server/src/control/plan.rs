@@ -42,30 +42,14 @@ impl Plans {
     ) -> Result<(), ConfigError> {
         self.masks = expect_masks(pipeline, running);
         let mut wrong = check_parts(pipeline, Some(&running.pipeline));
-        wrong.append(&mut self.ready_changed(cache, pipeline, Some(running), check));
-        let ready = found(pipeline, wrong);
-        if ready.is_err() {
-            self.masks.clear();
-        }
-        ready
+        wrong.append(&mut self.ready_filters(cache, pipeline, Some(running), check));
+        let ready = pipeline.verdict(wrong);
+        ready.inspect_err(|_| self.masks.clear())
     }
 
-    /// Readies the chains of all streams of `pipeline`, and checks nothing else. Blocks like
-    /// [`Plans::ready`].
-    ///
-    /// # Errors
-    /// All that is wrong with its filters.
+    /// Readies the chains of those streams, or of all, and checks nothing else. Blocks like
+    /// [`Plans::ready`]. Gives all that is wrong with the filters.
     pub fn ready_filters(
-        &mut self,
-        cache: &FilterCache,
-        pipeline: &Config,
-        check: &Check<'_>,
-    ) -> Result<(), ConfigError> {
-        let wrong = self.ready_changed(cache, pipeline, None, check);
-        found(pipeline, wrong)
-    }
-
-    fn ready_changed(
         &mut self,
         cache: &FilterCache,
         pipeline: &Config,
@@ -150,14 +134,6 @@ fn expect_masks(pipeline: &Config, running: &Snapshot) -> Vec<ExpectedMasks> {
         Some(stream.expect_masks(&new.source.masks))
     });
     changed.collect()
-}
-
-/// The file's error with all that was found `wrong`.
-fn found(pipeline: &Config, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
-    match wrong.is_empty() {
-        true => Ok(()),
-        false => Err(pipeline.error(wrong)),
-    }
 }
 
 /// Whether `stream` stays as it was `before`.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use tokio::sync::watch::{Receiver, Sender};
+use tokio::sync::watch::Sender;
 use tokio_util::sync::CancellationToken;
 
 use super::commit::{Commit, Draft};
@@ -51,13 +51,6 @@ pub struct Attempt {
     rounds: Sender<Option<Result<(), ConfigError>>>,
 }
 
-/// An attempt, and whether it was under way already.
-pub(super) struct Begun {
-    attempt: Arc<Attempt>,
-    is_joined: bool,
-    rounds: Receiver<Option<Result<(), ConfigError>>>,
-}
-
 impl Default for Attempts {
     fn default() -> Self {
         Self {
@@ -72,13 +65,14 @@ impl Attempts {
         self.state.lock().ignore_poison()
     }
 
-    /// Joins the attempt that changes the same streams, or abandons it and begins another.
-    fn begin(&self, changed: Vec<StreamConfig>, reading: &Arc<FileRead>) -> Begun {
+    /// Joins the attempt that changes the same streams, or abandons it and begins another. Gives the
+    /// attempt, and whether it is a new one.
+    fn begin(&self, changed: Vec<StreamConfig>, reading: &Arc<FileRead>) -> (Arc<Attempt>, bool) {
         let mut state = self.state();
         if let Some(current) = &state.current {
             if !changed.is_empty() && current.changed == changed {
                 current.read_again(reading);
-                return Begun::new(current, true);
+                return (current.clone(), false);
             }
             current.abandoned.cancel();
             state.leftover = Plans::default();
@@ -90,7 +84,7 @@ impl Attempts {
             rounds: Sender::default(),
         });
         state.current = Some(attempt.clone());
-        Begun::new(&attempt, false)
+        (attempt, true)
     }
 
     /// Ends a round of `attempt`; gives what to go on with if the file has been read once more
@@ -139,20 +133,11 @@ impl Attempt {
             *again = Some(reading.clone());
         }
     }
-}
-
-impl Begun {
-    fn new(attempt: &Arc<Attempt>, is_joined: bool) -> Self {
-        Self {
-            attempt: attempt.clone(),
-            is_joined,
-            rounds: attempt.rounds.subscribe(),
-        }
-    }
 
     /// The result of its first round, if that comes in time.
-    async fn round(&mut self, patience: Duration) -> Option<Result<(), ConfigError>> {
-        let round = self.rounds.wait_for(Option::is_some);
+    async fn round(&self, patience: Duration) -> Option<Result<(), ConfigError>> {
+        let mut rounds = self.rounds.subscribe();
+        let round = rounds.wait_for(Option::is_some);
         let round = tokio::time::timeout(patience, round).await.ok()?.ok()?;
         round.clone()
     }
@@ -212,9 +197,9 @@ impl Controller {
                     pipeline.stream(&config.name) == Some(config)
                 });
                 let changed = changed(&pipeline, &self.current());
-                let begun = self.0.attempts.begin(changed, reading);
-                if !begun.is_joined {
-                    self.carry_out(&begun.attempt, reading.clone());
+                let (attempt, is_new) = self.0.attempts.begin(changed, reading);
+                if is_new {
+                    self.carry_out(&attempt, reading.clone());
                 }
             }
             Err(error) => self.refuse_file(&error, reading),
@@ -240,7 +225,9 @@ impl Controller {
             }
             Ok(_) => {}
             // Told with the file, whose check reads it as well.
-            Err(error) => tracing::debug!(%error, "the admin token can't be read again"),
+            Err(error) => {
+                tracing::debug!(error = error.message, "the admin token can't be read again")
+            }
         }
     }
 
@@ -349,12 +336,12 @@ impl Controller {
             return Some(Err(error));
         }
         let reading = FileRead::unwatched();
-        let mut begun = attempts.begin(changed, &reading);
+        let (attempt, is_new) = attempts.begin(changed, &reading);
         let runtime = Handle::current();
-        if !begun.is_joined {
-            let (controller, attempt) = (self.clone(), begun.attempt.clone());
+        if is_new {
+            let (controller, attempt) = (self.clone(), attempt.clone());
             runtime.spawn_blocking(move || controller.carry_out(&attempt, reading));
         }
-        runtime.block_on(begun.round(patience))
+        runtime.block_on(attempt.round(patience))
     }
 }

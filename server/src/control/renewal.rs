@@ -177,7 +177,7 @@ impl Controller {
         self.0.reloads.send_modify(|reloads| reloads.succeeded += 1);
         drop(topology);
         tracing::info!("the pipeline changes: {message}");
-        self.0.events.tell(Event::Reload {
+        self.events().tell(Event::Reload {
             message,
             succeeded: true,
         });

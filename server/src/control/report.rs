@@ -216,11 +216,14 @@ pub fn problems(error: &ConfigError) -> Vec<Problem> {
 
 /// The revision of a file's text: the start of its SHA-256 hash.
 pub fn revision(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hash::<8>(text.as_bytes())
+}
+
+/// The first `BYTES` bytes of the SHA-256 hash of `data`, in hexadecimal digits.
+pub(super) fn hash<const BYTES: usize>(data: &[u8]) -> String {
+    let digest = Sha256::digest(data);
+    let digits = digest[..BYTES].iter().map(|byte| format!("{byte:02x}"));
+    digits.collect()
 }
 
 impl PipelineReport {

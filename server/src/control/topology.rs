@@ -11,7 +11,7 @@ use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigError, DriverConfig, SecretError, StreamConfig};
+use crate::config::{Config, Diagnostic, DriverConfig, SecretError, StreamConfig};
 use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
 use crate::mask::MaskSet;
@@ -19,7 +19,6 @@ use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
 use crate::supervise::keep_running;
-use crate::variables::Variables;
 
 /// The dependencies that streams are built with.
 pub struct TopologyDeps {
@@ -96,36 +95,6 @@ impl Topology {
             started: None,
             deps,
         }
-    }
-
-    /// The cache of the filters.
-    pub fn cache(&self) -> &FilterCache {
-        &self.deps.cache
-    }
-
-    /// The clock that streams run by.
-    pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.clock
-    }
-
-    /// The event bus.
-    pub fn events(&self) -> &Events {
-        self.deps.cache.events()
-    }
-
-    /// The variables that filters see beside the frames.
-    pub fn variables(&self) -> &Variables {
-        self.deps.cache.variables()
-    }
-
-    /// The token that ends all streams, and the tracker of their tasks.
-    pub fn ends(&self) -> (CancellationToken, TaskTracker) {
-        (self.deps.shutdown.clone(), self.deps.tasks.clone())
-    }
-
-    /// Takes the LEDs that show which cameras are open, before the first stream is built.
-    pub fn set_privacy_leds(&mut self, indicators: PrivacyLeds) {
-        self.deps.indicators = indicators;
     }
 
     /// Opens the camera of the stream `name` anew, with the filters in `plans`. Must be called on a
@@ -283,7 +252,7 @@ impl Topology {
             config.quality,
             self.clock.clone(),
             crate::local_time::zone(),
-            self.variables().clone(),
+            self.deps.cache.variables().clone(),
         );
         if let Some(planned) = planned {
             chain.apply(planned.update);
@@ -291,7 +260,7 @@ impl Topology {
         let masks = MaskSet::new(
             self.clock.clone(),
             crate::local_time::zone(),
-            self.variables().clone(),
+            self.deps.cache.variables().clone(),
         );
         masks.set(&config.source.masks);
         let (stream, runner) = Stream::new(
@@ -310,7 +279,8 @@ impl Topology {
             stream.prepare();
         }
         self.deps.tasks.spawn(runner);
-        let (told, events, clock) = (stream.clone(), self.events().clone(), self.clock.clone());
+        let (told, clock) = (stream.clone(), self.clock.clone());
+        let events = self.deps.cache.events().clone();
         let end = self.deps.shutdown.clone();
         self.deps.tasks.spawn(async move {
             let name = format!("events of {}", told.name());
@@ -385,7 +355,7 @@ fn rules(config: &StreamConfig) -> Rules {
 ///
 /// # Errors
 /// It can't be read, or is empty.
-pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> {
+pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, Diagnostic> {
     let Some(token) = &pipeline.admin_token else {
         return Ok(None);
     };
@@ -395,14 +365,12 @@ pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, ConfigError> 
         text => Ok(SecretText::new(text)),
     });
     let wrong = |why| pipeline.error_at("/admin-token", &[], format!("`admin-token`: {why}"));
-    revealed
-        .map(Some)
-        .map_err(|why| pipeline.error(vec![wrong(why)]))
+    revealed.map(Some).map_err(wrong)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{config, topology};
+    use super::super::tests::{config, deps};
     use super::*;
     use crate::clock::fake::FakeClock;
 
@@ -420,7 +388,7 @@ mod tests {
 
     #[tokio::test]
     async fn streams_that_stay_are_the_same_and_the_others_come_and_go() {
-        let mut topology = topology(&FakeClock::new(), false);
+        let mut topology = Topology::new(deps(&FakeClock::new(), false));
         let text = "streams: { small: { source: { stream: door } }, door: {}, back: {} }";
         let before = apply(&mut topology, text);
         assert_eq!(names(&before.snapshot.streams), ["small", "door", "back"]);
@@ -453,7 +421,7 @@ mod tests {
         let clock = FakeClock::new();
         let text = |listen: &str| format!("listen: 127.0.0.1:{listen}\nstreams: {{ a: {{}} }}");
         for (listens_elsewhere, told) in [(false, &["listen"][..]), (true, &[])] {
-            let mut topology = topology(&clock, listens_elsewhere);
+            let mut topology = Topology::new(deps(&clock, listens_elsewhere));
             assert!(apply(&mut topology, &text("1")).needs_restart.is_empty());
             assert_eq!(apply(&mut topology, &text("2")).needs_restart, told);
             assert_eq!(apply(&mut topology, &text("2")).needs_restart, told);
@@ -463,7 +431,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_chain_is_given_to_the_stream_that_it_was_planned_for_only() {
-        let mut topology = topology(&FakeClock::new(), false);
+        let mut topology = Topology::new(deps(&FakeClock::new(), false));
         apply(&mut topology, "streams: { a: {} }");
         for name in ["a", "unknown"] {
             let completed = topology.complete(name, &mut Plans::default());
@@ -473,7 +441,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_says_what_names_its_source() {
-        let mut topology = topology(&FakeClock::new(), false);
+        let mut topology = Topology::new(deps(&FakeClock::new(), false));
         let mut pipeline = config("streams: { a: {}, b: {} }");
         let source = pipeline.streams[1].source.clone();
         pipeline.streams[0].override_source(&source);

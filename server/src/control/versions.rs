@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::net::IpAddr;
@@ -15,15 +16,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::report::revision;
+use super::report::{hash, revision};
 use crate::clock::Clock;
+use crate::files;
 use crate::log::recurring::Recurring;
+use crate::private_folder::{self, FolderChoice};
 use crate::secret::SecretText;
 use crate::sync::IgnorePoison;
-use crate::{files, private_folder};
 
 /// The most versions that are kept of a file.
 pub const MOST: usize = 20;
@@ -34,19 +35,6 @@ const BYTES: usize = 8 << 20;
 const FILE_BYTES: u64 = 7 << 20;
 /// RFC 3339, UTC, with milliseconds.
 const TIME: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
-
-/// The place where versions are kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum StateFolder {
-    /// `mattebox` below the user's folder for state (XDG Base Directory Specification:
-    /// `$XDG_STATE_HOME`).
-    #[default]
-    User,
-    /// This folder.
-    Folder(PathBuf),
-    /// In memory, until the server ends.
-    Off,
-}
 
 /// The author of a version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -134,23 +122,15 @@ pub struct Versions {
 impl Versions {
     /// The versions of the pipeline file `file`. Where they can't be kept in a folder the log says
     /// so, and they are kept in memory.
-    pub fn open(place: &StateFolder, file: &Path, clock: Arc<dyn Clock>) -> Self {
-        let folder = match place {
-            StateFolder::Off => None,
-            StateFolder::Folder(folder) => Some(folder.clone()),
-            StateFolder::User => user_folder(),
-        };
-        let kept = folder.map(|folder| private_folder::make_below(&folder, &folder_name(file)));
-        let folder = match kept {
-            Some(Ok(folder)) => Some(folder),
-            Some(Err(error)) => {
-                tracing::warn!(
-                    "earlier versions of the pipeline file are kept until the server ends only: {error}; name another folder with --state"
-                );
-                None
-            }
-            None => None,
-        };
+    pub fn open(place: &FolderChoice, file: &Path, clock: Arc<dyn Clock>) -> Self {
+        let kept = place
+            .folder(user_folder)
+            .map(|folder| private_folder::make_below(&folder, &folder_name(file)));
+        let folder = kept.and_then(|kept| {
+            kept.inspect_err(|error| tracing::warn!(
+                "earlier versions of the pipeline file are kept until the server ends only: {error}; name another folder with --state"
+            )).ok()
+        });
         Self {
             folder,
             clock,
@@ -289,6 +269,7 @@ fn fitting(known: &[Version]) -> usize {
     newest.take_while(fits).count()
 }
 
+/// The user's folder for state (XDG Base Directory Specification: `$XDG_STATE_HOME`).
 fn user_folder() -> Option<PathBuf> {
     let folder = dirs::state_dir().or_else(dirs::data_local_dir);
     if folder.is_none() {
@@ -296,19 +277,17 @@ fn user_folder() -> Option<PathBuf> {
             "earlier versions of the pipeline file are kept until the server ends only: this user has no folder for them; name one with --state"
         );
     }
-    folder.map(|folder| folder.join("mattebox"))
+    folder
 }
 
 /// The name of the folder for the versions of `file`, by where it is.
 fn folder_name(file: &Path) -> String {
     let real = file.canonicalize().or_else(|_| std::path::absolute(file));
     let real = real.unwrap_or_else(|_| file.to_owned());
-    let digest = Sha256::digest(real.as_os_str().as_encoded_bytes());
-    let name: String = digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("versions-{name}")
+    format!(
+        "versions-{}",
+        hash::<16>(real.as_os_str().as_encoded_bytes())
+    )
 }
 
 fn keep(folder: &Path, version: &Version) -> io::Result<()> {
@@ -336,29 +315,27 @@ fn read_unknown(folder: &Path, known: &[Version]) -> io::Result<Vec<Version>> {
         let Some(name) = name.to_str().filter(|name| name.ends_with(".json")) else {
             continue;
         };
-        if !known.contains(name) {
-            versions.extend(read_one(&entry.path()));
+        if known.contains(name) {
+            continue;
+        }
+        match read_one(&entry.path()) {
+            Ok(version) => versions.push(version),
+            Err(why) => tracing::debug!("{name} is no version of a pipeline file: {why}"),
         }
     }
     Ok(versions)
 }
 
-/// The version at `path`; none if somebody else could have written it, or it is none.
-fn read_one(path: &Path) -> Option<Version> {
-    let told = |why: &dyn Display| {
-        tracing::debug!("{} is no version of a pipeline file: {why}", path.display());
-    };
-    private_folder::check_owner(path)
-        .inspect_err(|why| told(why))
-        .ok()?;
-    let bytes = files::read(path, FILE_BYTES)
-        .inspect_err(|why| told(why))
-        .ok()?;
-    let kept: Kept<'_> = serde_json::from_slice(&bytes)
-        .inspect_err(|why| told(why))
-        .ok()?;
-    let at = kept.at.parse().ok()?;
-    Some(Version::new(at, kept.by.into_owned(), &kept.text))
+/// The version at `path`.
+///
+/// # Errors
+/// Somebody else could have written it, or it is none.
+fn read_one(path: &Path) -> Result<Version, Box<dyn Error>> {
+    private_folder::check_owner(path)?;
+    let bytes = files::read(path, FILE_BYTES)?;
+    let kept: Kept<'_> = serde_json::from_slice(&bytes)?;
+    let at = kept.at.parse()?;
+    Ok(Version::new(at, kept.by.into_owned(), &kept.text))
 }
 
 #[cfg(test)]
@@ -366,7 +343,7 @@ mod tests {
     use super::*;
 
     fn open(folder: &Path) -> Versions {
-        let place = StateFolder::Folder(folder.join("state"));
+        let place = FolderChoice::Folder(folder.join("state"));
         Versions::open(
             &place,
             &folder.join("pipeline.yaml"),

@@ -291,7 +291,8 @@ impl Folders {
         for file in files {
             let real = file.canonicalize().ok();
             for path in [Some(file), real.as_ref()].into_iter().flatten() {
-                wanted.extend(path.parent().map(folder).filter(|folder| folder.is_dir()));
+                let folder = Config::folder_of(path);
+                wanted.extend(folder.is_dir().then(|| folder.to_owned()));
             }
         }
         for gone in self.watched.difference(&wanted) {
@@ -307,13 +308,6 @@ impl Folders {
             }
         }
         self.watched = wanted;
-    }
-}
-
-fn folder(path: &Path) -> PathBuf {
-    match path.as_os_str().is_empty() {
-        true => PathBuf::from("."),
-        false => path.to_owned(),
     }
 }
 

@@ -32,7 +32,7 @@ use wasmtime::component::{Component, InstancePre};
 
 pub use assets::{AssetFailure, AssetsRead};
 pub use budget::Budget;
-pub use compile::{CompileCache, Compiler, LoadError, Manifest, Wanted};
+pub use compile::{Compiler, LoadError, Manifest, Wanted};
 pub use engine::Engine;
 pub use epoch::Active;
 pub use failure::{CallError, FilterFault};

@@ -17,7 +17,7 @@ pub use led_pin::LedPin;
 pub use privacy_led::PrivacyLeds;
 
 use crate::clock::Clock;
-use crate::config::{GpioBackend, GpioConfig, Indicator, OutputConfig, Pull};
+use crate::config::{GpioBackend, GpioConfig, OutputConfig, Pull, Shows};
 use crate::variables::Variables;
 use inputs::Inputs;
 
@@ -56,7 +56,7 @@ pub trait OutputPin: Send {
 
 /// The pins that a pipeline file names, in use.
 pub struct Gpio {
-    indicators: Vec<(Indicator, LedPin)>,
+    indicators: Vec<(OutputConfig, LedPin)>,
     // What watches them ends with these.
     _inputs: Inputs,
 }
@@ -76,7 +76,7 @@ impl Gpio {
         let mut board = board(config, folder, clock)?;
         let mut indicators = Vec::new();
         for output in &config.outputs {
-            indicators.push((output.indicator(), led(&mut *board, output)?));
+            indicators.push((output.clone(), led(&mut *board, output)?));
         }
         let inputs = Inputs::open(&mut *board, &config.inputs, variables, clock)?;
         Ok(Self {
@@ -87,15 +87,12 @@ impl Gpio {
 
     /// Takes the LEDs that show which cameras are open.
     pub fn privacy_leds(&mut self) -> PrivacyLeds {
-        let is_one = |indicator: &Indicator| matches!(indicator, Indicator::Captures(_));
-        let pins = self
-            .indicators
-            .extract_if(.., |(indicator, _)| is_one(indicator));
-        PrivacyLeds::new(pins)
+        let is_one = |(output, _): &mut (OutputConfig, _)| output.shows == Shows::Captures;
+        PrivacyLeds::new(self.indicators.extract_if(.., is_one))
     }
 
     /// The other indicators, and what keeps the inputs watched.
-    pub fn into_indicators(self) -> (Vec<(Indicator, LedPin)>, impl Send + use<>) {
+    pub fn into_indicators(self) -> (Vec<(OutputConfig, LedPin)>, impl Send + use<>) {
         (self.indicators, self._inputs)
     }
 }

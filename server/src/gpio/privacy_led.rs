@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::LedPin;
 use crate::clock::StopToken;
-use crate::config::Indicator;
+use crate::config::OutputConfig;
 use crate::source::{Camera, CapturedFrame, Source, SourceError};
 use crate::sync::IgnorePoison;
 
@@ -17,14 +17,13 @@ pub struct PrivacyLeds(HashMap<String, SharedPins>);
 type SharedPins = Arc<Mutex<Vec<LedPin>>>;
 
 impl PrivacyLeds {
-    /// Those of `pins` that show whether a camera is open.
-    pub fn new(pins: impl Iterator<Item = (Indicator, LedPin)>) -> Self {
+    /// `pins`, which show whether a camera is open.
+    pub fn new(pins: impl Iterator<Item = (OutputConfig, LedPin)>) -> Self {
         let mut indicators = HashMap::<String, SharedPins>::new();
-        for (indicator, led) in pins {
-            if let Indicator::Captures(stream) = indicator {
-                let pins = indicators.entry(stream).or_default();
-                pins.lock().ignore_poison().push(led);
-            }
+        for (output, led) in pins {
+            let stream = output.stream.unwrap_or_default();
+            let pins = indicators.entry(stream).or_default();
+            pins.lock().ignore_poison().push(led);
         }
         Self(indicators)
     }

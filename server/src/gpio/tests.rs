@@ -176,7 +176,7 @@ fn source_with(outputs: &[OutputConfig]) -> (Box<dyn Source>, Arc<Levels>) {
         let number = output.pin;
         let pin = board.output(number, output.active_low());
         let pin = pin.unwrap_or_else(|_| Box::new(TestPin(number, levels.clone())));
-        (output.indicator(), LedPin::new(pin, output))
+        (output.clone(), LedPin::new(pin, output))
     });
     let indicators = PrivacyLeds::new(pins);
     let source = indicators.on("front", Box::new(TestSource(levels.clone())));

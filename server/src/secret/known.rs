@@ -26,28 +26,16 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 /// Characters that the WHATWG's URL standard encodes in a user and a password.
-const USERINFO: &AsciiSet = &percent_encoding::CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'#')
-    .add(b'%')
-    .add(b'\'')
-    .add(b'/')
-    .add(b':')
-    .add(b';')
-    .add(b'<')
-    .add(b'=')
-    .add(b'>')
-    .add(b'?')
-    .add(b'@')
-    .add(b'[')
-    .add(b'\\')
-    .add(b']')
-    .add(b'^')
-    .add(b'`')
-    .add(b'{')
-    .add(b'|')
-    .add(b'}');
+const USERINFO: &AsciiSet = &with_all(percent_encoding::CONTROLS, b" \"#%'/:;<=>?@[\\]^`{|}");
+
+const fn with_all(set: &AsciiSet, mut bytes: &[u8]) -> AsciiSet {
+    let mut set = set.add(bytes[0]);
+    while let [first, rest @ ..] = bytes {
+        set = set.add(*first);
+        bytes = rest;
+    }
+    set
+}
 
 static KNOWN: RwLock<Known> = RwLock::new(Known {
     secrets: VecDeque::new(),

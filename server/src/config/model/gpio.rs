@@ -105,34 +105,10 @@ pub enum Level {
 }
 
 impl OutputConfig {
-    /// The state that it shows, and its stream.
-    pub fn indicator(&self) -> Indicator {
-        let stream = || self.stream.clone().unwrap_or_default();
-        match self.shows {
-            Shows::Running => Indicator::Running,
-            Shows::Captures => Indicator::Captures(stream()),
-            Shows::Viewers => Indicator::Viewers(stream()),
-            Shows::Failing => Indicator::Failing(stream()),
-        }
-    }
-
     /// Whether it is lit when the pin is low.
     pub fn active_low(&self) -> bool {
         self.active == Level::Low
     }
-}
-
-/// The state that an indicator shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Indicator {
-    /// The server runs.
-    Running,
-    /// The camera of the stream of this name is open.
-    Captures(String),
-    /// That stream has viewers.
-    Viewers(String),
-    /// That stream fails.
-    Failing(String),
 }
 
 /// A contact or a sensor.
@@ -150,7 +126,7 @@ pub struct InputConfig {
     pub pull: Pull,
     /// The time for which a level must last to count.
     #[serde(default = "debounce", with = "units::duration_text")]
-    #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "10s"]))]
+    #[schemars(schema_with = "schemas::duration", extend("x-range" = ["0s", "10s"]))]
     pub debounce: Duration,
     /// The name of a high level.
     #[serde(default = "high")]

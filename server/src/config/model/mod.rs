@@ -30,7 +30,7 @@ use super::hidden::cut_by_comments;
 use super::units;
 use super::value_error::ValueError;
 
-pub use gpio::{GpioBackend, GpioConfig, Indicator, InputConfig, Level, OutputConfig, Pull, Shows};
+pub use gpio::{GpioBackend, GpioConfig, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, find_clash, parse_listen};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
@@ -74,11 +74,11 @@ pub struct Config {
     pub filter_folder: Option<String>,
     /// The most memory that all filters together may have.
     #[serde(default = "filters_memory", with = "units::bytes_text")]
-    #[schemars(with = "units::BytesText", extend("x-range" = ["64MiB", "1TiB"]))]
+    #[schemars(schema_with = "schemas::bytes", extend("x-range" = ["64MiB", "1TiB"]))]
     pub filters_memory: u64,
     /// The most that the files of uploaded filters may have together.
     #[serde(default = "filter_folder_limit", with = "units::bytes_text")]
-    #[schemars(with = "units::BytesText", extend("x-range" = ["1MiB", "1TiB"]))]
+    #[schemars(schema_with = "schemas::bytes", extend("x-range" = ["1MiB", "1TiB"]))]
     pub filter_folder_limit: u64,
     /// Clients: how many, through which proxies, from which pages.
     #[serde(flatten)]
@@ -144,6 +144,19 @@ impl Config {
         Self::parse(BUILT_IN, BUILT_IN_NAME, folder)
     }
 
+    /// Makes what several keys say together. Secrets are masked from now on.
+    pub(super) fn settle(&mut self) {
+        if let Some(token) = &self.admin_token {
+            token.note();
+        }
+        for stream in &mut self.streams {
+            stream.source.settle();
+        }
+        if let Some(gpio) = &mut self.gpio {
+            gpio.name_streams(&self.streams);
+        }
+    }
+
     /// Whether it stands for a file that is not there.
     pub fn is_built_in(&self) -> bool {
         &*self.file.name == BUILT_IN_NAME
@@ -152,6 +165,17 @@ impl Config {
     /// The stream whose source the command line sets.
     pub fn overridden(&self) -> Option<&StreamConfig> {
         self.streams.iter().find(|it| it.file_source.is_some())
+    }
+
+    /// The result of checks by others, which have found this `wrong` with the file.
+    ///
+    /// # Errors
+    /// Something is wrong.
+    pub fn verdict(&self, wrong: Vec<Diagnostic>) -> Result<(), ConfigError> {
+        match wrong.is_empty() {
+            true => Ok(()),
+            false => Err(self.error(wrong)),
+        }
     }
 
     /// Errors that others found, shown as this file's.

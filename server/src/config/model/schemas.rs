@@ -6,6 +6,16 @@ use serde_json::{Value, json};
 use super::gpio::InputConfig;
 use super::stream::StreamConfig;
 
+/// A duration. `x-range` beside it has the shortest and the longest.
+pub fn duration(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "x-check": "duration", "pattern": "[0-9] ?[A-Za-z\u{b5}]" })
+}
+
+/// A size in bytes. `x-range` beside it has the least and the most.
+pub fn bytes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "integer"], "x-check": "bytes", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)?$" })
+}
+
 /// A text that the check `name` of `config/texts.rs` reads.
 fn text(name: &str) -> Value {
     json!({ "type": "string", "minLength": 1, "x-check": name })

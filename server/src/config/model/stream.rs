@@ -1,13 +1,12 @@
 //! `streams`: each with its source and its chain.
 
+use std::fmt;
 use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::super::error::{Diagnostic, Span};
-use super::super::settings::Settings;
 use super::super::shown::shown;
 use super::super::units;
 use super::schemas;
@@ -31,7 +30,7 @@ pub struct StreamConfig {
     pub file_source: Option<SourceConfig>,
     /// The time for which the camera stays on after the last viewer.
     #[serde(with = "units::duration_text")]
-    #[schemars(with = "units::DurationText", extend("x-range" = ["0s", "24h"]))]
+    #[schemars(schema_with = "schemas::duration", extend("x-range" = ["0s", "24h"]))]
     pub idle_timeout: Duration,
     /// The most that watch at once; more get 503. Without it, as many as there are connections.
     #[schemars(range(min = 1, max = 10_000))]
@@ -90,7 +89,7 @@ pub struct StepConfig {
     /// The filter's settings: `mattebox filters` lists those of the built-in filters.
     #[serde(default)]
     #[schemars(with = "Map<String, Value>", extend("x-expected" = "the filter's settings as `name: value`"))]
-    pub(in super::super) with: Settings,
+    with: Settings,
     /// Files below this one's folder that the filter may read, beside those that `with` names.
     #[serde(default)]
     #[schemars(schema_with = "schemas::assets")]
@@ -100,15 +99,13 @@ pub struct StepConfig {
     pub on_error: OnError,
     /// The most that one call may take.
     #[serde(default = "time_limit", with = "units::duration_text")]
-    #[schemars(with = "units::DurationText", extend("x-range" = ["10ms", "60s"]))]
+    #[schemars(schema_with = "schemas::duration", extend("x-range" = ["10ms", "60s"]))]
     pub time_limit: Duration,
     /// The most memory that the filter may have, tables and what the server keeps of its answers
     /// included.
     #[serde(default = "memory_limit", with = "units::bytes_text")]
-    #[schemars(with = "units::BytesText", extend("x-range" = ["1MiB", "4GiB"]))]
+    #[schemars(schema_with = "schemas::bytes", extend("x-range" = ["1MiB", "4GiB"]))]
     pub memory_limit: u64,
-    #[serde(skip)]
-    pub(in super::super) use_span: Span,
 }
 
 fn time_limit() -> Duration {
@@ -165,7 +162,7 @@ impl FilterRef {
 impl StepConfig {
     /// The filter's settings, a JSON object.
     pub fn settings(&self) -> &Value {
-        self.with.json()
+        &self.with.0
     }
 
     /// The same with its secrets masked, for whoever reads it.
@@ -173,44 +170,45 @@ impl StepConfig {
         shown(self.settings())
     }
 
-    /// The files that the filter may read: every text in its settings is taken as a grant, and
-    /// `assets`.
+    /// The files that the filter may read: every text and number in its settings is taken as a
+    /// grant, and `assets`.
     pub fn granted_assets(&self) -> Vec<String> {
         let mut names = self.assets.clone();
-        names.extend(self.with.texts().map(|(text, _)| text.to_owned()));
+        collect_texts(self.settings(), &mut names);
         names
     }
+}
 
-    /// An error at the filter's name.
-    pub fn error_at_use(&self, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(self.use_span, message)
+fn collect_texts(value: &Value, into: &mut Vec<String>) {
+    match value {
+        Value::String(text) => into.push(text.clone()),
+        Value::Number(number) => into.push(number.to_string()),
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, into)),
+        Value::Object(entries) => entries.values().for_each(|it| collect_texts(it, into)),
+        Value::Null | Value::Bool(_) => {}
     }
+}
 
-    /// An error at the text `text` in the settings, or about them as a whole if it isn't there.
-    pub fn error_at_text(&self, text: &str, message: impl Into<String>) -> Diagnostic {
-        match self.with.texts().find(|(found, _)| *found == text) {
-            Some((_, span)) => Diagnostic::new(span, message),
-            None => self.error_at_settings(message),
-        }
+/// A filter's settings, a JSON object.
+#[derive(Clone, PartialEq, Deserialize)]
+#[serde(from = "Map<String, Value>")]
+struct Settings(Value);
+
+impl From<Map<String, Value>> for Settings {
+    fn from(settings: Map<String, Value>) -> Self {
+        Self(settings.into())
     }
+}
 
-    /// An error about the settings as a whole: at `with`, or at the filter's name if there are
-    /// none.
-    pub fn error_at_settings(&self, message: impl Into<String>) -> Diagnostic {
-        Diagnostic::new(self.with.key_span().unwrap_or(self.use_span), message)
+impl Default for Settings {
+    fn default() -> Self {
+        Map::new().into()
     }
+}
 
-    /// An error that the filter worded itself: at the setting that `words` name in backticks, if
-    /// any.
-    pub fn error_from_filter(&self, words: &str, message: impl Into<String>) -> Diagnostic {
-        let mut entries = self.with.entries().iter();
-        let named = entries.find(|(key, _)| {
-            let key = key.text().unwrap_or_default();
-            words.contains(&format!("`{key}`"))
-        });
-        match named {
-            Some((_, value)) => Diagnostic::new(value.span, message),
-            None => self.error_at_settings(message),
-        }
+impl fmt::Debug for Settings {
+    /// Without secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", shown(&self.0))
     }
 }

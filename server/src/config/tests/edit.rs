@@ -1,8 +1,10 @@
-//! What becomes of a file that the server changes.
+//! Changes that the server makes in a file.
 
+use json_patch::jsonptr::PointerBuf;
+use json_patch::{AddOperation, MoveOperation, PatchOperation, RemoveOperation};
 use serde_json::{Value, json};
 
-use super::super::{Change, Part, TextError, edit};
+use super::super::{TextError, edit};
 
 const FILE: &str = "# What is served.
 listen: 127.0.0.1:8080   # here
@@ -29,16 +31,32 @@ streams:
 # end
 ";
 
-fn path(parts: &str) -> Vec<Part> {
-    let part = |part: &str| match part.parse() {
-        Ok(at) => Part::Item(at),
-        Err(_) => Part::Key(part.to_owned()),
-    };
-    parts.split('/').map(part).collect()
+fn path(parts: &str) -> PointerBuf {
+    PointerBuf::parse(format!("/{parts}")).unwrap()
 }
 
-/// What is different from [`FILE`] afterwards: lines that are gone, and lines that are new.
-fn difference(change: Change) -> (Vec<String>, Vec<String>) {
+fn set(at: &str, value: Value) -> PatchOperation {
+    PatchOperation::Add(AddOperation {
+        path: path(at),
+        value,
+    })
+}
+
+fn remove(at: &str) -> PatchOperation {
+    PatchOperation::Remove(RemoveOperation { path: path(at) })
+}
+
+/// Moves an item of the list at `list`.
+fn move_item(list: &str, from: usize, to: usize) -> PatchOperation {
+    let place = |at: usize| path(&format!("{list}/{at}"));
+    PatchOperation::Move(MoveOperation {
+        from: place(from),
+        path: place(to),
+    })
+}
+
+/// The difference to [`FILE`] afterwards: lines that are gone, and lines that are new.
+fn difference(change: PatchOperation) -> (Vec<String>, Vec<String>) {
     let text = edit(FILE, &[change]).unwrap();
     let only = |a: &str, b: &str| {
         let mut rest: Vec<&str> = b.lines().collect();
@@ -60,8 +78,6 @@ fn difference(change: Change) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn only_what_is_meant_changes() {
-    let set = |at: &str, value: Value| Change::Set(path(at), value);
-    let remove = |at: &str| Change::Remove(path(at));
     for (change, gone, new) in [
         (
             set("streams/demo/quality", json!(70)),
@@ -100,9 +116,8 @@ fn only_what_is_meant_changes() {
         ),
         (remove("streams/empty"), vec!["  empty:"], vec![]),
         (
-            Change::Insert(
-                path("streams/demo/filters"),
-                1,
+            set(
+                "streams/demo/filters/1",
                 json!({"use": "text", "with": {"format": "a: #b", "size": 20}}),
             ),
             vec![],
@@ -147,7 +162,7 @@ fn to_owned(gone: Vec<&str>, new: Vec<&str>) -> (Vec<String>, Vec<String>) {
 
 #[test]
 fn a_step_takes_its_comments_along() {
-    let text = edit(FILE, &[Change::Move(path("streams/demo/filters"), 2, 0)]).unwrap();
+    let text = edit(FILE, &[move_item("streams/demo/filters", 2, 0)]).unwrap();
     let start = text.find("    filters:").unwrap();
     let end = text.find("  # another").unwrap();
     assert_eq!(
@@ -166,21 +181,19 @@ fn a_step_takes_its_comments_along() {
         on-error: bypass        # a failing filter
 "
     );
-    let back = edit(&text, &[Change::Move(path("streams/demo/filters"), 0, 2)]);
+    let back = edit(&text, &[move_item("streams/demo/filters", 0, 2)]);
     assert_eq!(back.unwrap().lines().count(), FILE.lines().count());
 }
 
 #[test]
 fn a_chain_can_be_emptied_and_filled_again() {
-    let filters = path("streams/demo/filters");
-    let first = path("streams/demo/filters/0");
-    let remove = Change::Remove(first);
+    let remove = remove("streams/demo/filters/0");
     let step = json!({"use": "resize", "with": {"width": 5}});
     let changes = [
         remove.clone(),
         remove.clone(),
         remove,
-        Change::Insert(filters, 0, step),
+        set("streams/demo/filters/0", step),
     ];
     let text = edit(FILE, &changes).unwrap();
     assert!(
@@ -189,11 +202,7 @@ fn a_chain_can_be_emptied_and_filled_again() {
     );
     let empty = edit(
         "streams: {a: }\n",
-        &[Change::Insert(
-            path("streams/a/filters"),
-            0,
-            json!({"use": "text"}),
-        )],
+        &[set("streams/a/filters/0", json!({"use": "text"}))],
     );
     assert!(empty.unwrap().contains("use: text"));
 }
@@ -207,7 +216,7 @@ fn lines_end_as_they_did() {
         "{}\r\n  last:\r\n    filters:\r\n      - use: text\r\n      - use: resize",
         &file[..last]
     );
-    let text = edit(&file, &[Change::Move(path("streams/last/filters"), 0, 1)]).unwrap();
+    let text = edit(&file, &[move_item("streams/last/filters", 0, 1)]).unwrap();
     assert!(
         text.ends_with("- use: resize\r\n      - use: text\r\n"),
         "{text:?}"
@@ -225,16 +234,10 @@ fn what_would_lose_something_is_refused() {
         with: { width: 5 }
   b: { filters: *f }
 ";
-    let error = edit(
-        file,
-        &[Change::Set(
-            path("streams/a/filters/0/with/width"),
-            json!(6),
-        )],
-    );
+    let error = edit(file, &[set("streams/a/filters/0/with/width", json!(6))]);
     assert_eq!(error, Err(TextError::ByHand));
-    let error = edit(FILE, &[Change::Move(path("streams/short/filters"), 0, 1)]);
+    let error = edit(FILE, &[move_item("streams/short/filters", 0, 1)]);
     assert_eq!(error, Err(TextError::MoveByHand));
-    let error = edit(FILE, &[Change::Remove(path("streams/demo/filters/9"))]);
+    let error = edit(FILE, &[remove("streams/demo/filters/9")]);
     assert_eq!(error, Err(TextError::NoSuchPlace));
 }

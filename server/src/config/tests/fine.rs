@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::{
     Config, DriverConfig, Embedding, FilesConfig, FilterRef, ListenAddress, OnError, SourceConfig,
 };
-use super::{parse, step};
+use super::parse;
 
 const DESIGN: &str = r#"
 listen: 127.0.0.1:8080
@@ -166,7 +166,8 @@ fn a_path_is_told_from_a_name() {
         ("./label", true),
         (r"filters\label", true),
     ] {
-        let (_, step) = step(&format!("streams: {{a: {{filters: [use: '{name}']}}}}"));
+        let pipeline = parse(&format!("streams: {{a: {{filters: [use: '{name}']}}}}")).unwrap();
+        let step = &pipeline.streams[0].filters[0];
         let expected = match is_path {
             true => FilterRef::Path(name.into()),
             false => FilterRef::BuiltIn(name.into()),

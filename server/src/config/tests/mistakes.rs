@@ -179,7 +179,7 @@ fn wrong_keys() {
         (
             "streams: {a: {source: {driver: demo, path: 5}}}\n",
             &[
-                "1:38+4 `path` is not a key of the driver `demo`; there is `driver`, `fps`, `stall-timeout`, `max-megapixels` and `warm-up`",
+                "1:38+4 `path` is not a key of the driver `demo`; there is `driver`, `fps`, `stall-timeout`, `max-megapixels`, `warm-up` and `masks`",
             ],
         ),
         (

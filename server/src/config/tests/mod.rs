@@ -1,4 +1,4 @@
-//! What somebody sees who has written a pipeline file, right or wrong.
+//! Pipeline files, right and wrong, as those see them who wrote them.
 
 mod edit;
 mod fine;
@@ -9,20 +9,22 @@ mod sources;
 
 use std::path::Path;
 
-use super::{Config, ConfigError, Diagnostic};
+use super::{Config, ConfigError, Diagnostic, PlacedStep};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(text, "pipeline.yaml", Path::new("folder"))
 }
 
-/// The step of a file with one stream of one filter.
-fn step(text: &str) -> (Config, super::StepConfig) {
-    let pipeline = parse(text).unwrap_or_else(|error| panic!("{error}"));
-    let step = pipeline.streams[0].filters[0].clone();
-    (pipeline, step)
+fn fine(text: &str) -> Config {
+    parse(text).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// `line:column+length message`. Spans can't be compared themselves: they are equal by design.
+/// The first step of the first stream.
+fn step(pipeline: &Config) -> PlacedStep<'_> {
+    pipeline.steps(&pipeline.streams[0])[0]
+}
+
+/// `line:column+length message`.
 fn told(diagnostics: &[Diagnostic]) -> Vec<String> {
     let tell = |diagnostic: &Diagnostic| {
         let span = diagnostic.span;

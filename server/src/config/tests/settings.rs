@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::super::{SettingsSchema, check_settings};
-use super::{step, told};
+use super::{fine, step, told};
 
 /// As schemars writes them.
 fn watermark() -> Value {
@@ -62,8 +62,13 @@ fn watermark() -> Value {
 /// `with` as it may stand in the file, below line 5.
 fn check(schema: &Value, with: &str) -> Vec<String> {
     let text = format!("streams:\n  a:\n    filters:\n    - use: wm\n{with}");
-    let (pipeline, step) = step(&text);
-    let found = check_settings(&step, "watermark", &SettingsSchema::new(schema.clone())).unwrap();
+    let pipeline = fine(&text);
+    let found = check_settings(
+        step(&pipeline),
+        "watermark",
+        &SettingsSchema::new(schema.clone()),
+    )
+    .unwrap();
     // Sorted as the user sees them.
     told(pipeline.error(found).diagnostics())
 }
@@ -276,7 +281,7 @@ fn other_ways_to_write_a_schema() {
 
 #[test]
 fn a_wrong_schema_is_the_filters_fault() {
-    let (_, step) = step("streams: {a: {filters: [use: x]}}");
+    let pipeline = fine("streams: {a: {filters: [use: x]}}");
     for (schema, why) in [
         (json!(5), "has a settings schema that is none"),
         (
@@ -304,7 +309,8 @@ fn a_wrong_schema_is_the_filters_fault() {
             "refer to themselves",
         ),
     ] {
-        let error = check_settings(&step, "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+        let error =
+            check_settings(step(&pipeline), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
         let error = error.to_string();
         assert!(error.contains(why), "{schema}: {error}");
     }
@@ -316,17 +322,19 @@ fn a_schema_that_breaks_the_validator_is_only_refused() {
         "oneOf": [{"unevaluatedProperties": {}, "$ref": "#/$defs/b"}],
         "$defs": {"b": {"patternProperties": {"^a": {"$ref": "#"}}}},
     });
-    let (_, step) = step("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
-    let error = check_settings(&step, "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+    let pipeline = fine("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
+    let error =
+        check_settings(step(&pipeline), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("checking it failed"), "{error}");
 }
 
 #[test]
 fn others_can_point_into_the_file() {
-    let (pipeline, step) = step(
+    let pipeline = fine(
         "streams:\n  a:\n    filters:\n    - use: wm\n      with: {image: logo.png, list: [x, 5]}\n",
     );
+    let step = step(&pipeline);
     let found = vec![
         step.error_at_text("logo.png", "text"),
         step.error_at_text("5", "number"),
@@ -357,7 +365,8 @@ fn others_can_point_into_the_file() {
 
 #[test]
 fn without_settings_others_point_at_use() {
-    let (_, step) = step("streams: {a: {filters: [use: wm]}}");
+    let pipeline = fine("streams: {a: {filters: [use: wm]}}");
+    let step = step(&pipeline);
     let found = [
         step.error_at_text("x", "text"),
         step.error_at_settings("settings"),

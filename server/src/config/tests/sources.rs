@@ -16,7 +16,7 @@ fn source(settings: &str) -> SourceConfig {
     pipeline.streams[0].source.clone()
 }
 
-/// What is said of the settings, without where they stand.
+/// The mistakes in the settings, without their places.
 fn told(settings: &str) -> Vec<String> {
     let text = format!("streams: {{a: {{source: {{{settings}}}}}}}");
     let told = mistakes(&text).into_iter();

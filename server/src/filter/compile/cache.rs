@@ -13,7 +13,7 @@ use tempfile::{NamedTempFile, TempDir, TempPath};
 use super::Manifest;
 use crate::files;
 use crate::filter::Digest;
-use crate::private_folder::{self, check_all_above, check_owner};
+use crate::private_folder::{self, FolderChoice, check_all_above, check_owner};
 
 /// The form of what is kept; another one is not read.
 const FORM: u32 = 3;
@@ -23,18 +23,6 @@ const FOLDER_BYTES: u64 = 512 << 20;
 const MANIFEST_BYTES: u64 = 4 << 20;
 /// New files that are older were left behind by a process that was killed.
 const ABANDONED: Duration = Duration::from_secs(60 * 60);
-
-/// A place for compiled modules.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum CompileCache {
-    /// `mattebox` below the user's cache folder.
-    #[default]
-    User,
-    /// This folder.
-    Folder(PathBuf),
-    /// A folder that is removed when the process ends.
-    Off,
-}
 
 /// The folder in use.
 pub struct Cache {
@@ -60,13 +48,8 @@ impl Cache {
     ///
     /// # Errors
     /// The system has no place for temporary files.
-    pub fn open(cache: &CompileCache, compatibility: u64) -> io::Result<Self> {
-        let kept = match cache {
-            CompileCache::Off => None,
-            CompileCache::Folder(folder) => Some(folder.clone()),
-            CompileCache::User => dirs::cache_dir().map(|folder| folder.join("mattebox")),
-        };
-        if let Some(folder) = kept {
+    pub fn open(cache: &FolderChoice, compatibility: u64) -> io::Result<Self> {
+        if let Some(folder) = cache.folder(dirs::cache_dir) {
             match prepare(&folder) {
                 Ok(folder) => {
                     return Ok(Self {
@@ -263,7 +246,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_found_until_it_is_removed_and_only_by_the_same_build() {
         let folder = tempfile::tempdir().unwrap();
-        let place = CompileCache::Folder(folder.path().join("new"));
+        let place = FolderChoice::Folder(folder.path().join("new"));
         let cache = Cache::open(&place, 7).unwrap();
         let digest = [1; 32];
         assert!(
@@ -304,7 +287,7 @@ mod tests {
     fn a_folder_that_others_may_write_to_is_done_without() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
-        let place = CompileCache::Folder(folder.path().to_owned());
+        let place = FolderChoice::Folder(folder.path().to_owned());
         for (mode, is_used) in [(0o777, false), (0o775, false), (0o755, true)] {
             fs::set_permissions(folder.path(), fs::Permissions::from_mode(mode)).unwrap();
             let cache = Cache::open(&place, 7).unwrap();
@@ -319,7 +302,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let above = folder.path().join("above");
         fs::create_dir(&above).unwrap();
-        let place = CompileCache::Folder(above.join("cache"));
+        let place = FolderChoice::Folder(above.join("cache"));
         for (mode, is_used) in [
             (0o777, false),
             (0o775, false),
@@ -333,7 +316,7 @@ mod tests {
         // A link of today's leads there for good.
         let link = folder.path().join("link");
         symlink(above.join("cache"), &link).unwrap();
-        let cache = Cache::open(&CompileCache::Folder(link), 7).unwrap();
+        let cache = Cache::open(&FolderChoice::Folder(link), 7).unwrap();
         let real = above.canonicalize().unwrap();
         assert!(cache.folder.starts_with(real));
         // A link in the place of the folder within is not followed.

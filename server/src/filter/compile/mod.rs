@@ -21,7 +21,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use cache::Cache;
-pub use cache::CompileCache;
 pub use cache::Entry;
 use child::Phase;
 use jobs::Jobs;
@@ -31,6 +30,7 @@ use super::{Digest, Engine, FilterKind, Module, ModuleError};
 use crate::clock::Clock;
 use crate::config::Cause;
 use crate::files::FileError;
+use crate::private_folder::FolderChoice;
 use crate::sync::IgnorePoison;
 
 /// Child processes at once for changes, and as many for the chains at the start and those whose
@@ -205,7 +205,7 @@ impl Compiler {
     ///
     /// # Errors
     /// No folder for the results can be had.
-    pub fn new(engine: &Engine, worker: PathBuf, cache: &CompileCache) -> std::io::Result<Self> {
+    pub fn new(engine: &Engine, worker: PathBuf, cache: &FolderChoice) -> std::io::Result<Self> {
         Ok(Self(Arc::new(Inner {
             cache: Cache::open(cache, engine.compatibility())?,
             worker,

@@ -45,7 +45,7 @@ pub struct SourceConfig {
     pub fps: Option<f64>,
     /// The time for which a camera may give no frame before it is closed and opened again.
     #[serde(default = "stall_timeout", with = "units::duration_text")]
-    #[schemars(with = "units::DurationText", extend("x-range" = ["100ms", "1h"]))]
+    #[schemars(schema_with = "schemas::duration", extend("x-range" = ["100ms", "1h"]))]
     pub stall_timeout: Duration,
     /// The most megapixels (millions of pixels) of a picture; larger ones are left out.
     // Up to 16384 a side, as everywhere.
@@ -158,8 +158,9 @@ pub struct FilesConfig {
     pub repeat: bool,
 }
 
+/// Frames per second of a recording.
 fn files_fps() -> f64 {
-    FILES_FPS
+    10.0
 }
 
 pub fn yes() -> bool {
@@ -189,8 +190,9 @@ pub struct CameraConfig {
     pub quality: u8,
 }
 
+/// JPEG quality where the camera gives none.
 fn quality() -> u8 {
-    QUALITY
+    85
 }
 
 fn controls<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(String, i64)>, D::Error> {
@@ -503,7 +505,7 @@ impl SourceConfig {
     /// address. Secrets are masked from now on.
     pub fn settle(&mut self) {
         match &mut self.driver {
-            DriverConfig::Files(files) => files.fps = self.fps.take().unwrap_or(FILES_FPS),
+            DriverConfig::Files(files) => files.fps = self.fps.take().unwrap_or_else(files_fps),
             DriverConfig::Http(http) => login::settle(&mut http.url, &mut http.login),
             DriverConfig::Rtsp(rtsp) => login::settle(&mut rtsp.url, &mut rtsp.login),
             DriverConfig::Exec(exec) => {
@@ -530,10 +532,6 @@ impl SourceConfig {
     }
 }
 
-/// JPEG quality where the camera gives none.
-const QUALITY: u8 = 85;
-/// Frames per second of a recording.
-const FILES_FPS: f64 = 10.0;
 /// Frames per second that are taken at most where nothing else is said: as many as fast screens
 /// show.
 const MOST_FPS: f64 = 120.0;

@@ -10,8 +10,6 @@ use super::super::super::value_error::ValueError;
 
 /// The most frames that may be left out.
 const MOST_FRAMES: u32 = 1000;
-/// The longest time that may be left out.
-const LONGEST: Duration = Duration::from_secs(60);
 
 /// The frames that are left out after a camera was opened, since its first pictures are dark or
 /// blurred.
@@ -62,8 +60,7 @@ pub fn parse_warm_up(text: &str) -> Result<WarmUp, ValueError> {
             ValueError::unexpected(expected, text)
         });
     }
-    let time = units::duration_within(text, Duration::ZERO, LONGEST)?;
-    Ok(WarmUp::Time(time))
+    units::within(text, ["0s", "60s"], units::duration).map(WarmUp::Time)
 }
 
 impl TryFrom<String> for WarmUp {
