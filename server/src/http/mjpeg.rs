@@ -72,21 +72,14 @@ fn date(app: &App) -> Option<[(header::HeaderName, String); 1]> {
 /// # Errors
 /// The client is gone or takes nothing.
 async fn send(mut wire: Wire, mut viewer: Viewer, shutdown: CancellationToken) -> io::Result<()> {
-    // Waiting for these anew with each frame would cost a lock each.
-    let end = viewer.end();
-    let mut over = pin!(async move {
-        tokio::select! {
-            () = shutdown.cancelled() => {}
-            () = end => {}
-        }
-    });
+    let mut shutdown = pin!(shutdown.cancelled());
     let mut ignored = 0;
     wire.write_all(FIRST_BOUNDARY).await?;
     loop {
         let frame = tokio::select! {
             biased;
-            () = &mut over => None,
-            frame = viewer.next_frame() => frame,
+            () = &mut shutdown => None,
+            frame = viewer.next() => frame,
             () = gone(&mut wire, &mut ignored) => return Ok(()),
         };
         let Some(frame) = frame else {

@@ -326,21 +326,10 @@ impl Viewer {
     /// frame that is there, so that nobody waits for a slow camera's next. `None` when the stream
     /// has ended.
     pub async fn next(&mut self) -> Option<Arc<Frame>> {
-        let shutdown = self.shutdown.clone();
-        shutdown.run_until_cancelled(self.next_frame()).await?
-    }
-
-    /// The same, but while the stream lasts: for who waits for [`Viewer::end`] besides, once for all
-    /// frames.
-    pub async fn next_frame(&mut self) -> Option<Arc<Frame>> {
-        let frame = self.frames.next().await?;
+        let next = self.shutdown.run_until_cancelled(self.frames.next());
+        let frame = next.await.flatten()?;
         self.status.frame_sent(&frame.jpeg);
         Some(frame)
-    }
-
-    /// Resolves once the stream has ended.
-    pub fn end(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.shutdown.clone().cancelled_owned()
     }
 
     /// Resolves once [`Viewer::take`] gives a frame, or never will again. It holds no viewer: one
