@@ -74,7 +74,7 @@ function show() {
   }
   const pipeline = explained(state.pipeline);
   panel.show(large, pipeline, state.access.changing);
-  streamForm.show(names, mayChange);
+  streamForm.show(reports, mayChange);
   showFile(pipeline);
   const viewers = reports.reduce((sum, report) => sum + report.viewers, 0);
   summary.textContent = `${count(reports.length, "stream")}, ${count(viewers, "viewer")}`;

@@ -196,6 +196,9 @@ function chain(report) {
 
 function driver(report) {
   const item = make("li", { textContent: report.driver });
+  if (report.source_set_by === "command-line") {
+    item.append(make("small", { className: "origin", textContent: "by --source" }));
+  }
   if (report.restart_markers !== null) {
     const words = report.restart_markers ? "restart markers" : "no restart markers";
     item.append(make("small", { textContent: words }));

@@ -96,17 +96,17 @@ export class Form {
   }
 }
 
-/** Follows references, and takes the one alternative that isn't null. */
+/** Follows references, and takes the one part of `anyOf` that isn't null. */
 function resolve(root, property) {
   let found = property === true ? {} : { ...property };
   for (let depth = 0; depth < 8; depth += 1) {
-    const alternatives = (found.anyOf ?? []).filter((other) => other.type !== "null");
+    const parts = (found.anyOf ?? []).filter((other) => other.type !== "null");
     if (found.$ref?.startsWith("#/$defs/")) {
       const { $ref, ...rest } = found;
       found = { ...root.$defs?.[decodeURIComponent($ref.slice(8))], ...rest };
-    } else if (found.anyOf && alternatives.length === 1) {
+    } else if (found.anyOf && parts.length === 1) {
       const { anyOf, ...rest } = found;
-      found = { ...alternatives[0], ...rest };
+      found = { ...parts[0], ...rest };
     } else {
       break;
     }

@@ -10,7 +10,8 @@ export class StreamForm {
   #dialog = document.getElementById("stream-form");
   #button = document.getElementById("add-stream");
   #schema = null;
-  #names = new Set();
+  // What the server tells of each stream, by its name.
+  #reports = new Map();
   // The stream that is edited; `null` for a new one.
   #name = null;
   // What the file says of it.
@@ -33,9 +34,9 @@ export class StreamForm {
     this.#part("driver-choice").addEventListener("change", (event) => this.#choose(Number(event.target.value)));
   }
 
-  /** There are streams of these `names`; the pipeline file may be changed, or not. */
-  show(names, mayChange) {
-    this.#names = names;
+  /** There are streams of these `reports`; the pipeline file may be changed, or not. */
+  show(reports, mayChange) {
+    this.#reports = new Map(reports.map((report) => [report.name, report]));
     this.#button.hidden = !mayChange;
   }
 
@@ -45,6 +46,11 @@ export class StreamForm {
 
   get #drivers() {
     return this.#schema.$defs.SourceConfig.oneOf;
+  }
+
+  /** Whether the command line sets the source in place of the file. */
+  get #isOverridden() {
+    return this.#reports.get(this.#name)?.source_set_by === "command-line";
   }
 
   /** Edits the stream `name`, or a new one. */
@@ -70,7 +76,13 @@ export class StreamForm {
     const known = driver ?? (stream === undefined ? "demo" : undefined);
     this.#known = this.#drivers.findIndex((other) => driverOf(other) === known);
     this.#choose(this.#known);
+    this.#part("driver-choice").disabled = this.#isOverridden;
+    this.#part("overridden").hidden = !this.#isOverridden;
     this.#dialog.showModal();
+    if (this.#isOverridden) {
+      // The first field that can be edited is far below what is to be read.
+      this.#part("overridden").focus();
+    }
   }
 
   #form(place, schema, settings, changed) {
@@ -94,6 +106,7 @@ export class StreamForm {
     const needed = required.filter((key) => key !== "driver");
     const changed = (key, value) => (this.#sourcePatch[key] = value);
     this.#source = this.#form("new-form", { properties: settings, required: needed }, known, changed);
+    this.#source.disable(this.#isOverridden);
   }
 
   /** All that is to be changed, as a merge patch of what the file says. */
@@ -117,7 +130,7 @@ export class StreamForm {
     }
     const field = this.#part("stream-name");
     const name = field.value.trim();
-    const isTaken = this.#names.has(name);
+    const isTaken = this.#reports.has(name);
     if (name === "" || isTaken) {
       this.#complain(new Error(isTaken ? `There is a stream called \`${name}\`.` : "The stream needs a name."));
       field.focus();

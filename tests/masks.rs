@@ -41,6 +41,14 @@ fn is_black(image: &RgbImage, (x, y, width, height): (u32, u32, u32, u32)) -> bo
     is_near(mean(image, x, y, width, height), BLACK)
 }
 
+/// What libjpeg-turbo shows, or another decoder if it is called grey.
+fn see(name: &str, jpeg: &[u8]) -> RgbImage {
+    match name.contains("gr") {
+        true => decode(jpeg),
+        false => djpeg(jpeg),
+    }
+}
+
 #[test]
 fn every_kind_of_picture_is_masked() {
     for name in [
@@ -65,7 +73,7 @@ fn every_kind_of_picture_is_masked() {
         "progressive.jpg",
         "restart.jpg",
     ] {
-        let masked = djpeg(&apply(&mask(""), &jpeg(name)).unwrap());
+        let masked = see(name, &apply(&mask(""), &jpeg(name)).unwrap());
         assert!(is_black(&masked, PIXELS), "{name}");
         // All that is more than two blocks away is still there.
         assert!(!is_black(&masked, (0, 0, 203, 13)), "{name}");
@@ -127,7 +135,7 @@ fn what_is_below_a_mask_makes_no_difference_to_the_picture() {
     // Of 16 pixels more than the scene's part, for encoders that mix neighbours.
     let mask = "{ name: m, area: \"80,64,240,64,240,176,80,176\", fill: green }";
     for ((way, one), (_, other)) in coded(&noise).into_iter().zip(coded(&plain)) {
-        let [one, other] = [one, other].map(|it| djpeg(&apply(mask, &it).unwrap()));
+        let [one, other] = [one, other].map(|it| see(&way, &apply(mask, &it).unwrap()));
         assert!(one == other, "{way}");
     }
 }
@@ -140,8 +148,7 @@ fn a_turned_picture_is_masked_as_people_see_it() {
             &[orientation, 0, 0, 0, 0, 0, 0, 0],
         ]
         .concat();
-        let head = [&[0xff, 0xe1, 0, tiff.len() as u8 + 2][..], &tiff].concat();
-        head
+        [&[0xff, 0xe1, 0, tiff.len() as u8 + 2][..], &tiff].concat()
     };
     for name in ["420.jpg", "progressive.jpg"] {
         for (orientation, stored) in [
@@ -276,10 +283,14 @@ fn an_old_picture_of_a_slow_camera_is_not_shown_once_it_has_to_be_masked() {
     let camera = HttpCamera::new(move |_, socket| {
         stream_head(socket)?;
         while released.lock().unwrap().recv().is_ok() {
+            // A part is whole when the next one begins.
+            part(socket, &jpeg("420.jpg"))?;
             part(socket, &jpeg("420.jpg"))?;
         }
         Ok(())
     });
+    // Dropped before the camera, which ends with it.
+    let release = release;
     let server = Server::start(Folder::with(&format!(
         "{TOKEN}\nstreams: {{ s: {{ source: {{ driver: http, url: 'http://{}/', stall-timeout: 1h }} }} }}",
         camera.address

@@ -162,10 +162,10 @@ fn with_metadata(jpeg: Jpeg, source: &Jpeg) -> Result<Jpeg, InvalidJpeg> {
                         .unwrap_or_default(),
                 );
             }
-            (marker, payload) if is_kept(marker, payload) => {
-                if without_picture(&segment).is_none() {
-                    kept.extend(segment.bytes);
-                }
+            (marker, payload)
+                if is_kept(marker, payload) && without_picture(&segment).is_none() =>
+            {
+                kept.extend(segment.bytes);
             }
             _ => {}
         }

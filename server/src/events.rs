@@ -9,8 +9,9 @@ const WAITING: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Events(broadcast::Sender<Event>);
 
-/// Something that happened.
-#[derive(Clone, Debug, PartialEq)]
+/// Something that happened. As JSON it has the event's name as `event`, and its fields as `data`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(tag = "event", content = "data", rename_all = "kebab-case")]
 pub enum Event {
     /// A stream does something else now, or fails in another way.
     State {

@@ -49,6 +49,46 @@ impl Browser {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
+async fn a_source_of_the_command_line_is_told_and_not_edited() {
+    let server = Server::start_with(Folder::with(FILE), |command| {
+        command.args(["--source", "demo"]);
+    });
+    let browser = Browser::open(&format!("http://{}/", server.address)).await;
+    let origin = ".card[data-name=front] .chain .origin";
+    browser
+        .until(&format!(
+            "document.querySelector('{origin}')?.textContent === 'by --source'"
+        ))
+        .await;
+    let other = "document.querySelector('.card[data-name=yard] .chain .origin') === null";
+    browser.until(other).await;
+    browser.edit_stream("front").await;
+    browser.give_token(TOKEN).await;
+    browser.until_form_is(true).await;
+    let shown = "!document.querySelector('#stream-form .overridden').hidden
+        && document.querySelector('#driver-choice').disabled
+        && [...document.querySelectorAll('#stream-form .new-form input')].every((it) => it.disabled)";
+    browser.until(shown).await;
+    // The rest can be changed.
+    browser
+        .write("#stream-form input[id$=-title]", "The door")
+        .await;
+    browser.click("#stream-form .apply").await;
+    browser.until_form_is(false).await;
+    let text = text(&server);
+    assert!(
+        text.contains("title: The door") && text.contains("driver: http"),
+        "{text}"
+    );
+    browser.click(".card[data-name=yard] .edit").await;
+    browser.until_form_is(true).await;
+    let editable = "document.querySelector('#stream-form .overridden').hidden
+        && !document.querySelector('#driver-choice').disabled";
+    browser.until(editable).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
 async fn a_stream_is_added_by_its_drivers_form() {
     let server = server();
     let browser = Browser::open(&format!("http://{}/", server.address)).await;

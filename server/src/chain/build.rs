@@ -43,7 +43,7 @@ pub enum Unchanged {
 /// from async code.
 ///
 /// # Errors
-/// Everything that is wrong with its filters, as places in the pipeline file.
+/// The faults of its filters, as places in the pipeline file.
 pub fn build(
     cache: &FilterCache,
     pipeline: &Config,

@@ -92,12 +92,12 @@ pub enum StepError {
     #[error(transparent)]
     Call(#[from] CallError),
     /// Its filter can't be started again.
-    #[error("can't be restarted: {0}")]
+    #[error("the filter can't be restarted: {0}")]
     Restart(#[from] StartError),
     /// The system has no thread for starting it again.
-    #[error("can't be restarted: {0}")]
+    #[error("there is no thread to restart the filter on: {0}")]
     NoThread(#[from] Panicked),
     /// Starting it again panicked.
-    #[error("can't be restarted: {0}")]
+    #[error("restarting the filter broke down: {0}")]
     Start(#[from] JoinError),
 }

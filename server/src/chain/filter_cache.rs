@@ -9,7 +9,9 @@ use super::Check;
 use crate::config::{self, FilterRef};
 use crate::events::Events;
 use crate::files::{self, FileState};
-use crate::filter::{Compiler, Digest, Engine, Filter, LoadError, Module, SharedFilter, builtin};
+use crate::filter::{
+    Compiler, Digest, Engine, Filter, LoadError, LoadErrorKind, Module, SharedFilter, builtin,
+};
 use crate::sync::IgnorePoison;
 use crate::variables::Variables;
 
@@ -74,7 +76,7 @@ impl FilterCache {
     /// long as `check` is wanted; must not be called from async code.
     ///
     /// # Errors
-    /// See [`LoadError`]; a sentence that names the filter and says what is wrong with it.
+    /// See [`LoadError`], which names the filter.
     pub fn load(
         &self,
         filter: &FilterRef,
@@ -106,14 +108,13 @@ impl FilterCache {
         folder: &Path,
         check: &Check<'_>,
     ) -> Result<SharedFilter, LoadError> {
-        let named = |error| about(error, filter);
-        let module = module(filter, folder).map_err(named)?;
+        let module = module(filter, folder)?;
         if let Some(loaded) = self.loaded(module.digest()) {
             return Ok(loaded);
         }
         let compiler = (self.compiler(), check.wanted());
         let new = Filter::load(self.engine(), compiler, &module, check.abandoned());
-        let new = new.map_err(named)?;
+        let new = new.map_err(|error| error.of(format_args!("`{}`:", filter.as_str())))?;
         let mut filters = self.filters();
         filters.retain(|_, filter| filter.strong_count() > 0);
         // Another step may have loaded it meanwhile.
@@ -141,26 +142,18 @@ impl FilterCache {
 /// The module that `filter` names; paths start at `folder`.
 ///
 /// # Errors
-/// A sentence without its subject that says what is wrong with the file.
+/// There is no such filter, or its file can't be read.
 pub fn module(filter: &FilterRef, folder: &Path) -> Result<Module, LoadError> {
     match filter {
         FilterRef::BuiltIn(name) => builtin::module(name).ok_or_else(|| {
             let names = builtin::BUILT_IN.iter().map(|filter| filter.name);
             let hint = config::hint(name, names);
-            LoadError::Failed(format!(
-                "no built-in filter is called `{name}`{hint} (a path of your own has a `/` in it or ends in `.wasm`)"
-            ))
+            let fault = format!("is not the name of a built-in filter{hint} (a path of your own has a `/` in it or ends in `.wasm`)");
+            LoadError::new(LoadErrorKind::File, fault).of(format_args!("`{name}`:"))
         }),
-        FilterRef::Path(path) => Ok(Module::read(&folder.join(path))?),
-    }
-}
-
-/// The same error with its subject.
-fn about(error: LoadError, filter: &FilterRef) -> LoadError {
-    match (filter, &error) {
-        (FilterRef::Path(path), _) => error.reworded(|why| format!("`{path}`: {why}")),
-        // A wrong name stands in it already.
-        (FilterRef::BuiltIn(_), LoadError::Failed(_)) => error,
-        (FilterRef::BuiltIn(name), _) => error.reworded(|why| format!("`{name}`: {why}")),
+        FilterRef::Path(path) => {
+            let module = Module::read(&folder.join(path));
+            module.map_err(|error| LoadError::from(error).of(format_args!("`{path}`:")))
+        }
     }
 }

@@ -61,7 +61,7 @@ impl Durations {
 /// The report of a step.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
 pub struct StepReport {
-    /// What the step is known by while the server runs, also when it is moved or set otherwise.
+    /// The step's id while the server runs, also when it is moved or set otherwise.
     pub id: u64,
     /// The name of the filter in pipeline.yaml.
     #[serde(rename = "use")]

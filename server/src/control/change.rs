@@ -1,7 +1,6 @@
 //! Changes that come by the API: made in the pipeline file's text, checked like the file, written
 //! back, and put in force.
 
-use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +16,8 @@ use super::stream_locks::StreamGuard;
 use super::versions::{Author, Version};
 use super::{Controller, Plans, Snapshot};
 use crate::chain::{Check, Unchanged};
-use crate::config::{Cause, Config};
-use crate::filter::{Module, Wanted};
+use crate::config::Config;
+use crate::filter::{LoadError, Module, Wanted};
 use crate::local_time;
 use crate::sync::IgnorePoison;
 
@@ -157,19 +156,13 @@ impl Controller {
             let Some(folder) = &pipeline.filter_folder else {
                 return Err(EditError::UploadsOff);
             };
-            let wrong = |why: &dyn Display, is_passing| {
-                let (name, why) = (name.clone(), why.to_string());
-                match is_passing {
-                    true => EditError::FilterNotNow { name, why },
-                    false => EditError::NoFilter { name, why },
-                }
-            };
+            let quoted = format!("`{name}`");
             let module = Module::read(upload.path());
-            let module = module.map_err(|why| wrong(&why, why.is_passing()))?;
+            let module = module.map_err(|error| LoadError::from(error).of(&quoted))?;
             let compiler = controller.0.cache.compiler();
             Handle::current()
                 .block_on(compiler.compile(&module, Wanted::ByUpload))
-                .map_err(|why| wrong(&why, why.cause() == Cause::Machine))?;
+                .map_err(|error| error.of(&quoted))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
             put_in_place(upload, &path).map_err(|error| controller.unwritable(&path, &error))?;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::merge_patch::{merge, whole};
 use crate::config::{self, Config, ConfigError, TextError};
+use crate::filter::LoadError;
 use crate::secret::MASK;
 
 /// A change of the pipeline. Values of configurations say things as the pipeline file does.
@@ -100,12 +101,9 @@ pub enum EditError {
     /// The pipeline would be wrong.
     #[error(transparent)]
     Wrong(#[from] ConfigError),
-    /// The uploaded file is no filter.
-    #[error("`{name}` {why}")]
-    NoFilter { name: String, why: String },
-    /// The uploaded file can't be looked at just now.
-    #[error("`{name}` {why}")]
-    FilterNotNow { name: String, why: String },
+    /// The uploaded file is no filter, or can't be looked at just now.
+    #[error(transparent)]
+    Filter(#[from] LoadError),
     /// The server ends.
     #[error("the server is ending")]
     Ending,

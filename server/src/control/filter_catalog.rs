@@ -20,7 +20,7 @@ use super::Controller;
 use crate::chain::module;
 use crate::config::{Config, FilterRef};
 use crate::files;
-use crate::filter::{Compiler, FilterKind, LoadError, Manifest, Wanted, builtin};
+use crate::filter::{Compiler, FilterKind, LoadError, LoadErrorKind, Manifest, Wanted, builtin};
 use crate::sync::IgnorePoison;
 
 /// The filters that a step can name. Serialized, it is `/api/v1/filters`.
@@ -185,7 +185,7 @@ impl FilterCatalogs {
         let mut room = SCHEMAS_BYTES;
         for filter in candidates {
             let use_ = filter.as_str().to_owned();
-            let why = match self.find(&filter, pipeline, compiler).await {
+            let error = match self.find(&filter, pipeline, compiler).await {
                 Ok(found) if found.schema.len() <= room => {
                     room -= found.schema.len();
                     catalog.filters.push(CatalogEntry {
@@ -200,12 +200,11 @@ impl FilterCatalogs {
                     continue;
                 }
                 Ok(_) => format!(
-                    "is left out, since the settings schemas of all filters take more than {} MiB",
+                    "`{use_}`: is left out, since the settings schemas of all filters take more than {} MiB",
                     SCHEMAS_BYTES >> 20
                 ),
-                Err(error) => error.to_string(),
+                Err(error) => error.of(format_args!("`{use_}`:")).to_string(),
             };
-            let error = format!("`{use_}`: {why}");
             catalog.unusable.push(UnusableFilter { use_, error });
         }
         catalog
@@ -228,7 +227,8 @@ impl FilterCatalogs {
         }
         let found = describe(filter.clone(), pipeline.clone(), compiler).await;
         // What failed for another reason than the module may succeed the next time.
-        if matches!(found, Ok(_) | Err(LoadError::Refused(_))) {
+        let may_change = |error: &LoadError| error.kind != LoadErrorKind::Module;
+        if !found.as_ref().is_err_and(may_change) {
             let known = Known {
                 state,
                 found: found.clone(),

@@ -13,25 +13,18 @@ pub struct BuiltIn {
     pub wasm: &'static [u8],
 }
 
+/// The filters of these names.
+macro_rules! built_in {
+    ($($name:literal),*) => {
+        &[$(BuiltIn {
+            name: $name,
+            wasm: include_bytes!(concat!("../../assets/filters/", $name, ".wasm")),
+        }),*]
+    };
+}
+
 /// All of them, by name.
-pub const BUILT_IN: &[BuiltIn] = &[
-    BuiltIn {
-        name: "resize",
-        wasm: include_bytes!("../../assets/filters/resize.wasm"),
-    },
-    BuiltIn {
-        name: "text",
-        wasm: include_bytes!("../../assets/filters/text.wasm"),
-    },
-    BuiltIn {
-        name: "timestamp",
-        wasm: include_bytes!("../../assets/filters/timestamp.wasm"),
-    },
-    BuiltIn {
-        name: "watermark",
-        wasm: include_bytes!("../../assets/filters/watermark.wasm"),
-    },
-];
+pub const BUILT_IN: &[BuiltIn] = built_in!("resize", "text", "timestamp", "watermark");
 
 /// The module of the filter called `name`.
 pub fn module(name: &str) -> Option<Module> {

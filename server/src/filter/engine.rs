@@ -23,7 +23,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     engine: wasmtime::Engine,
     linker: Linker<HostState>,
-    ticker: EpochThread,
+    epochs: EpochThread,
     runtime: Handle,
     clock: Arc<dyn Clock>,
     budget: Budget,
@@ -68,7 +68,7 @@ impl Engine {
         let engine = wasmtime::Engine::new(config)?;
         Ok(Self(Arc::new(Inner {
             linker: wasi::linker(&engine)?,
-            ticker: EpochThread::start(engine.clone(), clock.clone())?,
+            epochs: EpochThread::start(engine.clone(), clock.clone())?,
             engine,
             runtime,
             clock,
@@ -79,7 +79,7 @@ impl Engine {
 
     /// Filters can run, within their time limits, while the result is held.
     pub fn activate(&self) -> Active {
-        self.0.ticker.activate()
+        self.0.epochs.activate()
     }
 
     /// A component, compiled in this process, and its code.

@@ -42,7 +42,7 @@ impl EpochThread {
     /// The system refuses the thread.
     pub fn start(engine: Engine, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let ticker = Self(shared.clone());
+        let thread = Self(shared.clone());
         thread::Builder::new()
             .name("mattebox-epochs".into())
             .spawn(move || {
@@ -52,7 +52,7 @@ impl EpochThread {
                     clock.block(EPOCH);
                 }
             })?;
-        Ok(ticker)
+        Ok(thread)
     }
 
     /// Keeps the epochs counted for as long as the result lives.
@@ -86,7 +86,7 @@ impl Shared {
         self.state.lock().ignore_poison()
     }
 
-    /// Counts epochs up until the ticker is gone.
+    /// Counts epochs up until the thread's owner is gone.
     fn tick(&self, engine: &Engine, clock: &dyn Clock) {
         while self.wait_until_active() {
             engine.increment_epoch();
@@ -94,7 +94,7 @@ impl Shared {
         }
     }
 
-    /// `false` once the ticker is gone.
+    /// `false` once the thread's owner is gone.
     fn wait_until_active(&self) -> bool {
         let state = self.lock();
         let idle = |state: &mut State| state.active == 0 && !state.closed;

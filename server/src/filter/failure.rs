@@ -109,8 +109,8 @@ impl From<FailureCause> for FilterFault {
     }
 }
 
-/// The call that failed.
-pub struct Failed {
+/// The limits of a call, and the answer that is expected of it.
+pub struct CallLimits {
     /// The answer that was expected.
     pub answer: Answer,
     /// The most time that it could take.
@@ -119,9 +119,24 @@ pub struct Failed {
     pub transfer: u64,
 }
 
-impl Failed {
+impl CallLimits {
+    /// The result of a call that `ended`, if it did in its time.
+    ///
+    /// # Errors
+    /// It failed, or did not end.
+    pub fn result<T>(
+        &self,
+        ended: Option<wasmtime::Result<T>>,
+        state: &mut HostState,
+    ) -> Result<T, FilterFault> {
+        match ended {
+            Some(result) => result.map_err(|error| self.explain(&error, state)),
+            None => Err(FailureCause::TooSlow(self.time_limit).into()),
+        }
+    }
+
     /// The fault, in the words of the pipeline file and of the contract.
-    pub fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> FilterFault {
+    fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> FilterFault {
         tracing::debug!("filter failed: {error:?}");
         let trace = error.downcast_ref::<WasmBacktrace>();
         let cause = self.cause(error, state, trace.is_some());

@@ -103,70 +103,63 @@ impl Walk {
         };
         self.total = closed.bytes;
         if let Some(around) = self.open.last_mut() {
-            match closed.is_component {
-                true => around.components.push(closed.bytes),
-                false => around.modules.push(closed.bytes),
-            }
+            around.known(!closed.is_component).push(closed.bytes);
         }
     }
 
     fn alias(&mut self, alias: &ComponentAlias<'_>) {
+        use {ComponentExternalKind as External, ComponentOuterAliasKind as Outer};
         let outer = |count: u32| self.open.iter().nth_back(count as usize);
-        let get = |bytes: &Vec<Option<u64>>, index: u32| bytes.get(index as usize).copied();
         let (is_module, bytes) = match *alias {
             ComponentAlias::InstanceExport { kind, .. } => match kind {
-                ComponentExternalKind::Module => (true, None),
-                ComponentExternalKind::Component => (false, None),
+                External::Module => (true, None),
+                External::Component => (false, None),
                 _ => return,
             },
             ComponentAlias::Outer { kind, count, index } => match kind {
-                ComponentOuterAliasKind::CoreModule => (
-                    true,
-                    outer(count)
-                        .and_then(|open| get(&open.modules, index))
-                        .flatten(),
-                ),
-                ComponentOuterAliasKind::Component => (
-                    false,
-                    outer(count)
-                        .and_then(|open| get(&open.components, index))
-                        .flatten(),
-                ),
+                Outer::CoreModule => (true, outer(count).and_then(|it| at(&it.modules, index))),
+                Outer::Component => (false, outer(count).and_then(|it| at(&it.components, index))),
                 _ => return,
             },
             ComponentAlias::CoreInstanceExport { .. } => return,
         };
         if let Some(open) = self.open.last_mut() {
-            match is_module {
-                true => open.modules.push(bytes),
-                false => open.components.push(bytes),
-            }
+            open.known(is_module).push(bytes);
         }
     }
 }
 
+/// The bytes of the instances of the module or component with this index.
+fn at(known: &[Option<u64>], index: u32) -> Option<u64> {
+    known.get(index as usize).copied().flatten()
+}
+
 impl Open {
+    /// The modules in it, or the components.
+    fn known(&mut self, are_modules: bool) -> &mut Vec<Option<u64>> {
+        match are_modules {
+            true => &mut self.modules,
+            false => &mut self.components,
+        }
+    }
+
     fn take(&mut self, payload: &Payload<'_>) {
         match payload {
             Payload::InstanceSection(instances) => {
                 for instance in instances.clone().into_iter().map_while(Result::ok) {
                     if let Instance::Instantiate { module_index, .. } = instance {
-                        self.add(self.modules.get(module_index as usize).copied().flatten());
+                        self.add(at(&self.modules, module_index));
                     }
                 }
             }
             Payload::ComponentInstanceSection(instances) => {
                 for instance in instances.clone().into_iter().map_while(Result::ok) {
                     if let ComponentInstance::Instantiate {
-                        component_index, ..
+                        component_index: index,
+                        ..
                     } = instance
                     {
-                        self.add(
-                            self.components
-                                .get(component_index as usize)
-                                .copied()
-                                .flatten(),
-                        );
+                        self.add(at(&self.components, index));
                     }
                 }
             }
@@ -187,7 +180,7 @@ impl Open {
                         ComponentExternalKind::Component => &mut self.components,
                         _ => continue,
                     };
-                    known.push(known.get(export.index as usize).copied().flatten());
+                    known.push(at(known, export.index));
                 }
             }
             _ => self.add(Some(section_bytes(payload))),

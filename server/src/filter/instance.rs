@@ -15,8 +15,8 @@ use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
 use super::contract::{FrameInfo, Image, ImageRef, Layer};
 use super::epoch::{EPOCH, epochs};
-use super::failure::{CallError, Failed, FailureCause, FilterFault};
-use super::kinds::Function;
+use super::failure::{CallError, CallLimits, FailureCause, FilterFault};
+use super::kinds::{Function, overlay, transform};
 use super::limits::{self, Refusal};
 use super::log::StepLog;
 use super::wasi::HostState;
@@ -78,16 +78,12 @@ impl StartError {
         }
     }
 
-    fn with_assets(self, assets: Vec<AssetFailure>) -> Self {
-        let cause = match assets.iter().any(|failure| failure.error.is_passing()) {
-            true => Cause::Machine,
-            false => self.cause,
-        };
-        Self {
-            assets,
-            cause,
-            ..self
+    fn with_assets(mut self, assets: Vec<AssetFailure>) -> Self {
+        if assets.iter().any(|failure| failure.error.is_passing()) {
+            self.cause = Cause::Machine;
         }
+        self.assets = assets;
+        self
     }
 }
 
@@ -119,7 +115,7 @@ impl RunningFilter {
         let contract = filter.contract();
         let started = contract
             .configure(&mut guest, &settings.config_json)
-            .and_then(|()| Ok(Function::of(&mut guest, contract, filter.kind())?));
+            .and_then(|()| Ok(contract.function(&mut guest, filter.kind())?));
         match started {
             Ok(function) => Ok(Self {
                 guest,
@@ -139,10 +135,16 @@ impl RunningFilter {
     /// # Errors
     /// See [`CallError`].
     pub fn draw(&mut self, frame: &FrameInfo) -> Result<Option<Vec<Layer>>, CallError> {
-        match &self.function {
-            Function::Overlay(overlay) => overlay.draw(&mut self.guest, frame, self.time_limit),
-            Function::Transform(_) => Err(FilterFault::NoOverlay.into()),
+        let Function::Overlay(function) = &self.function else {
+            return Err(FilterFault::NoOverlay.into());
+        };
+        let layers = function.call(&mut self.guest, frame, self.time_limit)?;
+        if let Some(layers) = &layers {
+            overlay::check(layers, frame.width, frame.height)?;
+            let bytes = layers.iter().map(|layer| layer.rgba.len() as u64);
+            self.guest.retain(bytes.sum())?;
         }
+        Ok(layers)
     }
 
     /// Hands a picture to a transform and takes the new one.
@@ -150,12 +152,13 @@ impl RunningFilter {
     /// # Errors
     /// See [`CallError`].
     pub fn apply(&mut self, frame: &FrameInfo, image: ImageRef<'_>) -> Result<Image, CallError> {
-        match &self.function {
-            Function::Transform(transform) => {
-                transform.apply(&mut self.guest, frame, image, self.time_limit)
-            }
-            Function::Overlay(_) => Err(FilterFault::NoTransform.into()),
-        }
+        let Function::Transform(function) = &self.function else {
+            return Err(FilterFault::NoTransform.into());
+        };
+        let image = function.call(&mut self.guest, frame, image, self.time_limit)?;
+        transform::check(&image)?;
+        self.guest.retain(image.rgb.len() as u64)?;
+        Ok(image)
     }
 }
 
@@ -176,29 +179,19 @@ impl Guest {
     ) -> Result<Self, StartError> {
         let mut store = Store::new(engine.raw(), state);
         store.limiter(|state| &mut state.memory);
-        let failed = allow(&mut store, Answer::Configured, limits::START_TIME);
+        let allowed = allow(&mut store, Answer::Configured, limits::START_TIME);
         let _active = engine.activate();
         let instantiate = pre.instantiate_async(&mut store);
-        match run(
-            (engine.runtime(), abandoned),
-            limits::START_TIME,
-            instantiate,
-        ) {
-            Some(Ok(instance)) => Ok(Self {
-                engine: engine.clone(),
-                store,
-                instance,
-                abandoned: abandoned.clone(),
-            }),
-            Some(Err(error)) => {
-                let fault = failed.explain(&error, store.data_mut());
-                Err(StartError::new(fault, store.data().memory.refusal()))
-            }
-            None => {
-                let fault = FilterFault::from(FailureCause::TooSlow(limits::START_TIME));
-                Err(StartError::new(fault, None))
-            }
-        }
+        let waiting = (engine.runtime(), abandoned);
+        let ended = run(waiting, limits::START_TIME, instantiate);
+        let instance = allowed.result(ended, store.data_mut());
+        let refusal = store.data().memory.refusal();
+        Ok(Self {
+            engine: engine.clone(),
+            instance: instance.map_err(|fault| StartError::new(fault, refusal))?,
+            store,
+            abandoned: abandoned.clone(),
+        })
     }
 
     /// The function `name` of `interface`.
@@ -273,24 +266,21 @@ impl Guest {
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
         let _active = self.engine.activate();
-        let failed = allow(&mut self.store, answer, limit);
+        let allowed = allow(&mut self.store, answer, limit);
         let call = function.call_async(&mut self.store, params);
-        match run((self.engine.runtime(), &self.abandoned), limit, call) {
-            Some(Ok(result)) => Ok(result),
-            Some(Err(error)) => Err(failed.explain(&error, self.store.data_mut())),
-            None => Err(FailureCause::TooSlow(limit).into()),
-        }
+        let ended = run((self.engine.runtime(), &self.abandoned), limit, call);
+        allowed.result(ended, self.store.data_mut())
     }
 }
 
 /// Sets what the next call may take and hand over; gives what explains its failure.
-fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> Failed {
+fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> CallLimits {
     store.data().forget_words();
     let transfer = answer.most(store.data().memory.room());
     store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));
     store.set_epoch_deadline(epochs(time_limit));
     store.data_mut().time_limit = time_limit;
-    Failed {
+    CallLimits {
         answer,
         time_limit,
         transfer,

@@ -122,13 +122,11 @@ impl MemoryLimit {
     /// Takes note that the filter asked for `bytes` more than it has; gives the limit that this
     /// goes beyond, if any.
     pub fn refuse(&mut self, bytes: u64) -> Option<Refusal> {
-        self.refusal = if bytes > self.limit.saturating_sub(self.used) {
-            Some(Refusal::Own(self.limit))
+        if bytes > self.limit.saturating_sub(self.used) {
+            self.refusal = Some(Refusal::Own(self.limit));
         } else if bytes > self.budget.left() {
-            Some(Refusal::All(self.budget.limit()))
-        } else {
-            self.refusal
-        };
+            self.refusal = Some(Refusal::All(self.budget.limit()));
+        }
         self.refusal
     }
 

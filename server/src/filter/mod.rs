@@ -32,7 +32,7 @@ use wasmtime::component::{Component, InstancePre};
 
 pub use assets::{AssetFailure, AssetsRead};
 pub use budget::Budget;
-pub use compile::{Compiler, LoadError, Manifest, Wanted};
+pub use compile::{Compiler, LoadError, LoadErrorKind, Manifest, Wanted};
 pub use engine::Engine;
 pub use epoch::Active;
 pub use failure::{CallError, FilterFault};
@@ -73,7 +73,7 @@ impl Filter {
     /// for as long as that takes, or until it is `abandoned`; must not be called from async code.
     ///
     /// # Errors
-    /// See [`LoadError`]; a sentence without its subject, which is the module.
+    /// See [`LoadError`].
     pub fn load(
         engine: &Engine,
         (compiler, wanted): (&Compiler, Wanted),
@@ -85,8 +85,8 @@ impl Filter {
         let runtime = engine.runtime();
         let compile = || {
             let compiled = abandoned.run_until_cancelled(compiler.compile(module, wanted));
-            let not_wanted = || LoadError::Failed("is not wanted any more".to_owned());
-            runtime.block_on(compiled).ok_or_else(not_wanted)?
+            let compiled = runtime.block_on(compiled);
+            compiled.ok_or_else(LoadError::unwanted)?
         };
         let mut entry = compile()?;
         let mut component = engine.load(&entry.code);
@@ -100,14 +100,12 @@ impl Filter {
             |error| LoadError::unavailable(format!("its code can't be loaded: {error:#}"));
         let component = component.map_err(unusable)?;
         let Entry { manifest, .. } = entry;
-        let unreadable = |error| LoadError::Failed(format!("can't be loaded: its schema: {error}"));
-        let schema = serde_json::from_str(&manifest.schema).map_err(unreadable)?;
+        let schema = serde_json::from_str(&manifest.schema).map_err(ModuleError::from)?;
         let loaded = engine.budget().take_for(manifest.loaded);
         let loaded = loaded.map_err(|refusal| {
             let needed = limits::mib(manifest.loaded);
-            LoadError::OutOfMemory(format!(
-                "can't be loaded: it needs {needed:.1} MiB, more than {refusal}"
-            ))
+            let fault = format!("can't be loaded: it needs {needed:.1} MiB, more than {refusal}");
+            LoadError::new(LoadErrorKind::Memory, fault)
         })?;
         Ok(Self {
             pre: link(engine, &component)?,

@@ -56,7 +56,7 @@ impl Board for RaspberryPi {
         };
         // Debouncing is done for all boards in one place.
         pin.set_async_interrupt(Trigger::Both, None, tell)?;
-        // An edge that comes meanwhile waits, and so is callback last.
+        // An edge that comes meanwhile waits, and so is told last.
         let mut changed = changed.lock().ignore_poison();
         changed(pin.read() == Level::High);
         drop(changed);

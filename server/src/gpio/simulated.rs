@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{Board, Changed, GpioError, OutputPin, PinFault};
 use crate::clock::Clock;
@@ -70,7 +70,7 @@ impl Board for Simulated {
             // Dropped with the pin.
             keep_running(&name, &*clock, &CancellationToken::new(), poll).await;
         });
-        Ok(Box::new(Look(task)))
+        Ok(Box::new(AbortOnDropHandle::new(task)))
     }
 }
 
@@ -87,15 +87,6 @@ async fn poll(path: &Path, pull: Pull, clock: &dyn Clock, callback: &Mutex<(bool
             *level = new;
             changed(new);
         }
-    }
-}
-
-/// Looks at an input for as long as it lives.
-struct Look(JoinHandle<()>);
-
-impl Drop for Look {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }
 

@@ -116,7 +116,7 @@ async fn a_level_counts_once_it_lasts() {
 struct TestSource(Arc<Levels>);
 struct TestCamera(Arc<Levels>);
 
-/// What stands for the camera among the pins' numbers.
+/// The number that stands for the camera among the pins' numbers.
 const CAMERA: u8 = 99;
 
 impl Source for TestSource {

@@ -4,7 +4,7 @@ use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
 use url::form_urlencoded;
 
-/// What pictures an address asks for.
+/// The pictures that an address asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pictures {
     /// One after the other.
@@ -13,7 +13,7 @@ pub enum Pictures {
     Snapshot,
 }
 
-/// What `action` in the query of `/` asks for, as of mjpg-streamer.
+/// The value of `action` in the query of `/`, as of mjpg-streamer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Pictures of the stream at this place in the file, from 0.

@@ -19,9 +19,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 pub async fn healthz(State(app): State<App>) -> Response {
     let running = app.controller.current();
     let gone = running.streams.iter().filter(|stream| !stream.is_alive());
-    let mut wrong: Vec<_> = gone
-        .map(|stream| format!("a thread of the stream `{}` is gone\n", stream.name()))
-        .collect();
+    let gone = gone.map(|it| format!("a thread of the stream `{}` is gone\n", it.name()));
+    let mut wrong: Vec<_> = gone.collect();
     let held_up = app.controller.changes_held_up();
     if held_up >= LONGEST_CHANGE {
         let seconds = held_up.as_secs();
@@ -40,20 +39,20 @@ pub async fn healthz(State(app): State<App>) -> Response {
 /// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as
 /// it is.
 pub async fn readyz(State(app): State<App>, request: Request) -> Response {
-    let running = app.controller.current();
-    let failing = running
-        .streams
-        .iter()
-        .filter(|it| it.state() == StreamState::Failing);
-    let mut wrong: Vec<_> = failing
-        .map(|stream| {
-            let why = stream.error().unwrap_or_default();
-            format!("the stream `{}` fails: {why}", stream.name())
-        })
-        .collect();
-    let preparing = running.streams.iter();
-    let preparing = preparing.filter(|it| it.state() == StreamState::Preparing);
-    wrong.extend(preparing.map(|it| format!("the stream `{}` prepares its filters", it.name())));
+    let mut wrong = Vec::new();
+    for stream in app.controller.current().streams.iter() {
+        let name = stream.name();
+        match stream.state() {
+            StreamState::Failing => {
+                let why = stream.error().unwrap_or_default();
+                wrong.push(format!("the stream `{name}` fails: {why}"));
+            }
+            StreamState::Preparing => {
+                wrong.push(format!("the stream `{name}` prepares its filters"));
+            }
+            _ => {}
+        }
+    }
     match app.controller.report().error {
         Some(error) if app.is_admin(&request) => wrong.push(error.sentence()),
         Some(error) => wrong.push(error.places_only().message),

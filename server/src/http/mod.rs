@@ -29,9 +29,9 @@ use tokio_util::sync::CancellationToken;
 pub use server::{Listener, local_host, serve};
 
 use crate::clock::Clock;
-use crate::control::Controller;
+use crate::control::{Controller, EditError};
 use crate::secret::SecretText;
-use crate::stream::Stream;
+use crate::stream::{Stream, StreamReport};
 use address::{Action, Pictures, pictures_of_file};
 use api::Uploads;
 use auth::Access;
@@ -93,6 +93,19 @@ impl App {
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {
         self.controller.current().find(name).cloned()
+    }
+
+    fn stream(&self, name: &str) -> Result<Arc<Stream>, EditError> {
+        let found = self.find(name);
+        found.ok_or_else(|| EditError::UnknownStream(name.to_owned()))
+    }
+
+    /// All streams, for an answer from which `root` leads to the server's root.
+    fn stream_reports(&self, root: &str) -> Vec<StreamReport> {
+        let running = self.controller.current();
+        let streams = running.streams.iter();
+        let reports = streams.map(|stream| stream.report().seen_from(root));
+        reports.collect()
     }
 
     fn first(&self) -> Option<Arc<Stream>> {
@@ -234,6 +247,15 @@ fn timestamp(at: std::time::SystemTime) -> String {
 /// Pictures of now must not come out of a cache, nor be waited for to be compressed
 /// (`no-transform`).
 const NO_CACHE: &str = "no-store, no-cache, must-revalidate, no-transform, max-age=0";
-/// What never ends must be passed on as it comes: nginx, and others that know this header of its,
-/// then keep nothing back.
+/// The header of answers that never end and must be passed on as they come: nginx, and others that
+/// know it, then keep nothing back.
 const NO_BUFFERING: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+
+/// The headers of an answer of this `Content-Type` that never ends.
+fn endless(content_type: &'static str) -> [(HeaderName, &'static str); 3] {
+    [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, NO_CACHE),
+        NO_BUFFERING,
+    ]
+}

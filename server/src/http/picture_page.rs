@@ -44,7 +44,7 @@ fn page(name: &str, title: &str) -> String {
   <script type="module" src="static/picture.js"></script>
 </head>
 <body>
-  <img src="{name}.mjpeg" alt="The controller picture of {title}">
+  <img src="{name}.mjpeg" alt="The live picture of {title}">
   <p id="notice" role="status"></p>
 </body>
 </html>

@@ -5,12 +5,15 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::control::{EditError, Problem, problems};
+use crate::filter::LoadErrorKind;
 use crate::secret::mask;
 
 /// The media type of problem details.
 pub const PROBLEM: &str = "application/problem+json";
 /// The seconds after which another try is worth it where the machine is short of something.
 const MACHINE_SECONDS: u64 = 10;
+/// The seconds after which another try is worth it where somebody else has all there is.
+const BUSY_SECONDS: u64 = 5;
 const PAGE: &str = "text/html; charset=utf-8";
 /// A page of text alone.
 const POLICY: &str =
@@ -66,20 +69,31 @@ impl ProblemDetails {
         Self::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// Something that nobody may do.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// A fault of the server.
+    pub fn internal(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    }
+
+    /// Something that there is no room for now; another try is worth it in a few seconds.
+    pub fn busy(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(BUSY_SECONDS)
+    }
+
     /// The same problem, which is to be over in `seconds`.
-    pub fn retry_after(self, seconds: u64) -> Self {
-        Self {
-            retry_after: Some(seconds),
-            ..self
-        }
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds);
+        self
     }
 
     /// The same problem, which `line` in the pipeline file solves.
-    pub fn with_line(self, line: String) -> Self {
-        Self {
-            line: Some(line.into_boxed_str()),
-            ..self
-        }
+    pub fn with_line(mut self, line: String) -> Self {
+        self.line = Some(line.into_boxed_str());
+        self
     }
 
     /// The problem as a page, for people.
@@ -113,11 +127,9 @@ impl ProblemDetails {
     }
 
     /// The same problem, after which nothing more can be read from the connection.
-    pub fn closing(self) -> Self {
-        Self {
-            is_last: true,
-            ..self
-        }
+    pub fn closing(mut self) -> Self {
+        self.is_last = true;
+        self
     }
 }
 
@@ -130,29 +142,28 @@ pub fn escape(text: &str) -> String {
 impl From<EditError> for ProblemDetails {
     fn from(error: EditError) -> Self {
         use EditError::{
-            BeingWritten, Broken, Ending, FileIsWrong, FilterNotNow, Locked, Masked, NoFilter,
-            NoSpace, OtherRevision, Outrun, Overridden, Preparing, Text, UnknownStep,
-            UnknownStream, UnknownVersion, Unwritable, UploadsOff, Waiting, Wrong,
+            BeingWritten, Broken, Ending, FileIsWrong, Filter, Locked, Masked, NoSpace,
+            OtherRevision, Outrun, Overridden, Preparing, Text, UnknownStep, UnknownStream,
+            UnknownVersion, Unwritable, UploadsOff, Waiting, Wrong,
         };
         let (status, retry_after) = match &error {
             FileIsWrong(error) | Wrong(error) if error.may_pass_as_a_whole() => {
                 (StatusCode::SERVICE_UNAVAILABLE, Some(MACHINE_SECONDS))
             }
             NoSpace { .. } => (StatusCode::SERVICE_UNAVAILABLE, Some(MACHINE_SECONDS)),
-            Ending
-            | Waiting(_)
-            | Outrun
-            | BeingWritten
-            | Preparing
-            | Locked(_)
-            | FilterNotNow { .. } => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
+            Filter(error) if error.kind == LoadErrorKind::Machine => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(1))
+            }
+            Ending | Waiting(_) | Outrun | BeingWritten | Preparing | Locked(_) => {
+                (StatusCode::SERVICE_UNAVAILABLE, Some(1))
+            }
             UnknownStream(_) | UnknownStep { .. } | UnknownVersion(_) => {
                 (StatusCode::NOT_FOUND, None)
             }
             Text(_) | Overridden(_) | OtherRevision(_) | UploadsOff | FileIsWrong(_) => {
                 (StatusCode::CONFLICT, None)
             }
-            Masked(_) | Wrong(_) | NoFilter { .. } => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            Masked(_) | Wrong(_) | Filter(_) => (StatusCode::UNPROCESSABLE_ENTITY, None),
             Unwritable { .. } | Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
         let problems = match &error {

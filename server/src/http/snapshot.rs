@@ -63,7 +63,7 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     response
 }
 
-/// What is known without a picture that would have to be taken: nobody looks at what `HEAD` asks
+/// Answers `HEAD` by the newest frame, without taking a picture: nobody looks at what `HEAD` asks
 /// for, and no camera is opened.
 fn head(app: &App, stream: &Stream, visit: &Visit) -> Response {
     let newest = stream.newest();

@@ -5,15 +5,12 @@ use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method};
 
 use super::App;
 use super::auth::Client;
 use super::problem::ProblemDetails;
 use crate::stream::{Stream, Viewer};
-
-/// The time after which to try again when a stream has all its viewers.
-const PAUSE_SECONDS: u64 = 5;
 
 /// A request for pictures.
 pub struct Visit {
@@ -62,11 +59,8 @@ impl App {
     /// It has as many as it may have.
     pub fn viewer(&self, stream: &Stream, visit: &Visit) -> Result<Viewer, ProblemDetails> {
         let is_admin = |client| self.shows_token(&visit.headers, client);
-        self.viewer_if(stream, || visit.client.is_some_and(is_admin))
-            .map_err(|full| {
-                ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
-                    .retry_after(PAUSE_SECONDS)
-            })
+        let viewer = self.viewer_if(stream, || visit.client.is_some_and(is_admin));
+        viewer.map_err(|full| ProblemDetails::busy(full.to_string()))
     }
 
     /// A viewer of `stream`, also where all that may watch are there if `is_admin`, which is asked

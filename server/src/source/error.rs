@@ -10,7 +10,7 @@ use jpeg_splice::{InvalidJpeg, Jpeg};
 use super::camera::DeviceError;
 use super::file_list::RecordingError;
 use super::http::HttpError;
-use super::process::CommandError;
+use super::process::{CommandError, behind_colon};
 use super::rtsp::{BrokenRtp, RtspError};
 use crate::config::SecretError;
 use crate::mask::MaskError;
@@ -51,8 +51,13 @@ pub enum SourceError {
     #[error("the demo scene could not be encoded: {0}")]
     DemoPicture(#[from] EncodeError),
     /// The stream of this name, whose frames are shared, fails.
-    #[error("the stream `{0}` fails: {1}")]
-    Stream(String, String),
+    #[error("the stream `{name}` fails{}", behind_colon(.why.as_deref().unwrap_or_default()))]
+    Stream {
+        /// Its name.
+        name: String,
+        /// Why, if that is known.
+        why: Option<String>,
+    },
     /// The light that shows that the camera is open can't be lit.
     #[error(transparent)]
     PrivacyLed(Box<dyn std::error::Error + Send + Sync>),
@@ -148,7 +153,7 @@ impl SourceError {
             Self::Rtsp(error) => error.fault.kind(),
             #[cfg(feature = "camera")]
             Self::Device(_) => SourceErrorKind::Device,
-            Self::Stream(..) => SourceErrorKind::Stream,
+            Self::Stream { .. } => SourceErrorKind::Stream,
             Self::PrivacyLed(_) => SourceErrorKind::PrivacyLed,
             Self::Stalled { .. } => SourceErrorKind::Stalled,
             Self::DemoScene | Self::DemoPicture(_) | Self::Stopped | Self::Panicked(..) => {

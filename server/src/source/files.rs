@@ -8,33 +8,11 @@ use jpeg_splice::{Jpeg, Splitter};
 
 use super::file_list::{FileList, PathFault, RecordingError, is_numbered};
 use super::pacer::Pacer;
-use super::{Camera, CapturedFrame, FRAME_BYTES, FrameData, Source, SourceError};
+use super::{Camera, CapturedFrame, Configured, FRAME_BYTES, FrameData, Source, SourceError};
 use crate::clock::Clock;
 use crate::clock::StopToken;
 use crate::config::FilesConfig;
 use crate::files;
-use crate::mask::MaskStamp;
-
-/// JPEG files, which a folder, a glob or a numbered pattern names, or one `.mjpeg` file of JPEGs
-/// back to back.
-pub struct Files {
-    folder: PathBuf,
-    path: String,
-    fps: f64,
-    repeat: bool,
-}
-
-impl Files {
-    /// Plays what `config` names, relative to `folder`.
-    pub fn new(folder: &Path, config: &FilesConfig) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            path: config.path.clone(),
-            fps: config.fps,
-            repeat: config.repeat,
-        }
-    }
-}
 
 /// Checks that `path` names at least one file below `folder`.
 ///
@@ -81,7 +59,9 @@ fn in_folder(folder: &Path, path: &str) -> PathBuf {
     }
 }
 
-impl Source for Files {
+/// JPEG files, which a folder, a glob or a numbered pattern names, or one `.mjpeg` file of JPEGs
+/// back to back.
+impl Source for Configured<FilesConfig> {
     fn driver(&self) -> &'static str {
         "files"
     }
@@ -92,7 +72,7 @@ impl Source for Files {
 
     fn open(&mut self, _stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         // What it is depends on what is there by now.
-        let path = in_folder(&self.folder, &self.path);
+        let path = in_folder(&self.folder, &self.config.path);
         let frames: Box<dyn FrameSequence> = if is_mjpeg(&path) {
             Box::new(MjpegFile::open(&path)?)
         } else {
@@ -100,8 +80,8 @@ impl Source for Files {
         };
         Ok(Box::new(Player {
             frames,
-            pacer: Pacer::new(self.fps),
-            repeat: self.repeat,
+            pacer: Pacer::new(self.config.fps),
+            repeat: self.config.repeat,
             played: 0,
             path,
         }))
@@ -144,12 +124,9 @@ impl Camera for Player {
         if matches!(picture, FrameData::Whole(_)) && !self.pacer.wait(stop) {
             return Ok(None);
         }
-        Ok(Some(CapturedFrame {
-            picture,
-            captured_at: stop.clock().unix(),
-            since: Some(stop.clock().now()),
-            masks: MaskStamp::default(),
-        }))
+        let since = Some(stop.clock().now());
+        let frame = CapturedFrame::now(picture, stop);
+        Ok(Some(CapturedFrame { since, ..frame }))
     }
 }
 

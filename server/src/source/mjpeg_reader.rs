@@ -33,7 +33,7 @@ impl<R: AsyncRead + Unpin> Chunks for R {
 
 /// JPEGs, one behind the other with anything between them.
 ///
-/// What stands between is passed over, so that this reads a bare row of JPEGs as well as
+/// Anything between is passed over, so that this reads a bare row of JPEGs as well as
 /// `multipart/x-mixed-replace` with any boundary and with or without lengths.
 pub struct MjpegReader<C> {
     splitter: Splitter<BufReader<ChunkReader<C>>>,

@@ -15,11 +15,12 @@ mod rate_limit;
 mod rtsp;
 mod stderr_log;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use jpeg_splice::Jpeg;
+use url::Url;
 
 pub use error::{
     BrokenPicture, Coded, NotBuilt, PasswordKeyError, PictureFault, SourceError, SourceErrorKind,
@@ -29,22 +30,56 @@ pub use file_list::RecordingError;
 pub use rate_limit::RateLimit;
 
 use crate::clock::StopToken;
-use crate::config::{DriverConfig, Size, SourceConfig};
+use crate::config::{DriverConfig, Login, SecretError, Size, SourceConfig};
 use crate::mask::MaskStamp;
+use crate::secret::SecretText;
+use process::Invocation;
+use stderr_log::SeenLines;
 
 /// The source that pipeline.yaml in `folder` describes; none if it is another stream.
 pub fn from_config(config: &SourceConfig, folder: &Path) -> Option<Box<dyn Source>> {
     let fps = config.fps;
     Some(match &config.driver {
         DriverConfig::Demo => Box::new(demo::Demo),
-        DriverConfig::Files(files) => Box::new(files::Files::new(folder, files)),
-        DriverConfig::Camera(camera) => Box::new(camera::CameraSource::new(camera, fps)),
-        DriverConfig::Http(http) => Box::new(http::Http::new(http, fps, folder)),
-        DriverConfig::Exec(exec) => Box::new(exec::ExecSource::new(exec.command.clone(), folder)),
+        DriverConfig::Files(files) => Box::new(Configured::new(files, fps, folder)),
+        DriverConfig::Camera(camera) => Box::new(Configured::new(camera, fps, folder)),
+        DriverConfig::Http(http) => Box::new(Configured::new(http, fps, folder)),
+        DriverConfig::Exec(exec) => Box::new(Configured::new(exec, fps, folder)),
         DriverConfig::Rtsp(rtsp) => Box::new(rtsp::Rtsp::new(rtsp, fps, folder)),
-        DriverConfig::PiCamera(pi) => Box::new(pi_camera::PiCamera::new(pi, fps, folder)),
+        DriverConfig::PiCamera(pi) => Box::new(Configured::new(pi, fps, folder)),
         DriverConfig::Stream(_) => return None,
     })
+}
+
+/// A source that is what its configuration says, and nothing else until it is opened.
+struct Configured<C> {
+    config: C,
+    /// The most frames per second.
+    fps: Option<f64>,
+    /// The pipeline file's folder.
+    folder: PathBuf,
+    /// The lines that its command has written, if it runs one.
+    seen: SeenLines,
+}
+
+impl<C: Clone> Configured<C> {
+    fn new(config: &C, fps: Option<f64>, folder: &Path) -> Self {
+        Self {
+            config: config.clone(),
+            fps,
+            folder: folder.to_owned(),
+            seen: SeenLines::default(),
+        }
+    }
+
+    /// The way to run `command`.
+    fn invocation<'a>(&'a self, command: &'a [SecretText]) -> Invocation<'a> {
+        Invocation {
+            command,
+            folder: &self.folder,
+            seen: &self.seen,
+        }
+    }
 }
 
 /// Checks that this build can read the source.
@@ -83,6 +118,33 @@ pub fn check_password(config: &SourceConfig, folder: &Path) -> Result<(), Passwo
         Some(login) => Ok(login.password.check(folder)?),
         None => Ok(()),
     }
+}
+
+/// The user and the password that `login` names, with files in `folder`.
+fn reveal(
+    login: Option<&Login>,
+    folder: &Path,
+) -> Result<Option<(String, SecretText)>, SecretError> {
+    let reveal = |login: &Login| Ok((login.user.clone(), login.password.reveal(folder)?));
+    login.map(reveal).transpose()
+}
+
+/// The address without its query, which may hold a password; for messages.
+fn shown(url: &Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    shown.into()
+}
+
+/// The reason why the camera at an address gives no pictures.
+#[derive(Debug, thiserror::Error)]
+#[error("{address}: {fault}")]
+pub struct AtAddress<F> {
+    /// The camera's address, without its query.
+    address: String,
+    /// The fault.
+    fault: F,
 }
 
 /// The largest JPEG that a driver hands on, in bytes.
@@ -125,6 +187,23 @@ pub struct CapturedFrame<'a> {
     pub since: Option<Instant>,
     /// The masks that it was covered with before, if it comes from another stream.
     pub masks: MaskStamp,
+}
+
+impl<'a> CapturedFrame<'a> {
+    /// `picture`, which has come just now.
+    fn now(picture: impl Into<FrameData<'a>>, stop: &StopToken) -> Self {
+        Self::at(picture, stop.clock().unix())
+    }
+
+    /// `picture`, which was taken at a time of the camera's.
+    fn at(picture: impl Into<FrameData<'a>>, captured_at: SystemTime) -> Self {
+        Self {
+            picture: picture.into(),
+            captured_at,
+            since: None,
+            masks: MaskStamp::default(),
+        }
+    }
 }
 
 /// A picture as the camera gave it.

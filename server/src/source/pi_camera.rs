@@ -1,10 +1,7 @@
 //! The driver `pi-camera`: the Raspberry Pi's own camera, by way of its system's camera program.
 
-use std::path::Path;
-
-use super::exec::Exec;
-use super::process::CommandError;
-use super::{Camera, Source, SourceError};
+use super::process::{CommandError, Process};
+use super::{Camera, Configured, Source, SourceError};
 use crate::clock::StopToken;
 use crate::config::PiCameraConfig;
 use crate::secret::SecretText;
@@ -12,24 +9,7 @@ use crate::secret::SecretText;
 /// Newer systems have the first, older ones the second; both take the same arguments.
 const PROGRAMS: [&str; 2] = ["rpicam-vid", "libcamera-vid"];
 
-/// A Raspberry Pi's camera.
-pub struct PiCamera {
-    exec: Exec,
-    config: PiCameraConfig,
-    fps: Option<f64>,
-}
-
-impl PiCamera {
-    /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second
-    /// at most.
-    pub fn new(config: &PiCameraConfig, fps: Option<f64>, folder: &Path) -> Self {
-        Self {
-            exec: Exec::new("pi-camera", folder),
-            config: config.clone(),
-            fps,
-        }
-    }
-
+impl Configured<PiCameraConfig> {
     fn command(&self, program: &str) -> Vec<SecretText> {
         let config = &self.config;
         let mut command = vec![SecretText::new(program)];
@@ -53,16 +33,17 @@ impl PiCamera {
     }
 }
 
-impl Source for PiCamera {
+/// A Raspberry Pi's camera.
+impl Source for Configured<PiCameraConfig> {
     fn driver(&self) -> &'static str {
-        self.exec.driver()
+        "pi-camera"
     }
 
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         for program in PROGRAMS {
-            match self.exec.run(&self.command(program), stop) {
+            match Process::start(&self.invocation(&self.command(program)), stop) {
                 Err(CommandError::NotFound(_)) => {}
-                run => return Ok(run?),
+                started => return Ok(Box::new(started?)),
             }
         }
         Err(CommandError::NoPiProgram(PROGRAMS.join(" nor ")).into())

@@ -85,14 +85,15 @@ pub enum CommandError {
     Ended {
         /// The program.
         name: String,
-        /// How, if that is known.
+        /// Its exit status, if that is known.
         status: Option<ExitStatus>,
         /// The last line that it wrote.
         last_words: String,
     },
 }
 
-fn behind_colon(words: &str) -> String {
+/// `words` at the end of a sentence, if there are any.
+pub fn behind_colon(words: &str) -> String {
     match words {
         "" => String::new(),
         words => format!(": {words}"),

@@ -42,8 +42,8 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
 
-    /// How many frames of a camera at `camera` fps are taken in 60 s, and the least time between
-    /// two in milliseconds.
+    /// The number of frames of a camera at `camera` fps that are taken in 60 s, and the least time
+    /// between two in milliseconds.
     fn taken(camera: f64, limit: f64) -> (usize, u128) {
         let start = crate::clock::SystemClock.now();
         let mut limit = RateLimit::new(limit);

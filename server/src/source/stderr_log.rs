@@ -1,11 +1,11 @@
-//! What a command writes to its standard error: into the log, line by line.
+//! The standard error of a command, which goes into the log line by line.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::task::JoinHandle;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Instrument;
 
 use super::process::Invocation;
@@ -89,7 +89,7 @@ impl SeenState {
 /// Listens to a command for as long as it lives.
 pub struct StderrLog {
     last: Arc<Mutex<String>>,
-    task: JoinHandle<()>,
+    task: AbortOnDropHandle<()>,
 }
 
 impl StderrLog {
@@ -114,7 +114,7 @@ impl StderrLog {
             }
         };
         // In the stream's span.
-        let task = tokio::spawn(read.in_current_span());
+        let task = AbortOnDropHandle::new(tokio::spawn(read.in_current_span()));
         Self { last, task }
     }
 
@@ -126,12 +126,6 @@ impl StderrLog {
     /// Its last words.
     pub fn last(&self) -> String {
         self.last.lock().ignore_poison().clone()
-    }
-}
-
-impl Drop for StderrLog {
-    fn drop(&mut self) {
-        self.task.abort();
     }
 }
 

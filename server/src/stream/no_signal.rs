@@ -1,5 +1,5 @@
-//! What viewers see while there is no picture: the stream's title, and the time, so that they see
-//! that the server is well.
+//! The notice that viewers see while there is no picture: the stream's title, and the time, so that
+//! they see that the server is well.
 
 use ab_glyph::{Font, FontRef, Glyph, InvalidFont, PxScale, ScaleFont, point};
 use jiff::Timestamp;

@@ -137,5 +137,6 @@ fn captured(frame: &Frame) -> CapturedFrame<'static> {
 fn failure(name: &str, health: &StreamHealth) -> Option<SourceError> {
     let why = health.failure.as_ref().map(ToString::to_string);
     let fails = health.state == StreamState::Failing;
-    fails.then(|| SourceError::Stream(name.to_owned(), why.unwrap_or_default()))
+    let name = name.to_owned();
+    fails.then_some(SourceError::Stream { name, why })
 }

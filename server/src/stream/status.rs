@@ -163,10 +163,10 @@ pub struct StreamReport {
     pub mask_path_reason: Option<String>,
     /// The chain, in order.
     pub filters: Vec<StepReport>,
-    /// Where the stream is served: a reference relative to the address of this answer (RFC 3986,
+    /// The address of the stream: a reference relative to the address of this answer (RFC 3986,
     /// 4.2), so that it holds behind every proxy.
     pub stream_url: String,
-    /// Where single pictures are served, likewise.
+    /// The address of single pictures, likewise.
     pub snapshot_url: String,
 }
 

@@ -9,7 +9,7 @@ use crate::clock::StopToken;
 
 /// Stops the driver when no frame has come for too long.
 pub struct Watchdog {
-    /// When it has been too long.
+    /// The time at which it has been too long.
     deadline: watch::Sender<Instant>,
     limit: Duration,
     stop: StopToken,

@@ -72,7 +72,7 @@ impl Cache {
         })
     }
 
-    /// Where it lies.
+    /// Its path.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

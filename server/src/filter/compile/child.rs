@@ -1,15 +1,21 @@
 //! The server's side of a child process: what goes in, what comes out, and what its end means.
 
 use std::io;
+#[cfg(unix)]
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+#[cfg(unix)]
+use rustix::process::Signal;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
-use super::LoadError;
+use super::rlimits::Limits;
 use super::worker::{self, Answer};
+use super::{LoadError, LoadErrorKind};
 use crate::log::sanitize;
 
 /// The most bytes of an answer: the largest schema, its escapes, and some.
@@ -35,20 +41,23 @@ pub enum Phase<'a> {
 ///
 /// # Errors
 /// See [`LoadError`].
-pub async fn run(program: &Path, phase: Phase<'_>, input: &[u8]) -> Result<Vec<u8>, LoadError> {
+pub async fn run<T: DeserializeOwned>(
+    program: &Path,
+    phase: Phase<'_>,
+    input: &[u8],
+) -> Result<T, LoadError> {
     let ended = tokio::time::timeout(PATIENCE, start_and_wait(program, phase, input)).await;
-    let (status, answer, stderr) = match ended {
-        Ok(ended) => {
-            ended.map_err(|error| LoadError::unavailable(format!("no child process: {error}")))?
-        }
-        Err(_) => {
-            let seconds = PATIENCE.as_secs();
-            let why = format!("the child process was not done after {seconds} s");
-            return Err(LoadError::unavailable(why));
-        }
-    };
+    let ended = ended.map_err(|_| {
+        let seconds = PATIENCE.as_secs();
+        LoadError::unavailable(format!("the child process was not done after {seconds} s"))
+    })?;
+    let (status, answer, stderr) =
+        ended.map_err(|error| LoadError::unavailable(format!("no child process: {error}")))?;
     match serde_json::from_slice::<Answer>(&answer) {
-        Ok(Ok(value)) if status.success() => Ok(value.to_string().into_bytes()),
+        // The binary may be another by now.
+        Ok(Ok(value)) if status.success() => serde_json::from_value(value).map_err(|error| {
+            LoadError::unavailable(format!("the child process can't be understood: {error}"))
+        }),
         Ok(Err(error)) => Err(error),
         _ => Err(phase.explain(status, &stderr)),
     }
@@ -79,15 +88,14 @@ async fn start_and_wait(
         .spawn()?;
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async {
-        if let Some(mut stdin) = stdin {
+        let Some(mut stdin) = stdin else {
+            return Ok(());
+        };
+        match stdin.write_all(input).await {
             // A child process that ended early says why itself.
-            let fed = stdin.write_all(input).await;
-            fed.or_else(|error| match error.kind() {
-                io::ErrorKind::BrokenPipe => Ok(()),
-                _ => Err(error),
-            })?;
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            fed => fed,
         }
-        Ok::<_, io::Error>(())
     };
     let (fed, answer, stderr) = tokio::join!(
         feed,
@@ -111,55 +119,49 @@ async fn read(from: Option<impl AsyncRead + Unpin>, most: u64) -> io::Result<Vec
 }
 
 impl Phase<'_> {
-    /// The sentence on a limit that was reached, such as `64 MiB of memory`.
-    fn needs_more_than(self, limit: &str) -> String {
+    /// The limits of the process, and what is said of a module that it fails on.
+    fn limits(self) -> (Limits, &'static str) {
         match self {
+            Self::Compile(_) => (worker::COMPILE, "can't be compiled"),
+            Self::Load(_) => (worker::LOAD, "can't be loaded"),
+            Self::Schema => (worker::SCHEMA, "has a settings schema that can't be used"),
+        }
+    }
+
+    /// The fault of a module that reaches a limit, such as `64 MiB of memory`.
+    fn needs_more_than(self, limit: &str) -> LoadError {
+        let fault = match self {
             Self::Compile(_) => format!("needs more than {limit} to be compiled"),
             Self::Load(_) => format!("needs more than {limit} to be loaded"),
             Self::Schema => format!(
                 "has a settings schema that can't be used: building it takes more than {limit}"
             ),
-        }
+        };
+        LoadError::new(LoadErrorKind::Module, fault)
     }
 
     /// Explains an end without an answer.
     fn explain(self, status: ExitStatus, stderr: &[u8]) -> LoadError {
-        let limits = match self {
-            Self::Compile(_) => worker::COMPILE,
-            Self::Load(_) => worker::LOAD,
-            Self::Schema => worker::SCHEMA,
-        };
+        let (limits, fault) = self.limits();
         let stderr = String::from_utf8_lossy(stderr);
         if is_out_of_time(status) {
-            let limit = format!("{} s of processor time", limits.cpu.as_secs());
-            return LoadError::Refused(self.needs_more_than(&limit));
+            let seconds = limits.cpu.as_secs();
+            return self.needs_more_than(&format!("{seconds} s of processor time"));
         }
         if stderr.contains("memory allocation of") || stderr.contains("out of memory") {
-            let limit = format!("{} MiB of memory", limits.data >> 20);
-            return LoadError::Refused(self.needs_more_than(&limit));
+            return self.needs_more_than(&format!("{} MiB of memory", limits.data >> 20));
         }
         if stderr.contains("overflowed its stack") {
-            return LoadError::Refused(
-                self.needs_more_than("the stack that it has: it is nested too deeply"),
-            );
+            return self.needs_more_than("the stack that it has: it is nested too deeply");
         }
-        let lines = stderr.lines().map(str::trim);
         // A panic's message stands below the line that names its place.
-        let told = lines
-            .skip_while(|line| !line.contains("panicked at"))
-            .nth(1);
-        let broke_down = match told {
-            Some(panic) => Some(sanitize(panic)),
-            None => is_crash(status).then(|| status.to_string()),
-        };
-        match broke_down {
+        let lines = stderr.lines().map(str::trim);
+        let mut panic = lines.skip_while(|line| !line.contains("panicked at"));
+        let crash = || is_crash(status).then(|| status.to_string());
+        match panic.nth(1).map(sanitize).or_else(crash) {
             Some(how) => {
-                let subject = match self {
-                    Self::Compile(_) => "can't be compiled",
-                    Self::Load(_) => "can't be loaded",
-                    Self::Schema => "has a settings schema that can't be used",
-                };
-                LoadError::Refused(format!("{subject}: checking it broke down ({how})"))
+                let fault = format!("{fault}: checking it broke down ({how})");
+                LoadError::new(LoadErrorKind::Module, fault)
             }
             // By somebody else: a person, or the system that is short of memory.
             None => LoadError::unavailable(format!("the child process was ended ({status})")),
@@ -170,8 +172,6 @@ impl Phase<'_> {
 /// Whether a process has ended by a mistake of its own.
 #[cfg(unix)]
 fn is_crash(status: ExitStatus) -> bool {
-    use rustix::process::Signal;
-    use std::os::unix::process::ExitStatusExt;
     let crashes = [
         Signal::ABORT,
         Signal::BUS,
@@ -184,15 +184,23 @@ fn is_crash(status: ExitStatus) -> bool {
     signal.is_some_and(|signal| crashes.iter().any(|it| it.as_raw() == signal))
 }
 
+#[cfg(unix)]
+fn is_out_of_time(status: ExitStatus) -> bool {
+    status.signal() == Some(Signal::XCPU.as_raw())
+}
+
 #[cfg(not(unix))]
 fn is_crash(_: ExitStatus) -> bool {
     false
 }
 
+#[cfg(not(unix))]
+fn is_out_of_time(_: ExitStatus) -> bool {
+    false
+}
+
 #[cfg(all(test, unix))]
 mod tests {
-    use std::os::unix::process::ExitStatusExt;
-
     use super::*;
     use crate::config::Cause;
 
@@ -220,16 +228,4 @@ mod tests {
         assert_eq!(cause(101 << 8, panicked), Cause::Files);
         assert_eq!(cause(1 << 8, ""), Cause::Machine);
     }
-}
-
-#[cfg(unix)]
-fn is_out_of_time(status: ExitStatus) -> bool {
-    use rustix::process::Signal;
-    use std::os::unix::process::ExitStatusExt;
-    status.signal() == Some(Signal::XCPU.as_raw())
-}
-
-#[cfg(not(unix))]
-fn is_out_of_time(_: ExitStatus) -> bool {
-    false
 }

@@ -160,8 +160,8 @@ impl Compiler {
             // Made here: a runtime that ends drops the task at once, while the jobs are locked.
             let _held = (place, Done(compiler.clone(), key));
             let result = ended.run_until_cancelled(compiler.find_or_compile(&module));
-            let not_wanted = || LoadError::Failed("is not wanted any more".to_owned());
-            Handle::current().block_on(result).ok_or_else(not_wanted)?
+            let result = Handle::current().block_on(result);
+            result.ok_or_else(LoadError::unwanted)?
         });
         let outcome =
             task.map(|ended| ended.unwrap_or_else(|error| Err(LoadError::unavailable(error))));

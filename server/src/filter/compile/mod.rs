@@ -13,6 +13,7 @@ mod rlimits;
 pub mod worker;
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -69,53 +70,72 @@ pub struct Manifest {
     pub loaded: u64,
 }
 
-/// A reason why a filter can't be loaded.
+/// The reason why a filter can't be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
-pub enum LoadError {
-    /// The module itself is at fault. The same bytes will be refused again.
-    #[error("{0}")]
-    Refused(String),
-    /// The file is at fault, or nobody wants it any more.
-    #[error("{0}")]
-    Failed(String),
-    /// The machine is short of something just now: space, memory, processes, descriptors. Another
-    /// try may succeed.
-    #[error("{0}")]
-    Unavailable(String),
-    /// The memory for all filters is used up.
-    #[error("{0}")]
-    OutOfMemory(String),
+#[error("{subject} {fault}")]
+pub struct LoadError {
+    /// The part that is at fault.
+    pub kind: LoadErrorKind,
+    /// The filter, as messages name it.
+    subject: String,
+    /// The fault: a predicate of the filter.
+    fault: String,
+}
+
+/// The part that is at fault where a filter can't be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum LoadErrorKind {
+    /// The module itself. The same bytes will be refused again.
+    Module,
+    /// Its file, or nobody wants it any more.
+    File,
+    /// The machine, which is short of something just now: space, memory, processes, descriptors.
+    /// Another try may succeed.
+    Machine,
+    /// The memory for all filters, which is used up.
+    Memory,
 }
 
 impl LoadError {
+    /// An error of this `kind`: `fault` is a predicate of the filter.
+    pub fn new(kind: LoadErrorKind, fault: impl Display) -> Self {
+        Self {
+            kind,
+            subject: "the filter".to_owned(),
+            fault: fault.to_string(),
+        }
+    }
+
     /// The machine is at fault, and why.
-    pub fn unavailable(why: impl std::fmt::Display) -> Self {
-        Self::Unavailable(format!("can't be compiled just now: {why}"))
+    pub fn unavailable(why: impl Display) -> Self {
+        let fault = format!("can't be compiled just now: {why}");
+        Self::new(LoadErrorKind::Machine, fault)
+    }
+
+    /// Nobody waits for the filter any more.
+    pub(super) fn unwanted() -> Self {
+        Self::new(LoadErrorKind::File, "is not wanted any more")
+    }
+
+    /// The same error with the filter named by `subject`, which may end in a colon.
+    pub fn of(mut self, subject: impl Display) -> Self {
+        self.subject = subject.to_string();
+        self
     }
 
     /// The cause: what must change before another try can succeed.
     pub fn cause(&self) -> Cause {
-        match self {
-            Self::Refused(_) | Self::Failed(_) => Cause::Files,
-            Self::Unavailable(_) => Cause::Machine,
-            Self::OutOfMemory(_) => Cause::FiltersMemory,
-        }
-    }
-
-    /// The same with another sentence, made of this one.
-    pub fn reworded(self, reword: impl FnOnce(String) -> String) -> Self {
-        match self {
-            Self::Refused(why) => Self::Refused(reword(why)),
-            Self::Failed(why) => Self::Failed(reword(why)),
-            Self::Unavailable(why) => Self::Unavailable(reword(why)),
-            Self::OutOfMemory(why) => Self::OutOfMemory(reword(why)),
+        match self.kind {
+            LoadErrorKind::Module | LoadErrorKind::File => Cause::Files,
+            LoadErrorKind::Machine => Cause::Machine,
+            LoadErrorKind::Memory => Cause::FiltersMemory,
         }
     }
 }
 
 impl From<ModuleError> for LoadError {
     fn from(error: ModuleError) -> Self {
-        Self::Refused(error.to_string())
+        Self::new(LoadErrorKind::Module, error)
     }
 }
 
@@ -123,7 +143,7 @@ impl From<FileError> for LoadError {
     fn from(error: FileError) -> Self {
         match error.is_passing() {
             true => Self::unavailable(error),
-            false => Self::Failed(error.to_string()),
+            false => Self::new(LoadErrorKind::File, error),
         }
     }
 }
@@ -143,32 +163,18 @@ pub enum Wanted {
 }
 
 /// Places for child processes, by purpose.
-struct Places {
-    changes: Arc<Semaphore>,
-    renewals: Arc<Semaphore>,
-    upload: Arc<Semaphore>,
-    list: Arc<Semaphore>,
-}
+struct Places([Arc<Semaphore>; 4]);
 
 impl Places {
     fn new() -> Self {
         let room = memory().unwrap_or(u64::MAX) / worker::COMPILE.data;
         let streams = room.clamp(*STREAMS.start(), *STREAMS.end()) as usize;
-        Self {
-            changes: Arc::new(Semaphore::new(streams)),
-            renewals: Arc::new(Semaphore::new(streams)),
-            upload: Arc::new(Semaphore::new(1)),
-            list: Arc::new(Semaphore::new(1)),
-        }
+        // In the order of `Wanted`.
+        Self([streams, streams, 1, 1].map(|places| Arc::new(Semaphore::new(places))))
     }
 
     fn of(&self, wanted: Wanted) -> &Arc<Semaphore> {
-        match wanted {
-            Wanted::ByChange => &self.changes,
-            Wanted::ByRenewal => &self.renewals,
-            Wanted::ByUpload => &self.upload,
-            Wanted::ByList => &self.list,
-        }
+        &self.0[wanted as usize]
     }
 }
 
@@ -252,7 +258,7 @@ impl Compiler {
         }
         self.modules().jobs.make_room(wanted);
         let place = places.clone().acquire_owned().await;
-        place.map_err(|closed| LoadError::Failed(closed.to_string()))
+        place.map_err(|_| LoadError::unwanted())
     }
 
     /// Removes a result that can't be used, so that the module is compiled again.
@@ -272,7 +278,9 @@ impl Compiler {
             return Ok(entry);
         }
         let result = self.compile_now(module).await;
-        if let Err(error @ LoadError::Refused(_)) = &result {
+        if let Err(error) = &result
+            && error.kind == LoadErrorKind::Module
+        {
             self.remember(digest, error.clone());
         }
         result
@@ -281,17 +289,11 @@ impl Compiler {
     async fn compile_now(&self, module: &Module) -> Result<Entry, LoadError> {
         let inner = &*self.0;
         let code = self.in_cache(Cache::new_code).await?;
-        let manifest =
-            child::run(&inner.worker, Phase::Compile(code.path()), module.bytes()).await?;
-        // The binary may be another by now.
-        let unreadable = |error| {
-            LoadError::unavailable(format!("the child process can't be understood: {error}"))
-        };
-        let mut manifest: Manifest = serde_json::from_slice(&manifest).map_err(unreadable)?;
-        let loaded = child::run(&inner.worker, Phase::Load(code.path()), &[]).await?;
-        let loaded: u64 = serde_json::from_slice(&loaded).map_err(unreadable)?;
-        let built = child::run(&inner.worker, Phase::Schema, manifest.schema.as_bytes()).await?;
-        let built: u64 = serde_json::from_slice(&built).map_err(unreadable)?;
+        let compile = Phase::Compile(code.path());
+        let mut manifest: Manifest = child::run(&inner.worker, compile, module.bytes()).await?;
+        let loaded: u64 = child::run(&inner.worker, Phase::Load(code.path()), &[]).await?;
+        let schema = manifest.schema.as_bytes();
+        let built: u64 = child::run(&inner.worker, Phase::Schema, schema).await?;
         manifest.loaded = loaded.saturating_add(built);
         let digest = *module.digest();
         let now = self.0.clock.unix();

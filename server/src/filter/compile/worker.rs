@@ -53,7 +53,7 @@ const SCHEMA_TIME: Duration = Duration::from_millis(500);
 const SCHEMA_STACK: usize = 1 << 20;
 /// The stack of a thread that does nothing.
 const PROBE_STACK: usize = 64 << 10;
-/// Where it can't be measured: the bytes of memory for a byte of compiled code. The most that was
+/// The bytes of memory for a byte of compiled code, where they can't be measured. The most that was
 /// seen is 8, with globals alone.
 const UNMEASURED: u64 = 8;
 /// The same for a byte of a schema's text.
@@ -68,7 +68,7 @@ pub type Answer = Result<Value, LoadError>;
 pub fn compile(code: &Path) -> ExitCode {
     run(COMPILE, MODULE_BYTES, |bytes| {
         let manifest = compile_into(bytes, code)?;
-        serde_json::to_value(manifest).map_err(|error| LoadError::Refused(error.to_string()))
+        serde_json::to_value(manifest).map_err(unreadable)
     })
 }
 
@@ -107,6 +107,11 @@ fn start_runtime() -> Result<tokio::runtime::Runtime, LoadError> {
     runtime.map_err(LoadError::unavailable)
 }
 
+/// A schema or a description that is no JSON.
+fn unreadable(error: serde_json::Error) -> LoadError {
+    ModuleError::from(error).into()
+}
+
 /// An engine without a module fails for reasons that are no module's.
 fn no_engine(error: wasmtime::Error) -> LoadError {
     LoadError::unavailable(format!("{error:#}"))
@@ -118,8 +123,7 @@ pub fn build_schema() -> ExitCode {
     run(SCHEMA, 2 * SCHEMA_BYTES as u64, |bytes| {
         let before = memory();
         let text = bytes.len() as u64;
-        let schema = serde_json::from_slice(&bytes)
-            .map_err(|error| LoadError::Refused(error.to_string()))?;
+        let schema = serde_json::from_slice(&bytes).map_err(unreadable)?;
         let build = move || {
             let schema = SettingsSchema::new(schema);
             schema.build().map(|()| schema)

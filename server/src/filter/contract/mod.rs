@@ -1,12 +1,11 @@
 //! The versions of the filter contract (`filter-sdk/wit`), each behind [`Contract`].
 //!
-//! The version is read off a module's exports before any of it runs. What is here is the server's
-//! own side; each version has a file that turns it into that version's types and calls, so that a
-//! module built for it loads for ever.
+//! The version is read off a module's exports before any of it runs. Each version has a file with
+//! its types and calls, so that a module built for it loads for ever. The server works with the
+//! types of the newest one, into which those of older ones are made.
 
 mod v0_1;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use semver::Version;
@@ -16,69 +15,16 @@ use wasmtime::component::Linker;
 use super::FilterKind;
 use super::failure::{CallError, FilterFault};
 use super::instance::Guest;
+use super::kinds::Function;
 use super::module::ModuleError;
 use super::wasi::HostState;
 use crate::log::sanitize;
+pub use v0_1::{Description, FrameInfo, Image, ImageRef, Layer, Level};
 
 /// Every version that the server knows, the newest first.
 const KNOWN: [&dyn Contract; 1] = [&v0_1::V0_1];
 /// The start of the names of the contract's interfaces.
 const PACKAGE: &str = "mattebox:filter/";
-
-/// What a filter can be told about a frame; the WIT file tells what each field means.
-#[derive(Clone, Debug)]
-pub struct FrameInfo {
-    pub sequence: u64,
-    pub captured_at_ms: u64,
-    pub utc_offset_minutes: i32,
-    pub width: u32,
-    pub height: u32,
-    pub variables: Arc<[(String, String)]>,
-}
-
-/// A rectangle of colour: `width` × `height` × 4 bytes, straight alpha, rows from top to bottom.
-#[derive(Clone, Debug)]
-pub struct Layer {
-    pub x: i32,
-    pub y: i32,
-    pub width: u32,
-    pub height: u32,
-    pub rgba: Vec<u8>,
-}
-
-/// A picture on its way into a filter: `width` × `height` × 3 bytes, rows from top to bottom.
-#[derive(Clone, Copy, Debug)]
-pub struct ImageRef<'a> {
-    pub width: u32,
-    pub height: u32,
-    pub rgb: &'a [u8],
-}
-
-/// A picture that came out of a filter.
-#[derive(Clone, Debug)]
-pub struct Image {
-    pub width: u32,
-    pub height: u32,
-    pub rgb: Vec<u8>,
-}
-
-/// A filter's introduction of itself.
-#[derive(Clone, Debug)]
-pub struct Description {
-    pub name: String,
-    pub version: String,
-    pub summary: String,
-    pub config_schema: String,
-}
-
-/// The severity of a filter's log line.
-#[derive(Clone, Copy, Debug)]
-pub enum Level {
-    Debug,
-    Info,
-    Warn,
-    Error,
-}
 
 /// A version of the contract. Answers are what the filter gave: not checked yet.
 pub trait Contract: Sync {
@@ -109,17 +55,11 @@ pub trait Contract: Sync {
     /// Those of `describe`; or the filter refuses them.
     fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), CallError>;
 
-    /// The function of an overlay.
+    /// The function that is called for each frame of a filter of this `kind`.
     ///
     /// # Errors
     /// The export is missing or of another type.
-    fn draw(&self, guest: &mut Guest) -> Result<Box<dyn Draw>, FilterFault>;
-
-    /// The function of a transform.
-    ///
-    /// # Errors
-    /// The export is missing or of another type.
-    fn apply(&self, guest: &mut Guest) -> Result<Box<dyn Apply>, FilterFault>;
+    fn function(&self, guest: &mut Guest, kind: FilterKind) -> Result<Function, FilterFault>;
 }
 
 /// An overlay's function, called for each frame.

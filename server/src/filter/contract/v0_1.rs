@@ -19,6 +19,7 @@ use crate::filter::FilterKind;
 use crate::filter::answer::Answer;
 use crate::filter::failure::{CallError, FilterFault};
 use crate::filter::instance::Guest;
+use crate::filter::kinds::Function;
 use crate::filter::limits::START_TIME;
 use crate::filter::wasi::{HostState, read_asset, write_log};
 
@@ -27,52 +28,29 @@ const OVERLAY: &str = "mattebox:filter/overlay@0.1.0";
 const TRANSFORM: &str = "mattebox:filter/transform@0.1.0";
 const HOST: &str = "mattebox:filter/host@0.1.0";
 
+/// The facts of a frame that a filter is told; the WIT file tells what each field means.
 #[derive(Clone, Debug, ComponentType, Lower)]
 #[component(record)]
-struct FrameInfo {
-    sequence: u64,
+pub struct FrameInfo {
+    pub sequence: u64,
     #[component(name = "captured-at-ms")]
-    captured_at_ms: u64,
+    pub captured_at_ms: u64,
     #[component(name = "utc-offset-minutes")]
-    utc_offset_minutes: i32,
-    width: u32,
-    height: u32,
-    variables: Arc<[(String, String)]>,
+    pub utc_offset_minutes: i32,
+    pub width: u32,
+    pub height: u32,
+    pub variables: Arc<[(String, String)]>,
 }
 
-impl From<&super::FrameInfo> for FrameInfo {
-    fn from(frame: &super::FrameInfo) -> Self {
-        Self {
-            sequence: frame.sequence,
-            captured_at_ms: frame.captured_at_ms,
-            utc_offset_minutes: frame.utc_offset_minutes,
-            width: frame.width,
-            height: frame.height,
-            variables: frame.variables.clone(),
-        }
-    }
-}
-
+/// A rectangle of colour: `width` × `height` × 4 bytes, straight alpha, rows from top to bottom.
 #[derive(Clone, Debug, ComponentType, Lift)]
 #[component(record)]
-struct Layer {
-    x: i32,
-    y: i32,
-    width: u32,
-    height: u32,
-    rgba: Vec<u8>,
-}
-
-impl From<Layer> for super::Layer {
-    fn from(layer: Layer) -> Self {
-        Self {
-            x: layer.x,
-            y: layer.y,
-            width: layer.width,
-            height: layer.height,
-            rgba: layer.rgba,
-        }
-    }
+pub struct Layer {
+    pub x: i32,
+    pub y: i32,
+    pub width: u32,
+    pub height: u32,
+    pub rgba: Vec<u8>,
 }
 
 #[derive(Clone, Debug, ComponentType, Lift)]
@@ -84,40 +62,40 @@ enum Drawing {
     Layers(Vec<Layer>),
 }
 
+/// A picture on its way into a filter: `width` × `height` × 3 bytes, rows from top to bottom.
 #[derive(Clone, Copy, Debug, ComponentType, Lower)]
 #[component(record)]
-struct ImageRef<'a> {
-    width: u32,
-    height: u32,
-    rgb: &'a [u8],
+pub struct ImageRef<'a> {
+    pub width: u32,
+    pub height: u32,
+    pub rgb: &'a [u8],
 }
 
+/// A picture that came out of a filter.
 #[derive(Clone, Debug, ComponentType, Lift)]
 #[component(record)]
-struct Image {
-    width: u32,
-    height: u32,
-    rgb: Vec<u8>,
+pub struct Image {
+    pub width: u32,
+    pub height: u32,
+    pub rgb: Vec<u8>,
 }
 
+/// A filter's introduction of itself.
 #[derive(Clone, Debug, ComponentType, Lift)]
 #[component(record)]
-struct Description {
-    name: String,
-    version: String,
-    summary: String,
+pub struct Description {
+    pub name: String,
+    pub version: String,
+    pub summary: String,
     #[component(name = "config-schema")]
-    config_schema: String,
+    pub config_schema: String,
 }
 
+/// The severity of a filter's log line.
 #[derive(Clone, Copy, Debug, ComponentType, Lift)]
 #[component(enum)]
 #[repr(u8)]
-#[expect(
-    dead_code,
-    reason = "filters make them, and lifting does not name them"
-)]
-enum Level {
+pub enum Level {
     #[component(name = "debug")]
     Debug,
     #[component(name = "info")]
@@ -126,17 +104,6 @@ enum Level {
     Warn,
     #[component(name = "error")]
     Error,
-}
-
-impl From<Level> for super::Level {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Debug => Self::Debug,
-            Level::Info => Self::Info,
-            Level::Warn => Self::Warn,
-            Level::Error => Self::Error,
-        }
-    }
 }
 
 /// The version 0.1.0.
@@ -161,23 +128,18 @@ impl Contract for V0_1 {
     fn link(&self, linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         let mut host = linker.instance(HOST)?;
         host.func_wrap("log", |store, (level, message): (Level, WasmStr)| {
-            write_log(&store, level.into(), &message)
+            write_log(&store, level, &message)
         })?;
         host.func_wrap("read-asset", |store, (name,): (WasmStr,)| {
             Ok((read_asset(store, &name)?,))
         })
     }
 
-    fn describe(&self, guest: &mut Guest) -> Result<super::Description, FilterFault> {
+    fn describe(&self, guest: &mut Guest) -> Result<Description, FilterFault> {
         let describe = guest.function(LIFECYCLE, "describe")?;
-        let describe = guest.typed::<(), (Description,)>(describe)?;
+        let describe = guest.typed(describe)?;
         let (description,) = guest.call(&describe, (), Answer::Description, START_TIME)?;
-        Ok(super::Description {
-            name: description.name,
-            version: description.version,
-            summary: description.summary,
-            config_schema: description.config_schema,
-        })
+        Ok(description)
     }
 
     fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), CallError> {
@@ -186,14 +148,17 @@ impl Contract for V0_1 {
         guest.ask(&configure, (json,), Answer::Configured, START_TIME)
     }
 
-    fn draw(&self, guest: &mut Guest) -> Result<Box<dyn Draw>, FilterFault> {
-        let draw = guest.function(OVERLAY, "draw")?;
-        Ok(Box::new(DrawFunction(guest.typed(draw)?)))
-    }
-
-    fn apply(&self, guest: &mut Guest) -> Result<Box<dyn Apply>, FilterFault> {
-        let apply = guest.function(TRANSFORM, "apply")?;
-        Ok(Box::new(ApplyFunction(apply)))
+    fn function(&self, guest: &mut Guest, kind: FilterKind) -> Result<Function, FilterFault> {
+        Ok(match kind {
+            FilterKind::Overlay => {
+                let draw = guest.function(OVERLAY, "draw")?;
+                Function::Overlay(Box::new(DrawFunction(guest.typed(draw)?)))
+            }
+            FilterKind::Transform => {
+                let apply = guest.function(TRANSFORM, "apply")?;
+                Function::Transform(Box::new(ApplyFunction(apply)))
+            }
+        })
     }
 }
 
@@ -204,17 +169,16 @@ impl Draw for DrawFunction {
     fn call(
         &self,
         guest: &mut Guest,
-        frame: &super::FrameInfo,
+        frame: &FrameInfo,
         limit: Duration,
-    ) -> Result<Option<Vec<super::Layer>>, CallError> {
+    ) -> Result<Option<Vec<Layer>>, CallError> {
         let (width, height) = (frame.width, frame.height);
         let expected = Answer::Drawing { width, height };
-        Ok(
-            match guest.ask(&self.0, (frame.into(),), expected, limit)? {
-                Drawing::Unchanged => None,
-                Drawing::Layers(layers) => Some(layers.into_iter().map(Into::into).collect()),
-            },
-        )
+        let drawing = guest.ask(&self.0, (frame.clone(),), expected, limit)?;
+        Ok(match drawing {
+            Drawing::Unchanged => None,
+            Drawing::Layers(layers) => Some(layers),
+        })
     }
 }
 
@@ -225,15 +189,11 @@ impl Apply for ApplyFunction {
     fn call(
         &self,
         guest: &mut Guest,
-        frame: &super::FrameInfo,
-        image: super::ImageRef<'_>,
+        frame: &FrameInfo,
+        image: ImageRef<'_>,
         limit: Duration,
-    ) -> Result<super::Image, CallError> {
-        let super::ImageRef { width, height, rgb } = image;
-        let image = ImageRef { width, height, rgb };
+    ) -> Result<Image, CallError> {
         let apply = guest.typed(self.0)?;
-        let params = (FrameInfo::from(frame), image);
-        let Image { width, height, rgb } = guest.ask(&apply, params, Answer::Picture, limit)?;
-        Ok(super::Image { width, height, rgb })
+        guest.ask(&apply, (frame.clone(), image), Answer::Picture, limit)
     }
 }

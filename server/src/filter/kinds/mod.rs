@@ -2,14 +2,10 @@
 //! anybody uses it.
 
 pub mod overlay;
-mod transform;
+pub mod transform;
 
-use super::contract::Contract;
-use super::failure::FilterFault;
-use super::instance::Guest;
+use super::contract::{Apply, Draw};
 use super::limits::{PICTURE_PIXELS, SIDE};
-use overlay::Overlay;
-use transform::Transform;
 
 /// The kind of a filter.
 #[derive(
@@ -25,25 +21,10 @@ pub enum FilterKind {
 
 /// The function that is called for each frame.
 pub enum Function {
-    Overlay(Overlay),
-    Transform(Transform),
-}
-
-impl Function {
-    /// The one of `guest`, a configured filter of this `kind`.
-    ///
-    /// # Errors
-    /// It does not fit the contract.
-    pub fn of(
-        guest: &mut Guest,
-        contract: &dyn Contract,
-        kind: FilterKind,
-    ) -> Result<Self, FilterFault> {
-        Ok(match kind {
-            FilterKind::Overlay => Self::Overlay(Overlay::new(contract.draw(guest)?)),
-            FilterKind::Transform => Self::Transform(Transform::new(contract.apply(guest)?)),
-        })
-    }
+    /// An overlay's.
+    Overlay(Box<dyn Draw>),
+    /// A transform's.
+    Transform(Box<dyn Apply>),
 }
 
 /// The fault of a rectangle of pixels.

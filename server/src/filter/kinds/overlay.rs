@@ -1,11 +1,8 @@
-//! Overlays: asked for their layers, which they draw without seeing the picture.
-
-use std::time::Duration;
+//! Limits on the layers of overlays, which draw without seeing the picture.
 
 use super::check_pixels;
-use crate::filter::contract::{Draw, FrameInfo, Layer};
-use crate::filter::failure::{CallError, FilterFault};
-use crate::filter::instance::Guest;
+use crate::filter::contract::Layer;
+use crate::filter::failure::FilterFault;
 use crate::filter::limits::LAYERS;
 
 /// A drawing may cover this many times the picture's area, or [`SMALL_DRAWING`] if that is more.
@@ -13,39 +10,11 @@ const COVERAGE: u64 = 4;
 /// The pixels that a drawing may always have, however small the picture is.
 const SMALL_DRAWING: u64 = 1 << 20;
 
-/// An overlay's function.
-pub struct Overlay(Box<dyn Draw>);
-
-impl Overlay {
-    pub fn new(draw: Box<dyn Draw>) -> Self {
-        Self(draw)
-    }
-
-    /// The drawing for `frame`; none when it is the same as before.
-    ///
-    /// # Errors
-    /// See [`CallError`].
-    pub fn draw(
-        &self,
-        guest: &mut Guest,
-        frame: &FrameInfo,
-        limit: Duration,
-    ) -> Result<Option<Vec<Layer>>, CallError> {
-        let Some(layers) = self.0.call(guest, frame, limit)? else {
-            return Ok(None);
-        };
-        check(&layers, frame.width, frame.height)?;
-        let bytes = layers.iter().map(|layer| layer.rgba.len() as u64).sum();
-        guest.retain(bytes)?;
-        Ok(Some(layers))
-    }
-}
-
 /// Checks a drawing for a picture of `width` × `height`.
 ///
 /// # Errors
 /// There are too many layers, or one is wrong.
-fn check(layers: &[Layer], width: u32, height: u32) -> Result<(), FilterFault> {
+pub fn check(layers: &[Layer], width: u32, height: u32) -> Result<(), FilterFault> {
     if layers.len() > LAYERS {
         return Err(FilterFault::Layers(layers.len()));
     }

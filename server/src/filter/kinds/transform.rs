@@ -1,39 +1,14 @@
-//! Transforms: handed a picture, for which they give another.
-
-use std::time::Duration;
+//! Limits on the pictures of transforms, which get a picture and give another.
 
 use super::check_pixels;
-use crate::filter::contract::{Apply, FrameInfo, Image, ImageRef};
-use crate::filter::failure::{CallError, FilterFault};
-use crate::filter::instance::Guest;
+use crate::filter::contract::Image;
+use crate::filter::failure::FilterFault;
 
-/// A transform's function.
-pub struct Transform(Box<dyn Apply>);
-
-impl Transform {
-    pub fn new(apply: Box<dyn Apply>) -> Self {
-        Self(apply)
-    }
-
-    /// The picture that takes the place of `image`.
-    ///
-    /// # Errors
-    /// See [`CallError`].
-    pub fn apply(
-        &self,
-        guest: &mut Guest,
-        frame: &FrameInfo,
-        image: ImageRef<'_>,
-        limit: Duration,
-    ) -> Result<Image, CallError> {
-        let image = self.0.call(guest, frame, image, limit)?;
-        check(&image)?;
-        guest.retain(image.rgb.len() as u64)?;
-        Ok(image)
-    }
-}
-
-fn check(image: &Image) -> Result<(), FilterFault> {
+/// Checks a new picture.
+///
+/// # Errors
+/// Its size is wrong, or it has too few bytes or too many.
+pub fn check(image: &Image) -> Result<(), FilterFault> {
     Ok(check_pixels(image.width, image.height, 3, image.rgb.len())?)
 }
 

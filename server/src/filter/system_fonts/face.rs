@@ -40,7 +40,7 @@ pub struct Face {
     pub bytes: u64,
     /// Whether its glyphs have colours of their own.
     pub is_color: bool,
-    /// How far it is from an upright sans-serif in a regular weight.
+    /// Its distance from an upright sans-serif in a regular weight.
     pub style: u32,
     /// The language whose shapes of Chinese characters it has, if its name says so.
     pub language: Option<&'static str>,

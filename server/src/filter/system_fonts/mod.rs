@@ -133,8 +133,8 @@ impl Wanted {
         })
     }
 
-    /// How far `face` is from the best one: kind, characters that it lacks, style, size, place.
-    /// None if it has none of them.
+    /// The distance of `face` from the best one: kind, characters that it lacks, style, size,
+    /// place. None if it has none of them.
     fn cost<'f>(&self, face: &'f Face) -> Option<impl Ord + use<'f>> {
         let lacking = self.chars.iter().filter(|&&c| !face.has(c)).count();
         let other_kind = face.is_color != self.is_emoji;

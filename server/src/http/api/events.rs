@@ -4,17 +4,17 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
-use axum::http::{Method, header};
+use axum::http::Method;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio_util::sync::CancellationToken;
 
 use super::super::mjpeg::no_body;
-use super::super::{App, NO_BUFFERING, NO_CACHE};
+use super::super::{App, endless};
 use crate::control::Controller;
 use crate::events::Event;
 
@@ -27,18 +27,10 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 #[utoipa::path(
     get,
     path = "/events",
-    operation_id = "listen_to_events",
-    tag = "Server",
-    responses(
-        (status = OK, description = "Events, for as long as the connection stands", body = String, content_type = "text/event-stream"),
-    ),
+    responses((status = OK, description = "Events, for as long as the connection stands", body = String, content_type = "text/event-stream")),
 )]
-pub async fn listen(State(app): State<App>, request: Request) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/event-stream"),
-        (header::CACHE_CONTROL, NO_CACHE),
-        NO_BUFFERING,
-    ];
+pub async fn listen_to_events(State(app): State<App>, request: Request) -> Response {
+    let headers = endless("text/event-stream");
     if request.method() == Method::HEAD {
         return (headers, no_body()).into_response();
     }
@@ -67,12 +59,16 @@ struct Listener {
 impl Listener {
     async fn next(&mut self) -> Option<sse::Event> {
         let event = self.shutdown.run_until_cancelled(self.events.recv());
-        let (name, data) = match event.await? {
-            Ok(event) => describe(self.allowed(event)),
-            Err(RecvError::Lagged(missed)) => ("lagged", json!({ "missed": missed })),
+        let event = match event.await? {
+            Ok(event) => json!(self.allowed(event)),
+            Err(RecvError::Lagged(missed)) => {
+                json!({ "event": "lagged", "data": { "missed": missed } })
+            }
             Err(RecvError::Closed) => return None,
         };
-        Some(sse::Event::default().event(name).data(data.to_string()))
+        let name = event["event"].as_str().unwrap_or_default();
+        let data = event["data"].to_string();
+        Some(sse::Event::default().event(name).data(data))
     }
 
     fn allowed(&self, event: Event) -> Event {
@@ -89,53 +85,5 @@ impl Listener {
             }
             event => event,
         }
-    }
-}
-
-fn describe(event: Event) -> (&'static str, Value) {
-    match event {
-        Event::State {
-            stream,
-            state,
-            error,
-        } => (
-            "state",
-            json!({ "stream": stream, "state": state, "error": error }),
-        ),
-        Event::Viewers { stream, viewers } => {
-            ("viewers", json!({ "stream": stream, "viewers": viewers }))
-        }
-        Event::FilterError {
-            stream,
-            step,
-            filter,
-            error,
-        } => (
-            "filter-error",
-            json!({ "stream": stream, "step": step, "filter": filter, "error": error }),
-        ),
-        Event::FilterRecovered {
-            stream,
-            step,
-            filter,
-            failures,
-        } => (
-            "filter-recovered",
-            json!({ "stream": stream, "step": step, "filter": filter, "failures": failures }),
-        ),
-        Event::Reload { message, succeeded } => (
-            "reload",
-            json!({ "message": message, "succeeded": succeeded }),
-        ),
-        Event::Change {
-            method,
-            path,
-            peer,
-            revision,
-            previous,
-        } => (
-            "change",
-            json!({ "method": method, "path": path, "peer": peer, "revision": revision, "previous": previous }),
-        ),
     }
 }

@@ -24,16 +24,11 @@ struct Kept {
 #[utoipa::path(
     get,
     path = "/filters",
-    operation_id = "list_filters",
-    tag = "Filters",
-    responses(
-        (status = OK, description = "The catalog", body = FilterCatalog),
-    ),
+    responses((status = OK, description = "The catalog", body = FilterCatalog)),
 )]
-pub async fn list(State(app): State<App>) -> Answer {
-    let json = app.controller.catalog().await.map_err(|error| {
-        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
-    })?;
+pub async fn list_filters(State(app): State<App>) -> Answer {
+    let json = app.controller.catalog().await;
+    let json = json.map_err(|error| ProblemDetails::internal(error.to_string()))?;
     let headers = [
         (header::CACHE_CONTROL, NO_CACHE),
         (header::CONTENT_TYPE, "application/json"),
@@ -45,8 +40,6 @@ pub async fn list(State(app): State<App>) -> Answer {
 #[utoipa::path(
     put,
     path = "/filters/{file}",
-    operation_id = "upload_filter",
-    tag = "Filters",
     params(("file" = String, Path, description = "The file's name, which ends in `.wasm`")),
     request_body(content = Vec<u8>, content_type = "application/wasm"),
     responses(
@@ -60,9 +53,12 @@ pub async fn list(State(app): State<App>) -> Answer {
         (status = SERVICE_UNAVAILABLE, description = "Another upload is under way", body = ProblemDetails, content_type = PROBLEM),
         (status = INSUFFICIENT_STORAGE, description = "The folder has no room for it", body = ProblemDetails, content_type = PROBLEM),
     ),
-    security(("admin" = [])),
 )]
-pub async fn put(State(app): State<App>, Path(file): Path<String>, request: Request) -> Answer {
+pub async fn upload_filter(
+    State(app): State<App>,
+    Path(file): Path<String>,
+    request: Request,
+) -> Answer {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     let stem = file.strip_suffix(".wasm").unwrap_or_default();
     if stem.is_empty() || file.len() > NAME_CHARS || !stem.chars().all(is_fine) {

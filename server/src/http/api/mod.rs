@@ -3,6 +3,7 @@
 //! What is sent says things as the pipeline file does (`on-error`), since it ends up there; what is
 //! answered is named in the way of the other numbers (`frames_in`).
 
+mod editor;
 mod events;
 mod filters;
 mod openapi;
@@ -32,10 +33,9 @@ use crate::control::PipelineReport;
 /// The most characters of what the framework says of a request that it refuses.
 const WORDS: usize = 64 << 10;
 
+pub use editor::{PREVIOUS, REVISION};
 pub use filters::is_upload;
-pub use streams::unknown_stream;
 pub use upload::Uploads;
-pub use versions::{PREVIOUS, REVISION};
 
 type Answer = Result<Response, ProblemDetails>;
 
@@ -67,35 +67,44 @@ pub fn root_from(uri: &Uri) -> String {
     "../".repeat(slashes.saturating_sub(1))
 }
 
-/// The routes below a prefix, with their description.
+/// The routes below a prefix, with their description: an operation is called what its function is,
+/// and `openapi` adds what its address and its method say.
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(check_access))
-        .routes(routes!(events::listen))
-        .routes(routes!(openapi::show))
-        .routes(routes!(pipeline))
-        .routes(routes!(pipeline_schema))
-        .routes(routes!(versions::list))
-        .routes(routes!(versions::show))
-        .routes(routes!(versions::restore))
-        .routes(routes!(streams::list))
+        .routes(routes!(events::listen_to_events))
+        .routes(routes!(openapi::describe_api))
+        .routes(routes!(show_pipeline))
+        .routes(routes!(show_pipeline_schema))
+        .routes(routes!(versions::list_versions))
+        .routes(routes!(versions::show_version))
+        .routes(routes!(versions::restore_version))
+        .routes(routes!(streams::list_streams))
         .routes(routes!(
-            streams::show,
-            streams::put,
-            streams::patch,
-            streams::delete
+            streams::show_stream,
+            streams::put_stream,
+            streams::change_stream,
+            streams::remove_stream
         ))
-        .routes(routes!(streams::config))
-        .routes(routes!(streams::restart))
-        .routes(routes!(steps::list, steps::add))
-        .routes(routes!(steps::show, steps::patch, steps::delete))
-        .routes(routes!(variables::list))
-        .routes(routes!(variables::show, variables::put, variables::delete))
-        .routes(routes!(filters::list))
-        .routes(routes!(filters::put))
-        .routes(routes!(wall::connect))
-        .routes(routes!(wall::stream))
-        .routes(routes!(wall::credit))
+        .routes(routes!(streams::show_stream_config))
+        .routes(routes!(streams::restart_stream))
+        .routes(routes!(steps::list_steps, steps::add_step))
+        .routes(routes!(
+            steps::show_step,
+            steps::change_step,
+            steps::remove_step
+        ))
+        .routes(routes!(variables::list_variables))
+        .routes(routes!(
+            variables::show_variable,
+            variables::set_variable,
+            variables::forget_variable
+        ))
+        .routes(routes!(filters::list_filters))
+        .routes(routes!(filters::upload_filter))
+        .routes(routes!(wall::connect_wall))
+        .routes(routes!(wall::stream_wall))
+        .routes(routes!(wall::give_credit))
         // Bodies are limited before they come here.
         .layer(DefaultBodyLimit::disable())
         .fallback(not_found)
@@ -121,10 +130,8 @@ async fn not_found() -> ProblemDetails {
 }
 
 async fn wrong_method() -> ProblemDetails {
-    ProblemDetails::new(
-        axum::http::StatusCode::METHOD_NOT_ALLOWED,
-        "this address does not take that method",
-    )
+    let why = "this address does not take that method";
+    ProblemDetails::new(StatusCode::METHOD_NOT_ALLOWED, why)
 }
 
 /// The rights of the one who asks.
@@ -138,8 +145,6 @@ pub struct AccessReport {
 #[utoipa::path(
     get,
     path = "/access",
-    operation_id = "check_access",
-    tag = "Server",
     responses(
         (status = OK, description = "What one may do", body = AccessReport),
         (status = UNAUTHORIZED, description = "The token is wrong", body = ProblemDetails, content_type = PROBLEM),
@@ -171,13 +176,9 @@ impl AccessReport {
 #[utoipa::path(
     get,
     path = "/pipeline",
-    operation_id = "show_pipeline",
-    tag = "Server",
-    responses(
-        (status = OK, description = "How the pipeline file is", body = PipelineReport),
-    ),
+    responses((status = OK, description = "How the pipeline file is", body = PipelineReport)),
 )]
-async fn pipeline(State(app): State<App>, request: Request) -> Response {
+async fn show_pipeline(State(app): State<App>, request: Request) -> Response {
     uncached_json(app.controller.report().for_reader(app.is_admin(&request)))
 }
 
@@ -185,11 +186,9 @@ async fn pipeline(State(app): State<App>, request: Request) -> Response {
 #[utoipa::path(
     get,
     path = "/pipeline/schema",
-    operation_id = "show_pipeline_schema",
-    tag = "Server",
     responses((status = OK, description = "A JSON Schema", body = Value)),
 )]
-async fn pipeline_schema() -> Response {
+async fn show_pipeline_schema() -> Response {
     uncached_json(config::pipeline_schema())
 }
 
@@ -197,10 +196,8 @@ async fn pipeline_schema() -> Response {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ProblemDetails> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        let why = format!("the request broke down: {error}");
-        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
-    })
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| ProblemDetails::internal(format!("the request broke down: {error}")))
 }
 
 /// JSON of now.

@@ -6,27 +6,25 @@ use axum::extract::NestedPath;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
+use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, HeaderBuilder, Info, License, OpenApi, RefOr, Server};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::super::problem::ProblemDetails;
 use super::super::wall;
-use super::BASE;
 use super::refusals::problem;
-use super::versions::{PREVIOUS, REVISION};
+use super::{BASE, PREVIOUS, REVISION};
 use crate::config::pipeline_schema;
 
 /// This description.
 #[utoipa::path(
     get,
     path = "/openapi.json",
-    operation_id = "describe_api",
-    tag = "Server",
     responses((status = OK, description = "An OpenAPI document", body = Value)),
 )]
-pub async fn show(prefix: NestedPath) -> Response {
+pub async fn describe_api(prefix: NestedPath) -> Response {
     // Each leads from this answer to `BASE`, below whatever path a proxy puts it.
     static AT_BASE: LazyLock<String> = LazyLock::new(|| document("../v1"));
     static ELSEWHERE: LazyLock<String> = LazyLock::new(|| document("v1"));
@@ -59,14 +57,13 @@ fn describe() -> OpenApi {
     info.license = Some(license);
     document.info = info;
     let components = document.components.get_or_insert_default();
-    describe_problems(components);
-    describe_wall(components);
+    describe_types(components);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well. Characters other than ASCII are sent in UTF-8; Latin-1 is taken, too."))
         .build();
     components.add_security_scheme("admin", SecurityScheme::Http(token));
-    refuse_everywhere(&mut document);
+    complete(&mut document);
     describe_revisions(&mut document);
     document
 }
@@ -115,19 +112,13 @@ fn refer_to_components(schema: &mut Value) {
     }
 }
 
-fn describe_problems(components: &mut Components) {
-    let mut schemas = Vec::new();
-    ProblemDetails::schemas(&mut schemas);
-    components.schemas.extend(schemas);
-    let schema = ProblemDetails::schema();
-    components
-        .schemas
-        .insert("ProblemDetails".to_owned(), schema);
-}
-
-/// Describes the messages on the wall's connection, of which paths tell nothing.
-fn describe_wall(components: &mut Components) {
+/// Describes what paths tell nothing of: problems, and the messages on the wall's connection.
+fn describe_types(components: &mut Components) {
+    let mut parts = Vec::new();
+    ProblemDetails::schemas(&mut parts);
+    components.schemas.extend(parts);
     for (name, schema) in [
+        (ProblemDetails::name(), ProblemDetails::schema()),
         (wall::ClientMessage::name(), wall::ClientMessage::schema()),
         (wall::WallState::name(), wall::WallState::schema()),
     ] {
@@ -135,23 +126,46 @@ fn describe_wall(components: &mut Components) {
     }
 }
 
-/// Every request may be refused for what is told in the problem.
-fn refuse_everywhere(document: &mut OpenApi) {
+/// The groups of operations, by the start of their addresses; all others are the server's.
+const TAGS: [(&str, &str); 5] = [
+    ("/streams/{stream}/steps", "Steps"),
+    ("/streams", "Streams"),
+    ("/variables", "Variables"),
+    ("/filters", "Filters"),
+    ("/wall", "Wall"),
+];
+
+/// All operations, each with its address and whether it changes something.
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, bool, &mut Operation)> {
+    document.paths.paths.iter_mut().flat_map(|(path, item)| {
+        let operations = [
+            (false, &mut item.get),
+            (true, &mut item.put),
+            (true, &mut item.post),
+            (true, &mut item.patch),
+            (true, &mut item.delete),
+        ];
+        let operations = operations.into_iter();
+        operations.filter_map(|(changes, it)| Some((path.as_str(), changes, it.as_mut()?)))
+    })
+}
+
+/// Adds to each operation what its address and its method say: its group, that changes take the
+/// admin token, and that every request may be refused for what is told in the problem.
+fn complete(document: &mut OpenApi) {
     let refusal = problem(
         "Why it was not done: a wrong token, a foreign host or page, or a request that can't be read",
     );
-    for path in document.paths.paths.values_mut() {
-        let operations = [
-            &mut path.get,
-            &mut path.put,
-            &mut path.post,
-            &mut path.patch,
-            &mut path.delete,
-        ];
-        for operation in operations.into_iter().flatten() {
-            let responses = &mut operation.responses.responses;
-            responses.insert("default".to_owned(), RefOr::T(refusal.clone()));
+    for (path, changes, operation) in operations(document) {
+        let tag = TAGS.iter().find(|(start, _)| path.starts_with(start));
+        let tag = tag.map_or("Server", |(_, tag)| *tag);
+        operation.tags = Some(vec![tag.to_owned()]);
+        if changes {
+            let admin = SecurityRequirement::new("admin", [""; 0]);
+            operation.security = Some(vec![admin]);
         }
+        let responses = &mut operation.responses.responses;
+        responses.insert("default".to_owned(), RefOr::T(refusal.clone()));
     }
 }
 
@@ -167,19 +181,14 @@ fn describe_revisions(document: &mut OpenApi) {
     let revision = header("The pipeline file's revision after the change.");
     let previous =
         header("The version that it was before, to be restored; absent if it was the same.");
-    let changes = document.paths.paths.iter_mut();
-    let changes = changes.filter(|(path, _)| is_of_file(path));
-    for (_, path) in changes {
-        let operations = [
-            &mut path.put,
-            &mut path.post,
-            &mut path.patch,
-            &mut path.delete,
-        ];
-        let operations = operations.into_iter().flatten();
-        let responses = operations.flat_map(|operation| operation.responses.responses.iter_mut());
+    for (path, changes, operation) in operations(document) {
+        let responses = operation.responses.responses.iter_mut();
         for (status, response) in responses {
-            if let (true, RefOr::T(response)) = (status.starts_with('2'), response) {
+            if let RefOr::T(response) = response
+                && changes
+                && is_of_file(path)
+                && status.starts_with('2')
+            {
                 let headers = &mut response.headers;
                 headers.insert(REVISION.to_string(), revision.clone().into());
                 headers.insert(PREVIOUS.to_string(), previous.clone().into());
@@ -190,9 +199,6 @@ fn describe_revisions(document: &mut OpenApi) {
 
 /// Whether what is changed at `path` stands in the pipeline file.
 fn is_of_file(path: &str) -> bool {
-    let is_restart = path == "/streams/{stream}/restart";
-    !is_restart
-        && ["/streams", "/pipeline"]
-            .iter()
-            .any(|it| path.starts_with(it))
+    let is_there = path.starts_with("/streams") || path.starts_with("/pipeline");
+    is_there && path != "/streams/{stream}/restart"
 }

@@ -1,20 +1,19 @@
 //! The steps of a stream's chain: seen, added, set otherwise, moved, switched off, removed.
 
-use axum::Extension;
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::App;
 use super::super::problem::ProblemDetails;
+use super::editor::Editor;
 use super::refusals::{NoStep, NoStream, WrongBody, WrongFile};
-use super::versions::with_revisions;
 use super::{Answer, BASE, parse, uncached_json};
 use crate::chain::{StepReport, StepStatus};
-use crate::control::{Author, Edit, EditError};
+use crate::control::{Edit, EditError, Edited};
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Steps {
@@ -27,25 +26,18 @@ pub struct Position {
     position: Option<usize>,
 }
 
-fn steps(app: &App, stream: &str) -> Result<Vec<StepStatus>, EditError> {
-    let found = app.find(stream).map(|stream| stream.steps());
-    found.ok_or_else(|| EditError::UnknownStream(stream.to_owned()))
-}
-
 /// The chain, in order.
 #[utoipa::path(
     get,
     path = "/streams/{stream}/steps",
-    operation_id = "list_steps",
-    tag = "Steps",
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = OK, description = "The chain, in order", body = Steps),
         NoStream,
     ),
 )]
-pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer {
-    let steps = steps(&app, &stream)?;
+pub async fn list_steps(State(app): State<App>, Path(stream): Path<String>) -> Answer {
+    let steps = app.stream(&stream)?.steps();
     Ok(uncached_json(Steps {
         steps: steps.iter().map(StepStatus::report).collect(),
     }))
@@ -55,16 +47,17 @@ pub async fn list(State(app): State<App>, Path(stream): Path<String>) -> Answer 
 #[utoipa::path(
     get,
     path = "/streams/{stream}/steps/{step}",
-    operation_id = "show_step",
-    tag = "Steps",
     params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
     responses(
         (status = OK, description = "The step", body = StepReport),
         NoStep,
     ),
 )]
-pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u64)>) -> Answer {
-    let steps = steps(&app, &stream)?;
+pub async fn show_step(
+    State(app): State<App>,
+    Path((stream, step)): Path<(String, u64)>,
+) -> Answer {
+    let steps = app.stream(&stream)?.steps();
     let found = steps.iter().find(|status| status.id == step);
     let found = found.ok_or(EditError::UnknownStep { stream, step })?;
     Ok(uncached_json(found.report()))
@@ -74,41 +67,35 @@ pub async fn show(State(app): State<App>, Path((stream, step)): Path<(String, u6
 #[utoipa::path(
     post,
     path = "/streams/{stream}/steps",
-    operation_id = "add_step",
-    tag = "Steps",
     params(("stream" = String, Path, description = "The stream's name"), ("position" = Option<usize>, Query, description = "The place in the chain, from 0; the end if there is none")),
     request_body(content = ref("#/components/schemas/StepConfig"), content_type = "application/json"),
     responses(
         (status = CREATED, description = "The step", body = StepReport),
         WrongBody, NoStream, WrongFile,
     ),
-    security(("admin" = [])),
 )]
-pub async fn add(
-    State(app): State<App>,
+pub async fn add_step(
+    editor: Editor,
     Path(stream): Path<String>,
     Query(Position { position }): Query<Position>,
-    Extension(author): Extension<Author>,
     body: Bytes,
 ) -> Answer {
     let config: Map<String, Value> = parse(&body)?;
+    let steps = format!("{BASE}/streams/{stream}/steps");
     let edit = Edit::AddStep {
-        stream: stream.clone(),
+        stream,
         position,
         config,
     };
-    let edited = app.controller.edit(edit, author).await?;
-    let last = edited.steps.len().saturating_sub(1);
-    let added = edited.steps.get(position.unwrap_or(last).min(last));
-    let report = added.map(StepStatus::report);
-    let report = report.ok_or_else(|| ProblemDetails::not_found("the step is gone already"))?;
-    let location = format!("{BASE}/streams/{stream}/steps/{}", report.id);
-    let response = (
-        StatusCode::CREATED,
-        [(header::LOCATION, location)],
-        uncached_json(report),
-    );
-    Ok(with_revisions(response.into_response(), &edited))
+    let answer = |edited: &Edited| {
+        let last = edited.steps.len().saturating_sub(1);
+        let added = edited.steps.get(position.unwrap_or(last).min(last));
+        let added = added.ok_or_else(|| ProblemDetails::not_found("the step is gone already"))?;
+        let location = [(header::LOCATION, format!("{steps}/{}", added.id))];
+        let report = uncached_json(added.report());
+        Ok((StatusCode::CREATED, location, report).into_response())
+    };
+    editor.make(edit, answer).await
 }
 
 /// Changes what the pipeline file says of the step, by a JSON merge patch (RFC 7396).
@@ -117,8 +104,6 @@ pub async fn add(
 #[utoipa::path(
     patch,
     path = "/streams/{stream}/steps/{step}",
-    operation_id = "change_step",
-    tag = "Steps",
     params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
     request_body(content = ref("#/components/schemas/StepPatch"), content_type = "application/json"),
     responses(
@@ -126,12 +111,10 @@ pub async fn add(
         (status = NO_CONTENT, description = "Another filter made another step of it"),
         WrongBody, NoStep, WrongFile,
     ),
-    security(("admin" = [])),
 )]
-pub async fn patch(
-    State(app): State<App>,
+pub async fn change_step(
+    editor: Editor,
     Path((stream, step)): Path<(String, u64)>,
-    Extension(author): Extension<Author>,
     body: Bytes,
 ) -> Answer {
     let mut patch: Map<String, Value> = parse(&body)?;
@@ -147,36 +130,27 @@ pub async fn patch(
         position: position.map(|it| usize::try_from(it).unwrap_or(usize::MAX)),
         patch,
     };
-    let edited = app.controller.edit(edit, author).await?;
-    let changed = edited.steps.iter().find(|status| status.id == step);
-    let response = match changed {
-        Some(changed) => uncached_json(changed.report()),
-        // Another filter makes another step of it.
-        None => StatusCode::NO_CONTENT.into_response(),
+    let answer = |edited: &Edited| {
+        let changed = edited.steps.iter().find(|status| status.id == step);
+        Ok(match changed {
+            Some(changed) => uncached_json(changed.report()),
+            // Another filter makes another step of it.
+            None => StatusCode::NO_CONTENT.into_response(),
+        })
     };
-    Ok(with_revisions(response, &edited))
+    editor.make(edit, answer).await
 }
 
 /// Takes the step out of the chain.
 #[utoipa::path(
     delete,
     path = "/streams/{stream}/steps/{step}",
-    operation_id = "remove_step",
-    tag = "Steps",
     params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
     responses(
         (status = NO_CONTENT, description = "It is removed"),
         NoStep, WrongFile,
     ),
-    security(("admin" = [])),
 )]
-pub async fn delete(
-    State(app): State<App>,
-    Path((stream, step)): Path<(String, u64)>,
-    Extension(author): Extension<Author>,
-) -> Answer {
-    let edit = Edit::RemoveStep { stream, step };
-    let edited = app.controller.edit(edit, author).await?;
-    let done: Response = StatusCode::NO_CONTENT.into_response();
-    Ok(with_revisions(done, &edited))
+pub async fn remove_step(editor: Editor, Path((stream, step)): Path<(String, u64)>) -> Answer {
+    editor.remove(Edit::RemoveStep { stream, step }).await
 }

@@ -39,11 +39,9 @@ impl Default for Uploads {
 
 impl Uploads {
     fn reserve(&self) -> Result<OwnedSemaphorePermit, ProblemDetails> {
-        const PAUSE_SECONDS: u64 = 5;
-        self.0.clone().try_acquire_owned().map_err(|_| {
-            let why = "another filter is being uploaded; try again when it is kept";
-            ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, why).retry_after(PAUSE_SECONDS)
-        })
+        let why = "another filter is being uploaded; try again when it is kept";
+        let place = self.0.clone().try_acquire_owned();
+        place.map_err(|_| ProblemDetails::busy(why))
     }
 }
 
@@ -59,7 +57,11 @@ pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool),
     // A task of its own, so that it lasts as long as the work does, also when the client has gone.
     let kept = tokio::spawn(async move {
         let (path, is_new) = (folder.path.clone(), !folder.path.exists());
-        let kept = receive_and_keep(&app, folder, name, body).await;
+        let kept = async {
+            let file = receive(&app, folder, name.clone(), body).await?;
+            Ok(app.controller.keep_filter(name, file).await?)
+        };
+        let kept = kept.await;
         if is_new
             && kept.is_err()
             && let Err(error) = std::fs::remove_dir(&path)
@@ -71,18 +73,8 @@ pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool),
     });
     kept.await.unwrap_or_else(|error| {
         let why = format!("the upload broke down: {error}");
-        Err(ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why))
+        Err(ProblemDetails::internal(why))
     })
-}
-
-async fn receive_and_keep(
-    app: &App,
-    folder: Folder,
-    name: String,
-    body: Body,
-) -> Result<(String, bool), ProblemDetails> {
-    let file = receive(app, folder, name.clone(), body).await?;
-    Ok(app.controller.keep_filter(name, file).await?)
 }
 
 /// The folder for uploads.

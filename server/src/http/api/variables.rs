@@ -48,13 +48,9 @@ struct Variables {
 #[utoipa::path(
     get,
     path = "/variables",
-    operation_id = "list_variables",
-    tag = "Variables",
-    responses(
-        (status = OK, description = "Texts by name", body = Variables),
-    ),
+    responses((status = OK, description = "Texts by name", body = Variables)),
 )]
-pub async fn list(State(app): State<App>) -> Response {
+pub async fn list_variables(State(app): State<App>) -> Response {
     let snapshot = app.controller.variables().snapshot();
     uncached_json(Variables {
         variables: snapshot.iter().cloned().collect(),
@@ -65,15 +61,13 @@ pub async fn list(State(app): State<App>) -> Response {
 #[utoipa::path(
     get,
     path = "/variables/{variable}",
-    operation_id = "show_variable",
-    tag = "Variables",
     params(("variable" = String, Path, description = "The variable's name")),
     responses(
         (status = OK, description = "The variable", body = Variable),
         NoVariable,
     ),
 )]
-pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
+pub async fn show_variable(State(app): State<App>, Path(name): Path<String>) -> Answer {
     let snapshot = app.controller.variables().snapshot();
     match snapshot.iter().find(|(known, _)| *known == name) {
         Some((_, text)) => Ok(uncached_json(Variable { text: text.clone() })),
@@ -93,8 +87,6 @@ fn conflict(refusal: &Refusal) -> ProblemDetails {
 #[utoipa::path(
     put,
     path = "/variables/{variable}",
-    operation_id = "set_variable",
-    tag = "Variables",
     params(("variable" = String, Path, description = "The variable's name")),
     request_body(content = NewVariable),
     responses(
@@ -102,9 +94,8 @@ fn conflict(refusal: &Refusal) -> ProblemDetails {
         (status = BAD_REQUEST, description = "The name or the body is wrong", body = ProblemDetails, content_type = PROBLEM),
         (status = CONFLICT, description = "There are too many variables, or the server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
     ),
-    security(("admin" = [])),
 )]
-pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
+pub async fn set_variable(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
     let NewVariable { text, ttl_seconds } = parse(&body)?;
     let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_fine) {
@@ -138,17 +129,14 @@ pub async fn put(State(app): State<App>, Path(name): Path<String>, body: Bytes) 
 #[utoipa::path(
     delete,
     path = "/variables/{variable}",
-    operation_id = "forget_variable",
-    tag = "Variables",
     params(("variable" = String, Path, description = "The variable's name")),
     responses(
         (status = NO_CONTENT, description = "It is forgotten"),
         (status = CONFLICT, description = "The server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
         NoVariable,
     ),
-    security(("admin" = [])),
 )]
-pub async fn delete(State(app): State<App>, Path(name): Path<String>) -> Answer {
+pub async fn forget_variable(State(app): State<App>, Path(name): Path<String>) -> Answer {
     let removed = app.controller.variables().remove(&name);
     match removed.map_err(|refusal| conflict(&refusal))? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),

@@ -1,34 +1,16 @@
 //! Versions of the pipeline file: listed, shown, restored.
 
-use axum::Extension;
 use axum::extract::{Path, Request, State};
-use axum::http::{HeaderName, HeaderValue};
-use axum::response::Response;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
+use super::editor::{Editor, with_revisions};
 use super::refusals::{NoVersion, NotAdmin, WrongBody};
 use super::{Answer, parse, uncached_json};
 use crate::config::masked;
-use crate::control::{Author, EditError, Edited, PipelineReport, Version};
-
-/// The pipeline file's revision after a change.
-pub const REVISION: HeaderName = HeaderName::from_static("x-mattebox-revision");
-/// The version whose restoring undoes a change.
-pub const PREVIOUS: HeaderName = HeaderName::from_static("x-mattebox-previous");
-
-/// The answer to an edit, with the revisions that it made.
-pub fn with_revisions(mut response: Response, edited: &Edited) -> Response {
-    let headers = response.headers_mut();
-    let previous = edited.previous.as_ref().map(|id| (PREVIOUS, id));
-    for (name, revision) in previous.into_iter().chain([(REVISION, &edited.revision)]) {
-        // Hexadecimal digits always are one.
-        headers.extend(HeaderValue::from_str(revision).map(|value| (name, value)));
-    }
-    response
-}
+use crate::control::{Author, EditError, PipelineReport, Version};
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Versions {
@@ -76,13 +58,9 @@ struct Restoring {
 #[utoipa::path(
     get,
     path = "/pipeline/versions",
-    operation_id = "list_versions",
-    tag = "Server",
-    responses(
-        (status = OK, description = "The versions, newest first", body = Versions),
-    ),
+    responses((status = OK, description = "The versions, newest first", body = Versions)),
 )]
-pub async fn list(State(app): State<App>) -> Answer {
+pub async fn list_versions(State(app): State<App>) -> Answer {
     let versions = super::blocking(move || {
         let current = app.controller.report().revision;
         let all = app.controller.versions().list();
@@ -98,8 +76,6 @@ pub async fn list(State(app): State<App>) -> Answer {
 #[utoipa::path(
     get,
     path = "/pipeline/versions/{version}",
-    operation_id = "show_version",
-    tag = "Server",
     params(("version" = String, Path, description = "The version's id")),
     responses(
         (status = OK, description = "The version", body = VersionReport),
@@ -107,7 +83,11 @@ pub async fn list(State(app): State<App>) -> Answer {
     ),
     security(("admin" = [])),
 )]
-pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Request) -> Answer {
+pub async fn show_version(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Answer {
     app.check_admin(request.headers(), auth::client(&request))?;
     let found = super::blocking(move || {
         let version = app.controller.versions().find(&id);
@@ -127,8 +107,6 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Reque
 #[utoipa::path(
     post,
     path = "/pipeline/versions/{version}/restore",
-    operation_id = "restore_version",
-    tag = "Server",
     params(("version" = String, Path, description = "The version's id")),
     request_body(content = Option<Restoring>, content_type = "application/json"),
     responses(
@@ -137,20 +115,15 @@ pub async fn show(State(app): State<App>, Path(id): Path<String>, request: Reque
         (status = UNPROCESSABLE_ENTITY, description = "The version is wrong today: a filter that it names is gone, for instance", body = ProblemDetails, content_type = PROBLEM),
         WrongBody, NoVersion,
     ),
-    security(("admin" = [])),
 )]
-pub async fn restore(
-    State(app): State<App>,
-    Path(id): Path<String>,
-    Extension(author): Extension<Author>,
-    body: Bytes,
-) -> Answer {
-    let restoring: Option<Restoring> = match body.as_ref() {
-        b"" => None,
-        body => parse(body)?,
+pub async fn restore_version(editor: Editor, Path(id): Path<String>, body: Bytes) -> Answer {
+    let restoring: Restoring = match body.as_ref() {
+        b"" => Restoring::default(),
+        body => parse::<Option<_>>(body)?.unwrap_or_default(),
     };
-    let expected = restoring.and_then(|restoring| restoring.revision);
-    let edited = app.controller.restore(id, expected, author).await?;
+    let Editor { app, author, .. } = editor;
+    let edited = app.controller.restore(id, restoring.revision, author);
+    let edited = edited.await?;
     let report = app.controller.report().for_reader(true);
     Ok(with_revisions(uncached_json(report), &edited))
 }

@@ -15,18 +15,18 @@ use super::embedding::page;
 use crate::config::Cors;
 
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
-/// What scripts may send beside what they always may.
+/// The headers that scripts may send beside those that they always may.
 const SENT: HeaderValue = HeaderValue::from_static(
     "Accept, Cache-Control, Content-Type, If-Modified-Since, If-None-Match, Last-Event-ID, Pragma, Range, X-Requested-With",
 );
-/// What they may see beside what they always may.
+/// The headers that they may see beside those that they always may.
 const SEEN: HeaderValue =
     HeaderValue::from_static("Age, Content-Disposition, X-Mattebox-Error, X-Timestamp");
 /// The time for which a browser may keep the answer to a preflight, in seconds: as long as it takes
 /// effect that the file changes.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("60");
 
-/// How an answer is marked for the page that asked.
+/// The headers that tell the page that asked whether it may read the answer.
 pub struct Mark {
     /// `Access-Control-Allow-Origin`, if the page may read the answer.
     allowed: Option<HeaderValue>,
@@ -94,7 +94,7 @@ pub fn preflight(request: &Request, mark: &Mark) -> Result<Response, ProblemDeta
     let only_reads = method.is_some_and(|method| method == "GET" || method == "HEAD");
     if !mark.is_allowed() || !only_reads {
         let why = "pages from elsewhere may only read here, and only those that `cors` in the pipeline file names";
-        return Err(ProblemDetails::new(StatusCode::FORBIDDEN, why));
+        return Err(ProblemDetails::forbidden(why));
     }
     let headers = [
         (header::ACCESS_CONTROL_ALLOW_METHODS, METHODS),

@@ -9,7 +9,7 @@
 //! standard). A client that sends none of these is no page of another site.
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 use super::super::problem::ProblemDetails;
@@ -45,7 +45,7 @@ pub fn check(
     }
     let why =
         "other sites' pages may not show these pictures, as `embedding` in the pipeline file says";
-    Err(ProblemDetails::new(StatusCode::FORBIDDEN, why))
+    Err(ProblemDetails::forbidden(why))
 }
 
 fn site(request: &Request, content: Content, names: &Names<'_>) -> Site {

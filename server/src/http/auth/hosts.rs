@@ -1,4 +1,4 @@
-//! Under which names the server may be reached, and from which pages.
+//! The names under which the server may be reached, and the pages that may use it.
 
 use std::net::IpAddr;
 
@@ -55,8 +55,7 @@ pub fn check_host(
 
 /// The refusal of a page from elsewhere.
 pub fn foreign_page() -> ProblemDetails {
-    let why = "pages from elsewhere may not use this server";
-    ProblemDetails::new(StatusCode::FORBIDDEN, why)
+    ProblemDetails::forbidden("pages from elsewhere may not use this server")
 }
 
 /// The site that a page belongs to, as seen from the server (HTML standard, "same site"); the
@@ -73,7 +72,8 @@ pub enum Site {
 
 /// The names by which a browser may have asked for something.
 pub struct Names<'a> {
-    /// What the request itself says, and what proxies say that it was before; with ports.
+    /// The one that the request names, and those that it had before by the word of proxies; with
+    /// ports.
     hosts: Vec<&'a str>,
     /// The ports that proxies tell beside the hosts, which may be of those without one.
     ports: Vec<&'a str>,
@@ -145,7 +145,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// What proxies have put into the header `name`, one behind the other.
+/// The values that proxies have put into the header `name`, one behind the other.
 fn listed<'a>(
     headers: &'a HeaderMap,
     name: &HeaderName,

@@ -1,4 +1,5 @@
-//! Who may do what. Reading is open to whoever reaches the server; changing takes the admin token.
+//! Access: who may do what. Reading is open to whoever reaches the server; changing takes the admin
+//! token.
 //!
 //! Before either, the `Host` header must be a name that only this network can give the server, or
 //! one that the pipeline file allows: a page from elsewhere that has its own name point here (DNS
@@ -27,7 +28,7 @@ use subtle::ConstantTimeEq;
 
 use super::api::{PREVIOUS, REVISION};
 use super::problem::ProblemDetails;
-use super::server::{Framing, Full, Place, Seat, hold};
+use super::server::{Framing, Place, Seat, hold};
 use super::{App, body};
 use crate::clock::Clock;
 use crate::config::Embedding;
@@ -73,7 +74,7 @@ impl Access {
     ) -> Result<(), ProblemDetails> {
         let Some(token) = token else {
             let why = "changing is off: set `admin-token` in the pipeline file to `{env: NAME}` or `{file: PATH}`";
-            return Err(ProblemDetails::new(StatusCode::FORBIDDEN, why));
+            return Err(ProblemDetails::forbidden(why));
         };
         let Some(sent) = sent_token(headers) else {
             let why = "this takes the admin token: send it as `X-Mattebox-Token: TOKEN` or `Authorization: Bearer TOKEN`";
@@ -238,13 +239,7 @@ fn find_place(
     if (is_admin || watches_over) && seat.is_none_or(has_seat) {
         return Ok(None);
     }
-    Err(refuse(full))
-}
-
-fn refuse(full: Full) -> ProblemDetails {
-    const PAUSE_SECONDS: u64 = 5;
-    ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, full.to_string())
-        .retry_after(PAUSE_SECONDS)
+    Err(ProblemDetails::busy(full.to_string()))
 }
 
 /// Whether a program watches over the server by `request`.

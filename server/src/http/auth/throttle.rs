@@ -35,7 +35,7 @@ struct Counts {
     by_address: HashMap<IpAddr, Failures>,
     /// Those of addresses for which there was no room.
     others: Failures,
-    /// When all wrong tokens so far will be forgotten, one each [`ALL_PAUSE`].
+    /// The time at which all wrong tokens so far will be forgotten, one each [`ALL_PAUSE`].
     all_forgotten: Instant,
     swept: Instant,
 }

@@ -35,15 +35,15 @@ impl Connected {
     }
 }
 
-/// What a request holds while it is answered. What outlives the answer, as a WebSocket does, keeps
-/// it.
+/// The places that a request holds while it is answered. Whatever outlives the answer, as a
+/// WebSocket does, keeps it.
 pub struct Held {
     _connection: Option<Connected>,
     _place: Option<Arc<Place>>,
 }
 
 impl Held {
-    /// What `request` holds.
+    /// Those of `request`.
     pub fn of(request: &Request) -> Self {
         Self {
             _connection: request.extensions().get().cloned(),

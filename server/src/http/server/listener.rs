@@ -32,7 +32,7 @@ pub enum Listener {
     Unix(UnixSocket),
 }
 
-/// What scripts read from standard output: an address to ask, or `unix:` and a path.
+/// The line that scripts read from standard output: an address to ask, or `unix:` and a path.
 impl fmt::Display for Listener {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -36,7 +36,7 @@ use hold::Connected;
 pub use hold::{Held, hold};
 use listener::Socket;
 pub use listener::{Listener, local_host};
-pub use places::{Full, Place, Places};
+pub use places::{Place, Places};
 pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
 use takeover::Pending;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::auth::network;
 use crate::clock::Clock;
-use crate::log::recurring::Recurring;
+use crate::log::recurring::{Notice, Recurring};
 use crate::sync::IgnorePoison;
 
 /// The places for connections. Clones share them.
@@ -19,9 +19,15 @@ struct Taken {
     most: usize,
     connections: usize,
     by_client: HashMap<IpAddr, usize>,
-    refused: Refused,
-    of_client: Recurring,
-    of_all: Recurring,
+    of_client: Limit,
+    of_all: Limit,
+}
+
+/// A limit that connections run into.
+#[derive(Default)]
+struct Limit {
+    refused: u64,
+    failures: Recurring,
 }
 
 /// The number of refusals, by reason.
@@ -61,9 +67,8 @@ impl Places {
             clock,
             connections: 0,
             by_client: HashMap::new(),
-            refused: Refused::default(),
-            of_client: Recurring::default(),
-            of_all: Recurring::default(),
+            of_client: Limit::default(),
+            of_all: Limit::default(),
         })))
     }
 
@@ -109,7 +114,11 @@ impl Places {
 
     /// The number of refusals.
     pub fn refused(&self) -> Refused {
-        self.lock().refused
+        let taken = self.lock();
+        Refused {
+            client: taken.of_client.refused,
+            server: taken.of_all.refused,
+        }
     }
 }
 
@@ -121,7 +130,11 @@ impl Taken {
         is_connection: bool,
     ) -> Result<(), Full> {
         if is_connection && self.connections >= self.most {
-            self.server_is_full();
+            let limit = self.most;
+            if let Some(notice) = self.of_all.refuse(&*self.clock) {
+                let why = "the server has all the connections that it may have";
+                tracing::warn!(limit, "{}", notice.word(why));
+            }
             return Err(Full::Server);
         }
         if let Some(client) = client {
@@ -137,33 +150,20 @@ impl Taken {
     fn count(&mut self, client: IpAddr, most: usize) -> Result<(), Full> {
         let count = self.by_client.get(&client).copied().unwrap_or_default();
         if count >= most {
-            self.client_is_full(client, most);
+            if let Some(notice) = self.of_client.refuse(&*self.clock) {
+                let why = "an address has all the connections that it may have";
+                tracing::warn!(peer = %client, limit = most, "{}", notice.word(why));
+            }
             return Err(Full::Client);
         }
         self.by_client.insert(client, count + 1);
         Ok(())
     }
 
-    fn client_is_full(&mut self, client: IpAddr, most: usize) {
-        self.refused.client += 1;
-        if let Some(notice) = self.of_client.failed(self.clock.now()) {
-            let why = "an address has all the connections that it may have";
-            tracing::warn!(peer = %client, limit = most, "{}", notice.word(why));
-        }
-    }
-
-    fn server_is_full(&mut self) {
-        self.refused.server += 1;
-        if let Some(notice) = self.of_all.failed(self.clock.now()) {
-            let why = "the server has all the connections that it may have";
-            tracing::warn!(limit = self.most, "{}", notice.word(why));
-        }
-    }
-
     fn tell_of_room(&mut self) {
         let now = self.clock.now();
-        for refused in [&mut self.of_client, &mut self.of_all] {
-            if let Some(recovery) = refused.worked(now) {
+        for limit in [&mut self.of_client, &mut self.of_all] {
+            if let Some(recovery) = limit.failures.worked(now) {
                 tracing::info!("there is room for connections: {recovery}");
             }
         }
@@ -182,6 +182,14 @@ impl Taken {
                 entry.remove();
             }
         }
+    }
+}
+
+impl Limit {
+    /// Counts a refusal; gives what is to be told of it, if anything.
+    fn refuse(&mut self, clock: &dyn Clock) -> Option<Notice> {
+        self.refused += 1;
+        self.failures.failed(clock.now())
     }
 }
 

@@ -22,7 +22,7 @@ impl Stall {
         Self { clock, end: None }
     }
 
-    /// What a write to the connection came to; an error if none has come to anything for
+    /// The result of a write to the connection; an error if none has come to anything for
     /// [`STALL_TIME`].
     pub fn limit<T>(
         &mut self,

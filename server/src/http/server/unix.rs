@@ -47,7 +47,7 @@ impl UnixSocket {
         })
     }
 
-    /// Where it is.
+    /// Its path.
     pub fn path(&self) -> &Path {
         &self.path
     }

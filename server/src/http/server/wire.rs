@@ -109,7 +109,7 @@ impl Wire {
         self.flushed.clone()
     }
 
-    /// What is known of the request that came last.
+    /// The mark of a request that has both a length and chunks; of the last one.
     pub fn ambiguous(&self) -> Ambiguous {
         self.requests.ambiguous.clone()
     }

@@ -11,7 +11,6 @@ use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::super::App;
-use super::super::api::unknown_stream;
 use super::MOST_STREAMS;
 use super::message::Message;
 use crate::stream::Viewer;
@@ -72,7 +71,7 @@ struct Open {
     number: u64,
     /// Whether it is among the arrivals or the ready.
     is_waiting: bool,
-    /// When the credit was used up.
+    /// The time at which the credit was used up.
     spent_at: Option<Instant>,
     /// Ends what waits for it.
     end: CancellationToken,
@@ -128,7 +127,7 @@ impl Channels {
         Ok(())
     }
 
-    /// What is known of the stream `name`.
+    /// The channel of the stream `name`.
     fn channel(&mut self, name: &str) -> Result<&mut Channel, TooMany> {
         if !self.by_name.contains_key(name) {
             if self.by_name.len() >= MOST_STREAMS {
@@ -154,9 +153,9 @@ impl Channels {
     /// Has the client watch the stream `name`, if it may.
     fn open(&mut self, name: &str) {
         self.views += 1;
-        let view = match self.app.find(name) {
-            None => View::Refused(unknown_stream(name)),
-            Some(stream) => match self.app.viewer_if(&stream, || self.is_admin) {
+        let view = match self.app.stream(name) {
+            Err(unknown) => View::Refused(unknown.to_string()),
+            Ok(stream) => match self.app.viewer_if(&stream, || self.is_admin) {
                 Ok(viewer) => View::Open(Open::new(name, viewer, self.views)),
                 Err(full) => View::Refused(full.to_string()),
             },
@@ -247,8 +246,8 @@ impl Channels {
 }
 
 impl Channel {
-    /// Who takes frames up to the number `until` has received all but the last ones before it.
-    /// Gives their bytes.
+    /// Takes note that the client has received all frames before the number `until` but the last
+    /// ones. Gives their bytes.
     fn acknowledge(&mut self, until: u64) -> usize {
         let received = until.saturating_sub(CREDIT);
         let known = self

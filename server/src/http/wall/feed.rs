@@ -27,15 +27,15 @@ const SPACING: Duration = Duration::from_millis(500);
 /// the connection.
 const SAME_AFTER: Duration = Duration::from_secs(5);
 
-/// What a client is told. Serialized, it is what a message of the kind `state` carries.
+/// The state of the server as a client is told it, by a message of the kind `state`.
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = WallState)]
 pub struct WallState {
     /// All streams, in the file's order.
     streams: Vec<StreamReport>,
-    /// How the pipeline file is.
+    /// The state of the pipeline file.
     pipeline: PipelineReport,
-    /// What the client may do.
+    /// The client's rights.
     access: AccessReport,
     /// Streams that the client gave credit for and can't watch, and why.
     refused: BTreeMap<String, String>,
@@ -117,7 +117,7 @@ impl Feed {
         self.due = now + EVERY;
         self.timer = self.clock.sleep_until(self.due);
         let state = WallState {
-            streams: reports(app, &self.root),
+            streams: app.stream_reports(&self.root),
             pipeline: app.controller.report().for_reader(self.is_admin),
             access: AccessReport::of(app, self.is_admin),
             refused: channels.refused(),
@@ -134,12 +134,4 @@ impl Feed {
         self.sent = json.clone();
         Some(json)
     }
-}
-
-fn reports(app: &App, root: &str) -> Vec<StreamReport> {
-    let running = app.controller.current();
-    let streams = running.streams.iter();
-    streams
-        .map(|stream| stream.report().seen_from(root))
-        .collect()
 }

@@ -1,4 +1,4 @@
-//! What a client said and was not heeded yet.
+//! Messages of a client that were not heeded yet.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -58,8 +58,8 @@ impl Inbox {
         Ok(())
     }
 
-    /// What was said since the last time; waits for something. A call that is dropped loses
-    /// nothing.
+    /// Takes out all that was said since the last time; waits for something. A call that is dropped
+    /// loses nothing.
     pub async fn take(&self) -> ClientMessage {
         self.news.notified().await;
         std::mem::take(&mut self.lock().merged)

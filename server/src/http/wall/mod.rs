@@ -33,15 +33,15 @@ use inbox::Inbox;
 pub use message::ClientMessage;
 use message::Message;
 pub use sessions::Sessions;
-pub use streamed::{__path_credit, __path_stream, credit, stream};
-pub use websocket::{__path_connect, connect};
+pub use streamed::{__path_give_credit, __path_stream_wall, give_credit, stream_wall};
+pub use websocket::{__path_connect_wall, connect_wall};
 
 /// The longest silence of a client, which sends something every 15 s.
 const SILENCE: Duration = Duration::from_secs(60);
 /// The most streams that a connection may have.
 const MOST_STREAMS: usize = 256;
 
-/// What goes by one connection, whichever way it is sent.
+/// The messages of one connection, whichever way they are sent.
 struct Wall {
     app: App,
     inbox: Arc<Inbox>,

@@ -47,7 +47,7 @@ impl Sessions {
 }
 
 impl Session {
-    /// What requests for credit call it.
+    /// Its name in requests for credit.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -12,12 +12,10 @@ use serde::Deserialize;
 
 use super::super::mjpeg::no_body;
 use super::super::problem::{PROBLEM, ProblemDetails};
-use super::super::{App, NO_BUFFERING, NO_CACHE};
+use super::super::{App, NO_CACHE, endless};
 use super::message::{ClientMessage, Message};
 use super::sessions::Session;
 use super::{End, Wall};
-
-const CONTENT_TYPE: &str = "application/octet-stream";
 
 /// Frames of many streams and the state of the server, as one answer without an end. The first
 /// message has the session's name, which requests for credit go to; it ends 60 s after the last of
@@ -25,32 +23,26 @@ const CONTENT_TYPE: &str = "application/octet-stream";
 #[utoipa::path(
     get,
     path = "/wall/stream",
-    operation_id = "stream_wall",
-    tag = "Wall",
-    responses(
-        (status = OK, description = "Messages, one after the other", body = String, content_type = "application/octet-stream"),
-    ),
+    responses((status = OK, description = "Messages, one after the other", body = String, content_type = "application/octet-stream")),
 )]
-pub async fn stream(State(app): State<App>, request: Request) -> Result<Response, ProblemDetails> {
-    let headers = [
-        (header::CONTENT_TYPE, CONTENT_TYPE),
-        (header::CACHE_CONTROL, NO_CACHE),
-        NO_BUFFERING,
-    ];
+pub async fn stream_wall(
+    State(app): State<App>,
+    request: Request,
+) -> Result<Response, ProblemDetails> {
+    let headers = endless("application/octet-stream");
     if request.method() == Method::HEAD {
         return Ok((headers, no_body()).into_response());
     }
     let wall = Wall::open(&app, &request);
-    let session = app.sessions.open(wall.inbox.clone()).map_err(|error| {
-        let why = format!("no session can be named: {error}");
-        ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, why)
-    })?;
+    let session = app.sessions.open(wall.inbox.clone());
+    let session = session
+        .map_err(|error| ProblemDetails::internal(format!("no session can be named: {error}")))?;
     Ok((headers, messages(wall, session)).into_response())
 }
 
 struct Messages {
     wall: Wall,
-    /// What is still to be sent. Frames wait in their streams, not here.
+    /// The rest of a message that is being sent. Frames wait in their streams, not here.
     queue: VecDeque<Bytes>,
     _session: Session,
 }
@@ -88,8 +80,6 @@ pub struct Said {
 #[utoipa::path(
     get,
     path = "/wall/stream/{session}",
-    operation_id = "give_credit",
-    tag = "Wall",
     params(
         ("session" = String, Path, description = "The session's name, from the first message of the answer"),
         ("message" = String, Query, description = "A `ClientMessage` as JSON"),
@@ -100,7 +90,7 @@ pub struct Said {
         (status = NOT_FOUND, description = "No such session, or it is over", body = ProblemDetails, content_type = PROBLEM),
     ),
 )]
-pub async fn credit(
+pub async fn give_credit(
     State(app): State<App>,
     Path(session): Path<String>,
     Query(said): Query<Said>,

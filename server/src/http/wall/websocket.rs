@@ -29,21 +29,19 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
 #[utoipa::path(
     get,
     path = "/wall",
-    operation_id = "connect_wall",
-    tag = "Wall",
     responses(
         (status = SWITCHING_PROTOCOLS, description = "A WebSocket; each message is binary"),
         (status = UPGRADE_REQUIRED, description = "The request asks for no WebSocket", body = ProblemDetails, content_type = PROBLEM),
     ),
 )]
-pub async fn connect(State(app): State<App>, request: Request) -> Response {
+pub async fn connect_wall(State(app): State<App>, request: Request) -> Response {
     match upgrade(&app, request).await {
         Ok(response) => response,
         Err(rejection) => refuse(&rejection),
     }
 }
 
-/// Which pages may ask for one is checked before (`access`): browsers let all of them.
+/// Which pages may ask for one is checked before (`auth`): browsers let all of them.
 async fn upgrade(app: &App, request: Request) -> Result<Response, WebSocketUpgradeRejection> {
     let held = Held::of(&request);
     let wall = Wall::open(app, &request);

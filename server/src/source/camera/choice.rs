@@ -38,12 +38,8 @@ pub fn choose(
         matches!(config.format, CameraFormat::Auto) || *format == config.format
     };
     for format in PREFERENCE.iter().filter(|format| wanted(format)) {
-        let formats = formats
-            .iter()
-            .filter(|format_info| format_info.format == *format);
-        let sizes = formats
-            .flat_map(|format_info| &format_info.sizes)
-            .map(|(sizes, _)| *sizes);
+        let formats = formats.iter().filter(|it| it.format == *format);
+        let sizes = formats.flat_map(|it| &it.sizes).map(|(sizes, _)| *sizes);
         let size = match config.size {
             Some(size) => sizes.clone().find(|sizes| has(*sizes, size)).map(|_| size),
             None => best(sizes, *format),
@@ -108,13 +104,10 @@ fn nothing(formats: &[FormatInfo], config: &CameraConfig) -> DeviceError {
     }
     let offered: Vec<_> = formats
         .iter()
-        .map(|format_info| {
-            let sizes: Vec<_> = format_info
-                .sizes
-                .iter()
-                .map(|(sizes, _)| sizes.to_string())
-                .collect();
-            format!("{} as {}", sizes.join(", "), format_info.format)
+        .map(|it| {
+            let sizes = it.sizes.iter().map(|(sizes, _)| sizes.to_string());
+            let sizes: Vec<_> = sizes.collect();
+            format!("{} as {}", sizes.join(", "), it.format)
         })
         .collect();
     DeviceError::NotOffered {

@@ -19,21 +19,11 @@ mod error;
 #[cfg(feature = "camera")]
 mod raw;
 
-use super::{Camera, NotBuilt, Source, SourceError};
+use super::{Camera, Configured, NotBuilt, Source, SourceError};
 use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraFormat, Size};
 #[cfg(feature = "camera")]
 pub use error::DeviceError;
-
-/// A local camera.
-#[cfg_attr(
-    not(feature = "camera"),
-    expect(dead_code, reason = "a build without cameras opens none")
-)]
-pub struct CameraSource {
-    config: CameraConfig,
-    fps: Option<f64>,
-}
 
 /// A camera that is there, and what it can do.
 #[derive(Debug)]
@@ -79,17 +69,8 @@ pub struct Control {
     pub default: i64,
 }
 
-impl CameraSource {
-    /// The camera that `config` names, at `fps` frames per second at most.
-    pub fn new(config: &CameraConfig, fps: Option<f64>) -> Self {
-        Self {
-            config: config.clone(),
-            fps,
-        }
-    }
-}
-
-impl Source for CameraSource {
+/// A local camera.
+impl Source for Configured<CameraConfig> {
     fn driver(&self) -> &'static str {
         "camera"
     }

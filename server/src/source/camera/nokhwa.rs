@@ -12,7 +12,6 @@ use super::{
 };
 use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
-use crate::mask::MaskStamp;
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 
 const FORMATS: [(FrameFormat, CameraFormat); 6] = [
@@ -25,14 +24,10 @@ const FORMATS: [(FrameFormat, CameraFormat); 6] = [
 ];
 
 /// nokhwa's names of the formats that can be worked with.
-const KNOWN: [FrameFormat; 6] = [
-    FrameFormat::MJPEG,
-    FrameFormat::YUYV,
-    FrameFormat::NV12,
-    FrameFormat::GRAY,
-    FrameFormat::RAWRGB,
-    FrameFormat::RAWBGR,
-];
+const KNOWN: [FrameFormat; 6] = {
+    let [(a, _), (b, _), (c, _), (d, _), (e, _), (f, _)] = FORMATS;
+    [a, b, c, d, e, f]
+};
 
 /// An open camera that sends frames.
 pub struct OpenCamera {
@@ -166,12 +161,7 @@ impl Camera for OpenCamera {
                 }
             }
         };
-        Ok(Some(CapturedFrame {
-            picture,
-            captured_at: stop.clock().unix(),
-            since: None,
-            masks: MaskStamp::default(),
-        }))
+        Ok(Some(CapturedFrame::now(picture, stop)))
     }
 }
 

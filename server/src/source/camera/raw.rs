@@ -171,7 +171,7 @@ mod tests {
         height: 18,
     };
 
-    /// What is seen of a picture whose rows have some bytes too many.
+    /// The visible part of a picture whose rows have some bytes too many.
     fn seen(format: CameraFormat, stride: usize, bytes: &[u8]) -> [u8; 3] {
         let layout = Layout {
             format,

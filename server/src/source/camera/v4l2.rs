@@ -22,7 +22,6 @@ use super::{
 };
 use crate::clock::StopToken;
 use crate::config::{CameraConfig, CameraDevice, CameraFormat, Size};
-use crate::mask::MaskStamp;
 use crate::source::{Camera, CapturedFrame, FrameData, PictureFault, SourceError};
 
 const BUFFERS: u32 = 4;
@@ -118,10 +117,7 @@ fn formats(device: &Device) -> io::Result<Vec<FormatInfo>> {
             ),
         });
         let sizes: Vec<_> = sizes.collect();
-        match formats
-            .iter_mut()
-            .find(|format_info| format_info.format == *format)
-        {
+        match formats.iter_mut().find(|it| it.format == *format) {
             Some(format_info) => format_info.sizes.extend(sizes),
             None => formats.push(FormatInfo {
                 format: *format,
@@ -130,9 +126,7 @@ fn formats(device: &Device) -> io::Result<Vec<FormatInfo>> {
         }
     }
     // Drivers of simple devices list no sizes: what is set is what there is.
-    if formats
-        .iter()
-        .all(|format_info| format_info.sizes.is_empty())
+    if formats.iter().all(|it| it.sizes.is_empty())
         && let Ok(current) = device.format()
     {
         for format_info in &mut formats {
@@ -301,7 +295,6 @@ impl Camera for OpenCamera {
         }
         let fail = |error| DeviceError::new(&self.path, error);
         let (bytes, meta) = CaptureStream::next(&mut self.stream).map_err(fail)?;
-        let captured_at = stop.clock().unix();
         let used = &bytes[..bytes.len().min(meta.bytesused as usize)];
         let picture = if meta.flags.contains(v4l::buffer::Flags::ERROR) {
             FrameData::Coded(Err(PictureFault::Damaged))
@@ -314,12 +307,7 @@ impl Camera for OpenCamera {
                 code: Box::new(move || encode(used, layout, quality)),
             }
         };
-        Ok(Some(CapturedFrame {
-            picture,
-            captured_at,
-            since: None,
-            masks: MaskStamp::default(),
-        }))
+        Ok(Some(CapturedFrame::now(picture, stop)))
     }
 }
 

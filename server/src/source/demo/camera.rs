@@ -7,7 +7,6 @@ use jpeg_splice::codec::{EncodeError, PixelFormat, Subsampling, encode};
 use mattebox_demo_scene::{FPS, FRAMES, HEIGHT, Scene, WIDTH};
 
 use crate::clock::StopToken;
-use crate::mask::MaskStamp;
 use crate::source::pacer::Pacer;
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 
@@ -38,12 +37,12 @@ impl Camera for DemoCamera {
             .map_err(|_| SourceError::DemoScene)?
             .frame(self.next)?;
         self.next = (self.next + 1) % FRAMES;
-        Ok(self.pacer.wait(stop).then(|| CapturedFrame {
-            picture: FrameData::Whole(jpeg),
-            captured_at: stop.clock().unix(),
-            since: Some(stop.clock().now()),
-            masks: MaskStamp::default(),
-        }))
+        if !self.pacer.wait(stop) {
+            return Ok(None);
+        }
+        let since = Some(stop.clock().now());
+        let frame = CapturedFrame::now(FrameData::Whole(jpeg), stop);
+        Ok(Some(CapturedFrame { since, ..frame }))
     }
 }
 

@@ -34,8 +34,7 @@ pub fn choose<'a>(
         builder = builder.challenge(&basic());
     }
     for challenge in &offered {
-        let cleaned = clean(challenge);
-        builder = builder.challenge(&as_known(&cleaned)?);
+        builder = builder.challenge(&as_known(challenge)?);
     }
     builder.build().map_err(ChallengeError)
 }
@@ -48,29 +47,8 @@ fn basic() -> ChallengeRef<'static> {
     basic
 }
 
-/// `challenge` without what is written wrongly but means something.
-fn clean(challenge: &Challenge) -> Challenge {
-    let mut cleaned = challenge.clone();
-    cleaned
-        .params
-        .retain_mut(|(name, value)| match name.as_str() {
-            // As if it were not there: RFC 2069's way.
-            "qop" => value.split(',').any(|qop| !qop.trim().is_empty()),
-            "algorithm" => {
-                *value = algorithm(value);
-                !value.is_empty()
-            }
-            _ => true,
-        });
-    // RFC 7617, 2 wants one; for Basic it has no use.
-    if cleaned.params.iter().all(|(name, _)| name != "realm") {
-        cleaned.params.push(("realm".to_owned(), String::new()));
-    }
-    cleaned
-}
-
 /// The registered spelling of a digest's algorithm (RFC 7616, 6.1).
-fn algorithm(written: &str) -> String {
+fn algorithm(written: &str) -> &str {
     const KNOWN: [&str; 6] = [
         "MD5",
         "MD5-sess",
@@ -83,19 +61,34 @@ fn algorithm(written: &str) -> String {
     let known = KNOWN
         .iter()
         .find(|known| plain(known) == plain(written.trim()));
-    known.map_or_else(|| written.trim().to_owned(), |known| (*known).to_owned())
+    known.map_or(written.trim(), |known| known)
 }
 
+/// `challenge` without what is written wrongly but means something.
 fn as_known(challenge: &Challenge) -> Result<ChallengeRef<'_>, ChallengeError> {
     // It is answered whatever it says, in whatever letters.
     if challenge.scheme.eq_ignore_ascii_case("Basic") {
         return Ok(basic());
     }
+    let escaped = |value| {
+        let value = ParamValue::try_from_escaped(value);
+        value.map_err(|why| ChallengeError(why.to_owned()))
+    };
     let mut known = ChallengeRef::new(&challenge.scheme);
     for (name, value) in &challenge.params {
-        let value = ParamValue::try_from_escaped(value);
-        let value = value.map_err(|why| ChallengeError(why.to_owned()))?;
-        known.params.push((name.as_str(), value));
+        let value = match name.as_str() {
+            "algorithm" => algorithm(value),
+            // As if it were not there: RFC 2069's way.
+            "qop" if value.split(',').all(|qop| qop.trim().is_empty()) => "",
+            _ => value,
+        };
+        if !(value.is_empty() && matches!(name.as_str(), "algorithm" | "qop")) {
+            known.params.push((name, escaped(value)?));
+        }
+    }
+    // RFC 7617, 2 wants one; for Basic it has no use.
+    if known.params.iter().all(|(name, _)| *name != "realm") {
+        known.params.push(("realm", escaped("")?));
     }
     Ok(known)
 }

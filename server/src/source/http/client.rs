@@ -13,7 +13,7 @@ use super::challenge;
 use super::error::{HttpError, HttpFault, cause};
 use crate::config::HttpConfig;
 use crate::secret::{SecretText, mask_foreign};
-use crate::source::SourceError;
+use crate::source::{SourceError, reveal, shown};
 
 /// The time for making a connection.
 pub const CONNECTING: Duration = Duration::from_secs(5);
@@ -57,23 +57,16 @@ impl Client {
             .no_proxy()
             .build();
         let url = Url::parse(config.url.expose())?;
-        let mut shown = url.clone();
-        shown.set_query(None);
-        shown.set_fragment(None);
-        let address = String::from(shown);
+        let address = shown(&url);
         let http = http.map_err(|error| HttpError {
             address: address.clone(),
             fault: HttpFault::Client(cause(&error)),
         })?;
-        let login = match &config.login {
-            Some(login) => Some((login.user.clone(), login.password.reveal(folder)?)),
-            None => None,
-        };
         Ok(Self {
             http,
             url,
             address,
-            login,
+            login: reveal(config.login.as_ref(), folder)?,
             scheme: None,
         })
     }

@@ -8,21 +8,14 @@ use reqwest::StatusCode;
 use super::challenge::ChallengeError;
 use super::client::CONNECTING;
 use crate::secret::mask_foreign;
-use crate::source::SourceErrorKind;
+use crate::source::{AtAddress, SourceErrorKind};
 
 /// The advice for cameras whose TLS is older than what is spoken here: TLS 1.2 with forward secrecy
 /// and authenticated ciphers, or 1.3.
 const OLD_TLS: &str = "the camera only speaks old TLS, with which a password would not be safe (here it is TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3): update the camera, use its `http:` address, put a proxy such as stunnel or nginx between, or read it with the driver `exec` and `curl` or `ffmpeg`";
 
 /// The reason why the camera at an address gives no pictures.
-#[derive(Debug, thiserror::Error)]
-#[error("{address}: {fault}")]
-pub struct HttpError {
-    /// The camera's address, without its query.
-    pub address: String,
-    /// The fault.
-    pub fault: HttpFault,
-}
+pub type HttpError = AtAddress<HttpFault>;
 
 /// The fault of a camera, or of the way to it.
 #[derive(Debug, thiserror::Error)]

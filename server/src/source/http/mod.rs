@@ -10,7 +10,6 @@ mod error;
 mod parts;
 
 use std::io::BufReader;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,10 +18,9 @@ use reqwest::{Response, StatusCode};
 
 use super::mjpeg_reader::{ChunkReader, Chunks};
 use super::pacer::Pacer;
-use super::{Camera, CapturedFrame, FrameData, Source, SourceError};
+use super::{Camera, CapturedFrame, Configured, FrameData, Source, SourceError};
 use crate::clock::StopToken;
 use crate::config::HttpConfig;
-use crate::mask::MaskStamp;
 use client::Client;
 pub use error::HttpError;
 use error::HttpFault;
@@ -33,25 +31,8 @@ const SNAPSHOT_FPS: f64 = 1.0;
 /// The least and the most time until a snapshot that failed is asked for again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
 
-/// A camera that speaks HTTP.
-pub struct Http {
-    config: HttpConfig,
-    folder: PathBuf,
-    fps: Option<f64>,
-}
-
-impl Http {
-    /// The camera that `config` names; snapshots are taken `fps` times per second, by default once.
-    pub fn new(config: &HttpConfig, fps: Option<f64>, folder: &Path) -> Self {
-        Self {
-            config: config.clone(),
-            folder: folder.to_owned(),
-            fps,
-        }
-    }
-}
-
-impl Source for Http {
+/// A camera that speaks HTTP. Snapshots are taken at its rate, by default once a second.
+impl Source for Configured<HttpConfig> {
     fn driver(&self) -> &'static str {
         "http"
     }
@@ -62,7 +43,7 @@ impl Source for Http {
         let mut camera = Answers {
             client,
             answer: None,
-            snapshots: 0,
+            takes_snapshots: false,
             has_missed: false,
             pacer: Pacer::new(fps),
             retry: Duration::from_secs_f64(1.0 / fps).clamp(RETRY.0, RETRY.1),
@@ -90,8 +71,8 @@ impl Chunks for Body {
 struct Answers {
     client: Client,
     answer: Option<Answer>,
-    /// Counts answers with one picture.
-    snapshots: u64,
+    /// It has given snapshots before, so that one that fails is no reason to close it.
+    takes_snapshots: bool,
     /// The last snapshot failed.
     has_missed: bool,
     pacer: Pacer,
@@ -164,9 +145,15 @@ impl Camera for Answers {
                 return Ok(None);
             }
             match next {
-                Ok(Some(picture)) => return Ok(Some(capture(picture.into(), since, stop))),
+                Ok(Some(picture)) => {
+                    let frame = CapturedFrame::now(picture, stop);
+                    return Ok(Some(CapturedFrame { since, ..frame }));
+                }
                 // With an error, its picture has been taken.
-                Ok(None) | Err(_) if pictures == 1 => self.end_snapshot(),
+                Ok(None) | Err(_) if pictures == 1 => {
+                    self.answer = None;
+                    self.takes_snapshots = true;
+                }
                 ended => {
                     let fault = ended.err().unwrap_or(end);
                     return Ok(Some(self.miss(fault, stop)?));
@@ -192,16 +179,6 @@ impl Answers {
         Some(response.map(|response| self.answer = Some(Answer::new(response, asked, stop))))
     }
 
-    fn end_snapshot(&mut self) {
-        self.answer = None;
-        self.snapshots = self.snapshots.saturating_add(1);
-    }
-
-    /// Whether it has given snapshots before, so that one that fails is no reason to close it.
-    fn is_snapshot_camera(&self) -> bool {
-        self.snapshots > 0
-    }
-
     /// A picture that is missing, which the camera outlives; if too many are, its watchdog ends it.
     fn miss(
         &mut self,
@@ -211,24 +188,14 @@ impl Answers {
         let pictures = self.answer.as_ref().map_or(0, |it| it.parts.pictures());
         let is_passing = fault.is_passing();
         let error = self.client.error(fault);
-        if !is_passing || !self.is_snapshot_camera() || pictures > 1 {
+        if !is_passing || !self.takes_snapshots || pictures > 1 {
             return Err(error);
         }
         self.answer = None;
         self.has_missed = true;
-        Ok(capture(FrameData::Coded(Err(error.into())), None, stop))
-    }
-}
-
-fn capture(
-    picture: FrameData<'static>,
-    since: Option<Instant>,
-    stop: &StopToken,
-) -> CapturedFrame<'static> {
-    CapturedFrame {
-        picture,
-        captured_at: stop.clock().unix(),
-        since,
-        masks: MaskStamp::default(),
+        Ok(CapturedFrame::now(
+            FrameData::Coded(Err(error.into())),
+            stop,
+        ))
     }
 }

@@ -1,4 +1,4 @@
-//! When a frame was taken, by the camera's own clock.
+//! The time at which a frame was taken, by the camera's own clock.
 //!
 //! A frame's RTP timestamp counts from nowhere; the sender reports of RTCP (RFC 3550, 6.4.1) say
 //! which time of the calendar it is.
@@ -16,7 +16,7 @@ const NTP_TO_UNIX: u32 = 2_208_988_800;
 /// A camera's clock.
 #[derive(Debug, Default)]
 pub struct CameraClock {
-    /// What the newest report says: a time of the calendar, and the RTP timestamp of that moment.
+    /// The newest report: a time of the calendar, and the RTP timestamp of that moment.
     report: Option<(SystemTime, i64)>,
 }
 

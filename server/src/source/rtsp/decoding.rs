@@ -14,7 +14,6 @@ use super::session::{Coding, Frames, SessionError};
 use super::timed::{Pictures, Taken, Timeline};
 use super::{RtspFault, matroska};
 use crate::clock::StopToken;
-use crate::mask::MaskStamp;
 use crate::source::process::{CommandError, Invocation, Running};
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
 use crate::sync::IgnorePoison;
@@ -138,25 +137,15 @@ impl Camera for Decoding {
             None => return Ok(None),
             Some(next) => next.map_err(|over| self.error(over))?,
         };
-        let arrival = stop.clock().unix();
-        Ok(Some(match next {
-            Some((time, jpeg)) => {
-                self.running.works();
-                let taken = self.shared.taken.lock().ignore_poison().take(time);
-                CapturedFrame {
-                    picture: FrameData::Coded(Ok(jpeg)),
-                    captured_at: taken.unwrap_or(arrival),
-                    since: None,
-                    masks: MaskStamp::default(),
-                }
-            }
-            None => CapturedFrame {
-                picture: FrameData::Skipped,
-                captured_at: arrival,
-                since: None,
-                masks: MaskStamp::default(),
-            },
-        }))
+        let Some((time, jpeg)) = next else {
+            return Ok(Some(CapturedFrame::now(FrameData::Skipped, stop)));
+        };
+        self.running.works();
+        let mut frame = CapturedFrame::now(FrameData::Coded(Ok(jpeg)), stop);
+        if let Some(taken) = self.shared.taken.lock().ignore_poison().take(time) {
+            frame.captured_at = taken;
+        }
+        Ok(Some(frame))
     }
 }
 

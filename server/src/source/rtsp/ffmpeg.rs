@@ -1,4 +1,4 @@
-//! What ffmpeg is asked for: to decode what it is given, or, the old way, to talk to the camera
+//! Command lines of ffmpeg: to decode what it is given, or, the old way, to talk to the camera
 //! itself.
 
 use crate::config::RtspConfig;

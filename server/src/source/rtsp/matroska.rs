@@ -9,7 +9,7 @@ use super::session::Coding;
 /// The number of bytes of a master element that ends with the stream (RFC 8794, 6.2).
 const UNKNOWN: [u8; 8] = [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 
-/// What stands before the frames; times are in milliseconds.
+/// The headers before the frames; times are in milliseconds.
 pub fn head(coding: Coding) -> Vec<u8> {
     let codec = match coding {
         Coding::Jpeg => "V_MJPEG",

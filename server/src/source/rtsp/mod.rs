@@ -15,7 +15,7 @@ mod session;
 mod timed;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -23,9 +23,8 @@ use retina::client::{Credentials, SessionGroup};
 use tokio::task::JoinError;
 use url::Url;
 
-use super::exec::Exec;
-use super::process::CommandError;
-use super::{Camera, Source, SourceError, SourceErrorKind};
+use super::process::{CommandError, Process};
+use super::{AtAddress, Camera, Configured, Source, SourceError, SourceErrorKind, reveal, shown};
 use crate::clock::StopToken;
 use crate::config::{RtspConfig, Transport};
 use crate::secret::SecretText;
@@ -39,40 +38,30 @@ const KEYS_FPS: f64 = 2.0;
 
 /// An RTSP camera.
 pub struct Rtsp {
-    exec: Exec,
-    config: RtspConfig,
-    folder: PathBuf,
-    fps: Option<f64>,
+    source: Configured<RtspConfig>,
     /// Whether ffmpeg is older than 5.1.
     is_old: Arc<AtomicBool>,
     sessions: Arc<SessionGroup>,
 }
 
 impl Rtsp {
-    /// The camera that `config` names, for the stream called `stream`, at `fps` frames per second
-    /// at most.
+    /// The camera that `config` names, at `fps` frames per second at most.
     pub fn new(config: &RtspConfig, fps: Option<f64>, folder: &Path) -> Self {
         Self {
-            exec: Exec::new("rtsp", folder),
-            config: config.clone(),
-            folder: folder.to_owned(),
-            fps,
+            source: Configured::new(config, fps, folder),
             is_old: Arc::default(),
             sessions: Arc::default(),
         }
     }
 
     fn url(&self) -> Result<Url, SourceError> {
-        Ok(Url::parse(self.config.url.expose())?)
+        Ok(Url::parse(self.source.config.url.expose())?)
     }
 
     fn login(&self) -> Result<Option<Credentials>, SourceError> {
-        let Some(login) = &self.config.login else {
-            return Ok(None);
-        };
-        let password = login.password.reveal(&self.folder)?;
-        Ok(Some(Credentials {
-            username: login.user.clone(),
+        let login = reveal(self.source.config.login.as_ref(), &self.source.folder)?;
+        Ok(login.map(|(username, password)| Credentials {
+            username,
             password: password.expose().to_owned(),
         }))
     }
@@ -90,8 +79,10 @@ impl Rtsp {
 
     /// The old way.
     fn open_by_ffmpeg(&self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
-        let command = ffmpeg::whole(&self.config, &self.url_with_login()?, self.fps);
-        Ok(self.exec.run(&command, stop).map_err(without_ffmpeg)?)
+        let Configured { config, fps, .. } = &self.source;
+        let command = ffmpeg::whole(config, &self.url_with_login()?, *fps);
+        let process = Process::start(&self.source.invocation(&command), stop);
+        Ok(Box::new(process.map_err(without_ffmpeg)?))
     }
 
     fn decode(
@@ -101,14 +92,15 @@ impl Rtsp {
         coding: Coding,
         stop: &StopToken,
     ) -> Opened<'_> {
-        let only_keys = coding != Coding::Jpeg && self.fps.is_some_and(|fps| fps <= KEYS_FPS);
+        let Configured { config, fps, .. } = &self.source;
+        let only_keys = coding != Coding::Jpeg && fps.is_some_and(|fps| fps <= KEYS_FPS);
         let passthrough = if self.is_old.load(Ordering::Relaxed) {
             "-vsync"
         } else {
             "-fps_mode"
         };
-        let fps = self.fps.filter(|_| !only_keys);
-        let command = ffmpeg::decoder(&self.config, fps, passthrough);
+        let fps = fps.filter(|_| !only_keys);
+        let command = ffmpeg::decoder(config, fps, passthrough);
         let video = Video {
             address,
             frames,
@@ -116,7 +108,7 @@ impl Rtsp {
             only_keys,
             is_old: &self.is_old,
         };
-        let decoding = Decoding::start(&self.exec.invocation(&command), video, stop);
+        let decoding = Decoding::start(&self.source.invocation(&command), video, stop);
         Ok(Box::new(decoding.map_err(without_ffmpeg)?))
     }
 }
@@ -125,19 +117,20 @@ type Opened<'a> = Result<Box<dyn Camera + 'a>, SourceError>;
 
 impl Source for Rtsp {
     fn driver(&self) -> &'static str {
-        self.exec.driver()
+        "rtsp"
     }
 
     fn open(&mut self, stop: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
         let url = self.url()?;
-        if self.config.via.is_some() || url.scheme() == "rtsps" {
+        let config = &self.source.config;
+        if config.via.is_some() || url.scheme() == "rtsps" {
             return self.open_by_ffmpeg(stop);
         }
         let address = shown(&url);
         let asked = Address {
             url,
             login: self.login()?,
-            is_udp: self.config.transport == Transport::Udp,
+            is_udp: config.transport == Transport::Udp,
             sessions: self.sessions.clone(),
         };
         let opened = stop.wait_for(Frames::open(asked, stop.clock()));
@@ -145,30 +138,15 @@ impl Source for Rtsp {
         // A session says goodbye on the runtime that it is dropped on.
         let _runtime = stop.runtime().enter();
         let (frames, coding) = opened.map_err(|error| RtspFault::Session(error).at(&address))?;
-        if coding == Coding::Jpeg && self.config.size.is_none() {
+        if coding == Coding::Jpeg && config.size.is_none() {
             return Ok(Box::new(Passing::new(&address, frames, stop)));
         }
         self.decode(&address, frames, coding, stop)
     }
 }
 
-/// The address without its query, which may hold a password.
-fn shown(url: &Url) -> String {
-    let mut shown = url.clone();
-    shown.set_query(None);
-    shown.set_fragment(None);
-    shown.into()
-}
-
 /// The reason why the camera at an address gives no pictures.
-#[derive(Debug, thiserror::Error)]
-#[error("{address}: {fault}")]
-pub struct RtspError {
-    /// The camera's address, without its query.
-    pub address: String,
-    /// The fault.
-    pub fault: RtspFault,
-}
+pub type RtspError = AtAddress<RtspFault>;
 
 /// The fault of a camera, or of the way to it.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,6 @@ use tokio_util::task::AbortOnDropHandle;
 use super::session::{Frame, Frames, SessionError};
 use super::{RtspError, RtspFault};
 use crate::clock::StopToken;
-use crate::mask::MaskStamp;
 use crate::source::{Camera, CapturedFrame, SourceError};
 
 /// Pictures that may wait for whoever takes them.
@@ -58,11 +57,6 @@ impl Passing {
 impl Camera for Passing {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         let frame = stop.wait_for(self.next()).transpose()?;
-        Ok(frame.map(|frame| CapturedFrame {
-            picture: frame.data.into(),
-            captured_at: frame.captured_at,
-            since: None,
-            masks: MaskStamp::default(),
-        }))
+        Ok(frame.map(|frame| CapturedFrame::at(frame.data, frame.captured_at)))
     }
 }

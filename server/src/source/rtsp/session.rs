@@ -101,7 +101,7 @@ impl SessionError {
     }
 }
 
-/// Whom to ask for what.
+/// A camera to be asked, and the way to ask it.
 pub struct Address {
     /// Of `rtsp`, without login.
     pub url: Url,

@@ -14,7 +14,7 @@ use crate::source::FRAME_BYTES;
 const START: i64 = 10_000;
 /// The most that frames are apart; a camera that jumps further has set its clock.
 const JUMP: u64 = 5_000;
-/// How far frames behind a jump are from those before it.
+/// The distance of a frame behind a jump from the one before it.
 const STEP: i64 = 40;
 /// The most frames whose times are kept for what ffmpeg gives.
 const FRAMES: usize = 512;
@@ -100,7 +100,7 @@ impl<R: AsyncRead + Unpin> Pictures<R> {
     /// it is ready.
     ///
     /// # Errors
-    /// What reading gives, and anything else than pictures.
+    /// Those of reading; or there is something else than pictures.
     pub async fn next(&mut self) -> io::Result<Option<(u64, Bytes)>> {
         loop {
             if let Some(picture) = self.take()? {
