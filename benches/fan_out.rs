@@ -2,8 +2,9 @@
 //! nothing but write the same parts to as many sockets (`writev`, RFC 2046 parts of one buffer).
 //! Viewers read and discard, in a process of their own. Linux only, since CPU time comes from
 //! `/proc`. Run with `cargo bench -p mattebox-benches --bench fan_out`;
-//! `VIEWERS=100,1000 SECONDS=5 TURNS=3` are the numbers of viewers, what is measured at a time, and
-//! how often.
+//! `VIEWERS=100,1000 FPS=30 SECONDS=5 TURNS=3` are the numbers of viewers, the frames a second, what
+//! is measured at a time, and how often. Each viewer takes two file descriptors, one here and one in
+//! the server (`ulimit -n`).
 
 #![allow(
     clippy::disallowed_methods,
@@ -28,11 +29,12 @@ use server::{SERVE, Server};
 /// The argument by which this program only writes.
 const WRITE: &str = "write";
 
-const FPS: u32 = 30;
 /// The size of the frame, roughly.
 const FRAME_BYTES: usize = 65_000;
 /// The time that everybody has to connect and see pictures.
 const WARM_UP: Duration = Duration::from_secs(2);
+/// The same for each viewer beyond the first thousand.
+const WARM_UP_PER_VIEWER: Duration = Duration::from_millis(1);
 
 fn main() -> ExitCode {
     match server::role().as_deref() {
@@ -51,33 +53,46 @@ fn main() -> ExitCode {
 
 fn compare() {
     let folder = tempfile::tempdir().expect("a folder");
-    let jpeg = frame();
+    let (jpeg, fps) = (frame(), fps());
     std::fs::write(folder.path().join("frame.jpg"), &jpeg).expect("a file");
     let pipeline = format!(
-        "limits: {{ connections-per-address: 10000 }}\nstreams: {{ s: {{ source: {{ driver: files, path: frame.jpg, fps: {FPS} }} }} }}\n"
+        "limits: {{ connections-per-address: 10000 }}\nstreams: {{ s: {{ source: {{ driver: files, path: frame.jpg, fps: {fps} }} }} }}\n"
     );
     std::fs::write(folder.path().join("pipeline.yaml"), pipeline).expect("a file");
     println!(
-        "frames of {} KB at {FPS}/s, CPU seconds a GB",
+        "frames of {} KB at {fps}/s, CPU seconds a GB, and frames that a viewer got a second",
         jpeg.len() / 1000
     );
     for viewers in numbers("VIEWERS", &[60, 300]) {
         let turns = numbers("TURNS", &[3])[0];
-        let [mut bare, mut ours, mut ratios] = [const { Vec::new() }; 3];
+        let [mut bare, mut ours, mut ratios, mut rates] = [const { Vec::new() }; 4];
         for _ in 0..turns {
             let writing = measure(folder.path(), WRITE, viewers);
             let serving = measure(folder.path(), SERVE, viewers);
-            bare.push(writing);
-            ours.push(serving);
-            ratios.push(serving / writing);
+            bare.push(writing.cpu_seconds_a_gb);
+            ours.push(serving.cpu_seconds_a_gb);
+            ratios.push(serving.cpu_seconds_a_gb / writing.cpu_seconds_a_gb);
+            rates.push(serving.bytes_a_second / jpeg.len() as f64 / viewers as f64);
         }
         println!(
-            "{viewers} viewers: bare writev {:.3}, server {:.3}, ratio {:.2}",
+            "{viewers} viewers: bare writev {:.3}, server {:.3}, ratio {:.2}; {:.2} frames a second",
             median(bare),
             median(ours),
-            median(ratios)
+            median(ratios),
+            median(rates)
         );
     }
+}
+
+fn fps() -> u64 {
+    numbers("FPS", &[30])[0]
+}
+
+/// What bringing the stream to viewers took.
+struct Cost {
+    cpu_seconds_a_gb: f64,
+    /// All viewers together.
+    bytes_a_second: f64,
 }
 
 fn numbers(variable: &str, default: &[u64]) -> Vec<u64> {
@@ -118,13 +133,13 @@ fn frame() -> Vec<u8> {
         .expect("a quality")
 }
 
-/// The CPU seconds that this program in the role `role` takes to bring a GB to `viewers`.
-fn measure(folder: &Path, role: &str, viewers: u64) -> f64 {
+/// What this program in the role `role` takes to bring the stream to `viewers`.
+fn measure(folder: &Path, role: &str, viewers: u64) -> Cost {
     let server = Server::start(folder, role).expect("a server");
     cost(&server, viewers).expect("viewers that stay connected")
 }
 
-fn cost(server: &Server, viewers: u64) -> io::Result<f64> {
+fn cost(server: &Server, viewers: u64) -> io::Result<Cost> {
     let received = Arc::new(AtomicU64::new(0));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
@@ -133,7 +148,9 @@ fn cost(server: &Server, viewers: u64) -> io::Result<f64> {
     for _ in 0..viewers {
         runtime.spawn(view(server.address, received.clone()));
     }
-    std::thread::sleep(WARM_UP);
+    let beyond = u32::try_from(viewers.saturating_sub(1000)).unwrap_or(u32::MAX);
+    std::thread::sleep(WARM_UP + WARM_UP_PER_VIEWER * beyond);
+    let since = Instant::now();
     let (start, before) = (
         cpu_time(server.process.id())?,
         received.load(Ordering::Relaxed),
@@ -143,11 +160,14 @@ fn cost(server: &Server, viewers: u64) -> io::Result<f64> {
         cpu_time(server.process.id())?,
         received.load(Ordering::Relaxed),
     );
-    let bytes = after - before;
+    let (bytes, seconds) = (after - before, since.elapsed().as_secs_f64());
     if bytes == 0 {
         return Err(ErrorKind::UnexpectedEof.into());
     }
-    Ok((end - start).as_secs_f64() / (bytes as f64 / 1e9))
+    Ok(Cost {
+        cpu_seconds_a_gb: (end - start).as_secs_f64() / (bytes as f64 / 1e9),
+        bytes_a_second: bytes as f64 / seconds,
+    })
 }
 
 async fn view(address: SocketAddr, received: Arc<AtomicU64>) -> io::Result<()> {
@@ -155,7 +175,7 @@ async fn view(address: SocketAddr, received: Arc<AtomicU64>) -> io::Result<()> {
     socket
         .write_all(b"GET /s.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await?;
-    let mut buffer = vec![0; 256 << 10];
+    let mut buffer = vec![0; 64 << 10];
     loop {
         let count = socket.read(&mut buffer).await?;
         if count == 0 {
@@ -188,7 +208,7 @@ fn write_to_all() -> io::Result<()> {
     println!("http://{}/", listener.local_addr()?);
     listener.set_nonblocking(true)?;
     let mut viewers: Vec<(TcpStream, usize)> = Vec::new();
-    let mut due = Instant::now();
+    let (mut due, fps) = (Instant::now(), fps());
     loop {
         while let Ok((socket, _)) = listener.accept() {
             socket.set_nonblocking(true)?;
@@ -199,7 +219,7 @@ fn write_to_all() -> io::Result<()> {
         for (socket, sent) in &mut viewers {
             write_part(socket, sent, part)?;
         }
-        due += Duration::from_secs(1) / FPS;
+        due += Duration::from_secs(1) / fps as u32;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
 }
