@@ -15,7 +15,9 @@ fuzz_target!(|data: &[u8]| {
         // What was taken away is not there any more.
         assert!(new.is_none_or(|new| exif::orientation(&new).is_none()));
     }
-    let Ok(header) = Header::parse(data) else { return };
+    let Ok(header) = Header::parse(data) else {
+        return;
+    };
     if header.width * header.height > PIXELS {
         return;
     }

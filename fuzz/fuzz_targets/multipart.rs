@@ -15,7 +15,8 @@ use mattebox_fuzz::source::mjpeg_reader::{Chunks, MjpegReader};
 use tokio::runtime::{Builder, Runtime};
 use tokio_util::sync::CancellationToken;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Builder::new_current_thread().build().unwrap());
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| Builder::new_current_thread().build().unwrap());
 
 /// Pieces whose sizes go around in a circle.
 struct Pieces {
@@ -37,9 +38,20 @@ impl Chunks for Pieces {
 
 fuzz_target!(|input: ([u8; 4], &[u8])| {
     let (sizes, data) = input;
-    let stop = StopToken::new(Arc::new(SystemClock), RUNTIME.handle().clone(), CancellationToken::new());
+    let stop = StopToken::new(
+        Arc::new(SystemClock),
+        RUNTIME.handle().clone(),
+        CancellationToken::new(),
+    );
     let rest = Bytes::copy_from_slice(data);
-    let mut pieces = MjpegReader::new(Pieces { rest, sizes, next: 0 }, &stop);
+    let mut pieces = MjpegReader::new(
+        Pieces {
+            rest,
+            sizes,
+            next: 0,
+        },
+        &stop,
+    );
     let mut whole = Splitter::new(Cursor::new(data), FRAME_BYTES);
     let mut from = 0;
     loop {
@@ -47,7 +59,9 @@ fuzz_target!(|input: ([u8; 4], &[u8])| {
         let picture = pieces.next().unwrap();
         if let Split::Jpeg(jpeg) = &expected {
             assert!(jpeg.len() <= FRAME_BYTES);
-            let at = data[from..].windows(jpeg.len()).position(|part| part == jpeg);
+            let at = data[from..]
+                .windows(jpeg.len())
+                .position(|part| part == jpeg);
             from += at.unwrap() + jpeg.len();
         }
         assert_eq!(picture, expected.picture());

@@ -4,16 +4,48 @@
 
 #![no_main]
 
-use jpeg_splice::{Drawing, Error, Layer, Splicer, Unsupported, walks_agree};
+use jpeg_splice::{
+    Cover, Drawing, Error, Jpeg, Layer, Mask, Polygon, Splicer, Unsupported, walks_agree,
+};
 use libfuzzer_sys::fuzz_target;
+
+/// What is masked must be a JPEG that can be masked again.
+fn mask(jpeg: &[u8], [x, y, width, height]: [f64; 4]) {
+    let Ok(jpeg) = Jpeg::new(jpeg.to_vec().into()) else {
+        return;
+    };
+    let mask = |cover| Mask {
+        outline: Polygon::new(vec![[x, y], [x + width, y], [x + width, y + height]]),
+        cover,
+    };
+    let masks = [mask(Cover::Mosaic(32)), mask(Cover::Color([9, 99, 200]))];
+    let mut splicer = Splicer::new();
+    for masks in [&masks[..1], &masks[1..], &masks[..]] {
+        let Ok(masked) = splicer.mask(&jpeg, masks) else {
+            continue;
+        };
+        Jpeg::new(masked.bytes().clone()).expect("what was masked is whole");
+        if let Err(Error::Unsupported(why)) = splicer.mask(&masked, masks) {
+            assert_eq!(why, Unsupported::MissingCode);
+        }
+    }
+}
 
 fuzz_target!(|input: (u8, u8, u8, u8, &[u8])| {
     let (x, y, width, alpha, jpeg) = input;
     walks_agree(jpeg, x, y, alpha % 2 == 0);
+    mask(jpeg, [x, y, width, alpha].map(f64::from));
     let width = u32::from(width) + 1;
     let layer = |x: i32, y: i32, alpha: u8| {
-        let pixels = (0..width * 20).flat_map(|pixel| [pixel as u8, 90, 200, alpha.wrapping_add((pixel % 3) as u8)]);
-        Layer { x, y, width, height: 20, rgba: pixels.collect() }
+        let pixels = (0..width * 20)
+            .flat_map(|pixel| [pixel as u8, 90, 200, alpha.wrapping_add((pixel % 3) as u8)]);
+        Layer {
+            x,
+            y,
+            width,
+            height: 20,
+            rgba: pixels.collect(),
+        }
     };
     let top = Drawing::new(vec![layer(i32::from(x) - 20, i32::from(y) - 20, alpha)]).unwrap();
     let bottom = Drawing::new(vec![layer(i32::from(y) * 2, i32::from(x) * 2, 255)]).unwrap();
