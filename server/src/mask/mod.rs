@@ -3,6 +3,8 @@
 
 mod set;
 
+use std::borrow::Cow;
+
 use jpeg_splice::{Cover, Jpeg, Mask, Polygon, Splicer, codec, cover_pixels};
 
 pub use set::{ActiveMasks, ExpectedMasks, MaskReport, MaskSet, MaskStamp};
@@ -33,7 +35,7 @@ pub struct MaskedJpeg {
     /// Its stamp.
     pub stamp: MaskStamp,
     /// The path that it took, and the reason for it.
-    pub path: (Path, String),
+    pub path: (Path, Cow<'static, str>),
 }
 
 /// Covers masks in the pictures of one source.
@@ -63,17 +65,20 @@ impl Masker {
     pub fn mask(&mut self, jpeg: Jpeg) -> Result<MaskedJpeg, MaskError> {
         let ActiveMasks { masks, stamp } = self.set.active();
         if masks.is_empty() {
-            let path = (Path::Passthrough, "nothing is masked".to_owned());
+            let path = (Path::Passthrough, "nothing is masked".into());
             return Ok(MaskedJpeg { jpeg, stamp, path });
         }
         let masks: Vec<_> = masks.iter().map(|mask| placed(mask, &jpeg)).collect();
         let spliced = catch(|| self.splicer.mask(&jpeg, &masks));
         let (jpeg, path) = match spliced {
             Ok(Ok(masked)) => {
-                let reason = "blocks under masks are replaced".to_owned();
+                let reason = "blocks under masks are replaced".into();
                 (masked, (Path::Splice, reason))
             }
-            Ok(Err(why)) => (self.recode(&jpeg, &masks)?, (Path::Recode, why.to_string())),
+            Ok(Err(why)) => (
+                self.recode(&jpeg, &masks)?,
+                (Path::Recode, why.to_string().into()),
+            ),
             Err(panicked) => {
                 // It may have been left half changed.
                 self.splicer = Splicer::new();

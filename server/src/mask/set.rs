@@ -141,7 +141,7 @@ impl MaskSet {
     /// Those that cover now.
     pub fn active(&self) -> ActiveMasks {
         let mut state = self.lock();
-        self.renew(&mut state);
+        self.renew_by_conditions(&mut state);
         let stamp = Stamp {
             set: self.clone(),
             generation: self.0.generation.load(Ordering::Acquire),
@@ -156,7 +156,7 @@ impl MaskSet {
     /// The state of each mask that is in force.
     pub fn report(&self) -> Vec<MaskReport> {
         let mut state = self.lock();
-        self.renew(&mut state);
+        self.renew_by_conditions(&mut state);
         let report = |mask: &MaskConfig| MaskReport {
             name: mask.name.clone(),
             is_on: state.active.contains(mask),
@@ -169,6 +169,13 @@ impl MaskSet {
             self.renew(&mut self.lock());
         }
         self.0.generation.load(Ordering::Acquire)
+    }
+
+    /// Without conditions, only a change of the masks changes what is covered.
+    fn renew_by_conditions(&self, state: &mut State) {
+        if self.0.has_conditions.load(Ordering::Acquire) {
+            self.renew(state);
+        }
     }
 
     /// Looks which masks cover now: frames that were covered with others are not current any more.

@@ -1,5 +1,6 @@
 //! The status of a stream: its state, its counters, its report.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -226,7 +227,7 @@ struct Counters {
     paths: BTreeMap<Path, u64>,
     newest: Option<LastServed>,
     restart_markers: Option<bool>,
-    masked: Option<(Path, String)>,
+    masked: Option<(Path, Cow<'static, str>)>,
     /// The camera has failed or ended and not given a frame since.
     camera_is_out: bool,
 }
@@ -390,7 +391,7 @@ impl Status {
     }
 
     /// The frame from the camera took this way to be masked, for this reason.
-    pub fn frame_masked(&self, path: (Path, String)) {
+    pub fn frame_masked(&self, path: (Path, Cow<'static, str>)) {
         self.lock().masked = Some(path);
     }
 
@@ -493,7 +494,7 @@ impl Status {
             paths: counters.paths.clone(),
             masks,
             mask_path: counters.masked.as_ref().map(|it| it.0),
-            mask_path_reason: counters.masked.as_ref().map(|it| it.1.clone()),
+            mask_path_reason: counters.masked.as_ref().map(|it| it.1.to_string()),
             filters: info.steps.iter().map(StepStatus::report).collect(),
             stream_url: format!("{name}.mjpeg"),
             snapshot_url: format!("{name}.jpg"),
