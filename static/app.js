@@ -4,7 +4,6 @@ import { getAsAdmin, knownToken } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
 import { advise, setProse } from "./dom.js";
-import { MaskEditor } from "./masks.js";
 import { StreamForm } from "./stream_form.js";
 import { Wall } from "./wall.js";
 
@@ -14,7 +13,6 @@ const trouble = document.getElementById("trouble");
 const cards = new Map();
 const wall = new Wall({ state: take, frame: draw, lost });
 const panel = new ChainPanel(() => wall.refresh());
-const maskEditor = new MaskEditor(() => wall.refresh());
 const streamForm = new StreamForm(() => wall.refresh());
 let state = null;
 let reports = [];
@@ -36,6 +34,20 @@ function watch() {
   wall.watch(running.map((card) => card.name));
 }
 
+let maskEditor = null;
+
+/** Few who watch ever need its script. */
+async function editMasks(card) {
+  try {
+    const { MaskEditor } = await import("./masks.js");
+    maskEditor ??= new MaskEditor(() => wall.refresh());
+  } catch {
+    advise("The editor of masks can't be loaded: load the page again.");
+    return;
+  }
+  await maskEditor.open(card);
+}
+
 async function draw(name, jpeg) {
   await cards.get(name)?.draw(jpeg);
 }
@@ -50,7 +62,7 @@ function show() {
   const mayChange = state.access.changing !== "off";
   for (const report of reports) {
     if (!cards.has(report.name)) {
-      const card = new Card(report.name, watch, () => streamForm.open(report.name), (card) => maskEditor.open(card));
+      const card = new Card(report.name, watch, () => streamForm.open(report.name), editMasks);
       cards.set(report.name, card);
       streams.append(card.element);
       visible.observe(card.picture);
