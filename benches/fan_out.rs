@@ -88,7 +88,7 @@ fn fps() -> u64 {
     numbers("FPS", &[30])[0]
 }
 
-/// What bringing the stream to viewers took.
+/// The cost of bringing the stream to viewers.
 struct Cost {
     cpu_seconds_a_gb: f64,
     /// All viewers together.
@@ -133,7 +133,7 @@ fn frame() -> Vec<u8> {
         .expect("a quality")
 }
 
-/// What this program in the role `role` takes to bring the stream to `viewers`.
+/// The cost of this program in the role `role`, which brings the stream to `viewers`.
 fn measure(folder: &Path, role: &str, viewers: u64) -> Cost {
     let server = Server::start(folder, role).expect("a server");
     cost(&server, viewers).expect("viewers that stay connected")

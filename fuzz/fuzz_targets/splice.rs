@@ -9,7 +9,7 @@ use jpeg_splice::{
 };
 use libfuzzer_sys::fuzz_target;
 
-/// What is masked must be a JPEG that can be masked again.
+/// A masked JPEG must be one that can be masked again.
 fn mask(jpeg: &[u8], [x, y, width, height]: [f64; 4]) {
     let Ok(jpeg) = Jpeg::new(jpeg.to_vec().into()) else {
         return;

@@ -17,6 +17,7 @@ use zune_jpeg::zune_core::colorspace::ColorSpace;
 use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::error::{Error, InvalidJpeg};
+use crate::segments::write_segment;
 use crate::strip::without_picture;
 use crate::{Jpeg, Segments, Splicer, exif, marker};
 pub use planes::encode_planes;
@@ -158,7 +159,7 @@ fn with_metadata(jpeg: Jpeg, source: &Jpeg) -> Result<Jpeg, InvalidJpeg> {
             (marker::APP1, payload) if exif::is_exif(payload) => {
                 kept.extend(
                     exif::for_new_picture(payload)
-                        .and_then(|new| app1(&new))
+                        .and_then(|new| write_segment(marker::APP1, &new))
                         .unwrap_or_default(),
                 );
             }
@@ -184,12 +185,6 @@ fn with_segments(jpeg: Jpeg, segments: &[u8]) -> Result<Jpeg, InvalidJpeg> {
     };
     let (head, rest) = jpeg.split_at(start.min(jpeg.len()));
     Jpeg::new([head, segments, rest].concat().into())
-}
-
-/// A segment; `None` if the payload is too long for one.
-fn app1(payload: &[u8]) -> Option<Vec<u8>> {
-    let length = u16::try_from(payload.len() + 2).ok()?;
-    Some([&[0xff, marker::APP1], &length.to_be_bytes()[..], payload].concat())
 }
 
 fn is_kept(marker: u8, payload: &[u8]) -> bool {

@@ -122,6 +122,12 @@ impl<'a> Iterator for Segments<'a> {
     }
 }
 
+/// A segment with this content; `None` if that is too long for one.
+pub(crate) fn write_segment(marker: u8, payload: &[u8]) -> Option<Vec<u8>> {
+    let length = u16::try_from(payload.len() + 2).ok()?;
+    Some([&[0xff, marker], &length.to_be_bytes()[..], payload].concat())
+}
+
 /// The content of a segment whose length `bytes` starts with; `None` if it is cut off.
 pub(crate) fn payload(bytes: &[u8]) -> Option<&[u8]> {
     let (length, _) = bytes.split_first_chunk()?;

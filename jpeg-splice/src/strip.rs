@@ -4,7 +4,7 @@ use crate::error::{Result, Unsupported};
 use crate::exif;
 use crate::jpeg::Jpeg;
 use crate::marker;
-use crate::segments::{Segment, Segments};
+use crate::segments::{self, Segment, Segments};
 
 /// The bytes of JFIF's segment without a thumbnail (ITU-T T.871, 10.1), behind its length.
 const JFIF: usize = 14;
@@ -81,7 +81,7 @@ pub(crate) fn without_other_pictures(jpeg: &Jpeg) -> Option<Vec<u8>> {
     Some(left)
 }
 
-/// What is left of a segment that holds a picture; `None` if it holds none.
+/// The rest of a segment that holds a picture; `None` if it holds none.
 pub(crate) fn without_picture(segment: &Segment<'_>) -> Option<Vec<u8>> {
     let payload = segment.payload();
     let has = |text: &[u8]| memchr::memmem::find(payload, text).is_some();
@@ -94,21 +94,15 @@ pub(crate) fn without_picture(segment: &Segment<'_>) -> Option<Vec<u8>> {
         }
         marker::APP1 if exif::is_exif(payload) => {
             let payload = exif::without_thumbnail(payload)?;
-            Some(segment_of(marker::APP1, &payload))
+            // It is shorter than it was.
+            let left = segments::write_segment(marker::APP1, &payload);
+            Some(left.filter(|_| !payload.is_empty()).unwrap_or_default())
         }
         marker::APP1 if has(b"GImg:image") => Some(Vec::new()),
         marker::APP2 if payload.starts_with(b"MPF\0") => Some(Vec::new()),
         // Thumbnails of Photoshop's versions 4 and 5.
         marker::APP13 if has(b"8BIM\x04\x09") || has(b"8BIM\x04\x0c") => Some(Vec::new()),
         _ => None,
-    }
-}
-
-/// A segment; nothing if it has no payload, which is shorter than it was.
-fn segment_of(marker: u8, payload: &[u8]) -> Vec<u8> {
-    match u16::try_from(payload.len() + 2) {
-        Ok(length) if length > 2 => [&[0xff, marker], &length.to_be_bytes()[..], payload].concat(),
-        _ => Vec::new(),
     }
 }
 

@@ -22,7 +22,7 @@ impl Sum {
 }
 
 impl Splicer {
-    /// What `masks` lay over `jpeg`, in whole MCUs.
+    /// The drawing that `masks` are on `jpeg`, in whole MCUs.
     pub(super) fn mask_drawing(&mut self, jpeg: &[u8], masks: &[Mask]) -> Result<Drawing> {
         let (walk, kept) = self.dc_walk(jpeg)?;
         if kept

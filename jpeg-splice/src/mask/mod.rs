@@ -22,11 +22,11 @@ pub struct Mask {
     /// Its outline, in pixels of the stored picture. Blocks that it only reaches into are covered
     /// as a whole.
     pub outline: Polygon,
-    /// What is seen there.
+    /// The cover that is seen there.
     pub cover: Cover,
 }
 
-/// What is seen in place of a masked area.
+/// The cover of a masked area.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cover {
     /// One colour: red, green, blue.

@@ -122,13 +122,13 @@ impl Planning {
         let mcus = (side.div_ceil(self.mcu.0), side.div_ceil(self.mcu.1));
         let cell = (mcus.0 * self.mcu.0, mcus.1 * self.mcu.1);
         let grid = Grid::of_whole(cell, self.picture);
-        let part = |at: u32, of: u32, count: u32, end: u32| {
-            let to = if at + 1 == count { end } else { (at + 1) * of };
-            at * of..to
+        let in_mcus = Grid {
+            cell: mcus,
+            count: grid.count,
+            picture: self.mcus,
         };
-        for (column, row) in mask.outline.cells(&grid, 0.0) {
-            let columns = part(column, mcus.0, grid.count.0, self.mcus.0);
-            let rows = part(row, mcus.1, grid.count.1, self.mcus.1);
+        for cell in mask.outline.cells(&grid, 0.0) {
+            let (columns, rows) = in_mcus.pixels(cell);
             self.fill(columns, rows, Fill::Cell(self.cells));
             self.cells += 1;
         }

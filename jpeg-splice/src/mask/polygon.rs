@@ -68,7 +68,7 @@ impl Grid {
         }
     }
 
-    /// The pixels of a cell: columns and rows.
+    /// The pixels of a cell, or whatever else the grid counts in: columns and rows.
     pub fn pixels(&self, (column, row): (u32, u32)) -> (Range<u32>, Range<u32>) {
         let part = |(from, to): (f64, f64)| from as u32..to as u32;
         (part(self.columns(column)), part(self.rows(row)))

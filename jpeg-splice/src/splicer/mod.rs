@@ -84,8 +84,8 @@ impl Splicer {
         Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).scan(&self.touched)
     }
 
-    /// What [`Splicer::splice`] would cost with these, and what decoding, drawing and encoding
-    /// would. A drawing that was not there on the frame before has to be prepared; one that was
+    /// The estimated cost of [`Splicer::splice`] with these, and that of decoding, drawing and
+    /// encoding. A drawing that was not there on the frame before has to be prepared; one that was
     /// counts as prepared, since it will pay.
     ///
     /// # Errors
