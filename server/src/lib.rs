@@ -23,6 +23,7 @@ mod log;
 pub mod mask;
 mod panics;
 pub mod private_folder;
+pub mod region;
 pub mod secret;
 pub mod source;
 pub mod stream;
