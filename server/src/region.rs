@@ -1,10 +1,10 @@
 //! Regions: labelled rectangles that analyses find in a stream's frames.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// A labelled rectangle.
-#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Region {
     /// Its place.
     pub area: Area,
@@ -17,7 +17,7 @@ pub struct Region {
 }
 
 /// A rectangle in pixels of the picture as it is seen, from its upper left corner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Area {
     /// The left edge.
     pub x: u32,

@@ -178,7 +178,7 @@ fn start_step(
         filter,
         settings,
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
-        events: cache.events().clone(),
+        notifications: cache.notifications().clone(),
     };
     Step::start(cache.engine(), parts, check.now())
         .map_err(|error| start_errors(config, name, &error))

@@ -10,11 +10,11 @@ use super::drawing::Drawing;
 use super::error::{ChainError, RecodeError, StepError};
 use super::stats::{StepReport, StepStats};
 use crate::config::{OnError, StepConfig};
-use crate::events::{Event, Events};
 use crate::filter::contract::{FrameInfo, Image, ImageRef};
 use crate::filter::{
     CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
+use crate::notifications::{Notification, Notifications};
 use crate::panics::catch;
 use crate::secret::mask_foreign;
 
@@ -29,7 +29,7 @@ pub struct Step {
     filter: SharedFilter,
     settings: StepSettings,
     engine: Engine,
-    events: Events,
+    notifications: Notifications,
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
@@ -53,7 +53,7 @@ pub struct StepParts {
     /// The counters of the step that it replaces, if it does.
     pub stats: StepStats,
     /// The event bus for its errors.
-    pub events: Events,
+    pub notifications: Notifications,
 }
 
 enum State {
@@ -130,7 +130,7 @@ impl Step {
             filter: parts.filter,
             settings: parts.settings,
             engine: engine.clone(),
-            events: parts.events,
+            notifications: parts.notifications,
             state,
             pause: FIRST_PAUSE,
             drawing: Arc::default(),
@@ -295,7 +295,7 @@ impl Step {
     fn went_well(&mut self, since: Instant, now: Instant) {
         if let Some(recovery) = self.stats.worked(now) {
             self.settings.span.in_scope(|| tracing::info!("{recovery}"));
-            self.events.tell(Event::FilterRecovered {
+            self.notifications.publish(Notification::FilterRecovered {
                 stream: self.stream.clone(),
                 step: self.id,
                 filter: self.name().to_owned(),
@@ -322,7 +322,7 @@ impl Step {
         self.settings
             .span
             .in_scope(|| tracing::warn!("{error}; {fate}"));
-        self.events.tell(Event::FilterError {
+        self.notifications.publish(Notification::FilterError {
             stream: self.stream.clone(),
             step: self.id,
             filter: self.name().to_owned(),
