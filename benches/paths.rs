@@ -18,10 +18,12 @@ use std::time::{Duration, Instant};
 use jpeg_splice::{Jpeg, Splicer};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
 use mattebox::chain::codec;
+use mattebox::clock::Clock;
 use mattebox::filter::compile::worker;
 use mattebox::filter::context::{FrameContext, Grants};
 use mattebox::filter::contract::{FrameInfo, ImageRef};
 use mattebox::filter::{Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, builtin};
+use mattebox::frame::Frame;
 use mattebox::private_folder::FolderChoice;
 use tokio_util::sync::CancellationToken;
 
@@ -212,7 +214,7 @@ fn filters(picture: &Picture) {
     let context = FrameContext {
         variables: [].into(),
         regions: [].into(),
-        picture: picture.jpeg.clone(),
+        frame: frame_of(picture.jpeg.clone()),
         size: (width, height),
     };
     println!("filters:");
@@ -251,6 +253,20 @@ fn filters(picture: &Picture) {
             );
         }
     })]);
+}
+
+fn frame_of(jpeg: Jpeg) -> Frame {
+    let clock = mattebox::clock::SystemClock;
+    Frame {
+        jpeg,
+        sequence: 0,
+        captured_at: clock.unix(),
+        received_at: clock.now(),
+        taken_after: None,
+        is_picture: true,
+        masks: Default::default(),
+        part_head: Default::default(),
+    }
 }
 
 fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str) -> RunningFilter {

@@ -238,6 +238,7 @@ fn start_step(
         filter,
         settings,
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
+        notifications: cache.notifications().clone(),
         events: cache.events().clone(),
     };
     Step::start(cache.engine(), parts, check.now())

@@ -45,7 +45,7 @@ impl FrameFacts {
         let context = FrameContext {
             variables: self.variables_at(at),
             regions,
-            picture: frame.jpeg.clone(),
+            frame: frame.clone(),
             size: (width, height),
         };
         (info, context)

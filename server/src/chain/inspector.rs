@@ -108,6 +108,12 @@ impl Inspector {
         }
     }
 
+    /// Takes note that no more frames come for now.
+    pub fn rest(&self) {
+        self.lock().step.end_events();
+        self.forget();
+    }
+
     /// Forgets what it found.
     pub fn forget(&self) {
         self.0.board.forget(self.0.id);

@@ -17,6 +17,7 @@ mod layers;
 mod region_board;
 mod stats;
 mod step;
+mod step_events;
 mod update;
 mod usage;
 
@@ -201,6 +202,9 @@ impl Chain {
         canvas: &mut Canvas<'_>,
         now: Instant,
     ) -> Result<(), ChainError> {
+        if self.steps.is_empty() {
+            return Ok(());
+        }
         let (mut info, mut context) = self.facts.of(frame, self.regions.all());
         let steps = self.steps.iter_mut().enumerate();
         for (place, step) in steps.filter(|(_, step)| step.is_on()) {

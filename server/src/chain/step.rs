@@ -11,13 +11,15 @@ use super::drawing::Drawing;
 use super::error::{ChainError, RecodeError, StepError};
 use super::layers;
 use super::stats::{StepReport, StepStats};
+use super::step_events::StepEvents;
 use crate::config::{OnError, StepConfig};
-use crate::events::{Event, Events};
+use crate::event_log::EventLog;
 use crate::filter::context::FrameContext;
 use crate::filter::contract::{Image, ImageRef};
 use crate::filter::{
     CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
+use crate::notifications::{Notification, Notifications};
 use crate::panics::catch;
 use crate::region::Region;
 use crate::secret::mask_foreign;
@@ -33,7 +35,8 @@ pub struct Step {
     filter: SharedFilter,
     settings: StepSettings,
     engine: Engine,
-    events: Events,
+    notifications: Notifications,
+    events: StepEvents,
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
@@ -59,7 +62,9 @@ pub struct StepParts {
     /// The counters of the step that it replaces, if it does.
     pub stats: StepStats,
     /// The event bus for its errors.
-    pub events: Events,
+    pub notifications: Notifications,
+    /// The log of the events that its filter tells of.
+    pub events: EventLog,
 }
 
 /// The facts that a drawing was made for which stays for a while.
@@ -153,7 +158,8 @@ impl Step {
             filter: parts.filter,
             settings: parts.settings,
             engine: engine.clone(),
-            events: parts.events,
+            notifications: parts.notifications,
+            events: StepEvents::new(parts.events),
             state,
             pause: FIRST_PAUSE,
             drawing: Arc::default(),
@@ -300,20 +306,28 @@ impl Step {
     /// Has an inspecting filter look at a picture. The step must be ready.
     pub fn look(&mut self, at: At<'_>) -> Outcome<Vec<Region>> {
         match self.call(at, |filter| filter.look(at.info, at.context)) {
-            Some(regions) => Outcome::Done(regions),
+            Some(regions) => {
+                self.events.found(&regions, &at.context.frame);
+                Outcome::Done(regions)
+            }
             None => Outcome::Bypassed,
         }
     }
 
+    /// Ends the events that last, since no more frames come.
+    pub fn end_events(&mut self) {
+        self.events.end_all();
+    }
+
     fn call<T>(
         &mut self,
-        At { now, .. }: At<'_>,
+        at: At<'_>,
         call: impl FnOnce(&mut RunningFilter) -> Result<T, CallError>,
     ) -> Option<T> {
         let State::Running { filter, since } = &mut self.state else {
             return None;
         };
-        let since = *since;
+        let (since, now) = (*since, at.now);
         let start = self.engine.clock().now();
         let result = catch(|| call(filter));
         // Whatever the panic left of the instance is not used again.
@@ -321,6 +335,9 @@ impl Step {
         self.stats.called(self.engine.clock().now() - start);
         match result {
             Ok(result) => {
+                let told = filter.take_events();
+                let source = (self.stream.as_str(), self.config.filter.as_str());
+                self.events.tell(told, source, &at.context.frame);
                 // An overlay's drawing may come to nothing yet, as the last did.
                 if !self.is_undone {
                     self.went_well(since, now);
@@ -341,7 +358,7 @@ impl Step {
     fn went_well(&mut self, since: Instant, now: Instant) {
         if let Some(recovery) = self.stats.worked(now) {
             self.settings.span.in_scope(|| tracing::info!("{recovery}"));
-            self.events.tell(Event::FilterRecovered {
+            self.notifications.publish(Notification::FilterRecovered {
                 stream: self.stream.clone(),
                 step: self.id,
                 filter: self.name().to_owned(),
@@ -369,7 +386,7 @@ impl Step {
         self.settings
             .span
             .in_scope(|| tracing::warn!("{error}; {fate}"));
-        self.events.tell(Event::FilterError {
+        self.notifications.publish(Notification::FilterError {
             stream: self.stream.clone(),
             step: self.id,
             filter: self.name().to_owned(),
@@ -382,6 +399,7 @@ impl Step {
         // A new instance has drawn nothing yet.
         self.drawing = Arc::default();
         self.lasting = None;
+        self.events.end_all();
         self.state = State::Resting {
             until: now + self.pause,
         };

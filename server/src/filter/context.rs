@@ -8,11 +8,11 @@ use jpeg_splice::Jpeg;
 use super::view::View;
 use crate::clock::Clock;
 use crate::config::Sees;
+use crate::event_log::{EventKind, InvalidKind};
+use crate::frame::Frame;
 use crate::region::FoundRegion;
 use crate::variables::{Refusal, Snapshot, Variables};
 
-/// The longest kind of an event, in characters.
-const KIND_CHARS: usize = 32;
 /// The longest text of an event, in characters.
 const TEXT_CHARS: usize = 500;
 /// Calls of `publish` during one call of a filter.
@@ -25,8 +25,8 @@ pub struct FrameContext {
     pub variables: Snapshot,
     /// What was found in the stream's pictures so far.
     pub regions: Arc<[FoundRegion]>,
-    /// The camera's picture, masked.
-    pub picture: Jpeg,
+    /// The camera's frame, masked.
+    pub frame: Frame,
     /// The picture's width and height at this point of the chain, in pixels.
     pub size: (u32, u32),
 }
@@ -52,8 +52,8 @@ pub struct Publisher {
 /// An event that a filter told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishedEvent {
-    /// Its kind: 1 to 32 of `a-z 0-9 -`.
-    pub kind: String,
+    /// Its kind.
+    pub kind: EventKind,
     /// The part of it.
     pub phase: Phase,
     /// A line for people; may be empty.
@@ -90,8 +90,8 @@ pub enum WishError {
     #[error("one call may publish {MOST_PUBLISHED} times")]
     TooMany,
     /// An event has no kind that one may have.
-    #[error("an event's kind has 1 to {KIND_CHARS} of `a-z`, `0-9` and `-`")]
-    Kind,
+    #[error(transparent)]
+    Kind(#[from] InvalidKind),
     /// An event's text is too long.
     #[error("an event's text may have {TEXT_CHARS} characters")]
     Text,
@@ -157,7 +157,7 @@ impl CallState {
             Some(Sees::Eighth) if !is_eighth => Err(WishError::EighthOnly),
             Some(_) => {
                 let frame = self.frame.as_ref().ok_or(WishError::NoFrame)?;
-                Ok((&mut self.view, &frame.picture))
+                Ok((&mut self.view, &frame.frame.jpeg))
             }
         }
     }
@@ -181,17 +181,13 @@ impl CallState {
     ///
     /// # Errors
     /// See [`WishError`].
-    pub fn tell(&mut self, event: PublishedEvent) -> Result<(), WishError> {
+    pub fn tell(&mut self, kind: &str, phase: Phase, text: String) -> Result<(), WishError> {
         self.count_published()?;
-        let is_fine = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-');
-        let kind = &event.kind;
-        if kind.is_empty() || kind.len() > KIND_CHARS || !kind.chars().all(is_fine) {
-            return Err(WishError::Kind);
-        }
-        if event.text.chars().count() > TEXT_CHARS {
+        let kind = EventKind::new(kind)?;
+        if text.chars().count() > TEXT_CHARS {
             return Err(WishError::Text);
         }
-        self.events.push(event);
+        self.events.push(PublishedEvent { kind, phase, text });
         Ok(())
     }
 

@@ -102,5 +102,5 @@ fn run(inspector: &Inspector, mut frames: NewestFrames, stop: &StopToken) {
             );
         }
     }
-    inspector.forget();
+    inspector.rest();
 }

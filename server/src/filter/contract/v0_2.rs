@@ -19,7 +19,7 @@ use super::v0_1::{Description, Image, ImageRef, Layer as RgbaLayer, link_host};
 use super::{Apply, Contract, Draw, Drawing, Look};
 use crate::filter::FilterKind;
 use crate::filter::answer::Answer;
-use crate::filter::context::{Phase as EventPhase, PublishedEvent, WishError};
+use crate::filter::context::{self, WishError};
 use crate::filter::epoch::epochs;
 use crate::filter::failure::{CallError, FilterFault};
 use crate::filter::instance::Guest;
@@ -429,14 +429,11 @@ fn link_publish(publish: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result
         "event",
         |mut store: Wasm<'_>, (kind, phase, text): (String, Phase, String)| {
             let phase = match phase {
-                Phase::Start => EventPhase::Start,
-                Phase::End => EventPhase::End,
-                Phase::Moment => EventPhase::Moment,
+                Phase::Start => context::Phase::Start,
+                Phase::End => context::Phase::End,
+                Phase::Moment => context::Phase::Moment,
             };
-            let told = store
-                .data_mut()
-                .call
-                .tell(PublishedEvent { kind, phase, text });
+            let told = store.data_mut().call.tell(&kind, phase, text);
             Ok((in_words(told),))
         },
     )
