@@ -312,9 +312,9 @@ fn broken_pictures_are_left_out_each_with_a_sentence() {
     assert_eq!(output.status.code(), Some(1));
     let told = stderr(&output);
     for words in [
-        "height.jpg: tells its height only behind the picture (DNL)",
-        "start.jpg: is damaged: it starts twice",
-        "cut.jpg: is cut off",
+        "height.jpg: the JPEG tells its height only behind the picture (DNL)",
+        "start.jpg: the JPEG is damaged: it starts twice",
+        "cut.jpg: the JPEG is cut off",
         "3 of 4 pictures gave no result",
     ] {
         assert!(told.contains(words), "{words}: {told}");
