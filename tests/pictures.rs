@@ -325,7 +325,8 @@ fn broken_pictures_are_left_out_each_with_a_sentence() {
 #[test]
 fn a_picture_that_cant_be_drawn_on_goes_by_on_error() {
     let picture = twelve_bits();
-    const WHY: &str = "the camera's picture can't be decoded: it has samples of 12 bits, not 8";
+    const WHY: &str =
+        "the camera's picture can't be decoded: the JPEG has samples of 12 bits, not 8";
     for (step, name) in [(WATERMARK, "watermark"), (RESIZE, "resize")] {
         let (result, numbers, told) = apply(&step.replace("ON", "bypass"), &picture);
         assert_eq!(result.as_ref(), Some(&picture), "{name}");
