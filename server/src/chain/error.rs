@@ -28,40 +28,40 @@ pub enum ChainError {
 #[derive(Debug, thiserror::Error)]
 pub enum RecodeError {
     /// The camera's picture can't be decoded.
-    #[error("the camera's picture {0}")]
+    #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The new picture can't be encoded.
-    #[error("the new picture {0}")]
+    #[error(transparent)]
     Encode(#[from] EncodeError),
 }
 
-/// The reason why a picture can't be decoded: a predicate of it.
+/// The reason why the camera's picture can't be decoded.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum DecodeError {
     /// It has more pixels than a filter may get.
     #[error(
-        "is too large to be decoded: {0}×{1}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
+        "the camera's picture is too large to be decoded: {0}×{1}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
     )]
     TooLarge(u32, u32),
     /// It decodes to another size than its header has.
-    #[error("can't be decoded: it has more than one frame header")]
+    #[error("the camera's picture can't be decoded: it has more than one frame header")]
     TwoHeaders,
     /// Neither decoder can read it.
-    #[error(transparent)]
+    #[error("the camera's picture can't be decoded: {0}")]
     Jpeg(#[from] decoder::DecodeError),
     /// A decoder has a fault.
-    #[error("can't be decoded: the decoder panicked: {0}")]
+    #[error("the camera's picture can't be decoded: the decoder panicked: {0}")]
     Panicked(#[from] Panicked),
 }
 
-/// The reason why a picture can't be encoded: a predicate of it.
+/// The reason why a picture can't be encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     /// The encoder refuses it.
-    #[error("can't be encoded: {0}")]
+    #[error("the new picture can't be encoded: {0}")]
     Jpeg(#[from] codec::EncodeError),
     /// The encoder has a fault.
-    #[error("can't be encoded: the encoder panicked: {0}")]
+    #[error("the new picture can't be encoded: the encoder panicked: {0}")]
     Panicked(#[from] Panicked),
 }
 

@@ -123,7 +123,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     };
     paths
         .iter()
-        .map(|path| read(path).map_err(|why| Failure::Run(format!("{} {why}", path.display()))))
+        .map(|path| read(path).map_err(|why| Failure::Run(format!("{}: {why}", path.display()))))
         .collect()
 }
 

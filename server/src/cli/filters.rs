@@ -14,7 +14,7 @@ pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
         let compiled = runtime.block_on(compiler.compile(module, Wanted::ByList));
         compiled
             .map(|entry| entry.manifest)
-            .map_err(|error| Failure::Run(error.of(format_args!("{name}:")).to_string()))
+            .map_err(|error| Failure::Run(format!("{name}: {error}")))
     };
     let Some(path) = file else {
         for filter in builtin::BUILT_IN {

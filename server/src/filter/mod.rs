@@ -109,7 +109,9 @@ impl Filter {
         let loaded = engine.budget().take_for(manifest.loaded);
         let loaded = loaded.map_err(|refusal| {
             let needed = limits::mib(manifest.loaded);
-            let fault = format!("can't be loaded: it needs {needed:.1} MiB, more than {refusal}");
+            let fault = format!(
+                "the filter can't be loaded: it needs {needed:.1} MiB, more than {refusal}"
+            );
             LoadError::new(LoadErrorKind::Memory, fault)
         })?;
         Ok(Self {

@@ -18,7 +18,7 @@ use crate::panics::{Panicked, catch};
 #[derive(Debug, thiserror::Error)]
 pub enum MaskError {
     /// It can't be decoded.
-    #[error("the picture {0}")]
+    #[error(transparent)]
     Decode(#[from] DecodeError),
     /// It can't be encoded again.
     #[error(transparent)]

@@ -756,7 +756,7 @@ async fn too_large_pictures_are_left_out_before_any_work() {
         .await;
     let error = stage.stream.error().unwrap();
     assert!(
-        error.contains("no whole picture (one is too large: 76800×1 are 0.08 megapixels"),
+        error.contains("s: the picture is too large: 76800×1 are 0.08 megapixels"),
         "{error}"
     );
 }

@@ -90,13 +90,13 @@ impl Manifest {
 
 /// The reason why a filter can't be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
-#[error("{subject} {fault}")]
+#[error("{}{fault}", .filter.as_ref().map_or_else(String::new, |name| format!("`{name}`: ")))]
 pub struct LoadError {
     /// The part that is at fault.
     pub kind: LoadErrorKind,
-    /// The filter, as messages name it.
-    subject: String,
-    /// The fault: a predicate of the filter.
+    /// The filter, as the pipeline file names it, where that is known.
+    filter: Option<String>,
+    /// The fault.
     fault: String,
 }
 
@@ -115,29 +115,29 @@ pub enum LoadErrorKind {
 }
 
 impl LoadError {
-    /// An error of this `kind`: `fault` is a predicate of the filter.
+    /// An error of this `kind`.
     pub fn new(kind: LoadErrorKind, fault: impl Display) -> Self {
         Self {
             kind,
-            subject: "the filter".to_owned(),
+            filter: None,
             fault: fault.to_string(),
         }
     }
 
     /// The machine is at fault, and why.
     pub fn unavailable(why: impl Display) -> Self {
-        let fault = format!("can't be compiled just now: {why}");
+        let fault = format!("the filter can't be compiled just now: {why}");
         Self::new(LoadErrorKind::Machine, fault)
     }
 
     /// Nobody waits for the filter any more.
     pub(super) fn unwanted() -> Self {
-        Self::new(LoadErrorKind::File, "is not wanted any more")
+        Self::new(LoadErrorKind::File, "the filter is not wanted any more")
     }
 
-    /// The same error with the filter named by `subject`, which may end in a colon.
-    pub fn of(mut self, subject: impl Display) -> Self {
-        self.subject = subject.to_string();
+    /// The same error, of the filter called `name`.
+    pub fn of(mut self, name: impl Display) -> Self {
+        self.filter = Some(name.to_string());
         self
     }
 
