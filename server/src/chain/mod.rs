@@ -7,7 +7,6 @@
 mod build;
 mod canvas;
 mod check;
-pub mod codec;
 mod drawing;
 mod error;
 mod filter_cache;
@@ -30,7 +29,7 @@ use jpeg_splice::{Jpeg, Splicer};
 pub use build::{Planned, Unchanged, build, plan_chain};
 pub use canvas::Path;
 pub use check::Check;
-pub use error::{ChainError, DecodeError, StepError};
+pub use error::{ChainError, StepError};
 pub use filter_cache::{FilterCache, module};
 pub use inspector::Inspector;
 pub use region_board::RegionBoard;
