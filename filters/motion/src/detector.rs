@@ -18,6 +18,9 @@ const WEAK: f32 = 0.5;
 /// What is this much larger than `min-area` and stronger than `threshold` is told at the first
 /// sight; what is less must be seen twice.
 const SURE: f32 = 2.0;
+/// The part of the picture that may differ after a change of light is made up for: then it was even,
+/// and what moves can still be told.
+const EVEN: f32 = 0.5;
 /// The most regions.
 const REGIONS: usize = 64;
 
@@ -137,7 +140,8 @@ impl Detector {
         let threshold = f32::from(self.config.threshold);
         let counts = &scene.areas.counts;
         let difference = scene.background.compare(luma.pixels, counts, threshold);
-        if difference.changed >= self.config.lightning_threshold {
+        let is_light = difference.changed >= self.config.lightning_threshold;
+        if is_light && difference.left > EVEN {
             let changed = difference.changed;
             *scene = Scene::new(luma, scene.last_ms, scene.full, &self.config);
             self.tracks.clear();
