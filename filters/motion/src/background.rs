@@ -21,15 +21,15 @@ const FORMER_SECONDS: f32 = 600.0;
 /// Seconds in which the brightness of what stands still is averaged.
 const RECENT_SECONDS: f32 = 0.7;
 /// Deviations of a pixel's noise that are no motion yet.
-const DEVIATIONS: f32 = 4.5;
+const DEVIATIONS: f32 = 3.5;
 /// Deviations of the whole picture's noise that are no motion yet.
-const PICTURE_DEVIATIONS: f32 = 5.0;
+const PICTURE_DEVIATIONS: f32 = 4.0;
 /// The most that a pixel's noise raises its threshold, in thresholds.
 const MOST: f32 = 4.0;
 /// How far a shake may leave an edge: parts of a pixel of the small picture.
-const SHAKE: f32 = 0.06;
+const SHAKE: f32 = 0.1;
 /// How far from what it was something may be and still stand still, in thresholds.
-const STILL: f32 = 0.5;
+const STILL: f32 = 1.0;
 
 /// The running average of a picture.
 pub struct Background {
@@ -137,9 +137,8 @@ impl Background {
             compensation,
             distances: vec![(0.0, threshold); pixels.len()],
         };
-        let height = pixels.len() / self.width;
         for (at, _) in counts.iter().enumerate().filter(|(_, counts)| **counts) {
-            let slopes = self.slopes(at % self.width, at / self.width, height);
+            let slopes = slopes(&self.mean, self.width, at);
             self.compare_pixel(&mut difference, at, pixels[at].into(), slopes);
         }
         let left = difference.strength.iter().filter(|it| **it > 1.0).count();
@@ -173,14 +172,6 @@ impl Background {
             .max(PICTURE_DEVIATIONS * compensation.noise);
         difference.distances[at] = (distance, threshold);
         difference.strength[at] = distance.min(from_former) / threshold;
-    }
-
-    fn slopes(&self, x: usize, y: usize, height: usize) -> [f32; 2] {
-        let is_inner = |at: usize, count: usize| at > 0 && at + 1 < count;
-        match is_inner(x, self.width) && is_inner(y, height) {
-            true => slopes(&self.mean, self.width, y * self.width + x),
-            false => [0.0; 2],
-        }
     }
 
     /// Averages `pixels` in, `seconds` after the last; `moving` tells what moves.

@@ -3,7 +3,7 @@
 
 /// How much of the change must be explained by a shift before it is believed: a ridge, in squares
 /// of brightness a pixel.
-const SHIFT_RIDGE: f64 = 0.5;
+const SHIFT_RIDGE: f64 = 0.02;
 /// The same for the contrast.
 const GAIN_RIDGE: f64 = 0.001;
 /// Rounds of fitting. In each, what fits badly counts less: that is what moves.
@@ -126,12 +126,17 @@ fn samples(pixels: &[u8], mean: &[f32], counts: &[bool], width: usize) -> Vec<Sa
     samples
 }
 
-/// The slopes across and down at a pixel that is not at the picture's edge.
+/// The slopes across and down at a pixel; at the picture's edge, its neighbour's.
 pub fn slopes(mean: &[f32], width: usize, at: usize) -> [f32; 2] {
-    [
-        (mean[at + 1] - mean[at - 1]) / 2.0,
-        (mean[at + width] - mean[at - width]) / 2.0,
-    ]
+    let (x, y) = (at % width, at / width);
+    let slope = |place: usize, count: usize, step: usize| {
+        if count < 3 {
+            return 0.0;
+        }
+        let inner = at - place * step + place.clamp(1, count - 2) * step;
+        (mean[inner + step] - mean[inner - step]) / 2.0
+    };
+    [slope(x, width, 1), slope(y, mean.len() / width, width)]
 }
 
 /// The solution of four linear equations whose matrix is symmetric and positive (Gaussian

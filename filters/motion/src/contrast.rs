@@ -3,7 +3,7 @@
 /// The part of the pixels that may be darker than black and brighter than white, as in Frigate.
 const ENDS: f32 = 0.04;
 /// The most that contrast is stretched: more shows noise.
-const MOST: f32 = 3.0;
+const MOST: f32 = 4.0;
 /// Seconds in which the ends follow the picture.
 const SECONDS: f32 = 10.0;
 
