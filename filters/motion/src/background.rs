@@ -1,7 +1,7 @@
 //! The picture without what moves: a running average of each pixel, its noise, and what differs
 //! from both.
 
-use crate::compensation::{Compensation, slopes};
+use crate::compensation::{Compensation, Slopes};
 use crate::contrast::Contrast;
 use crate::luma::Luma;
 
@@ -28,44 +28,42 @@ const PICTURE_DEVIATIONS: f32 = 4.0;
 const MOST: f32 = 4.0;
 /// How far a shake may leave an edge: parts of a pixel of the small picture.
 const SHAKE: f32 = 0.1;
-/// How far from what it was something may be and still stand still, in thresholds.
-const STILL: f32 = 1.0;
 
 /// The running average of a picture.
 pub struct Background {
     width: usize,
     /// The average brightness of each pixel.
     mean: Vec<f32>,
-    pixels: Vec<Pixel>,
+    /// The average before something came and stood still: what is seen again when it goes.
+    former: Vec<f32>,
+    /// The average distance from the average, in levels.
+    noise: Vec<f32>,
+    votes: Vec<Vote>,
     contrast: Contrast,
 }
 
-/// What is known of a pixel besides its average.
+/// What may become the average of a pixel (Boyer and Moore's majority vote).
 #[derive(Clone, Copy)]
-struct Pixel {
-    /// The average before something came and stood still: what is seen again when it goes.
-    former: f32,
-    /// The average distance from the average, in levels.
-    noise: f32,
+struct Vote {
     /// What has lately been seen in its place.
     candidate: f32,
-    /// Seconds for which that was seen, less those for which it was not (Boyer and Moore's vote).
-    votes: f32,
+    /// Seconds for which that was seen, less those for which it was not.
+    seconds: f32,
     /// Seconds for which the average has been of the same thing.
     age: f32,
 }
 
-impl Pixel {
-    /// Counts for how long the same has been seen in place of the average: what is nearer than
-    /// `near` is the same.
-    fn vote(&mut self, pixel: f32, moves: bool, near: f32, (seconds, part): (f32, f32)) {
+impl Vote {
+    /// Counts a pixel for `seconds`: what is nearer than `near` is the same.
+    fn count(&mut self, pixel: f32, moves: bool, near: f32, (seconds, part): (f32, f32)) {
+        self.age += seconds;
         if moves && (pixel - self.candidate).abs() < near {
-            self.votes += seconds;
+            self.seconds += seconds;
             self.candidate += part * (pixel - self.candidate);
         } else {
-            self.votes -= seconds;
-            if self.votes <= 0.0 {
-                (self.candidate, self.votes) = (pixel, 0.0);
+            self.seconds -= seconds;
+            if self.seconds <= 0.0 {
+                (self.candidate, self.seconds) = (pixel, 0.0);
             }
         }
     }
@@ -80,8 +78,10 @@ pub struct Difference {
     /// The part that differs nevertheless.
     pub left: f32,
     compensation: Compensation,
-    /// Levels from the average, and levels that are motion.
-    distances: Vec<(f32, f32)>,
+    /// Levels from the average.
+    distance: Vec<f32>,
+    /// Levels from the average that are motion.
+    threshold: Vec<f32>,
 }
 
 /// The parts by which averages move at one look.
@@ -91,6 +91,7 @@ struct Parts {
     motion: f32,
     former: f32,
     recent: f32,
+    seconds: f32,
 }
 
 impl Parts {
@@ -102,6 +103,7 @@ impl Parts {
             motion: part(MOTION_SECONDS),
             former: part(FORMER_SECONDS),
             recent: part(RECENT_SECONDS),
+            seconds,
         }
     }
 }
@@ -110,16 +112,16 @@ impl Background {
     /// The average of one picture.
     pub fn new(luma: Luma) -> Self {
         let mean: Vec<f32> = luma.pixels.iter().map(|&it| it.into()).collect();
-        let pixel = |&mean: &f32| Pixel {
-            former: mean,
-            noise: 0.0,
-            candidate: mean,
-            votes: 0.0,
+        let vote = |&candidate: &f32| Vote {
+            candidate,
+            seconds: 0.0,
             age: OLD_SECONDS,
         };
         Self {
             width: luma.width,
-            pixels: mean.iter().map(pixel).collect(),
+            former: mean.clone(),
+            noise: vec![0.0; mean.len()],
+            votes: mean.iter().map(vote).collect(),
             mean,
             contrast: Contrast::new(luma.pixels),
         }
@@ -128,85 +130,108 @@ impl Background {
     /// What of `pixels` differs by more than `threshold`, 1 to 255; `counts` tells the pixels to
     /// look at.
     pub fn compare(&self, pixels: &[u8], counts: &[bool], threshold: f32) -> Difference {
-        let compensation = Compensation::fit(pixels, &self.mean, counts, self.width);
-        let threshold = threshold / self.contrast.gain();
-        let mut difference = Difference {
-            strength: vec![0.0; pixels.len()],
-            left: 0.0,
-            changed: self.changed(pixels, counts, threshold),
-            compensation,
-            distances: vec![(0.0, threshold); pixels.len()],
+        let slopes = Slopes::new(&self.mean, self.width);
+        let compensation = Compensation::fit(pixels, &self.mean, counts, &slopes);
+        let least = threshold / self.contrast.gain();
+        let threshold = self.threshold(&slopes, least, compensation.noise);
+        let (distance, strength) = self.distance(pixels, &slopes, &compensation, &threshold);
+        let part = |flags: &mut dyn Iterator<Item = bool>| {
+            let (mut all, mut set) = (0_u32, 0_u32);
+            for (flag, &counts) in flags.zip(counts) {
+                all += u32::from(counts);
+                set += u32::from(counts && flag);
+            }
+            set as f32 / all.max(1) as f32
         };
-        for (at, _) in counts.iter().enumerate().filter(|(_, counts)| **counts) {
-            let slopes = slopes(&self.mean, self.width, at);
-            self.compare_pixel(&mut difference, at, pixels[at].into(), slopes);
+        let changes = pixels.iter().zip(&self.mean);
+        let mut changed = changes.map(|(&pixel, mean)| (f32::from(pixel) - mean).abs() > least);
+        Difference {
+            changed: part(&mut changed),
+            left: part(&mut strength.iter().map(|it| *it > 1.0)),
+            strength: counted(strength, counts),
+            compensation,
+            distance,
+            threshold,
         }
-        let left = difference.strength.iter().filter(|it| **it > 1.0).count();
-        let all = counts.iter().filter(|it| **it).count();
-        difference.left = left as f32 / all.max(1) as f32;
-        difference
     }
 
-    fn changed(&self, pixels: &[u8], counts: &[bool], threshold: f32) -> f32 {
-        let pixels = pixels.iter().zip(&self.mean).zip(counts);
-        let (mut changed, mut all) = (0_u32, 0_u32);
-        for ((&pixel, mean), &counts) in pixels {
-            changed += u32::from(counts && (f32::from(pixel) - mean).abs() > threshold);
-            all += u32::from(counts);
-        }
-        changed as f32 / all.max(1) as f32
+    /// The levels that are motion, at each pixel: `least`, or what the noise demands.
+    fn threshold(&self, slopes: &Slopes, least: f32, picture_noise: f32) -> Vec<f32> {
+        let most = least * MOST;
+        let least = least.max(PICTURE_DEVIATIONS * picture_noise);
+        let slopes = slopes.across.iter().zip(&slopes.down);
+        let threshold = |(noise, (across, down)): (&f32, (&f32, &f32))| {
+            // A mean distance of 0.8 is a standard deviation of 1.
+            let own = DEVIATIONS * 1.25 * noise + SHAKE * (across.abs() + down.abs());
+            own.min(most).max(least)
+        };
+        self.noise.iter().zip(slopes).map(threshold).collect()
     }
 
-    fn compare_pixel(&self, difference: &mut Difference, at: usize, pixel: f32, slopes: [f32; 2]) {
-        let (mean, known) = (self.mean[at], self.pixels[at]);
-        let compensation = &difference.compensation;
-        let change = compensation.change(mean, slopes);
-        let distance = (pixel - (mean + change).clamp(0.0, 255.0)).abs();
-        let from_former = (pixel - (known.former + change).clamp(0.0, 255.0)).abs();
-        let edge = SHAKE * (slopes[0].abs() + slopes[1].abs());
-        let threshold = difference.distances[at].1;
-        // A mean distance of 0.8 is a standard deviation of 1.
-        let noise = (DEVIATIONS * 1.25 * known.noise + edge).min(threshold * MOST);
-        let threshold = threshold
-            .max(noise)
-            .max(PICTURE_DEVIATIONS * compensation.noise);
-        difference.distances[at] = (distance, threshold);
-        difference.strength[at] = distance.min(from_former) / threshold;
+    /// The levels from the average, and the thresholds from what is nearer, the average or what it
+    /// was before.
+    fn distance(
+        &self,
+        pixels: &[u8],
+        slopes: &Slopes,
+        compensation: &Compensation,
+        threshold: &[f32],
+    ) -> (Vec<f32>, Vec<f32>) {
+        let averages = self.mean.iter().zip(&self.former);
+        let slopes = slopes.across.iter().zip(&slopes.down);
+        let inputs = pixels.iter().zip(averages).zip(slopes).zip(threshold);
+        let distances = inputs.map(|(((&pixel, (mean, former)), (across, down)), threshold)| {
+            let change = compensation.change(*mean, [*across, *down]);
+            let from =
+                |average: f32| (f32::from(pixel) - (average + change).clamp(0.0, 255.0)).abs();
+            (from(*mean), from(*mean).min(from(*former)) / threshold)
+        });
+        distances.unzip()
     }
 
     /// Averages `pixels` in, `seconds` after the last; `moving` tells what moves.
     pub fn learn(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool], seconds: f32) {
         self.contrast.learn(pixels, seconds);
         let parts = Parts::after(seconds);
-        let states = self.mean.iter_mut().zip(&mut self.pixels);
-        let seen = pixels.iter().zip(&difference.distances).zip(moving);
-        for ((mean, known), ((&pixel, &(distance, threshold)), &moves)) in states.zip(seen) {
-            let pixel = f32::from(pixel);
-            let is_former = (pixel - known.former).abs() < (pixel - *mean).abs();
-            if !moves && distance > threshold && is_former {
-                std::mem::swap(mean, &mut known.former);
-                known.age = OLD_SECONDS;
+        for (at, &pixel) in pixels.iter().enumerate() {
+            self.learn_pixel(at, pixel.into(), difference, moving[at], &parts);
+        }
+    }
+
+    fn learn_pixel(
+        &mut self,
+        at: usize,
+        pixel: f32,
+        difference: &Difference,
+        moves: bool,
+        parts: &Parts,
+    ) {
+        let (mean, former) = (&mut self.mean[at], &mut self.former[at]);
+        let (noise, vote) = (&mut self.noise[at], &mut self.votes[at]);
+        let (distance, threshold) = (difference.distance[at], difference.threshold[at]);
+        let is_former = (pixel - *former).abs() < (pixel - *mean).abs();
+        if !moves && distance > threshold && is_former {
+            std::mem::swap(mean, former);
+            vote.age = OLD_SECONDS;
+        }
+        let whole = parts.whole * difference.compensation.change(*mean, [0.0; 2]);
+        *former += whole + parts.former * (*mean - *former);
+        *mean += whole;
+        vote.candidate += whole;
+        let (follow, part) = match moves {
+            true => (parts.former, parts.motion),
+            false => (parts.light, parts.light),
+        };
+        *mean += follow * (pixel - *mean);
+        *noise += part * (distance.min(MOST * threshold) - *noise);
+        vote.count(pixel, moves, threshold, (parts.seconds, parts.recent));
+        if vote.seconds > STILL_SECONDS {
+            // Somebody who stands there in one way and another hides the same.
+            if vote.age >= OLD_SECONDS {
+                *former = *mean;
             }
-            known.age += seconds;
-            let whole = parts.whole * difference.compensation.change(*mean, [0.0; 2]);
-            known.candidate += whole;
-            known.former += whole + parts.former * (*mean - known.former);
-            *mean += whole;
-            let (follow, part) = match moves {
-                true => (parts.former, parts.motion),
-                false => (parts.light, parts.light),
-            };
-            *mean += follow * (pixel - *mean);
-            known.noise += part * (distance.min(MOST * threshold) - known.noise);
-            known.vote(pixel, moves, STILL * threshold, (seconds, parts.recent));
-            if known.votes > STILL_SECONDS {
-                // Somebody who stands there in one way and another hides the same.
-                if known.age >= OLD_SECONDS {
-                    known.former = *mean;
-                }
-                *mean = known.candidate;
-                (known.votes, known.age) = (0.0, 0.0);
-            }
+            *mean = vote.candidate;
+            (vote.seconds, vote.age) = (0.0, 0.0);
         }
     }
 
@@ -214,13 +239,21 @@ impl Background {
     pub fn start(&mut self, pixels: &[u8], count: u32) {
         let part = 1.0 / count as f32;
         self.contrast = Contrast::new(pixels);
-        for ((mean, known), &pixel) in self.mean.iter_mut().zip(&mut self.pixels).zip(pixels) {
-            let pixel = f32::from(pixel);
+        for (at, &pixel) in pixels.iter().enumerate() {
+            let (mean, pixel) = (&mut self.mean[at], f32::from(pixel));
             let distance = (pixel - *mean).abs();
             *mean += part * (pixel - *mean);
-            known.noise += part * (distance - known.noise);
-            known.former = *mean;
-            known.candidate = pixel;
+            self.noise[at] += part * (distance - self.noise[at]);
+            self.former[at] = *mean;
+            self.votes[at].candidate = pixel;
         }
     }
+}
+
+/// `strength` where it counts, and else 0.
+fn counted(mut strength: Vec<f32>, counts: &[bool]) -> Vec<f32> {
+    for (strength, counts) in strength.iter_mut().zip(counts) {
+        *strength *= f32::from(u8::from(*counts));
+    }
+    strength
 }

@@ -10,8 +10,10 @@ const GAIN_RIDGE: f64 = 0.001;
 const ROUNDS: usize = 5;
 /// The farthest that a shake reaches, in pixels of the small picture.
 const FARTHEST: f32 = 1.0;
-/// About as many pixels are looked at; the others say the same.
+/// At most about as many pixels are looked at; the others say the same.
 const SAMPLES: usize = 4096;
+/// When a round changes no pixel by more than about this, in levels, it was the last.
+const EXACT: f32 = 0.1;
 
 /// The change of the whole picture against its average, in levels of brightness.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -36,16 +38,20 @@ struct Sample {
 impl Compensation {
     /// The change that best explains `pixels` against their average `mean`; `counts` tells the
     /// pixels to look at.
-    pub fn fit(pixels: &[u8], mean: &[f32], counts: &[bool], width: usize) -> Self {
-        let samples = samples(pixels, mean, counts, width);
+    pub fn fit(pixels: &[u8], mean: &[f32], counts: &[bool], slopes: &Slopes) -> Self {
+        let samples = samples(pixels, mean, counts, slopes);
         if samples.is_empty() {
             return Self::default();
         }
         let mut found = Self::default();
         let mut scale = f32::INFINITY;
         for _ in 0..ROUNDS {
+            let before = found;
             found = found.refit(&samples, scale);
             found.noise = found.deviation(&samples);
+            if found.is_like(&before) {
+                break;
+            }
             scale = (2.0 * found.noise).max(1.0);
         }
         found
@@ -82,6 +88,15 @@ impl Compensation {
         }
     }
 
+    fn is_like(&self, other: &Self) -> bool {
+        // A slope is about 10 levels.
+        let parts = |it: &Self| [it.offset, it.gain, 10.0 * it.shift[0], 10.0 * it.shift[1]];
+        let parts = parts(self).into_iter().zip(parts(other));
+        parts
+            .into_iter()
+            .all(|(one, other)| (one - other).abs() < EXACT)
+    }
+
     /// The change of a pixel with the average `mean` and the slopes across and down.
     pub fn change(&self, mean: f32, slopes: [f32; 2]) -> f32 {
         let [x, y] = self.shift;
@@ -106,37 +121,51 @@ fn from_grey(mean: f32) -> f32 {
     (mean - 128.0) / 128.0
 }
 
-fn samples(pixels: &[u8], mean: &[f32], counts: &[bool], width: usize) -> Vec<Sample> {
-    let height = pixels.len() / width;
-    let step = (pixels.len() / SAMPLES).isqrt().max(1);
-    let mut samples = Vec::with_capacity(2 * SAMPLES);
-    for y in (1..height.saturating_sub(1)).step_by(step) {
-        for x in (1..width.saturating_sub(1)).step_by(step) {
-            let at = y * width + x;
-            // What is black or white to the end hides how far it changed.
-            if counts[at] && (1..255).contains(&pixels[at]) {
-                let [across, down] = slopes(mean, width, at);
-                samples.push(Sample {
-                    change: f32::from(pixels[at]) - mean[at],
-                    causes: [1.0, from_grey(mean[at]), across, down],
-                });
-            }
-        }
-    }
-    samples
+fn samples(pixels: &[u8], mean: &[f32], counts: &[bool], slopes: &Slopes) -> Vec<Sample> {
+    // Any step that is odd and no part of the width will do: a row starts elsewhere than the last.
+    let step = pixels.len().div_ceil(SAMPLES) | 1;
+    let places = (0..pixels.len()).step_by(step);
+    // What is black or white to the end hides how far it changed.
+    let places = places.filter(|&at| counts[at] && (1..255).contains(&pixels[at]));
+    places
+        .map(|at| Sample {
+            change: f32::from(pixels[at]) - mean[at],
+            causes: [1.0, from_grey(mean[at]), slopes.across[at], slopes.down[at]],
+        })
+        .collect()
 }
 
-/// The slopes across and down at a pixel; at the picture's edge, its neighbour's.
-pub fn slopes(mean: &[f32], width: usize, at: usize) -> [f32; 2] {
-    let (x, y) = (at % width, at / width);
-    let slope = |place: usize, count: usize, step: usize| {
-        if count < 3 {
-            return 0.0;
+/// How steep the brightness is at each pixel, in levels a pixel; 0 at the picture's edges.
+pub struct Slopes {
+    /// From left to right.
+    pub across: Vec<f32>,
+    /// From top to bottom.
+    pub down: Vec<f32>,
+}
+
+impl Slopes {
+    /// The slopes of a picture of `width`.
+    pub fn new(mean: &[f32], width: usize) -> Self {
+        let mut across = slopes(mean, 1);
+        for row in across.chunks_mut(width) {
+            row[0] = 0.0;
+            row[width - 1] = 0.0;
         }
-        let inner = at - place * step + place.clamp(1, count - 2) * step;
-        (mean[inner + step] - mean[inner - step]) / 2.0
-    };
-    [slope(x, width, 1), slope(y, mean.len() / width, width)]
+        Self {
+            across,
+            down: slopes(mean, width),
+        }
+    }
+}
+
+/// The slopes to the pixels that are `step` further, as if all were one row.
+fn slopes(mean: &[f32], step: usize) -> Vec<f32> {
+    let mut slopes = vec![0.0; mean.len()];
+    let pairs = mean.iter().zip(mean.iter().skip(2 * step));
+    for (slope, (before, after)) in slopes.iter_mut().skip(step).zip(pairs) {
+        *slope = (after - before) / 2.0;
+    }
+    slopes
 }
 
 /// The solution of four linear equations whose matrix is symmetric and positive (Gaussian
@@ -175,7 +204,12 @@ mod tests {
 
     fn fit(pixels: &[f32]) -> Compensation {
         let pixels: Vec<_> = pixels.iter().map(|it| it.round() as u8).collect();
-        Compensation::fit(&pixels, &each(picture), &[true; 1200], 40)
+        Compensation::fit(
+            &pixels,
+            &each(picture),
+            &[true; 1200],
+            &Slopes::new(&each(picture), 40),
+        )
     }
 
     #[test]
@@ -204,7 +238,12 @@ mod tests {
 
     #[test]
     fn a_black_picture_has_no_change() {
-        let nothing = Compensation::fit(&[0; 100], &[0.0; 100], &[true; 100], 10);
+        let nothing = Compensation::fit(
+            &[0; 100],
+            &[0.0; 100],
+            &[true; 100],
+            &Slopes::new(&[0.0; 100], 10),
+        );
         assert_eq!(nothing, Compensation::default());
     }
 }
