@@ -55,11 +55,12 @@ struct Vote {
 
 impl Vote {
     /// Counts a pixel for `seconds`: what is nearer than `near` is the same.
-    fn count(&mut self, pixel: f32, moves: bool, near: f32, (seconds, part): (f32, f32)) {
+    fn count(&mut self, pixel: f32, moves: bool, near: f32, parts: &Parts) {
+        let seconds = parts.seconds;
         self.age += seconds;
         if moves && (pixel - self.candidate).abs() < near {
             self.seconds += seconds;
-            self.candidate += part * (pixel - self.candidate);
+            self.candidate += parts.recent * (pixel - self.candidate);
         } else {
             self.seconds -= seconds;
             if self.seconds <= 0.0 {
@@ -67,9 +68,20 @@ impl Vote {
             }
         }
     }
+
+    /// Makes the candidate the average.
+    fn elect(&mut self, mean: &mut f32, former: &mut f32) {
+        // Somebody who stands there in one way and another hides the same.
+        if self.age >= OLD_SECONDS {
+            *former = *mean;
+        }
+        *mean = self.candidate;
+        (self.seconds, self.age) = (0.0, 0.0);
+    }
 }
 
-/// What differs from the average.
+/// What differs from the average. Its memory is kept from one look to the next.
+#[derive(Default)]
 pub struct Difference {
     /// How much, in thresholds of each pixel: 1 and more is motion.
     pub strength: Vec<f32>,
@@ -77,7 +89,10 @@ pub struct Difference {
     pub changed: f32,
     /// The part that differs nevertheless.
     pub left: f32,
+    slopes: Slopes,
     compensation: Compensation,
+    /// What the whole picture's change is at each pixel.
+    change: Vec<f32>,
     /// Levels from the average.
     distance: Vec<f32>,
     /// Levels from the average that are motion.
@@ -127,111 +142,84 @@ impl Background {
         }
     }
 
-    /// What of `pixels` differs by more than `threshold`, 1 to 255; `counts` tells the pixels to
-    /// look at.
-    pub fn compare(&self, pixels: &[u8], counts: &[bool], threshold: f32) -> Difference {
-        let slopes = Slopes::new(&self.mean, self.width);
-        let compensation = Compensation::fit(pixels, &self.mean, counts, &slopes);
+    /// Finds what of `pixels` differs by more than `threshold`, 1 to 255; `counts` tells the pixels
+    /// to look at.
+    pub fn compare(&self, to: &mut Difference, pixels: &[u8], counts: &[bool], threshold: f32) {
+        to.slopes.take(&self.mean, self.width);
+        to.compensation = Compensation::fit(pixels, &self.mean, counts, &to.slopes);
         let least = threshold / self.contrast.gain();
-        let threshold = self.threshold(&slopes, least, compensation.noise);
-        let (distance, strength) = self.distance(pixels, &slopes, &compensation, &threshold);
-        let part = |flags: &mut dyn Iterator<Item = bool>| {
-            let (mut all, mut set) = (0_u32, 0_u32);
-            for (flag, &counts) in flags.zip(counts) {
-                all += u32::from(counts);
-                set += u32::from(counts && flag);
-            }
-            set as f32 / all.max(1) as f32
-        };
+        self.take_thresholds(to, least);
+        self.take_distances(to, pixels);
         let changes = pixels.iter().zip(&self.mean);
-        let mut changed = changes.map(|(&pixel, mean)| (f32::from(pixel) - mean).abs() > least);
-        Difference {
-            changed: part(&mut changed),
-            left: part(&mut strength.iter().map(|it| *it > 1.0)),
-            strength: counted(strength, counts),
-            compensation,
-            distance,
-            threshold,
+        let changed = changes.map(|(&pixel, mean)| (f32::from(pixel) - mean).abs() > least);
+        to.changed = part(changed, counts);
+        for (strength, counts) in to.strength.iter_mut().zip(counts) {
+            *strength *= f32::from(u8::from(*counts));
         }
+        to.left = part(to.strength.iter().map(|it| *it > 1.0), counts);
     }
 
-    /// The levels that are motion, at each pixel: `least`, or what the noise demands.
-    fn threshold(&self, slopes: &Slopes, least: f32, picture_noise: f32) -> Vec<f32> {
+    /// Takes the levels that are motion, at each pixel: `least`, or what the noise demands.
+    fn take_thresholds(&self, to: &mut Difference, least: f32) {
         let most = least * MOST;
-        let least = least.max(PICTURE_DEVIATIONS * picture_noise);
-        let slopes = slopes.across.iter().zip(&slopes.down);
+        let least = least.max(PICTURE_DEVIATIONS * to.compensation.noise);
+        let slopes = to.slopes.across.iter().zip(&to.slopes.down);
         let threshold = |(noise, (across, down)): (&f32, (&f32, &f32))| {
             // A mean distance of 0.8 is a standard deviation of 1.
             let own = DEVIATIONS * 1.25 * noise + SHAKE * (across.abs() + down.abs());
             own.min(most).max(least)
         };
-        self.noise.iter().zip(slopes).map(threshold).collect()
+        fill(
+            &mut to.threshold,
+            self.noise.iter().zip(slopes).map(threshold),
+        );
     }
 
-    /// The levels from the average, and the thresholds from what is nearer, the average or what it
-    /// was before.
-    fn distance(
-        &self,
-        pixels: &[u8],
-        slopes: &Slopes,
-        compensation: &Compensation,
-        threshold: &[f32],
-    ) -> (Vec<f32>, Vec<f32>) {
-        let averages = self.mean.iter().zip(&self.former);
-        let slopes = slopes.across.iter().zip(&slopes.down);
-        let inputs = pixels.iter().zip(averages).zip(slopes).zip(threshold);
-        let distances = inputs.map(|(((&pixel, (mean, former)), (across, down)), threshold)| {
-            let change = compensation.change(*mean, [*across, *down]);
-            let from =
-                |average: f32| (f32::from(pixel) - (average + change).clamp(0.0, 255.0)).abs();
-            (from(*mean), from(*mean).min(from(*former)) / threshold)
-        });
-        distances.unzip()
+    fn take_distances(&self, to: &mut Difference, pixels: &[u8]) {
+        let compensation = to.compensation;
+        let slopes = to.slopes.across.iter().zip(&to.slopes.down);
+        let places = self.mean.iter().zip(slopes);
+        let change = |(mean, (across, down)): (&f32, (&f32, &f32))| {
+            compensation.change(*mean, [*across, *down])
+        };
+        fill(&mut to.change, places.map(change));
+        fill(&mut to.distance, distances(pixels, &self.mean, &to.change));
+        let former = distances(pixels, &self.former, &to.change);
+        let nearer = former.zip(&to.distance).zip(&to.threshold);
+        let strength = nearer.map(|((former, mean), threshold)| former.min(*mean) / threshold);
+        fill(&mut to.strength, strength);
     }
 
     /// Averages `pixels` in, `seconds` after the last; `moving` tells what moves.
     pub fn learn(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool], seconds: f32) {
         self.contrast.learn(pixels, seconds);
         let parts = Parts::after(seconds);
-        for (at, &pixel) in pixels.iter().enumerate() {
-            self.learn_pixel(at, pixel.into(), difference, moving[at], &parts);
-        }
-    }
-
-    fn learn_pixel(
-        &mut self,
-        at: usize,
-        pixel: f32,
-        difference: &Difference,
-        moves: bool,
-        parts: &Parts,
-    ) {
-        let (mean, former) = (&mut self.mean[at], &mut self.former[at]);
-        let (noise, vote) = (&mut self.noise[at], &mut self.votes[at]);
-        let (distance, threshold) = (difference.distance[at], difference.threshold[at]);
-        let is_former = (pixel - *former).abs() < (pixel - *mean).abs();
-        if !moves && distance > threshold && is_former {
-            std::mem::swap(mean, former);
-            vote.age = OLD_SECONDS;
-        }
-        let whole = parts.whole * difference.compensation.change(*mean, [0.0; 2]);
-        *former += whole + parts.former * (*mean - *former);
-        *mean += whole;
-        vote.candidate += whole;
-        let (follow, part) = match moves {
-            true => (parts.former, parts.motion),
-            false => (parts.light, parts.light),
-        };
-        *mean += follow * (pixel - *mean);
-        *noise += part * (distance.min(MOST * threshold) - *noise);
-        vote.count(pixel, moves, threshold, (parts.seconds, parts.recent));
-        if vote.seconds > STILL_SECONDS {
-            // Somebody who stands there in one way and another hides the same.
-            if vote.age >= OLD_SECONDS {
-                *former = *mean;
+        let averages = self.mean.iter_mut().zip(&mut self.former);
+        let states = averages.zip(&mut self.noise).zip(&mut self.votes);
+        let levels = difference.distance.iter().zip(&difference.threshold);
+        let seen = pixels.iter().zip(moving).zip(levels);
+        for (state, ((&pixel, &moves), (distance, threshold))) in states.zip(seen) {
+            let (((mean, former), noise), vote) = state;
+            let pixel = f32::from(pixel);
+            let is_former = (pixel - *former).abs() < (pixel - *mean).abs();
+            if !moves && distance > threshold && is_former {
+                std::mem::swap(mean, former);
+                vote.age = OLD_SECONDS;
             }
-            *mean = vote.candidate;
-            (vote.seconds, vote.age) = (0.0, 0.0);
+            let whole = parts.whole * difference.compensation.change(*mean, [0.0; 2]);
+            *former += whole + parts.former * (*mean - *former);
+            *mean += whole;
+            vote.candidate += whole;
+            let (follow, part) = match moves {
+                true => (parts.former, parts.motion),
+                false => (parts.light, parts.light),
+            };
+            *mean += follow * (pixel - *mean);
+            *noise += part * (distance.min(MOST * threshold) - *noise);
+            vote.count(pixel, moves, *threshold, &parts);
+            if vote.seconds > STILL_SECONDS {
+                vote.elect(mean, former);
+            }
         }
     }
 
@@ -250,10 +238,29 @@ impl Background {
     }
 }
 
-/// `strength` where it counts, and else 0.
-fn counted(mut strength: Vec<f32>, counts: &[bool]) -> Vec<f32> {
-    for (strength, counts) in strength.iter_mut().zip(counts) {
-        *strength *= f32::from(u8::from(*counts));
+/// The levels of each pixel from an average that has changed.
+fn distances<'p>(
+    pixels: &'p [u8],
+    average: &'p [f32],
+    change: &'p [f32],
+) -> impl Iterator<Item = f32> + 'p {
+    let pixels = pixels.iter().zip(average).zip(change);
+    pixels.map(|((&pixel, average), change)| {
+        (f32::from(pixel) - (average + change).clamp(0.0, 255.0)).abs()
+    })
+}
+
+fn fill(to: &mut Vec<f32>, from: impl Iterator<Item = f32>) {
+    to.clear();
+    to.extend(from);
+}
+
+/// The part of the pixels that count for which a flag is set.
+fn part(flags: impl Iterator<Item = bool>, counts: &[bool]) -> f32 {
+    let (mut all, mut set) = (0_u32, 0_u32);
+    for (flag, &counts) in flags.zip(counts) {
+        all += u32::from(counts);
+        set += u32::from(counts && flag);
     }
-    strength
+    set as f32 / all.max(1) as f32
 }

@@ -11,7 +11,7 @@ const ROUNDS: usize = 5;
 /// The farthest that a shake reaches, in pixels of the small picture.
 const FARTHEST: f32 = 1.0;
 /// At most about as many pixels are looked at; the others say the same.
-const SAMPLES: usize = 4096;
+const SAMPLES: usize = 2048;
 /// When a round changes no pixel by more than about this, in levels, it was the last.
 const EXACT: f32 = 0.1;
 
@@ -136,6 +136,7 @@ fn samples(pixels: &[u8], mean: &[f32], counts: &[bool], slopes: &Slopes) -> Vec
 }
 
 /// How steep the brightness is at each pixel, in levels a pixel; 0 at the picture's edges.
+#[derive(Default)]
 pub struct Slopes {
     /// From left to right.
     pub across: Vec<f32>,
@@ -144,28 +145,24 @@ pub struct Slopes {
 }
 
 impl Slopes {
-    /// The slopes of a picture of `width`.
-    pub fn new(mean: &[f32], width: usize) -> Self {
-        let mut across = slopes(mean, 1);
-        for row in across.chunks_mut(width) {
+    /// Takes the slopes of a picture of `width`.
+    pub fn take(&mut self, mean: &[f32], width: usize) {
+        take_slopes(&mut self.across, mean, 1);
+        for row in self.across.chunks_mut(width) {
             row[0] = 0.0;
             row[width - 1] = 0.0;
         }
-        Self {
-            across,
-            down: slopes(mean, width),
-        }
+        take_slopes(&mut self.down, mean, width);
     }
 }
 
-/// The slopes to the pixels that are `step` further, as if all were one row.
-fn slopes(mean: &[f32], step: usize) -> Vec<f32> {
-    let mut slopes = vec![0.0; mean.len()];
+/// Takes the slopes to the pixels that are `step` further, as if all were one row.
+fn take_slopes(slopes: &mut Vec<f32>, mean: &[f32], step: usize) {
+    slopes.resize(mean.len(), 0.0);
     let pairs = mean.iter().zip(mean.iter().skip(2 * step));
     for (slope, (before, after)) in slopes.iter_mut().skip(step).zip(pairs) {
         *slope = (after - before) / 2.0;
     }
-    slopes
 }
 
 /// The solution of four linear equations whose matrix is symmetric and positive (Gaussian
@@ -204,12 +201,9 @@ mod tests {
 
     fn fit(pixels: &[f32]) -> Compensation {
         let pixels: Vec<_> = pixels.iter().map(|it| it.round() as u8).collect();
-        Compensation::fit(
-            &pixels,
-            &each(picture),
-            &[true; 1200],
-            &Slopes::new(&each(picture), 40),
-        )
+        let (mean, mut slopes) = (each(picture), Slopes::default());
+        slopes.take(&mean, 40);
+        Compensation::fit(&pixels, &mean, &[true; 1200], &slopes)
     }
 
     #[test]
@@ -238,12 +232,9 @@ mod tests {
 
     #[test]
     fn a_black_picture_has_no_change() {
-        let nothing = Compensation::fit(
-            &[0; 100],
-            &[0.0; 100],
-            &[true; 100],
-            &Slopes::new(&[0.0; 100], 10),
-        );
+        let mut slopes = Slopes::default();
+        slopes.take(&[0.0; 100], 10);
+        let nothing = Compensation::fit(&[0; 100], &[0.0; 100], &[true; 100], &slopes);
         assert_eq!(nothing, Compensation::default());
     }
 }

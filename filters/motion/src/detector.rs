@@ -84,6 +84,7 @@ struct Scene {
     size: (usize, usize),
     areas: Areas,
     background: Background,
+    difference: Difference,
     looks: u32,
     /// Seconds since the first.
     seconds: f32,
@@ -137,23 +138,17 @@ impl Detector {
             scene.learn_first(luma);
             return self.nothing(scene, Look::Learning, 0.0);
         }
-        let threshold = f32::from(self.config.threshold);
-        let counts = &scene.areas.counts;
-        let difference = scene.background.compare(luma.pixels, counts, threshold);
-        let is_light = difference.changed >= self.config.lightning_threshold;
-        if is_light && difference.left > EVEN {
-            let changed = difference.changed;
+        let changed = scene.compare(luma, self.config.threshold);
+        if changed >= self.config.lightning_threshold && scene.difference.left > EVEN {
             *scene = Scene::new(luma, scene.last_ms, scene.full, &self.config);
             self.tracks.clear();
             return self.nothing(scene, Look::Lightning, changed);
         }
-        let moving = moving(&difference, luma.width);
-        scene
-            .background
-            .learn(luma.pixels, &difference, &moving, seconds);
-        let regions = self.regions(scene, &difference, &moving, seconds);
+        let moving = moving(&scene.difference, luma.width);
+        scene.learn(luma, &moving, seconds);
+        let regions = self.regions(scene, &moving, seconds);
         let picture = scene.areas.picture(&moving);
-        self.findings(scene, regions, Look::Compared, difference.changed, picture)
+        self.findings(scene, regions, Look::Compared, changed, picture)
     }
 
     fn nothing(&mut self, scene: &Scene, look: Look, changed: f32) -> Findings {
@@ -178,19 +173,13 @@ impl Detector {
         }
     }
 
-    fn regions(
-        &mut self,
-        scene: &Scene,
-        difference: &Difference,
-        moving: &[bool],
-        seconds: f32,
-    ) -> Vec<Region> {
+    fn regions(&mut self, scene: &Scene, moving: &[bool], seconds: f32) -> Vec<Region> {
         let width = scene.size.0;
         let least = self.config.min_area * moving.len() as f32;
         let joined = groups(&dilate(moving, width), width);
         let things = joined.into_iter().filter_map(|group| {
             let pixels: Vec<_> = group.into_iter().filter(|&at| moving[at]).collect();
-            Thing::new(pixels, &difference.strength, width)
+            Thing::new(pixels, &scene.difference.strength, width)
         });
         let mut things: Vec<_> = things
             .filter(|it| it.pixels.len() as f32 >= least)
@@ -266,6 +255,7 @@ impl Scene {
             size: luma.size(),
             areas: Areas::new(luma.size(), full, config),
             background: Background::new(luma),
+            difference: Difference::default(),
             looks: 1,
             seconds: 0.0,
             last_ms: now_ms,
@@ -290,6 +280,19 @@ impl Scene {
         if self.looks > 1 {
             self.background.start(luma.pixels, self.looks);
         }
+    }
+
+    /// Compares a picture with the average: the part of it that differs.
+    fn compare(&mut self, luma: Luma, threshold: u8) -> f32 {
+        let (difference, counts) = (&mut self.difference, &self.areas.counts);
+        let background = &self.background;
+        background.compare(difference, luma.pixels, counts, threshold.into());
+        difference.changed
+    }
+
+    fn learn(&mut self, luma: Luma, moving: &[bool], seconds: f32) {
+        let (background, difference) = (&mut self.background, &self.difference);
+        background.learn(luma.pixels, difference, moving, seconds);
     }
 
     /// The area of the full picture that `place` is the eighth of.
