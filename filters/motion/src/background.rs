@@ -26,6 +26,8 @@ const DEVIATIONS: f32 = 3.5;
 const PICTURE_DEVIATIONS: f32 = 4.0;
 /// The most that a pixel's noise raises its threshold, in thresholds.
 const MOST: f32 = 4.0;
+/// The least noise, in levels: numbers that fade to nothing are slow.
+const LEAST_NOISE: f32 = 0.01;
 /// How far a shake may leave an edge: parts of a pixel of the small picture.
 const SHAKE: f32 = 0.1;
 
@@ -38,46 +40,18 @@ pub struct Background {
     former: Vec<f32>,
     /// The average distance from the average, in levels.
     noise: Vec<f32>,
-    votes: Vec<Vote>,
+    votes: Votes,
     contrast: Contrast,
 }
 
-/// What may become the average of a pixel (Boyer and Moore's majority vote).
-#[derive(Clone, Copy)]
-struct Vote {
+/// What may become the average of each pixel (Boyer and Moore's majority vote).
+struct Votes {
     /// What has lately been seen in its place.
-    candidate: f32,
+    candidate: Vec<f32>,
     /// Seconds for which that was seen, less those for which it was not.
-    seconds: f32,
+    seconds: Vec<f32>,
     /// Seconds for which the average has been of the same thing.
-    age: f32,
-}
-
-impl Vote {
-    /// Counts a pixel for `seconds`: what is nearer than `near` is the same.
-    fn count(&mut self, pixel: f32, moves: bool, near: f32, parts: &Parts) {
-        let seconds = parts.seconds;
-        self.age += seconds;
-        if moves && (pixel - self.candidate).abs() < near {
-            self.seconds += seconds;
-            self.candidate += parts.recent * (pixel - self.candidate);
-        } else {
-            self.seconds -= seconds;
-            if self.seconds <= 0.0 {
-                (self.candidate, self.seconds) = (pixel, 0.0);
-            }
-        }
-    }
-
-    /// Makes the candidate the average.
-    fn elect(&mut self, mean: &mut f32, former: &mut f32) {
-        // Somebody who stands there in one way and another hides the same.
-        if self.age >= OLD_SECONDS {
-            *former = *mean;
-        }
-        *mean = self.candidate;
-        (self.seconds, self.age) = (0.0, 0.0);
-    }
+    age: Vec<f32>,
 }
 
 /// What differs from the average. Its memory is kept from one look to the next.
@@ -127,16 +101,16 @@ impl Background {
     /// The average of one picture.
     pub fn new(luma: Luma) -> Self {
         let mean: Vec<f32> = luma.pixels.iter().map(|&it| it.into()).collect();
-        let vote = |&candidate: &f32| Vote {
-            candidate,
-            seconds: 0.0,
-            age: OLD_SECONDS,
-        };
+        let count = mean.len();
         Self {
             width: luma.width,
             former: mean.clone(),
-            noise: vec![0.0; mean.len()],
-            votes: mean.iter().map(vote).collect(),
+            noise: vec![0.0; count],
+            votes: Votes {
+                candidate: mean.clone(),
+                seconds: vec![0.0; count],
+                age: vec![OLD_SECONDS; count],
+            },
             mean,
             contrast: Contrast::new(luma.pixels),
         }
@@ -194,31 +168,81 @@ impl Background {
     pub fn learn(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool], seconds: f32) {
         self.contrast.learn(pixels, seconds);
         let parts = Parts::after(seconds);
-        let averages = self.mean.iter_mut().zip(&mut self.former);
-        let states = averages.zip(&mut self.noise).zip(&mut self.votes);
-        let levels = difference.distance.iter().zip(&difference.threshold);
-        let seen = pixels.iter().zip(moving).zip(levels);
-        for (state, ((&pixel, &moves), (distance, threshold))) in states.zip(seen) {
-            let (((mean, former), noise), vote) = state;
-            let pixel = f32::from(pixel);
-            let is_former = (pixel - *former).abs() < (pixel - *mean).abs();
-            if !moves && distance > threshold && is_former {
+        self.uncover(pixels, difference, moving);
+        self.average(pixels, difference, moving, &parts);
+        self.vote(pixels, difference, moving, &parts);
+        self.elect();
+    }
+
+    /// Makes what is seen again the average.
+    fn uncover(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool]) {
+        for at in (0..pixels.len()).filter(|&at| !moving[at]) {
+            let (mean, former) = (&mut self.mean[at], &mut self.former[at]);
+            let from = |average: f32| (f32::from(pixels[at]) - average).abs();
+            let differs = difference.distance[at] > difference.threshold[at];
+            if differs && from(*former) < from(*mean) {
                 std::mem::swap(mean, former);
-                vote.age = OLD_SECONDS;
+                self.votes.age[at] = OLD_SECONDS;
             }
-            let whole = parts.whole * difference.compensation.change(*mean, [0.0; 2]);
+        }
+    }
+
+    fn average(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool], parts: &Parts) {
+        let compensation = difference.compensation;
+        let averages = self.mean.iter_mut().zip(&mut self.former);
+        let averages = averages.zip(&mut self.votes.candidate);
+        for (((mean, former), candidate), (&pixel, &moves)) in
+            averages.zip(pixels.iter().zip(moving))
+        {
+            let whole = parts.whole * compensation.change(*mean, [0.0; 2]);
+            let part = if moves { parts.former } else { parts.light };
+            let now = *mean + whole;
             *former += whole + parts.former * (*mean - *former);
-            *mean += whole;
-            vote.candidate += whole;
-            let (follow, part) = match moves {
-                true => (parts.former, parts.motion),
-                false => (parts.light, parts.light),
-            };
-            *mean += follow * (pixel - *mean);
-            *noise += part * (distance.min(MOST * threshold) - *noise);
-            vote.count(pixel, moves, *threshold, &parts);
-            if vote.seconds > STILL_SECONDS {
-                vote.elect(mean, former);
+            *mean = now + part * (f32::from(pixel) - now);
+            *candidate += whole;
+        }
+        let levels = difference.distance.iter().zip(&difference.threshold);
+        for (noise, ((distance, threshold), &moves)) in
+            self.noise.iter_mut().zip(levels.zip(moving))
+        {
+            let part = if moves { parts.motion } else { parts.light };
+            *noise += part * (distance.min(MOST * threshold).max(LEAST_NOISE) - *noise);
+        }
+    }
+
+    /// Counts for how long the same has been seen where something moves.
+    fn vote(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool], parts: &Parts) {
+        let votes = self.votes.candidate.iter_mut().zip(&mut self.votes.seconds);
+        let seen = pixels.iter().zip(&difference.threshold).zip(moving);
+        for ((candidate, seconds), ((&pixel, threshold), &moves)) in votes.zip(seen) {
+            let distance = f32::from(pixel) - *candidate;
+            let is_same = moves & (distance.abs() < *threshold);
+            let sum = *seconds
+                + if is_same {
+                    parts.seconds
+                } else {
+                    -parts.seconds
+                };
+            let other = if sum <= 0.0 { 1.0 } else { 0.0 };
+            *candidate += distance * if is_same { parts.recent } else { other };
+            *seconds = sum.max(0.0);
+        }
+        for age in &mut self.votes.age {
+            *age += parts.seconds;
+        }
+    }
+
+    /// Makes what has stood still for long the average.
+    fn elect(&mut self) {
+        let votes = &mut self.votes;
+        for at in 0..self.mean.len() {
+            if votes.seconds[at] > STILL_SECONDS {
+                // Somebody who stands there in one way and another hides the same.
+                if votes.age[at] >= OLD_SECONDS {
+                    self.former[at] = self.mean[at];
+                }
+                self.mean[at] = votes.candidate[at];
+                (votes.seconds[at], votes.age[at]) = (0.0, 0.0);
             }
         }
     }
@@ -233,7 +257,7 @@ impl Background {
             *mean += part * (pixel - *mean);
             self.noise[at] += part * (distance - self.noise[at]);
             self.former[at] = *mean;
-            self.votes[at].candidate = pixel;
+            self.votes.candidate[at] = pixel;
         }
     }
 }
