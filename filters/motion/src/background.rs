@@ -28,7 +28,8 @@ const PICTURE_DEVIATIONS: f32 = 4.0;
 const MOST: f32 = 4.0;
 /// The least noise, in levels: numbers that fade to nothing are slow.
 const LEAST_NOISE: f32 = 0.01;
-/// How far a shake may leave an edge: parts of a pixel of the small picture.
+/// How far an edge may be from where it was, shakes that are known aside: parts of a pixel of the
+/// small picture.
 const SHAKE: f32 = 0.1;
 
 /// The running average of a picture.
@@ -61,7 +62,7 @@ pub struct Difference {
     pub strength: Vec<f32>,
     /// The part of the picture that differs while nothing is made up for, 0 to 1.
     pub changed: f32,
-    /// The part that differs nevertheless.
+    /// The part that differs when the change of the whole picture is made up for.
     pub left: f32,
     slopes: Slopes,
     compensation: Compensation,
@@ -130,17 +131,19 @@ impl Background {
         for (strength, counts) in to.strength.iter_mut().zip(counts) {
             *strength *= f32::from(u8::from(*counts));
         }
-        to.left = part(to.strength.iter().map(|it| *it > 1.0), counts);
+        to.left = part(to.distance.iter().map(|it| *it > least), counts);
     }
 
     /// Takes the levels that are motion, at each pixel: `least`, or what the noise demands.
     fn take_thresholds(&self, to: &mut Difference, least: f32) {
         let most = least * MOST;
         let least = least.max(PICTURE_DEVIATIONS * to.compensation.noise);
+        // A shift is made up for where the slope is even; hard edges are not.
+        let shake = to.compensation.shift.map(|it| SHAKE + it.abs());
         let slopes = to.slopes.across.iter().zip(&to.slopes.down);
         let threshold = |(noise, (across, down)): (&f32, (&f32, &f32))| {
             // A mean distance of 0.8 is a standard deviation of 1.
-            let own = DEVIATIONS * 1.25 * noise + SHAKE * (across.abs() + down.abs());
+            let own = DEVIATIONS * 1.25 * noise + shake[0] * across.abs() + shake[1] * down.abs();
             own.min(most).max(least)
         };
         fill(
