@@ -168,6 +168,9 @@ fn one(
             masks: masked.stamp,
             part_head: PartHead::default(),
         };
+        for inspector in way.chain.inspectors() {
+            inspector.look_if_due(&frame);
+        }
         let filtered = way.chain.process(&frame)?;
         Ok((masked.path.0.max(filtered.path), filtered))
     };

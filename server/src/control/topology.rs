@@ -12,9 +12,9 @@ use super::plan::Plans;
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, DriverConfig, SecretError, StreamConfig};
-use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
 use crate::mask::MaskSet;
+use crate::notifications::{Notification, Notifications};
 use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
@@ -246,9 +246,9 @@ impl Topology {
         planned: Option<Planned>,
     ) -> RunningStream {
         let is_prepared = planned.is_some();
+        let mut steps = Vec::new();
         let mut chain = Chain::new(
             self.deps.cache.engine(),
-            Vec::new(),
             config.quality,
             self.clock.clone(),
             crate::local_time::zone(),
@@ -256,6 +256,7 @@ impl Topology {
         );
         if let Some(planned) = planned {
             chain.apply(planned.update);
+            steps = planned.steps;
         }
         let masks = MaskSet::new(
             self.clock.clone(),
@@ -269,6 +270,7 @@ impl Topology {
                 source,
                 masks,
                 chain,
+                steps,
             },
             rules(config),
             self.clock.clone(),
@@ -280,11 +282,11 @@ impl Topology {
         }
         self.deps.tasks.spawn(runner);
         let (told, clock) = (stream.clone(), self.clock.clone());
-        let events = self.deps.cache.events().clone();
+        let notifications = self.deps.cache.notifications().clone();
         let end = self.deps.shutdown.clone();
         self.deps.tasks.spawn(async move {
-            let name = format!("events of {}", told.name());
-            let tell = || tell(&told, &events);
+            let name = format!("notifications of {}", told.name());
+            let tell = || tell(&told, &notifications);
             let telling = keep_running(&name, &*clock, &end, tell);
             tokio::select! {
                 () = telling => {}
@@ -298,8 +300,8 @@ impl Topology {
     }
 }
 
-/// Publishes the events of `stream`.
-async fn tell(stream: &Stream, events: &Events) {
+/// Publishes the notifications of `stream`.
+async fn tell(stream: &Stream, notifications: &Notifications) {
     let (mut health_changes, mut demand) = (stream.health_changes(), stream.viewers());
     let (mut state, mut viewers) = (stream.state(), 0);
     loop {
@@ -309,7 +311,7 @@ async fn tell(stream: &Stream, events: &Events) {
                 let health = stream.health();
                 if health.state != state || health.failure.is_some() {
                     state = health.state;
-                    events.tell(Event::State {
+                    notifications.publish(Notification::State {
                         stream: stream.name().to_owned(),
                         state: state.name(),
                         error: health.failure.map(|failure| failure.message),
@@ -321,7 +323,7 @@ async fn tell(stream: &Stream, events: &Events) {
                 if now != viewers {
                     viewers = now;
                     let stream = stream.name().to_owned();
-                    events.tell(Event::Viewers { stream, viewers });
+                    notifications.publish(Notification::Viewers { stream, viewers });
                 }
             }
         }

@@ -7,7 +7,9 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use super::answer::Answer;
 use super::kinds::WrongPixels;
-use super::limits::{LAYERS, Refusal, mib};
+use super::kinds::inspect::WrongRegion;
+use super::kinds::overlay::WrongLayer;
+use super::limits::{LAYERS, REGIONS, Refusal, mib};
 use super::wasi::HostState;
 use crate::log::{sanitize, sanitize_to};
 use crate::panics::Panicked;
@@ -55,12 +57,21 @@ pub enum FilterFault {
     /// It is called for a picture, and has none.
     #[error("the filter is no transform")]
     NoTransform,
+    /// It is called for regions, and has none.
+    #[error("the filter is no inspecting filter")]
+    NoInspect,
+    /// It finds too many regions.
+    #[error("the filter found {0} regions, more than {REGIONS}")]
+    Regions(usize),
+    /// A region of it is wrong; they are counted from 0.
+    #[error("the filter found a wrong region {0}: {1}")]
+    Region(usize, WrongRegion),
     /// It draws too many layers.
     #[error("the filter returned {0} layers, more than {LAYERS}")]
     Layers(usize),
     /// A layer of it is wrong; they are counted from 0.
     #[error("the filter returned a wrong layer {0}: {1}")]
-    Layer(usize, WrongPixels),
+    Layer(usize, WrongLayer),
     /// Its layers are too large.
     #[error(
         "the filter returned layers of {area} pixels in all for a picture of {width}×{height}, more than {most}"

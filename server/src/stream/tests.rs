@@ -197,7 +197,6 @@ impl Stage {
         let engine = Engine::new(Handle::current(), Arc::new(SystemClock)).unwrap();
         let chain = Chain::new(
             &engine,
-            Vec::new(),
             85,
             chain_clock.clone(),
             TimeZone::UTC,
@@ -214,6 +213,7 @@ impl Stage {
             source,
             masks: masks(&clock),
             chain,
+            steps: Vec::new(),
         };
         let (stream, runner) = Stream::with_threads(
             "test".to_owned(),
@@ -527,7 +527,6 @@ impl Sharing {
         let clock = stage.clock.clone();
         let chain = Chain::new(
             &engine,
-            Vec::new(),
             85,
             clock.clone(),
             TimeZone::UTC,
@@ -540,6 +539,7 @@ impl Sharing {
                 source,
                 masks: masks(&clock),
                 chain,
+                steps: Vec::new(),
             },
             RULES,
             clock,

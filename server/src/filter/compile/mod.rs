@@ -26,6 +26,7 @@ pub use cache::Entry;
 use child::Phase;
 use jobs::Jobs;
 
+use super::contract;
 use super::footprint::Footprint;
 use super::{Digest, Engine, FilterKind, Module, ModuleError};
 use crate::clock::Clock;
@@ -48,7 +49,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// A module's description of itself, and what it imports and exports.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
-    /// Layers or pixels.
+    /// What it is called for.
     pub kind: FilterKind,
     /// The name that it gives itself.
     pub name: String,
@@ -68,6 +69,23 @@ pub struct Manifest {
     /// The bytes of memory that its code and its schema take once they are loaded, before it has an
     /// instance. Zero until that was measured.
     pub loaded: u64,
+}
+
+impl Manifest {
+    /// Whether it wants to see pictures that it isn't handed.
+    pub fn wants_view(&self) -> bool {
+        self.imports("view")
+    }
+
+    /// Whether it wants to set variables or to tell of events.
+    pub fn wants_publish(&self) -> bool {
+        self.imports("publish")
+    }
+
+    fn imports(&self, interface: &str) -> bool {
+        let mut imports = self.imports.iter();
+        imports.any(|import| contract::is_interface(import, interface))
+    }
 }
 
 /// The reason why a filter can't be loaded.

@@ -1,4 +1,4 @@
-//! Events as they happen, as server-sent events (HTML standard, 9.2).
+//! Notifications as they happen, as server-sent events (HTML standard, 9.2).
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -16,18 +16,18 @@ use tokio_util::sync::CancellationToken;
 use super::super::mjpeg::no_body;
 use super::super::{App, endless};
 use crate::control::Controller;
-use crate::events::Event;
+use crate::notifications::Notification;
 
 /// The interval at which a silent connection is told that it still stands.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Events, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered`, `reload`
+/// Notifications, as server-sent events: `state`, `viewers`, `filter-error`, `filter-recovered`, `reload`
 /// and `change`; `lagged` to one who reads so slowly that events were left out. What is wrong with
 /// a pipeline file takes the admin token to see.
 #[utoipa::path(
     get,
     path = "/events",
-    responses((status = OK, description = "Events, for as long as the connection stands", body = String, content_type = "text/event-stream")),
+    responses((status = OK, description = "Notifications, for as long as the connection stands", body = String, content_type = "text/event-stream")),
 )]
 pub async fn listen_to_events(State(app): State<App>, request: Request) -> Response {
     let headers = endless("text/event-stream");
@@ -35,7 +35,7 @@ pub async fn listen_to_events(State(app): State<App>, request: Request) -> Respo
         return (headers, no_body()).into_response();
     }
     let listener = Listener {
-        events: app.controller.events().listen(),
+        notifications: app.controller.notifications().subscribe(),
         shutdown: app.shutdown.clone(),
         may_see_all: app.is_admin(&request),
         controller: app.controller,
@@ -49,7 +49,7 @@ pub async fn listen_to_events(State(app): State<App>, request: Request) -> Respo
 }
 
 struct Listener {
-    events: Receiver<Event>,
+    notifications: Receiver<Notification>,
     shutdown: CancellationToken,
     controller: Controller,
     /// Whether it may see what stands in the pipeline file.
@@ -58,7 +58,7 @@ struct Listener {
 
 impl Listener {
     async fn next(&mut self) -> Option<sse::Event> {
-        let event = self.shutdown.run_until_cancelled(self.events.recv());
+        let event = self.shutdown.run_until_cancelled(self.notifications.recv());
         let event = match event.await? {
             Ok(event) => json!(self.allowed(event)),
             Err(RecvError::Lagged(missed)) => {
@@ -71,19 +71,19 @@ impl Listener {
         Some(sse::Event::default().event(name).data(data))
     }
 
-    fn allowed(&self, event: Event) -> Event {
-        match event {
-            Event::Reload {
+    fn allowed(&self, notification: Notification) -> Notification {
+        match notification {
+            Notification::Reload {
                 succeeded: false, ..
             } if !self.may_see_all => {
                 let error = self.controller.report().error;
                 let message = error.map(|error| error.places_only().message);
-                Event::Reload {
+                Notification::Reload {
                     message: message.unwrap_or_else(|| "the pipeline file was wrong".to_owned()),
                     succeeded: false,
                 }
             }
-            event => event,
+            other => other,
         }
     }
 }
