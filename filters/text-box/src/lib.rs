@@ -10,7 +10,7 @@ mod paint;
 
 use std::borrow::Cow;
 
-use mattebox_filter::Layer;
+use mattebox_filter::RgbaLayer;
 use mattebox_filter::image::{Rgba, RgbaImage};
 pub use mattebox_filter::{Color, Position};
 use schemars::JsonSchema;
@@ -97,13 +97,13 @@ impl TextBox {
     }
 
     /// The box with `text` at its place in a picture of `picture` (width, height) pixels. No text has no box.
-    pub fn layer(&mut self, text: &str, picture: (u32, u32)) -> Option<Layer> {
+    pub fn layer(&mut self, text: &str, picture: (u32, u32)) -> Option<RgbaLayer> {
         let image = self.render(text, picture)?;
         let Style {
             position, margin, ..
         } = self.style;
         let (x, y) = position.place(image.dimensions(), picture, margin);
-        Some(Layer::new(x, y, image))
+        Some(RgbaLayer { x, y, image })
     }
 
     /// Writes in another style from now on, in the same fonts.

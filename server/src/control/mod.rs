@@ -24,6 +24,7 @@ mod renewal;
 mod report;
 mod retry;
 mod stream_locks;
+mod stream_watch;
 mod timed_lock;
 mod topology;
 mod versions;

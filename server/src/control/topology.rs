@@ -9,16 +9,15 @@ use tokio_util::task::TaskTracker;
 use super::Snapshot;
 use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
+use super::stream_watch::watch_stream;
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, DriverConfig, SecretError, StreamConfig};
 use crate::gpio::PrivacyLeds;
 use crate::mask::MaskSet;
-use crate::notifications::{Notification, Notifications};
 use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
-use crate::supervise::keep_running;
 
 /// The dependencies that streams are built with.
 pub struct TopologyDeps {
@@ -281,51 +280,14 @@ impl Topology {
             stream.prepare();
         }
         self.deps.tasks.spawn(runner);
-        let (told, clock) = (stream.clone(), self.clock.clone());
-        let notifications = self.deps.cache.notifications().clone();
-        let end = self.deps.shutdown.clone();
-        self.deps.tasks.spawn(async move {
-            let name = format!("notifications of {}", told.name());
-            let tell = || tell(&told, &notifications);
-            let telling = keep_running(&name, &*clock, &end, tell);
-            tokio::select! {
-                () = telling => {}
-                () = told.ended() => {}
-            }
-        });
+        self.deps.tasks.spawn(watch_stream(
+            stream.clone(),
+            self.deps.cache.clone(),
+            self.deps.shutdown.clone(),
+        ));
         RunningStream {
             config: config.clone(),
             stream,
-        }
-    }
-}
-
-/// Publishes the notifications of `stream`.
-async fn tell(stream: &Stream, notifications: &Notifications) {
-    let (mut health_changes, mut demand) = (stream.health_changes(), stream.viewers());
-    let (mut state, mut viewers) = (stream.state(), 0);
-    loop {
-        tokio::select! {
-            _ = health_changes.changed() => {
-                health_changes.mark_unchanged();
-                let health = stream.health();
-                if health.state != state || health.failure.is_some() {
-                    state = health.state;
-                    notifications.publish(Notification::State {
-                        stream: stream.name().to_owned(),
-                        state: state.name(),
-                        error: health.failure.map(|failure| failure.message),
-                    });
-                }
-            }
-            _ = demand.changed() => {
-                let now = demand.borrow_and_update().viewers;
-                if now != viewers {
-                    viewers = now;
-                    let stream = stream.name().to_owned();
-                    notifications.publish(Notification::Viewers { stream, viewers });
-                }
-            }
         }
     }
 }

@@ -58,7 +58,7 @@ pub enum FilterFault {
     #[error("the filter is no transform")]
     NoTransform,
     /// It is called for regions, and has none.
-    #[error("the filter is no inspecting filter")]
+    #[error("the filter inspects nothing")]
     NoInspect,
     /// It finds too many regions.
     #[error("the filter found {0} regions, more than {REGIONS}")]

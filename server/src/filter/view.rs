@@ -43,7 +43,7 @@ pub enum ViewError {
     )]
     Outside(Area, (u32, u32)),
     /// The picture can't be decoded.
-    #[error("the camera's picture {0}")]
+    #[error(transparent)]
     Decode(#[from] DecodeError),
 }
 

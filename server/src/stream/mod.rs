@@ -36,7 +36,7 @@ pub use demand::Viewers;
 pub use fresh::Fresh;
 pub use runner::StreamParts;
 pub use shared::Shared;
-pub use status::{SourceOrigin, StreamHealth, StreamReport, StreamState};
+pub use status::{FailureKind, SourceOrigin, StreamHealth, StreamReport, StreamState};
 
 use crate::chain::{ChainUpdate, RegionBoard, StepStatus};
 use crate::clock::Clock;
