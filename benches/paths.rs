@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use jpeg_splice::{Jpeg, Splicer};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
-use mattebox::chain::codec;
 use mattebox::clock::Clock;
+use mattebox::codec;
 use mattebox::filter::compile::worker;
 use mattebox::filter::context::{FrameContext, Grants};
 use mattebox::filter::contract::{FrameInfo, ImageRef};

@@ -3,8 +3,7 @@
 
 use jpeg_splice::{Jpeg, Splicer};
 
-use crate::chain::DecodeError;
-use crate::chain::codec::decode;
+use crate::codec::{DecodeError, decode};
 use crate::region::Area;
 
 /// Pictures that one call of a filter may ask for.
