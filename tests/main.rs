@@ -18,6 +18,7 @@ mod contract;
 mod cors;
 mod documents;
 mod embedding;
+mod events;
 #[cfg(unix)]
 mod files;
 mod filters;

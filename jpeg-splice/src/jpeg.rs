@@ -69,6 +69,13 @@ impl Jpeg {
         Ok(self.with_bytes(spliced))
     }
 
+    /// Other bytes with the same header but for the height.
+    pub(crate) fn with_rows(&self, bytes: Vec<u8>, height: u32) -> Self {
+        let mut rows = self.with_bytes(bytes);
+        rows.header.height = height;
+        rows
+    }
+
     /// Other bytes with the same header.
     pub(crate) fn with_bytes(&self, bytes: Vec<u8>) -> Self {
         Self {

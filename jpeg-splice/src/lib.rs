@@ -56,6 +56,7 @@
 #[cfg(feature = "codec")]
 pub mod codec;
 pub mod decoder;
+mod eighth;
 mod error;
 pub mod exif;
 mod header;

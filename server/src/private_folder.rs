@@ -5,6 +5,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::hash::hash;
+
 /// A choice of the place for what is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum FolderChoice {
@@ -57,6 +59,31 @@ pub fn make_below(folder: &Path, name: &str) -> io::Result<PathBuf> {
     }
     check_owner(&below)?;
     Ok(below)
+}
+
+/// The folder for the state called `what` of the server with the pipeline file `file`; none if there
+/// is to be none. It lies in the user's folder for state (XDG Base Directory Specification:
+/// `$XDG_STATE_HOME`) unless `place` says another.
+///
+/// # Errors
+/// The user has no such folder, or see [`make_below`].
+pub fn of_state(place: &FolderChoice, what: &str, file: &Path) -> io::Result<Option<PathBuf>> {
+    let users = || dirs::state_dir().or_else(dirs::data_local_dir);
+    match place.folder(users) {
+        Some(folder) => make_below(&folder, &named_after(what, file)).map(Some),
+        None if *place == FolderChoice::Off => Ok(None),
+        None => Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            "this user has no folder for state",
+        )),
+    }
+}
+
+/// `what`, and the hash of where `file` is.
+fn named_after(what: &str, file: &Path) -> String {
+    let real = file.canonicalize().or_else(|_| std::path::absolute(file));
+    let real = real.unwrap_or_else(|_| file.to_owned());
+    format!("{what}-{}", hash::<16>(real.as_os_str().as_encoded_bytes()))
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -13,6 +13,7 @@ pub mod plain_proxy;
 pub mod proxy;
 pub mod rtsp;
 pub mod server;
+pub mod sse;
 pub mod wall;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! The average colours of a mosaic's cells, from the DC coefficients: nothing is decoded.
 
 use super::{Mask, MaskPlan};
+use crate::eighth::color;
 use crate::error::Result;
 use crate::splicer::{DcWalk, Drawing, Splicer};
 
@@ -12,12 +13,9 @@ struct Sum {
 }
 
 impl Sum {
-    /// In red, green and blue (ITU-T T.871, section 7).
+    /// In red, green and blue.
     fn average(&self) -> [u8; 3] {
-        let average = |at: usize| self.values[at] / self.blocks[at].max(1) as f32;
-        let [y, cb, cr] = [0, 1, 2].map(average);
-        let green = y - 0.344_136 * cb - 0.714_136 * cr;
-        [y + 1.402 * cr, green, y + 1.772 * cb].map(|value| (value + 128.0).round() as u8)
+        color([0, 1, 2].map(|at| self.values[at] / self.blocks[at].max(1) as f32))
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn check_end(jpeg: &[u8], scan: usize) -> Result<()> {
 }
 
 /// The position of the next marker from `at` on, its fill bytes included.
-fn next_marker(jpeg: &[u8], mut at: usize) -> Result<usize> {
+pub(crate) fn next_marker(jpeg: &[u8], mut at: usize) -> Result<usize> {
     while let Some(ahead) = jpeg.get(at..).and_then(|data| memchr::memchr(0xff, data)) {
         at += ahead;
         match jpeg.get(at + 1) {

@@ -16,6 +16,7 @@ mod intervals;
 mod layout;
 mod pending_mcus;
 mod rewriter;
+mod rows;
 mod skip_tables;
 mod walk;
 #[cfg(any(test, fuzzing))]
@@ -23,7 +24,7 @@ mod walk_check;
 
 pub(crate) use dc_walk::DcWalk;
 pub use drawing::{Drawing, Layer};
-pub(crate) use layout::Layout;
+pub(crate) use layout::{BlockSlot, Layout};
 #[cfg(fuzzing)]
 pub use walk_check::walks_agree;
 

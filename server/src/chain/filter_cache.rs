@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use super::Check;
 use crate::config::{self, FilterRef};
-use crate::events::Events;
+use crate::event_log::EventLog;
 use crate::files::{self, FileState};
 use crate::filter::{
     Compiler, Digest, Engine, Filter, LoadError, LoadErrorKind, Module, SharedFilter, builtin,
 };
+use crate::notifications::Notifications;
 use crate::sync::IgnorePoison;
 use crate::variables::Variables;
 
@@ -23,7 +24,8 @@ struct Inner {
     engine: Engine,
     compiler: Compiler,
     variables: Variables,
-    events: Events,
+    notifications: Notifications,
+    events: EventLog,
     /// Filters that some step uses, by their modules' hashes.
     filters: Mutex<HashMap<Digest, Weak<Filter>>>,
     /// The hashes of those that were loaded from files, and the files' states then: while they are
@@ -33,13 +35,19 @@ struct Inner {
 }
 
 impl FilterCache {
-    /// Filters are compiled by `compiler`, run on `engine`, see `variables`, and their errors are
-    /// told to `events`.
-    pub fn new(engine: Engine, compiler: Compiler, variables: Variables, events: Events) -> Self {
+    /// Filters are compiled by `compiler`, run on `engine`, see `variables`; their errors go to
+    /// `notifications`, and what they find to `events`.
+    pub fn new(
+        (engine, compiler): (Engine, Compiler),
+        variables: Variables,
+        notifications: Notifications,
+        events: EventLog,
+    ) -> Self {
         Self(Arc::new(Inner {
             engine,
             compiler,
             variables,
+            notifications,
             events,
             filters: Mutex::default(),
             files: Mutex::default(),
@@ -62,9 +70,14 @@ impl FilterCache {
         &self.0.variables
     }
 
-    /// The event bus, for errors of filters.
-    pub fn events(&self) -> &Events {
+    /// The log of what they find.
+    pub fn events(&self) -> &EventLog {
         &self.0.events
+    }
+
+    /// The bus for their errors.
+    pub fn notifications(&self) -> &Notifications {
+        &self.0.notifications
     }
 
     /// An id that no step has had.
@@ -114,7 +127,7 @@ impl FilterCache {
         }
         let compiler = (self.compiler(), check.wanted());
         let new = Filter::load(self.engine(), compiler, &module, check.abandoned());
-        let new = new.map_err(|error| error.of(format_args!("`{}`:", filter.as_str())))?;
+        let new = new.map_err(|error| error.of(filter.as_str()))?;
         let mut filters = self.filters();
         filters.retain(|_, filter| filter.strong_count() > 0);
         // Another step may have loaded it meanwhile.
@@ -148,12 +161,12 @@ pub fn module(filter: &FilterRef, folder: &Path) -> Result<Module, LoadError> {
         FilterRef::BuiltIn(name) => builtin::module(name).ok_or_else(|| {
             let names = builtin::BUILT_IN.iter().map(|filter| filter.name);
             let hint = config::hint(name, names);
-            let fault = format!("is not the name of a built-in filter{hint} (a path of your own has a `/` in it or ends in `.wasm`)");
-            LoadError::new(LoadErrorKind::File, fault).of(format_args!("`{name}`:"))
+            let fault = format!("this is not the name of a built-in filter{hint} (a path of your own has a `/` in it or ends in `.wasm`)");
+            LoadError::new(LoadErrorKind::File, fault).of(name)
         }),
         FilterRef::Path(path) => {
             let module = Module::read(&folder.join(path));
-            module.map_err(|error| LoadError::from(error).of(format_args!("`{path}`:")))
+            module.map_err(|error| LoadError::from(error).of(path))
         }
     }
 }

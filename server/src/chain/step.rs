@@ -6,16 +6,22 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use super::At;
 use super::drawing::Drawing;
 use super::error::{ChainError, RecodeError, StepError};
+use super::layers;
 use super::stats::{StepReport, StepStats};
+use super::step_events::StepEvents;
 use crate::config::{OnError, StepConfig};
-use crate::events::{Event, Events};
-use crate::filter::contract::{FrameInfo, Image, ImageRef};
+use crate::event_log::EventLog;
+use crate::filter::context::FrameContext;
+use crate::filter::contract::{Image, ImageRef};
 use crate::filter::{
     CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
+use crate::notifications::{Notification, Notifications};
 use crate::panics::catch;
+use crate::region::Region;
 use crate::secret::mask_foreign;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -29,10 +35,13 @@ pub struct Step {
     filter: SharedFilter,
     settings: StepSettings,
     engine: Engine,
-    events: Events,
+    notifications: Notifications,
+    events: StepEvents,
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
+    /// What the drawing was made for, if it needs no call before its time.
+    lasting: Option<Lasting>,
     /// The last picture could not be decoded for it, whatever the filter itself did.
     is_undone: bool,
     stats: StepStats,
@@ -53,7 +62,26 @@ pub struct StepParts {
     /// The counters of the step that it replaces, if it does.
     pub stats: StepStats,
     /// The event bus for its errors.
-    pub events: Events,
+    pub notifications: Notifications,
+    /// The log of the events that its filter tells of.
+    pub events: EventLog,
+}
+
+/// The facts that a drawing was made for which stays for a while.
+struct Lasting {
+    until_ms: u64,
+    context: FrameContext,
+}
+
+impl Lasting {
+    /// Whether a frame with these facts needs no other drawing.
+    fn holds(&self, at: At<'_>) -> bool {
+        let (then, now) = (&self.context, at.context);
+        at.info.captured_at_ms < self.until_ms
+            && then.size == now.size
+            && Arc::ptr_eq(&then.variables, &now.variables)
+            && Arc::ptr_eq(&then.regions, &now.regions)
+    }
 }
 
 enum State {
@@ -130,10 +158,12 @@ impl Step {
             filter: parts.filter,
             settings: parts.settings,
             engine: engine.clone(),
-            events: parts.events,
+            notifications: parts.notifications,
+            events: StepEvents::new(parts.events),
             state,
             pause: FIRST_PAUSE,
             drawing: Arc::default(),
+            lasting: None,
             is_undone: false,
             stats: parts.stats,
         })
@@ -152,6 +182,11 @@ impl Step {
     /// The kind of its filter.
     pub fn kind(&self) -> FilterKind {
         self.filter.kind()
+    }
+
+    /// The shortest time between two looks of one that inspects.
+    pub fn every(&self) -> Duration {
+        self.config.every
     }
 
     /// The name of its filter in pipeline.yaml.
@@ -229,16 +264,30 @@ impl Step {
         self.is_undone = false;
     }
 
-    /// Asks an overlay what to draw. The step must be ready.
-    pub fn draw(&mut self, frame: &FrameInfo, now: Instant) -> Outcome<Arc<Drawing>> {
+    /// Asks an overlay what to draw, unless it has said so for this time. The step must be ready.
+    pub fn draw(&mut self, at: At<'_>) -> Outcome<Arc<Drawing>> {
+        if self.lasting.as_ref().is_some_and(|it| it.holds(at)) {
+            return Outcome::Done(self.drawing.clone());
+        }
+        let size = (at.info.width, at.info.height);
+        let texts = self.engine.clone();
         let draw = |filter: &mut RunningFilter| {
-            let layers = filter.draw(frame)?;
-            Ok(layers.map(|layers| Arc::new(Drawing::new(layers))))
+            let Some(drawing) = filter.draw(at.info, at.context)? else {
+                return Ok(None);
+            };
+            let layers = drawing.layers.into_iter();
+            let layers = layers.flat_map(|layer| layers::pixels(layer, size, texts.texts()));
+            let layers = Arc::new(Drawing::new(layers.collect()));
+            Ok(Some((layers, drawing.until_ms)))
         };
-        match self.call(now, draw) {
+        match self.call(at, draw) {
             Some(new) => {
-                if let Some(drawing) = new {
+                if let Some((drawing, until_ms)) = new {
                     self.drawing = drawing;
+                    self.lasting = until_ms.map(|until_ms| Lasting {
+                        until_ms,
+                        context: at.context.clone(),
+                    });
                 }
                 Outcome::Done(self.drawing.clone())
             }
@@ -247,27 +296,38 @@ impl Step {
     }
 
     /// Hands a picture to a transform. The step must be ready.
-    pub fn apply(
-        &mut self,
-        frame: &FrameInfo,
-        image: ImageRef<'_>,
-        now: Instant,
-    ) -> Outcome<Image> {
-        match self.call(now, |filter| filter.apply(frame, image)) {
+    pub fn apply(&mut self, at: At<'_>, image: ImageRef<'_>) -> Outcome<Image> {
+        match self.call(at, |filter| filter.apply((at.info, image), at.context)) {
             Some(image) => Outcome::Done(image),
             None => self.failure(),
         }
     }
 
+    /// Has an inspecting filter look at a picture. The step must be ready.
+    pub fn look(&mut self, at: At<'_>) -> Outcome<Vec<Region>> {
+        match self.call(at, |filter| filter.look(at.info, at.context)) {
+            Some(regions) => {
+                self.events.found(&regions, &at.context.frame);
+                Outcome::Done(regions)
+            }
+            None => Outcome::Bypassed,
+        }
+    }
+
+    /// Ends the events that last, since no more frames come.
+    pub fn end_events(&mut self) {
+        self.events.end_all();
+    }
+
     fn call<T>(
         &mut self,
-        now: Instant,
+        at: At<'_>,
         call: impl FnOnce(&mut RunningFilter) -> Result<T, CallError>,
     ) -> Option<T> {
         let State::Running { filter, since } = &mut self.state else {
             return None;
         };
-        let since = *since;
+        let (since, now) = (*since, at.now);
         let start = self.engine.clock().now();
         let result = catch(|| call(filter));
         // Whatever the panic left of the instance is not used again.
@@ -275,6 +335,9 @@ impl Step {
         self.stats.called(self.engine.clock().now() - start);
         match result {
             Ok(result) => {
+                let told = filter.take_events();
+                let source = (self.stream.as_str(), self.config.filter.as_str());
+                self.events.tell(told, source, &at.context.frame);
                 // An overlay's drawing may come to nothing yet, as the last did.
                 if !self.is_undone {
                     self.went_well(since, now);
@@ -295,7 +358,7 @@ impl Step {
     fn went_well(&mut self, since: Instant, now: Instant) {
         if let Some(recovery) = self.stats.worked(now) {
             self.settings.span.in_scope(|| tracing::info!("{recovery}"));
-            self.events.tell(Event::FilterRecovered {
+            self.notifications.publish(Notification::FilterRecovered {
                 stream: self.stream.clone(),
                 step: self.id,
                 filter: self.name().to_owned(),
@@ -316,13 +379,14 @@ impl Step {
         };
         let error = notice.word(why);
         let fate = match self.config.on_error {
+            _ if self.kind() == FilterKind::Inspect => "frames don't wait for it",
             OnError::Bypass => "frames go on without it",
             OnError::Drop => "frames are dropped",
         };
         self.settings
             .span
             .in_scope(|| tracing::warn!("{error}; {fate}"));
-        self.events.tell(Event::FilterError {
+        self.notifications.publish(Notification::FilterError {
             stream: self.stream.clone(),
             step: self.id,
             filter: self.name().to_owned(),
@@ -334,6 +398,8 @@ impl Step {
         self.tell(error, now);
         // A new instance has drawn nothing yet.
         self.drawing = Arc::default();
+        self.lasting = None;
+        self.events.end_all();
         self.state = State::Resting {
             until: now + self.pause,
         };

@@ -14,6 +14,7 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::runtime::Runtime;
@@ -24,9 +25,10 @@ use crate::clock::SystemClock;
 use crate::config::{
     ConfigError, DriverConfig, ListenAddress, SourceConfig, parse_listen, parse_spec,
 };
-use crate::events::Events;
+use crate::event_log::EventLog;
 use crate::filter::compile::worker;
 use crate::filter::{Compiler, Engine};
+use crate::notifications::Notifications;
 use crate::panics;
 use crate::private_folder::FolderChoice;
 use crate::secret::mask;
@@ -144,8 +146,8 @@ struct Common {
 
 #[derive(Args)]
 struct State {
-    /// Where earlier versions of the pipeline file are kept: a folder, or `off` [default: the
-    /// user's state folder]
+    /// Where events and earlier versions of the pipeline file are kept: a folder, or `off` [default:
+    /// the user's state folder]
     #[arg(long, value_name = "FOLDER", env = "MATTEBOX_STATE", value_parser = FolderChoice::parse)]
     state: Option<FolderChoice>,
 }
@@ -353,7 +355,7 @@ fn start_engine(runtime: &Runtime, common: &Common) -> Result<(Engine, Compiler)
     let cache = common.cache.clone().unwrap_or_default();
     let program = this_program()
         .map_err(|error| Failure::Run(format!("can't tell where this program is: {error}")))?;
-    let engine = Engine::new(runtime.handle().clone(), std::sync::Arc::new(SystemClock))
+    let engine = Engine::new(runtime.handle().clone(), Arc::new(SystemClock))
         .map_err(|error| Failure::Run(format!("can't run WebAssembly here: {error:#}")))?;
     let compiler = Compiler::new(&engine, program, &cache).map_err(|error| {
         Failure::Run(format!("there is no place for compiled filters: {error}"))
@@ -373,11 +375,20 @@ fn this_program() -> std::io::Result<PathBuf> {
 
 /// A cache of filters on `runtime`.
 fn start_loader(runtime: &Runtime, common: &Common) -> Result<FilterCache, Failure> {
-    let (engine, compiler) = start_engine(runtime, common)?;
+    let events = EventLog::in_memory(Arc::new(SystemClock));
+    start_loader_with(runtime, common, events)
+}
+
+/// The same with filters whose findings go to `events`.
+fn start_loader_with(
+    runtime: &Runtime,
+    common: &Common,
+    events: EventLog,
+) -> Result<FilterCache, Failure> {
     Ok(FilterCache::new(
-        engine,
-        compiler,
+        start_engine(runtime, common)?,
         Variables::default(),
-        Events::default(),
+        Notifications::default(),
+        events,
     ))
 }

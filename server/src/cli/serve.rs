@@ -10,10 +10,11 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader, start_runtime};
+use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader_with, start_runtime};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ListenAddress, find_clash};
 use crate::control::{self, Controller, Indicators, PipelineFile, TopologyDeps, Versions};
+use crate::event_log::EventLog;
 use crate::gpio::{Gpio, PrivacyLeds};
 use crate::http::{self, App, Listener, local_host};
 use crate::local_time;
@@ -29,8 +30,9 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     let (pipeline, file) = load(args)?;
     let runtime = start_runtime()?;
     let addresses = addresses(args, &pipeline);
+    let events = EventLog::open(&args.state.folder(), file.path(), Arc::new(SystemClock));
     let deps = TopologyDeps {
-        cache: start_loader(&runtime, &args.common)?,
+        cache: start_loader_with(&runtime, &args.common, events.clone())?,
         listens_elsewhere: !args.listen.is_empty(),
         indicators: PrivacyLeds::default(),
         shutdown: CancellationToken::new(),
@@ -38,6 +40,8 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     };
     let versions = Versions::open(&args.state.folder(), file.path(), Arc::new(SystemClock));
     let result = runtime.block_on(serve(&pipeline, deps, (file, versions), &addresses));
+    // Those that lasted have ended with their streams.
+    events.write();
     // A driver that hangs in its device must not keep the process.
     runtime.shutdown_background();
     result
@@ -93,6 +97,7 @@ async fn serve(
         clock,
         shutdown.clone(),
     ));
+    tasks.spawn(write(controller.events().clone(), shutdown.clone()));
     let app = App::new(controller.clone(), shutdown.clone());
     let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
     let mut ended = None;
@@ -154,6 +159,12 @@ async fn forget(variables: Variables, clock: Arc<dyn Clock>, end: CancellationTo
     let forget = || variables.run(&*clock);
     let forgetting = keep_running("expiry of variables", &*clock, &end, forget);
     end.run_until_cancelled(forgetting).await;
+}
+
+/// Writes events to the log's folder, until `end`.
+async fn write(events: EventLog, end: CancellationToken) {
+    let writing = keep_running("writing of events", &SystemClock, &end, || events.run());
+    end.run_until_cancelled(writing).await;
 }
 
 fn open_gpio(pipeline: &Config, variables: &Variables) -> Result<Option<Gpio>, Failure> {

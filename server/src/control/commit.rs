@@ -22,9 +22,9 @@ use super::{
 };
 use crate::chain::{Check, StepStatus};
 use crate::config::{Config, ConfigError};
-use crate::events::Event;
 use crate::filter::Wanted;
 use crate::log::recurring::Recurring;
+use crate::notifications::Notification;
 use crate::secret::SecretText;
 use crate::sync::IgnorePoison;
 
@@ -271,7 +271,7 @@ impl Controller {
         self.0
             .reloads
             .send_modify(|reloads| reloads.succeed(needs_restart));
-        self.events().tell(Event::Reload {
+        self.notifications().publish(Notification::Reload {
             message,
             succeeded: true,
         });

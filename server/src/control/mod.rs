@@ -24,6 +24,7 @@ mod renewal;
 mod report;
 mod retry;
 mod stream_locks;
+mod stream_watch;
 mod timed_lock;
 mod topology;
 mod versions;
@@ -52,9 +53,10 @@ pub use watch::watch;
 use crate::chain::FilterCache;
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Diagnostic};
-use crate::events::{Event, Events};
+use crate::event_log::EventLog;
 use crate::files::FileState;
 use crate::log::recurring::Recurring;
+use crate::notifications::{Notification, Notifications};
 use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
@@ -276,9 +278,14 @@ impl Controller {
         self.0.current.subscribe()
     }
 
-    /// The event bus.
-    pub fn events(&self) -> &Events {
+    /// The log of events.
+    pub fn events(&self) -> &EventLog {
         self.0.cache.events()
+    }
+
+    /// The bus of the server's own notifications.
+    pub fn notifications(&self) -> &Notifications {
+        self.0.cache.notifications()
     }
 
     /// The clock that all goes by.
@@ -312,7 +319,7 @@ impl Controller {
             .send_if_modified(|reloads| reloads.fail(stream, error, self.0.clock.unix()));
         if is_news {
             tracing::error!("{told}:\n{message}");
-            self.events().tell(Event::Reload {
+            self.notifications().publish(Notification::Reload {
                 message,
                 succeeded: false,
             });

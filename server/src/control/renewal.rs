@@ -14,8 +14,8 @@ use super::watch::files_of;
 use super::{Controller, FileRead, Plans};
 use crate::chain::{Check, Unchanged};
 use crate::config::{Cause, ConfigError, StreamConfig};
-use crate::events::Event;
 use crate::filter::Wanted;
+use crate::notifications::Notification;
 use crate::panics::{Panicked, catch};
 use crate::sync::IgnorePoison;
 
@@ -177,7 +177,7 @@ impl Controller {
         self.0.reloads.send_modify(|reloads| reloads.succeeded += 1);
         drop(topology);
         tracing::info!("the pipeline changes: {message}");
-        self.events().tell(Event::Reload {
+        self.notifications().publish(Notification::Reload {
             message,
             succeeded: true,
         });

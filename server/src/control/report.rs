@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use crate::config::{Config, ConfigError};
+use crate::hash::hash;
 
 /// The most places that are told in one sentence.
 const PLACES: usize = 10;
@@ -217,13 +217,6 @@ pub fn problems(error: &ConfigError) -> Vec<Problem> {
 /// The revision of a file's text: the start of its SHA-256 hash.
 pub fn revision(text: &str) -> String {
     hash::<8>(text.as_bytes())
-}
-
-/// The first `BYTES` bytes of the SHA-256 hash of `data`, in hexadecimal digits.
-pub(super) fn hash<const BYTES: usize>(data: &[u8]) -> String {
-    let digest = Sha256::digest(data);
-    let digits = digest[..BYTES].iter().map(|byte| format!("{byte:02x}"));
-    digits.collect()
 }
 
 impl PipelineReport {

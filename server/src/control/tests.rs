@@ -11,9 +11,10 @@ use super::{Controller, PipelineFile, TopologyDeps, Versions};
 use crate::chain::FilterCache;
 use crate::clock::fake::FakeClock;
 use crate::config::Config;
-use crate::events::Events;
+use crate::event_log::EventLog;
 use crate::filter::{Compiler, Engine};
 use crate::gpio::PrivacyLeds;
+use crate::notifications::Notifications;
 use crate::private_folder::FolderChoice;
 use crate::variables::Variables;
 
@@ -26,7 +27,12 @@ pub fn deps(clock: &Arc<FakeClock>, listens_elsewhere: bool) -> TopologyDeps {
     // No test here compiles anything.
     let compiler = Compiler::new(&engine, PathBuf::new(), &FolderChoice::Off).unwrap();
     TopologyDeps {
-        cache: FilterCache::new(engine, compiler, Variables::default(), Events::default()),
+        cache: FilterCache::new(
+            (engine, compiler),
+            Variables::default(),
+            Notifications::default(),
+            EventLog::in_memory(clock.clone()),
+        ),
         listens_elsewhere,
         indicators: PrivacyLeds::default(),
         shutdown: CancellationToken::new(),

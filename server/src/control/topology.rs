@@ -9,16 +9,15 @@ use tokio_util::task::TaskTracker;
 use super::Snapshot;
 use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
+use super::stream_watch::watch_stream;
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, DriverConfig, SecretError, StreamConfig};
-use crate::events::{Event, Events};
 use crate::gpio::PrivacyLeds;
 use crate::mask::MaskSet;
 use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
-use crate::supervise::keep_running;
 
 /// The dependencies that streams are built with.
 pub struct TopologyDeps {
@@ -246,9 +245,9 @@ impl Topology {
         planned: Option<Planned>,
     ) -> RunningStream {
         let is_prepared = planned.is_some();
+        let mut steps = Vec::new();
         let mut chain = Chain::new(
             self.deps.cache.engine(),
-            Vec::new(),
             config.quality,
             self.clock.clone(),
             crate::local_time::zone(),
@@ -256,6 +255,7 @@ impl Topology {
         );
         if let Some(planned) = planned {
             chain.apply(planned.update);
+            steps = planned.steps;
         }
         let masks = MaskSet::new(
             self.clock.clone(),
@@ -269,6 +269,7 @@ impl Topology {
                 source,
                 masks,
                 chain,
+                steps,
             },
             rules(config),
             self.clock.clone(),
@@ -279,51 +280,14 @@ impl Topology {
             stream.prepare();
         }
         self.deps.tasks.spawn(runner);
-        let (told, clock) = (stream.clone(), self.clock.clone());
-        let events = self.deps.cache.events().clone();
-        let end = self.deps.shutdown.clone();
-        self.deps.tasks.spawn(async move {
-            let name = format!("events of {}", told.name());
-            let tell = || tell(&told, &events);
-            let telling = keep_running(&name, &*clock, &end, tell);
-            tokio::select! {
-                () = telling => {}
-                () = told.ended() => {}
-            }
-        });
+        self.deps.tasks.spawn(watch_stream(
+            stream.clone(),
+            self.deps.cache.clone(),
+            self.deps.shutdown.clone(),
+        ));
         RunningStream {
             config: config.clone(),
             stream,
-        }
-    }
-}
-
-/// Publishes the events of `stream`.
-async fn tell(stream: &Stream, events: &Events) {
-    let (mut health_changes, mut demand) = (stream.health_changes(), stream.viewers());
-    let (mut state, mut viewers) = (stream.state(), 0);
-    loop {
-        tokio::select! {
-            _ = health_changes.changed() => {
-                health_changes.mark_unchanged();
-                let health = stream.health();
-                if health.state != state || health.failure.is_some() {
-                    state = health.state;
-                    events.tell(Event::State {
-                        stream: stream.name().to_owned(),
-                        state: state.name(),
-                        error: health.failure.map(|failure| failure.message),
-                    });
-                }
-            }
-            _ = demand.changed() => {
-                let now = demand.borrow_and_update().viewers;
-                if now != viewers {
-                    viewers = now;
-                    let stream = stream.name().to_owned();
-                    events.tell(Event::Viewers { stream, viewers });
-                }
-            }
         }
     }
 }

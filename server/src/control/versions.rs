@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::report::{hash, revision};
+use super::report::revision;
 use crate::clock::Clock;
 use crate::files;
 use crate::log::recurring::Recurring;
@@ -123,14 +123,11 @@ impl Versions {
     /// The versions of the pipeline file `file`. Where they can't be kept in a folder the log says
     /// so, and they are kept in memory.
     pub fn open(place: &FolderChoice, file: &Path, clock: Arc<dyn Clock>) -> Self {
-        let kept = place
-            .folder(user_folder)
-            .map(|folder| private_folder::make_below(&folder, &folder_name(file)));
-        let folder = kept.and_then(|kept| {
-            kept.inspect_err(|error| tracing::warn!(
-                "earlier versions of the pipeline file are kept until the server ends only: {error}; name another folder with --state"
-            )).ok()
-        });
+        let folder = private_folder::of_state(place, "versions", file);
+        let folder = folder.inspect_err(|why| tracing::warn!(
+            "earlier versions of the pipeline file are kept until the server ends only: {why}; name another folder with --state"
+        ));
+        let folder = folder.unwrap_or_default();
         Self {
             folder,
             clock,
@@ -267,27 +264,6 @@ fn fitting(known: &[Version]) -> usize {
     };
     let newest = known.iter().rev().take(MOST).enumerate();
     newest.take_while(fits).count()
-}
-
-/// The user's folder for state (XDG Base Directory Specification: `$XDG_STATE_HOME`).
-fn user_folder() -> Option<PathBuf> {
-    let folder = dirs::state_dir().or_else(dirs::data_local_dir);
-    if folder.is_none() {
-        tracing::warn!(
-            "earlier versions of the pipeline file are kept until the server ends only: this user has no folder for them; name one with --state"
-        );
-    }
-    folder
-}
-
-/// The name of the folder for the versions of `file`, by where it is.
-fn folder_name(file: &Path) -> String {
-    let real = file.canonicalize().or_else(|_| std::path::absolute(file));
-    let real = real.unwrap_or_else(|_| file.to_owned());
-    format!(
-        "versions-{}",
-        hash::<16>(real.as_os_str().as_encoded_bytes())
-    )
 }
 
 fn keep(folder: &Path, version: &Version) -> io::Result<()> {

@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 
 use super::App;
 use crate::chain::{BUCKETS, Durations, StepStatus};
+use crate::event_log::EventLog;
 use crate::stream::{Stream, StreamState};
 
 /// All numbers.
@@ -74,6 +75,12 @@ metrics! {
         "Changes of the pipeline, by what became of them."
     PipelineValid: Gauge "mattebox_pipeline_valid"
         "Whether the pipeline file as it is now is in force."
+    Events: Counter "mattebox_events"
+        "Events of streams since the server started, by kind."
+    EventsOpen: Gauge "mattebox_events_open"
+        "Events that last, by kind."
+    EventStoreErrors: Counter "mattebox_event_store_errors"
+        "Failures to write events to their folder."
     BuildInfo: Gauge "mattebox_build_info"
         "Which version runs."
     Connections: Gauge "mattebox_connections"
@@ -188,6 +195,18 @@ impl Samples {
     }
 }
 
+impl Samples {
+    fn add_events(&mut self, events: &EventLog) {
+        for (kind, count) in events.counts() {
+            let kind = ("kind", kind.as_str());
+            self.add(Metric::Events, &[kind], count.begun);
+            self.add(Metric::EventsOpen, &[kind], count.open);
+        }
+        let failures = events.store_report().failures;
+        self.add(Metric::EventStoreErrors, &[], failures);
+    }
+}
+
 fn samples(app: &App) -> Samples {
     let mut samples = Samples::default();
     for stream in app.controller.current().streams.iter() {
@@ -201,6 +220,7 @@ fn samples(app: &App) -> Samples {
         report.failed_reloads,
     );
     samples.add(Metric::PipelineValid, &[], report.error.is_none());
+    samples.add_events(app.controller.events());
     let version = ("version", env!("CARGO_PKG_VERSION"));
     samples.add(Metric::BuildInfo, &[version], true);
     let connections = app.places.connections() as u64;

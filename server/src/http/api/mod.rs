@@ -72,7 +72,9 @@ pub fn root_from(uri: &Uri) -> String {
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(check_access))
-        .routes(routes!(events::listen_to_events))
+        .routes(routes!(events::list_events))
+        .routes(routes!(events::show_event, events::remove_event))
+        .routes(routes!(events::show_event_picture))
         .routes(routes!(openapi::describe_api))
         .routes(routes!(show_pipeline))
         .routes(routes!(show_pipeline_schema))

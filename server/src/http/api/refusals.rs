@@ -27,8 +27,11 @@ refusals! {
     NoStream: NOT_FOUND "No such stream";
     NoStep: NOT_FOUND "No such step";
     NoVersion: NOT_FOUND "No such version";
+    NoEvent: NOT_FOUND "No such event";
+    NoPicture: NOT_FOUND "No such event, or it has no picture";
     NoVariable: NOT_FOUND "No such variable";
     NotAdmin: UNAUTHORIZED "It takes the admin token";
+    WrongQuery: BAD_REQUEST "A query parameter is wrong";
     WrongBody: BAD_REQUEST "The body is no JSON of this kind";
     WrongFile:
         CONFLICT "The pipeline file as it is now is wrong, or there is none",

@@ -33,8 +33,8 @@ use super::{App, body};
 use crate::clock::Clock;
 use crate::config::Embedding;
 use crate::control::{Author, Snapshot};
-use crate::events::Event;
 use crate::log::sanitize;
+use crate::notifications::Notification;
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
 use hosts::{Names, Site};
@@ -315,13 +315,15 @@ async fn change(app: &App, mut request: Request, next: Next) -> Result<Response,
         };
         let (revision, previous) = (id(REVISION), id(PREVIOUS));
         tracing::info!(%peer, %method, path, revision, previous, "changed over the API");
-        app.controller.events().tell(Event::Change {
-            method,
-            path,
-            peer: peer.to_string(),
-            revision,
-            previous,
-        });
+        app.controller
+            .notifications()
+            .publish(Notification::Change {
+                method,
+                path,
+                peer: peer.to_string(),
+                revision,
+                previous,
+            });
     }
     Ok(response)
 }

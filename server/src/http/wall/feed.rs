@@ -16,7 +16,7 @@ use super::super::api::AccessReport;
 use super::channels::Channels;
 use crate::clock::Clock;
 use crate::control::PipelineReport;
-use crate::events::Event;
+use crate::notifications::Notification;
 use crate::stream::StreamReport;
 
 /// The interval at which the state is looked at.
@@ -49,7 +49,7 @@ pub struct Feed {
     is_admin: bool,
     /// The way from the answer to the server's root.
     root: String,
-    events: Receiver<Event>,
+    notifications: Receiver<Notification>,
     due: Instant,
     timer: BoxFuture<'static, ()>,
     refresh: u64,
@@ -66,7 +66,7 @@ impl Feed {
             clock: app.clock.clone(),
             is_admin,
             root,
-            events: app.controller.events().listen(),
+            notifications: app.controller.notifications().subscribe(),
             due,
             refresh: 0,
             sent: Bytes::new(),
@@ -79,7 +79,7 @@ impl Feed {
         loop {
             tokio::select! {
                 () = &mut self.timer => return,
-                event = self.events.recv() => match event {
+                event = self.notifications.recv() => match event {
                     Ok(_) | Err(RecvError::Lagged(_)) => self.hasten(),
                     Err(RecvError::Closed) => std::future::pending().await,
                 },

@@ -1,18 +1,19 @@
-//! What happens in the server, for whoever wants to be told: the page, and programs beside it.
+//! Notifications: changes of the server's own state, for the page and for programs beside it. What
+//! happens before a camera is an event, see [`crate::event_log`].
 
 use tokio::sync::broadcast;
 
-/// How many events may wait for one who reads slowly. Those who lag behind miss the oldest.
+/// The most notifications that wait for a slow subscriber, which misses the oldest of more.
 const WAITING: usize = 256;
 
-/// Where events are told and heard. Clones share it.
+/// The bus of all notifications. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Events(broadcast::Sender<Event>);
+pub struct Notifications(broadcast::Sender<Notification>);
 
-/// Something that happened. As JSON it has the event's name as `event`, and its fields as `data`.
+/// A change of the server's state. As JSON it has its name as `event`, and its fields as `data`.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(tag = "event", content = "data", rename_all = "kebab-case")]
-pub enum Event {
+pub enum Notification {
     /// A stream does something else now, or fails in another way.
     State {
         /// The stream's name.
@@ -73,21 +74,21 @@ pub enum Event {
     },
 }
 
-impl Default for Events {
+impl Default for Notifications {
     fn default() -> Self {
         Self(broadcast::Sender::new(WAITING))
     }
 }
 
-impl Events {
-    /// Tells of `event`.
-    pub fn tell(&self, event: Event) {
-        // Nobody may be listening.
-        self.0.send(event).ok();
+impl Notifications {
+    /// Sends `notification` to all subscribers.
+    pub fn publish(&self, notification: Notification) {
+        // There may be none.
+        self.0.send(notification).ok();
     }
 
-    /// All events from now on.
-    pub fn listen(&self) -> broadcast::Receiver<Event> {
+    /// All notifications from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Notification> {
         self.0.subscribe()
     }
 }

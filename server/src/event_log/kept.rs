@@ -1,0 +1,281 @@
+//! The newest events, in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jpeg_splice::Jpeg;
+
+use super::Count;
+use super::event::{Event, EventId, EventKind};
+
+/// The most events.
+pub const MOST: usize = 1_000;
+/// The most bytes of pictures in memory.
+const MEMORY: usize = 32 << 20;
+/// The most bytes of all pictures, those in the folder included.
+const BYTES: usize = 256 << 20;
+/// The most kinds that are counted.
+const KINDS: usize = 100;
+
+/// An event that is kept.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    /// The event.
+    pub event: Arc<Event>,
+    /// Its picture.
+    pub picture: KeptPicture,
+}
+
+/// The place of an event's picture.
+#[derive(Clone, Debug)]
+pub enum KeptPicture {
+    /// It has none.
+    None,
+    /// Here.
+    Memory(Jpeg),
+    /// In the log's folder, with so many bytes.
+    File(usize),
+}
+
+impl KeptPicture {
+    /// The picture, if it is in memory.
+    pub fn in_memory(&self) -> Option<&Jpeg> {
+        match self {
+            Self::Memory(jpeg) => Some(jpeg),
+            _ => None,
+        }
+    }
+
+    /// Whether there is one.
+    pub fn is_there(&self) -> bool {
+        !matches!(self, Self::None)
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            Self::None => 0,
+            Self::Memory(jpeg) => jpeg.len(),
+            Self::File(bytes) => *bytes,
+        }
+    }
+}
+
+/// A choice of events.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// Those of this stream.
+    pub stream: Option<String>,
+    /// Those of this kind.
+    pub kind: Option<EventKind>,
+    /// Those that last at this time, or begin later.
+    pub since: Option<Timestamp>,
+    /// Those that began before this time.
+    pub until: Option<Timestamp>,
+    /// Those that began before this one.
+    pub before: Option<EventId>,
+    /// The most of them.
+    pub limit: usize,
+}
+
+impl Filter {
+    fn takes(&self, event: &Event) -> bool {
+        let is_since = |since: Timestamp| event.end.is_none_or(|end| end >= since);
+        self.stream.as_ref().is_none_or(|it| *it == event.stream)
+            && self.kind.as_ref().is_none_or(|it| *it == event.kind)
+            && self.since.is_none_or(is_since)
+            && self.until.is_none_or(|until| event.start < until)
+    }
+}
+
+/// Some events, newest first.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// The events.
+    pub events: Vec<Kept>,
+    /// The oldest of them, if there are more before it.
+    pub next: Option<EventId>,
+}
+
+/// The newest events, by their names, and what is to be written of them.
+#[derive(Default)]
+pub struct EventList {
+    events: BTreeMap<EventId, Kept>,
+    /// Whether there is a folder that they are written to.
+    is_stored: bool,
+    /// Those that have changed, or were removed, since they were written last.
+    unwritten: BTreeSet<EventId>,
+    begun: BTreeMap<EventKind, u64>,
+    /// The time in the newest name.
+    newest: Timestamp,
+}
+
+impl EventList {
+    /// Events that were written before. The bounds hold for them, too.
+    pub fn read(events: impl IntoIterator<Item = Kept>) -> Self {
+        let events = events.into_iter().map(|it| (it.event.id.clone(), it));
+        let mut list = Self {
+            events: events.collect(),
+            is_stored: true,
+            ..Self::default()
+        };
+        let newest = list.events.last_key_value();
+        list.newest = newest.map(|(id, _)| id.time()).unwrap_or_default();
+        list.tidy();
+        list
+    }
+
+    /// A name for an event of `now`. A clock that was put back does not change the order.
+    pub fn next_id(&mut self, now: Timestamp) -> EventId {
+        let after = self.newest + Duration::from_millis(1);
+        self.newest = now.max(after);
+        // Names differ within this process without it.
+        let random = getrandom::u32().unwrap_or_else(|_| std::process::id());
+        EventId::new(self.newest, random)
+    }
+
+    /// Adds an event with its picture.
+    pub fn add(&mut self, event: Event, picture: Option<Jpeg>) {
+        if self.begun.len() < KINDS || self.begun.contains_key(&event.kind) {
+            *self.begun.entry(event.kind.clone()).or_default() += 1;
+        }
+        let id = event.id.clone();
+        let kept = Kept {
+            event: Arc::new(event),
+            picture: picture.map_or(KeptPicture::None, KeptPicture::Memory),
+        };
+        self.events.insert(id.clone(), kept);
+        self.not_written(id);
+        self.tidy();
+    }
+
+    /// Changes the event `id` and gives it a `picture`, if one is given and it is still kept.
+    pub fn update(&mut self, id: &EventId, picture: Option<Jpeg>, change: impl FnOnce(&mut Event)) {
+        let Some(kept) = self.events.get_mut(id) else {
+            return;
+        };
+        change(Arc::make_mut(&mut kept.event));
+        if let Some(picture) = picture {
+            kept.picture = KeptPicture::Memory(picture);
+        }
+        self.not_written(id.clone());
+        self.tidy();
+    }
+
+    /// Forgets the event `id`; `false` if there is none.
+    pub fn remove(&mut self, id: &EventId) -> bool {
+        self.not_written(id.clone());
+        self.events.remove(id).is_some()
+    }
+
+    /// Keeps no more than may be kept: the oldest events go, and pictures before them.
+    fn tidy(&mut self) {
+        while self.events.len() > MOST {
+            let mut events = self.events.values();
+            // An event that lasts is to have its end.
+            let oldest = events.find(|it| it.event.end.is_some());
+            let oldest = oldest.or(self.events.values().next());
+            let Some(id) = oldest.map(|it| it.event.id.clone()) else {
+                return;
+            };
+            self.remove(&id);
+        }
+        self.tidy_pictures();
+    }
+
+    fn tidy_pictures(&mut self) {
+        let (mut memory, mut bytes) = (0, 0);
+        let mut spare = Vec::new();
+        for (id, kept) in self.events.iter_mut().rev() {
+            let in_memory = kept.picture.in_memory().map_or(0, |it| it.len());
+            let size = kept.picture.bytes();
+            if bytes + size > BYTES || memory + in_memory > MEMORY {
+                kept.picture = KeptPicture::None;
+                spare.push(id.clone());
+            } else {
+                bytes += size;
+                memory += in_memory;
+            }
+        }
+        spare.into_iter().for_each(|id| self.not_written(id));
+    }
+
+    /// The event `id`.
+    pub fn find(&self, id: &EventId) -> Option<&Kept> {
+        self.events.get(id)
+    }
+
+    /// The events that `filter` lets through, newest first.
+    pub fn page(&self, filter: &Filter) -> Page {
+        let newest_first = self.events.values().rev();
+        let is_before = |it: &&Kept| filter.before.as_ref().is_none_or(|id| it.event.id < *id);
+        let mut taken = newest_first
+            .filter(is_before)
+            .filter(|it| filter.takes(&it.event));
+        let events: Vec<_> = taken.by_ref().take(filter.limit).cloned().collect();
+        let last = events.last().map(|it| it.event.id.clone());
+        Page {
+            next: last.filter(|_| taken.next().is_some()),
+            events,
+        }
+    }
+
+    /// The events that have begun or ended since the one called `id` began, oldest first.
+    pub fn since(&self, id: &EventId) -> Vec<Kept> {
+        let time = id.time();
+        let is_news =
+            |it: &&Kept| it.event.id >= *id || it.event.end.is_some_and(|end| end >= time);
+        self.events.values().filter(is_news).cloned().collect()
+    }
+
+    /// The number of events of each kind.
+    pub fn counts(&self) -> BTreeMap<EventKind, Count> {
+        let open = |kind: &EventKind| {
+            let events = self.events.values();
+            let open = events.filter(|it| it.event.kind == *kind && it.event.end.is_none());
+            open.count() as u64
+        };
+        let count = |(kind, begun): (&EventKind, &u64)| {
+            let count = Count {
+                begun: *begun,
+                open: open(kind),
+            };
+            (kind.clone(), count)
+        };
+        self.begun.iter().map(count).collect()
+    }
+
+    /// What is to be written: the names, each with the event as it is now, or none if it is to be
+    /// removed. It counts as written from now on.
+    pub fn take_unwritten(&mut self) -> Vec<(EventId, Option<Kept>)> {
+        let names = std::mem::take(&mut self.unwritten).into_iter();
+        let with_event = |id: EventId| {
+            let kept = self.events.get(&id).cloned();
+            (id, kept)
+        };
+        names.map(with_event).collect()
+    }
+
+    /// The event `id` is to be written. Of too many, which a broken disk leaves, the newest are.
+    pub fn not_written(&mut self, id: EventId) {
+        if self.is_stored {
+            self.unwritten.insert(id);
+        }
+        if self.unwritten.len() > 2 * MOST {
+            self.unwritten.pop_first();
+        }
+    }
+
+    /// The picture of the event `id` is in the log's folder: it need not be here if the event is
+    /// over and has not changed since.
+    pub fn written(&mut self, id: &EventId) {
+        if let Some(kept) = self.events.get_mut(id)
+            && kept.event.end.is_some()
+            && !self.unwritten.contains(id)
+            && let KeptPicture::Memory(jpeg) = &kept.picture
+        {
+            kept.picture = KeptPicture::File(jpeg.len());
+        }
+    }
+}

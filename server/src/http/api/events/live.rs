@@ -1,0 +1,185 @@
+//! Events and notifications as they happen, as server-sent events (HTML standard, 9.2).
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::Request;
+use axum::http::{Method, Uri};
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde_json::{Value, json};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use super::super::super::mjpeg::no_body;
+use super::super::super::{App, endless};
+use super::super::root_from;
+use super::EventReport;
+use crate::control::Controller;
+use crate::event_log::{Change, EventId};
+use crate::notifications::Notification;
+
+/// The interval at which a silent connection is told that it still stands.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// Events and notifications, those of one stream or one kind if it is said, for as long as the
+/// connection stands.
+pub fn answer(
+    app: App,
+    uri: &Uri,
+    (stream, kind): (Option<String>, Option<String>),
+    request: &Request,
+) -> Response {
+    let headers = endless("text/event-stream");
+    if request.method() == Method::HEAD {
+        return (headers, no_body()).into_response();
+    }
+    let may_see_all = app.is_admin(request);
+    let root = root_from(uri);
+    // Before those that are missing are looked up: one may come twice, and none is lost.
+    let changes = app.controller.events().changes();
+    let listener = Listener {
+        missed: missed(&app, &root, request),
+        changes,
+        notifications: app.controller.notifications().subscribe(),
+        shutdown: app.shutdown.clone(),
+        controller: app.controller,
+        may_see_all,
+        root,
+        stream,
+        kind,
+    };
+    let events = stream::unfold(listener, |mut listener| async {
+        let message = listener.next().await?;
+        Some((Ok::<_, Infallible>(message.into_event()), listener))
+    });
+    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
+    (headers, Sse::new(events).keep_alive(keep_alive)).into_response()
+}
+
+/// The events that a client which has been here before has missed.
+fn missed(app: &App, root: &str, request: &Request) -> VecDeque<Message> {
+    let last = request.headers().get("last-event-id");
+    let last = last.and_then(|id| id.to_str().ok()?.parse::<EventId>().ok());
+    let missed = last.map(|id| app.controller.events().since(&id));
+    let reports = missed.into_iter().flatten();
+    let reports = reports.map(|kept| Message::event(EventReport::of(&kept, root)));
+    reports.collect()
+}
+
+/// A server-sent event.
+struct Message {
+    id: Option<EventId>,
+    name: String,
+    data: Value,
+}
+
+impl Message {
+    fn event(report: EventReport) -> Self {
+        Self {
+            id: Some(report.event.id.clone()),
+            name: report.event.kind.to_string(),
+            data: json!(report),
+        }
+    }
+
+    fn notification(notification: &Notification) -> Self {
+        let mut json = json!(notification);
+        Self {
+            id: None,
+            name: json["event"].as_str().unwrap_or_default().to_owned(),
+            data: json["data"].take(),
+        }
+    }
+
+    fn lagged(missed: u64) -> Self {
+        Self {
+            id: None,
+            name: "lagged".to_owned(),
+            data: json!({ "missed": missed }),
+        }
+    }
+
+    fn into_event(self) -> sse::Event {
+        let event = sse::Event::default().event(self.name);
+        let event = event.data(self.data.to_string());
+        match self.id {
+            Some(id) => event.id(id.as_str()),
+            None => event,
+        }
+    }
+}
+
+struct Listener {
+    missed: VecDeque<Message>,
+    changes: Receiver<Change>,
+    notifications: Receiver<Notification>,
+    shutdown: CancellationToken,
+    controller: Controller,
+    /// Whether it may see what stands in the pipeline file.
+    may_see_all: bool,
+    /// The way from the answer to the server's root.
+    root: String,
+    /// The stream of which all has to be, and the name that it has to have.
+    stream: Option<String>,
+    kind: Option<String>,
+}
+
+impl Listener {
+    async fn next(&mut self) -> Option<Message> {
+        loop {
+            let message = match self.missed.pop_front() {
+                Some(missed) => missed,
+                None => self.receive().await?,
+            };
+            if self.wants(&message) {
+                return Some(message);
+            }
+        }
+    }
+
+    fn wants(&self, message: &Message) -> bool {
+        let kind = self.kind.as_ref();
+        let stream = self.stream.as_deref();
+        let is_wanted = kind.is_none_or(|kind| *kind == message.name)
+            && stream.is_none_or(|stream| message.data["stream"] == stream);
+        is_wanted || message.name == "lagged"
+    }
+
+    async fn receive(&mut self) -> Option<Message> {
+        let received = tokio::select! {
+            () = self.shutdown.cancelled() => return None,
+            change = self.changes.recv() => change.map(|change| {
+                let has_picture = change.picture.is_some();
+                Message::event(EventReport::new(&change.event, has_picture, &self.root))
+            }),
+            notification = self.notifications.recv() => {
+                notification.map(|it| Message::notification(&self.allowed(it)))
+            }
+        };
+        match received {
+            Ok(message) => Some(message),
+            Err(RecvError::Lagged(missed)) => Some(Message::lagged(missed)),
+            Err(RecvError::Closed) => None,
+        }
+    }
+
+    fn allowed(&self, notification: Notification) -> Notification {
+        match notification {
+            Notification::Reload {
+                succeeded: false, ..
+            } if !self.may_see_all => {
+                let error = self.controller.report().error;
+                let message = error.map(|error| error.places_only().message);
+                Notification::Reload {
+                    message: message.unwrap_or_else(|| "the pipeline file was wrong".to_owned()),
+                    succeeded: false,
+                }
+            }
+            other => other,
+        }
+    }
+}
