@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use image::GrayImage;
+
 #[cfg(target_family = "wasm")]
 use crate::bindings::imports::mattebox::filter::publish;
 
@@ -32,6 +34,29 @@ pub fn set_variable(name: &str, text: &str, ttl: Option<Duration>) -> Result<(),
     {
         let _ = ttl;
         crate::testing::set_variable(name, text);
+        Ok(())
+    }
+}
+
+/// Shows a small picture, up to 1 000 000 pixels, to whoever tunes the filter on the page. Natively it
+/// goes nowhere.
+///
+/// # Errors
+/// A text that says why not.
+pub fn show(picture: GrayImage) -> Result<(), String> {
+    #[cfg(target_family = "wasm")]
+    {
+        let (width, height) = picture.dimensions();
+        let luma = picture.into_raw();
+        publish::show(&publish::LumaImage {
+            width,
+            height,
+            luma,
+        })
+    }
+    #[cfg(not(target_family = "wasm"))]
+    {
+        drop(picture);
         Ok(())
     }
 }

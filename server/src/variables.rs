@@ -127,13 +127,18 @@ impl Variables {
     }
 
     fn put(&self, name: &str, value: &str) {
-        self.0.snapshot.send_modify(|variables| {
+        self.0.snapshot.send_if_modified(|variables| {
+            let place = variables.binary_search_by(|(known, _)| known.as_str().cmp(name));
+            if place.is_ok_and(|at| variables[at].1 == value) {
+                return false;
+            }
             let mut changed = variables.to_vec();
-            match changed.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+            match place {
                 Ok(at) => value.clone_into(&mut changed[at].1),
                 Err(at) => changed.insert(at, (name.to_owned(), value.to_owned())),
             }
             *variables = changed.into();
+            true
         });
     }
 

@@ -43,6 +43,11 @@ pub struct Config {
     #[serde(deserialize_with = "event_gap")]
     #[schemars(with = "String", extend("default" = "10s", "examples" = ["10s", "1m 30s"]))]
     pub event_gap: Duration,
+    /// The variable that is `on` while the event lasts and else `off`; for each zone there is one
+    /// more, with a dot and the zone's name behind it. `{stream}` stands for the stream's name. Give
+    /// each stream one of its own.
+    #[schemars(length(min = 1, max = 64))]
+    pub variable: String,
 }
 
 impl Default for Config {
@@ -54,6 +59,7 @@ impl Default for Config {
             ignore: Vec::new(),
             lightning_threshold: 0.8,
             event_gap: Duration::from_secs(10),
+            variable: "motion".to_owned(),
         }
     }
 }

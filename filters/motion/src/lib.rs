@@ -10,6 +10,7 @@ mod config;
 mod contrast;
 mod detector;
 mod event;
+mod filter;
 mod luma;
 mod polygon;
 mod shape;
@@ -18,8 +19,11 @@ mod track;
 pub use config::Config;
 pub use detector::{Detector, Findings, Look, Region};
 pub use event::Event;
+pub use filter::Motion;
 pub use luma::{Luma, SHRINK};
 pub use polygon::Polygon;
+
+mattebox_filter::export_inspect!(Motion);
 
 #[cfg(test)]
 mod tests;

@@ -10,11 +10,12 @@ use super::At;
 use super::drawing::Drawing;
 use super::error::{ChainError, RecodeError, StepError};
 use super::layers;
+use super::shown::Shown;
 use super::stats::{StepReport, StepStats};
 use super::step_events::StepEvents;
 use crate::config::{OnError, StepConfig};
 use crate::event_log::EventLog;
-use crate::filter::context::FrameContext;
+use crate::filter::context::{FrameContext, Told};
 use crate::filter::contract::{Image, ImageRef};
 use crate::filter::{
     CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
@@ -37,6 +38,7 @@ pub struct Step {
     engine: Engine,
     notifications: Notifications,
     events: StepEvents,
+    shown: Shown,
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
@@ -118,6 +120,8 @@ pub struct StepStatus {
     pub filter: SharedFilter,
     /// Its counters.
     pub stats: StepStats,
+    /// The picture that its filter shows to whoever tunes it.
+    pub shown: Shown,
     settings: StepSettings,
 }
 
@@ -160,6 +164,7 @@ impl Step {
             engine: engine.clone(),
             notifications: parts.notifications,
             events: StepEvents::new(parts.events),
+            shown: Shown::default(),
             state,
             pause: FIRST_PAUSE,
             drawing: Arc::default(),
@@ -201,6 +206,7 @@ impl Step {
             config: self.config.clone(),
             filter: self.filter.clone(),
             stats: self.stats.clone(),
+            shown: self.shown.clone(),
             settings: self.settings.clone(),
         }
     }
@@ -335,9 +341,12 @@ impl Step {
         self.stats.called(self.engine.clock().now() - start);
         match result {
             Ok(result) => {
-                let told = filter.take_events();
+                let Told { events, picture } = filter.take_told();
+                if let Some(picture) = picture {
+                    self.shown.set(picture);
+                }
                 let source = (self.stream.as_str(), self.config.filter.as_str());
-                self.events.tell(told, source, &at.context.frame);
+                self.events.tell(events, source, &at.context.frame);
                 // An overlay's drawing may come to nothing yet, as the last did.
                 if !self.is_undone {
                     self.went_well(since, now);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jpeg_splice::Jpeg;
 
-use super::view::View;
+use super::view::{Pixels, View};
 use crate::clock::Clock;
 use crate::config::Sees;
 use crate::event_log::{EventKind, InvalidKind};
@@ -15,6 +15,8 @@ use crate::variables::{Refusal, Snapshot, Variables};
 
 /// The longest text of an event, in characters.
 const TEXT_CHARS: usize = 500;
+/// The most pixels of a picture that is shown to people.
+const MOST_SHOWN: u64 = 1_000_000;
 /// Calls of `publish` during one call of a filter.
 const MOST_PUBLISHED: u32 = 32;
 
@@ -89,6 +91,9 @@ pub enum WishError {
     /// It has published enough.
     #[error("one call may publish {MOST_PUBLISHED} times")]
     TooMany,
+    /// A picture to be shown is none, or large.
+    #[error("a picture to be shown has 1 to {MOST_SHOWN} pixels, and a byte for each")]
+    Shown,
     /// An event has no kind that one may have.
     #[error(transparent)]
     Kind(#[from] InvalidKind),
@@ -106,8 +111,17 @@ pub struct CallState {
     grants: Grants,
     frame: Option<FrameContext>,
     view: View,
-    events: Vec<PublishedEvent>,
+    told: Told,
     published: u32,
+}
+
+/// What a call of a filter tells others.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// Events.
+    pub events: Vec<PublishedEvent>,
+    /// A picture for whoever tunes the filter: a byte of brightness a pixel.
+    pub picture: Option<Pixels>,
 }
 
 impl CallState {
@@ -118,7 +132,7 @@ impl CallState {
             grants,
             frame: None,
             view: View::default(),
-            events: Vec::new(),
+            told: Told::default(),
             published: 0,
         }
     }
@@ -126,15 +140,15 @@ impl CallState {
     /// Begins a call for a frame.
     pub fn begin(&mut self, frame: &FrameContext) {
         self.view.begin();
-        self.events.clear();
+        self.told = Told::default();
         self.published = 0;
         self.frame = Some(frame.clone());
     }
 
-    /// Ends the call. Gives the events that it told of.
-    pub fn end(&mut self) -> Vec<PublishedEvent> {
+    /// Ends the call. Gives what it told.
+    pub fn end(&mut self) -> Told {
         self.frame = None;
-        std::mem::take(&mut self.events)
+        std::mem::take(&mut self.told)
     }
 
     /// The stream's name.
@@ -187,7 +201,21 @@ impl CallState {
         if text.chars().count() > TEXT_CHARS {
             return Err(WishError::Text);
         }
-        self.events.push(PublishedEvent { kind, phase, text });
+        self.told.events.push(PublishedEvent { kind, phase, text });
+        Ok(())
+    }
+
+    /// Takes a picture to be shown to whoever tunes the filter.
+    ///
+    /// # Errors
+    /// See [`WishError`].
+    pub fn show(&mut self, picture: Pixels) -> Result<(), WishError> {
+        self.count_published()?;
+        let pixels = u64::from(picture.width) * u64::from(picture.height);
+        if !(1..=MOST_SHOWN).contains(&pixels) || picture.bytes.len() as u64 != pixels {
+            return Err(WishError::Shown);
+        }
+        self.told.picture = Some(picture);
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use wasmtime::component::{
 
 use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
-use super::context::{CallState, FrameContext, Grants, PublishedEvent};
+use super::context::{CallState, FrameContext, Grants, Told};
 use super::contract::{Drawing, FrameInfo, Image, ImageRef};
 use super::epoch::{EPOCH, epochs};
 use super::failure::{CallError, CallLimits, FailureCause, FilterFault};
@@ -195,8 +195,8 @@ impl RunningFilter {
         Ok(inspect::checked(regions, (frame.width, frame.height))?)
     }
 
-    /// The events that the latest call told of.
-    pub fn take_events(&mut self) -> Vec<PublishedEvent> {
+    /// What the latest call told others.
+    pub fn take_told(&mut self) -> Told {
         self.guest.store.data_mut().call.end()
     }
 }

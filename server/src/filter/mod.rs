@@ -23,7 +23,7 @@ mod log;
 mod module;
 mod system_fonts;
 mod texts;
-mod view;
+pub mod view;
 mod wasi;
 
 use std::path::Path;

@@ -205,7 +205,7 @@ struct RgbImage {
     rgb: Vec<u8>,
 }
 
-#[derive(Clone, Debug, ComponentType, Lower)]
+#[derive(Clone, Debug, ComponentType, Lift, Lower)]
 #[component(record)]
 struct LumaImage {
     width: u32,
@@ -417,6 +417,14 @@ fn server_area(area: Area) -> region::Area {
 }
 
 fn link_publish(publish: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
+    publish.func_wrap("show", |mut store: Wasm<'_>, (picture,): (LumaImage,)| {
+        let shown = store.data_mut().call.show(Pixels {
+            width: picture.width,
+            height: picture.height,
+            bytes: picture.luma,
+        });
+        Ok((in_words(shown),))
+    })?;
     publish.func_wrap(
         "set-variable",
         |mut store: Wasm<'_>, (name, text, ttl): (String, String, Option<u32>)| {
