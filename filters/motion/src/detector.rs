@@ -98,10 +98,9 @@ impl Detector {
     /// One is out of its range.
     pub fn new(config: Config) -> Result<Self, String> {
         let config = config.checked()?;
-        let gap_ms = u64::try_from(config.event_gap.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
+            event: EventClock::new(config.event_gap),
             config,
-            event: EventClock::new(gap_ms),
             tracks: Tracks::default(),
             scene: None,
         })
