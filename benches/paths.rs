@@ -17,10 +17,13 @@ use std::time::{Duration, Instant};
 
 use jpeg_splice::{Jpeg, Splicer};
 use libjpeg_turbo_rs::{Encoder, PixelFormat, Subsampling};
-use mattebox::chain::codec;
+use mattebox::clock::Clock;
+use mattebox::codec;
 use mattebox::filter::compile::worker;
+use mattebox::filter::context::{FrameContext, Grants};
 use mattebox::filter::contract::{FrameInfo, ImageRef};
 use mattebox::filter::{Compiler, Engine, Filter, RunningFilter, StepSettings, Wanted, builtin};
+use mattebox::frame::Frame;
 use mattebox::private_folder::FolderChoice;
 use tokio_util::sync::CancellationToken;
 
@@ -207,7 +210,12 @@ fn filters(picture: &Picture) {
         utc_offset_minutes: 60,
         width,
         height,
+    };
+    let context = FrameContext {
         variables: [].into(),
+        regions: [].into(),
+        frame: frame_of(picture.jpeg.clone()),
+        size: (width, height),
     };
     println!("filters:");
     let mut timestamp = start(engine, "timestamp", "{}");
@@ -223,23 +231,42 @@ fn filters(picture: &Picture) {
         ("timestamp, text changed", &mut |round| {
             let frame = FrameInfo {
                 captured_at_ms: frame.captured_at_ms + 1000 * round as u64,
-                ..frame.clone()
+                ..frame
             };
-            black_box(timestamp.draw(&frame).expect("a drawing"));
+            black_box(timestamp.draw(&frame, &context).expect("a drawing"));
         }),
         ("picture into WebAssembly and back", &mut |_| {
-            black_box(resize.apply(&frame, image).expect("a picture"));
+            black_box(resize.apply((&frame, image), &context).expect("a picture"));
         }),
         ("resize to 640 wide, bilinear", &mut |_| {
-            black_box(small.apply(&frame, image).expect("a picture"));
+            black_box(small.apply((&frame, image), &context).expect("a picture"));
         }),
     ]);
-    timestamp.draw(&frame).expect("a drawing");
+    timestamp.draw(&frame, &context).expect("a drawing");
     alternate(&mut [("timestamp, unchanged: 1000 calls", &mut |_| {
         for _ in 0..1000 {
-            assert!(timestamp.draw(&frame).expect("a drawing").is_none());
+            assert!(
+                timestamp
+                    .draw(&frame, &context)
+                    .expect("a drawing")
+                    .is_none()
+            );
         }
     })]);
+}
+
+fn frame_of(jpeg: Jpeg) -> Frame {
+    let clock = mattebox::clock::SystemClock;
+    Frame {
+        jpeg,
+        sequence: 0,
+        captured_at: clock.unix(),
+        received_at: clock.now(),
+        taken_after: None,
+        is_picture: true,
+        masks: Default::default(),
+        part_head: Default::default(),
+    }
 }
 
 fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str) -> RunningFilter {
@@ -252,6 +279,8 @@ fn start((engine, compiler): (&Engine, &Compiler), name: &str, config_json: &str
     )
     .expect("a built-in filter");
     let settings = StepSettings {
+        stream: "bench".into(),
+        grants: Grants::default(),
         abandoned: CancellationToken::new(),
         span: tracing::Span::none(),
         config_json: config_json.to_owned(),

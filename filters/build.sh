@@ -7,7 +7,7 @@ set -euo pipefail
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 out=$(mkdir -p "${1:-$root/filters/prebuilt}" && cd "${1:-$root/filters/prebuilt}" && pwd)
-filters=(resize text timestamp watermark)
+filters=(boxes motion resize text timestamp watermark)
 target=wasm32-unknown-unknown
 
 cd "$root"

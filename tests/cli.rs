@@ -74,7 +74,7 @@ fn apply_leaves_out_what_the_server_would() {
     assert_eq!(output.status.code(), Some(1));
     let errors = stderr(&output);
     assert!(
-        errors.contains("large.jpg: is too large: 8000×5200"),
+        errors.contains("large.jpg: the picture is too large: 8000×5200"),
         "{errors}"
     );
     let output = folder.run(&["apply", "--stream", "b", "large.jpg"]);

@@ -172,10 +172,13 @@ fn pipes_among_a_recordings_pictures_are_left_out() {
         let _viewer = server.watch(stream);
         let report = server.until(stream, |report| report["state"] == "failing");
         let error = report["error"].as_str().unwrap();
-        assert!(error.contains(&format!("{name}: is a pipe")), "{error}");
+        assert!(
+            error.contains(&format!("{name}: this is a pipe")),
+            "{error}"
+        );
     }
     let log = server.log();
-    assert!(log.contains("f2.jpg: is a pipe"), "{log}");
+    assert!(log.contains("f2.jpg: this is a pipe"), "{log}");
 }
 
 #[test]

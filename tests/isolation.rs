@@ -232,7 +232,7 @@ fn a_module_that_is_cut_off_anywhere() {
         let problem = refused.json();
         let why = problem["detail"].as_str().unwrap();
         assert!(
-            why.starts_with("`hostile.wasm` ") && !why.contains("panicked"),
+            why.starts_with("`hostile.wasm`: ") && !why.contains("panicked"),
             "{why}"
         );
     }

@@ -312,7 +312,7 @@ fn a_camera_that_sends_half_frames() {
                 tick();
             }
         },
-        "gave no whole picture (one is no JPEG: it is cut off) for 0.3 s",
+        "gave no whole picture for 0.3 s: the JPEG is broken: it is cut off",
     );
 }
 
@@ -343,10 +343,7 @@ fn a_camera_that_sends_an_endless_frame() {
         }
         Ok(())
     };
-    survives(
-        endless,
-        "gave no whole picture (one is no JPEG: it is too large)",
-    );
+    survives(endless, "s: the JPEG is broken: it is too large");
 }
 
 #[test]
@@ -398,7 +395,11 @@ fn odd_pictures_are_served_as_they_should_be() {
     assert!(report["frames_dropped"].as_u64() >= Some(1), "{report:#}");
     assert_eq!(report["state"], "running");
     let log = server.log();
-    assert_eq!(log.matches("such are left out").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("pictures of the camera are left out").count(),
+        1,
+        "{log}"
+    );
 }
 
 #[test]
@@ -481,7 +482,7 @@ fn too_large_pictures_are_left_out() {
     assert!(!is_there);
     assert!(report["frames_broken"].as_u64() >= Some(1), "{report:#}");
     assert_eq!(report["state"], "running");
-    let words = "a picture of the camera is too large: 8000×5001 are 40.01 megapixels, and `max-megapixels` of the source is 40; such are left out";
+    let words = "pictures of the camera are left out: the picture is too large: 8000×5001 are 40.01 megapixels, and `max-megapixels` of the source is 40";
     assert_eq!(log.matches(words).count(), 1, "{log}");
     let (is_there, ..) = served(", max-megapixels: 40.1");
     assert!(is_there);
@@ -499,7 +500,7 @@ fn a_camera_whose_pictures_all_are_too_large_fails() {
     });
     let server = server(&camera, "/", ", stall-timeout: 100ms");
     let _viewer = server.watch("s");
-    error(&server, "no whole picture (one is too large: 65500×65500");
+    error(&server, "s: the picture is too large: 65500×65500");
 }
 
 #[test]

@@ -312,9 +312,9 @@ fn broken_pictures_are_left_out_each_with_a_sentence() {
     assert_eq!(output.status.code(), Some(1));
     let told = stderr(&output);
     for words in [
-        "height.jpg: tells its height only behind the picture (DNL)",
-        "start.jpg: is damaged: it starts twice",
-        "cut.jpg: is cut off",
+        "height.jpg: the JPEG tells its height only behind the picture (DNL)",
+        "start.jpg: the JPEG is damaged: it starts twice",
+        "cut.jpg: the JPEG is cut off",
         "3 of 4 pictures gave no result",
     ] {
         assert!(told.contains(words), "{words}: {told}");
@@ -325,7 +325,8 @@ fn broken_pictures_are_left_out_each_with_a_sentence() {
 #[test]
 fn a_picture_that_cant_be_drawn_on_goes_by_on_error() {
     let picture = twelve_bits();
-    const WHY: &str = "the camera's picture can't be decoded: it has samples of 12 bits, not 8";
+    const WHY: &str =
+        "the camera's picture can't be decoded: the JPEG has samples of 12 bits, not 8";
     for (step, name) in [(WATERMARK, "watermark"), (RESIZE, "resize")] {
         let (result, numbers, told) = apply(&step.replace("ON", "bypass"), &picture);
         assert_eq!(result.as_ref(), Some(&picture), "{name}");

@@ -245,7 +245,11 @@ fn files_come_in_natural_order_and_a_bad_one_is_told_of_once() {
         assert_eq!(place(&pair[1]), (place(&pair[0]) + 1) % 3);
     }
     let log = server.log();
-    assert_eq!(log.matches("f3.jpg: is not a JPEG").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("f3.jpg: this is not a JPEG").count(),
+        1,
+        "{log}"
+    );
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The contract as Rust, generated from `wit/0.1.0/filter.wit`.
+//! The contract as Rust, generated from `wit/0.2.0/filter.wit`.
 //!
 //! Each interface is generated once, as a world of its own, so that a filter carries those that it
 //! exports and no others; the worlds that a module carries add up to one of the contract's.
@@ -8,12 +8,15 @@
 
 pub mod imports {
     wit_bindgen::generate!({
-        path: "wit/0.1.0",
+        path: "wit/0.2.0",
         inline: "
             package mattebox:sdk;
             world imports {
-                import mattebox:filter/types@0.1.0;
-                import mattebox:filter/host@0.1.0;
+                import mattebox:filter/types@0.2.0;
+                import mattebox:filter/host@0.2.0;
+                import mattebox:filter/context@0.2.0;
+                import mattebox:filter/view@0.2.0;
+                import mattebox:filter/publish@0.2.0;
             }
         ",
         generate_all,
@@ -22,11 +25,11 @@ pub mod imports {
 
 pub mod lifecycle {
     wit_bindgen::generate!({
-        path: "wit/0.1.0",
+        path: "wit/0.2.0",
         inline: "
             package mattebox:sdk;
             world lifecycle {
-                export mattebox:filter/lifecycle@0.1.0;
+                export mattebox:filter/lifecycle@0.2.0;
             }
         ",
         generate_all,
@@ -39,15 +42,15 @@ pub mod lifecycle {
 
 pub mod overlay {
     wit_bindgen::generate!({
-        path: "wit/0.1.0",
+        path: "wit/0.2.0",
         inline: "
             package mattebox:sdk;
             world overlay {
-                export mattebox:filter/overlay@0.1.0;
+                export mattebox:filter/overlay@0.2.0;
             }
         ",
         with: {
-            "mattebox:filter/types@0.1.0": crate::bindings::imports::mattebox::filter::types,
+            "mattebox:filter/types@0.2.0": crate::bindings::imports::mattebox::filter::types,
         },
         generate_all,
         pub_export_macro: true,
@@ -59,20 +62,40 @@ pub mod overlay {
 
 pub mod transform {
     wit_bindgen::generate!({
-        path: "wit/0.1.0",
+        path: "wit/0.2.0",
         inline: "
             package mattebox:sdk;
             world transform {
-                export mattebox:filter/transform@0.1.0;
+                export mattebox:filter/transform@0.2.0;
             }
         ",
         with: {
-            "mattebox:filter/types@0.1.0": crate::bindings::imports::mattebox::filter::types,
+            "mattebox:filter/types@0.2.0": crate::bindings::imports::mattebox::filter::types,
         },
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_transform_interface",
         default_bindings_module: "mattebox_filter::bindings::transform",
+        runtime_path: "::mattebox_filter::wit_bindgen::rt",
+    });
+}
+
+pub mod inspect {
+    wit_bindgen::generate!({
+        path: "wit/0.2.0",
+        inline: "
+            package mattebox:sdk;
+            world inspect {
+                export mattebox:filter/inspect@0.2.0;
+            }
+        ",
+        with: {
+            "mattebox:filter/types@0.2.0": crate::bindings::imports::mattebox::filter::types,
+        },
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_inspect_interface",
+        default_bindings_module: "mattebox_filter::bindings::inspect",
         runtime_path: "::mattebox_filter::wit_bindgen::rt",
     });
 }

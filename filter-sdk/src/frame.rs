@@ -1,7 +1,9 @@
-//! What a filter is told about the frame at hand.
+//! What a filter is told about the frame at hand, and what it may ask.
 
-/// One frame, as a filter sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+use crate::region::FoundRegion;
+
+/// One frame, as a filter is told of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameInfo {
     /// The frame's number, counted by its stream; the count goes on when the camera is opened again. Numbers may be left out.
     pub sequence: u64,
@@ -13,16 +15,6 @@ pub struct FrameInfo {
     pub width: u32,
     /// The picture's height in pixels at this point of the chain.
     pub height: u32,
-    /// Texts that the server was given under a name.
-    pub variables: Vec<(String, String)>,
-}
-
-impl FrameInfo {
-    /// The text of the variable `name`.
-    pub fn variable(&self, name: &str) -> Option<&str> {
-        let variable = self.variables.iter().find(|(known, _)| known == name);
-        variable.map(|(_, text)| text.as_str())
-    }
 }
 
 impl From<crate::bindings::imports::mattebox::filter::types::FrameInfo> for FrameInfo {
@@ -33,7 +25,35 @@ impl From<crate::bindings::imports::mattebox::filter::types::FrameInfo> for Fram
             utc_offset_minutes: frame.utc_offset_minutes,
             width: frame.width,
             height: frame.height,
-            variables: frame.variables,
         }
     }
+}
+
+/// The name of the stream. Natively, see [`testing::set_stream_name`](crate::testing::set_stream_name).
+pub fn stream_name() -> String {
+    #[cfg(target_family = "wasm")]
+    return crate::bindings::imports::mattebox::filter::context::stream_name();
+    #[cfg(not(target_family = "wasm"))]
+    crate::testing::stream_name()
+}
+
+/// The text that the server was given under `name`, for instance a sensor's reading. Natively, see
+/// [`testing::set_variable`](crate::testing::set_variable).
+pub fn variable(name: &str) -> Option<String> {
+    #[cfg(target_family = "wasm")]
+    return crate::bindings::imports::mattebox::filter::context::variable(name);
+    #[cfg(not(target_family = "wasm"))]
+    crate::testing::variable(name)
+}
+
+/// What the stream's inspecting filters found when they looked last, in pixels of the picture at this
+/// point of the chain. Natively, see [`testing::set_regions`](crate::testing::set_regions).
+pub fn regions() -> Vec<FoundRegion> {
+    #[cfg(target_family = "wasm")]
+    return crate::bindings::imports::mattebox::filter::context::regions()
+        .into_iter()
+        .map(FoundRegion::from)
+        .collect();
+    #[cfg(not(target_family = "wasm"))]
+    crate::testing::regions()
 }

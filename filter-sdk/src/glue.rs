@@ -7,7 +7,9 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
 use crate::bindings::imports::mattebox::filter::{host, types};
-use crate::{Drawing, Overlay, Transform};
+use crate::bindings::inspect::exports::mattebox::filter::inspect;
+use crate::bindings::overlay::exports::mattebox::filter::overlay;
+use crate::{Drawing, Inspect, Layer, Overlay, Transform};
 
 pub use std::string::String;
 
@@ -43,23 +45,36 @@ const NOT_CONFIGURED: &str = "called before `configure`";
 ///
 /// # Errors
 /// The overlay's own.
-pub fn draw<T: Overlay>(slot: &Slot<T>, frame: types::FrameInfo) -> Result<types::Drawing, String> {
+pub fn draw<T: Overlay>(
+    slot: &Slot<T>,
+    frame: types::FrameInfo,
+) -> Result<overlay::Drawing, String> {
     let mut slot = slot.borrow_mut();
     let filter = slot.as_mut().ok_or(NOT_CONFIGURED)?;
+    let all = |layers: Vec<Layer>| layers.into_iter().map(overlay::Layer::from).collect();
     Ok(match filter.draw(&frame.into())? {
-        Drawing::Unchanged => types::Drawing::Unchanged,
-        Drawing::Layers(layers) => types::Drawing::Layers(
-            layers
-                .into_iter()
-                .map(|layer| types::Layer {
-                    x: layer.x,
-                    y: layer.y,
-                    width: layer.image.width(),
-                    height: layer.image.height(),
-                    rgba: layer.image.into_raw(),
-                })
-                .collect(),
-        ),
+        Drawing::Unchanged => overlay::Drawing::Unchanged,
+        Drawing::Layers(layers) => overlay::Drawing::Layers(all(layers)),
+        Drawing::LayersUntil(layers, until_ms) => {
+            let layers = all(layers);
+            overlay::Drawing::LayersUntil(overlay::TimedLayers { layers, until_ms })
+        }
+    })
+}
+
+/// Passes a frame to an inspecting filter.
+///
+/// # Errors
+/// The filter's own.
+pub fn look<T: Inspect>(
+    slot: &Slot<T>,
+    frame: types::FrameInfo,
+) -> Result<inspect::Findings, String> {
+    let mut slot = slot.borrow_mut();
+    let filter = slot.as_mut().ok_or(NOT_CONFIGURED)?;
+    let regions = filter.look(&frame.into())?.into_iter();
+    Ok(inspect::Findings {
+        regions: regions.map(types::Region::from).collect(),
     })
 }
 
@@ -84,7 +99,7 @@ pub fn apply<T: Transform>(
     })
 }
 
-/// The half of the contract that both kinds share. For the other macros only.
+/// The part of the contract that all kinds share. For the other macros only.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! implement_lifecycle {

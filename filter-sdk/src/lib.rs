@@ -1,7 +1,8 @@
 //! Write a filter for Mattebox in Rust: one trait, one macro, one WebAssembly module.
 //!
-//! An [`Overlay`] draws over the picture and never sees it; a [`Transform`] gets the picture and gives
-//! another. Overlays are the cheap ones: the server need not decode a frame for them.
+//! An [`Overlay`] draws over the picture and never sees it, unless it is allowed to; a [`Transform`] gets
+//! the picture and gives another; an [`Inspect`] looks at pictures beside the frames' way and tells what it
+//! found. Overlays are the cheap ones: the server need not decode a frame for them.
 //!
 //! # From nothing to running
 //!
@@ -76,7 +77,10 @@
 //!
 //! # What a filter may do
 //!
-//! It may compute, [`log`] and [`read_asset`], which has the system's fonts, too. It has no files, no network and no environment. Each call
+//! It may compute, [`log`] and [`read_asset`], which has the system's fonts, too; it may ask for the
+//! stream's name, for [`variable`]s and for the [`regions`] that inspecting filters found. Those, and others
+//! where the pipeline file says so, may see the picture by [`view`] and tell others by [`publish`].
+//! It has no files, no network and no environment. Each call
 //! has a time limit and the whole instance a memory limit, both set in the pipeline file; a filter that
 //! oversteps is stopped, and started again with growing pauses.
 
@@ -92,17 +96,25 @@ mod frame;
 #[doc(hidden)]
 pub mod glue;
 mod host;
+mod inspect;
+mod layer;
 mod overlay;
 mod position;
+pub mod publish;
+mod region;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;
 mod transform;
+pub mod view;
 
 pub use color::Color;
-pub use frame::FrameInfo;
+pub use frame::{FrameInfo, regions, stream_name, variable};
 pub use host::{Level, log, read_asset};
-pub use overlay::{Drawing, Layer, Overlay};
+pub use inspect::Inspect;
+pub use layer::{Anchor, BoxLayer, FillLayer, Layer, MaskLayer, RgbaLayer, TextLayer};
+pub use overlay::{Drawing, Overlay};
 pub use position::Position;
+pub use region::{Area, FoundRegion, Region};
 pub use transform::Transform;
 // The crates whose types are in the traits, of the versions that fit.
 #[doc(hidden)]

@@ -1,12 +1,12 @@
 //! Filters that draw over the picture.
 
-use image::RgbaImage;
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::FrameInfo;
+use crate::{FrameInfo, Layer};
 
-/// A filter that draws over the picture without seeing it. Export it with
+/// A filter that draws over the picture, without seeing it unless the pipeline file allows it (then by
+/// [`view`](crate::view)). Export it with
 /// [`export_overlay!`](crate::export_overlay).
 pub trait Overlay: Sized {
     /// The settings: what the pipeline file has under `with`. Their JSON Schema is derived, and the
@@ -34,31 +34,17 @@ pub trait Overlay: Sized {
 pub enum Drawing {
     /// The same as after the call before.
     Unchanged,
-    /// These layers, the first at the bottom. None at all draws nothing.
+    /// These layers, the first at the bottom, up to 256. None at all draws nothing.
     Layers(Vec<Layer>),
+    /// The same, until a time in milliseconds since 1970-01-01 00:00 UTC: frames that were captured
+    /// before are drawn on without a call, for as long as the picture's size, the variables and the
+    /// regions are those of this call.
+    LayersUntil(Vec<Layer>, u64),
 }
 
-impl From<Layer> for Drawing {
-    fn from(layer: Layer) -> Self {
-        Self::Layers(vec![layer])
-    }
-}
-
-/// A picture to be laid over the camera's.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Layer {
-    /// The left edge in pixels from the picture's left edge. What lies outside is cut off.
-    pub x: i32,
-    /// The top edge in pixels from the picture's top edge.
-    pub y: i32,
-    /// The pixels, with straight alpha. Each side 1 to 16384.
-    pub image: RgbaImage,
-}
-
-impl Layer {
-    /// `image` with its top left corner at `x`, `y`.
-    pub fn new(x: i32, y: i32, image: RgbaImage) -> Self {
-        Self { x, y, image }
+impl<L: Into<Layer>> From<L> for Drawing {
+    fn from(layer: L) -> Self {
+        Self::Layers(vec![layer.into()])
     }
 }
 

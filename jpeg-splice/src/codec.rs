@@ -55,7 +55,7 @@ pub enum EncodeError {
     #[error("{0}")]
     Encoder(#[from] libjpeg_turbo_rs::JpegError),
     /// The encoder's JPEG is none.
-    #[error("the new JPEG {0}")]
+    #[error("the encoder made no JPEG: {0}")]
     Invalid(#[from] InvalidJpeg),
 }
 

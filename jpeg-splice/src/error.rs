@@ -1,21 +1,20 @@
 //! Errors.
 
-/// The reason why bytes are no whole JPEG. Its text is a predicate ("is cut off"), to stand behind
-/// a noun.
+/// The reason why bytes are no whole JPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidJpeg {
     /// No bytes at all.
-    #[error("is empty")]
+    #[error("the JPEG is empty")]
     Empty,
     /// Something in a stream of JPEGs that starts like one and isn't, and why it isn't.
-    #[error("is no JPEG: {0}")]
+    #[error("the JPEG is broken: {0}")]
     Stray(&'static str),
     /// No SOI at the start.
-    #[error("is not a JPEG: it doesn't start with FF D8")]
+    #[error("this is not a JPEG: it doesn't start with FF D8")]
     NoStart,
     /// A header that makes no sense.
-    #[error("is damaged: {what}")]
+    #[error("the JPEG is damaged: {what}")]
     Damaged {
         /// The fault.
         what: &'static str,
@@ -23,7 +22,7 @@ pub enum InvalidJpeg {
         at: usize,
     },
     /// A segment that is longer than the JPEG.
-    #[error("is damaged: segment FF {marker:02X} is cut off")]
+    #[error("the JPEG is damaged: segment FF {marker:02X} is cut off")]
     SegmentCutOff {
         /// The marker's second byte.
         marker: u8,
@@ -31,25 +30,25 @@ pub enum InvalidJpeg {
         at: usize,
     },
     /// An end between two segments.
-    #[error("is cut off in its header")]
+    #[error("the JPEG is cut off in its header")]
     HeaderCutOff {
         /// The position of the end, in bytes from SOI.
         at: usize,
     },
     /// No frame header before the first scan.
-    #[error("has no frame header (SOF) before its picture data")]
+    #[error("the JPEG has no frame header (SOF) before its picture data")]
     NoFrameHeader,
     /// A height that only DNL tells (T.81, B.2.5).
-    #[error("tells its height only behind the picture (DNL), so that nothing can show it")]
+    #[error("the JPEG tells its height only behind the picture (DNL), so that nothing can show it")]
     HeightBehindPicture,
     /// A width of 0.
-    #[error("has a size of 0×{height}")]
+    #[error("the JPEG has a size of 0×{height}")]
     NoWidth {
         /// The height in pixels.
         height: u16,
     },
     /// No EOI.
-    #[error("is cut off")]
+    #[error("the JPEG is cut off")]
     NoEnd,
 }
 

@@ -10,20 +10,20 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The reason why a file can't be had. The texts stand behind its name.
+/// The reason why a file can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// There is none.
     #[error("no such file")]
     NotFound,
     /// It is something else, which is named.
-    #[error("is {0}, not a plain file")]
+    #[error("this is {0}, not a plain file")]
     NotPlain(&'static str),
     /// It has more bytes than this.
-    #[error("is larger than {}", size(*.0))]
+    #[error("the file is larger than {}", size(*.0))]
     TooLarge(u64),
     /// Another reason.
-    #[error("can't be read: {0}")]
+    #[error("the file can't be read: {0}")]
     Io(io::Error),
 }
 
@@ -257,16 +257,16 @@ mod tests {
             assert_eq!(read(&at(name), 4).unwrap(), b"text");
         }
         for (name, why) in [
-            ("pipe", "is a pipe, not a plain file"),
-            ("link-to-pipe", "is a pipe, not a plain file"),
-            ("socket", "is a socket, not a plain file"),
-            (".", "is a folder, not a plain file"),
+            ("pipe", "this is a pipe, not a plain file"),
+            ("link-to-pipe", "this is a pipe, not a plain file"),
+            ("socket", "this is a socket, not a plain file"),
+            (".", "this is a folder, not a plain file"),
             ("gone", "no such file"),
         ] {
             assert_eq!(read(&at(name), 4).unwrap_err().to_string(), why, "{name}");
         }
         let device = read(Path::new("/dev/zero"), 4).unwrap_err();
-        assert_eq!(device.to_string(), "is a device, not a plain file");
+        assert_eq!(device.to_string(), "this is a device, not a plain file");
     }
 
     #[test]
@@ -296,7 +296,7 @@ mod tests {
         let path = folder.path().join("large");
         std::fs::write(&path, [0; 1025]).unwrap();
         let error = read(&path, 1024).unwrap_err();
-        assert_eq!(error.to_string(), "is larger than 1 KiB");
+        assert_eq!(error.to_string(), "the file is larger than 1 KiB");
         assert_eq!(read(&path, 1025).unwrap().len(), 1025);
     }
 
@@ -309,7 +309,7 @@ mod tests {
         write(&path, b"text").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"text");
         let error = write(&pipe_path, b"text").unwrap_err();
-        assert_eq!(error.to_string(), "is a pipe, not a plain file");
+        assert_eq!(error.to_string(), "this is a pipe, not a plain file");
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod backoff;
 pub mod chain;
 pub mod cli;
 pub mod clock;
+pub mod codec;
 pub mod config;
 pub mod control;
 pub mod event_log;

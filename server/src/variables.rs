@@ -12,6 +12,10 @@ use crate::sync::IgnorePoison;
 
 /// The most variables.
 const MOST: usize = 1_000;
+/// The longest name, in characters.
+const NAME_CHARS: usize = 64;
+/// The longest text, in characters.
+const TEXT_CHARS: usize = 500;
 
 /// Values that the server measures itself. Each kind has names of its own, which nobody else can
 /// set or remove: a filter that shows the state of a door must not show what somebody sent.
@@ -43,6 +47,12 @@ impl Measured {
 /// The reason why a variable can't be set or removed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// It has no name that a variable may have.
+    #[error("a variable's name has 1 to {NAME_CHARS} letters, digits, `_`, `-` and `.`")]
+    Name,
+    /// Its text is too long.
+    #[error("a variable's text may have {TEXT_CHARS} characters")]
+    Text,
     /// The server sets it itself.
     #[error(
         "`{name}` can't be set or removed: the server itself measures what starts with `{}`; use another name", .by.prefix()
@@ -97,8 +107,9 @@ impl Variables {
     /// or for good.
     ///
     /// # Errors
-    /// The server itself sets it, or there are too many.
+    /// See [`Refusal`].
     pub fn set(&self, name: &str, value: &str, end: Option<Instant>) -> Result<(), Refusal> {
+        check_form(name, value)?;
         check_owner(name)?;
         let mut ends = self.ends();
         let variables = self.snapshot();
@@ -116,13 +127,18 @@ impl Variables {
     }
 
     fn put(&self, name: &str, value: &str) {
-        self.0.snapshot.send_modify(|variables| {
+        self.0.snapshot.send_if_modified(|variables| {
+            let place = variables.binary_search_by(|(known, _)| known.as_str().cmp(name));
+            if place.is_ok_and(|at| variables[at].1 == value) {
+                return false;
+            }
             let mut changed = variables.to_vec();
-            match changed.binary_search_by(|(known, _)| known.as_str().cmp(name)) {
+            match place {
                 Ok(at) => value.clone_into(&mut changed[at].1),
                 Err(at) => changed.insert(at, (name.to_owned(), value.to_owned())),
             }
             *variables = changed.into();
+            true
         });
     }
 
@@ -172,6 +188,17 @@ impl Variables {
                 },
             }
         }
+    }
+}
+
+fn check_form(name: &str, text: &str) -> Result<(), Refusal> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_fine) {
+        return Err(Refusal::Name);
+    }
+    match text.chars().count() > TEXT_CHARS {
+        true => Err(Refusal::Text),
+        false => Ok(()),
     }
 }
 

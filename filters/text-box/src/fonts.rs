@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use mattebox_filter::{Level, log, read_asset};
 use rustybuzz::ttf_parser::{self, RawFace, Tag};
 use rustybuzz::{Face, UnicodeBuffer, Variation, shape};
 use unicode_script::{Script, UnicodeScript};
@@ -77,8 +76,34 @@ impl Font {
     }
 }
 
+/// Where a text box has fonts from that it doesn't bring, and where it tells of what no font has.
+pub trait FontSource: Send {
+    /// The file of this name: the user's font, or one of the system's by the characters that are wanted.
+    ///
+    /// # Errors
+    /// A text that names the file and says why it can't be read.
+    fn read(&self, name: &str) -> Result<Vec<u8>, String>;
+
+    /// Takes note of characters that can't be written well.
+    fn warn(&self, message: &str);
+}
+
+/// The server, as filters have it.
+pub struct Assets;
+
+impl FontSource for Assets {
+    fn read(&self, name: &str) -> Result<Vec<u8>, String> {
+        mattebox_filter::read_asset(name)
+    }
+
+    fn warn(&self, message: &str) {
+        mattebox_filter::log(mattebox_filter::Level::Warn, message);
+    }
+}
+
 /// The fonts of one text box.
 pub struct Fonts {
+    source: Box<dyn FontSource>,
     fonts: Vec<Font>,
     /// The place of the embedded font. Before it comes the user's, behind it come the system's.
     embedded: usize,
@@ -89,17 +114,18 @@ pub struct Fonts {
 }
 
 impl Fonts {
-    /// The embedded font, and the user's in the asset `font`.
-    pub fn new(font: Option<&str>) -> Result<Self, String> {
+    /// The embedded font, and the user's in the file `font`.
+    pub fn new(font: Option<&str>, source: Box<dyn FontSource>) -> Result<Self, String> {
         let mut fonts = Vec::new();
         if let Some(name) = font {
-            let bytes = read_asset(name)?;
+            let bytes = source.read(name)?;
             let read = Font::new(bytes.leak());
             fonts.push(read.map_err(|why| format!("`font`: `{name}` {why}"))?);
         }
         let embedded = fonts.len();
         fonts.push(Font::new(EMBEDDED)?);
         Ok(Self {
+            source,
             fonts,
             embedded,
             settled: BTreeSet::new(),
@@ -167,7 +193,7 @@ impl Fonts {
         self.composed.extend(composed);
         for (missing, outcome) in [(lacking, EMPTY_BOXES), (of_parts, OF_PARTS)] {
             if !missing.is_empty() {
-                log(Level::Warn, &warning(&missing, outcome));
+                self.source.warn(&warning(&missing, outcome));
             }
         }
     }
@@ -187,7 +213,7 @@ impl Fonts {
     /// Makes the server look at its fonts now, which takes a moment.
     pub fn expect_more(&mut self) {
         // It names no character, so there is no font to be had.
-        drop(read_asset(SYSTEM));
+        drop(self.source.read(SYSTEM));
     }
 
     /// Characters for which the system's fonts have to be looked at: emoji, and others.
@@ -222,7 +248,8 @@ impl Fonts {
         while !wanted.is_empty() && self.fonts.len() <= self.embedded + MOST {
             let named = wanted.iter().take(ASKED_AT_ONCE);
             let points: Vec<_> = named.map(|&c| format!("{:x}", u32::from(c))).collect();
-            let Ok(bytes) = read_asset(&format!("{SYSTEM}{kind}{}", points.join(","))) else {
+            let name = format!("{SYSTEM}{kind}{}", points.join(","));
+            let Ok(bytes) = self.source.read(&name) else {
                 break;
             };
             let Ok(font) = Font::new(bytes.leak()) else {

@@ -10,13 +10,15 @@ mod paint;
 
 use std::borrow::Cow;
 
+use mattebox_filter::RgbaLayer;
 use mattebox_filter::image::{Rgba, RgbaImage};
-use mattebox_filter::{Color, Layer, Position};
+pub use mattebox_filter::{Color, Position};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
-use fonts::Fonts;
+pub use fonts::FontSource;
+use fonts::{Assets, Fonts};
 use glyph::{Glyph, Glyphs, Ink};
 use layout::{Block, Layout};
 
@@ -69,8 +71,16 @@ impl TextBox {
     /// # Errors
     /// The font file can't be read, or is no font.
     pub fn new(style: Style) -> Result<Self, String> {
+        Self::with_source(style, Box::new(Assets))
+    }
+
+    /// The same with fonts from `source`, for programs that are no filter.
+    ///
+    /// # Errors
+    /// Those of [`TextBox::new`].
+    pub fn with_source(style: Style, source: Box<dyn FontSource>) -> Result<Self, String> {
         Ok(Self {
-            fonts: Fonts::new(style.font.as_deref())?,
+            fonts: Fonts::new(style.font.as_deref(), source)?,
             layout: Layout::default(),
             glyphs: Glyphs::default(),
             style,
@@ -87,16 +97,22 @@ impl TextBox {
     }
 
     /// The box with `text` at its place in a picture of `picture` (width, height) pixels. No text has no box.
-    pub fn layer(&mut self, text: &str, picture: (u32, u32)) -> Option<Layer> {
+    pub fn layer(&mut self, text: &str, picture: (u32, u32)) -> Option<RgbaLayer> {
         let image = self.render(text, picture)?;
         let Style {
             position, margin, ..
         } = self.style;
         let (x, y) = position.place(image.dimensions(), picture, margin);
-        Some(Layer::new(x, y, image))
+        Some(RgbaLayer { x, y, image })
     }
 
-    fn render(&mut self, text: &str, picture: (u32, u32)) -> Option<RgbaImage> {
+    /// Writes in another style from now on, in the same fonts.
+    pub fn set_style(&mut self, style: Style) {
+        self.style = style;
+    }
+
+    /// The box with `text` by itself, as large as it may be in a picture of `picture` pixels. No text has no box.
+    pub fn render(&mut self, text: &str, picture: (u32, u32)) -> Option<RgbaImage> {
         if text.trim().is_empty() {
             return None;
         }

@@ -2,7 +2,7 @@
 
 mod template;
 
-use mattebox_filter::{Color, Drawing, FrameInfo, Overlay, Position};
+use mattebox_filter::{Color, Drawing, FrameInfo, Layer, Overlay, Position, variable};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use text_box::{Fit, Style, TextBox};
@@ -103,7 +103,7 @@ impl Overlay for Text {
 
     fn draw(&mut self, frame: &FrameInfo) -> Result<Drawing, String> {
         let drawn = Drawn {
-            text: self.template.fill(&frame.variables),
+            text: self.template.fill(variable),
             size: (frame.width, frame.height),
         };
         if self.drawn.as_ref() == Some(&drawn) {
@@ -111,7 +111,9 @@ impl Overlay for Text {
         }
         let layer = self.text_box.layer(&drawn.text, drawn.size);
         self.drawn = Some(drawn);
-        Ok(Drawing::Layers(layer.into_iter().collect()))
+        Ok(Drawing::Layers(
+            layer.into_iter().map(Layer::from).collect(),
+        ))
     }
 }
 

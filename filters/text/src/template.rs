@@ -1,5 +1,7 @@
 //! A text with variables' names in braces.
 
+use std::borrow::Cow;
+
 /// What a variable shows that is not set.
 const NOT_SET: &str = "–";
 /// The most characters that are drawn, however long the variables are.
@@ -64,16 +66,16 @@ impl Template {
         self.0.iter().any(is_variable)
     }
 
-    /// The text with `variables` (names and values) in it.
-    pub fn fill(&self, variables: &[(String, String)]) -> String {
-        let value = |name: &str| {
-            let variable = variables.iter().find(|(known, _)| known == name);
-            variable.map_or(NOT_SET, |(_, value)| value.as_str())
-        };
+    /// The text with the variables in it that `variable` gives.
+    pub fn fill(&self, variable: impl Fn(&str) -> Option<String>) -> String {
         let texts = self.0.iter().map(|part| match part {
-            Part::Literal(text) => text.as_str(),
-            Part::Variable(name) => value(name),
+            Part::Literal(text) => Cow::Borrowed(text.as_str()),
+            Part::Variable(name) => variable(name).map_or(NOT_SET.into(), Cow::Owned),
         });
-        texts.flat_map(str::chars).take(TEXT_CHARS).collect()
+        let text: String = texts.collect();
+        match text.char_indices().nth(TEXT_CHARS) {
+            Some((end, _)) => text[..end].to_owned(),
+            None => text,
+        }
     }
 }

@@ -1,3 +1,5 @@
+use mattebox_filter::testing;
+
 use super::*;
 
 fn filter(format: &str) -> Result<Text, String> {
@@ -5,12 +7,14 @@ fn filter(format: &str) -> Result<Text, String> {
     Text::new(serde_json::from_value(config).map_err(|error| error.to_string())?)
 }
 
+/// A frame at which there are these variables.
 fn frame(variables: &[(&str, &str)]) -> FrameInfo {
-    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    for (name, text) in variables {
+        testing::set_variable(name, text);
+    }
     FrameInfo {
         width: 1280,
         height: 720,
-        variables: variables.iter().map(owned).collect(),
         ..FrameInfo::default()
     }
 }
@@ -35,12 +39,13 @@ fn variables_stand_in_the_text() {
 fn draws_again_only_when_the_text_changes() {
     let mut filter = filter("Door: {door}").unwrap();
     let drawing = filter.draw(&frame(&[("door", "open")])).unwrap();
-    let Drawing::Layers(layers) = drawing else {
+    let Drawing::Layers(mut layers) = drawing else {
         panic!("nothing drawn");
     };
+    let layer = layers.remove(0).into_rgba().unwrap();
     // In the lower left corner.
-    assert_eq!(layers[0].x, 16);
-    assert_eq!(layers[0].y + layers[0].image.height() as i32, 704);
+    assert_eq!(layer.x, 16);
+    assert_eq!(layer.y + layer.image.height() as i32, 704);
     let same = frame(&[("other", "1"), ("door", "open")]);
     assert_eq!(filter.draw(&same), Ok(Drawing::Unchanged));
     let other = filter.draw(&frame(&[("door", "closed")]));

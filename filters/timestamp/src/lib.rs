@@ -2,7 +2,7 @@
 
 mod time;
 
-use mattebox_filter::{Color, Drawing, FrameInfo, Overlay, Position};
+use mattebox_filter::{Color, Drawing, FrameInfo, Layer, Overlay, Position};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use text_box::{Fit, Style, TextBox};
@@ -115,7 +115,9 @@ impl Overlay for Timestamp {
         }
         let layer = self.text_box.layer(&text, size);
         self.drawn = Some(Drawn { moment, size, text });
-        Ok(Drawing::Layers(layer.into_iter().collect()))
+        Ok(Drawing::Layers(
+            layer.into_iter().map(Layer::from).collect(),
+        ))
     }
 }
 

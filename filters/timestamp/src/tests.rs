@@ -1,6 +1,6 @@
 use super::*;
-use mattebox_filter::Layer;
 use mattebox_filter::image::RgbaImage;
+use mattebox_filter::{RgbaLayer, testing};
 
 /// 2026-11-23 12:34:56.789 UTC.
 const NOW_MS: u64 = 1_795_437_296_789;
@@ -24,14 +24,16 @@ fn text(settings: &str) -> String {
     filter.formatter.format(&frame(NOW_MS)).unwrap()
 }
 
-fn layer(drawing: Drawing) -> Layer {
+fn layer(drawing: Drawing) -> RgbaLayer {
     match drawing {
-        Drawing::Layers(mut layers) if layers.len() == 1 => layers.remove(0),
+        Drawing::Layers(mut layers) if layers.len() == 1 => {
+            layers.remove(0).into_rgba().expect("pixels")
+        }
         other => panic!("{other:?}"),
     }
 }
 
-fn draw(settings: &str) -> Layer {
+fn draw(settings: &str) -> RgbaLayer {
     layer(filter(settings).unwrap().draw(&frame(NOW_MS)).unwrap())
 }
 
@@ -153,9 +155,9 @@ fn the_local_zone_has_its_abbreviation() {
         ("UTC", 0, "12:34 UTC +0000"),
         ("no zone's", 60, "13:34 +01 +0100"),
     ] {
+        testing::set_variable("time.zone", name);
         let frame = FrameInfo {
             utc_offset_minutes: minutes,
-            variables: vec![("time.zone".to_owned(), name.to_owned())],
             ..frame(NOW_MS)
         };
         assert_eq!(filter.formatter.format(&frame).unwrap(), expected);

@@ -3,7 +3,7 @@
 use jiff::fmt::strtime;
 use jiff::tz::{Offset, TimeZone, TimeZoneDatabase};
 use jiff::{Timestamp, ZonedDateTime};
-use mattebox_filter::FrameInfo;
+use mattebox_filter::{FrameInfo, variable};
 
 /// Lines longer than this show nothing that a picture has room for.
 const TEXT_CHARS: usize = 500;
@@ -86,7 +86,7 @@ impl Formatter {
 /// The server's zone as it is at the time of `frame`, with its abbreviation, which `%Z` shows.
 fn local_zone(frame: &FrameInfo) -> Result<TimeZone, String> {
     let minutes = frame.utc_offset_minutes;
-    let named = frame.variable("time.zone").and_then(|name| {
+    let named = variable("time.zone").and_then(|name| {
         // POSIX counts to the west.
         let sign = if minutes > 0 { '-' } else { '+' };
         let (hours, minutes) = (minutes.unsigned_abs() / 60, minutes.unsigned_abs() % 60);

@@ -2,6 +2,7 @@ use std::io::Cursor;
 
 use super::*;
 use image::{DynamicImage, ImageBuffer, ImageFormat, Luma, LumaA, Rgb, Rgba};
+use mattebox_filter::RgbaLayer;
 use mattebox_filter::testing::add_asset;
 
 fn png(image: impl Into<DynamicImage>) -> Vec<u8> {
@@ -14,15 +15,19 @@ fn filter(settings: &str) -> Result<Watermark, String> {
     Watermark::new(serde_json::from_str(settings).map_err(|error| error.to_string())?)
 }
 
-fn draw(settings: &str, size: (u32, u32)) -> Vec<Layer> {
+fn layer(x: i32, y: i32, image: RgbaImage) -> RgbaLayer {
+    RgbaLayer { x, y, image }
+}
+
+fn draw(settings: &str, size: (u32, u32)) -> Vec<RgbaLayer> {
     let frame = FrameInfo {
         width: size.0,
         height: size.1,
         ..FrameInfo::default()
     };
     match filter(settings).unwrap().draw(&frame).unwrap() {
-        Drawing::Layers(layers) => layers,
-        Drawing::Unchanged => panic!("nothing was drawn"),
+        Drawing::Layers(layers) => layers.into_iter().filter_map(Layer::into_rgba).collect(),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -168,7 +173,7 @@ fn opacity_fades_and_scale_scales() {
     let settings = r#"{"image":"a.png","opacity":0.5,"scale":1.5,"margin":0}"#;
     let layers = draw(settings, (100, 100));
     let expected = RgbaImage::from_pixel(15, 30, Rgba([255, 0, 0, 128]));
-    assert_eq!(layers, [Layer::new(85, 70, expected)]);
+    assert_eq!(layers, [layer(85, 70, expected)]);
 }
 
 #[test]
@@ -239,7 +244,7 @@ fn nine_positions() {
 fn only_what_the_picture_has_room_for() {
     add_asset("a.png", png(red(100, 100)));
     let layers = draw(r#"{"image":"a.png","position":"center"}"#, (10, 20));
-    assert_eq!(layers, [Layer::new(0, 0, red(10, 20))]);
+    assert_eq!(layers, [layer(0, 0, red(10, 20))]);
     let layers = draw(
         r#"{"image":"a.png","position":"top-left","margin":50}"#,
         (10, 20),

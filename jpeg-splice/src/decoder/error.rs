@@ -2,27 +2,27 @@
 
 use crate::syntax::Damage;
 
-/// The reason why a picture can't be decoded; its text stands behind a noun.
+/// The reason why a picture can't be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     /// Not a whole header: what is wrong with it.
-    #[error("is damaged: {0}")]
+    #[error("the JPEG is damaged: {0}")]
     Damaged(&'static str),
     /// A process of T.81 that is not DCT (lossless) or not in one frame (hierarchical).
-    #[error("can't be decoded: it is lossless or hierarchical")]
+    #[error("the JPEG is lossless or hierarchical")]
     Process,
     /// Samples of this many bits.
-    #[error("can't be decoded: it has samples of {0} bits, not 8")]
+    #[error("the JPEG has samples of {0} bits, not 8")]
     Precision(u8),
     /// This many components, neither 1, 3 nor 4.
-    #[error("can't be decoded: it has {0} components")]
+    #[error("the JPEG has {0} components")]
     Components(u8),
     /// Sampling factors that don't divide the largest, as libjpeg wants them.
-    #[error("can't be decoded: its sampling factors don't divide each other")]
+    #[error("the JPEG's sampling factors don't divide each other")]
     Sampling,
     /// More scans than any camera makes for a picture of this size: each costs as much as a
     /// picture.
-    #[error("can't be decoded: it has more than {0} scans")]
+    #[error("the JPEG has more than {0} scans")]
     Scans(u64),
 }
 

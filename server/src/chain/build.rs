@@ -8,8 +8,11 @@ use super::filter_cache::FilterCache;
 use super::step::StepParts;
 use super::{Chain, ChainUpdate, Step, StepSlot, StepStatus};
 use crate::clock::Clock;
-use crate::config::{self, Config, Diagnostic, PlacedStep, StreamConfig};
-use crate::filter::{AssetsRead, SharedFilter, StartError, StepSettings, Wanted};
+use crate::config::{self, Config, Diagnostic, PlacedStep, Sees, StreamConfig};
+use crate::filter::context::{Grants, Publisher};
+use crate::filter::{
+    AssetsRead, Filter, FilterKind, SharedFilter, StartError, StepSettings, Wanted,
+};
 use crate::local_time;
 use crate::secret::mask_foreign;
 
@@ -55,7 +58,6 @@ pub fn build(
     drop(check);
     let mut chain = Chain::new(
         cache.engine(),
-        Vec::new(),
         stream.quality,
         clock,
         local_time::zone(),
@@ -141,12 +143,68 @@ fn check_step(
     let filter = cache
         .load(&step.filter, &pipeline.folder, check)
         .map_err(|error| vec![step.error_at_use(error.to_string()).due_to(error.cause())])?;
-    let wrong = config::check_settings(step, name, filter.schema())
+    let mut wrong = config::check_settings(step, name, filter.schema())
         .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;
+    wrong.extend(check_rights(step, &filter));
     if wrong.is_empty() {
         Ok(filter)
     } else {
         Err(wrong)
+    }
+}
+
+/// The faults of what the step grants its filter: rights that it needs and hasn't, and keys that
+/// mean nothing to a filter of its kind.
+fn check_rights(step: PlacedStep<'_>, filter: &Filter) -> Vec<Diagnostic> {
+    let (name, kind) = (step.filter.as_str(), filter.kind());
+    let mut wrong = Vec::new();
+    if kind == FilterKind::Overlay && filter.manifest().wants_view() && step.sees.is_none() {
+        let message = format!(
+            "`{name}` wants to see the picture; allow it with `sees: eighth` (at an eighth of its size) or `sees: all`"
+        );
+        wrong.push(step.error_at_use(message));
+    }
+    if kind != FilterKind::Inspect && filter.manifest().wants_publish() && !step.publish {
+        let message = format!(
+            "`{name}` wants to set variables or to tell of events; allow it with `publish: true`"
+        );
+        wrong.push(step.error_at_use(message));
+    }
+    let meaningless = [
+        (
+            kind != FilterKind::Inspect,
+            "every",
+            "only for filters that inspect",
+        ),
+        (
+            kind != FilterKind::Overlay,
+            "sees",
+            "only for overlays: this filter gets the picture anyhow",
+        ),
+        (
+            kind == FilterKind::Inspect,
+            "on-error",
+            "only for filters on the frames' way: no frame waits for this one",
+        ),
+    ];
+    let meaningless = meaningless.into_iter().filter(|(is_so, ..)| *is_so);
+    wrong.extend(
+        meaningless.filter_map(|(_, key, why)| step.error_at_key(key, format!("`{key}`: {why}"))),
+    );
+    wrong
+}
+
+fn grants(cache: &FilterCache, step: PlacedStep<'_>, filter: &Filter) -> Grants {
+    let is_inspect = filter.kind() == FilterKind::Inspect;
+    Grants {
+        sees: match filter.kind() {
+            FilterKind::Overlay => step.sees,
+            FilterKind::Transform | FilterKind::Inspect => Some(Sees::All),
+        },
+        publisher: (is_inspect || step.publish).then(|| Publisher {
+            variables: cache.variables().clone(),
+            clock: cache.engine().clock().clone(),
+        }),
     }
 }
 
@@ -161,6 +219,8 @@ fn start_step(
     let name = config.filter.as_str();
     let id = replaced.map_or_else(|| cache.next_id(), |step| step.id);
     let settings = StepSettings {
+        stream: stream.name.as_str().into(),
+        grants: grants(cache, config, &filter),
         // At the highest level, so that lines of every level name their step.
         span: tracing::error_span!(parent: None, "step", stream = %stream.name, step = id, filter = %name),
         config_json: config.settings().to_string(),
@@ -179,6 +239,7 @@ fn start_step(
         settings,
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
         notifications: cache.notifications().clone(),
+        events: cache.events().clone(),
     };
     Step::start(cache.engine(), parts, check.now())
         .map_err(|error| start_errors(config, name, &error))

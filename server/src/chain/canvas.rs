@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use jpeg_splice::{Jpeg, Splicer};
 
-use super::codec;
 use super::drawing::Drawing;
-use super::error::{DecodeError, RecodeError, SpliceError};
+use super::error::{RecodeError, SpliceError};
+use crate::codec::{self, DecodeError};
 use crate::filter::contract::{Image, ImageRef};
 use crate::panics::catch;
 

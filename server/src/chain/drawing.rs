@@ -4,7 +4,6 @@ use std::sync::Mutex;
 
 use jpeg_splice::{Header, Layer, Orientation};
 
-use crate::filter::contract;
 use crate::sync::IgnorePoison;
 
 /// The latest drawing of an overlay.
@@ -32,20 +31,13 @@ impl Default for Drawing {
 }
 
 impl Drawing {
-    /// Keeps the layers that have anything to show. They must have passed the filter host's checks.
-    pub fn new(layers: Vec<contract::Layer>) -> Self {
-        let is_visible = |layer: &contract::Layer| {
+    /// Keeps the layers that have anything to show, once they are pixels. Each must have as many as
+    /// it says.
+    pub fn new(mut layers: Vec<Layer>) -> Self {
+        layers.retain(|layer| {
             let mut alphas = layer.rgba.iter().skip(3).step_by(4);
             alphas.any(|&alpha| alpha > 0)
-        };
-        let layers = layers.into_iter().filter(is_visible).map(|layer| Layer {
-            x: layer.x,
-            y: layer.y,
-            width: layer.width,
-            height: layer.height,
-            rgba: layer.rgba,
         });
-        let layers: Vec<Layer> = layers.collect();
         Self {
             is_grey: layers.iter().all(is_grey),
             layers: jpeg_splice::Drawing::new(layers)
@@ -175,8 +167,8 @@ fn blend_pixel(under: &mut [u8], over: &[u8]) {
 mod tests {
     use super::*;
 
-    fn layer(x: i32, y: i32, width: u32, height: u32, pixel: [u8; 4]) -> contract::Layer {
-        contract::Layer {
+    fn layer(x: i32, y: i32, width: u32, height: u32, pixel: [u8; 4]) -> Layer {
+        Layer {
             x,
             y,
             width,
@@ -201,7 +193,7 @@ mod tests {
     }
 
     /// The picture as text: `#` where it was drawn on.
-    fn drawn(layers: Vec<contract::Layer>) -> String {
+    fn drawn(layers: Vec<Layer>) -> String {
         let mut rgb = vec![0; 4 * 3 * 3];
         Drawing::new(layers).blend_over(&mut rgb, 4, 3);
         let mark = |pixel: &[u8]| if pixel == [0; 3] { '.' } else { '#' };
@@ -241,7 +233,7 @@ mod tests {
         // Each pixel of a layer has a colour of its own, and hangs over each edge once.
         for (x, y) in [(-2, 5), (3, -1), (37, 9), (11, 27), (6, 7)] {
             let pixels = (0..5 * 4u8).flat_map(|at| [at, 100 + at, 200 - at, 255]);
-            let layer = contract::Layer {
+            let layer = Layer {
                 x,
                 y,
                 width: 5,

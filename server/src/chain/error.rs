@@ -1,9 +1,8 @@
 //! Errors of a chain.
 
-use jpeg_splice::{codec, decoder};
 use tokio::task::JoinError;
 
-use crate::filter::limits::{PICTURE_PIXELS, SIDE};
+use crate::codec::{DecodeError, EncodeError};
 use crate::filter::{CallError, StartError};
 use crate::panics::Panicked;
 
@@ -28,41 +27,11 @@ pub enum ChainError {
 #[derive(Debug, thiserror::Error)]
 pub enum RecodeError {
     /// The camera's picture can't be decoded.
-    #[error("the camera's picture {0}")]
+    #[error(transparent)]
     Decode(#[from] DecodeError),
     /// The new picture can't be encoded.
-    #[error("the new picture {0}")]
-    Encode(#[from] EncodeError),
-}
-
-/// The reason why a picture can't be decoded: a predicate of it.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// It has more pixels than a filter may get.
-    #[error(
-        "is too large to be decoded: {0}×{1}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
-    )]
-    TooLarge(u32, u32),
-    /// It decodes to another size than its header has.
-    #[error("can't be decoded: it has more than one frame header")]
-    TwoHeaders,
-    /// Neither decoder can read it.
     #[error(transparent)]
-    Jpeg(#[from] decoder::DecodeError),
-    /// A decoder has a fault.
-    #[error("can't be decoded: the decoder panicked: {0}")]
-    Panicked(#[from] Panicked),
-}
-
-/// The reason why a picture can't be encoded: a predicate of it.
-#[derive(Debug, thiserror::Error)]
-pub enum EncodeError {
-    /// The encoder refuses it.
-    #[error("can't be encoded: {0}")]
-    Jpeg(#[from] codec::EncodeError),
-    /// The encoder has a fault.
-    #[error("can't be encoded: the encoder panicked: {0}")]
-    Panicked(#[from] Panicked),
+    Encode(#[from] EncodeError),
 }
 
 /// The reason why the drawings are not drawn on the blocks of the camera's JPEG.

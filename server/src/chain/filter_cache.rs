@@ -127,7 +127,7 @@ impl FilterCache {
         }
         let compiler = (self.compiler(), check.wanted());
         let new = Filter::load(self.engine(), compiler, &module, check.abandoned());
-        let new = new.map_err(|error| error.of(format_args!("`{}`:", filter.as_str())))?;
+        let new = new.map_err(|error| error.of(filter.as_str()))?;
         let mut filters = self.filters();
         filters.retain(|_, filter| filter.strong_count() > 0);
         // Another step may have loaded it meanwhile.
@@ -161,12 +161,12 @@ pub fn module(filter: &FilterRef, folder: &Path) -> Result<Module, LoadError> {
         FilterRef::BuiltIn(name) => builtin::module(name).ok_or_else(|| {
             let names = builtin::BUILT_IN.iter().map(|filter| filter.name);
             let hint = config::hint(name, names);
-            let fault = format!("is not the name of a built-in filter{hint} (a path of your own has a `/` in it or ends in `.wasm`)");
-            LoadError::new(LoadErrorKind::File, fault).of(format_args!("`{name}`:"))
+            let fault = format!("this is not the name of a built-in filter{hint} (a path of your own has a `/` in it or ends in `.wasm`)");
+            LoadError::new(LoadErrorKind::File, fault).of(name)
         }),
         FilterRef::Path(path) => {
             let module = Module::read(&folder.join(path));
-            module.map_err(|error| LoadError::from(error).of(format_args!("`{path}`:")))
+            module.map_err(|error| LoadError::from(error).of(path))
         }
     }
 }

@@ -7,38 +7,47 @@
 mod build;
 mod canvas;
 mod check;
-pub mod codec;
 mod drawing;
 mod error;
 mod filter_cache;
+mod frame_facts;
+mod inspector;
+mod layers;
+mod region_board;
+mod shown;
 mod stats;
 mod step;
+mod step_events;
 mod update;
 mod usage;
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use jpeg_splice::{Jpeg, Splicer};
 
 pub use build::{Planned, Unchanged, build, plan_chain};
 pub use canvas::Path;
 pub use check::Check;
-pub use error::{ChainError, DecodeError, StepError};
+pub use error::{ChainError, StepError};
 pub use filter_cache::{FilterCache, module};
+pub use inspector::Inspector;
+pub use region_board::RegionBoard;
+pub use shown::Shown;
 pub use stats::{BUCKETS, Durations, StepReport, StepState};
 pub use step::{Step, StepStatus};
 pub use update::{ChainUpdate, StepSlot};
 
 use crate::clock::Clock;
+use crate::filter::context::FrameContext;
 use crate::filter::contract::FrameInfo;
 use crate::filter::{Active, Engine, FilterKind};
 use crate::frame::Frame;
-use crate::variables::{Measured, Snapshot, Variables};
+use crate::variables::Variables;
 use canvas::{Canvas, Kept, cheapest_path};
 use error::RecodeError;
+use frame_facts::FrameFacts;
 use step::Outcome;
 use usage::Usage;
 
@@ -55,15 +64,18 @@ pub struct FilteredFrame {
 
 /// The filters of one stream, started and configured.
 pub struct Chain {
+    /// Those on the frames' way.
     steps: Vec<Step>,
+    /// Those beside it.
+    inspectors: Vec<Inspector>,
+    regions: RegionBoard,
     quality: u8,
     clock: Arc<dyn Clock>,
     time_zone: TimeZone,
     engine: Engine,
     /// Texts that filters may show.
     variables: Variables,
-    /// Those of the last frame, and the same with the time zone.
-    known: (Snapshot, Snapshot),
+    facts: FrameFacts,
     /// The picture's memory, used again for the next, and what drawing on the camera's JPEGs needs.
     kept: Kept,
     rgb_usage: Usage,
@@ -71,33 +83,39 @@ pub struct Chain {
 }
 
 impl Chain {
-    /// A chain of `steps`, whose recoded frames get `quality` (1 to 100). `time_zone` is what
+    /// A chain without steps, whose recoded frames get `quality` (1 to 100). `time_zone` is what
     /// filters are told as the local time, `variables` what they are told besides.
     pub fn new(
         engine: &Engine,
-        steps: Vec<Step>,
         quality: u8,
         clock: Arc<dyn Clock>,
         time_zone: TimeZone,
         variables: Variables,
     ) -> Self {
         Self {
-            steps,
+            steps: Vec::new(),
+            inspectors: Vec::new(),
+            regions: RegionBoard::default(),
             quality,
             clock,
+            facts: FrameFacts::new(time_zone.clone(), variables.clone()),
             time_zone,
             engine: engine.clone(),
             variables,
-            known: Default::default(),
             kept: Kept::default(),
             rgb_usage: Usage::default(),
             splicer_usage: Usage::default(),
         }
     }
 
-    /// The status of the steps, which can be read while the chain runs.
-    pub fn status(&self) -> Vec<StepStatus> {
-        self.steps.iter().map(Step::status).collect()
+    /// The inspecting filters, which are to be called beside the frames' way.
+    pub fn inspectors(&self) -> &[Inspector] {
+        &self.inspectors
+    }
+
+    /// What they found.
+    pub fn regions(&self) -> &RegionBoard {
+        &self.regions
     }
 
     /// To be held while frames come in: filters' time limits then cost no waking up per call.
@@ -131,7 +149,8 @@ impl Chain {
         canvas: &mut Canvas<'_>,
         now: Instant,
     ) -> Result<FilteredFrame, ChainError> {
-        let plan = cheapest_path(canvas.result(!self.steps.iter().any(Step::is_on)));
+        let is_empty = !self.steps.iter().any(Step::is_on);
+        let plan = cheapest_path(canvas.result(is_empty && self.inspectors.is_empty()));
         let (jpeg, path, reason) = match canvas.finish(plan) {
             Ok(finished) => {
                 if canvas.is_decodable() {
@@ -184,25 +203,27 @@ impl Chain {
         canvas: &mut Canvas<'_>,
         now: Instant,
     ) -> Result<(), ChainError> {
-        let variables = self.variables_at(frame.captured_at);
-        let (captured_at_ms, utc_offset_minutes) = self.times(frame.captured_at);
+        if self.steps.is_empty() {
+            return Ok(());
+        }
+        let (mut info, mut context) = self.facts.of(frame, self.regions.all());
         let steps = self.steps.iter_mut().enumerate();
         for (place, step) in steps.filter(|(_, step)| step.is_on()) {
-            let (width, height) = canvas.size();
-            let info = FrameInfo {
-                sequence: frame.sequence,
-                captured_at_ms,
-                utc_offset_minutes,
-                width,
-                height,
-                variables: variables.clone(),
+            (info.width, info.height) = canvas.size();
+            context.size = canvas.size();
+            let at = At {
+                info: &info,
+                context: &context,
+                now,
             };
             let outcome = if !step.is_ready(now) {
                 step.failure()
             } else {
                 match step.kind() {
-                    FilterKind::Overlay => draw((place, &mut *step), &info, canvas, now),
-                    FilterKind::Transform => apply(step, &info, canvas, now)?,
+                    FilterKind::Overlay => draw((place, &mut *step), at, canvas),
+                    FilterKind::Transform => apply(step, at, canvas)?,
+                    // It is beside the way.
+                    FilterKind::Inspect => Outcome::Bypassed,
                 }
             };
             if matches!(outcome, Outcome::Dropped) {
@@ -211,41 +232,21 @@ impl Chain {
         }
         Ok(())
     }
-
-    /// The variables, and the abbreviation of the time zone at that moment.
-    fn variables_at(&mut self, captured_at: SystemTime) -> Snapshot {
-        let at = Timestamp::try_from(captured_at).unwrap_or_default();
-        let info = self.time_zone.to_offset_info(at);
-        let given = self.variables.snapshot();
-        let is_known = Arc::ptr_eq(&given, &self.known.0);
-        let zone = self.known.1.last().map(|(_, zone)| zone.as_str());
-        if !is_known || zone != Some(info.abbreviation()) {
-            let name = format!("{}zone", Measured::Time.prefix());
-            let zone = (name, info.abbreviation().to_owned());
-            let all = given.iter().cloned().chain([zone]).collect();
-            self.known = (given, all);
-        }
-        self.known.1.clone()
-    }
-
-    /// Milliseconds since 1970 UTC, and the local offset in minutes.
-    fn times(&self, captured_at: SystemTime) -> (u64, i32) {
-        // A clock set before 1970 shows 1970.
-        let since = captured_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
-        let offset = Timestamp::try_from(captured_at)
-            .map_or(0, |at| self.time_zone.to_offset(at).seconds() / 60);
-        (millis, offset)
-    }
 }
 
-fn draw(
-    (place, step): (usize, &mut Step),
-    info: &FrameInfo,
-    canvas: &mut Canvas<'_>,
-    now: Instant,
-) -> Outcome<()> {
-    match step.draw(info, now) {
+/// The frame at hand, at a step.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    /// What the filter is told.
+    pub info: &'a FrameInfo,
+    /// What it may ask for.
+    pub context: &'a FrameContext,
+    /// When.
+    pub now: Instant,
+}
+
+fn draw((place, step): (usize, &mut Step), at: At<'_>, canvas: &mut Canvas<'_>) -> Outcome<()> {
+    match step.draw(at) {
         Outcome::Done(drawing) => {
             canvas.draw(place, drawing);
             Outcome::Done(())
@@ -255,20 +256,15 @@ fn draw(
     }
 }
 
-fn apply(
-    step: &mut Step,
-    info: &FrameInfo,
-    canvas: &mut Canvas<'_>,
-    now: Instant,
-) -> Result<Outcome<()>, ChainError> {
+fn apply(step: &mut Step, at: At<'_>, canvas: &mut Canvas<'_>) -> Result<Outcome<()>, ChainError> {
     let image = match canvas.image() {
         Ok(image) => image,
         Err(error) => {
-            step.picture_failed(error.into(), now)?;
+            step.picture_failed(error.into(), at.now)?;
             return Ok(Outcome::Bypassed);
         }
     };
-    Ok(match step.apply(info, image, now) {
+    Ok(match step.apply(at, image) {
         Outcome::Done(image) => {
             canvas.replace(image, step.name());
             Outcome::Done(())

@@ -6,16 +6,23 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
+use super::At;
 use super::drawing::Drawing;
 use super::error::{ChainError, RecodeError, StepError};
+use super::layers;
+use super::shown::Shown;
 use super::stats::{StepReport, StepStats};
+use super::step_events::StepEvents;
 use crate::config::{OnError, StepConfig};
-use crate::filter::contract::{FrameInfo, Image, ImageRef};
+use crate::event_log::EventLog;
+use crate::filter::context::{FrameContext, Told};
+use crate::filter::contract::{Image, ImageRef};
 use crate::filter::{
     CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
 use crate::notifications::{Notification, Notifications};
 use crate::panics::catch;
+use crate::region::Region;
 use crate::secret::mask_foreign;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -30,9 +37,13 @@ pub struct Step {
     settings: StepSettings,
     engine: Engine,
     notifications: Notifications,
+    events: StepEvents,
+    shown: Shown,
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
+    /// What the drawing was made for, if it needs no call before its time.
+    lasting: Option<Lasting>,
     /// The last picture could not be decoded for it, whatever the filter itself did.
     is_undone: bool,
     stats: StepStats,
@@ -54,6 +65,25 @@ pub struct StepParts {
     pub stats: StepStats,
     /// The event bus for its errors.
     pub notifications: Notifications,
+    /// The log of the events that its filter tells of.
+    pub events: EventLog,
+}
+
+/// The facts that a drawing was made for which stays for a while.
+struct Lasting {
+    until_ms: u64,
+    context: FrameContext,
+}
+
+impl Lasting {
+    /// Whether a frame with these facts needs no other drawing.
+    fn holds(&self, at: At<'_>) -> bool {
+        let (then, now) = (&self.context, at.context);
+        at.info.captured_at_ms < self.until_ms
+            && then.size == now.size
+            && Arc::ptr_eq(&then.variables, &now.variables)
+            && Arc::ptr_eq(&then.regions, &now.regions)
+    }
 }
 
 enum State {
@@ -90,6 +120,8 @@ pub struct StepStatus {
     pub filter: SharedFilter,
     /// Its counters.
     pub stats: StepStats,
+    /// The picture that its filter shows to whoever tunes it.
+    pub shown: Shown,
     settings: StepSettings,
 }
 
@@ -131,9 +163,12 @@ impl Step {
             settings: parts.settings,
             engine: engine.clone(),
             notifications: parts.notifications,
+            events: StepEvents::new(parts.events),
+            shown: Shown::default(),
             state,
             pause: FIRST_PAUSE,
             drawing: Arc::default(),
+            lasting: None,
             is_undone: false,
             stats: parts.stats,
         })
@@ -154,6 +189,11 @@ impl Step {
         self.filter.kind()
     }
 
+    /// The shortest time between two looks of one that inspects.
+    pub fn every(&self) -> Duration {
+        self.config.every
+    }
+
     /// The name of its filter in pipeline.yaml.
     pub fn name(&self) -> &str {
         self.config.filter.as_str()
@@ -166,6 +206,7 @@ impl Step {
             config: self.config.clone(),
             filter: self.filter.clone(),
             stats: self.stats.clone(),
+            shown: self.shown.clone(),
             settings: self.settings.clone(),
         }
     }
@@ -229,16 +270,30 @@ impl Step {
         self.is_undone = false;
     }
 
-    /// Asks an overlay what to draw. The step must be ready.
-    pub fn draw(&mut self, frame: &FrameInfo, now: Instant) -> Outcome<Arc<Drawing>> {
+    /// Asks an overlay what to draw, unless it has said so for this time. The step must be ready.
+    pub fn draw(&mut self, at: At<'_>) -> Outcome<Arc<Drawing>> {
+        if self.lasting.as_ref().is_some_and(|it| it.holds(at)) {
+            return Outcome::Done(self.drawing.clone());
+        }
+        let size = (at.info.width, at.info.height);
+        let texts = self.engine.clone();
         let draw = |filter: &mut RunningFilter| {
-            let layers = filter.draw(frame)?;
-            Ok(layers.map(|layers| Arc::new(Drawing::new(layers))))
+            let Some(drawing) = filter.draw(at.info, at.context)? else {
+                return Ok(None);
+            };
+            let layers = drawing.layers.into_iter();
+            let layers = layers.flat_map(|layer| layers::pixels(layer, size, texts.texts()));
+            let layers = Arc::new(Drawing::new(layers.collect()));
+            Ok(Some((layers, drawing.until_ms)))
         };
-        match self.call(now, draw) {
+        match self.call(at, draw) {
             Some(new) => {
-                if let Some(drawing) = new {
+                if let Some((drawing, until_ms)) = new {
                     self.drawing = drawing;
+                    self.lasting = until_ms.map(|until_ms| Lasting {
+                        until_ms,
+                        context: at.context.clone(),
+                    });
                 }
                 Outcome::Done(self.drawing.clone())
             }
@@ -247,27 +302,38 @@ impl Step {
     }
 
     /// Hands a picture to a transform. The step must be ready.
-    pub fn apply(
-        &mut self,
-        frame: &FrameInfo,
-        image: ImageRef<'_>,
-        now: Instant,
-    ) -> Outcome<Image> {
-        match self.call(now, |filter| filter.apply(frame, image)) {
+    pub fn apply(&mut self, at: At<'_>, image: ImageRef<'_>) -> Outcome<Image> {
+        match self.call(at, |filter| filter.apply((at.info, image), at.context)) {
             Some(image) => Outcome::Done(image),
             None => self.failure(),
         }
     }
 
+    /// Has an inspecting filter look at a picture. The step must be ready.
+    pub fn look(&mut self, at: At<'_>) -> Outcome<Vec<Region>> {
+        match self.call(at, |filter| filter.look(at.info, at.context)) {
+            Some(regions) => {
+                self.events.found(&regions, &at.context.frame);
+                Outcome::Done(regions)
+            }
+            None => Outcome::Bypassed,
+        }
+    }
+
+    /// Ends the events that last, since no more frames come.
+    pub fn end_events(&mut self) {
+        self.events.end_all();
+    }
+
     fn call<T>(
         &mut self,
-        now: Instant,
+        at: At<'_>,
         call: impl FnOnce(&mut RunningFilter) -> Result<T, CallError>,
     ) -> Option<T> {
         let State::Running { filter, since } = &mut self.state else {
             return None;
         };
-        let since = *since;
+        let (since, now) = (*since, at.now);
         let start = self.engine.clock().now();
         let result = catch(|| call(filter));
         // Whatever the panic left of the instance is not used again.
@@ -275,6 +341,12 @@ impl Step {
         self.stats.called(self.engine.clock().now() - start);
         match result {
             Ok(result) => {
+                let Told { events, picture } = filter.take_told();
+                if let Some(picture) = picture {
+                    self.shown.set(picture);
+                }
+                let source = (self.stream.as_str(), self.config.filter.as_str());
+                self.events.tell(events, source, &at.context.frame);
                 // An overlay's drawing may come to nothing yet, as the last did.
                 if !self.is_undone {
                     self.went_well(since, now);
@@ -316,6 +388,7 @@ impl Step {
         };
         let error = notice.word(why);
         let fate = match self.config.on_error {
+            _ if self.kind() == FilterKind::Inspect => "frames don't wait for it",
             OnError::Bypass => "frames go on without it",
             OnError::Drop => "frames are dropped",
         };
@@ -334,6 +407,8 @@ impl Step {
         self.tell(error, now);
         // A new instance has drawn nothing yet.
         self.drawing = Arc::default();
+        self.lasting = None;
+        self.events.end_all();
         self.state = State::Resting {
             until: now + self.pause,
         };

@@ -123,7 +123,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<Input>, Failure> {
     };
     paths
         .iter()
-        .map(|path| read(path).map_err(|why| Failure::Run(format!("{} {why}", path.display()))))
+        .map(|path| read(path).map_err(|why| Failure::Run(format!("{}: {why}", path.display()))))
         .collect()
 }
 
@@ -168,6 +168,9 @@ fn one(
             masks: masked.stamp,
             part_head: PartHead::default(),
         };
+        for inspector in way.chain.inspectors() {
+            inspector.look_if_due(&frame);
+        }
         let filtered = way.chain.process(&frame)?;
         Ok((masked.path.0.max(filtered.path), filtered))
     };

@@ -14,7 +14,7 @@ pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
         let compiled = runtime.block_on(compiler.compile(module, Wanted::ByList));
         compiled
             .map(|entry| entry.manifest)
-            .map_err(|error| Failure::Run(error.of(format_args!("{name}:")).to_string()))
+            .map_err(|error| Failure::Run(format!("{name}: {error}")))
     };
     let Some(path) = file else {
         for filter in builtin::BUILT_IN {
@@ -29,8 +29,12 @@ pub fn run(file: Option<&Path>, common: &Common) -> Result<(), Failure> {
 
 fn show(filter: &Manifest) -> Result<(), Failure> {
     let kind = match filter.kind {
+        FilterKind::Overlay if filter.wants_view() => {
+            "overlay: draws, and sees the picture where `sees` allows it"
+        }
         FilterKind::Overlay => "overlay: draws, never sees the picture",
         FilterKind::Transform => "transform: works on the picture",
+        FilterKind::Inspect => "inspect: looks at the picture beside the frames' way",
     };
     outln!("{} {} ({kind})", filter.name, filter.version);
     if !filter.summary.is_empty() {

@@ -112,7 +112,9 @@ fn unreadable(name: &str, error: &FileError) -> ConfigError {
         FileError::NotFound => {
             "no such file; name one with --config, or write it (README.md shows how)".to_owned()
         }
-        FileError::NotPlain("a folder") => "is a folder; name the pipeline file in it".to_owned(),
+        FileError::NotPlain("a folder") => {
+            "this is a folder; name the pipeline file in it".to_owned()
+        }
         FileError::TooLarge(_) => format!("{error}, which no pipeline file is"),
         FileError::NotPlain(_) | FileError::Io(_) => error.to_string(),
     };
@@ -126,7 +128,7 @@ fn unreadable(name: &str, error: &FileError) -> ConfigError {
 fn decode(bytes: Vec<u8>, name: &str) -> Result<String, ConfigError> {
     let is_utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
     if is_utf16 {
-        let message = "is UTF-16 text; save it as UTF-8".to_owned();
+        let message = "the file is UTF-16 text; save it as UTF-8".to_owned();
         return Err(ConfigError::unreadable(name, message, Cause::Files));
     }
     String::from_utf8(bytes).map_err(|error| {

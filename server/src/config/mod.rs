@@ -44,7 +44,7 @@ pub use model::{
     ActionConfig, CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding,
     ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware,
     HttpConfig, InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor, MaskConfig, OnError,
-    OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SecretError, SharedConfig,
+    OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SecretError, Sees, SharedConfig,
     SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp,
     WebConfig, When, find_clash, parse_listen, parse_spec,
 };

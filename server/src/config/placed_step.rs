@@ -53,6 +53,12 @@ impl<'c> PlacedStep<'c> {
         Diagnostic::new(name.span, message)
     }
 
+    /// An error at the step's key `key`; none if the file doesn't have it there.
+    pub fn error_at_key(&self, key: &str, message: impl Into<String>) -> Option<Diagnostic> {
+        let (key, _) = self.node.entry(key)?;
+        Some(Diagnostic::new(key.span, message))
+    }
+
     /// An error at the text `text` in the settings, or about them as a whole if it isn't there.
     pub fn error_at_text(&self, text: &str, message: impl Into<String>) -> Diagnostic {
         let settings = self.node.get("with");

@@ -17,20 +17,22 @@ const PATTERNS: usize = 64;
 /// The most steps that matching one pattern may go back.
 const BACKTRACKS: usize = 100_000;
 
-/// The reason why a filter's settings can't be checked: a predicate of the filter.
+/// The reason why a filter's settings can't be checked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SchemaError {
     /// Its schema is none.
-    #[error("has a settings schema that is none: {0}")]
+    #[error("the filter has a settings schema that is none: {0}")]
     Invalid(String),
     /// Its schema has too many patterns.
-    #[error("has a settings schema that can't be used: it has more than {PATTERNS} patterns")]
+    #[error(
+        "the filter has a settings schema that can't be used: it has more than {PATTERNS} patterns"
+    )]
     Patterns,
     /// Checking with its schema may take too long.
-    #[error("has a settings schema that can't be used: {0}")]
+    #[error("the filter has a settings schema that can't be used: {0}")]
     Unbounded(#[from] Unbounded),
     /// The validator has a fault.
-    #[error("has a settings schema that can't be used: checking it failed")]
+    #[error("the filter has a settings schema that can't be used: checking it failed")]
     Panicked(#[from] Panicked),
 }
 

@@ -156,13 +156,12 @@ impl Controller {
             let Some(folder) = &pipeline.filter_folder else {
                 return Err(EditError::UploadsOff);
             };
-            let quoted = format!("`{name}`");
             let module = Module::read(upload.path());
-            let module = module.map_err(|error| LoadError::from(error).of(&quoted))?;
+            let module = module.map_err(|error| LoadError::from(error).of(&name))?;
             let compiler = controller.0.cache.compiler();
             Handle::current()
                 .block_on(compiler.compile(&module, Wanted::ByUpload))
-                .map_err(|error| error.of(&quoted))?;
+                .map_err(|error| error.of(&name))?;
             let path = pipeline.folder.join(folder).join(&name);
             let is_new = !path.exists();
             put_in_place(upload, &path).map_err(|error| controller.unwritable(&path, &error))?;

@@ -245,9 +245,9 @@ impl Topology {
         planned: Option<Planned>,
     ) -> RunningStream {
         let is_prepared = planned.is_some();
+        let mut steps = Vec::new();
         let mut chain = Chain::new(
             self.deps.cache.engine(),
-            Vec::new(),
             config.quality,
             self.clock.clone(),
             crate::local_time::zone(),
@@ -255,6 +255,7 @@ impl Topology {
         );
         if let Some(planned) = planned {
             chain.apply(planned.update);
+            steps = planned.steps;
         }
         let masks = MaskSet::new(
             self.clock.clone(),
@@ -268,6 +269,7 @@ impl Topology {
                 source,
                 masks,
                 chain,
+                steps,
             },
             rules(config),
             self.clock.clone(),

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use super::kinds::overlay::most_drawn;
-use super::limits::{PICTURE_PIXELS, SCHEMA_BYTES};
+use super::limits::{PICTURE_PIXELS, REGIONS, SCHEMA_BYTES};
 
 /// The bytes for texts and for what describes the pixels, which every call may hand over.
 const TEXTS: u64 = 1 << 20;
@@ -25,6 +25,8 @@ pub enum Answer {
     },
     /// Another picture.
     Picture,
+    /// Regions that were found in a picture.
+    Regions,
 }
 
 impl Answer {
@@ -33,7 +35,8 @@ impl Answer {
     pub fn bytes(self) -> u64 {
         let contents = match self {
             Self::Description => SCHEMA_BYTES as u64,
-            Self::Configured => 0,
+            // Both fit among the texts.
+            Self::Configured | Self::Regions => 0,
             Self::Drawing { width, height } => most_drawn(width, height).saturating_mul(4),
             Self::Picture => PICTURE_PIXELS * 3,
         };
@@ -54,6 +57,7 @@ impl fmt::Display for Answer {
                 write!(f, "a settings schema may have {kib} KiB")
             }
             Self::Configured => f.write_str("only an error's text is expected"),
+            Self::Regions => write!(f, "at most {REGIONS} regions are expected"),
             Self::Drawing { width, height } => {
                 let most = most_drawn(*width, *height);
                 write!(

@@ -96,10 +96,10 @@ pub enum AssetError {
     #[error("`{0}` is a socket or a device, not a plain file")]
     Special(String),
     /// It is larger than an asset may be.
-    #[error("`{0}` {1}, the most that an asset may have")]
+    #[error("`{0}`: {1}, the most that an asset may have")]
     TooLarge(String, FileError),
     /// It is no plain file.
-    #[error("`{0}` {1}")]
+    #[error("`{0}`: {1}")]
     File(String, FileError),
     /// It can't be read.
     #[error("`{0}`: {1}")]

@@ -24,7 +24,14 @@ macro_rules! built_in {
 }
 
 /// All of them, by name.
-pub const BUILT_IN: &[BuiltIn] = built_in!("resize", "text", "timestamp", "watermark");
+pub const BUILT_IN: &[BuiltIn] = built_in!(
+    "boxes",
+    "motion",
+    "resize",
+    "text",
+    "timestamp",
+    "watermark"
+);
 
 /// The module of the filter called `name`.
 pub fn module(name: &str) -> Option<Module> {

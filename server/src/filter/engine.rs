@@ -12,6 +12,7 @@ use wasmtime::component::{Component, Linker};
 use super::budget::Budget;
 use super::epoch::{Active, EpochThread};
 use super::system_fonts::{self, SystemFonts};
+use super::texts::Texts;
 use super::wasi::{self, HostState};
 use crate::clock::{Clock, SystemClock};
 use crate::config::FILTERS_MEMORY;
@@ -28,6 +29,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     budget: Budget,
     fonts: Arc<SystemFonts>,
+    texts: Texts,
 }
 
 impl Engine {
@@ -66,6 +68,7 @@ impl Engine {
         config: &Config,
     ) -> wasmtime::Result<Self> {
         let engine = wasmtime::Engine::new(config)?;
+        let fonts = Arc::new(SystemFonts::new(system_fonts::folders()));
         Ok(Self(Arc::new(Inner {
             linker: wasi::linker(&engine)?,
             epochs: EpochThread::start(engine.clone(), clock.clone())?,
@@ -73,7 +76,8 @@ impl Engine {
             runtime,
             clock,
             budget: Budget::new(FILTERS_MEMORY),
-            fonts: Arc::new(SystemFonts::new(system_fonts::folders())),
+            texts: Texts::new(fonts.clone()),
+            fonts,
         })))
     }
 
@@ -121,6 +125,11 @@ impl Engine {
     /// The system's fonts.
     pub(super) fn fonts(&self) -> Arc<SystemFonts> {
         self.0.fonts.clone()
+    }
+
+    /// Writes texts that filters ask for.
+    pub fn texts(&self) -> &Texts {
+        &self.0.texts
     }
 
     /// The memory that all filters share; 2 GiB until it is set.

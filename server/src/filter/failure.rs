@@ -7,7 +7,9 @@ use wasmtime::{Trap, WasmBacktrace};
 
 use super::answer::Answer;
 use super::kinds::WrongPixels;
-use super::limits::{LAYERS, Refusal, mib};
+use super::kinds::inspect::WrongRegion;
+use super::kinds::overlay::WrongLayer;
+use super::limits::{LAYERS, REGIONS, Refusal, mib};
 use super::wasi::HostState;
 use crate::log::{sanitize, sanitize_to};
 use crate::panics::Panicked;
@@ -34,36 +36,45 @@ pub enum CallError {
     Panicked(#[from] Panicked),
 }
 
-/// A breach of the contract or of a limit: a predicate of the filter.
+/// A breach of the contract or of a limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterFault {
     /// Its call failed: why, and where and with what words of its own.
     #[error("{}", sanitize(&format!("{_0}{_1}")))]
     Failed(FailureCause, String),
     /// Its instances take so many bytes, more than it may have.
-    #[error("needs {:.1} MiB for its functions and globals, more than {}", mib(*.0), .1)]
+    #[error("the filter needs {:.1} MiB for its functions and globals, more than {}", mib(*.0), .1)]
     Footprint(u64, Refusal),
     /// In this interface it lacks the function of this name.
-    #[error("does not export `{1}` in `{0}`")]
+    #[error("the filter does not export `{1}` in `{0}`")]
     NoExport(String, String),
     /// A function of it has another type.
-    #[error("does not fit the filter contract: {0}")]
+    #[error("the filter does not fit the filter contract: {0}")]
     Type(String),
     /// It is called for a drawing, and has none.
-    #[error("is no overlay")]
+    #[error("the filter is no overlay")]
     NoOverlay,
     /// It is called for a picture, and has none.
-    #[error("is no transform")]
+    #[error("the filter is no transform")]
     NoTransform,
+    /// It is called for regions, and has none.
+    #[error("the filter inspects nothing")]
+    NoInspect,
+    /// It finds too many regions.
+    #[error("the filter found {0} regions, more than {REGIONS}")]
+    Regions(usize),
+    /// A region of it is wrong; they are counted from 0.
+    #[error("the filter found a wrong region {0}: {1}")]
+    Region(usize, WrongRegion),
     /// It draws too many layers.
-    #[error("returned {0} layers, more than {LAYERS}")]
+    #[error("the filter returned {0} layers, more than {LAYERS}")]
     Layers(usize),
     /// A layer of it is wrong; they are counted from 0.
-    #[error("returned a wrong layer {0}: {1}")]
-    Layer(usize, WrongPixels),
+    #[error("the filter returned a wrong layer {0}: {1}")]
+    Layer(usize, WrongLayer),
     /// Its layers are too large.
     #[error(
-        "returned layers of {area} pixels in all for a picture of {width}×{height}, more than {most}"
+        "the filter returned layers of {area} pixels in all for a picture of {width}×{height}, more than {most}"
     )]
     Area {
         /// The pixels of the layers.
@@ -76,30 +87,32 @@ pub enum FilterFault {
         most: u64,
     },
     /// Its picture is wrong.
-    #[error("returned a wrong picture: {0}")]
+    #[error("the filter returned a wrong picture: {0}")]
     Picture(#[from] WrongPixels),
 }
 
-/// The cause of a call's failure: a predicate of the filter.
+/// The cause of a call's failure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FailureCause {
     /// The filter was slower than this.
-    #[error("ran into its time limit of {0:?} for one call")]
+    #[error("the filter ran into its time limit of {0:?} for one call")]
     TooSlow(Duration),
     /// Its answer takes more memory than it may have.
-    #[error("ran into {0} with what it returned, which the server keeps and counts, too")]
+    #[error(
+        "the filter ran into {0} with what it returned, which the server keeps and counts, too"
+    )]
     Kept(Refusal),
     /// It handed the server more than so many bytes.
-    #[error("passed more than {:.1} MiB to the server at once", mib(*.0))]
+    #[error("the filter passed more than {:.1} MiB to the server at once", mib(*.0))]
     Passed(u64),
     /// It returned more than so many bytes instead of this answer.
-    #[error("returned more than {:.1} MiB: {}", mib(*.0), .1)]
+    #[error("the filter returned more than {:.1} MiB: {}", mib(*.0), .1)]
     Returned(u64, Answer),
     /// It ran into a limit of memory and then trapped.
-    #[error("ran into {0}, then failed: {1}")]
+    #[error("the filter ran into {0}, then failed: {1}")]
     OutOfMemory(Refusal, String),
     /// It trapped.
-    #[error("failed: {0}")]
+    #[error("the filter failed: {0}")]
     Trapped(String),
 }
 

@@ -13,20 +13,26 @@ use wasmtime::component::{
 
 use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
-use super::contract::{FrameInfo, Image, ImageRef, Layer};
+use super::context::{CallState, FrameContext, Grants, Told};
+use super::contract::{Drawing, FrameInfo, Image, ImageRef};
 use super::epoch::{EPOCH, epochs};
 use super::failure::{CallError, CallLimits, FailureCause, FilterFault};
-use super::kinds::{Function, overlay, transform};
+use super::kinds::{Function, inspect, overlay, transform};
 use super::limits::{self, Refusal};
 use super::log::StepLog;
 use super::wasi::HostState;
 use super::{Engine, Filter};
 use crate::config::Cause;
 use crate::log::sanitize;
+use crate::region::Region;
 
 /// The settings that a step's filter is run with.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct StepSettings {
+    /// The stream's name.
+    pub stream: Arc<str>,
+    /// The filter's rights.
+    pub grants: Grants,
     /// The span of its log lines, which names stream, step and filter.
     pub span: tracing::Span,
     /// The settings, a JSON object that fits the filter's schema.
@@ -108,7 +114,8 @@ impl RunningFilter {
         let guest = filter
             .memory_limit(settings.memory_limit)
             .and_then(|memory| {
-                let state = HostState::new(memory, assets, log);
+                let call = CallState::new(settings.stream.clone(), settings.grants.clone());
+                let state = HostState::new(memory, assets, log, call);
                 Guest::instantiate(filter.engine(), filter.pre(), state, &settings.abandoned)
             });
         let mut guest = guest?;
@@ -134,31 +141,63 @@ impl RunningFilter {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub fn draw(&mut self, frame: &FrameInfo) -> Result<Option<Vec<Layer>>, CallError> {
+    pub fn draw(
+        &mut self,
+        frame: &FrameInfo,
+        context: &FrameContext,
+    ) -> Result<Option<Drawing>, CallError> {
         let Function::Overlay(function) = &self.function else {
             return Err(FilterFault::NoOverlay.into());
         };
-        let layers = function.call(&mut self.guest, frame, self.time_limit)?;
-        if let Some(layers) = &layers {
-            overlay::check(layers, frame.width, frame.height)?;
-            let bytes = layers.iter().map(|layer| layer.rgba.len() as u64);
-            self.guest.retain(bytes.sum())?;
+        self.guest.begin(context);
+        let drawing = function.call(&mut self.guest, frame, self.time_limit)?;
+        if let Some(drawing) = &drawing {
+            let bytes = overlay::check(&drawing.layers, frame.width, frame.height)?;
+            self.guest.retain(bytes)?;
         }
-        Ok(layers)
+        Ok(drawing)
     }
 
     /// Hands a picture to a transform and takes the new one.
     ///
     /// # Errors
     /// See [`CallError`].
-    pub fn apply(&mut self, frame: &FrameInfo, image: ImageRef<'_>) -> Result<Image, CallError> {
+    pub fn apply(
+        &mut self,
+        (frame, image): (&FrameInfo, ImageRef<'_>),
+        context: &FrameContext,
+    ) -> Result<Image, CallError> {
         let Function::Transform(function) = &self.function else {
             return Err(FilterFault::NoTransform.into());
         };
+        self.guest.begin(context);
         let image = function.call(&mut self.guest, frame, image, self.time_limit)?;
         transform::check(&image)?;
         self.guest.retain(image.rgb.len() as u64)?;
         Ok(image)
+    }
+
+    /// Has an inspecting filter look at the picture of `context`. Gives the regions that it found,
+    /// within the picture.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub fn look(
+        &mut self,
+        frame: &FrameInfo,
+        context: &FrameContext,
+    ) -> Result<Vec<Region>, CallError> {
+        let Function::Inspect(function) = &self.function else {
+            return Err(FilterFault::NoInspect.into());
+        };
+        self.guest.begin(context);
+        let regions = function.call(&mut self.guest, frame, self.time_limit)?;
+        Ok(inspect::checked(regions, (frame.width, frame.height))?)
+    }
+
+    /// What the latest call told others.
+    pub fn take_told(&mut self) -> Told {
+        self.guest.store.data_mut().call.end()
     }
 }
 
@@ -171,6 +210,16 @@ pub struct Guest {
 }
 
 impl Guest {
+    /// Begins a call for a frame.
+    fn begin(&mut self, context: &FrameContext) {
+        self.store.data_mut().call.begin(context);
+    }
+
+    /// The frame at hand, if there is one.
+    pub fn frame(&self) -> Option<&FrameContext> {
+        self.store.data().call.frame()
+    }
+
     pub(super) fn instantiate(
         engine: &Engine,
         pre: &InstancePre<HostState>,

@@ -18,6 +18,16 @@ pub const SIDE: u32 = 16_384;
 pub const PICTURE_PIXELS: u64 = 64 << 20;
 /// The most layers that one drawing may have.
 pub const LAYERS: usize = 256;
+/// The most regions that one look may find.
+pub const REGIONS: usize = 256;
+/// The longest label of a region, in characters.
+pub const LABEL_CHARS: usize = 100;
+/// The longest text of a layer, in characters.
+pub const TEXT_CHARS: usize = 1_000;
+/// The smallest and the largest height of a line of text, in pixels.
+pub const TEXT_SIZES: std::ops::RangeInclusive<u32> = 6..=512;
+/// The widest line of a box, in pixels.
+pub const THICKNESS: u32 = 256;
 /// The longest settings schema, in bytes.
 pub const SCHEMA_BYTES: usize = 256 << 10;
 /// The most values in a settings schema, which take hundreds of bytes each once they are read.

@@ -9,6 +9,7 @@ mod assets;
 mod budget;
 pub mod builtin;
 pub mod compile;
+pub mod context;
 pub mod contract;
 mod engine;
 mod epoch;
@@ -21,6 +22,8 @@ pub mod limits;
 mod log;
 mod module;
 mod system_fonts;
+mod texts;
+pub mod view;
 mod wasi;
 
 use std::path::Path;
@@ -40,12 +43,14 @@ use footprint::Footprint;
 pub use instance::{RunningFilter, SharedFilter, StartError, StepSettings};
 pub use kinds::FilterKind;
 pub use module::{Module, ModuleError};
+pub use texts::Texts;
 
 use crate::config::SettingsSchema;
 use crate::log::sanitize;
 use assets::Assets;
 use budget::Taken;
 use compile::Entry;
+use context::{CallState, Grants};
 use contract::Contract;
 use instance::Guest;
 use limits::MemoryLimit;
@@ -104,7 +109,9 @@ impl Filter {
         let loaded = engine.budget().take_for(manifest.loaded);
         let loaded = loaded.map_err(|refusal| {
             let needed = limits::mib(manifest.loaded);
-            let fault = format!("can't be loaded: it needs {needed:.1} MiB, more than {refusal}");
+            let fault = format!(
+                "the filter can't be loaded: it needs {needed:.1} MiB, more than {refusal}"
+            );
             LoadError::new(LoadErrorKind::Memory, fault)
         })?;
         Ok(Self {
@@ -119,7 +126,7 @@ impl Filter {
         })
     }
 
-    /// Layers or pixels.
+    /// What it is called for.
     pub fn kind(&self) -> FilterKind {
         self.manifest.kind
     }
@@ -190,6 +197,7 @@ fn describe(
         MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget())?,
         Assets::new(Path::new("."), []),
         StepLog::new(tracing::error_span!("describe"), engine.clock().clone()),
+        CallState::new("".into(), Grants::default()),
     );
     let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
     let description = contract.describe(&mut guest?)?;

@@ -23,52 +23,54 @@ const MAGIC: &[u8] = b"\0asm";
 // Bytes 4 to 8: version and layer (component model, binary format).
 const CORE_LAYER: &[u8] = &[1, 0, 0, 0];
 
-/// The reason why a module is no filter: a predicate of it.
+/// The reason why a module is no filter.
 #[derive(Debug, thiserror::Error)]
 pub enum ModuleError {
     /// It is something else.
-    #[error("is not a WebAssembly file")]
+    #[error("this is not a WebAssembly file")]
     NotWasm,
     /// It is WebAssembly's text format.
-    #[error("is not a WebAssembly file but WebAssembly text; translate it with `wasm-tools parse`")]
+    #[error(
+        "this is not a WebAssembly file but WebAssembly text; translate it with `wasm-tools parse`"
+    )]
     Text,
     /// Its sections are not whole.
-    #[error("is a damaged WebAssembly module: {0}")]
+    #[error("this is a damaged WebAssembly module: {0}")]
     Damaged(#[from] wasmparser::BinaryReaderError),
     /// Its WIT world is not whole.
-    #[error("is a damaged WebAssembly module: {0}")]
+    #[error("this is a damaged WebAssembly module: {0}")]
     World(String),
     /// It is a core module that was not made for any world.
     #[error(
-        "is a core WebAssembly module without a WIT world, so it is no filter; build it with `mattebox-filter` or `wit-bindgen`, or make it a component"
+        "this is a core WebAssembly module without a WIT world, so it is no filter; build it with `mattebox-filter` or `wit-bindgen`, or make it a component"
     )]
     NoWorld,
     /// It fits no component.
-    #[error("can't be made into a component: {0}")]
+    #[error("the module can't be made into a component: {0}")]
     Unwrappable(String),
     /// It is built for a version of the contract that is not known.
-    #[error("is built for contract {0}")]
+    #[error("the filter is built for contract {0}")]
     Version(String),
     /// It exports other interfaces than the one that every filter exports.
-    #[error("is a WebAssembly component but no Mattebox filter: it exports {0}, not `{1}`")]
+    #[error("this is a WebAssembly component but no Mattebox filter: it exports {0}, not `{1}`")]
     NoFilter(String, &'static str),
     /// It exports none of these interfaces.
-    #[error("exports neither {0}, so there is nothing it could do")]
+    #[error("the filter exports neither {0}, so there is nothing it could do")]
     NoKind(String),
     /// It exports all of these interfaces.
-    #[error("exports both {0}; make two filters of it, so that each says what it needs")]
+    #[error("the filter exports both {0}; make two filters of it, so that each says what it needs")]
     SeveralKinds(String),
     /// It imports more than filters get.
-    #[error("imports what no filter gets: {0}")]
+    #[error("the filter imports what no filter gets: {0}")]
     Imports(String),
     /// It can't be compiled.
-    #[error("can't be compiled: {0}")]
+    #[error("the filter can't be compiled: {0}")]
     Compile(String),
     /// Its code is too large, in MiB.
-    #[error("can't be compiled: its code takes {0} MiB, more than {1}")]
+    #[error("the filter can't be compiled: its code takes {0} MiB, more than {1}")]
     Code(usize, usize),
     /// Its code can't be loaded.
-    #[error("can't be loaded: {0}")]
+    #[error("the filter can't be loaded: {0}")]
     Load(String),
     /// It can't introduce itself.
     #[error(transparent)]
@@ -77,23 +79,23 @@ pub enum ModuleError {
     #[error(transparent)]
     Start(#[from] StartError),
     /// Its settings schema is too long, in bytes.
-    #[error("describes its settings in {0} bytes, more than {SCHEMA_BYTES}")]
+    #[error("the filter describes its settings in {0} bytes, more than {SCHEMA_BYTES}")]
     LongSchema(usize),
     /// Its settings schema is no JSON.
-    #[error("has a settings schema that is no JSON: {0}")]
+    #[error("the filter has a settings schema that is no JSON: {0}")]
     SchemaJson(#[from] serde_json::Error),
     /// Its settings schema is another JSON value.
-    #[error("has a settings schema that is no JSON object")]
+    #[error("the filter has a settings schema that is no JSON object")]
     SchemaObject,
     /// Its settings schema has too many values.
-    #[error("has a settings schema of more than {SCHEMA_VALUES} values")]
+    #[error("the filter has a settings schema of more than {SCHEMA_VALUES} values")]
     SchemaValues,
     /// Its settings schema can't be checked with.
     #[error(transparent)]
     Schema(#[from] SchemaError),
     /// Its settings schema takes too long to build, in milliseconds.
     #[error(
-        "has a settings schema that can't be used: building it takes more than {0} ms of processor time"
+        "the filter has a settings schema that can't be used: building it takes more than {0} ms of processor time"
     )]
     SlowSchema(u128),
 }

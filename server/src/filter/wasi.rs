@@ -7,6 +7,7 @@ use wasmtime::{Engine, StoreContextMut};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 
 use super::assets::Assets;
+use super::context::CallState;
 use super::contract::{self, Level};
 use super::epoch::epochs;
 use super::limits::MemoryLimit;
@@ -23,6 +24,7 @@ pub struct HostState {
     table: ResourceTable,
     pub memory: MemoryLimit,
     pub assets: Assets,
+    pub call: CallState,
     /// The most that the present call may take.
     pub time_limit: Duration,
     log: StepLog,
@@ -30,8 +32,8 @@ pub struct HostState {
 }
 
 impl HostState {
-    /// A filter that may use `memory` and `assets`, and speaks through `log`.
-    pub fn new(memory: MemoryLimit, assets: Assets, log: StepLog) -> Self {
+    /// A filter that may use `memory` and `assets`, speaks through `log`, and is called with `call`.
+    pub fn new(memory: MemoryLimit, assets: Assets, log: StepLog, call: CallState) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let errors = LogStream::errors(log.clone());
@@ -46,6 +48,7 @@ impl HostState {
             table,
             memory,
             assets,
+            call,
             time_limit: Duration::ZERO,
             log,
             errors,

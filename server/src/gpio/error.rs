@@ -39,13 +39,8 @@ pub enum PinFault {
     #[error(transparent)]
     Board(#[from] rppal::gpio::Error),
     /// The file of a simulated pin can't be read.
-    #[error("{path} {error}")]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The error.
-        error: FileError,
-    },
+    #[error(transparent)]
+    Unreadable(#[from] AtPath<FileError>),
     /// The file of a simulated pin has something else in it than a level.
     #[error("{0}: there must be `0` or `1` in it")]
     NoLevel(PathBuf),

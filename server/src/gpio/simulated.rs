@@ -99,10 +99,7 @@ fn read(path: &Path, pull: Pull) -> Result<bool, PinFault> {
             _ => Err(PinFault::NoLevel(path.to_owned())),
         },
         Err(FileError::NotFound) => Ok(pull == Pull::Up),
-        Err(error) => Err(PinFault::Unreadable {
-            path: path.to_owned(),
-            error,
-        }),
+        Err(error) => Err(AtPath::new(path, error).into()),
     }
 }
 

@@ -9,8 +9,8 @@ use jpeg_splice::{Cover, Jpeg, Mask, Polygon, Splicer, codec, cover_pixels};
 
 pub use set::{ActiveMasks, ExpectedMasks, MaskReport, MaskSet, MaskStamp};
 
-use crate::chain::codec::decode;
-use crate::chain::{DecodeError, Path};
+use crate::chain::Path;
+use crate::codec::{DecodeError, decode};
 use crate::config::{MaskArea, MaskColor, MaskConfig};
 use crate::panics::{Panicked, catch};
 
@@ -18,7 +18,7 @@ use crate::panics::{Panicked, catch};
 #[derive(Debug, thiserror::Error)]
 pub enum MaskError {
     /// It can't be decoded.
-    #[error("the picture {0}")]
+    #[error(transparent)]
     Decode(#[from] DecodeError),
     /// It can't be encoded again.
     #[error(transparent)]

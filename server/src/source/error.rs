@@ -62,10 +62,12 @@ pub enum SourceError {
     #[error(transparent)]
     PrivacyLed(Box<dyn std::error::Error + Send + Sync>),
     /// The camera gave no whole picture for so long.
-    #[error("the camera gave {} for {} s", missing(.broken.as_ref()), .patience.as_secs_f64())]
+    #[error("the camera gave no {} for {} s{}",
+        if broken.is_some() { "whole picture" } else { "picture" }, .patience.as_secs_f64(),
+        broken.as_ref().map_or_else(String::new, |fault| format!(": {fault}")))]
     Stalled {
-        /// The last picture, if it was broken.
-        broken: Option<BrokenPicture>,
+        /// The fault of the last picture, if it was broken.
+        broken: Option<PictureFault>,
         /// The time that was waited for one.
         patience: Duration,
     },
@@ -79,13 +81,6 @@ pub enum SourceError {
     #[cfg(test)]
     #[error("{0}")]
     Test(&'static str),
-}
-
-fn missing(broken: Option<&BrokenPicture>) -> String {
-    broken.map_or_else(
-        || "no picture".to_owned(),
-        |BrokenPicture(fault)| format!("no whole picture (one {fault})"),
-    )
 }
 
 /// The kinds of errors of sources: what a person has to look at.
@@ -185,12 +180,7 @@ pub enum NotBuilt {
     Demo,
 }
 
-/// A picture that is left out, and why.
-#[derive(Debug, thiserror::Error)]
-#[error("a picture of the camera {0}")]
-pub struct BrokenPicture(#[from] pub PictureFault);
-
-/// The fault of a picture. Its text is the predicate of [`BrokenPicture`]'s.
+/// The fault of a picture, for which it is left out.
 #[derive(Debug, thiserror::Error)]
 pub enum PictureFault {
     /// It is no whole JPEG.
@@ -204,37 +194,37 @@ pub enum PictureFault {
     Rtp(#[from] BrokenRtp),
     /// The camera calls it damaged.
     #[cfg(feature = "camera")]
-    #[error("came damaged")]
+    #[error("the camera calls the picture damaged")]
     Damaged,
     /// Its raw bytes are too few.
     #[cfg(feature = "camera")]
-    #[error("is cut off")]
+    #[error("the raw picture is cut off")]
     CutOff,
     /// Its raw bytes can't be coded.
     #[cfg(feature = "camera")]
-    #[error("can't be coded: {0}")]
+    #[error("the picture can't be coded: {0}")]
     Uncoded(#[from] EncodeError),
     /// It was passed over.
-    #[error("was not decoded")]
+    #[error("the picture was not decoded")]
     Skipped,
     /// The file that it lies in can't be used.
-    #[error("can't be used: {0}")]
+    #[error(transparent)]
     File(#[from] RecordingError),
     /// The camera did not answer with one.
-    #[error("can't be had: {0}")]
+    #[error("the picture can't be had: {0}")]
     Missing(#[from] HttpError),
     /// What must not be seen of it can't be covered.
-    #[error("can't be masked, and is not shown: {0}")]
+    #[error("the picture can't be masked, and is not shown: {0}")]
     Unmasked(#[from] MaskError),
     /// Reading it panicked.
-    #[error("can't be read: {0}")]
+    #[error("the picture can't be read: {0}")]
     Panicked(#[from] Panicked),
 }
 
 /// The size of a picture that has more pixels than it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "is too large: {width}×{height} are {} megapixels, and `max-megapixels` of the source is {}",
+    "the picture is too large: {width}×{height} are {} megapixels, and `max-megapixels` of the source is {}",
     self.megapixels(), *.most as f64 / 1e6
 )]
 pub struct TooLarge {

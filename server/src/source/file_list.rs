@@ -35,7 +35,7 @@ pub enum RecordingError {
     At(#[from] AtPath<PathFault>),
 }
 
-/// The fault of a path. Its text stands behind the path.
+/// The fault of what lies at a path.
 #[derive(Debug, thiserror::Error)]
 pub enum PathFault {
     /// The folder has no pictures.
@@ -54,13 +54,13 @@ pub enum PathFault {
     #[error("no such file: there is no folder `{0}`")]
     NoFolder(PathBuf),
     /// A glob has to be UTF-8.
-    #[error("is not UTF-8")]
+    #[error("the pattern is not UTF-8")]
     NotUtf8,
     /// A glob that is none.
-    #[error("is not a pattern: {0}")]
+    #[error("this is not a pattern: {0}")]
     Pattern(#[from] glob::PatternError),
     /// The folder can't be read.
-    #[error("can't be read: {0}")]
+    #[error("the folder can't be read: {0}")]
     Folder(std::io::Error),
     /// The file can't be opened.
     #[error(transparent)]
@@ -72,7 +72,7 @@ pub enum PathFault {
     #[error(transparent)]
     Invalid(#[from] InvalidJpeg),
     /// The picture of this number, counted from 1, is no whole JPEG.
-    #[error("picture {0} {1}")]
+    #[error("picture {0}: {1}")]
     Picture(u64, InvalidJpeg),
     /// The recording has no whole picture.
     #[error("there is no JPEG in it")]

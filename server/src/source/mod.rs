@@ -23,8 +23,8 @@ use jpeg_splice::Jpeg;
 use url::Url;
 
 pub use error::{
-    BrokenPicture, Coded, NotBuilt, PasswordKeyError, PictureFault, SourceError, SourceErrorKind,
-    Whole, check_size,
+    Coded, NotBuilt, PasswordKeyError, PictureFault, SourceError, SourceErrorKind, Whole,
+    check_size,
 };
 pub use file_list::RecordingError;
 pub use rate_limit::RateLimit;

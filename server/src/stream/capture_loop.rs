@@ -15,7 +15,7 @@ use crate::mask::{MaskSet, MaskedJpeg, Masker};
 use crate::panics::catch;
 use crate::secret::mask;
 use crate::source::{
-    BrokenPicture, Camera, CapturedFrame, FrameData, PictureFault, RateLimit, Source, SourceError,
+    Camera, CapturedFrame, FrameData, PictureFault, RateLimit, Source, SourceError,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -195,7 +195,7 @@ impl CaptureLoop<'_> {
                     session.frames += 1;
                     session.is_whole = true;
                 }
-                Err(fault) => self.drop_frame(BrokenPicture(fault), session),
+                Err(fault) => self.drop_frame(fault, session),
             }
         }
     }
@@ -217,18 +217,18 @@ impl CaptureLoop<'_> {
         self.frames.publish(frame);
     }
 
-    fn drop_frame(&self, picture: BrokenPicture, session: &mut Session) {
+    fn drop_frame(&self, fault: PictureFault, session: &mut Session) {
         self.status.frame_broken();
-        self.log.picture_left_out(self.now(), &picture);
+        self.log.picture_left_out(self.now(), &fault);
         session.is_whole = false;
         let is_hopeless = session.hopeless_at.is_some_and(|at| at <= self.now());
         if is_hopeless && session.frames == 0 {
             self.fail(&SourceError::Stalled {
-                broken: Some(picture),
+                broken: Some(fault),
                 patience: self.rules.patience(),
             });
         } else {
-            session.broken = Some(picture);
+            session.broken = Some(fault);
         }
     }
 }
@@ -260,7 +260,7 @@ impl Start {
 struct Session {
     frames: u64,
     /// The last broken picture.
-    broken: Option<BrokenPicture>,
+    broken: Option<PictureFault>,
     /// Whether the last picture was none of those.
     is_whole: bool,
     /// The time at which a source that nobody else watches over fails if none of its pictures was whole.

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::bus::{FrameBus, NewestFrames};
 use super::demand::Demand;
+use super::inspect_loops::InspectLoops;
 use super::no_signal;
 use super::pending_changes::PendingChanges;
 use super::status::{Readiness, Status, StreamState};
@@ -40,6 +41,7 @@ pub struct ChainLoop<'a> {
     pub status: &'a Status,
     pub log: &'a StreamLog,
     pub stop: &'a StopToken,
+    pub inspect: InspectLoops<'a>,
 }
 
 impl ChainLoop<'_> {
@@ -47,7 +49,7 @@ impl ChainLoop<'_> {
     pub fn run(&mut self, chain: &mut Chain) {
         let _active = chain.activate();
         let mut chain_changed = self.changes.chain_changed();
-        self.changes.update_chain_now(chain);
+        self.update_chain(chain);
         let is_ready = self.status.readiness() == Readiness::Ready;
         let wait = if is_ready {
             NO_SIGNAL_AFTER
@@ -71,7 +73,12 @@ impl ChainLoop<'_> {
         }
     }
 
-    fn take_up(&self, event: Event, chain: &mut Chain, progress: &mut Progress) {
+    fn update_chain(&mut self, chain: &mut Chain) {
+        self.changes.update_chain_now(chain);
+        self.inspect.update(chain.inspectors());
+    }
+
+    fn take_up(&mut self, event: Event, chain: &mut Chain, progress: &mut Progress) {
         match event {
             Event::Due if progress.again.is_some_and(|at| at <= self.now()) => {
                 progress.again = None;
@@ -86,22 +93,23 @@ impl ChainLoop<'_> {
             }
             Event::Frame(frame) => self.take(chain, frame, progress),
             Event::ChainChanged => {
-                self.changes.update_chain_now(chain);
+                self.update_chain(chain);
                 let last = progress.last.as_ref();
                 progress.again = last.map(|frame| frame.received_at + NEXT_FRAME_SOON);
             }
         }
     }
 
-    fn take(&self, chain: &mut Chain, frame: Arc<Frame>, progress: &mut Progress) {
+    fn take(&mut self, chain: &mut Chain, frame: Arc<Frame>, progress: &mut Progress) {
         let skipped = frame.sequence.saturating_sub(progress.next);
         self.status.frames_skipped(skipped);
         progress.next = frame.sequence + 1;
         progress.again = None;
+        self.inspect.retry(chain.inspectors());
         self.filter_and_serve(chain, frame, progress);
     }
 
-    fn filter_and_serve(&self, chain: &mut Chain, frame: Arc<Frame>, progress: &mut Progress) {
+    fn filter_and_serve(&mut self, chain: &mut Chain, frame: Arc<Frame>, progress: &mut Progress) {
         let now = self.now();
         if !frame.masks.is_current() {
             progress.last = None;
@@ -122,9 +130,9 @@ impl ChainLoop<'_> {
     }
 
     /// Whether the stream has its filters, which are then in the chain.
-    fn is_ready(&self, chain: &mut Chain, progress: &mut Progress) -> bool {
+    fn is_ready(&mut self, chain: &mut Chain, progress: &mut Progress) -> bool {
         if !progress.is_ready && self.status.readiness() == Readiness::Ready {
-            self.changes.update_chain_now(chain);
+            self.update_chain(chain);
             progress.is_ready = true;
         }
         progress.is_ready

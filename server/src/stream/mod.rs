@@ -11,6 +11,7 @@ mod capture_loop;
 mod chain_loop;
 mod demand;
 mod fresh;
+mod inspect_loops;
 mod no_signal;
 mod pending_changes;
 mod rate;
@@ -37,11 +38,12 @@ pub use runner::StreamParts;
 pub use shared::Shared;
 pub use status::{FailureKind, SourceOrigin, StreamHealth, StreamReport, StreamState};
 
-use crate::chain::{ChainUpdate, StepStatus};
+use crate::chain::{ChainUpdate, RegionBoard, StepStatus};
 use crate::clock::Clock;
 use crate::config::MaskConfig;
 use crate::frame::{Frame, Sequence};
 use crate::mask::{ExpectedMasks, MaskSet};
+use crate::region::FoundRegion;
 use crate::source::Source;
 use crate::sync::IgnorePoison;
 use demand::{Demand, DemandGuard, ViewerKind};
@@ -62,6 +64,7 @@ pub struct Stream {
     demand: Demand,
     status: Status,
     masks: MaskSet,
+    regions: RegionBoard,
     raw: FrameBus,
     served: FrameBus,
     shutdown: CancellationToken,
@@ -114,12 +117,13 @@ impl Stream {
             info: RwLock::new(StreamInfo {
                 driver: parts.source.driver(),
                 source_set_by: SourceOrigin::PipelineFile,
-                steps: parts.chain.status(),
+                steps: parts.steps.clone(),
             }),
             changes: PendingChanges::new(rules),
             demand: Demand::new(),
             status: Status::new(clock.clone()),
             masks: parts.masks.clone(),
+            regions: parts.chain.regions().clone(),
             raw: FrameBus::default(),
             served: FrameBus::default(),
             shutdown: shutdown.clone(),
@@ -216,6 +220,11 @@ impl Stream {
         let masks = self.masks.report();
         self.status
             .report(called, &info, masks, self.demand.viewers())
+    }
+
+    /// What its inspecting filters found when they looked last.
+    pub fn regions(&self) -> Arc<[FoundRegion]> {
+        self.regions.all()
     }
 
     /// Its steps, in order.

@@ -15,6 +15,7 @@ use super::bus::FrameBus;
 use super::capture_loop::CaptureLoop;
 use super::chain_loop::ChainLoop;
 use super::demand::Demand;
+use super::inspect_loops::InspectLoops;
 use super::no_signal;
 use super::pending_changes::PendingChanges;
 use super::status::{Failure, FailureKind, Status, StreamState};
@@ -22,7 +23,7 @@ use super::stream_log::StreamLog;
 use super::threads::Threads;
 use super::title::Title;
 use crate::backoff::Backoff;
-use crate::chain::Chain;
+use crate::chain::{Chain, StepStatus};
 use crate::clock::{Clock, StopToken};
 use crate::frame::Sequence;
 use crate::mask::MaskSet;
@@ -60,6 +61,8 @@ pub struct StreamParts {
     /// Those of the source.
     pub masks: MaskSet,
     pub chain: Chain,
+    /// The chain's steps, in order.
+    pub steps: Vec<StepStatus>,
 }
 
 /// The parts, shared with the threads. A thread holds the lock of its part for as long as it runs,
@@ -281,6 +284,7 @@ impl StreamRunner {
         let (status, log) = (self.status.clone(), self.log.clone());
         let (served, demand) = (self.served.clone(), self.demand.clone());
         let (changes, chain) = (self.changes.clone(), parts.chain.clone());
+        let (frames, threads) = (self.raw.clone(), self.threads.clone());
         move || {
             let mut chain_loop = ChainLoop {
                 stream: &name,
@@ -294,6 +298,7 @@ impl StreamRunner {
                 status: &status,
                 log: &log,
                 stop: &stop,
+                inspect: InspectLoops::new(&name, &frames, threads, &stop),
             };
             chain_loop.run(&mut chain.blocking_lock());
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::status::Failure;
 use crate::chain::ChainError;
 use crate::log::recurring::Recurring;
-use crate::source::BrokenPicture;
+use crate::source::PictureFault;
 use crate::sync::IgnorePoison;
 
 /// The log of one stream, whose lines are written in the stream's span. Kept over its camera's
@@ -53,11 +53,11 @@ impl StreamLog {
         }
     }
 
-    /// A picture of the camera was left out.
-    pub fn picture_left_out(&self, now: Instant, picture: &BrokenPicture) {
+    /// A picture of the camera was left out for its `fault`.
+    pub fn picture_left_out(&self, now: Instant, fault: &PictureFault) {
         let notice = self.lock().pictures.failed(now);
         if let Some(notice) = notice {
-            let why = format!("{picture}; such are left out");
+            let why = format!("pictures of the camera are left out: {fault}");
             tracing::warn!("{}", notice.word(&why));
         }
     }

@@ -197,7 +197,6 @@ impl Stage {
         let engine = Engine::new(Handle::current(), Arc::new(SystemClock)).unwrap();
         let chain = Chain::new(
             &engine,
-            Vec::new(),
             85,
             chain_clock.clone(),
             TimeZone::UTC,
@@ -214,6 +213,7 @@ impl Stage {
             source,
             masks: masks(&clock),
             chain,
+            steps: Vec::new(),
         };
         let (stream, runner) = Stream::with_threads(
             "test".to_owned(),
@@ -527,7 +527,6 @@ impl Sharing {
         let clock = stage.clock.clone();
         let chain = Chain::new(
             &engine,
-            Vec::new(),
             85,
             clock.clone(),
             TimeZone::UTC,
@@ -540,6 +539,7 @@ impl Sharing {
                 source,
                 masks: masks(&clock),
                 chain,
+                steps: Vec::new(),
             },
             RULES,
             clock,
@@ -756,7 +756,7 @@ async fn too_large_pictures_are_left_out_before_any_work() {
         .await;
     let error = stage.stream.error().unwrap();
     assert!(
-        error.contains("no whole picture (one is too large: 76800×1 are 0.08 megapixels"),
+        error.contains("s: the picture is too large: 76800×1 are 0.08 megapixels"),
         "{error}"
     );
 }

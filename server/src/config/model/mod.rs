@@ -41,7 +41,7 @@ pub use source::{
     check_http_url, check_rtsp_url, check_webhook_url, parse_mask_area, parse_mask_color,
     parse_mask_condition, parse_size, parse_spec, parse_warm_up,
 };
-pub use stream::{FilterRef, OnError, StepConfig, StreamConfig};
+pub use stream::{FilterRef, OnError, Sees, StepConfig, StreamConfig};
 pub use web::{Cors, Embedding, WebConfig, read_network, read_origin};
 
 /// The shortest pipeline, for messages.

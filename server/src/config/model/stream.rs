@@ -97,6 +97,17 @@ pub struct StepConfig {
     /// The fate of a frame when the filter fails.
     #[serde(default)]
     pub on_error: OnError,
+    /// The interval at which an inspecting filter looks at the newest frame. Other filters have
+    /// none.
+    #[serde(default = "every", with = "units::duration_text")]
+    #[schemars(schema_with = "schemas::duration", extend("x-range" = ["10ms", "1h"]))]
+    pub every: Duration,
+    /// The pictures that an overlay may see, if it may. Inspecting filters and transforms see all.
+    #[serde(default)]
+    pub sees: Option<Sees>,
+    /// Whether the filter may set variables and tell of events. Inspecting filters always may.
+    #[serde(default)]
+    pub publish: bool,
     /// The most that one call may take.
     #[serde(default = "time_limit", with = "units::duration_text")]
     #[schemars(schema_with = "schemas::duration", extend("x-range" = ["10ms", "60s"]))]
@@ -106,6 +117,10 @@ pub struct StepConfig {
     #[serde(default = "memory_limit", with = "units::bytes_text")]
     #[schemars(schema_with = "schemas::bytes", extend("x-range" = ["1MiB", "4GiB"]))]
     pub memory_limit: u64,
+}
+
+fn every() -> Duration {
+    Duration::from_millis(200)
 }
 
 fn time_limit() -> Duration {
@@ -137,6 +152,18 @@ pub enum OnError {
     Bypass,
     /// It is not served.
     Drop,
+}
+
+/// The pictures that an overlay may see.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Sees {
+    /// Pictures at an eighth of their size.
+    Eighth,
+    /// Pictures as they are.
+    All,
 }
 
 impl From<String> for FilterRef {

@@ -109,11 +109,11 @@ fn no_text() {
     );
     assert_eq!(
         load("p.yaml", b"\xff\xfes\0t\0"),
-        "p.yaml: is UTF-16 text; save it as UTF-8"
+        "p.yaml: the file is UTF-16 text; save it as UTF-8"
     );
     assert_eq!(
         load("p.yaml", &vec![b'#'; (1 << 20) + 1]),
-        "p.yaml: is larger than 1 MiB, which no pipeline file is"
+        "p.yaml: the file is larger than 1 MiB, which no pipeline file is"
     );
 }
 
@@ -124,7 +124,10 @@ fn no_file() {
         error("nowhere/pipeline.yaml"),
         "nowhere/pipeline.yaml: no such file; name one with --config, or write it (README.md shows how)"
     );
-    assert_eq!(error("."), ".: is a folder; name the pipeline file in it");
+    assert_eq!(
+        error("."),
+        ".: this is a folder; name the pipeline file in it"
+    );
 }
 
 #[test]

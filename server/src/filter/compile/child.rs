@@ -122,19 +122,22 @@ impl Phase<'_> {
     /// The limits of the process, and what is said of a module that it fails on.
     fn limits(self) -> (Limits, &'static str) {
         match self {
-            Self::Compile(_) => (worker::COMPILE, "can't be compiled"),
-            Self::Load(_) => (worker::LOAD, "can't be loaded"),
-            Self::Schema => (worker::SCHEMA, "has a settings schema that can't be used"),
+            Self::Compile(_) => (worker::COMPILE, "the filter can't be compiled"),
+            Self::Load(_) => (worker::LOAD, "the filter can't be loaded"),
+            Self::Schema => (
+                worker::SCHEMA,
+                "the filter has a settings schema that can't be used",
+            ),
         }
     }
 
     /// The fault of a module that reaches a limit, such as `64 MiB of memory`.
     fn needs_more_than(self, limit: &str) -> LoadError {
         let fault = match self {
-            Self::Compile(_) => format!("needs more than {limit} to be compiled"),
-            Self::Load(_) => format!("needs more than {limit} to be loaded"),
+            Self::Compile(_) => format!("the filter needs more than {limit} to be compiled"),
+            Self::Load(_) => format!("the filter needs more than {limit} to be loaded"),
             Self::Schema => format!(
-                "has a settings schema that can't be used: building it takes more than {limit}"
+                "the filter has a settings schema that can't be used: building it takes more than {limit}"
             ),
         };
         LoadError::new(LoadErrorKind::Module, fault)

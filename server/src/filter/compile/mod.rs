@@ -26,6 +26,7 @@ pub use cache::Entry;
 use child::Phase;
 use jobs::Jobs;
 
+use super::contract;
 use super::footprint::Footprint;
 use super::{Digest, Engine, FilterKind, Module, ModuleError};
 use crate::clock::Clock;
@@ -48,7 +49,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// A module's description of itself, and what it imports and exports.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
-    /// Layers or pixels.
+    /// What it is called for.
     pub kind: FilterKind,
     /// The name that it gives itself.
     pub name: String,
@@ -70,15 +71,32 @@ pub struct Manifest {
     pub loaded: u64,
 }
 
+impl Manifest {
+    /// Whether it wants to see pictures that it isn't handed.
+    pub fn wants_view(&self) -> bool {
+        self.imports("view")
+    }
+
+    /// Whether it wants to set variables or to tell of events.
+    pub fn wants_publish(&self) -> bool {
+        self.imports("publish")
+    }
+
+    fn imports(&self, interface: &str) -> bool {
+        let mut imports = self.imports.iter();
+        imports.any(|import| contract::is_interface(import, interface))
+    }
+}
+
 /// The reason why a filter can't be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, serde::Serialize, serde::Deserialize)]
-#[error("{subject} {fault}")]
+#[error("{}{fault}", .filter.as_ref().map_or_else(String::new, |name| format!("`{name}`: ")))]
 pub struct LoadError {
     /// The part that is at fault.
     pub kind: LoadErrorKind,
-    /// The filter, as messages name it.
-    subject: String,
-    /// The fault: a predicate of the filter.
+    /// The filter, as the pipeline file names it, where that is known.
+    filter: Option<String>,
+    /// The fault.
     fault: String,
 }
 
@@ -97,29 +115,29 @@ pub enum LoadErrorKind {
 }
 
 impl LoadError {
-    /// An error of this `kind`: `fault` is a predicate of the filter.
+    /// An error of this `kind`.
     pub fn new(kind: LoadErrorKind, fault: impl Display) -> Self {
         Self {
             kind,
-            subject: "the filter".to_owned(),
+            filter: None,
             fault: fault.to_string(),
         }
     }
 
     /// The machine is at fault, and why.
     pub fn unavailable(why: impl Display) -> Self {
-        let fault = format!("can't be compiled just now: {why}");
+        let fault = format!("the filter can't be compiled just now: {why}");
         Self::new(LoadErrorKind::Machine, fault)
     }
 
     /// Nobody waits for the filter any more.
     pub(super) fn unwanted() -> Self {
-        Self::new(LoadErrorKind::File, "is not wanted any more")
+        Self::new(LoadErrorKind::File, "the filter is not wanted any more")
     }
 
-    /// The same error with the filter named by `subject`, which may end in a colon.
-    pub fn of(mut self, subject: impl Display) -> Self {
-        self.subject = subject.to_string();
+    /// The same error, of the filter called `name`.
+    pub fn of(mut self, name: impl Display) -> Self {
+        self.filter = Some(name.to_string());
         self
     }
 

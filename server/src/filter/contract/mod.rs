@@ -5,6 +5,7 @@
 //! types of the newest one, into which those of older ones are made.
 
 mod v0_1;
+mod v0_2;
 
 use std::time::Duration;
 
@@ -19,10 +20,12 @@ use super::kinds::Function;
 use super::module::ModuleError;
 use super::wasi::HostState;
 use crate::log::sanitize;
-pub use v0_1::{Description, FrameInfo, Image, ImageRef, Layer, Level};
+use crate::region::Region;
+pub use v0_1::{Description, Image, ImageRef, Layer as RgbaLayer, Level};
+pub use v0_2::{Anchor, BoxLayer, Color, FillLayer, FrameInfo, Layer, MaskLayer, TextLayer};
 
 /// Every version that the server knows, the newest first.
-const KNOWN: [&dyn Contract; 1] = [&v0_1::V0_1];
+const KNOWN: [&dyn Contract; 2] = [&v0_2::V0_2, &v0_1::V0_1];
 /// The start of the names of the contract's interfaces.
 const PACKAGE: &str = "mattebox:filter/";
 
@@ -62,9 +65,19 @@ pub trait Contract: Sync {
     fn function(&self, guest: &mut Guest, kind: FilterKind) -> Result<Function, FilterFault>;
 }
 
+/// An overlay's answer.
+#[derive(Clone, Debug)]
+pub struct Drawing {
+    /// The layers, the first at the bottom.
+    pub layers: Vec<Layer>,
+    /// The time before which frames need no other drawing, in milliseconds since 1970-01-01 00:00
+    /// UTC.
+    pub until_ms: Option<u64>,
+}
+
 /// An overlay's function, called for each frame.
 pub trait Draw: Send {
-    /// The layers for `frame`; none if they are those of the call before.
+    /// The drawing for `frame`; none if it is that of the call before.
     ///
     /// # Errors
     /// The filter refuses the frame, or its call fails or takes longer than `limit`.
@@ -73,7 +86,7 @@ pub trait Draw: Send {
         guest: &mut Guest,
         frame: &FrameInfo,
         limit: Duration,
-    ) -> Result<Option<Vec<Layer>>, CallError>;
+    ) -> Result<Option<Drawing>, CallError>;
 }
 
 /// A transform's function, called for each frame.
@@ -89,6 +102,20 @@ pub trait Apply: Send {
         image: ImageRef<'_>,
         limit: Duration,
     ) -> Result<Image, CallError>;
+}
+
+/// An inspecting filter's function, called for frames at its own rate.
+pub trait Look: Send {
+    /// The regions that it finds in the picture of `frame`.
+    ///
+    /// # Errors
+    /// The filter refuses the frame, or its call fails or takes longer than `limit`.
+    fn call(
+        &self,
+        guest: &mut Guest,
+        frame: &FrameInfo,
+        limit: Duration,
+    ) -> Result<Vec<Region>, CallError>;
 }
 
 /// Adds what filters of any version can import.
@@ -165,8 +192,8 @@ fn kind(contract: &dyn Contract, exports: &[&str]) -> Result<FilterKind, ModuleE
     match found.as_slice() {
         [(kind, _)] => Ok(*kind),
         [] => Err(ModuleError::NoKind(names(contract.kinds().iter(), " nor "))),
-        _ => Err(ModuleError::SeveralKinds(names(
-            found.iter().copied(),
+        several => Err(ModuleError::SeveralKinds(names(
+            several.iter().copied(),
             " and ",
         ))),
     }
@@ -175,6 +202,14 @@ fn kind(contract: &dyn Contract, exports: &[&str]) -> Result<FilterKind, ModuleE
 fn names<'k>(kinds: impl Iterator<Item = &'k (FilterKind, &'static str)>, between: &str) -> String {
     let names: Vec<_> = kinds.map(|(_, name)| format!("`{name}`")).collect();
     names.join(between)
+}
+
+/// Whether `import` is, in whatever version, the interface `name` of the contract.
+pub fn is_interface(import: &str, name: &str) -> bool {
+    let interface = import.strip_prefix(PACKAGE);
+    interface
+        .and_then(|it| it.split_once('@'))
+        .is_some_and(|(it, _)| it == name)
 }
 
 /// The names that `component` exports. Of a damaged one, those before the damage; it is refused

@@ -8,13 +8,14 @@
 // The derives implement `unsafe` traits of wasmtime; nothing here is unsafe by hand.
 #![allow(unsafe_code)]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use semver::Version;
-use wasmtime::component::{ComponentType, Func, Lift, Linker, Lower, TypedFunc, WasmStr};
+use wasmtime::component::{
+    ComponentType, Func, Lift, Linker, LinkerInstance, Lower, TypedFunc, WasmStr,
+};
 
-use super::{Apply, Contract, Draw};
+use super::{Apply, Contract, Draw, Drawing, FrameInfo};
 use crate::filter::FilterKind;
 use crate::filter::answer::Answer;
 use crate::filter::failure::{CallError, FilterFault};
@@ -22,6 +23,7 @@ use crate::filter::instance::Guest;
 use crate::filter::kinds::Function;
 use crate::filter::limits::START_TIME;
 use crate::filter::wasi::{HostState, read_asset, write_log};
+use crate::variables::Snapshot;
 
 const LIFECYCLE: &str = "mattebox:filter/lifecycle@0.1.0";
 const OVERLAY: &str = "mattebox:filter/overlay@0.1.0";
@@ -31,15 +33,29 @@ const HOST: &str = "mattebox:filter/host@0.1.0";
 /// The facts of a frame that a filter is told; the WIT file tells what each field means.
 #[derive(Clone, Debug, ComponentType, Lower)]
 #[component(record)]
-pub struct FrameInfo {
-    pub sequence: u64,
+struct FrameInfoWithVariables {
+    sequence: u64,
     #[component(name = "captured-at-ms")]
-    pub captured_at_ms: u64,
+    captured_at_ms: u64,
     #[component(name = "utc-offset-minutes")]
-    pub utc_offset_minutes: i32,
-    pub width: u32,
-    pub height: u32,
-    pub variables: Arc<[(String, String)]>,
+    utc_offset_minutes: i32,
+    width: u32,
+    height: u32,
+    variables: Snapshot,
+}
+
+impl FrameInfoWithVariables {
+    fn new(frame: &FrameInfo, guest: &Guest) -> Self {
+        let variables = guest.frame().map(|frame| frame.variables.clone());
+        Self {
+            sequence: frame.sequence,
+            captured_at_ms: frame.captured_at_ms,
+            utc_offset_minutes: frame.utc_offset_minutes,
+            width: frame.width,
+            height: frame.height,
+            variables: variables.unwrap_or_default(),
+        }
+    }
 }
 
 /// A rectangle of colour: `width` × `height` × 4 bytes, straight alpha, rows from top to bottom.
@@ -55,7 +71,7 @@ pub struct Layer {
 
 #[derive(Clone, Debug, ComponentType, Lift)]
 #[component(variant)]
-enum Drawing {
+enum DrawAnswer {
     #[component(name = "unchanged")]
     Unchanged,
     #[component(name = "layers")]
@@ -126,13 +142,7 @@ impl Contract for V0_1 {
     }
 
     fn link(&self, linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-        let mut host = linker.instance(HOST)?;
-        host.func_wrap("log", |store, (level, message): (Level, WasmStr)| {
-            write_log(&store, level, &message)
-        })?;
-        host.func_wrap("read-asset", |store, (name,): (WasmStr,)| {
-            Ok((read_asset(store, &name)?,))
-        })
+        link_host(&mut linker.instance(HOST)?)
     }
 
     fn describe(&self, guest: &mut Guest) -> Result<Description, FilterFault> {
@@ -158,12 +168,27 @@ impl Contract for V0_1 {
                 let apply = guest.function(TRANSFORM, "apply")?;
                 Function::Transform(Box::new(ApplyFunction(apply)))
             }
+            // No export of this version makes one.
+            FilterKind::Inspect => return Err(FilterFault::NoInspect),
         })
     }
 }
 
+/// Adds what the interface `host` has in this version and later ones.
+///
+/// # Errors
+/// It stands there already.
+pub fn link_host(host: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result<()> {
+    host.func_wrap("log", |store, (level, message): (Level, WasmStr)| {
+        write_log(&store, level, &message)
+    })?;
+    host.func_wrap("read-asset", |store, (name,): (WasmStr,)| {
+        Ok((read_asset(store, &name)?,))
+    })
+}
+
 /// Checked against the contract once: an overlay's call is so short that checking would show.
-struct DrawFunction(TypedFunc<(FrameInfo,), (Result<Drawing, String>,)>);
+struct DrawFunction(TypedFunc<(FrameInfoWithVariables,), (Result<DrawAnswer, String>,)>);
 
 impl Draw for DrawFunction {
     fn call(
@@ -171,14 +196,18 @@ impl Draw for DrawFunction {
         guest: &mut Guest,
         frame: &FrameInfo,
         limit: Duration,
-    ) -> Result<Option<Vec<Layer>>, CallError> {
+    ) -> Result<Option<Drawing>, CallError> {
         let (width, height) = (frame.width, frame.height);
         let expected = Answer::Drawing { width, height };
-        let drawing = guest.ask(&self.0, (frame.clone(),), expected, limit)?;
-        Ok(match drawing {
-            Drawing::Unchanged => None,
-            Drawing::Layers(layers) => Some(layers),
-        })
+        let frame = FrameInfoWithVariables::new(frame, guest);
+        let answer = guest.ask(&self.0, (frame,), expected, limit)?;
+        let DrawAnswer::Layers(layers) = answer else {
+            return Ok(None);
+        };
+        Ok(Some(Drawing {
+            layers: layers.into_iter().map(super::Layer::Rgba).collect(),
+            until_ms: None,
+        }))
     }
 }
 
@@ -194,6 +223,7 @@ impl Apply for ApplyFunction {
         limit: Duration,
     ) -> Result<Image, CallError> {
         let apply = guest.typed(self.0)?;
-        guest.ask(&apply, (frame.clone(), image), Answer::Picture, limit)
+        let frame = FrameInfoWithVariables::new(frame, guest);
+        guest.ask(&apply, (frame, image), Answer::Picture, limit)
     }
 }

@@ -1,10 +1,11 @@
 //! The kinds of filter: what each is called for, and the checks of what it hands over before
 //! anybody uses it.
 
+pub mod inspect;
 pub mod overlay;
 pub mod transform;
 
-use super::contract::{Apply, Draw};
+use super::contract::{Apply, Draw, Look};
 use super::limits::{PICTURE_PIXELS, SIDE};
 
 /// The kind of a filter.
@@ -17,6 +18,8 @@ pub enum FilterKind {
     Overlay,
     /// Gets the picture and returns another.
     Transform,
+    /// Looks at pictures beside the frames' way, and tells what it found.
+    Inspect,
 }
 
 /// The function that is called for each frame.
@@ -25,6 +28,8 @@ pub enum Function {
     Overlay(Box<dyn Draw>),
     /// A transform's.
     Transform(Box<dyn Apply>),
+    /// An inspecting filter's.
+    Inspect(Box<dyn Look>),
 }
 
 /// The fault of a rectangle of pixels.
@@ -52,18 +57,12 @@ pub enum WrongPixels {
     },
 }
 
-/// Checks that a rectangle of `width` × `height` has its `bytes`.
-fn check_pixels(width: u32, height: u32, channels: u64, bytes: usize) -> Result<(), WrongPixels> {
-    if !(1..=SIDE).contains(&width) || !(1..=SIDE).contains(&height) {
-        return Err(WrongPixels::Side(width, height));
-    }
-    let pixels = u64::from(width) * u64::from(height);
-    if pixels > PICTURE_PIXELS {
-        return Err(WrongPixels::Large(width, height));
-    }
+/// Checks that a rectangle of `width` × `height` has its `bytes`. Gives its pixels.
+fn check_pixels(width: u32, height: u32, channels: u64, bytes: usize) -> Result<u64, WrongPixels> {
+    let pixels = check_sides(width, height)?;
     let (expected, bytes) = (pixels * channels, bytes as u64);
     match bytes == expected {
-        true => Ok(()),
+        true => Ok(pixels),
         false => Err(WrongPixels::Bytes {
             width,
             height,
@@ -71,5 +70,17 @@ fn check_pixels(width: u32, height: u32, channels: u64, bytes: usize) -> Result<
             expected,
             bytes,
         }),
+    }
+}
+
+/// Checks the size of a rectangle. Gives its pixels.
+fn check_sides(width: u32, height: u32) -> Result<u64, WrongPixels> {
+    if !(1..=SIDE).contains(&width) || !(1..=SIDE).contains(&height) {
+        return Err(WrongPixels::Side(width, height));
+    }
+    let pixels = u64::from(width) * u64::from(height);
+    match pixels <= PICTURE_PIXELS {
+        true => Ok(pixels),
+        false => Err(WrongPixels::Large(width, height)),
     }
 }

@@ -21,13 +21,15 @@ const VERSIONS: [[u8; 4]; 3] = [[0, 1, 0, 0], *b"OTTO", *b"true"];
 pub enum Unreadable {
     #[error(transparent)]
     File(#[from] FileError),
-    #[error("can't be read: {0}")]
+    #[error("the font can't be read: {0}")]
     Io(#[from] std::io::Error),
-    #[error("is no TrueType or OpenType font")]
+    #[error("this is no TrueType or OpenType font")]
     NoFont,
-    #[error("has a table larger than any font's")]
+    #[error("the font has a table larger than any font's")]
     TooLarge,
-    #[error("is cut off: its table `{table}` ends at byte {end}, but the file has {length} bytes")]
+    #[error(
+        "the font is cut off: its table `{table}` ends at byte {end}, but the file has {length} bytes"
+    )]
     CutOff {
         table: String,
         end: u64,

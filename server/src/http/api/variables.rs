@@ -15,8 +15,6 @@ use super::refusals::NoVariable;
 use super::{Answer, parse, uncached_json};
 use crate::variables::Refusal;
 
-const NAME_CHARS: usize = 64;
-const TEXT_CHARS: usize = 500;
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// A variable.
@@ -79,8 +77,12 @@ fn unknown(name: &str) -> ProblemDetails {
     ProblemDetails::not_found(format!("no variable is called `{name}`"))
 }
 
-fn conflict(refusal: &Refusal) -> ProblemDetails {
-    ProblemDetails::new(StatusCode::CONFLICT, refusal.to_string())
+fn refused(refusal: &Refusal) -> ProblemDetails {
+    let status = match refusal {
+        Refusal::Name | Refusal::Text => StatusCode::BAD_REQUEST,
+        Refusal::Measured { .. } | Refusal::TooMany => StatusCode::CONFLICT,
+    };
+    ProblemDetails::new(status, refusal.to_string())
 }
 
 /// Gives it a text, for a while or for good.
@@ -97,17 +99,6 @@ fn conflict(refusal: &Refusal) -> ProblemDetails {
 )]
 pub async fn set_variable(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
     let NewVariable { text, ttl_seconds } = parse(&body)?;
-    let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
-    if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_fine) {
-        return Err(ProblemDetails::bad_request(format!(
-            "a variable's name has 1 to {NAME_CHARS} letters, digits, `_`, `-` and `.`"
-        )));
-    }
-    if text.chars().count() > TEXT_CHARS {
-        return Err(ProblemDetails::bad_request(format!(
-            "a variable's text may have {TEXT_CHARS} characters"
-        )));
-    }
     let ttl = match ttl_seconds.map(Duration::try_from_secs_f64) {
         None => None,
         Some(Ok(ttl)) if !ttl.is_zero() && ttl <= LONGEST => Some(ttl),
@@ -121,7 +112,7 @@ pub async fn set_variable(State(app): State<App>, Path(name): Path<String>, body
     };
     let end = ttl.map(|ttl| app.clock.now() + ttl);
     let set = app.controller.variables().set(&name, &text, end);
-    set.map_err(|refusal| conflict(&refusal))?;
+    set.map_err(|refusal| refused(&refusal))?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -138,7 +129,7 @@ pub async fn set_variable(State(app): State<App>, Path(name): Path<String>, body
 )]
 pub async fn forget_variable(State(app): State<App>, Path(name): Path<String>) -> Answer {
     let removed = app.controller.variables().remove(&name);
-    match removed.map_err(|refusal| conflict(&refusal))? {
+    match removed.map_err(|refusal| refused(&refusal))? {
         true => Ok(StatusCode::NO_CONTENT.into_response()),
         false => Err(unknown(&name)),
     }

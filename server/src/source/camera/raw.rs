@@ -159,7 +159,7 @@ fn expand(planes: &mut Planes) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chain::codec;
+    use crate::codec;
 
     /// Orange in video's range, by BT.601.
     const ORANGE: [u8; 3] = [255, 128, 0];

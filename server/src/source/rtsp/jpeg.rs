@@ -26,26 +26,28 @@ pub struct Packet {
     pub size: Option<(u16, u16)>,
 }
 
-/// The fault of a picture that came by RTP: a predicate.
+/// The fault of a picture that came by RTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Broken {
     /// Packets did not come, or not in their order.
-    #[error("misses packets")]
+    #[error("packets of the picture are missing")]
     Lost,
     /// A header is cut off or says what can't be.
-    #[error("has a wrong RTP header (RFC 2435)")]
+    #[error("the picture has a wrong RTP header (RFC 2435)")]
     Header,
     /// A type for which the RFC has no tables.
-    #[error("is of the type {0} of RTP, which RFC 2435 does not define")]
+    #[error("the picture is of the type {0} of RTP, which RFC 2435 does not define")]
     Type(u8),
     /// Tables that were never sent.
-    #[error("has no quantization tables")]
+    #[error("the picture has no quantization tables")]
     Tables,
     /// A picture of more than 2040 pixels a side, which the header has no room for.
-    #[error("does not tell its size, as is the case over 2040 pixels a side; set `via: ffmpeg`")]
+    #[error(
+        "the picture does not tell its size, as is the case over 2040 pixels a side; set `via: ffmpeg`"
+    )]
     Size,
     /// More bytes than the header can count.
-    #[error("has more than 16 MiB")]
+    #[error("the picture has more than 16 MiB")]
     Long,
 }
 

@@ -3,9 +3,38 @@
 
 use jpeg_splice::{Jpeg, Splicer, codec, decoder};
 
-use super::error::{DecodeError, EncodeError};
 use crate::filter::limits::{PICTURE_PIXELS, SIDE};
-use crate::panics::catch;
+use crate::panics::{Panicked, catch};
+
+/// The reason why the camera's picture can't be decoded.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// It has more pixels than a filter may get.
+    #[error(
+        "the camera's picture is too large to be decoded: {0}×{1}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
+    )]
+    TooLarge(u32, u32),
+    /// It decodes to another size than its header has.
+    #[error("the camera's picture can't be decoded: it has more than one frame header")]
+    TwoHeaders,
+    /// Neither decoder can read it.
+    #[error("the camera's picture can't be decoded: {0}")]
+    Jpeg(#[from] decoder::DecodeError),
+    /// A decoder has a fault.
+    #[error("the camera's picture can't be decoded: the decoder panicked: {0}")]
+    Panicked(#[from] Panicked),
+}
+
+/// The reason why a picture can't be encoded.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// The encoder refuses it.
+    #[error("the new picture can't be encoded: {0}")]
+    Jpeg(#[from] codec::EncodeError),
+    /// The encoder has a fault.
+    #[error("the new picture can't be encoded: the encoder panicked: {0}")]
+    Panicked(#[from] Panicked),
+}
 
 /// Decodes `jpeg` to 8-bit RGB as it is stored: width × height × 3 bytes, rows from top to bottom,
 /// in `rgb`, whose memory is used again. `splicer` keeps the tables for verifying it.
