@@ -2,13 +2,11 @@
 
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::support::Folder;
-use crate::support::camera::{HttpCamera, part, plain, stream_head, tick};
+use crate::support::camera::Switched;
 use crate::support::http::{Response, send};
 use crate::support::picture::jpeg;
 use crate::support::server::{Server, until};
@@ -20,43 +18,6 @@ streams:
   door: { idle-timeout: 0s, source: { driver: exec, command: [\"false\"] } }
   back: { idle-timeout: 0s, source: { driver: exec, command: [\"false\"] } }
 ";
-
-/// A camera that can be switched off.
-struct Switched {
-    camera: HttpCamera,
-    is_on: Arc<AtomicBool>,
-}
-
-impl Switched {
-    fn new() -> Self {
-        let is_on = Arc::new(AtomicBool::new(true));
-        let on = is_on.clone();
-        let picture = jpeg("420.jpg");
-        let camera = HttpCamera::new(move |_, socket| {
-            if !on.load(Ordering::SeqCst) {
-                return plain(socket, "503 Service Unavailable", "", b"");
-            }
-            stream_head(socket)?;
-            while on.load(Ordering::SeqCst) {
-                part(socket, &picture)?;
-                tick();
-            }
-            Err(std::io::ErrorKind::BrokenPipe.into())
-        });
-        Self { camera, is_on }
-    }
-
-    fn set(&self, is_on: bool) {
-        self.is_on.store(is_on, Ordering::SeqCst);
-    }
-
-    fn pipeline(&self) -> String {
-        let address = self.camera.address;
-        format!(
-            "admin-token: {{ env: TEST_TOKEN }}\nstreams:\n  front: {{ source: {{ driver: http, url: \"http://{address}/\" }} }}\n"
-        )
-    }
-}
 
 fn get(server: &Server, target: &str, headers: &[(&str, &str)]) -> Response {
     let host = server.address.to_string();

@@ -9,6 +9,8 @@ mod support;
 
 mod access;
 #[cfg(unix)]
+mod actions;
+#[cfg(unix)]
 mod addresses;
 mod api;
 mod cli;

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod actions;
 mod backoff;
 pub mod chain;
 pub mod cli;
@@ -16,6 +17,7 @@ pub mod control;
 pub mod event_log;
 pub mod files;
 pub mod filter;
+mod folder_lock;
 pub mod frame;
 pub mod gpio;
 mod hash;

@@ -10,12 +10,14 @@ use std::time::Duration;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use super::listener::Listener;
+use super::picture::jpeg;
 
 /// What a camera is asked.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub target: String,
     headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
 }
 
 impl Request {
@@ -165,9 +167,18 @@ fn read(socket: &mut impl BufRead) -> io::Result<Option<Request>> {
         socket.read_line(&mut line)?;
         match line.split_once(':') {
             Some((name, value)) => headers.push((name.to_lowercase(), value.trim().to_owned())),
-            None => return Ok(Some(Request { target, headers })),
+            None => break,
         }
     }
+    let mut request = Request {
+        target,
+        headers,
+        body: Vec::new(),
+    };
+    let length = request.header("content-length");
+    request.body = vec![0; length.map_or(0, |it| it.parse().unwrap())];
+    socket.read_exact(&mut request.body)?;
+    Ok(Some(request))
 }
 
 /// A camera takes its time from one picture to the next; this one little.
@@ -209,4 +220,43 @@ pub fn stream(socket: &mut dyn Write, pictures: &[Vec<u8>]) -> io::Result<()> {
         tick();
     }
     Ok(())
+}
+
+/// A camera that can be switched off.
+pub struct Switched {
+    camera: HttpCamera,
+    is_on: Arc<AtomicBool>,
+}
+
+impl Switched {
+    pub fn new() -> Self {
+        let is_on = Arc::new(AtomicBool::new(true));
+        let on = is_on.clone();
+        let picture = jpeg("420.jpg");
+        let camera = HttpCamera::new(move |_, socket| {
+            if !on.load(Ordering::SeqCst) {
+                return plain(socket, "503 Service Unavailable", "", b"");
+            }
+            stream_head(socket)?;
+            while on.load(Ordering::SeqCst) {
+                part(socket, &picture)?;
+                tick();
+            }
+            Err(io::ErrorKind::BrokenPipe.into())
+        });
+        Self { camera, is_on }
+    }
+
+    /// Switches it on or off.
+    pub fn set(&self, is_on: bool) {
+        self.is_on.store(is_on, Ordering::SeqCst);
+    }
+
+    /// A pipeline with it as the stream `front`.
+    pub fn pipeline(&self) -> String {
+        let address = self.camera.address;
+        format!(
+            "admin-token: {{ env: TEST_TOKEN }}\nstreams:\n  front: {{ source: {{ driver: http, url: \"http://{address}/\" }} }}\n"
+        )
+    }
 }

@@ -43,8 +43,8 @@ pub struct Config {
     #[serde(deserialize_with = "event_gap")]
     #[schemars(with = "String", extend("default" = "10s", "examples" = ["10s", "1m 30s"]))]
     pub event_gap: Duration,
-    /// The variable that is `on` while the event lasts and else `off`; for each zone there is one
-    /// more, with a dot and the zone's name behind it. `{stream}` stands for the stream's name. Give
+    /// The variable that is `on` from the first motion until nothing has moved for `event-gap`, and
+    /// else `off`; for each zone there is one more, with a dot and the zone's name behind it. `{stream}` stands for the stream's name. Give
     /// each stream one of its own.
     #[schemars(length(min = 1, max = 64))]
     pub variable: String,
@@ -85,7 +85,7 @@ impl Config {
             (self.ignore.len() <= AREAS, "`ignore` has at most 32 areas"),
             (
                 self.zones.keys().all(|name| is_name(name)),
-                "the names of `zones` have 1 to 64 characters, letters, digits, `-` and `_`",
+                "the names of `zones` have 1 to 32 of `a-z`, `A-Z`, `0-9`, `-` and `_`",
             ),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
@@ -97,8 +97,8 @@ impl Config {
 
 /// Whether `name` can be a part of a variable's name.
 fn is_name(name: &str) -> bool {
-    let is_part = |it: char| it.is_alphanumeric() || "-_".contains(it);
-    (1..=64).contains(&name.chars().count()) && name.chars().all(is_part)
+    let is_part = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
+    (1..=32).contains(&name.len()) && name.chars().all(is_part)
 }
 
 fn event_gap<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -143,6 +143,7 @@ mod tests {
             (r#"{"event-gap": "-10s"}"#, "`event-gap`"),
             (r#"{"event-gap": "2h"}"#, "`event-gap`"),
             (r#"{"zones": {"": "0,0,1,0,1,1"}}"#, "`zones`"),
+            (r#"{"zones": {"Tür": "0,0,1,0,1,1"}}"#, "`zones`"),
             (r#"{"min-size": 2}"#, "`min-size`"),
         ] {
             let error = parse(json).unwrap_err();

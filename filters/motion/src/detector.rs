@@ -14,7 +14,7 @@ const LEARNING_SECONDS: f32 = 1.0;
 /// Seconds after which a picture has nothing to do with the last.
 const LONGEST_PAUSE: f32 = 30.0;
 /// The part of the threshold that pixels beside what moves must reach to belong to it.
-const WEAK: f32 = 0.5;
+const WEAK: f32 = 0.6;
 /// What is this much larger than `min-area` and stronger than `threshold` is told at the first
 /// sight; what is less must be seen twice.
 const SURE: f32 = 2.0;
@@ -98,10 +98,9 @@ impl Detector {
     /// One is out of its range.
     pub fn new(config: Config) -> Result<Self, String> {
         let config = config.checked()?;
-        let gap_ms = u64::try_from(config.event_gap.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
+            event: EventClock::new(config.event_gap),
             config,
-            event: EventClock::new(gap_ms),
             tracks: Tracks::default(),
             scene: None,
         })

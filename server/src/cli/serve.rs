@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader_with, start_runtime};
+use crate::actions::Actions;
 use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ListenAddress, find_clash};
 use crate::control::{self, Controller, Indicators, PipelineFile, TopologyDeps, Versions};
@@ -94,11 +95,18 @@ async fn serve(
     tasks.spawn_blocking(move || Handle::current().block_on(watching));
     tasks.spawn(forget(
         controller.variables().clone(),
-        clock,
+        clock.clone(),
         shutdown.clone(),
     ));
     tasks.spawn(write(controller.events().clone(), shutdown.clone()));
-    let app = App::new(controller.clone(), shutdown.clone());
+    let actions = Actions::new(clock.clone(), tasks.clone(), shutdown.clone());
+    tasks.spawn(act(
+        actions.clone(),
+        controller.clone(),
+        clock.clone(),
+        shutdown.clone(),
+    ));
+    let app = App::new(controller.clone(), actions, shutdown.clone());
     let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
     let mut ended = None;
     while ended.is_none() {
@@ -159,6 +167,17 @@ async fn forget(variables: Variables, clock: Arc<dyn Clock>, end: CancellationTo
     let forget = || variables.run(&*clock);
     let forgetting = keep_running("expiry of variables", &*clock, &end, forget);
     end.run_until_cancelled(forgetting).await;
+}
+
+/// Does what the pipeline wants for events, until `end`.
+async fn act(
+    actions: Actions,
+    controller: Controller,
+    clock: Arc<dyn Clock>,
+    end: CancellationToken,
+) {
+    let act = || actions.run(controller.events(), controller.changes());
+    keep_running("actions", &*clock, &end, act).await;
 }
 
 /// Writes events to the log's folder, until `end`.

@@ -29,6 +29,9 @@ pub fn check(root: &Node, errors: &mut Errors) {
             check_masks(source, errors);
         }
     }
+    for action in root.get("on").map_or(&[][..], Node::items) {
+        check_action(action, streams, errors);
+    }
     if let Some(gpio) = root.get("gpio") {
         check_gpio(gpio, streams, errors);
     }
@@ -133,6 +136,32 @@ fn check_masks(source: &Node, errors: &mut Errors) {
         if let (Some((key, _)), Some(_)) = (mask.entry("mosaic"), mask.get("fill")) {
             let message = "a mask is a `mosaic` or has a colour (`fill`), not both";
             errors.add(key.span, message);
+        }
+    }
+}
+
+/// Keys of an action that only posting takes.
+const OF_POST: [&str; 4] = ["headers", "password", "user", "verify-tls"];
+
+/// An action's streams must be there, and its keys belong to what it does.
+fn check_action(action: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
+    for stream in action.get("streams").map_or(&[][..], Node::items) {
+        let name = stream.text().unwrap_or_default();
+        if find(streams, name).is_none() {
+            let hint = hint(name, names(streams));
+            errors.add(
+                stream.span,
+                format!("no stream is called {}{hint}", quote(name)),
+            );
+        }
+    }
+    if action.get("post").is_some() {
+        return check_login(action, errors);
+    }
+    for key in OF_POST {
+        if let Some((key, _)) = action.entry(key) {
+            let name = quote(key.text().unwrap_or_default());
+            errors.add(key.span, format!("{name} is a key of `post` only"));
         }
     }
 }

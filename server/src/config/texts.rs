@@ -7,8 +7,8 @@ use jsonschema::{Keyword, ValidationError};
 use serde_json::{Map, Value};
 
 use super::model::{
-    check_http_url, check_rtsp_url, parse_listen, parse_mask_area, parse_mask_color,
-    parse_mask_condition, parse_size, parse_warm_up, read_network, read_origin,
+    check_http_url, check_rtsp_url, check_webhook_url, parse_listen, parse_mask_area,
+    parse_mask_color, parse_mask_condition, parse_size, parse_warm_up, read_network, read_origin,
 };
 use super::suggest::quote;
 use super::units;
@@ -18,6 +18,8 @@ type Check = fn(&str) -> Result<(), ValueError>;
 type BoxedCheck = Box<dyn Fn(&str) -> Result<(), ValueError> + Send + Sync>;
 
 const CHECKS: &[(&str, Check)] = &[
+    ("event-kind", check_event_kind),
+    ("header-name", check_header_name),
     ("host", check_host),
     ("http-url", |text| check_http_url(text).map(drop)),
     ("input-name", check_input_name),
@@ -34,6 +36,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("size", |text| parse_size(text).map(drop)),
     ("stream-name", check_stream_name),
     ("title", check_title),
+    ("webhook-url", |text| check_webhook_url(text).map(drop)),
     ("warm-up", |text| parse_warm_up(text).map(drop)),
 ];
 
@@ -95,6 +98,8 @@ impl<'i> Keyword<'i> for TextCheck {
 
 /// The most characters of a stream's or an input's name.
 const NAME_CHARS: usize = 64;
+/// The most characters of a kind of events.
+const KIND_CHARS: usize = 32;
 /// Addresses of the server's own, which no stream can have.
 const TAKEN_NAMES: &[&str] = &[
     "api",
@@ -140,6 +145,41 @@ fn check_input_name(name: &str) -> Result<(), ValueError> {
         return Err(
             format!("{name} can't be an input's name: use letters, digits, `-` and `_`").into(),
         );
+    }
+    Ok(())
+}
+
+fn check_event_kind(name: &str) -> Result<(), ValueError> {
+    let is_fine = |c: char| matches!(c, 'a'..='z' | '0'..='9' | '-');
+    let starts_well = name.starts_with(|c: char| c.is_ascii_lowercase());
+    if !starts_well || name.len() > KIND_CHARS || !name.chars().all(is_fine) {
+        let expected = "a kind of events such as `motion`: up to 32 of `a-z 0-9 -`";
+        return Err(ValueError::unexpected(expected, name));
+    }
+    Ok(())
+}
+
+/// Headers that a request gets by itself.
+const OWN_HEADERS: &[&str] = &[
+    "connection",
+    "content-length",
+    "content-type",
+    "host",
+    "transfer-encoding",
+];
+
+/// A token (RFC 9110, 5.1).
+fn check_header_name(name: &str) -> Result<(), ValueError> {
+    let is_fine = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if name.is_empty() || !name.chars().all(is_fine) {
+        return Err(ValueError::unexpected(
+            "a header's name such as `X-Token`",
+            name,
+        ));
+    }
+    if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
+        let name = quote(name);
+        return Err(format!("the header {name} is set by the server itself").into());
     }
     Ok(())
 }

@@ -163,11 +163,21 @@ pub fn check_recordings(pipeline: &Config, before: Option<&Config>) -> Vec<Diagn
     })
 }
 
-/// Checks the files that the sources' passwords stand in.
+/// Checks the files that the passwords of sources and actions stand in.
 pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
-    each(pipeline, pipeline.streams.iter(), |source| {
+    let mut wrong = each(pipeline, pipeline.streams.iter(), |source| {
         source::check_password(source, &pipeline.folder)
-    })
+    });
+    for (at, action) in pipeline.on.iter().enumerate() {
+        let checks = action.secrets().map(|it| it.check(&pipeline.folder));
+        let errors = checks.filter_map(Result::err);
+        let place = format!("/on/{at}");
+        wrong.extend(errors.map(|why| {
+            let message = format!("`on`: {why}");
+            pipeline.error_at(&place, &["password", "headers", "post"], message)
+        }));
+    }
+    wrong
 }
 
 /// The mistakes that `check` finds in the source of each stream.

@@ -91,6 +91,17 @@ pub enum Phase {
     Point,
 }
 
+impl Phase {
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::End => "end",
+            Self::Point => "point",
+        }
+    }
+}
+
 impl EventLog {
     /// A log that is kept in memory alone.
     pub fn in_memory(clock: Arc<dyn Clock>) -> Self {
@@ -100,7 +111,8 @@ impl EventLog {
     /// The log of the server with the pipeline file `file`, which is kept in `place` as well. Where
     /// that can't be the log says so, and it is kept in memory.
     pub fn open(place: &FolderChoice, file: &Path, clock: Arc<dyn Clock>) -> Self {
-        Self::new(clock, Store::open(place, file))
+        let store = Store::open(place, file, &*clock);
+        Self::new(clock, store)
     }
 
     fn new(clock: Arc<dyn Clock>, store: Option<Store>) -> Self {

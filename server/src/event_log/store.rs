@@ -5,7 +5,6 @@
 
 use std::error::Error;
 use std::ffi::OsStr;
-use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -17,7 +16,9 @@ use utoipa::ToSchema;
 
 use super::event::{Event, EventId, millis};
 use super::kept::{EventList, Kept, KeptPicture};
+use crate::clock::Clock;
 use crate::files;
+use crate::folder_lock::{self, FolderLock};
 use crate::log::recurring::Recurring;
 use crate::private_folder::{self, FolderChoice};
 use crate::sync::IgnorePoison;
@@ -34,7 +35,7 @@ const UNFINISHED: &str = ".new-";
 pub struct Store {
     folder: PathBuf,
     /// Keeps other servers out, where folders can be locked.
-    _lock: Option<File>,
+    _lock: FolderLock,
     failures: Mutex<Failures>,
 }
 
@@ -59,9 +60,9 @@ pub struct StoreReport {
 impl Store {
     /// The folder for the events of the server with the pipeline file `file`. Where there can't be
     /// one, or another server has it, the log says so.
-    pub fn open(place: &FolderChoice, file: &Path) -> Option<Self> {
+    pub fn open(place: &FolderChoice, file: &Path, clock: &dyn Clock) -> Option<Self> {
         let folder = private_folder::of_state(place, "events", file);
-        let opened = folder.and_then(|folder| folder.map(Self::lock).transpose());
+        let opened = folder.and_then(|folder| folder.map(|it| Self::lock(it, clock)).transpose());
         let opened = opened.inspect_err(|why| {
             tracing::warn!(
                 "events are kept until the server ends only: {why}; name another folder with --state"
@@ -70,19 +71,10 @@ impl Store {
         opened.unwrap_or_default()
     }
 
-    fn lock(folder: PathBuf) -> io::Result<Self> {
-        let lock = files::open_folder(&folder).ok();
-        if let Some(lock) = &lock
-            && matches!(lock.try_lock(), Err(std::fs::TryLockError::WouldBlock))
-        {
-            let folder = folder.display();
-            return Err(io::Error::other(format!(
-                "another server with this pipeline file keeps its own in {folder}"
-            )));
-        }
+    fn lock(folder: PathBuf, clock: &dyn Clock) -> io::Result<Self> {
         Ok(Self {
+            _lock: folder_lock::lock(&folder, clock).map_err(io::Error::other)?,
             folder,
-            _lock: lock,
             failures: Mutex::default(),
         })
     }

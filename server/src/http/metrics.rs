@@ -14,6 +14,7 @@ use prometheus_client::metrics::exemplar::Exemplar;
 use prometheus_client::registry::Registry;
 
 use super::App;
+use crate::actions::ActionReport;
 use crate::chain::{BUCKETS, Durations, StepStatus};
 use crate::event_log::EventLog;
 use crate::stream::{Stream, StreamState};
@@ -79,6 +80,10 @@ metrics! {
         "Events of streams since the server started, by kind."
     EventsOpen: Gauge "mattebox_events_open"
         "Events that last, by kind."
+    Actions: Counter "mattebox_actions"
+        "Events that an action was done for, or not, by what became of them; actions are numbered from 0 in the file's order."
+    ActionsWaiting: Gauge "mattebox_actions_waiting"
+        "Events that wait for an action."
     EventStoreErrors: Counter "mattebox_event_store_errors"
         "Failures to write events to their folder."
     BuildInfo: Gauge "mattebox_build_info"
@@ -205,6 +210,26 @@ impl Samples {
         let failures = events.store_report().failures;
         self.add(Metric::EventStoreErrors, &[], failures);
     }
+
+    fn add_actions(&mut self, actions: &[ActionReport]) {
+        for (number, action) in actions.iter().enumerate() {
+            let number = number.to_string();
+            let labels = [
+                ("action", number.as_str()),
+                ("does", action.does),
+                ("event", action.event.as_str()),
+            ];
+            for (result, count) in [
+                ("done", action.done),
+                ("failed", action.failed),
+                ("dropped", action.dropped),
+            ] {
+                let labels: Vec<_> = labels.into_iter().chain([("result", result)]).collect();
+                self.add(Metric::Actions, &labels, count);
+            }
+            self.add(Metric::ActionsWaiting, &labels, action.waiting as u64);
+        }
+    }
 }
 
 fn samples(app: &App) -> Samples {
@@ -221,6 +246,7 @@ fn samples(app: &App) -> Samples {
     );
     samples.add(Metric::PipelineValid, &[], report.error.is_none());
     samples.add_events(app.controller.events());
+    samples.add_actions(&app.actions.report());
     let version = ("version", env!("CARGO_PKG_VERSION"));
     samples.add(Metric::BuildInfo, &[version], true);
     let connections = app.places.connections() as u64;

@@ -28,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use server::{Listener, local_host, serve};
 
+use crate::actions::Actions;
 use crate::clock::Clock;
 use crate::control::{Controller, EditError};
 use crate::secret::SecretText;
@@ -44,6 +45,7 @@ use wall::Sessions;
 #[derive(Clone)]
 pub struct App {
     controller: Controller,
+    actions: Actions,
     access: Access,
     places: Places,
     room: Room,
@@ -57,12 +59,13 @@ pub struct App {
 }
 
 impl App {
-    /// Serves the streams of `controller` until `shutdown`.
-    pub fn new(controller: Controller, shutdown: CancellationToken) -> Self {
+    /// Serves the streams of `controller`, and tells of its `actions`, until `shutdown`.
+    pub fn new(controller: Controller, actions: Actions, shutdown: CancellationToken) -> Self {
         let clock = controller.clock().clone();
         let room = Room::make();
         Self {
             controller,
+            actions,
             access: Access::new(clock.clone()),
             places: Places::new(room.places, clock.clone()),
             room,

@@ -145,6 +145,13 @@ pub fn note_addresses(text: &str) {
     }
 }
 
+/// Notes the secrets among the words of a command.
+pub fn note_command(words: &[SecretText]) {
+    let words: Vec<_> = words.iter().map(|word| word.expose().to_owned()).collect();
+    let secrets = secrets_of_command(&words);
+    secrets.iter().for_each(|it| note(it));
+}
+
 /// Sorted, and those that touch made one.
 pub fn merge(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     ranges.retain(|range| !range.is_empty());

@@ -6,14 +6,14 @@ mod error;
 mod exec;
 mod file_list;
 pub mod files;
-mod http;
+pub mod http;
 mod mjpeg_reader;
 mod pacer;
 mod pi_camera;
-mod process;
+pub mod process;
 mod rate_limit;
 mod rtsp;
-mod stderr_log;
+pub mod stderr_log;
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -130,7 +130,7 @@ fn reveal(
 }
 
 /// The address without its query, which may hold a password; for messages.
-fn shown(url: &Url) -> String {
+pub fn shown(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.set_fragment(None);

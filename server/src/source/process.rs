@@ -139,36 +139,18 @@ impl Running {
         input: Stdio,
         stop: &StopToken,
     ) -> Result<(Self, ChildStdout), CommandError> {
-        let [program, arguments @ ..] = invocation.command else {
-            return Err(CommandError::NotFound(String::new()));
-        };
         let _runtime = stop.runtime().enter();
-        let name = mask_written(program.expose());
-        let mut command = Command::new(program.expose());
-        command
-            .args(arguments.iter().map(SecretText::expose))
-            .current_dir(invocation.folder)
-            .stdin(input)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            // For the case that it is never asked to end.
-            .kill_on_drop(true);
-        remove_secrets(&mut command);
-        #[cfg(unix)]
-        command.process_group(0);
-        let mut child = command.spawn().map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => CommandError::NotFound(name.clone()),
-            _ => CommandError::CantRun(name.clone(), error),
-        })?;
+        let name = invocation.name();
+        let mut command = invocation.prepare();
+        command.stdin(input).stdout(Stdio::piped());
+        let mut child = invocation.spawn(&mut command)?;
         let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(CommandError::NoOutput(name));
         };
         let running = Self {
             name,
             #[cfg(unix)]
-            group: child
-                .id()
-                .and_then(|id| rustix::process::Pid::from_raw(id.try_into().ok()?)),
+            group: group(&child),
             child,
             stderr_log: StderrLog::listen(errors, invocation, stop.clock().clone()),
             seen: invocation.seen.clone(),
@@ -204,6 +186,50 @@ impl Running {
             last_words: self.stderr_log.last(),
         }
     }
+}
+
+impl Invocation<'_> {
+    /// The program, for messages.
+    pub fn name(&self) -> String {
+        let program = self.command.first();
+        program.map_or_else(String::new, |it| mask_written(it.expose()))
+    }
+
+    /// The command, to be run in a process group of its own, with its errors to be read and none of
+    /// the server's secrets.
+    pub fn prepare(&self) -> Command {
+        let mut words = self.command.iter().map(SecretText::expose);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command
+            .args(words)
+            .current_dir(self.folder)
+            .stderr(Stdio::piped())
+            // For the case that it is never asked to end.
+            .kill_on_drop(true);
+        remove_secrets(&mut command);
+        #[cfg(unix)]
+        command.process_group(0);
+        command
+    }
+
+    /// Starts what was prepared. Must be called on a runtime.
+    ///
+    /// # Errors
+    /// It can't be started.
+    pub fn spawn(&self, command: &mut Command) -> Result<Child, CommandError> {
+        command.spawn().map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => CommandError::NotFound(self.name()),
+            _ => CommandError::CantRun(self.name(), error),
+        })
+    }
+}
+
+/// The number of the process group of `child`, which was prepared by [`Invocation::prepare`] and
+/// has not been waited for.
+#[cfg(unix)]
+pub fn group(child: &Child) -> Option<rustix::process::Pid> {
+    let id = child.id()?.try_into().ok()?;
+    rustix::process::Pid::from_raw(id)
 }
 
 /// Keeps from a command what the server was told by its environment: the variables that a pipeline

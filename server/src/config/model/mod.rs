@@ -11,6 +11,7 @@
 //! - `x-missing`, `x-too-many`: the sentence about a key that is not there, and about an item that is one too many;
 //! - `x-or`: what there is beside the alternatives that have a name.
 
+mod action;
 mod gpio;
 mod listen;
 mod schemas;
@@ -30,14 +31,15 @@ use super::hidden::cut_by_comments;
 use super::units;
 use super::value_error::ValueError;
 
+pub use action::{ActionConfig, When};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, find_clash, parse_listen};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
     HttpConfig, Login, MaskArea, MaskColor, MaskConfig, PiCameraConfig, RtspConfig, Secret,
     SecretError, SharedConfig, SharedFrames, Size, SourceConfig, Transport, Via, WarmUp,
-    check_http_url, check_rtsp_url, parse_mask_area, parse_mask_color, parse_mask_condition,
-    parse_size, parse_spec, parse_warm_up,
+    check_http_url, check_rtsp_url, check_webhook_url, parse_mask_area, parse_mask_color,
+    parse_mask_condition, parse_size, parse_spec, parse_warm_up,
 };
 pub use stream::{FilterRef, OnError, Sees, StepConfig, StreamConfig};
 pub use web::{Cors, Embedding, WebConfig, read_network, read_origin};
@@ -88,6 +90,13 @@ pub struct Config {
     #[serde(deserialize_with = "named")]
     #[schemars(schema_with = "schemas::streams")]
     pub streams: Vec<StreamConfig>,
+    /// What is done when events happen.
+    #[serde(default)]
+    #[schemars(length(max = 64), extend(
+        "x-expected" = "a list of actions such as `- { event: motion, post: \"https://…\" }`",
+        "x-too-many" = "a file may have 64 actions; this is one more",
+    ))]
+    pub on: Vec<ActionConfig>,
     /// The pins that are used of a Raspberry Pi.
     pub gpio: Option<GpioConfig>,
     /// The file's folder: relative paths start here, and assets lie below it.
@@ -152,6 +161,7 @@ impl Config {
         for stream in &mut self.streams {
             stream.source.settle();
         }
+        self.on.iter_mut().for_each(ActionConfig::settle);
         if let Some(gpio) = &mut self.gpio {
             gpio.name_streams(&self.streams);
         }

@@ -4,6 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::gpio::InputConfig;
+use super::source::Secret;
 use super::stream::StreamConfig;
 
 /// A duration. `x-range` beside it has the shortest and the longest.
@@ -109,14 +110,38 @@ pub fn controls(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub fn stream_names(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": { "type": "string", "minLength": 1 },
+        "minItems": 1,
+        "x-expected": "a list of streams such as `[front]`",
+    })
+}
+
+pub fn headers(generator: &mut SchemaGenerator) -> Schema {
+    let expected = "names and values such as `Authorization: { env: HOOK_TOKEN }`";
+    names::<Secret>(generator, "header-name", expected)
+}
+
+pub fn action_command(_: &mut SchemaGenerator) -> Schema {
+    command_of("a list of the program and its arguments, such as `[./notify.sh, front]`")
+}
+
 pub fn command(_: &mut SchemaGenerator) -> Schema {
     let expected = "a list of the program and its arguments, such as `[rpicam-vid, --codec, mjpeg, -t, \"0\", -o, \"-\"]`";
+    let mut schema = command_of(expected);
+    let missing = format!("the driver `exec` needs a `command`: {expected}");
+    schema.insert("x-missing".to_owned(), missing.into());
+    schema
+}
+
+fn command_of(expected: &str) -> Schema {
     json_schema!({
         "type": "array",
         "prefixItems": [{ "type": "string", "minLength": 1 }],
         "items": { "type": ["string", "number", "boolean"] },
         "minItems": 1,
         "x-expected": expected,
-        "x-missing": format!("the driver `exec` needs a `command`: {expected}"),
     })
 }

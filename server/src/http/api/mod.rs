@@ -3,6 +3,7 @@
 //! What is sent says things as the pipeline file does (`on-error`), since it ends up there; what is
 //! answered is named in the way of the other numbers (`frames_in`).
 
+mod actions;
 mod editor;
 mod events;
 mod filters;
@@ -72,6 +73,7 @@ pub fn root_from(uri: &Uri) -> String {
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(check_access))
+        .routes(routes!(actions::list_actions))
         .routes(routes!(events::list_events))
         .routes(routes!(events::show_event, events::remove_event))
         .routes(routes!(events::show_event_picture))
@@ -96,6 +98,8 @@ fn described() -> OpenApiRouter<App> {
             steps::change_step,
             steps::remove_step
         ))
+        .routes(routes!(steps::show_step_picture))
+        .routes(routes!(streams::list_regions))
         .routes(routes!(variables::list_variables))
         .routes(routes!(
             variables::show_variable,

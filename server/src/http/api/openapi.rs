@@ -127,7 +127,8 @@ fn describe_types(components: &mut Components) {
 }
 
 /// The groups of operations, by the start of their addresses; all others are the server's.
-const TAGS: [(&str, &str); 6] = [
+const TAGS: [(&str, &str); 7] = [
+    ("/actions", "Events"),
     ("/events", "Events"),
     ("/streams/{stream}/steps", "Steps"),
     ("/streams", "Streams"),

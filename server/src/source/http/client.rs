@@ -38,24 +38,7 @@ impl Client {
     /// # Errors
     /// The password can't be read.
     pub fn new(config: &HttpConfig, folder: &Path) -> Result<Self, SourceError> {
-        // Another one being there already is as good.
-        rustls::crypto::ring::default_provider()
-            .install_default()
-            .ok();
-        let http = reqwest::Client::builder()
-            .user_agent(concat!("mattebox/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECTING)
-            // Followed here, since what is told must depend on whom to.
-            .redirect(reqwest::redirect::Policy::none())
-            .referer(false)
-            // Headers as curl takes them, since cameras' own servers write them by hand.
-            .http1_allow_obsolete_multiline_headers_in_responses(true)
-            .http1_allow_spaces_after_header_name_in_responses(true)
-            .http1_ignore_invalid_headers_in_responses(true)
-            .http1_max_headers(HEADERS)
-            .tls_danger_accept_invalid_certs(!config.verify_tls)
-            .no_proxy()
-            .build();
+        let http = new_client(config.verify_tls);
         let url = Url::parse(config.url.expose())?;
         let address = shown(&url);
         let http = http.map_err(|error| HttpError {
@@ -200,6 +183,32 @@ impl Client {
         }
         Ok(request)
     }
+}
+
+/// A client that asks only whom it is told to; it takes every certificate unless it is to
+/// `verify_tls`.
+///
+/// # Errors
+/// This machine can't speak HTTP.
+pub fn new_client(verify_tls: bool) -> reqwest::Result<reqwest::Client> {
+    // Another one being there already is as good.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    reqwest::Client::builder()
+        .user_agent(concat!("mattebox/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(CONNECTING)
+        // Followed here, since what is told must depend on whom to.
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        // Headers as curl takes them, since cameras' own servers write them by hand.
+        .http1_allow_obsolete_multiline_headers_in_responses(true)
+        .http1_allow_spaces_after_header_name_in_responses(true)
+        .http1_ignore_invalid_headers_in_responses(true)
+        .http1_max_headers(HEADERS)
+        .tls_danger_accept_invalid_certs(!verify_tls)
+        .no_proxy()
+        .build()
 }
 
 /// The request's body for a digest of it: none unless the camera takes nothing else, since those

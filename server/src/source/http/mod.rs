@@ -22,8 +22,9 @@ use super::{Camera, CapturedFrame, Configured, FrameData, Source, SourceError};
 use crate::clock::StopToken;
 use crate::config::HttpConfig;
 use client::Client;
-pub use error::HttpError;
+pub use client::new_client;
 use error::HttpFault;
+pub use error::{HttpError, cause};
 use parts::{Label, Parts};
 
 /// Snapshots per second where nothing else is asked for.

@@ -11,7 +11,7 @@ use crate::secret::{SecretText, note_addresses};
 /// # Errors
 /// It is something else.
 pub fn check_http_url(text: &str) -> Result<Url, ValueError> {
-    check_url(text, &["http", "https"])
+    check_url(text, &["http", "https"], "http://camera/video")
 }
 
 /// An address of RTSP.
@@ -19,11 +19,19 @@ pub fn check_http_url(text: &str) -> Result<Url, ValueError> {
 /// # Errors
 /// It is something else.
 pub fn check_rtsp_url(text: &str) -> Result<Url, ValueError> {
-    check_url(text, &["rtsp", "rtsps"])
+    check_url(text, &["rtsp", "rtsps"], "rtsp://camera/video")
 }
 
-fn check_url(text: &str, schemes: &[&str]) -> Result<Url, ValueError> {
-    let [scheme, _] = schemes else { unreachable!() };
+/// An address that events are posted to.
+///
+/// # Errors
+/// It is something else.
+pub fn check_webhook_url(text: &str) -> Result<Url, ValueError> {
+    check_url(text, &["http", "https"], "https://example.org/hook")
+}
+
+/// An address of one of these `schemes`, such as `example`.
+fn check_url(text: &str, schemes: &[&str], example: &str) -> Result<Url, ValueError> {
     if has_odd_login(text) {
         return Err(ODD_LOGIN.into());
     }
@@ -32,7 +40,7 @@ fn check_url(text: &str, schemes: &[&str]) -> Result<Url, ValueError> {
         schemes.contains(&url.scheme()) && has_host
     });
     url.ok_or_else(|| {
-        let expected = format!("an address such as `{scheme}://camera/video`");
+        let expected = format!("an address such as `{example}`");
         ValueError::unexpected(expected, text)
     })
 }

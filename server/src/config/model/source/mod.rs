@@ -13,8 +13,8 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use address::{check_http_url, check_rtsp_url};
-pub use login::{Login, Secret, SecretError};
+pub use address::{check_http_url, check_rtsp_url, check_webhook_url};
+pub use login::{Login, Secret, SecretError, settle as settle_login};
 pub use mask::{
     MaskArea, MaskColor, MaskConfig, parse_mask_area, parse_mask_color, parse_mask_condition,
 };
@@ -26,7 +26,7 @@ use super::super::suggest::quote;
 use super::super::units;
 use super::super::value_error::ValueError;
 use super::{Config, schemas};
-use crate::secret::{SecretText, note, secrets_of_command};
+use crate::secret::{SecretText, note_command};
 
 /// The source of a stream's frames.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -508,11 +508,7 @@ impl SourceConfig {
             DriverConfig::Files(files) => files.fps = self.fps.take().unwrap_or_else(files_fps),
             DriverConfig::Http(http) => login::settle(&mut http.url, &mut http.login),
             DriverConfig::Rtsp(rtsp) => login::settle(&mut rtsp.url, &mut rtsp.login),
-            DriverConfig::Exec(exec) => {
-                let words = exec.command.iter().map(|word| word.expose().to_owned());
-                let secrets = secrets_of_command(&words.collect::<Vec<_>>());
-                secrets.iter().for_each(|it| note(it));
-            }
+            DriverConfig::Exec(exec) => note_command(&exec.command),
             _ => {}
         }
     }

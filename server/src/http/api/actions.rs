@@ -1,0 +1,30 @@
+//! Actions: what is done when events happen, and what became of it.
+
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+
+use super::super::App;
+use super::uncached_json;
+use crate::actions::ActionReport;
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct Actions {
+    /// The actions, in the file's order.
+    actions: Vec<ActionReport>,
+    /// The number of changes of events that no action got since they came too fast.
+    missed: u64,
+}
+
+/// The actions that the pipeline file names in `on`, and what became of each since it stands there.
+#[utoipa::path(
+    get,
+    path = "/actions",
+    responses((status = OK, description = "All actions, in the file's order", body = Actions)),
+)]
+pub async fn list_actions(State(app): State<App>) -> Response {
+    uncached_json(Actions {
+        actions: app.actions.report(),
+        missed: app.actions.missed(),
+    })
+}
