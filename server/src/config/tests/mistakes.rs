@@ -176,7 +176,7 @@ fn wrong_keys() {
         (
             "streams: {a: {filters: [{use: x, name: clock}]}}\n",
             &[
-                "1:34+4 `name` is not a key of a filter; there is `use`, `enabled`, `with`, `assets`, `on-error`, `time-limit` and `memory-limit`",
+                "1:34+4 `name` is not a key of a filter; there is `use`, `enabled`, `with`, `assets`, `on-error`, `every`, `sees`, `publish`, `time-limit` and `memory-limit`",
             ],
         ),
         (
@@ -367,7 +367,7 @@ fn wrong_steps() {
         (
             "streams: {a: {filters: [timestamp]}}\n",
             &[
-                "1:25+9 expected a filter with keys such as `use`, `enabled`, `with`, `assets`, `on-error`, `time-limit` and `memory-limit`, found the text `timestamp`",
+                "1:25+9 expected a filter with keys such as `use`, `enabled`, `with`, `assets`, `on-error`, `every`, `sees`, `publish`, `time-limit` and `memory-limit`, found the text `timestamp`",
             ],
         ),
         (
