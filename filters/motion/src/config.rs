@@ -25,7 +25,7 @@ pub struct Config {
     pub threshold: u8,
     /// The least size of what moves, as a part of the picture: 0.001 is 46 × 45 pixels of 1080p.
     #[schemars(range(min = 0, max = 1))]
-    pub min_area: f32,
+    pub min_area: f64,
     /// Areas with names in which motion counts, and nowhere else. Something is in a zone with half
     /// of what moves of it, or with the middle of its lower edge. Without any, the whole picture
     /// counts.
@@ -38,7 +38,7 @@ pub struct Config {
     /// that switches to infrared. This is no motion, and the average is taken over anew. 1 for
     /// never.
     #[schemars(range(min = 0.1, max = 1))]
-    pub lightning_threshold: f32,
+    pub lightning_threshold: f64,
     /// How long nothing must move for an event to end, such as `10s`.
     #[serde(deserialize_with = "event_gap")]
     #[schemars(with = "String", extend("default" = "10s", "examples" = ["10s", "1m 30s"]))]

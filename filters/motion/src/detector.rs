@@ -138,7 +138,7 @@ impl Detector {
             return self.nothing(scene, Look::Learning, 0.0);
         }
         let changed = scene.compare(luma, self.config.threshold);
-        if changed >= self.config.lightning_threshold && scene.difference.left > EVEN {
+        if f64::from(changed) >= self.config.lightning_threshold && scene.difference.left > EVEN {
             *scene = Scene::new(luma, scene.last_ms, scene.full, &self.config);
             self.tracks.clear();
             return self.nothing(scene, Look::Lightning, changed);
@@ -174,7 +174,7 @@ impl Detector {
 
     fn regions(&mut self, scene: &Scene, moving: &[bool], seconds: f32) -> Vec<Region> {
         let width = scene.size.0;
-        let least = self.config.min_area * moving.len() as f32;
+        let least = self.config.min_area as f32 * moving.len() as f32;
         let joined = groups(&dilate(moving, width), width);
         let things = joined.into_iter().filter_map(|group| {
             let pixels: Vec<_> = group.into_iter().filter(|&at| moving[at]).collect();
