@@ -8,7 +8,7 @@ import { addStylesheet } from "./stylesheet.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 // From one look at a stream to the next; each has its turn where there are more.
-const PAUSE_MS = 250;
+const PAUSE_MS = 200;
 const LEAST_PAUSE_MS = 50;
 // They are as on the first day for that long, and gone after twice that, where the filter looks again at once.
 const FRESH_MS = 1000;

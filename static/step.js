@@ -76,7 +76,7 @@ export class Step {
   async #addTools(filter) {
     if (isSpecial(filter)) {
       const tools = await load("./step_tools.js");
-      this.#tools ??= tools && new tools.StepTools(this, this.#part("step-tools-more"));
+      this.#tools ??= tools && new tools.StepTools(this, this.#part("step-more"), this.#part("step-keys"));
       this.#tools?.setFilter(filter);
       this.#tools?.show(this.#mayChange);
     }

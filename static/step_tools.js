@@ -44,18 +44,19 @@ export class StepTools {
   #form = null;
   #areas = [];
   #mayChange = false;
-  #keys = make("div");
+  #keys;
   #draw = make("button", { type: "button", className: "draw-areas", textContent: "Draw areas" });
   #sight;
 
-  /** Shows itself in `place`. */
-  constructor(step, place) {
+  /** Shows itself in `place`, and the form in `keys`. */
+  constructor(step, place, keys) {
     this.#step = step;
+    this.#keys = keys;
     this.#sight = new Sight(step);
     this.#draw.setAttribute("aria-label", `Draw areas of ${step.use}`);
     this.#draw.addEventListener("click", () => this.#drawAreas());
     const buttons = make("p", { className: "buttons" }, this.#sight.button, this.#draw);
-    place.append(this.#keys, buttons, this.#sight.element);
+    place.append(buttons, this.#sight.element);
   }
 
   async setFilter(filter) {
@@ -141,7 +142,8 @@ class Sight {
     this.#isAsking = true;
     await addStylesheet("inspect.css").catch((error) => advise(words(error)));
     while (this.#isOpen && this.element.isConnected) {
-      if (!document.hidden) {
+      const isSeen = !document.hidden && this.element.offsetParent !== null;
+      if (isSeen) {
         await this.#look();
       }
       await pause(PAUSE_MS);
