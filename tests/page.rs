@@ -4,6 +4,7 @@ mod connection;
 mod editing;
 mod masks;
 mod narrow;
+mod regions;
 mod stream_form;
 
 use std::io::{BufRead, BufReader, Write};
