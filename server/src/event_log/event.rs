@@ -251,6 +251,8 @@ mod rfc3339 {
             }
         }
 
+        /// # Errors
+        /// It is no time of this form.
         pub fn deserialize<'de, D: Deserializer<'de>>(
             from: D,
         ) -> Result<Option<Timestamp>, D::Error> {
