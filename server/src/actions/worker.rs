@@ -24,7 +24,6 @@ use crate::log::recurring::Recurring;
 use crate::log::sanitize;
 use crate::mqtt::{Mqtt, NotConnected};
 use crate::secret::{mask_foreign, mask_written};
-use crate::source;
 use crate::sync::IgnorePoison;
 
 /// The most events that wait for an action.
@@ -90,7 +89,7 @@ pub struct ActionReport {
     pub when: When,
     /// What it does: `post`, `mqtt` or `run`.
     pub does: &'static str,
-    /// The address, without its query, the topic or the program.
+    /// The server that it is posted to, the topic, or the program.
     pub target: String,
     /// The number of events that wait for it.
     pub waiting: usize,
@@ -307,7 +306,7 @@ impl Worker {
         }
     }
 
-    /// The address, without its query, which may hold a secret; the topic, or the program.
+    /// The server of the address, whose path may be a secret; the topic, or the program.
     fn target(&self) -> String {
         if let Some(command) = &self.config.run {
             let program = command.first();
@@ -318,7 +317,7 @@ impl Worker {
         }
         let url = self.config.post.as_ref();
         let url = url.and_then(|url| Url::parse(url.expose()).ok());
-        url.as_ref().map_or_else(String::new, source::shown)
+        url.map_or_else(String::new, |url| url.origin().ascii_serialization())
     }
 
     /// The report.

@@ -130,7 +130,7 @@ fn reveal(
 }
 
 /// The address without its query, which may hold a password; for messages.
-pub fn shown(url: &Url) -> String {
+fn shown(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.set_fragment(None);
