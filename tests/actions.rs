@@ -365,10 +365,10 @@ fn a_reload_changes_actions_and_loses_none_that_waits() {
 fn mistakes_are_told_with_their_places() {
     for (action, told) in [
         ("{ post: \"http://a/\" }", "an action needs `event`"),
-        ("{ event: motion }", "needs `post` or `run`"),
+        ("{ event: motion }", "needs `post`, `mqtt` or `run`"),
         (
             "{ event: motion, post: \"http://a/\", run: [x] }",
-            "takes only one of `post` and `run`",
+            "takes only one of `post`, `mqtt` and `run`",
         ),
         (
             "{ event: Motion, post: \"http://a/\" }",

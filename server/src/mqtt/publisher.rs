@@ -6,7 +6,6 @@ use std::sync::Arc;
 use bytes::Bytes;
 use rumqttc::{AsyncClient, ClientError, QoS};
 use serde_json::json;
-use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{mpsc, watch};
 
@@ -40,6 +39,18 @@ pub struct Publisher<'a> {
     pictures: BTreeMap<String, Bytes>,
     /// What the broker retains, by topics; none where that is not known.
     retained: BTreeMap<String, Option<Bytes>>,
+}
+
+/// What has happened.
+enum News {
+    /// The broker is connected anew.
+    Connection,
+    /// The broker retains a message of discovery under this topic.
+    Retained(String),
+    /// An event has changed.
+    Event(Result<Change, RecvError>),
+    /// A state, a variable or the pipeline may be another.
+    State,
 }
 
 impl<'a> Publisher<'a> {
@@ -76,20 +87,19 @@ impl<'a> Publisher<'a> {
         let mut variables = self.controller.variables().changes();
         self.look_up_events();
         loop {
-            let done = tokio::select! {
+            // Only waited for here: what is begun in a branch is dropped when another comes first.
+            let news = tokio::select! {
                 new = connected.changed() => match new {
-                    Ok(()) => self.begin().await,
+                    Ok(()) => News::Connection,
                     Err(_) => return,
                 },
-                Some(topic) = seen.recv() => {
-                    self.retained.entry(topic).or_insert(None);
-                    Ok(())
-                }
-                done = self.next_event(&mut events) => done,
-                Ok(()) = pipeline.changed() => Ok(()),
-                Ok(()) = variables.changed() => Ok(()),
-                Ok(_) | Err(RecvError::Lagged(_)) = notifications.recv() => Ok(()),
+                Some(topic) = seen.recv() => News::Retained(topic),
+                change = events.recv() => News::Event(change),
+                Ok(()) = pipeline.changed() => News::State,
+                Ok(()) = variables.changed() => News::State,
+                Ok(_) | Err(RecvError::Lagged(_)) = notifications.recv() => News::State,
             };
+            let done = self.take_up(news).await;
             let done = match done {
                 Ok(()) if self.mqtt.is_connected() => self.publish_changes().await,
                 done => done,
@@ -133,15 +143,20 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    async fn next_event(&mut self, events: &mut Receiver<Change>) -> Result<(), ClientError> {
-        match events.recv().await {
-            Ok(change) => self.take(&change).await,
-            Err(RecvError::Lagged(missed)) => {
+    async fn take_up(&mut self, news: News) -> Result<(), ClientError> {
+        match news {
+            News::Connection => return self.begin().await,
+            News::Retained(topic) => {
+                self.retained.entry(topic).or_insert(None);
+            }
+            News::Event(Ok(change)) => self.take(&change).await,
+            News::Event(Err(RecvError::Lagged(missed))) => {
                 self.mqtt.dropped(missed);
                 self.look_up_events();
             }
             // The log lives as long as the server.
-            Err(RecvError::Closed) => std::future::pending().await,
+            News::Event(Err(RecvError::Closed)) => std::future::pending().await,
+            News::State => {}
         }
         Ok(())
     }
