@@ -12,14 +12,14 @@ use crate::support::{Folder, repository, stderr};
 /// one.
 const UNKNOWN: [(&str, &str); 5] = [
     ("0.3.0", "update the server"),
-    ("0.1.1", "update the server"),
+    ("0.1.1", "build the filter anew for 0.2.0"),
     ("1.0.0", "update the server"),
-    ("0.0.9", "build the filter anew for 0.1.0"),
-    ("0.1.0-rc.1", "build the filter anew for 0.1.0"),
+    ("0.0.9", "build the filter anew for 0.2.0"),
+    ("0.1.0-rc.1", "build the filter anew for 0.2.0"),
 ];
 
 fn refusal((version, advice): (&str, &str)) -> String {
-    format!("is built for contract {version}; this server knows 0.1.0: {advice}")
+    format!("is built for contract {version}; this server knows 0.2.0 and 0.1.0: {advice}")
 }
 
 /// The component that the server makes of a core module.

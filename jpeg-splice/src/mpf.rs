@@ -17,11 +17,11 @@ const PADDING: u64 = 4096;
 
 /// The index of the pictures that follow a first one (DC-007, 5.2.3).
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct MpfIndex(Vec<Place>);
+pub struct MpfIndex(Vec<Entry>);
 
 #[derive(Debug, PartialEq, Eq)]
-struct Place {
-    /// In bytes from the first one's SOI.
+struct Entry {
+    /// In bytes from the first picture's SOI.
     start: u64,
     length: u64,
 }
@@ -44,21 +44,21 @@ impl MpfIndex {
         let count = tiff.long(entry + 4)? as usize / ENTRY;
         let list = tiff.long(entry + 8)? as usize;
         // The first is this one itself.
-        let places = (1..count.min(MOST)).map_while(|index| {
+        let entries = (1..count.min(MOST)).map_while(|index| {
             let at = list.checked_add(index * ENTRY)?;
-            Some(Place {
+            Some(Entry {
                 start: u64::from(tiff.long(at + 8)?) + origin as u64,
                 length: tiff.long(at + 4)?.into(),
             })
         });
-        Some(Self(places.collect()))
+        Some(Self(entries.collect()))
     }
 
     /// Whether a picture of `length` bytes that starts `start` bytes behind the first one's SOI is
     /// one of them.
     pub fn has(&self, start: u64, length: u64) -> bool {
-        let fits = |place: &Place| {
-            place.start == start && (length..length + PADDING).contains(&place.length)
+        let fits = |entry: &Entry| {
+            entry.start == start && (length..length + PADDING).contains(&entry.length)
         };
         self.0.iter().any(fits)
     }

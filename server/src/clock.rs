@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-/// Where the server gets the time from, and what it waits with.
+/// The server's time, and waiting for it.
 pub trait Clock: Send + Sync + 'static {
     /// The monotonic time, for intervals.
     fn now(&self) -> Instant;

@@ -71,7 +71,7 @@ fn of_variable(text: &str) -> Result<TimeZone, UnknownZone> {
     known.map_err(|_| UnknownZone::Variable(short(text)))
 }
 
-/// What `text`, the value of `TZ`, says without what introduces it.
+/// The zone's name in `text`, the value of `TZ`: without a colon, or the folder of the zones.
 fn name(text: &str) -> &str {
     let name = text.strip_prefix(':').unwrap_or(text);
     name.rsplit_once("zoneinfo/").map_or(name, |(_, name)| name)

@@ -18,7 +18,7 @@ pub enum Notification {
     State {
         /// The stream's name.
         stream: String,
-        /// What it does.
+        /// Its new state.
         state: &'static str,
         /// The reason why it fails, if it does.
         error: Option<String>,
@@ -27,7 +27,7 @@ pub enum Notification {
     Viewers {
         /// The stream's name.
         stream: String,
-        /// How many watch now.
+        /// The number of its viewers.
         viewers: usize,
     },
     /// A filter begins to fail; or still does, once a minute.
@@ -54,7 +54,7 @@ pub enum Notification {
     },
     /// pipeline.yaml, or what it names, was read again.
     Reload {
-        /// What changed, or what is wrong.
+        /// The changes, or the mistakes.
         message: String,
         /// Whether it is in force now.
         succeeded: bool,

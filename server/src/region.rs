@@ -44,6 +44,34 @@ pub struct FoundRegion {
     pub size: (u32, u32),
 }
 
+/// The report of a region that was found.
+#[derive(Clone, Debug, PartialEq, Serialize, ToSchema)]
+pub struct RegionReport {
+    /// The region.
+    #[serde(flatten)]
+    pub region: Region,
+    /// The filter that found it, by its name in the pipeline file.
+    pub found_by: String,
+    /// The time at which the picture was taken: milliseconds since 1970-01-01 00:00 UTC.
+    pub captured_at_ms: u64,
+    /// The picture's width in pixels.
+    pub picture_width: u32,
+    /// The picture's height in pixels.
+    pub picture_height: u32,
+}
+
+impl From<&FoundRegion> for RegionReport {
+    fn from(found: &FoundRegion) -> Self {
+        Self {
+            region: found.region.clone(),
+            found_by: found.found_by.to_string(),
+            captured_at_ms: found.captured_at_ms,
+            picture_width: found.size.0,
+            picture_height: found.size.1,
+        }
+    }
+}
+
 impl Area {
     /// The part that lies within a picture of `width` × `height`; none if that is nothing.
     pub fn within(self, (width, height): (u32, u32)) -> Option<Self> {

@@ -75,7 +75,7 @@ pub struct Variables(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     snapshot: watch::Sender<Snapshot>,
-    /// When those end that don't stay.
+    /// The ends of those that are set for a time.
     ends: Mutex<BTreeMap<String, Instant>>,
     ends_changed: Notify,
 }

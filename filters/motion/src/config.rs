@@ -25,7 +25,7 @@ pub struct Config {
     pub threshold: u8,
     /// The least size of what moves, as a part of the picture: 0.001 is 46 × 45 pixels of 1080p.
     #[schemars(range(min = 0, max = 1))]
-    pub min_area: f32,
+    pub min_area: f64,
     /// Areas with names in which motion counts, and nowhere else. Something is in a zone with half
     /// of what moves of it, or with the middle of its lower edge. Without any, the whole picture
     /// counts.
@@ -38,13 +38,13 @@ pub struct Config {
     /// that switches to infrared. This is no motion, and the average is taken over anew. 1 for
     /// never.
     #[schemars(range(min = 0.1, max = 1))]
-    pub lightning_threshold: f32,
+    pub lightning_threshold: f64,
     /// How long nothing must move for an event to end, such as `10s`.
     #[serde(deserialize_with = "event_gap")]
     #[schemars(with = "String", extend("default" = "10s", "examples" = ["10s", "1m 30s"]))]
     pub event_gap: Duration,
-    /// The variable that is `on` while the event lasts and else `off`; for each zone there is one
-    /// more, with a dot and the zone's name behind it. `{stream}` stands for the stream's name. Give
+    /// The variable that is `on` from the first motion until nothing has moved for `event-gap`, and
+    /// else `off`; for each zone there is one more, with a dot and the zone's name behind it. `{stream}` stands for the stream's name. Give
     /// each stream one of its own.
     #[schemars(length(min = 1, max = 64))]
     pub variable: String,
@@ -85,7 +85,7 @@ impl Config {
             (self.ignore.len() <= AREAS, "`ignore` has at most 32 areas"),
             (
                 self.zones.keys().all(|name| is_name(name)),
-                "the names of `zones` have 1 to 64 characters, letters, digits, `-` and `_`",
+                "the names of `zones` have 1 to 32 of `a-z`, `A-Z`, `0-9`, `-` and `_`",
             ),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
@@ -97,8 +97,8 @@ impl Config {
 
 /// Whether `name` can be a part of a variable's name.
 fn is_name(name: &str) -> bool {
-    let is_part = |it: char| it.is_alphanumeric() || "-_".contains(it);
-    (1..=64).contains(&name.chars().count()) && name.chars().all(is_part)
+    let is_part = |it: char| it.is_ascii_alphanumeric() || "-_".contains(it);
+    (1..=32).contains(&name.len()) && name.chars().all(is_part)
 }
 
 fn event_gap<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
@@ -143,6 +143,7 @@ mod tests {
             (r#"{"event-gap": "-10s"}"#, "`event-gap`"),
             (r#"{"event-gap": "2h"}"#, "`event-gap`"),
             (r#"{"zones": {"": "0,0,1,0,1,1"}}"#, "`zones`"),
+            (r#"{"zones": {"Tür": "0,0,1,0,1,1"}}"#, "`zones`"),
             (r#"{"min-size": 2}"#, "`min-size`"),
         ] {
             let error = parse(json).unwrap_err();

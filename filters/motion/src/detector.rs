@@ -14,7 +14,7 @@ const LEARNING_SECONDS: f32 = 1.0;
 /// Seconds after which a picture has nothing to do with the last.
 const LONGEST_PAUSE: f32 = 30.0;
 /// The part of the threshold that pixels beside what moves must reach to belong to it.
-const WEAK: f32 = 0.5;
+const WEAK: f32 = 0.6;
 /// What is this much larger than `min-area` and stronger than `threshold` is told at the first
 /// sight; what is less must be seen twice.
 const SURE: f32 = 2.0;
@@ -98,10 +98,9 @@ impl Detector {
     /// One is out of its range.
     pub fn new(config: Config) -> Result<Self, String> {
         let config = config.checked()?;
-        let gap_ms = u64::try_from(config.event_gap.as_millis()).unwrap_or(u64::MAX);
         Ok(Self {
+            event: EventClock::new(config.event_gap),
             config,
-            event: EventClock::new(gap_ms),
             tracks: Tracks::default(),
             scene: None,
         })
@@ -139,7 +138,7 @@ impl Detector {
             return self.nothing(scene, Look::Learning, 0.0);
         }
         let changed = scene.compare(luma, self.config.threshold);
-        if changed >= self.config.lightning_threshold && scene.difference.left > EVEN {
+        if f64::from(changed) >= self.config.lightning_threshold && scene.difference.left > EVEN {
             *scene = Scene::new(luma, scene.last_ms, scene.full, &self.config);
             self.tracks.clear();
             return self.nothing(scene, Look::Lightning, changed);
@@ -175,7 +174,7 @@ impl Detector {
 
     fn regions(&mut self, scene: &Scene, moving: &[bool], seconds: f32) -> Vec<Region> {
         let width = scene.size.0;
-        let least = self.config.min_area * moving.len() as f32;
+        let least = self.config.min_area as f32 * moving.len() as f32;
         let joined = groups(&dilate(moving, width), width);
         let things = joined.into_iter().filter_map(|group| {
             let pixels: Vec<_> = group.into_iter().filter(|&at| moving[at]).collect();

@@ -1,5 +1,7 @@
 //! Events: from the first motion until nothing has moved for a while.
 
+use std::time::Duration;
+
 /// What a look means for the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
@@ -23,10 +25,10 @@ pub struct EventClock {
 }
 
 impl EventClock {
-    /// Events that end `gap_ms` milliseconds after the last motion.
-    pub fn new(gap_ms: u64) -> Self {
+    /// Events that end when nothing has moved for `gap`.
+    pub fn new(gap: Duration) -> Self {
         Self {
-            gap_ms,
+            gap_ms: u64::try_from(gap.as_millis()).unwrap_or(u64::MAX),
             last_motion_ms: None,
         }
     }
@@ -55,7 +57,7 @@ mod tests {
 
     #[test]
     fn an_event_ends_when_nothing_moved_for_the_gap() {
-        let mut clock = EventClock::new(2000);
+        let mut clock = EventClock::new(Duration::from_secs(2));
         assert_eq!(clock.look(false, 0), Event::None);
         assert_eq!(clock.look(true, 1000), Event::Started);
         assert_eq!(clock.look(false, 2900), Event::Going);

@@ -9,7 +9,7 @@ use mattebox_filter::{Area, FrameInfo, Inspect, Region, stream_name};
 
 use crate::config::Config;
 use crate::detector::{Detector, Findings};
-use crate::event::Event;
+use crate::event::{Event, EventClock};
 use crate::luma::Luma;
 
 /// The kind of the events.
@@ -21,17 +21,18 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 pub struct Motion {
     detector: Detector,
     variable: String,
-    zones: Vec<String>,
+    /// The zones, by name, each with what goes on in it.
+    zones: Vec<(String, EventClock)>,
 }
 
 impl Inspect for Motion {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
-        let (variable, zones) = (config.variable.clone(), config.zones.keys().cloned());
+        let clock = |name: &String| (name.clone(), EventClock::new(config.event_gap));
         Ok(Self {
-            variable,
-            zones: zones.collect(),
+            variable: config.variable.clone(),
+            zones: config.zones.keys().map(clock).collect(),
             detector: Detector::new(config)?,
         })
     }
@@ -42,7 +43,7 @@ impl Inspect for Motion {
         let luma = Luma::new(width, height, picture.as_raw())?;
         let full = (frame.width, frame.height);
         let findings = self.detector.look(luma, frame.captured_at_ms, full);
-        self.tell(&findings)?;
+        self.tell(&findings, frame.captured_at_ms)?;
         if let Some(shown) = beside(&picture, &findings.picture) {
             publish::show(shown)?;
         }
@@ -51,25 +52,27 @@ impl Inspect for Motion {
 }
 
 impl Motion {
-    fn tell(&mut self, findings: &Findings) -> Result<(), String> {
+    fn tell(&mut self, findings: &Findings, now_ms: u64) -> Result<(), String> {
         match findings.event {
             Event::Started => publish::event(KIND, Phase::Start, &words(findings))?,
             Event::Ended { .. } => publish::event(KIND, Phase::End, "")?,
             Event::Going | Event::None => {}
         }
-        let is_going = matches!(findings.event, Event::Started | Event::Going);
         let name = self.variable.replace("{stream}", &stream_name());
-        set(&name, is_going)?;
-        for zone in &self.zones {
+        set(&name, findings.event)?;
+        for (zone, clock) in &mut self.zones {
             let moves = findings.regions.iter().any(|it| it.zones.contains(zone));
-            set(&format!("{name}.{zone}"), moves)?;
+            set(&format!("{name}.{zone}"), clock.look(moves, now_ms))?;
         }
         Ok(())
     }
 }
 
-fn set(name: &str, is_on: bool) -> Result<(), String> {
-    let text = if is_on { "on" } else { "off" };
+fn set(name: &str, event: Event) -> Result<(), String> {
+    let text = match event {
+        Event::Started | Event::Going => "on",
+        Event::Ended { .. } | Event::None => "off",
+    };
     publish::set_variable(name, text, Some(FORGOTTEN_AFTER))
         .map_err(|why| format!("`variable`: `{name}` can't be set: {why}"))
 }
@@ -158,6 +161,11 @@ mod tests {
         for name in ["yard.motion", "yard.motion.left"] {
             assert_eq!(testing::variable(name).as_deref(), Some("on"), "{name}");
         }
+        for at in 14..18 {
+            look(&mut filter, at * 200, 400);
+        }
+        let zone = testing::variable("yard.motion.left");
+        assert_eq!(zone.as_deref(), Some("on"), "until the gap is over");
         let started = (KIND.to_owned(), Phase::Start, "left".to_owned());
         assert_eq!(testing::take_events(), [started]);
     }

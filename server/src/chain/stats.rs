@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::config::{OnError, StepConfig};
+use crate::config::{OnError, Sees, StepConfig};
 use crate::filter::{Filter, FilterKind};
 use crate::log::recurring::{Notice, Recovery, Recurring};
 use crate::sync::IgnorePoison;
@@ -81,6 +81,12 @@ pub struct StepReport {
     pub settings: Value,
     /// The fate of a frame when it fails.
     pub on_error: OnError,
+    /// The shortest time between two looks of a filter that inspects, in seconds.
+    pub every_seconds: Option<f64>,
+    /// The pictures that an overlay may see, if it may.
+    pub sees: Option<Sees>,
+    /// Whether the filter may set variables and tell of events.
+    pub publish: bool,
     /// The most that one call may take, in seconds.
     pub time_limit_seconds: f64,
     /// The most memory that the filter may have, in bytes.
@@ -173,6 +179,7 @@ impl StepStats {
         let counters = self.lock();
         let mut recent = counters.recent.clone();
         recent.sort_unstable();
+        let is_inspect = filter.kind() == FilterKind::Inspect;
         StepReport {
             id,
             use_: config.filter.as_str().to_owned(),
@@ -187,6 +194,9 @@ impl StepStats {
             enabled: config.enabled,
             settings: config.shown_settings(),
             on_error: config.on_error,
+            every_seconds: is_inspect.then(|| config.every.as_secs_f64()),
+            sees: config.sees,
+            publish: is_inspect || config.publish,
             time_limit_seconds: config.time_limit.as_secs_f64(),
             memory_limit_bytes: config.memory_limit,
             calls: counters.calls,

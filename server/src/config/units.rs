@@ -24,10 +24,10 @@ pub fn duration(text: &str) -> Result<Duration, ValueError> {
         })
 }
 
-/// What `text` says by `parse`, from the least to the most of a range.
+/// The value in `text`, read by `parse` and checked against a range, both ends included.
 ///
 /// # Errors
-/// It says something else.
+/// It can't be read, or lies outside.
 pub fn within<T: PartialOrd>(
     text: &str,
     [least, most]: [&str; 2],

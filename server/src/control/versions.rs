@@ -302,10 +302,10 @@ fn read_unknown(folder: &Path, known: &[Version]) -> io::Result<Vec<Version>> {
     Ok(versions)
 }
 
-/// The version at `path`.
+/// The version kept in the file at `path`.
 ///
 /// # Errors
-/// Somebody else could have written it, or it is none.
+/// The file is another user's, can't be read, or holds no version.
 fn read_one(path: &Path) -> Result<Version, Box<dyn Error>> {
     private_folder::check_owner(path)?;
     let bytes = files::read(path, FILE_BYTES)?;

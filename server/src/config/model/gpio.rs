@@ -13,7 +13,7 @@ use super::{StreamConfig, named, schemas};
 #[serde(default, rename_all = "kebab-case")]
 #[schemars(deny_unknown_fields, title = "`gpio`")]
 pub struct GpioConfig {
-    /// Whose pins are used.
+    /// The board that the pins are on.
     pub backend: GpioBackend,
     /// The folder of the simulated pins, relative to the pipeline file's.
     #[schemars(length(min = 1))]
@@ -49,7 +49,7 @@ impl GpioConfig {
     }
 }
 
-/// Whose pins are used.
+/// The board that the pins are on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum GpioBackend {

@@ -176,7 +176,7 @@ fn wrong_keys() {
         (
             "streams: {a: {filters: [{use: x, name: clock}]}}\n",
             &[
-                "1:34+4 `name` is not a key of a filter; there is `use`, `enabled`, `with`, `assets`, `on-error`, `time-limit` and `memory-limit`",
+                "1:34+4 `name` is not a key of a filter; there is `use`, `enabled`, `with`, `assets`, `on-error`, `every`, `sees`, `publish`, `time-limit` and `memory-limit`",
             ],
         ),
         (
@@ -258,7 +258,7 @@ fn wrong_values() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `cors`, `streams` and `gpio`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `cors`, `streams`, `on` and `gpio`, found an empty list",
             ],
         ),
         (
@@ -367,7 +367,7 @@ fn wrong_steps() {
         (
             "streams: {a: {filters: [timestamp]}}\n",
             &[
-                "1:25+9 expected a filter with keys such as `use`, `enabled`, `with`, `assets`, `on-error`, `time-limit` and `memory-limit`, found the text `timestamp`",
+                "1:25+9 expected a filter with keys such as `use`, `enabled`, `with`, `assets`, `on-error`, `every`, `sees`, `publish`, `time-limit` and `memory-limit`, found the text `timestamp`",
             ],
         ),
         (

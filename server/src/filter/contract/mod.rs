@@ -260,7 +260,7 @@ mod tests {
         for (exports, why) in [
             (
                 vec![],
-                "it exports nothing, not `mattebox:filter/lifecycle@0.1.0`",
+                "it exports nothing, not `mattebox:filter/lifecycle@0.2.0`",
             ),
             (vec!["mattebox:filter/overlay"], "no Mattebox filter"),
             (vec![overlay.as_str()], "no Mattebox filter"),

@@ -98,6 +98,8 @@ fn described() -> OpenApiRouter<App> {
             steps::change_step,
             steps::remove_step
         ))
+        .routes(routes!(steps::show_step_picture))
+        .routes(routes!(streams::list_regions))
         .routes(routes!(variables::list_variables))
         .routes(routes!(
             variables::show_variable,

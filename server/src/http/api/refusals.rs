@@ -26,6 +26,7 @@ macro_rules! refusals {
 refusals! {
     NoStream: NOT_FOUND "No such stream";
     NoStep: NOT_FOUND "No such step";
+    NoShownPicture: NOT_FOUND "No such step, or its filter shows no picture";
     NoVersion: NOT_FOUND "No such version";
     NoEvent: NOT_FOUND "No such event";
     NoPicture: NOT_FOUND "No such event, or it has no picture";

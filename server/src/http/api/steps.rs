@@ -7,10 +7,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::super::App;
 use super::super::problem::ProblemDetails;
+use super::super::{App, NO_CACHE};
 use super::editor::Editor;
-use super::refusals::{NoStep, NoStream, WrongBody, WrongFile};
+use super::refusals::{NoShownPicture, NoStep, NoStream, WrongBody, WrongFile};
 use super::{Answer, BASE, parse, uncached_json};
 use crate::chain::{StepReport, StepStatus};
 use crate::control::{Edit, EditError, Edited};
@@ -61,6 +61,38 @@ pub async fn show_step(
     let found = steps.iter().find(|status| status.id == step);
     let found = found.ok_or(EditError::UnknownStep { stream, step })?;
     Ok(uncached_json(found.report()))
+}
+
+/// The picture that the step's filter shows to whoever tunes it, such as what it takes for motion.
+#[utoipa::path(
+    get,
+    path = "/streams/{stream}/steps/{step}/picture",
+    params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
+    responses(
+        (status = OK, description = "The latest picture", body = String, content_type = "image/jpeg"),
+        NoShownPicture,
+    ),
+)]
+pub async fn show_step_picture(
+    State(app): State<App>,
+    Path((stream, step)): Path<(String, u64)>,
+) -> Answer {
+    let steps = app.stream(&stream)?.steps();
+    let found = steps.iter().find(|status| status.id == step);
+    let found = found.ok_or(EditError::UnknownStep { stream, step })?;
+    let shown = found.shown.clone();
+    let jpeg = super::blocking(move || shown.jpeg()).await?;
+    let jpeg = jpeg.map_err(|why| ProblemDetails::internal(why.to_string()))?;
+    let Some(jpeg) = jpeg else {
+        return Err(ProblemDetails::not_found(
+            "the step's filter shows no picture",
+        ));
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "image/jpeg"),
+        (header::CACHE_CONTROL, NO_CACHE),
+    ];
+    Ok((headers, jpeg.bytes().clone()).into_response())
 }
 
 /// Adds a step, at the end if no position is given.

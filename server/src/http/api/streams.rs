@@ -14,6 +14,7 @@ use super::refusals::{NoStream, NotAdmin, WrongBody, WrongFile};
 use super::{Answer, parse, root_from, uncached_json};
 use crate::config::shown;
 use crate::control::{Edit, EditError};
+use crate::region::RegionReport;
 use crate::stream::StreamReport;
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -49,6 +50,28 @@ pub async fn show_stream(
 ) -> Answer {
     let report = app.stream(&name)?.report();
     Ok(uncached_json(report.seen_from(&root_from(&uri))))
+}
+
+#[derive(Serialize, utoipa::ToSchema)]
+struct Regions {
+    regions: Vec<RegionReport>,
+}
+
+/// What the stream's inspecting filters found when they looked last. Asking starts no camera.
+#[utoipa::path(
+    get,
+    path = "/streams/{stream}/regions",
+    params(("stream" = String, Path, description = "The stream's name")),
+    responses(
+        (status = OK, description = "What was found", body = Regions),
+        NoStream,
+    ),
+)]
+pub async fn list_regions(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    let found = app.stream(&name)?.regions();
+    Ok(uncached_json(Regions {
+        regions: found.iter().map(RegionReport::from).collect(),
+    }))
 }
 
 /// Adds the stream, or replaces what the pipeline file says of it.
