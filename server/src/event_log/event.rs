@@ -254,6 +254,10 @@ mod rfc3339 {
             }
         }
 
+        /// A time, if there is one.
+        ///
+        /// # Errors
+        /// It is none of RFC 3339.
         pub fn deserialize<'de, D: Deserializer<'de>>(
             from: D,
         ) -> Result<Option<Timestamp>, D::Error> {
