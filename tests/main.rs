@@ -34,6 +34,8 @@ mod logins;
 mod masks;
 mod metrics;
 mod mistakes;
+#[cfg(unix)]
+mod mqtt;
 mod network_cameras;
 mod odd_cameras;
 mod page;
