@@ -52,14 +52,9 @@ async function showRegions(card, { filters }) {
 let eventList = null;
 
 async function showEvents() {
-  try {
-    const { EventList } = await import("./events.js");
-    eventList ??= new EventList();
-  } catch {
-    advise("The list of events can't be loaded: load the page again.");
-    return;
-  }
-  eventList.open([...cards.keys()], state?.access.changing !== "off");
+  const events = await load("./events.js");
+  eventList ??= events && new events.EventList();
+  eventList?.open([...cards.keys()], state?.access.changing !== "off");
 }
 
 async function draw(name, jpeg) {
