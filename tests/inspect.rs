@@ -141,7 +141,7 @@ fn an_event_ends_when_nothing_moves_or_nobody_watches() {
     events_of(&server, "motion", |it| it["events"][0].is_object());
     drop(viewer);
     // The camera is off after `idle-timeout`.
-    server.until("yard", |report| report["state"] == "idle");
+    server.until("yard", |report| report["state"] == "resting");
     let events = events_of(&server, "motion", ended);
     assert!(ended(&events));
     let found = server.get("/api/v1/streams/yard/regions").json();
