@@ -48,6 +48,19 @@ async function editMasks(card) {
   await maskEditor.open(card);
 }
 
+let eventList = null;
+
+async function showEvents() {
+  try {
+    const { EventList } = await import("./events.js");
+    eventList ??= new EventList();
+  } catch {
+    advise("The list of events can't be loaded: load the page again.");
+    return;
+  }
+  eventList.open([...cards.keys()], state?.access.changing !== "off");
+}
+
 async function draw(name, jpeg) {
   await cards.get(name)?.draw(jpeg);
 }
@@ -155,6 +168,7 @@ function showOrHide() {
   }
 }
 
+document.getElementById("show-events").addEventListener("click", showEvents);
 document.addEventListener("visibilitychange", showOrHide);
 window.addEventListener("hashchange", () => {
   advise("");

@@ -1,7 +1,8 @@
 //! Actions: what is done when events happen, and what becomes of it where it can't be done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -85,7 +86,7 @@ fn an_event_is_posted_until_it_is_taken() {
     let server = serve(&format!(
         "  - event: camera-failed
     streams: [door]
-    post: http://me:pl4nted-secret@{address}/hook?token=0ther-secret
+    post: http://me:pl4nted-secret@{address}/f0urth-secret?token=0ther-secret
     headers: {{ X-Key: th1rd-secret }}
     with: {{ content: \"{{kind}} at {{stream}}, {{phase}}\", priority: 5 }}
 "
@@ -104,7 +105,7 @@ fn an_event_is_posted_until_it_is_taken() {
     let id = message["id"].as_str().unwrap();
     let event = server.get(&format!("/api/v1/events/{id}")).json();
     assert_eq!(message["text"], event["text"]);
-    assert_eq!(requests[0].target, "/hook?token=0ther-secret");
+    assert_eq!(requests[0].target, "/f0urth-secret?token=0ther-secret");
     assert_eq!(requests[0].header("x-key"), Some("th1rd-secret"));
     // me:pl4nted-secret
     let login = "Basic bWU6cGw0bnRlZC1zZWNyZXQ=";
@@ -115,7 +116,7 @@ fn an_event_is_posted_until_it_is_taken() {
         (&report["failed"], &report["error"]),
         (&json!(0), &Value::Null)
     );
-    assert_eq!(report["target"], format!("http://{address}/hook"));
+    assert_eq!(report["target"], format!("http://{address}"));
     let metrics = server.get("/metrics").text();
     let done = "mattebox_actions_total{action=\"0\",does=\"post\",event=\"camera-failed\",result=\"done\"} 1";
     assert!(metrics.contains(done), "{metrics}");
@@ -320,45 +321,42 @@ fn a_program_that_fails_or_takes_too_long_is_told_of_and_leaves_nothing_behind()
 
 #[test]
 fn a_reload_changes_actions_and_loses_none_that_waits() {
-    let is_up = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let is_up = Arc::new(AtomicBool::new(false));
     let up = is_up.clone();
-    let receiver = HttpCamera::new(move |_, socket| match up.load(Ordering::SeqCst) {
-        true => plain(socket, "204 No Content", "", b""),
-        false => plain(socket, "503 Service Unavailable", "", b""),
-    });
-    let to = |path: &str| {
-        format!(
-            "  - {{ event: camera-failed, post: \"http://{}/{path}\" }}\n",
-            receiver.address
-        )
+    let receiver = || {
+        let up = up.clone();
+        HttpCamera::new(move |_, socket| match up.load(Ordering::SeqCst) {
+            true => plain(socket, "204 No Content", "", b""),
+            false => plain(socket, "503 Service Unavailable", "", b""),
+        })
     };
-    let server = serve(&(to("stays") + &to("goes")));
+    let (stays, goes, new) = (receiver(), receiver(), receiver());
+    let to = |receiver: &HttpCamera| {
+        let address = receiver.address;
+        format!("  - {{ event: camera-failed, post: \"http://{address}/\" }}\n")
+    };
+    let server = serve(&(to(&stays) + &to(&goes)));
     fail(&server, "door");
     fail(&server, "door");
-    let write = |actions: &str| {
-        let text = format!("admin-token: {{ env: TEST_TOKEN }}\non:\n{actions}{STREAMS}");
-        std::fs::write(server.folder().join("pipeline.yaml"), text).unwrap();
-    };
-    write(&(to("new") + &to("stays")));
-    let target = |path: &str| json!(format!("http://{}/{path}", receiver.address));
+    let actions = to(&new) + &to(&stays);
+    let text = format!("admin-token: {{ env: TEST_TOKEN }}\non:\n{actions}{STREAMS}");
+    std::fs::write(server.folder().join("pipeline.yaml"), text).unwrap();
+    let target = |receiver: &HttpCamera| json!(format!("http://{}", receiver.address));
     let all = server.until_get("/api/v1/actions", |all| {
-        all["actions"][0]["target"] == target("new")
+        all["actions"][0]["target"] == target(&new)
     });
     assert_eq!(all["actions"].as_array().unwrap().len(), 2);
-    assert_eq!(all["actions"][1]["target"], target("stays"));
+    assert_eq!(all["actions"][1]["target"], target(&stays));
     assert_ne!(all["actions"][1]["error"], Value::Null);
     is_up.store(true, Ordering::SeqCst);
     fail(&server, "door");
-    let taken = |path: &str| {
+    let taken = |receiver: &HttpCamera| {
         let requests = receiver.requests();
-        let ids = requests.iter().filter(|it| it.target == format!("/{path}"));
-        let ids: std::collections::BTreeSet<_> = ids
-            .map(|it| body(it)["id"].as_str().unwrap().to_owned())
-            .collect();
-        ids.len()
+        let ids = requests.iter().map(|it| body(it)["id"].to_string());
+        ids.collect::<BTreeSet<_>>().len()
     };
     until(
-        || json!([taken("stays"), taken("goes"), taken("new")]),
+        || json!([taken(&stays), taken(&goes), taken(&new)]),
         |it| *it == json!([3, 2, 1]),
     );
 }
@@ -367,10 +365,10 @@ fn a_reload_changes_actions_and_loses_none_that_waits() {
 fn mistakes_are_told_with_their_places() {
     for (action, told) in [
         ("{ post: \"http://a/\" }", "an action needs `event`"),
-        ("{ event: motion }", "needs `post` or `run`"),
+        ("{ event: motion }", "needs `post`, `mqtt` or `run`"),
         (
             "{ event: motion, post: \"http://a/\", run: [x] }",
-            "takes only one of `post` and `run`",
+            "takes only one of `post`, `mqtt` and `run`",
         ),
         (
             "{ event: Motion, post: \"http://a/\" }",

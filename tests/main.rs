@@ -26,6 +26,7 @@ mod files;
 mod filters;
 mod gpio;
 mod hostile;
+mod inspect;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod limits;
@@ -33,6 +34,8 @@ mod logins;
 mod masks;
 mod metrics;
 mod mistakes;
+#[cfg(unix)]
+mod mqtt;
 mod network_cameras;
 mod odd_cameras;
 mod page;

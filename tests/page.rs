@@ -2,6 +2,7 @@
 
 mod connection;
 mod editing;
+mod events;
 mod masks;
 mod narrow;
 mod stream_form;

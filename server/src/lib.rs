@@ -25,6 +25,7 @@ pub mod http;
 pub mod local_time;
 mod log;
 pub mod mask;
+pub mod mqtt;
 pub mod notifications;
 mod panics;
 pub mod private_folder;

@@ -161,6 +161,11 @@ impl Variables {
         })
     }
 
+    /// Tells of every change.
+    pub fn changes(&self) -> watch::Receiver<Snapshot> {
+        self.0.snapshot.subscribe()
+    }
+
     /// The variables now.
     pub fn snapshot(&self) -> Snapshot {
         self.0.snapshot.borrow().clone()
@@ -189,6 +194,15 @@ impl Variables {
             }
         }
     }
+}
+
+/// Checks that somebody may set a variable called `name`.
+///
+/// # Errors
+/// It is no name, or the server itself measures what is called so.
+pub fn check_name(name: &str) -> Result<(), Refusal> {
+    check_form(name, "")?;
+    check_owner(name)
 }
 
 fn check_form(name: &str, text: &str) -> Result<(), Refusal> {

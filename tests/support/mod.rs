@@ -2,6 +2,7 @@
 //! filters.
 
 mod binary;
+pub mod broker;
 pub mod camera;
 pub mod crowd;
 pub mod hostile;

@@ -36,7 +36,7 @@ impl Program {
         &self,
         (config, folder): (&ActionConfig, &Path),
         message: &Value,
-        change: &Change,
+        (change, picture): (&Change, Option<&Jpeg>),
         clock: Arc<dyn Clock>,
     ) -> Result<(), Failure> {
         let invocation = Invocation {
@@ -46,7 +46,6 @@ impl Program {
         };
         let cant =
             |why: io::Error| Failure::Lasting(format!("its picture can't be written: {why}"));
-        let picture = change.picture.as_ref().filter(|_| config.picture);
         let picture = picture.map(written).transpose().map_err(cant)?;
         let mut command = invocation.prepare();
         command.stdin(Stdio::piped()).stdout(Stdio::null());

@@ -10,7 +10,7 @@ pub fn message(config: &ActionConfig, change: &Change) -> Value {
     let texts = texts(change);
     let mut message = json!(*change.event);
     message["phase"] = change.phase.name().into();
-    message["has_picture"] = change.picture.is_some().into();
+    message["has_picture"] = change.has_picture.into();
     for (name, value) in &config.with {
         message[name] = filled(value, &texts);
     }

@@ -24,9 +24,10 @@ use crate::clock::Clock;
 use crate::config::{ActionConfig, Config};
 use crate::control::Snapshot;
 use crate::event_log::{Change, EventLog};
+use crate::mqtt::Mqtt;
 use crate::supervise::keep_running;
 use crate::sync::IgnorePoison;
-use worker::Worker;
+use worker::{ActionDeps, Worker};
 
 /// The most programs that run at once.
 const PROGRAMS: usize = 4;
@@ -36,8 +37,7 @@ const PROGRAMS: usize = 4;
 pub struct Actions(Arc<Inner>);
 
 struct Inner {
-    clock: Arc<dyn Clock>,
-    programs: Arc<Semaphore>,
+    deps: ActionDeps,
     workers: Mutex<Vec<Arc<Worker>>>,
     /// Events that came faster than they were handed to the actions.
     missed: AtomicU64,
@@ -46,11 +46,21 @@ struct Inner {
 }
 
 impl Actions {
-    /// None yet. Those of [`Actions::run`] are tracked by `tasks`, until `end`.
-    pub fn new(clock: Arc<dyn Clock>, tasks: TaskTracker, end: CancellationToken) -> Self {
-        Self(Arc::new(Inner {
+    /// None yet. Those of [`Actions::run`], for the events of `events`, are tracked by `tasks`,
+    /// until `end`.
+    pub fn new(
+        (clock, events, mqtt): (Arc<dyn Clock>, EventLog, Mqtt),
+        tasks: TaskTracker,
+        end: CancellationToken,
+    ) -> Self {
+        let deps = ActionDeps {
             clock,
+            events,
+            mqtt,
             programs: Arc::new(Semaphore::new(PROGRAMS)),
+        };
+        Self(Arc::new(Inner {
+            deps,
             workers: Mutex::default(),
             missed: AtomicU64::new(0),
             tasks,
@@ -62,10 +72,9 @@ impl Actions {
         self.0.workers.lock().ignore_poison()
     }
 
-    /// Does what the pipeline in force wants for the events of `log`, from now on. Must be called
-    /// on a runtime.
-    pub async fn run(&self, log: &EventLog, mut pipeline: watch::Receiver<Arc<Snapshot>>) {
-        let mut changes = log.changes();
+    /// Does what the pipeline in force wants for events, from now on. Must be called on a runtime.
+    pub async fn run(&self, mut pipeline: watch::Receiver<Arc<Snapshot>>) {
+        let mut changes = self.0.deps.events.changes();
         let running = pipeline.borrow_and_update().clone();
         self.configure(&running.pipeline);
         loop {
@@ -116,13 +125,9 @@ impl Actions {
     }
 
     fn start(&self, config: ActionConfig, folder: &Path) -> Arc<Worker> {
-        let (clock, programs) = (self.0.clock.clone(), self.0.programs.clone());
-        let worker = Arc::new(Worker::new(
-            config,
-            folder.to_owned(),
-            clock.clone(),
-            programs,
-        ));
+        let deps = self.0.deps.clone();
+        let clock = deps.clock.clone();
+        let worker = Arc::new(Worker::new(config, folder.to_owned(), deps));
         let (works, over) = (worker.clone(), self.0.end.child_token());
         self.0.tasks.spawn(async move {
             let name = format!("the action {works}");

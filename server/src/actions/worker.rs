@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jpeg_splice::Jpeg;
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 use url::Url;
 use utoipa::ToSchema;
@@ -17,17 +19,15 @@ use super::webhook::Webhook;
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::config::{ActionConfig, When};
-use crate::event_log::{Change, Phase};
+use crate::event_log::{Change, EventLog, Phase};
 use crate::log::recurring::Recurring;
 use crate::log::sanitize;
+use crate::mqtt::{Mqtt, NotConnected};
 use crate::secret::{mask_foreign, mask_written};
-use crate::source;
 use crate::sync::IgnorePoison;
 
 /// The most events that wait for an action.
 const WAITING: usize = 100;
-/// The most bytes of pictures that wait for an action.
-const BYTES: usize = 32 << 20;
 /// The tries of one event, with pauses that grow from a second to a minute between them: two
 /// minutes, in which most servers are up again.
 const TRIES: u32 = 8;
@@ -43,14 +43,25 @@ pub enum Failure {
     Lasting(String),
 }
 
+/// The dependencies of actions.
+#[derive(Clone)]
+pub struct ActionDeps {
+    /// The clock that they wait by.
+    pub clock: Arc<dyn Clock>,
+    /// The log that events' pictures are in.
+    pub events: EventLog,
+    /// The broker.
+    pub mqtt: Mqtt,
+    /// Places for programs that run.
+    pub programs: Arc<Semaphore>,
+}
+
 /// An action and the events that wait for it.
 pub struct Worker {
     config: ActionConfig,
     /// The pipeline file's folder.
     folder: PathBuf,
-    clock: Arc<dyn Clock>,
-    /// Places for programs that run.
-    programs: Arc<Semaphore>,
+    deps: ActionDeps,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -76,9 +87,9 @@ pub struct ActionReport {
     pub streams: Vec<String>,
     /// The moment at which it is done.
     pub when: When,
-    /// What it does: `post` or `run`.
+    /// What it does: `post`, `mqtt` or `run`.
     pub does: &'static str,
-    /// The address, without its query, or the program.
+    /// The server that it is posted to, the topic, or the program.
     pub target: String,
     /// The number of events that wait for it.
     pub waiting: usize,
@@ -94,17 +105,11 @@ pub struct ActionReport {
 
 impl Worker {
     /// A worker for the action `config` of the pipeline file in `folder`.
-    pub fn new(
-        config: ActionConfig,
-        folder: PathBuf,
-        clock: Arc<dyn Clock>,
-        programs: Arc<Semaphore>,
-    ) -> Self {
+    pub fn new(config: ActionConfig, folder: PathBuf, deps: ActionDeps) -> Self {
         Self {
             config,
             folder,
-            clock,
-            programs,
+            deps,
             state: Mutex::default(),
             changed: Notify::new(),
         }
@@ -124,15 +129,9 @@ impl Worker {
         if !self.wants(change) {
             return;
         }
-        let mut change = change.clone();
-        change.picture = change.picture.filter(|_| self.config.picture);
         let mut state = self.state();
-        state.waiting.push_back(change);
-        let bytes = |state: &State| {
-            let pictures = state.waiting.iter().filter_map(|it| it.picture.as_ref());
-            pictures.map(|it| it.len()).sum::<usize>()
-        };
-        while state.waiting.len() > WAITING || (state.waiting.len() > 1 && bytes(&state) > BYTES) {
+        state.waiting.push_back(change.clone());
+        if state.waiting.len() > WAITING {
             state.waiting.pop_front();
             state.dropped += 1;
             let why = "too many events wait: the oldest are left out";
@@ -170,8 +169,8 @@ impl Worker {
                 if self.note(tried, tries == TRIES) {
                     break;
                 }
-                let pause = self.clock.now() + backoff.pause();
-                self.clock.sleep_until(pause).await;
+                let pause = self.deps.clock.now() + backoff.pause();
+                self.deps.clock.sleep_until(pause).await;
             }
         }
     }
@@ -194,13 +193,13 @@ impl Worker {
     async fn try_once(&self, change: &Change, tools: &mut Tools) -> Result<(), Failure> {
         // Waiting for the others is no fault of its own.
         let _place = match self.config.run {
-            Some(_) => self.programs.acquire().await.ok(),
+            Some(_) => self.deps.programs.acquire().await.ok(),
             None => None,
         };
-        let limit = self.clock.now() + self.config.time_limit;
+        let limit = self.deps.clock.now() + self.config.time_limit;
         tokio::select! {
             done = self.act(change, tools) => done,
-            () = self.clock.sleep_until(limit) => {
+            () = self.deps.clock.sleep_until(limit) => {
                 let why = format!("it took longer than {:?} (`time-limit`)", self.config.time_limit);
                 Err(match self.config.run {
                     Some(_) => Failure::Lasting(why),
@@ -213,16 +212,50 @@ impl Worker {
     async fn act(&self, change: &Change, tools: &mut Tools) -> Result<(), Failure> {
         let of = (&self.config, self.folder.as_path());
         let message = message(&self.config, change);
+        let picture = self.picture(change).await?;
+        let picture = picture.as_ref();
         if self.config.run.is_some() {
+            let clock = self.deps.clock.clone();
             let program = &tools.program;
-            return program.run(of, &message, change, self.clock.clone()).await;
+            return program.run(of, &message, (change, picture), clock).await;
+        }
+        if let Some(topic) = &self.config.mqtt {
+            return self.publish(topic, &message, picture).await;
         }
         let webhook = match &mut tools.webhook {
             Some(webhook) => webhook,
             none => none.insert(Webhook::new(&self.config)?),
         };
-        let picture = (&change.event.id, change.picture.as_ref());
-        webhook.post(of, &message, picture).await
+        webhook
+            .post(of, &message, (&change.event.id, picture))
+            .await
+    }
+
+    /// The event's picture, if it has one and that is wanted.
+    async fn picture(&self, change: &Change) -> Result<Option<Jpeg>, Failure> {
+        if !self.config.picture || !change.has_picture {
+            return Ok(None);
+        }
+        let read = self.deps.events.read_picture(&change.event.id).await;
+        read.map_err(|why| Failure::Passing(format!("the event's picture can't be read: {why}")))
+    }
+
+    async fn publish(
+        &self,
+        topic: &str,
+        message: &Value,
+        picture: Option<&Jpeg>,
+    ) -> Result<(), Failure> {
+        let mqtt = &self.deps.mqtt;
+        let failure = |why: NotConnected| Failure::Passing(why.to_string());
+        let sent = mqtt.publish(topic, message.to_string().into()).await;
+        sent.map_err(failure)?;
+        if let Some(picture) = picture {
+            let topic = format!("{topic}/picture");
+            let sent = mqtt.publish(&topic, picture.to_vec()).await;
+            sent.map_err(failure)?;
+        }
+        Ok(())
     }
 
     /// Takes note of a try, which may be the `last` one. Gives whether no other is to follow.
@@ -249,7 +282,7 @@ impl Worker {
 
     /// Tells in the log that it fails, for this reason, or that it works, but not each time.
     fn tell(&self, state: &mut State, why: Option<&str>) {
-        let now = self.clock.now();
+        let now = self.deps.clock.now();
         let action = self.to_string();
         if let Some(why) = why {
             if let Some(notice) = state.failures.failed(now) {
@@ -266,21 +299,25 @@ impl Worker {
     }
 
     fn does(&self) -> &'static str {
-        match self.config.run {
-            Some(_) => "run",
-            None => "post",
+        match (&self.config.run, &self.config.mqtt) {
+            (Some(_), _) => "run",
+            (_, Some(_)) => "mqtt",
+            _ => "post",
         }
     }
 
-    /// The address, without its query, which may hold a secret, or the program.
+    /// The server of the address, whose path may be a secret; the topic, or the program.
     fn target(&self) -> String {
         if let Some(command) = &self.config.run {
             let program = command.first();
             return program.map_or_else(String::new, |it| mask_written(it.expose()));
         }
+        if let Some(topic) = &self.config.mqtt {
+            return topic.clone();
+        }
         let url = self.config.post.as_ref();
         let url = url.and_then(|url| Url::parse(url.expose()).ok());
-        url.as_ref().map_or_else(String::new, source::shown)
+        url.map_or_else(String::new, |url| url.origin().ascii_serialization())
     }
 
     /// The report.

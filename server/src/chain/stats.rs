@@ -194,7 +194,7 @@ impl StepStats {
             enabled: config.enabled,
             settings: config.shown_settings(),
             on_error: config.on_error,
-            every_seconds: is_inspect.then(|| config.every.as_secs_f64()),
+            every_seconds: is_inspect.then_some(config.every.as_secs_f64()),
             sees: config.sees,
             publish: is_inspect || config.publish,
             time_limit_seconds: config.time_limit.as_secs_f64(),

@@ -19,6 +19,7 @@ use crate::event_log::EventLog;
 use crate::gpio::{Gpio, PrivacyLeds};
 use crate::http::{self, App, Listener, local_host};
 use crate::local_time;
+use crate::mqtt::Mqtt;
 use crate::supervise::keep_running;
 use crate::variables::Variables;
 
@@ -99,14 +100,22 @@ async fn serve(
         shutdown.clone(),
     ));
     tasks.spawn(write(controller.events().clone(), shutdown.clone()));
-    let actions = Actions::new(clock.clone(), tasks.clone(), shutdown.clone());
+    let mqtt = Mqtt::default();
+    let actions = (clock.clone(), controller.events().clone(), mqtt.clone());
+    let actions = Actions::new(actions, tasks.clone(), shutdown.clone());
+    tasks.spawn(connect(
+        mqtt.clone(),
+        controller.clone(),
+        clock.clone(),
+        shutdown.clone(),
+    ));
     tasks.spawn(act(
         actions.clone(),
         controller.clone(),
         clock.clone(),
         shutdown.clone(),
     ));
-    let app = App::new(controller.clone(), actions, shutdown.clone());
+    let app = App::new(controller.clone(), (actions, mqtt), shutdown.clone());
     let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
     let mut ended = None;
     while ended.is_none() {
@@ -176,8 +185,19 @@ async fn act(
     clock: Arc<dyn Clock>,
     end: CancellationToken,
 ) {
-    let act = || actions.run(controller.events(), controller.changes());
+    let act = || actions.run(controller.changes());
     keep_running("actions", &*clock, &end, act).await;
+}
+
+/// Keeps the connection to the MQTT broker, until `end`.
+async fn connect(
+    mqtt: Mqtt,
+    controller: Controller,
+    clock: Arc<dyn Clock>,
+    end: CancellationToken,
+) {
+    let connect = || mqtt.run(&controller, &end);
+    keep_running("MQTT", &*clock, &end, connect).await;
 }
 
 /// Writes events to the log's folder, until `end`.

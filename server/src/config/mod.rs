@@ -43,10 +43,10 @@ pub use hidden::masked;
 pub use model::{
     ActionConfig, CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding,
     ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware,
-    HttpConfig, InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor, MaskConfig, OnError,
-    OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SecretError, Sees, SharedConfig,
-    SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, Transport, Via, WarmUp,
-    WebConfig, When, find_clash, parse_listen, parse_spec,
+    HttpConfig, InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor, MaskConfig,
+    MqttConfig, OnError, OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SecretError, Sees,
+    SharedConfig, SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, Transport,
+    Via, WarmUp, WebConfig, When, find_clash, parse_listen, parse_spec,
 };
 pub use placed_step::PlacedStep;
 pub use reference::reference;

@@ -18,11 +18,12 @@ A duration is written as `10s`, `200ms` or `1m 30s`, a size as `256MiB` or `1GB`
 
 /// The mappings besides the file itself and sources: their headings, and their names among the
 /// schema's definitions.
-const PARTS: [(&str, &str); 7] = [
+const PARTS: [(&str, &str); 8] = [
     ("`limits`", "Limits"),
     ("A stream, below its name in `streams`", "StreamConfig"),
     ("A step, an item of `filters`", "StepConfig"),
     ("An action, an item of `on`", "ActionConfig"),
+    ("`mqtt`", "MqttConfig"),
     ("`gpio`", "GpioConfig"),
     ("An indicator, an item of `outputs`", "OutputConfig"),
     (

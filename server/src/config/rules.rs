@@ -31,6 +31,13 @@ pub fn check(root: &Node, errors: &mut Errors) {
     }
     for action in root.get("on").map_or(&[][..], Node::items) {
         check_action(action, streams, errors);
+        if let (Some((key, _)), None) = (action.entry("mqtt"), root.get("mqtt")) {
+            let message = "`mqtt`: the file names no broker; add `mqtt: { broker: … }` at its top";
+            errors.add(key.span, message);
+        }
+    }
+    if let Some(mqtt) = root.get("mqtt") {
+        check_mqtt(mqtt, streams, errors);
     }
     if let Some(gpio) = root.get("gpio") {
         check_gpio(gpio, streams, errors);
@@ -162,6 +169,17 @@ fn check_action(action: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
         if let Some((key, _)) = action.entry(key) {
             let name = quote(key.text().unwrap_or_default());
             errors.add(key.span, format!("{name} is a key of `post` only"));
+        }
+    }
+}
+
+/// Variables and streams have topics of their own.
+fn check_mqtt(mqtt: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
+    check_login(mqtt, errors);
+    for (name, _) in streams {
+        if name.text() == Some("variables") {
+            let message = "with `mqtt`, no stream can be called `variables`: their topics start so";
+            errors.add(name.span, message);
         }
     }
 }

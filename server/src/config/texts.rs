@@ -7,17 +7,20 @@ use jsonschema::{Keyword, ValidationError};
 use serde_json::{Map, Value};
 
 use super::model::{
-    check_http_url, check_rtsp_url, check_webhook_url, parse_listen, parse_mask_area,
-    parse_mask_color, parse_mask_condition, parse_size, parse_warm_up, read_network, read_origin,
+    check_broker_url, check_http_url, check_rtsp_url, check_topic, check_webhook_url, parse_listen,
+    parse_mask_area, parse_mask_color, parse_mask_condition, parse_size, parse_warm_up,
+    read_network, read_origin,
 };
 use super::suggest::quote;
 use super::units;
 use super::value_error::ValueError;
+use crate::variables;
 
 type Check = fn(&str) -> Result<(), ValueError>;
 type BoxedCheck = Box<dyn Fn(&str) -> Result<(), ValueError> + Send + Sync>;
 
 const CHECKS: &[(&str, Check)] = &[
+    ("broker-url", |text| check_broker_url(text).map(drop)),
     ("event-kind", check_event_kind),
     ("header-name", check_header_name),
     ("host", check_host),
@@ -37,6 +40,8 @@ const CHECKS: &[(&str, Check)] = &[
     ("stream-name", check_stream_name),
     ("title", check_title),
     ("webhook-url", |text| check_webhook_url(text).map(drop)),
+    ("topic", check_topic),
+    ("variable-name", check_variable_name),
     ("warm-up", |text| parse_warm_up(text).map(drop)),
 ];
 
@@ -182,6 +187,10 @@ fn check_header_name(name: &str) -> Result<(), ValueError> {
         return Err(format!("the header {name} is set by the server itself").into());
     }
     Ok(())
+}
+
+fn check_variable_name(name: &str) -> Result<(), ValueError> {
+    variables::check_name(name).map_err(|why| why.to_string().into())
 }
 
 fn check_title(title: &str) -> Result<(), ValueError> {

@@ -18,12 +18,13 @@ macro_rules! key {
 const AT_START: [Key<Config>; 2] = [key!("listen", listen), key!("gpio", gpio)];
 
 /// The other keys of the server.
-const AT_ONCE: [Key<Config>; 7] = [
+const AT_ONCE: [Key<Config>; 8] = [
     key!("filters-memory", filters_memory),
     key!("admin-token", admin_token),
     key!("allowed-hosts", allowed_hosts),
     key!("filter-folder", filter_folder),
     key!("filter-folder-limit", filter_folder_limit),
+    key!("mqtt", mqtt),
     key!("on", on),
     key!("rules for clients", web),
 ];

@@ -6,7 +6,7 @@ use super::Snapshot;
 use crate::chain::{Check, FilterCache, Planned, StepStatus, Unchanged, plan_chain};
 use crate::config::{Config, ConfigError, Diagnostic, SourceConfig, StreamConfig};
 use crate::mask::ExpectedMasks;
-use crate::{gpio, source};
+use crate::{gpio, mqtt, source};
 
 /// Chains that are ready, by their streams' names. One that stands on what has changed meanwhile is
 /// planned anew.
@@ -168,6 +168,11 @@ pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
     let mut wrong = each(pipeline, pipeline.streams.iter(), |source| {
         source::check_password(source, &pipeline.folder)
     });
+    let mqtt = pipeline.mqtt.as_ref();
+    if let Some(Err(why)) = mqtt.map(|it| mqtt::check(it, &pipeline.folder)) {
+        let message = format!("`mqtt`: {why}");
+        wrong.push(pipeline.error_at("/mqtt", &["ca", "password", "broker"], message));
+    }
     for (at, action) in pipeline.on.iter().enumerate() {
         let checks = action.secrets().map(|it| it.check(&pipeline.folder));
         let errors = checks.filter_map(Result::err);

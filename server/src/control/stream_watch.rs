@@ -76,7 +76,7 @@ impl CameraWatch<'_> {
         let is_tried = matches!(health.state, StreamState::Starting | StreamState::Preparing);
         match (of_camera, &self.failure) {
             (Some(failure), None) => {
-                let last = stream.newest();
+                let last = stream.newest_picture();
                 self.failure = Some(self.events.begin(NewEvent {
                     kind: EventKind::CAMERA_FAILED,
                     stream: stream.name().to_owned(),

@@ -20,13 +20,16 @@ const REGIONS: usize = 100;
 /// The characters of an id: a time to the millisecond, and a random number in hexadecimal.
 const ID_CHARS: usize = "20261129T021030123Z-9f3c2a1b".len();
 const ID_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
-/// The names of server-sent events that are none of a camera's.
+/// The names of server-sent events that are none of a camera's, and of a stream's other topics of
+/// MQTT.
 const TAKEN_KINDS: &[&str] = &[
     "change",
+    "events",
     "filter-error",
     "filter-recovered",
     "lagged",
     "message",
+    "picture",
     "reload",
     "state",
     "viewers",
@@ -251,6 +254,10 @@ mod rfc3339 {
             }
         }
 
+        /// A time, if there is one.
+        ///
+        /// # Errors
+        /// It is none of RFC 3339.
         pub fn deserialize<'de, D: Deserializer<'de>>(
             from: D,
         ) -> Result<Option<Timestamp>, D::Error> {

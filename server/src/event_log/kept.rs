@@ -63,7 +63,7 @@ impl KeptPicture {
 }
 
 /// A choice of events.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Those of this stream.
     pub stream: Option<String>,
@@ -229,13 +229,15 @@ impl EventList {
         self.events.values().filter(is_news).cloned().collect()
     }
 
+    /// The events that last.
+    pub fn open(&self) -> impl Iterator<Item = &Event> {
+        let events = self.events.values().map(|it| &*it.event);
+        events.filter(|event| event.end.is_none())
+    }
+
     /// The number of events of each kind.
     pub fn counts(&self) -> BTreeMap<EventKind, Count> {
-        let open = |kind: &EventKind| {
-            let events = self.events.values();
-            let open = events.filter(|it| it.event.kind == *kind && it.event.end.is_none());
-            open.count() as u64
-        };
+        let open = |kind: &EventKind| self.open().filter(|it| it.kind == *kind).count() as u64;
         let count = |(kind, begun): (&EventKind, &u64)| {
             let count = Count {
                 begun: *begun,

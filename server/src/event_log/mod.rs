@@ -76,8 +76,8 @@ pub struct Change {
     pub phase: Phase,
     /// The event after it.
     pub event: Arc<Event>,
-    /// Its picture.
-    pub picture: Option<Jpeg>,
+    /// Whether it has a picture, which [`EventLog::picture`] gives.
+    pub has_picture: bool,
 }
 
 /// What happened to an event.
@@ -190,7 +190,7 @@ impl EventLog {
         let change = Change {
             phase,
             event: kept.event.clone(),
-            picture: kept.picture.in_memory().cloned(),
+            has_picture: kept.picture.is_there(),
         };
         // Nobody may want to know.
         self.0.changes.send(change).ok();
@@ -276,6 +276,17 @@ impl EventLog {
         }
         store.note(error.as_ref(), self.0.clock.now());
         error.is_none()
+    }
+
+    /// The same, without blocking.
+    ///
+    /// # Errors
+    /// Why it can't be read.
+    pub async fn read_picture(&self, id: &EventId) -> Result<Option<Jpeg>, String> {
+        let (log, id) = (self.clone(), id.clone());
+        let read = move || log.picture(&id).map_err(|why| why.to_string());
+        let read = tokio::task::spawn_blocking(read).await;
+        read.unwrap_or_else(|why| Err(why.to_string()))
     }
 
     /// The number of events since the server started, and of those that last, by kind.

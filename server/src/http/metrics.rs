@@ -17,6 +17,7 @@ use super::App;
 use crate::actions::ActionReport;
 use crate::chain::{BUCKETS, Durations, StepStatus};
 use crate::event_log::EventLog;
+use crate::mqtt::MqttReport;
 use crate::stream::{Stream, StreamState};
 
 /// All numbers.
@@ -84,6 +85,10 @@ metrics! {
         "Events that an action was done for, or not, by what became of them; actions are numbered from 0 in the file's order."
     ActionsWaiting: Gauge "mattebox_actions_waiting"
         "Events that wait for an action."
+    MqttConnected: Gauge "mattebox_mqtt_connected"
+        "Whether the MQTT broker is connected, where the pipeline file names one."
+    MqttDropped: Counter "mattebox_mqtt_dropped"
+        "Events that were not published since the MQTT broker was away or too slow."
     EventStoreErrors: Counter "mattebox_event_store_errors"
         "Failures to write events to their folder."
     BuildInfo: Gauge "mattebox_build_info"
@@ -211,6 +216,13 @@ impl Samples {
         self.add(Metric::EventStoreErrors, &[], failures);
     }
 
+    fn add_mqtt(&mut self, mqtt: &MqttReport) {
+        if mqtt.broker.is_some() {
+            self.add(Metric::MqttConnected, &[], mqtt.connected);
+        }
+        self.add(Metric::MqttDropped, &[], mqtt.dropped);
+    }
+
     fn add_actions(&mut self, actions: &[ActionReport]) {
         for (number, action) in actions.iter().enumerate() {
             let number = number.to_string();
@@ -247,6 +259,7 @@ fn samples(app: &App) -> Samples {
     samples.add(Metric::PipelineValid, &[], report.error.is_none());
     samples.add_events(app.controller.events());
     samples.add_actions(&app.actions.report());
+    samples.add_mqtt(&app.mqtt.report());
     let version = ("version", env!("CARGO_PKG_VERSION"));
     samples.add(Metric::BuildInfo, &[version], true);
     let connections = app.places.connections() as u64;

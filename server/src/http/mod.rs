@@ -31,6 +31,7 @@ pub use server::{Listener, local_host, serve};
 use crate::actions::Actions;
 use crate::clock::Clock;
 use crate::control::{Controller, EditError};
+use crate::mqtt::Mqtt;
 use crate::secret::SecretText;
 use crate::stream::{Stream, StreamReport};
 use address::{Action, Pictures, pictures_of_file};
@@ -46,6 +47,7 @@ use wall::Sessions;
 pub struct App {
     controller: Controller,
     actions: Actions,
+    mqtt: Mqtt,
     access: Access,
     places: Places,
     room: Room,
@@ -59,13 +61,18 @@ pub struct App {
 }
 
 impl App {
-    /// Serves the streams of `controller`, and tells of its `actions`, until `shutdown`.
-    pub fn new(controller: Controller, actions: Actions, shutdown: CancellationToken) -> Self {
+    /// Serves the streams of `controller`, and tells of its `actions` and of MQTT, until `shutdown`.
+    pub fn new(
+        controller: Controller,
+        (actions, mqtt): (Actions, Mqtt),
+        shutdown: CancellationToken,
+    ) -> Self {
         let clock = controller.clock().clone();
         let room = Room::make();
         Self {
             controller,
             actions,
+            mqtt,
             access: Access::new(clock.clone()),
             places: Places::new(room.places, clock.clone()),
             room,

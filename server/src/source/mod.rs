@@ -6,14 +6,14 @@ mod error;
 mod exec;
 mod file_list;
 pub mod files;
-pub mod http;
+pub(crate) mod http;
 mod mjpeg_reader;
 mod pacer;
 mod pi_camera;
-pub mod process;
+pub(crate) mod process;
 mod rate_limit;
 mod rtsp;
-pub mod stderr_log;
+pub(crate) mod stderr_log;
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -130,7 +130,7 @@ fn reveal(
 }
 
 /// The address without its query, which may hold a password; for messages.
-pub fn shown(url: &Url) -> String {
+fn shown(url: &Url) -> String {
     let mut shown = url.clone();
     shown.set_query(None);
     shown.set_fragment(None);

@@ -19,6 +19,8 @@ use crate::sync::IgnorePoison;
 #[derive(Clone, Default)]
 pub struct FrameBus {
     newest: watch::Sender<Option<Arc<Frame>>>,
+    /// The newest frame that is the camera's.
+    picture: Arc<Mutex<Option<Arc<Frame>>>>,
     queues: Arc<Mutex<Vec<Weak<Queue>>>>,
 }
 
@@ -30,17 +32,27 @@ impl FrameBus {
             let queue = queue.upgrade();
             queue.inspect(|queue| queue.push(&frame)).is_some()
         });
+        if frame.is_picture {
+            *self.picture.lock().ignore_poison() = Some(frame.clone());
+        }
         self.newest.send_replace(Some(frame));
     }
 
     /// Forgets the newest frame, which whoever subscribes later must not get.
     pub fn clear(&self) {
+        *self.picture.lock().ignore_poison() = None;
         self.newest.send_replace(None);
     }
 
     /// The newest frame.
     pub fn newest(&self) -> Option<Arc<Frame>> {
         let newest = self.newest.borrow().clone();
+        newest.filter(|frame| frame.masks.is_current())
+    }
+
+    /// The newest frame that the camera took, also while viewers see a notice.
+    pub fn newest_picture(&self) -> Option<Arc<Frame>> {
+        let newest = self.picture.lock().ignore_poison().clone();
         newest.filter(|frame| frame.masks.is_current())
     }
 

@@ -197,6 +197,11 @@ impl Stream {
         self.served.newest()
     }
 
+    /// The newest frame of the camera that viewers had, also while they see a notice.
+    pub fn newest_picture(&self) -> Option<Arc<Frame>> {
+        self.served.newest_picture()
+    }
+
     /// Its state.
     pub fn state(&self) -> StreamState {
         self.status.state()

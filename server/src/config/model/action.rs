@@ -17,6 +17,7 @@ use crate::secret::{SecretText, note_command};
 #[serde(rename_all = "kebab-case")]
 #[schemars(deny_unknown_fields, title = "an action", extend("oneOf" = [
     { "required": ["post"] },
+    { "required": ["mqtt"] },
     { "required": ["run"] },
 ]))]
 pub struct ActionConfig {
@@ -51,6 +52,9 @@ pub struct ActionConfig {
     /// Whether its certificate must be one that this machine trusts.
     #[serde(default = "yes")]
     pub verify_tls: bool,
+    /// The topic that the event is published to, as JSON; its picture goes to `TOPIC/picture`.
+    #[schemars(length(min = 1), extend("x-check" = "topic", "examples" = ["house/front/alarm"]))]
+    pub mqtt: Option<String>,
     /// The program that is run, and its arguments; no shell reads them. It gets the event as JSON
     /// on its standard input, and as `MATTEBOX_EVENT_…` in its environment.
     #[serde(default)]

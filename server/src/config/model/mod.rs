@@ -14,6 +14,7 @@
 mod action;
 mod gpio;
 mod listen;
+mod mqtt;
 mod schemas;
 mod source;
 mod stream;
@@ -34,6 +35,7 @@ use super::value_error::ValueError;
 pub use action::{ActionConfig, When};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, find_clash, parse_listen};
+pub use mqtt::{MqttConfig, check_broker_url, check_topic};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
     HttpConfig, Login, MaskArea, MaskColor, MaskConfig, PiCameraConfig, RtspConfig, Secret,
@@ -97,6 +99,8 @@ pub struct Config {
         "x-too-many" = "a file may have 64 actions; this is one more",
     ))]
     pub on: Vec<ActionConfig>,
+    /// The MQTT broker that events and states are published to.
+    pub mqtt: Option<MqttConfig>,
     /// The pins that are used of a Raspberry Pi.
     pub gpio: Option<GpioConfig>,
     /// The file's folder: relative paths start here, and assets lie below it.
@@ -162,6 +166,7 @@ impl Config {
             stream.source.settle();
         }
         self.on.iter_mut().for_each(ActionConfig::settle);
+        self.mqtt.iter_mut().for_each(MqttConfig::settle);
         if let Some(gpio) = &mut self.gpio {
             gpio.name_streams(&self.streams);
         }

@@ -124,6 +124,27 @@ pub fn headers(generator: &mut SchemaGenerator) -> Schema {
     names::<Secret>(generator, "header-name", expected)
 }
 
+pub fn discovery(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": ["string", "boolean"],
+        "minLength": 1,
+        "x-check": "topic",
+        "default": "homeassistant",
+        "x-expected": "the start of topics, such as `homeassistant`, or `false`",
+    })
+}
+
+/// A mapping from topics to variables.
+pub fn subscriptions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "x-check": "topic" },
+        "additionalProperties": text("variable-name"),
+        "maxProperties": 100,
+        "x-expected": "topics and variables such as `house/temperature: outside`",
+    })
+}
+
 pub fn action_command(_: &mut SchemaGenerator) -> Schema {
     command_of("a list of the program and its arguments, such as `[./notify.sh, front]`")
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::super::App;
 use super::uncached_json;
 use crate::actions::ActionReport;
+use crate::mqtt::MqttReport;
 
 #[derive(Serialize, utoipa::ToSchema)]
 struct Actions {
@@ -14,9 +15,12 @@ struct Actions {
     actions: Vec<ActionReport>,
     /// The number of changes of events that no action got since they came too fast.
     missed: u64,
+    /// The state of the connection to the MQTT broker.
+    mqtt: MqttReport,
 }
 
-/// The actions that the pipeline file names in `on`, and what became of each since it stands there.
+/// The actions that the pipeline file names in `on`, what became of each since it stands there, and
+/// the connection to the MQTT broker.
 #[utoipa::path(
     get,
     path = "/actions",
@@ -26,5 +30,6 @@ pub async fn list_actions(State(app): State<App>) -> Response {
     uncached_json(Actions {
         actions: app.actions.report(),
         missed: app.actions.missed(),
+        mqtt: app.mqtt.report(),
     })
 }

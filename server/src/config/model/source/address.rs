@@ -31,7 +31,10 @@ pub fn check_webhook_url(text: &str) -> Result<Url, ValueError> {
 }
 
 /// An address of one of these `schemes`, such as `example`.
-fn check_url(text: &str, schemes: &[&str], example: &str) -> Result<Url, ValueError> {
+///
+/// # Errors
+/// It is something else.
+pub fn check_url(text: &str, schemes: &[&str], example: &str) -> Result<Url, ValueError> {
     if has_odd_login(text) {
         return Err(ODD_LOGIN.into());
     }

@@ -13,7 +13,7 @@ use schemars::{JsonSchema, Schema};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
-pub use address::{check_http_url, check_rtsp_url, check_webhook_url};
+pub use address::{check_http_url, check_rtsp_url, check_url, check_webhook_url};
 pub use login::{Login, Secret, SecretError, settle as settle_login};
 pub use mask::{
     MaskArea, MaskColor, MaskConfig, parse_mask_area, parse_mask_color, parse_mask_condition,

@@ -153,8 +153,7 @@ impl Listener {
         let received = tokio::select! {
             () = self.shutdown.cancelled() => return None,
             change = self.changes.recv() => change.map(|change| {
-                let has_picture = change.picture.is_some();
-                Message::event(EventReport::new(&change.event, has_picture, &self.root))
+                Message::event(EventReport::new(&change.event, change.has_picture, &self.root))
             }),
             notification = self.notifications.recv() => {
                 notification.map(|it| Message::notification(&self.allowed(it)))

@@ -194,10 +194,8 @@ pub async fn show_event_picture(
     request: Request,
 ) -> Answer {
     let event = find(&app, &id)?.event;
-    let (log, of) = (app.controller.events().clone(), event.id.clone());
+    let read = app.controller.events().read_picture(&event.id).await;
     // The reason may name a folder, and is for the log.
-    let read = move || log.picture(&of).map_err(|why| why.to_string());
-    let read = super::blocking(read).await?;
     let read = read.map_err(|why| {
         tracing::warn!(event = %event.id, "an event's picture can't be read: {why}");
         ProblemDetails::internal("the event's picture can't be read; the log says why")
