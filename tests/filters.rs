@@ -178,8 +178,10 @@ fn a_filter_in_c_is_loaded_by_its_path() {
 
 #[test]
 fn a_filter_in_c_inspects_pictures_and_its_regions_are_drawn() {
-    let module =
-        std::fs::read(repository("filters/examples/bright-spot-c/bright-spot.wasm")).unwrap();
+    let module = std::fs::read(repository(
+        "filters/examples/bright-spot-c/bright-spot.wasm",
+    ))
+    .unwrap();
     let steps = "{use: ./bright-spot.wasm, with: {threshold: 1}, memory-limit: 1MiB},
         {use: boxes, with: {color: lime, fill: lime, text: ''}}";
     let (result, _) = apply(steps, "444.jpg", &[("bright-spot.wasm", &module)]);
