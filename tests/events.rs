@@ -29,7 +29,7 @@ fn get(server: &Server, target: &str, headers: &[(&str, &str)]) -> Response {
 }
 
 /// The events that `query` chooses.
-fn list(server: &Server, query: &str) -> Value {
+pub fn list(server: &Server, query: &str) -> Value {
     let target = format!("/api/v1/events{query}");
     let response = get(server, &target, &[("Accept", "application/json")]);
     assert_eq!(response.status, 200);

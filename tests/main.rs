@@ -26,6 +26,7 @@ mod files;
 mod filters;
 mod gpio;
 mod hostile;
+mod inspect;
 mod isolation;
 #[cfg(target_os = "linux")]
 mod limits;

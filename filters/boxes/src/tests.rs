@@ -45,11 +45,11 @@ fn layers(filter: &mut Boxes, after_ms: u64) -> Vec<Layer> {
 }
 
 fn outline(layers: &[Layer]) -> &BoxLayer {
-    let boxes = layers.iter().filter_map(|layer| match layer {
+    let mut boxes = layers.iter().filter_map(|layer| match layer {
         Layer::Box(it) => Some(it),
         _ => None,
     });
-    boxes.last().unwrap()
+    boxes.next_back().unwrap()
 }
 
 fn texts(layers: &[Layer]) -> Vec<&str> {

@@ -18,7 +18,7 @@ impl Source for Configured<ExecConfig> {
 
 impl Camera for Process {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
-        let picture = self.next()?;
+        let picture = self.next_picture()?;
         Ok(picture.map(|picture| CapturedFrame::now(picture, stop)))
     }
 }

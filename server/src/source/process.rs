@@ -117,7 +117,7 @@ impl Process {
     ///
     /// # Errors
     /// The command has ended.
-    pub fn next(&mut self) -> Result<Option<Result<Bytes, InvalidJpeg>>, CommandError> {
+    pub fn next_picture(&mut self) -> Result<Option<Result<Bytes, InvalidJpeg>>, CommandError> {
         match self.jpegs.next()? {
             _ if self.running.stop.is_requested() => Ok(None),
             Some(picture) => {
