@@ -670,8 +670,8 @@ fn a_filter_is_uploaded_and_used() {
             "./uploaded/label.wasm"
         ]
     );
-    assert_eq!(entries[4]["name"], "text");
-    assert!(entries[4]["schema"]["properties"]["format"].is_object());
+    assert_eq!(entries[6]["name"], "text");
+    assert!(entries[6]["schema"]["properties"]["format"].is_object());
     let step = json!({"use": "./uploaded/label.wasm", "with": {"format": "hello"}});
     let added = done(
         server.change("POST", "/api/streams/front/steps", &step),
