@@ -452,3 +452,34 @@ fn a_filter_that_inspects_wrongly_is_told_of_and_delays_no_frame() {
     }
     regions(&server, |it| it["label"] == "spot");
 }
+
+#[test]
+fn an_analysis_that_is_to_go_on_keeps_the_camera_on_with_nobody_watching() {
+    let server = server(MOTION, "");
+    let report = server.report("yard");
+    assert_eq!(
+        (&report["state"], &report["wanted_by"]),
+        (&json!("resting"), &json!([]))
+    );
+    let run = |mode: &str| {
+        let changed = server.change("PATCH", "/api/v1/streams/yard", &json!({ "run": mode }));
+        assert_eq!(changed.status, 200);
+    };
+    run("always");
+    events_of(&server, "motion", |it| it["events"][0].is_object());
+    let report = server.report("yard");
+    assert_eq!(report["wanted_by"], json!(["analysis"]));
+    // No frame is drawn on or coded for nobody.
+    assert_eq!(
+        report["paths"],
+        json!({"passthrough": 0, "splice": 0, "recode": 0})
+    );
+    let mut viewer = server.watch("yard");
+    viewer.next().unwrap();
+    server.until("yard", |report| {
+        report["wanted_by"] == json!(["viewers", "analysis"])
+    });
+    drop(viewer);
+    run("on-demand");
+    server.until("yard", |report| report["state"] == "resting");
+}

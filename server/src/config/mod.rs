@@ -44,9 +44,9 @@ pub use model::{
     ActionConfig, CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding,
     ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware,
     HttpConfig, InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor, MaskConfig,
-    MqttConfig, OnError, OutputConfig, PiCameraConfig, Pull, RtspConfig, Secret, SecretError, Sees,
-    SharedConfig, SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, Transport,
-    Via, WarmUp, WebConfig, When, find_clash, parse_listen, parse_spec,
+    MqttConfig, OnError, OutputConfig, PiCameraConfig, Pull, RtspConfig, RunMode, Secret,
+    SecretError, Sees, SharedConfig, SharedFrames, Shows, Size, SourceConfig, StepConfig,
+    StreamConfig, Transport, Via, WarmUp, WebConfig, When, find_clash, parse_listen, parse_spec,
 };
 pub use placed_step::PlacedStep;
 pub use reference::reference;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::model::{
     check_broker_url, check_http_url, check_rtsp_url, check_topic, check_webhook_url, parse_listen,
-    parse_mask_area, parse_mask_color, parse_mask_condition, parse_size, parse_warm_up,
+    parse_mask_area, parse_mask_color, parse_mask_condition, parse_run, parse_size, parse_warm_up,
     read_network, read_origin,
 };
 use super::suggest::quote;
@@ -35,6 +35,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("network", |text| read_network(text).map(drop)),
     ("origin", |text| read_origin(text).map(drop)),
     ("path-below", check_path),
+    ("run", |text| parse_run(text).map(drop)),
     ("rtsp-url", |text| check_rtsp_url(text).map(drop)),
     ("size", |text| parse_size(text).map(drop)),
     ("stream-name", check_stream_name),

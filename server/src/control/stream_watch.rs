@@ -1,4 +1,5 @@
-//! What a stream does and who watches it, as notifications; and its camera's failures, as events.
+//! What a stream does and who watches it, as notifications; its camera's failures, as events; and its
+//! camera kept on by `run`.
 
 use std::sync::Arc;
 
@@ -11,13 +12,17 @@ use crate::notifications::Notification;
 use crate::stream::{FailureKind, Stream, StreamHealth, StreamState};
 use crate::supervise::keep_running;
 
-/// Tells `cache`'s notifications and events of `stream`, until it is ended or the server is.
+/// Tells `cache`'s notifications and events of `stream`, and keeps its camera on while it is to be,
+/// until it is ended or the server is.
 pub async fn watch_stream(stream: Arc<Stream>, cache: FilterCache, end: CancellationToken) {
     let clock = cache.engine().clock();
     let name = format!("notifications of {}", stream.name());
     let watching = keep_running(&name, &**clock, &end, || watch(&stream, &cache));
+    let name = format!("run mode of {}", stream.name());
+    let keeping_on = keep_running(&name, &**clock, &end, || stream.keep_on(&**clock));
     tokio::select! {
         () = watching => {}
+        () = keeping_on => {}
         () = stream.ended() => {}
     }
 }

@@ -292,9 +292,10 @@ impl Topology {
     }
 }
 
-/// Sets what is only told of a stream.
+/// Sets what needs no other source or chain.
 fn set_facts(stream: &Stream, config: &StreamConfig) {
     stream.set_title(config.title.clone());
+    stream.set_run_mode(config.run);
     stream.set_source_origin(match config.file_source {
         Some(_) => SourceOrigin::CommandLine,
         None => SourceOrigin::PipelineFile,

@@ -18,6 +18,20 @@ pub struct Viewers {
     pub filtered: usize,
     /// Other streams that take the camera's frames before the filters.
     pub unfiltered: usize,
+    /// The stream's own filters that inspect, where they are to go on with nobody watching.
+    pub analysis: usize,
+}
+
+/// Who wants a camera on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DemandKind {
+    /// People who watch.
+    Viewers,
+    /// Other streams that take its frames.
+    Streams,
+    /// Its own filters that inspect, by `run`.
+    Analysis,
 }
 
 /// One of [`Viewers`].
@@ -26,6 +40,7 @@ pub enum ViewerKind {
     Viewer,
     Filtered,
     Unfiltered,
+    Analysis,
 }
 
 /// A viewer, until it is dropped.
@@ -38,6 +53,7 @@ impl Viewers {
             ViewerKind::Viewer => &mut self.viewers,
             ViewerKind::Filtered => &mut self.filtered,
             ViewerKind::Unfiltered => &mut self.unfiltered,
+            ViewerKind::Analysis => &mut self.analysis,
         }
     }
 
@@ -45,9 +61,20 @@ impl Viewers {
         self == Self::default()
     }
 
-    /// Whether those who watch have no use for the filters.
+    /// Whether those who want the camera have no use for the filters that draw.
     pub fn only_unfiltered(self) -> bool {
-        self.unfiltered > 0 && self.viewers + self.filtered == 0
+        self.unfiltered + self.analysis > 0 && self.viewers + self.filtered == 0
+    }
+
+    /// Those who want the camera, by kinds.
+    pub fn kinds(self) -> Vec<DemandKind> {
+        let kinds = [
+            (self.viewers, DemandKind::Viewers),
+            (self.filtered + self.unfiltered, DemandKind::Streams),
+            (self.analysis, DemandKind::Analysis),
+        ];
+        let wanting = kinds.into_iter().filter(|(count, _)| *count > 0);
+        wanting.map(|(_, kind)| kind).collect()
     }
 }
 

@@ -15,6 +15,7 @@ mod inspect_loops;
 mod no_signal;
 mod pending_changes;
 mod rate;
+mod run_mode;
 mod runner;
 mod shared;
 mod status;
@@ -40,14 +41,16 @@ pub use status::{FailureKind, SourceOrigin, StreamHealth, StreamReport, StreamSt
 
 use crate::chain::{ChainUpdate, RegionBoard, StepStatus};
 use crate::clock::Clock;
-use crate::config::MaskConfig;
+use crate::config::{MaskConfig, RunMode};
 use crate::frame::{Frame, Sequence};
+use crate::local_time;
 use crate::mask::{ExpectedMasks, MaskSet};
 use crate::region::FoundRegion;
 use crate::source::Source;
 use crate::sync::IgnorePoison;
 use demand::{Demand, DemandGuard, ViewerKind};
 use pending_changes::PendingChanges;
+use run_mode::RunModeSetting;
 use runner::StreamRunner;
 use status::{Readiness, Status, StreamInfo};
 use stream_log::StreamLog;
@@ -62,6 +65,7 @@ pub struct Stream {
     info: RwLock<StreamInfo>,
     changes: PendingChanges,
     demand: Demand,
+    run_mode: RunModeSetting,
     status: Status,
     masks: MaskSet,
     regions: RegionBoard,
@@ -121,6 +125,7 @@ impl Stream {
             }),
             changes: PendingChanges::new(rules),
             demand: Demand::new(),
+            run_mode: RunModeSetting::default(),
             status: Status::new(clock.clone()),
             masks: parts.masks.clone(),
             regions: parts.chain.regions().clone(),
@@ -301,6 +306,17 @@ impl Stream {
     /// Its source is named by `origin`.
     pub fn set_source_origin(&self, origin: SourceOrigin) {
         self.info.write().ignore_poison().source_set_by = origin;
+    }
+
+    /// Sets when its camera is on though nobody watches.
+    pub fn set_run_mode(&self, mode: RunMode) {
+        self.run_mode.set(mode);
+    }
+
+    /// Keeps its camera on by its mode, until it is dropped.
+    pub async fn keep_on(&self, clock: &dyn Clock) {
+        let time_zone = local_time::zone();
+        self.run_mode.run(&self.demand, clock, &time_zone).await;
     }
 
     /// Runs it by other rules: the idle time-out at once, the others when the camera is opened

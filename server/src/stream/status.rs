@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use jpeg_splice::Jpeg;
 use tokio::sync::watch;
 
-use super::demand::Viewers;
+use super::demand::{DemandKind, Viewers};
 use super::rate::Rate;
 use crate::chain::{ChainError, FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
@@ -124,6 +124,8 @@ pub struct StreamReport {
     pub viewers: usize,
     /// The number of other streams that take its frames at the moment.
     pub sharers: usize,
+    /// Who wants the camera on at the moment.
+    pub wanted_by: Vec<DemandKind>,
     /// The served picture's width in pixels, as people see it.
     pub width: Option<u32>,
     /// The served picture's height in pixels, as people see it.
@@ -477,6 +479,7 @@ impl Status {
             source_set_by: info.source_set_by,
             viewers: viewers.viewers,
             sharers: viewers.filtered + viewers.unfiltered,
+            wanted_by: viewers.kinds(),
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
             restart_markers: counters.restart_markers,

@@ -15,6 +15,7 @@ mod action;
 mod gpio;
 mod listen;
 mod mqtt;
+mod run;
 mod schemas;
 mod source;
 mod stream;
@@ -36,6 +37,7 @@ pub use action::{ActionConfig, When};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, find_clash, parse_listen};
 pub use mqtt::{MqttConfig, check_broker_url, check_topic};
+pub use run::{RunMode, parse_run};
 pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
     HttpConfig, Login, MaskArea, MaskColor, MaskConfig, PiCameraConfig, RtspConfig, Secret,

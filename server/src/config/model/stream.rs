@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::super::shown::shown;
 use super::super::units;
+use super::run::RunMode;
 use super::schemas;
 use super::source::{DriverConfig, SourceConfig, yes};
 
@@ -32,6 +33,10 @@ pub struct StreamConfig {
     #[serde(with = "units::duration_text")]
     #[schemars(schema_with = "schemas::duration", extend("x-range" = ["0s", "24h"]))]
     pub idle_timeout: Duration,
+    /// When the camera is on though nobody watches, so that filters that inspect go on: `on-demand`
+    /// for never, `always`, or hours of the day such as `20:00-06:30`.
+    #[schemars(extend("default" = "on-demand"))]
+    pub run: RunMode,
     /// The most that watch at once; more get 503. Without it, as many as there are connections.
     #[schemars(range(min = 1, max = 10_000))]
     pub max_viewers: Option<usize>,
@@ -54,6 +59,7 @@ impl Default for StreamConfig {
             source: SourceConfig::new(DriverConfig::Demo),
             file_source: None,
             idle_timeout: Duration::from_secs(10),
+            run: RunMode::OnDemand,
             max_viewers: None,
             quality: 85,
             filters: Vec::new(),

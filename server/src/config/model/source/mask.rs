@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::super::super::suggest::quote;
 use super::super::super::value_error::ValueError;
+use super::super::run::Hours;
 
 /// The most corners of a mask's outline.
 const CORNERS: usize = 100;
@@ -171,12 +172,7 @@ pub enum MaskCondition {
         is: bool,
     },
     /// From one time of the day to another, which may be of the next day.
-    Hours {
-        /// The first moment.
-        from: Time,
-        /// The moment from which on it doesn't cover.
-        to: Time,
-    },
+    Hours(Hours),
 }
 
 impl MaskCondition {
@@ -185,8 +181,7 @@ impl MaskCondition {
             Self::Variable { name, value, is } => {
                 variable(name).is_none_or(|found| (found == value) == *is)
             }
-            Self::Hours { from, to } if from < to => (*from..*to).contains(&now),
-            Self::Hours { from, to } => now >= *from || now < *to,
+            Self::Hours(hours) => hours.contain(now),
         }
     }
 }
@@ -219,12 +214,8 @@ pub fn parse_mask_condition(text: &str) -> Result<MaskCondition, ValueError> {
             false => Ok(MaskCondition::Variable { name, value, is }),
         };
     }
-    let time = |text: &str| text.trim().parse::<Time>().map_err(|_| unexpected());
-    let (from, to) = text.split_once('-').ok_or_else(unexpected)?;
-    match (time(from)?, time(to)?) {
-        (from, to) if from == to => Err("these hours begin and end at the same time".into()),
-        (from, to) => Ok(MaskCondition::Hours { from, to }),
-    }
+    let hours = Hours::parse(text)?.ok_or_else(unexpected)?;
+    Ok(MaskCondition::Hours(hours))
 }
 
 #[cfg(test)]
