@@ -336,7 +336,7 @@ fn the_api_is_described() {
         .iter()
         .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |of| (path, of)))
         .collect();
-    assert_eq!(operations.len(), 29);
+    assert_eq!(operations.len(), 35);
     for (path, (method, operation)) in &operations {
         let refusal = &operation["responses"]["default"]["content"];
         assert!(refusal["application/problem+json"].is_object(), "{path}");
@@ -348,7 +348,7 @@ fn the_api_is_described() {
     let id = |of: &(&String, (&String, &Value))| of.1.1["operationId"].to_string();
     operations.sort_by_key(id);
     operations.dedup_by_key(|of| id(of));
-    assert_eq!(operations.len(), 29, "each has a name of its own");
+    assert_eq!(operations.len(), 35, "each has a name of its own");
     // What undoes a change comes with it.
     let patched = "/paths/~1streams~1{stream}~1steps~1{step}/patch/responses/200/headers";
     let headers = document.pointer(patched).unwrap();
@@ -356,9 +356,13 @@ fn the_api_is_described() {
 }
 
 /// Every route, and what it gives to the admin who sends nothing with it.
-const ROUTES: [(&str, &str, u16); 27] = [
+const ROUTES: [(&str, &str, u16); 31] = [
     ("GET", "/access", 200),
+    ("GET", "/actions", 200),
     ("HEAD", "/events", 200),
+    ("GET", "/events/x", 404),
+    ("GET", "/events/x/picture", 404),
+    ("DELETE", "/events/x", 404),
     ("GET", "/openapi.json", 200),
     ("GET", "/pipeline", 200),
     ("GET", "/pipeline/versions", 200),
@@ -657,6 +661,8 @@ fn a_filter_is_uploaded_and_used() {
     assert_eq!(
         names,
         [
+            "boxes",
+            "motion",
             "resize",
             "text",
             "timestamp",
@@ -664,8 +670,8 @@ fn a_filter_is_uploaded_and_used() {
             "./uploaded/label.wasm"
         ]
     );
-    assert_eq!(entries[4]["name"], "text");
-    assert!(entries[4]["schema"]["properties"]["format"].is_object());
+    assert_eq!(entries[6]["name"], "text");
+    assert!(entries[6]["schema"]["properties"]["format"].is_object());
     let step = json!({"use": "./uploaded/label.wasm", "with": {"format": "hello"}});
     let added = done(
         server.change("POST", "/api/streams/front/steps", &step),

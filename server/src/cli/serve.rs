@@ -233,7 +233,7 @@ fn start_indicators(gpio: Gpio, controller: &Controller) -> GpioTask<impl Send +
     let end = CancellationToken::new();
     GpioTask {
         indicators: tokio::spawn(Indicators::new(indicators).run(
-            controller.changes(),
+            (controller.changes(), controller.events().clone()),
             Arc::new(SystemClock),
             end.clone(),
         )),

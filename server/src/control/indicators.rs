@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use tokio::sync::watch;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::{broadcast, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Snapshot;
 use crate::clock::Clock;
 use crate::config::{OutputConfig, Shows};
+use crate::event_log::{Change, EventKind, EventLog};
 use crate::gpio::LedPin;
 use crate::stream::{StreamHealth, StreamState, Viewers};
 use crate::supervise::keep_running;
@@ -21,19 +23,21 @@ impl Indicators {
         Self(indicators)
     }
 
-    /// Shows what the streams in `snapshot` do until `end`; then all go out.
+    /// Shows what the streams in `snapshot` do, and which of `events` last, until `end`; then all go
+    /// out.
     pub async fn run(
         self,
-        snapshot: watch::Receiver<Arc<Snapshot>>,
+        (snapshot, events): (watch::Receiver<Arc<Snapshot>>, EventLog),
         clock: Arc<dyn Clock>,
         end: CancellationToken,
     ) {
         let shown = self.0.into_iter().map(|(output, led)| {
             let name = format!("LED on pin {}", led.number());
             let led = tokio::sync::Mutex::new(led);
-            let (snapshot, clock, end) = (snapshot.clone(), clock.clone(), end.clone());
+            let seen = (snapshot.clone(), events.clone());
+            let (clock, end) = (clock.clone(), end.clone());
             async move {
-                let show = || show(&led, &output, snapshot.clone());
+                let show = || show(&led, &output, seen.clone());
                 let shown = keep_running(&name, &*clock, &end, show);
                 end.run_until_cancelled(shown).await;
                 led.into_inner().show(false);
@@ -44,12 +48,13 @@ impl Indicators {
 }
 
 /// The state that `output` shows; none while its stream is not there.
-fn shown_state(output: &OutputConfig, snapshot: &Snapshot) -> Shown {
+fn shown_state(output: &OutputConfig, snapshot: &Snapshot, events: &EventLog) -> Shown {
     let stream = output.stream.as_ref();
     match (output.shows, stream.and_then(|name| snapshot.find(name))) {
         (Shows::Running, _) => Shown::Always,
         (Shows::Viewers, Some(stream)) => Shown::Viewers(stream.viewers()),
         (Shows::Failing, Some(stream)) => Shown::Failing(stream.health_changes()),
+        (Shows::Motion, Some(stream)) => Shown::motion(stream.name(), events),
         _ => Shown::Never,
     }
 }
@@ -60,15 +65,29 @@ enum Shown {
     Never,
     Viewers(watch::Receiver<Viewers>),
     Failing(watch::Receiver<StreamHealth>),
+    Motion {
+        stream: String,
+        events: EventLog,
+        changes: broadcast::Receiver<Change>,
+    },
 }
 
 impl Shown {
+    fn motion(stream: &str, events: &EventLog) -> Self {
+        Self::Motion {
+            stream: stream.to_owned(),
+            changes: events.changes(),
+            events: events.clone(),
+        }
+    }
+
     fn is_lit(&mut self) -> bool {
         match self {
             Self::Always => true,
             Self::Never => false,
             Self::Viewers(viewers) => viewers.borrow_and_update().viewers > 0,
             Self::Failing(health) => health.borrow_and_update().state == StreamState::Failing,
+            Self::Motion { stream, events, .. } => events.lasts(&EventKind::MOTION, stream),
         }
     }
 
@@ -76,10 +95,11 @@ impl Shown {
     async fn changed(&mut self) {
         let changed = match self {
             Self::Always | Self::Never => return std::future::pending().await,
-            Self::Viewers(viewers) => viewers.changed().await,
-            Self::Failing(health) => health.changed().await,
+            Self::Viewers(viewers) => viewers.changed().await.is_ok(),
+            Self::Failing(health) => health.changed().await.is_ok(),
+            Self::Motion { changes, .. } => !matches!(changes.recv().await, Err(RecvError::Closed)),
         };
-        if changed.is_err() {
+        if !changed {
             std::future::pending().await
         }
     }
@@ -88,11 +108,11 @@ impl Shown {
 async fn show(
     led: &tokio::sync::Mutex<LedPin>,
     output: &OutputConfig,
-    mut snapshot: watch::Receiver<Arc<Snapshot>>,
+    (mut snapshot, events): (watch::Receiver<Arc<Snapshot>>, EventLog),
 ) {
     let mut led = led.lock().await;
     let mut was_lit = None;
-    let mut shown = shown_state(output, &snapshot.borrow_and_update());
+    let mut shown = shown_state(output, &snapshot.borrow_and_update(), &events);
     loop {
         let is_lit = shown.is_lit();
         if was_lit != Some(is_lit) {
@@ -101,7 +121,43 @@ async fn show(
         }
         tokio::select! {
             () = shown.changed() => {}
-            Ok(()) = snapshot.changed() => shown = shown_state(output, &snapshot.borrow_and_update()),
+            Ok(()) = snapshot.changed() => {
+                shown = shown_state(output, &snapshot.borrow_and_update(), &events);
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::fake::FakeClock;
+    use crate::event_log::NewEvent;
+
+    #[tokio::test]
+    async fn motion_is_shown_while_it_lasts_and_of_its_stream_alone() {
+        let clock = FakeClock::new();
+        let events = EventLog::in_memory(clock.clone());
+        let begin = |stream: &str| {
+            events.begin(NewEvent {
+                kind: EventKind::MOTION,
+                stream: stream.to_owned(),
+                filter: None,
+                start: clock.unix(),
+                regions: Vec::new(),
+                text: None,
+                picture: None,
+            })
+        };
+        let mut shown = Shown::motion("front", &events);
+        let other = begin("back");
+        shown.changed().await;
+        assert!(!shown.is_lit());
+        let motion = begin("front");
+        shown.changed().await;
+        assert!(shown.is_lit());
+        drop((motion, other));
+        shown.changed().await;
+        assert!(!shown.is_lit());
     }
 }

@@ -237,6 +237,13 @@ impl EventLog {
         is_known
     }
 
+    /// Whether an event of this kind lasts in the stream called `stream`.
+    pub fn lasts(&self, kind: &EventKind, stream: &str) -> bool {
+        let list = self.list();
+        let mut open = list.open();
+        open.any(|event| event.kind == *kind && event.stream == stream)
+    }
+
     /// The state of the log's folder.
     pub fn store_report(&self) -> StoreReport {
         let store = self.0.store.as_ref();

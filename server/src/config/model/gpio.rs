@@ -91,6 +91,8 @@ pub enum Shows {
     Viewers,
     /// The stream fails.
     Failing,
+    /// Something moves before the stream's camera.
+    Motion,
 }
 
 /// A pin's level.

@@ -258,7 +258,7 @@ fn wrong_values() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `cors`, `streams`, `on` and `gpio`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `cors`, `streams`, `on`, `mqtt` and `gpio`, found an empty list",
             ],
         ),
         (
