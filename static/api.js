@@ -59,7 +59,7 @@ export function address(path) {
 let tokenInMemory = null;
 
 /** What `act` gives of the browser's storage; `undefined` where it allows none. */
-function withStorage(act) {
+export function withStorage(act) {
   try {
     return act(localStorage);
   } catch {

@@ -3,7 +3,7 @@
 import { getAsAdmin, knownToken } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
-import { advise, setProse } from "./dom.js";
+import { advise, load, setProse } from "./dom.js";
 import { StreamForm } from "./stream_form.js";
 import { Wall } from "./wall.js";
 
@@ -12,7 +12,7 @@ const summary = document.getElementById("summary");
 const trouble = document.getElementById("trouble");
 const cards = new Map();
 const wall = new Wall({ state: take, frame: draw, lost });
-const panel = new ChainPanel(() => wall.refresh());
+const panel = new ChainPanel(() => wall.refresh(), (name) => cards.get(name));
 const streamForm = new StreamForm(() => wall.refresh());
 let state = null;
 let reports = [];
@@ -34,31 +34,27 @@ function watch() {
   wall.watch(running.map((card) => card.name));
 }
 
-let maskEditor = null;
-
-/** Few who watch ever need its script. */
 async function editMasks(card) {
-  try {
-    const { MaskEditor } = await import("./masks.js");
-    maskEditor ??= new MaskEditor(() => wall.refresh());
-  } catch {
-    advise("The editor of masks can't be loaded: load the page again.");
-    return;
+  const masks = await load("./masks.js");
+  await masks?.editMasks(card, () => wall.refresh());
+}
+
+/** Shows what the stream's filters find, if any of them looks for something. */
+async function showRegions(card, { filters }) {
+  const looks = filters.filter((filter) => filter.kind === "inspect" && filter.enabled);
+  if (looks.length > 0) {
+    const regions = await load("./regions.js");
+    card.regions ??= regions && new regions.Regions(card);
   }
-  await maskEditor.open(card);
+  card.regions?.show(looks);
 }
 
 let eventList = null;
 
 async function showEvents() {
-  try {
-    const { EventList } = await import("./events.js");
-    eventList ??= new EventList();
-  } catch {
-    advise("The list of events can't be loaded: load the page again.");
-    return;
-  }
-  eventList.open([...cards.keys()], state?.access.changing !== "off");
+  const events = await load("./events.js");
+  eventList ??= events && new events.EventList();
+  eventList?.open([...cards.keys()], state?.access.changing !== "off");
 }
 
 async function draw(name, jpeg) {
@@ -80,7 +76,9 @@ function show() {
       streams.append(card.element);
       visible.observe(card.picture);
     }
-    cards.get(report.name).show(report, state.refused[report.name], mayChange);
+    const card = cards.get(report.name);
+    card.show(report, state.refused[report.name], mayChange);
+    showRegions(card, report);
   }
   const names = new Set(reports.map((report) => report.name));
   for (const [name, card] of cards) {

@@ -20,6 +20,8 @@ export class Card {
   isVisible = false;
   /** Called with the canvas whenever there is another picture on it. */
   watcher = null;
+  /** What filters find in it, if any look for something. */
+  regions = null;
   #drawings = 0;
   #drawn = 0;
 

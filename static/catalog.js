@@ -1,9 +1,9 @@
 // New steps: chosen from the catalog, or dropped on the page as a .wasm file.
 
 import { change } from "./api.js";
-import { advise, announce, make, setProse } from "./dom.js";
+import { advise, announce, load, make, setProse } from "./dom.js";
 import { Form } from "./form.js";
-import { words } from "./step.js";
+import { isSpecial, words } from "./step.js";
 import { changeUndoably } from "./undo.js";
 
 export class Catalog {
@@ -11,6 +11,9 @@ export class Catalog {
   #chosen = null;
   #settings = {};
   #form = null;
+  // What the step says beside its settings, and the form for it.
+  #keys = {};
+  #keysForm = null;
 
   /** `reload` asks for the catalog again. */
   constructor(chain, reload) {
@@ -52,14 +55,29 @@ export class Catalog {
       this.#settings[key] = value;
     });
     this.#part("new-form").replaceChildren(this.#form.element);
+    this.#keys = {};
+    this.#keysForm = null;
+    this.#offerKeys(filter);
+  }
+
+  async #offerKeys(filter) {
+    const tools = filter && isSpecial(filter) && (await load("./step_tools.js"));
+    const form = await tools?.keysForm?.(filter, (key, value) => {
+      this.#keys[key] = value;
+    });
+    if (form && this.#chosen === filter) {
+      this.#keysForm = form;
+      this.#part("new-form").append(form.element);
+    }
   }
 
   async #add() {
-    if (!this.#form.apply()) {
+    const areRight = [this.#form, this.#keysForm].map((form) => form?.apply() ?? true);
+    if (areRight.includes(false)) {
       return;
     }
     try {
-      const step = { use: this.#chosen.use };
+      const step = { use: this.#chosen.use, ...this.#keys };
       if (Object.keys(this.#settings).length > 0) {
         step.with = this.#settings;
       }

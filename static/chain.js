@@ -12,9 +12,10 @@ export class ChainPanel {
   #offer = { filters: [], unusable: [] };
   #version = null;
 
-  /** `refresh` asks the server again how things are. */
-  constructor(refresh) {
+  /** `refresh` asks the server again how things are, `cardOf` gives the card of a stream. */
+  constructor(refresh, cardOf) {
     this.refresh = refresh;
+    this.cardOf = cardOf;
     this.element = document.getElementById("panel");
     this.list = document.getElementById("steps");
     this.name = null;
@@ -28,6 +29,11 @@ export class ChainPanel {
 
   get url() {
     return `api/v1/streams/${encodeURIComponent(this.name)}`;
+  }
+
+  /** The card of the stream. */
+  get card() {
+    return this.cardOf(this.name);
   }
 
   get count() {
@@ -105,7 +111,7 @@ export class ChainPanel {
     filters.forEach((filter, at) => {
       if (!this.#steps.has(filter.id)) {
         const step = new Step(filter, this);
-        step.setSchema(this.#schema(filter.use));
+        step.setFilter(this.#filter(filter.use));
         this.#steps.set(filter.id, step);
       }
       const { element } = this.#steps.get(filter.id);
@@ -116,8 +122,8 @@ export class ChainPanel {
     });
   }
 
-  #schema(use) {
-    return this.filters.find((filter) => filter.use === use)?.schema;
+  #filter(use) {
+    return this.filters.find((filter) => filter.use === use);
   }
 
   async #load() {
@@ -129,7 +135,7 @@ export class ChainPanel {
       return;
     }
     for (const step of this.#steps.values()) {
-      step.setSchema(this.#schema(step.use));
+      step.setFilter(this.#filter(step.use));
     }
   }
 

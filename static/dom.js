@@ -14,6 +14,16 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
+/** The module `script`, which few need; `null` if it can't be loaded. */
+export async function load(script) {
+  try {
+    return await import(script);
+  } catch {
+    advise("A part of this page can't be loaded: load the page again.");
+    return null;
+  }
+}
+
 /** Shows `text`, in which code stands between backticks. */
 export function setProse(element, text) {
   if (element.dataset.prose === text) {

@@ -1,8 +1,9 @@
 // Events: a list with pictures, newest first, which goes on as they happen.
 
 import { address, answer, ask, change } from "./api.js";
-import { announce, make, setProse } from "./dom.js";
+import { advise, announce, make, setProse } from "./dom.js";
 import { words } from "./step.js";
+import { addStylesheet } from "./stylesheet.js";
 
 const PATIENCE_MS = 10_000;
 const AGAIN_MS = 3000;
@@ -23,7 +24,7 @@ export class EventList {
   #listening = null;
 
   constructor() {
-    document.head.append(make("link", { rel: "stylesheet", href: address("static/events.css") }));
+    addStylesheet("events.css").catch((error) => advise(error.message));
     document.body.append(this.#dialog);
     this.#older.addEventListener("click", () => this.#load(this.#next));
     this.#part("close").addEventListener("click", () => this.#dialog.close());

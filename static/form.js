@@ -97,7 +97,7 @@ export class Form {
 }
 
 /** Follows references, and takes the one part of `anyOf` that isn't null. */
-function resolve(root, property) {
+export function resolve(root, property) {
   let found = property === true ? {} : { ...property };
   for (let depth = 0; depth < 8; depth += 1) {
     const parts = (found.anyOf ?? []).filter((other) => other.type !== "null");

@@ -1,6 +1,6 @@
 // One step of the chain beside a large stream: how it is, and all that can be done with it.
 
-import { announce, setProse } from "./dom.js";
+import { announce, load, setProse } from "./dom.js";
 import { Form } from "./form.js";
 import { Graph } from "./graph.js";
 import { changeUndoably } from "./undo.js";
@@ -10,13 +10,15 @@ const STATES = { running: "works", failing: "fails", off: "is switched off" };
 export class Step {
   #report;
   #form = null;
-  #schema = "";
+  // As JSON.
+  #filter = "";
   #mayChange = false;
   #graph = new Graph();
   #wanted = null;
   #isSending = false;
+  #tools = null;
 
-  /** `chain` has `url`, `place(step)`, `count` and `refresh()`. */
+  /** `chain` has `url`, `card`, `place(step)`, `count` and `refresh()`. */
   constructor(report, chain) {
     this.#report = report;
     this.chain = chain;
@@ -26,7 +28,7 @@ export class Step {
     this.element.dataset.id = report.id;
     this.#part("step-name").textContent = report.use;
     this.#part("step-graph").append(this.#graph.element);
-    this.#part("enabled").addEventListener("change", (event) => this.#send({ enabled: event.target.checked }));
+    this.#part("enabled").addEventListener("change", (event) => this.send({ enabled: event.target.checked }));
     this.#part("up").addEventListener("click", () => this.#moveBy(-1));
     this.#part("down").addEventListener("click", () => this.#moveBy(1));
     this.#part("remove").addEventListener("click", () => this.#remove());
@@ -41,8 +43,13 @@ export class Step {
     return this.element.querySelector(`.${name}`);
   }
 
-  get #url() {
+  get url() {
     return `${this.chain.url}/steps/${this.id}`;
+  }
+
+  /** What the server tells of it. */
+  get report() {
+    return this.#report;
   }
 
   get use() {
@@ -50,18 +57,29 @@ export class Step {
   }
 
   /** Makes the form, and another one when the filter has become another. */
-  setSchema(schema) {
-    const text = JSON.stringify(schema ?? null);
-    if (!schema || text === this.#schema) {
+  setFilter(filter) {
+    const text = JSON.stringify(filter ?? null);
+    if (!filter || text === this.#filter) {
       return;
     }
-    this.#schema = text;
+    this.#filter = text;
     const focused = this.#form?.focused;
-    this.#form = new Form(schema, (key, value) => this.#send({ with: { [key]: value } }), () => this.#complain(null));
+    this.#form = new Form(filter.schema, (key, value) => this.send({ with: { [key]: value } }), () => this.#complain(null));
     this.#form.disable(!this.#mayChange);
     this.#part("step-form").replaceChildren(this.#form.element);
     this.#showSettings();
     this.#form.focus(focused);
+    this.#addTools(filter);
+  }
+
+  /** Adds what can be done with few filters. */
+  async #addTools(filter) {
+    if (isSpecial(filter)) {
+      const tools = await load("./step_tools.js");
+      this.#tools ??= tools && new tools.StepTools(this, this.#part("step-more"), this.#part("step-keys"));
+      this.#tools?.setFilter(filter);
+      this.#tools?.show(this.#mayChange);
+    }
   }
 
   show(report, mayChange) {
@@ -70,7 +88,7 @@ export class Step {
     this.#part("step-name").title = `${report.name} ${report.version}, ${report.kind}`;
     this.element.dataset.state = report.state;
     const ms = this.#graph.add(report);
-    const time = report.enabled && ms !== undefined ? `${ms.toFixed(2)} ms a frame` : "";
+    const time = report.enabled && ms !== undefined ? `${ms.toFixed(2)} ms ${interval(report)}` : "";
     this.#part("step-state").textContent = STATES[report.state] ?? report.state;
     this.#part("step-time").textContent = time;
     const isFailing = report.state === "failing";
@@ -84,6 +102,7 @@ export class Step {
     this.#part("down").ariaDisabled = !this.#canMove(1);
     this.#part("handle").draggable = mayChange;
     this.#form?.disable(!mayChange);
+    this.#tools?.show(mayChange);
     // What is being changed just now is newer than the report.
     if (!this.#isSending) {
       this.#part("enabled").checked = report.enabled;
@@ -94,6 +113,7 @@ export class Step {
   /** What the server has is shown from the next report on, also where something was just changed. */
   forget() {
     this.#form?.forget();
+    this.#tools?.forget();
   }
 
   #showSettings() {
@@ -113,13 +133,13 @@ export class Step {
 
   /** Moves it to the place `to` in the chain. */
   async move(to) {
-    await this.#send({ position: to });
+    await this.send({ position: to });
     announce(`${this.#report.use} is at place ${to + 1} now`);
   }
 
   async #remove() {
     try {
-      await changeUndoably(`${this.use} is removed`, `remove ${this.id}`, "DELETE", this.#url);
+      await changeUndoably(`${this.use} is removed`, `remove ${this.id}`, "DELETE", this.url);
       announce(`${this.#report.use} is removed`);
     } catch (error) {
       this.#complain(error);
@@ -128,7 +148,7 @@ export class Step {
   }
 
   /** One change at a time; a slider's newest place replaces those that were not sent yet. */
-  async #send(patch) {
+  async send(patch) {
     const wanted = this.#wanted ?? {};
     this.#wanted = { ...wanted, ...patch };
     if (patch.with) {
@@ -142,10 +162,11 @@ export class Step {
       const next = this.#wanted;
       this.#wanted = null;
       try {
-        await changeUndoably(this.#describe(next), `${this.id} ${keys(next)}`, "PATCH", this.#url, next);
+        await changeUndoably(this.#describe(next), `${this.id} ${keys(next)}`, "PATCH", this.url, next);
         this.#complain(null);
       } catch (error) {
         this.#form?.refuse(next.with ?? {});
+        this.#tools?.refuse(next);
         this.#complain(error);
       }
     }
@@ -160,6 +181,9 @@ export class Step {
     if (patch.position !== undefined) {
       return `${this.use} is moved`;
     }
+    if (patch.enabled === undefined) {
+      return `${this.use}: ${Object.keys(patch).join(", ")} changed`;
+    }
     return `${this.use} is switched ${patch.enabled ? "on" : "off"}`;
   }
 
@@ -168,6 +192,16 @@ export class Step {
     place.hidden = !error;
     setProse(place, error ? words(error) : "");
   }
+}
+
+/** Whether there is more to a step of this filter than its settings. */
+export function isSpecial({ kind, wants_view, wants_publish, schema }) {
+  return kind === "inspect" || wants_view || wants_publish || JSON.stringify(schema).includes('"polygon"');
+}
+
+/** How often the filter is called. */
+function interval({ every_seconds: seconds }) {
+  return seconds === null ? "a frame" : `a look, every ${seconds} s`;
 }
 
 /** What a patch changes. */

@@ -180,6 +180,9 @@ fn a_chain_changes_while_its_filters_inspect() {
     let zones = json!({"enabled": true, "with": {"zones": {"left-side": "0,0,0.7,0,0.7,1,0,1"}}});
     assert_eq!(server.change("PATCH", &step, &zones).status, 200);
     regions(&server, |it| it["label"] == "left-side");
+    let zones = json!({"with": {"zones": {"left-side": null, "near": "0,0,0.7,0,0.7,1,0,1"}}});
+    assert_eq!(server.change("PATCH", &step, &zones).status, 200);
+    regions(&server, |it| it["label"] == "near");
     assert_eq!(server.change("DELETE", &step, &json!({})).status, 204);
     server.until_get("/api/v1/streams/yard/regions", |it| {
         it["regions"] == json!([])

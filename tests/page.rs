@@ -5,6 +5,7 @@ mod editing;
 mod events;
 mod masks;
 mod narrow;
+mod regions;
 mod stream_form;
 
 use std::io::{BufRead, BufReader, Write};

@@ -207,7 +207,7 @@ def crashing_filter(number):
     imports = sum(1 for kind, _ in sections if kind == 2)
     if imports:
         sys.exit("the example imports something now; tests/soak.py counts functions as if it did not")
-    draw = exported(next(body for kind, body in sections if kind == 7), b"mattebox:filter/overlay@0.1.0#draw")
+    draw = exported(next(body for kind, body in sections if kind == 7), b"mattebox:filter/overlay@0.2.0#draw")
     made = module[:8]
     for kind, body in sections:
         body = with_crash(body, draw) if kind == 10 else body

@@ -5,11 +5,30 @@ use crate::support::Folder;
 use crate::support::picture::{decode, is_near, mean};
 use crate::support::server::{Server, TOKEN};
 
+const SHIFT: char = '\u{e008}';
+const ARROW_DOWN: char = '\u{e015}';
+
 const FILE: &str = "admin-token: { env: TEST_TOKEN }
 streams:
   front:
     source: { driver: demo, masks: [{ name: left, area: '0,0,128,0,128,720,0,720' }] }
 ";
+
+impl Browser {
+    /// Clicks on these places of the picture on which areas are drawn, from 0 to 1 across and down.
+    pub async fn click_on_picture(&self, places: &[(f64, f64)]) {
+        let places = serde_json::to_string(places).unwrap();
+        self.run(&format!(
+            "const shapes = document.querySelector('.polygon-shapes');
+             const box = shapes.getBoundingClientRect();
+             for (const [x, y] of {places}) {{
+               const at = {{ clientX: box.left + x * box.width, clientY: box.top + y * box.height }};
+               shapes.dispatchEvent(new MouseEvent('click', {{ bubbles: true, ...at }}));
+             }}"
+        ))
+        .await;
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
@@ -25,27 +44,18 @@ async fn a_mask_is_drawn_by_clicks_and_keys_and_covers_from_then_on() {
     browser.click(".edit-masks").await;
     browser.give_token(TOKEN).await;
     browser
-        .until("document.querySelectorAll('.mask-corner').length === 4")
+        .until("document.querySelectorAll('.polygon-corner').length === 4")
         .await;
-    browser.click("#masks .add-mask").await;
-    browser
-        .run(
-            "const shapes = document.querySelector('.mask-shapes');
-             const box = shapes.getBoundingClientRect();
-             for (const [x, y] of [[0.5, 0.25], [0.9, 0.25], [0.9, 0.75]]) {
-               const at = { clientX: box.left + x * box.width, clientY: box.top + y * box.height };
-               shapes.dispatchEvent(new MouseEvent('click', { bubbles: true, ...at }));
-             }
-             const last = document.activeElement;
-             last.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', shiftKey: true }));",
-        )
-        .await;
+    browser.click(".add-polygon").await;
+    let corners = [(0.5, 0.25), (0.9, 0.25), (0.9, 0.75)];
+    browser.click_on_picture(&corners).await;
+    browser.press_with(&[SHIFT], ARROW_DOWN).await;
     let told = "document.activeElement.getAttribute('aria-label')
         === 'Corner 3 of mask 2: 90 % across, 80 % down'";
     browser.until(told).await;
-    browser.click("#masks .apply").await;
+    browser.click("#polygons .apply").await;
     browser
-        .until("!document.getElementById('masks').open")
+        .until("!document.getElementById('polygons').open")
         .await;
     browser
         .until("document.querySelector('.masks-told').textContent === 'Masked: left, mask 2'")

@@ -6,14 +6,16 @@
 
 #include "overlay_filter.h"
 
+typedef overlay_filter_string_t string_t;
 typedef exports_mattebox_filter_lifecycle_description_t description_t;
 typedef exports_mattebox_filter_overlay_frame_info_t frame_info_t;
 typedef exports_mattebox_filter_overlay_drawing_t drawing_t;
-typedef mattebox_filter_types_layer_t layer_t;
+typedef exports_mattebox_filter_overlay_color_t color_t;
+typedef exports_mattebox_filter_overlay_layer_t layer_t;
 
 #define THICKNESS 3
 
-static const uint8_t COLOR[4] = {255, 64, 64, 220};
+static const color_t COLOR = {255, 64, 64, 220};
 
 static uint32_t size = 120;
 static uint32_t drawn_width, drawn_height;
@@ -30,47 +32,40 @@ void exports_mattebox_filter_lifecycle_describe(description_t *description) {
 }
 
 // The server has checked the settings against the schema above: `size` is all that can be there.
-bool exports_mattebox_filter_lifecycle_configure(overlay_filter_string_t *json, overlay_filter_string_t *error) {
-    char *text = calloc(json->len + 1, 1);
-    if (text == NULL) {
-        overlay_filter_string_dup(error, "out of memory");
-        return false;
-    }
-    memcpy(text, json->ptr, json->len);
+// What the server hands over belongs to the filter, so the text is freed.
+bool exports_mattebox_filter_lifecycle_configure(string_t *json, string_t *error) {
+    (void)error;
+    char text[64] = {0};
+    memcpy(text, json->ptr, json->len < sizeof text ? json->len : sizeof text - 1);
+    overlay_filter_string_free(json);
     const char *colon = strchr(text, ':');
     if (colon != NULL) {
         size = strtoul(colon + 1, NULL, 10);
     }
-    free(text);
     return true;
 }
 
-static bool bar(layer_t *layer, int32_t x, int32_t y, uint32_t width, uint32_t height) {
-    size_t bytes = (size_t)width * height * 4;
-    uint8_t *rgba = malloc(bytes);
-    if (rgba == NULL) {
-        return false;
-    }
-    for (size_t i = 0; i < bytes; i += 4) {
-        memcpy(rgba + i, COLOR, 4);
-    }
-    *layer = (layer_t){x, y, width, height, {rgba, bytes}};
-    return true;
+static layer_t bar(int32_t x, int32_t y, uint32_t width, uint32_t height) {
+    layer_t layer = {.tag = EXPORTS_MATTEBOX_FILTER_OVERLAY_LAYER_FILL};
+    layer.val.fill = (exports_mattebox_filter_overlay_fill_layer_t){x, y, width, height, COLOR};
+    return layer;
 }
 
-bool exports_mattebox_filter_overlay_draw(frame_info_t *frame, drawing_t *drawing, overlay_filter_string_t *error) {
+// What is given here (the layers, a text of an error) the bindings free after the server has read it.
+bool exports_mattebox_filter_overlay_draw(frame_info_t *frame, drawing_t *drawing, string_t *error) {
     if (frame->width == drawn_width && frame->height == drawn_height) {
-        drawing->tag = MATTEBOX_FILTER_TYPES_DRAWING_UNCHANGED;
+        drawing->tag = EXPORTS_MATTEBOX_FILTER_OVERLAY_DRAWING_UNCHANGED;
         return true;
     }
     int32_t x = frame->width / 2, y = frame->height / 2, half = size / 2;
     layer_t *bars = calloc(2, sizeof *bars);
-    if (bars == NULL || !bar(&bars[0], x - half, y - THICKNESS / 2, size, THICKNESS) ||
-        !bar(&bars[1], x - THICKNESS / 2, y - half, THICKNESS, size)) {
+    if (bars == NULL) {
         overlay_filter_string_dup(error, "out of memory");
         return false;
     }
-    drawing->tag = MATTEBOX_FILTER_TYPES_DRAWING_LAYERS;
+    bars[0] = bar(x - half, y - THICKNESS / 2, size, THICKNESS);
+    bars[1] = bar(x - THICKNESS / 2, y - half, THICKNESS, size);
+    drawing->tag = EXPORTS_MATTEBOX_FILTER_OVERLAY_DRAWING_LAYERS;
     drawing->val.layers.ptr = bars;
     drawing->val.layers.len = 2;
     drawn_width = frame->width;

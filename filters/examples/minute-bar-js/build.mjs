@@ -3,7 +3,7 @@ import { componentize } from "@bytecodealliance/componentize-js";
 
 const { component } = await componentize({
   sourcePath: "minute-bar.js",
-  witPath: "../../../filter-sdk/wit/0.1.0",
+  witPath: "../../../filter-sdk/wit/0.2.0",
   worldName: "overlay-filter",
   disableFeatures: ["http", "fetch-event"],
 });

@@ -3,7 +3,7 @@
 
 const HEIGHT = 6;
 
-let color = [255, 176, 32, 255];
+let color = { red: 255, green: 176, blue: 32, alpha: 255 };
 let drawn = "";
 
 export const lifecycle = {
@@ -30,7 +30,8 @@ export const lifecycle = {
   configure(json) {
     const settings = JSON.parse(json);
     if (settings.color) {
-      color = [1, 3, 5].map((at) => parseInt(settings.color.slice(at, at + 2), 16)).concat(255);
+      const [red, green, blue] = [1, 3, 5].map((at) => parseInt(settings.color.slice(at, at + 2), 16));
+      color = { red, green, blue, alpha: 255 };
     }
   },
 };
@@ -47,10 +48,7 @@ export const overlay = {
     if (width === 0) {
       return { tag: "layers", val: [] };
     }
-    const rgba = new Uint8Array(width * HEIGHT * 4);
-    for (let i = 0; i < rgba.length; i += 4) {
-      rgba.set(color, i);
-    }
-    return { tag: "layers", val: [{ x: 0, y: frame.height - HEIGHT, width, height: HEIGHT, rgba }] };
+    const bar = { x: 0, y: frame.height - HEIGHT, width, height: HEIGHT, color };
+    return { tag: "layers", val: [{ tag: "fill", val: bar }] };
   },
 };

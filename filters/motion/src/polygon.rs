@@ -44,6 +44,8 @@ impl JsonSchema for Polygon {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let number = json_schema!({"type": "number", "minimum": 0, "maximum": LONGEST_SIDE});
         json_schema!({
+            // The server's page lets people draw it.
+            "format": "polygon",
             "description": "The corners, as parts of the picture's width and height, 0 to 1, or, \
                 if any is above 1, in pixels.",
             "anyOf": [

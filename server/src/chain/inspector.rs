@@ -33,6 +33,13 @@ struct Looker {
     latest: Option<SystemTime>,
 }
 
+/// The same one, not another with the same step's id: a step that is set otherwise keeps its id.
+impl PartialEq for Inspector {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
 impl Inspector {
     /// `step` is one that inspects.
     pub fn new(step: Step, facts: FrameFacts, board: RegionBoard, clock: Arc<dyn Clock>) -> Self {

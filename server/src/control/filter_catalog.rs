@@ -58,6 +58,11 @@ pub struct CatalogEntry {
     pub summary: String,
     /// The kind of its filter.
     pub kind: FilterKind,
+    /// Whether it asks to see pictures: an overlay's step then needs `sees`.
+    pub wants_view: bool,
+    /// Whether it asks to set variables or to tell of events: the step of one that doesn't inspect
+    /// then needs `publish`.
+    pub wants_publish: bool,
     /// The JSON Schema of its settings.
     #[schema(value_type = Object)]
     #[serde(serialize_with = "as_json")]
@@ -195,6 +200,8 @@ impl FilterCatalogs {
                         version: found.version.clone(),
                         summary: found.summary.clone(),
                         kind: found.kind,
+                        wants_view: found.wants_view(),
+                        wants_publish: found.wants_publish(),
                         schema: found.schema.clone(),
                     });
                     continue;

@@ -1,7 +1,6 @@
 //! The threads of a stream's inspecting filters: each looks at the newest frame at its own rate, and
 //! no frame waits for it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,13 +15,13 @@ use crate::panics::catch;
 /// The pause before a thread that could not be started is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The threads, by the ids of the steps. They end with this.
+/// The threads. They end with this.
 pub struct InspectLoops<'a> {
     pub stream: &'a str,
     pub frames: &'a FrameBus,
     pub threads: Arc<dyn Threads>,
     pub stop: &'a StopToken,
-    running: HashMap<u64, DropGuard>,
+    running: Vec<(Inspector, DropGuard)>,
     /// The time at which those that could not be started are tried again.
     retry: Option<Instant>,
 }
@@ -40,18 +39,18 @@ impl<'a> InspectLoops<'a> {
             frames,
             threads,
             stop,
-            running: HashMap::new(),
+            running: Vec::new(),
             retry: None,
         }
     }
 
     /// Starts the threads of new `inspectors`, and ends those of others.
     pub fn update(&mut self, inspectors: &[Inspector]) {
-        let is_wanted = |id: &u64| inspectors.iter().any(|it| it.id() == *id && it.is_on());
-        self.running.retain(|id, _| is_wanted(id));
+        let is_wanted = |it: &Inspector| it.is_on() && inspectors.contains(it);
+        self.running.retain(|(inspector, _)| is_wanted(inspector));
         self.retry = None;
         for inspector in inspectors.iter().filter(|it| it.is_on()) {
-            if !self.running.contains_key(&inspector.id()) {
+            if !self.running.iter().any(|(running, _)| running == inspector) {
                 self.start(inspector);
             }
         }
@@ -73,7 +72,7 @@ impl<'a> InspectLoops<'a> {
         let name = format!("{} inspect", self.stream);
         match self.threads.start(name, work) {
             Ok(()) => {
-                self.running.insert(inspector.id(), guard);
+                self.running.push((inspector.clone(), guard));
             }
             Err(error) => {
                 tracing::warn!(step = inspector.id(), %error, "no thread to inspect on");

@@ -1,0 +1,164 @@
+//! What filters find and see, and the areas in which they look.
+
+use super::{Browser, TOKEN};
+use crate::support::Folder;
+use crate::support::server::Server;
+
+const SHIFT: char = '\u{e008}';
+const ARROW_DOWN: char = '\u{e015}';
+
+const FILE: &str = "admin-token: { env: TEST_TOKEN }
+streams:
+  front:
+    filters:
+      - use: motion
+        with: { threshold: 20, ignore: ['0,0,256,0,256,144,0,144'] }
+";
+
+/// Somebody who has the token looks at the demo's street.
+async fn watch() -> (Server, Browser) {
+    let server = Server::start(Folder::with(FILE));
+    let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
+    browser
+        .run(&format!(
+            "localStorage.setItem('mattebox-admin-token', '{TOKEN}')"
+        ))
+        .await;
+    (server, browser)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn what_moves_is_marked_on_the_picture_until_somebody_hides_it() {
+    let (_server, browser) = watch().await;
+    browser.client.set_window_size(390, 800).await.unwrap();
+    let is_marked = "(() => {
+        const picture = document.querySelector('.picture').getBoundingClientRect();
+        const boxes = [...document.querySelectorAll('.region rect')].map((it) => it.getBoundingClientRect());
+        const isWithin = (box) => box.width > 4 && box.left >= picture.left - 1 && box.right <= picture.right + 1
+          && box.top >= picture.top - 1 && box.bottom <= picture.bottom + 1;
+        return boxes.length > 0 && boxes.every(isWithin);
+    })()";
+    browser.until(is_marked).await;
+    browser
+        .until(r"/^motion \d+: \d+ %, (middle|lower) (left|centre|right)$/.test(document.querySelector('.regions-list li')?.textContent)")
+        .await;
+    browser.click(".show-regions").await;
+    let is_hidden = "document.querySelector('.show-regions')?.ariaPressed === 'false'
+        && !document.querySelector('.region, .regions-list li')";
+    browser.until(is_hidden).await;
+    // It costs nothing then, also when the page is loaded anew.
+    browser.client.refresh().await.unwrap();
+    browser.until(is_hidden).await;
+    browser
+        .until("!document.querySelector('.card .live').hidden && document.querySelector('.rate').textContent.includes('15')")
+        .await;
+    let asked =
+        "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/regions'))";
+    assert_eq!(browser.run(&format!("return {asked}")).await, false);
+    browser.click(".show-regions").await;
+    browser.until(is_marked).await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn somebody_sees_what_the_filter_sees_and_how_often() {
+    let (server, browser) = watch().await;
+    browser.until("document.querySelector('.region')").await;
+    browser.click(".show-sight").await;
+    // The picture at an eighth of its size, and beside it what moves.
+    browser
+        .until(
+            "(() => {
+            const sight = document.querySelector('.sight-picture');
+            return sight && !sight.hidden && sight.width === 320 && sight.height === 90
+              && getComputedStyle(sight).imageRendering === 'pixelated' && sight.clientWidth > 320;
+        })()",
+        )
+        .await;
+    browser
+        .run("window.first = document.querySelector('.sight-picture').toDataURL()")
+        .await;
+    browser
+        .until("document.querySelector('.sight-picture').toDataURL() !== window.first")
+        .await;
+    browser.click(".show-sight").await;
+    browser
+        .until("document.querySelector('.sight').hidden")
+        .await;
+    browser.write(".step-keys input[id$=-every]", "500ms").await;
+    browser
+        .until("document.querySelector('.step-time').textContent.endsWith('a look, every 0.5 s')")
+        .await;
+    let text = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
+    assert!(text.contains("every: 500ms"), "{text}");
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_zone_is_drawn_and_kept_and_counts() {
+    let (server, browser) = watch().await;
+    let file = || std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
+    browser
+        .until("!document.querySelector('.card .live').hidden")
+        .await;
+    browser.click(".draw-areas").await;
+    // What is in the file already, in pixels, is seen.
+    browser
+        .until(
+            "document.querySelector('.polygon-corner:nth-child(3)')?.getAttribute('aria-label')
+            === 'Corner 3 of ignore 1: 20 % across, 20 % down'",
+        )
+        .await;
+    browser.click(".add-polygon:nth-child(2)").await;
+    browser
+        .write(".polygon-list li:last-child label input", "street")
+        .await;
+    let lower_half = [(0.0, 0.5), (1.0, 0.5), (1.0, 0.9), (0.0, 0.9)];
+    browser.click_on_picture(&lower_half).await;
+    browser.press_with(&[SHIFT], ARROW_DOWN).await;
+    browser
+        .until(
+            "document.activeElement.getAttribute('aria-label')
+            === 'Corner 4 of street: 0 % across, 95 % down'",
+        )
+        .await;
+    browser.click("#polygons .apply").await;
+    browser
+        .until("!document.getElementById('polygons').open")
+        .await;
+    let text = file();
+    assert!(text.contains("street: "), "{text}");
+    assert!(text.contains("threshold: 20"), "{text}");
+    assert!(text.contains("'0,0,256,0,256,144,0,144'"), "{text}");
+    browser
+        .until("/^street /.test(document.querySelector('.regions-list li')?.textContent)")
+        .await;
+    // It is seen again, given another name, and then removed.
+    browser.click(".draw-areas").await;
+    browser
+        .until("document.querySelectorAll('.polygon-shapes polygon').length === 2")
+        .await;
+    browser
+        .write(".polygon-list li:last-child label input", "road")
+        .await;
+    browser.click("#polygons .apply").await;
+    browser
+        .until("!document.getElementById('polygons').open")
+        .await;
+    let text = file();
+    assert!(
+        text.contains("road: ") && !text.contains("street: "),
+        "{text}"
+    );
+    browser.click(".draw-areas").await;
+    browser.click(".polygon-list li:last-child > button").await;
+    browser.click("#polygons .apply").await;
+    browser
+        .until("!document.getElementById('polygons').open")
+        .await;
+    assert!(!file().contains("zones"), "{}", file());
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
