@@ -170,7 +170,7 @@ fn wrong_keys() {
         (
             "streams: {a: {colour: 1}}\n",
             &[
-                "1:15+6 `colour` is not a key of a stream; there is `title`, `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`",
+                "1:15+6 `colour` is not a key of a stream; there is `title`, `source`, `idle-timeout`, `run`, `max-viewers`, `quality` and `filters`",
             ],
         ),
         (
@@ -264,7 +264,7 @@ fn wrong_values() {
         (
             "streams: {a: demo}\n",
             &[
-                "1:14+4 expected a stream with keys such as `title`, `source`, `idle-timeout`, `max-viewers`, `quality` and `filters`, found the text `demo`",
+                "1:14+4 expected a stream with keys such as `title`, `source`, `idle-timeout`, `run`, `max-viewers`, `quality` and `filters`, found the text `demo`",
             ],
         ),
         (
