@@ -24,7 +24,7 @@ pub trait Inspect: Sized {
     /// Overlays see them by [`regions`](crate::regions).
     ///
     /// # Errors
-    /// A text for the log; this one look finds nothing.
+    /// A text for the log; the regions of the look before stay.
     fn look(&mut self, frame: &FrameInfo) -> Result<Vec<Region>, String>;
 }
 
