@@ -20,5 +20,7 @@ pub mod panics;
 pub mod secret;
 #[path = "../../server/src/sync.rs"]
 pub mod sync;
+#[path = "../../server/src/variables.rs"]
+pub mod variables;
 
 pub mod source;
