@@ -124,9 +124,17 @@ impl Browser {
         }
     }
 
+    /// Clicks on what `css` finds, again if the page drew it anew just then.
     pub async fn click(&self, css: &str) {
-        let found = self.client.wait().for_element(Locator::Css(css)).await;
-        found.unwrap().click().await.unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let found = self.client.wait().for_element(Locator::Css(css)).await;
+            match found.unwrap().click().await {
+                Ok(()) => return,
+                Err(error) if error.is_stale_element_reference() && Instant::now() < deadline => {}
+                Err(error) => panic!("{css}: {error}"),
+            }
+        }
     }
 
     /// Answers the question for the admin token.

@@ -2,7 +2,7 @@
 //! end.
 //!
 //! Whoever notices something calls [`EventLog::begin`], or [`EventLog::point`] for what takes no
-//! time. The newest events are kept, see [`kept`], and written to a folder, see [`store`]; none of
+//! time. The newest events are kept, see `kept`, and written to a folder, see `store`; none of
 //! that is waited for. Whoever acts on events takes [`EventLog::changes`].
 
 mod event;

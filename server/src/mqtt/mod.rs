@@ -1,6 +1,6 @@
 //! MQTT: states, variables and events are published to a broker, and variables set from there.
 //!
-//! What is retained is declared as a whole (see [`topics`]), and what differs from what the broker
+//! What is retained is declared as a whole (see `topics`), and what differs from what the broker
 //! has is published; so it is right again after each change and each new connection.
 
 mod discovery;
