@@ -37,7 +37,11 @@ fn recording() -> Folder {
 }
 
 fn server(filters: &str, rest: &str) -> Server {
-    let folder = recording();
+    server_in(recording(), filters, rest)
+}
+
+/// A server of the recording in `folder`, with these filters, and `rest` in its source.
+fn server_in(folder: Folder, filters: &str, rest: &str) -> Server {
     folder.write(
         "pipeline.yaml",
         format!(
@@ -349,10 +353,8 @@ impl TextBox for RgbImage {
 
 #[test]
 fn an_overlay_that_says_until_when_is_not_called_before() {
-    let server = server_with(
-        "overlay",
-        "{ use: ./old.wasm, sees: all, publish: true, with: { mode: until } }",
-    );
+    let server =
+        server_with("{ use: ./old.wasm, sees: all, publish: true, with: { mode: until } }");
     let mut viewer = server.watch("yard");
     for _ in 0..60 {
         viewer.next().unwrap();
@@ -364,23 +366,12 @@ fn an_overlay_that_says_until_when_is_not_called_before() {
     assert!((2..=20).contains(&calls), "{step:#}");
 }
 
-/// A server whose stream `yard` has these filters, with the module for 0.2.0 of this kind.
-fn server_with(kind: &str, filters: &str) -> Server {
+/// A server whose stream `yard` has these filters, with the modules for 0.2.0.
+fn server_with(filters: &str) -> Server {
     let folder = recording();
-    folder.write("old.wasm", old(&format!("contract-0.2.0-{kind}.wasm")));
+    folder.write("old.wasm", old("contract-0.2.0-overlay.wasm"));
     folder.write("inspect.wasm", old("contract-0.2.0-inspect.wasm"));
-    folder.write(
-        "pipeline.yaml",
-        format!(
-            "admin-token: {{ env: TEST_TOKEN }}
-streams:
-  yard:
-    source: {{ driver: files, path: 'f*.jpg', fps: 20, loop: true }}
-    filters: [{filters}]
-"
-        ),
-    );
-    Server::start(folder)
+    server_in(folder, filters, "")
 }
 
 fn set(server: &Server, name: &str, text: &str) {
@@ -395,7 +386,6 @@ fn set(server: &Server, name: &str, text: &str) {
 #[test]
 fn filters_know_their_stream_variables_and_regions_and_publish_where_they_may() {
     let server = server_with(
-        "overlay",
         "{ use: ./inspect.wasm, every: 50ms, with: {} }, { use: resize, with: { width: 320 } },
          { use: ./old.wasm, sees: all, publish: true, with: { mode: context } }",
     );
@@ -426,7 +416,7 @@ fn filters_know_their_stream_variables_and_regions_and_publish_where_they_may() 
 
 #[test]
 fn a_filter_that_inspects_wrongly_is_told_of_and_delays_no_frame() {
-    let server = server_with("overlay", "{ use: ./inspect.wasm, every: 20ms, with: {} }");
+    let server = server_with("{ use: ./inspect.wasm, every: 20ms, with: {} }");
     let mut viewer = server.watch("yard");
     regions(&server, |it| it["label"] == "spot");
     let fails = |why: &str| {

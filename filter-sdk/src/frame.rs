@@ -1,4 +1,4 @@
-//! What a filter is told about the frame at hand, and what it may ask.
+//! The frame at hand: the facts that a filter is told, and those that it may ask for.
 
 use crate::region::FoundRegion;
 

@@ -42,7 +42,7 @@ pub struct MaskLayer {
     pub y: i32,
     /// The colour.
     pub color: Color,
-    /// How much of it is seen, 0 to 255.
+    /// The part of it that is seen, 0 to 255.
     pub alpha: GrayImage,
 }
 
@@ -102,7 +102,7 @@ pub struct TextLayer {
     pub x: i32,
     /// The anchor's place in pixels from the picture's top edge.
     pub y: i32,
-    /// What of the box lies there.
+    /// The part of the box that lies there.
     pub anchor: Anchor,
     /// 1 to 1000 characters; a line break starts a new line.
     pub text: String,

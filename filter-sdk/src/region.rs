@@ -22,7 +22,7 @@ pub struct Region {
     pub area: Area,
     /// The kind of thing, such as `person`: 1 to 100 characters.
     pub label: String,
-    /// How sure that is, 0 to 1.
+    /// The certainty of it, 0 to 1.
     pub score: f32,
     /// A number that the same thing keeps while it moves, where the filter follows things.
     pub track: Option<u64>,

@@ -9,7 +9,7 @@ use crate::publish::Phase;
 use crate::view::Shrink;
 use crate::{Area, FoundRegion};
 
-/// What stands for the server.
+/// The stand-in for the server.
 #[derive(Default)]
 struct Host {
     assets: HashMap<String, Vec<u8>>,

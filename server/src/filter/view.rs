@@ -46,6 +46,9 @@ pub enum ViewError {
     Decode(#[from] DecodeError),
 }
 
+/// A way to make a picture's eighth.
+type EighthOf = fn(&mut Splicer, &Jpeg, &mut Vec<u8>) -> jpeg_splice::Result<(u32, u32)>;
+
 /// Memory for looking at pictures, and the count of looks.
 #[derive(Default)]
 pub struct View {
@@ -71,11 +74,8 @@ impl View {
         area: Option<Area>,
     ) -> Result<Pixels, ViewError> {
         let area = self.checked(jpeg, area)?;
-        if shrink == Shrink::EIGHTH {
-            let mut bytes = Vec::new();
-            if let Ok(size) = self.splicer.eighth_luma(jpeg, &mut bytes) {
-                return Ok(cropped::<1>(bytes, size, eighth(area)));
-            }
+        if let Some(eighth) = self.eighth::<1>(jpeg, shrink, area, Splicer::eighth_luma) {
+            return Ok(eighth);
         }
         let rgb = self.decoded(jpeg, shrink, area)?;
         let luma = rgb.bytes.as_chunks::<3>().0.iter().map(luma);
@@ -96,13 +96,25 @@ impl View {
         area: Option<Area>,
     ) -> Result<Pixels, ViewError> {
         let area = self.checked(jpeg, area)?;
-        if shrink == Shrink::EIGHTH {
-            let mut bytes = Vec::new();
-            if let Ok(size) = self.splicer.eighth_rgb(jpeg, &mut bytes) {
-                return Ok(cropped::<3>(bytes, size, eighth(area)));
-            }
+        match self.eighth::<3>(jpeg, shrink, area, Splicer::eighth_rgb) {
+            Some(eighth) => Ok(eighth),
+            None => self.decoded(jpeg, shrink, area),
         }
-        self.decoded(jpeg, shrink, area)
+    }
+
+    /// The area at an eighth of its size, in pixels of `N` bytes, if that is asked for and takes no
+    /// decoding.
+    fn eighth<const N: usize>(
+        &mut self,
+        jpeg: &Jpeg,
+        shrink: Shrink,
+        area: Area,
+        make: EighthOf,
+    ) -> Option<Pixels> {
+        let mut bytes = Vec::new();
+        let is_wanted = shrink == Shrink::EIGHTH;
+        let size = is_wanted.then(|| make(&mut self.splicer, jpeg, &mut bytes))?;
+        Some(cropped::<N>(bytes, size.ok()?, eighth(area)))
     }
 
     /// The area to look at, in pixels of the picture as it is shown.

@@ -14,9 +14,11 @@ use wasmparser::{Parser, Payload};
 use wasmtime::component::Linker;
 
 use super::FilterKind;
+use super::answer::Answer;
 use super::failure::{CallError, FilterFault};
 use super::instance::Guest;
 use super::kinds::Function;
+use super::limits::START_TIME;
 use super::module::ModuleError;
 use super::wasi::HostState;
 use crate::log::sanitize;
@@ -50,13 +52,22 @@ pub trait Contract: Sync {
     ///
     /// # Errors
     /// The export is missing or of another type, or its call fails.
-    fn describe(&self, guest: &mut Guest) -> Result<Description, FilterFault>;
+    fn describe(&self, guest: &mut Guest) -> Result<Description, FilterFault> {
+        let describe = guest.function(self.lifecycle(), "describe")?;
+        let describe = guest.typed(describe)?;
+        let (description,) = guest.call(&describe, (), Answer::Description, START_TIME)?;
+        Ok(description)
+    }
 
     /// Hands the filter its settings, a JSON object.
     ///
     /// # Errors
     /// Those of `describe`; or the filter refuses them.
-    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), CallError>;
+    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), CallError> {
+        let configure = guest.function(self.lifecycle(), "configure")?;
+        let configure = guest.typed(configure)?;
+        guest.ask(&configure, (json,), Answer::Configured, START_TIME)
+    }
 
     /// The function that is called for each frame of a filter of this `kind`.
     ///

@@ -21,7 +21,6 @@ use crate::filter::answer::Answer;
 use crate::filter::failure::{CallError, FilterFault};
 use crate::filter::instance::Guest;
 use crate::filter::kinds::Function;
-use crate::filter::limits::START_TIME;
 use crate::filter::wasi::{HostState, read_asset, write_log};
 use crate::variables::Snapshot;
 
@@ -143,19 +142,6 @@ impl Contract for V0_1 {
 
     fn link(&self, linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
         link_host(&mut linker.instance(HOST)?)
-    }
-
-    fn describe(&self, guest: &mut Guest) -> Result<Description, FilterFault> {
-        let describe = guest.function(LIFECYCLE, "describe")?;
-        let describe = guest.typed(describe)?;
-        let (description,) = guest.call(&describe, (), Answer::Description, START_TIME)?;
-        Ok(description)
-    }
-
-    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), CallError> {
-        let configure = guest.function(LIFECYCLE, "configure")?;
-        let configure = guest.typed(configure)?;
-        guest.ask(&configure, (json,), Answer::Configured, START_TIME)
     }
 
     fn function(&self, guest: &mut Guest, kind: FilterKind) -> Result<Function, FilterFault> {

@@ -15,7 +15,7 @@ use wasmtime::component::{
     ComponentType, Func, Lift, Linker, LinkerInstance, Lower, TypedFunc, WasmStr,
 };
 
-use super::v0_1::{Description, Image, ImageRef, Layer as RgbaLayer, link_host};
+use super::v0_1::{Image, ImageRef, Layer as RgbaLayer, link_host};
 use super::{Apply, Contract, Draw, Drawing, Look};
 use crate::filter::FilterKind;
 use crate::filter::answer::Answer;
@@ -24,7 +24,6 @@ use crate::filter::epoch::epochs;
 use crate::filter::failure::{CallError, FilterFault};
 use crate::filter::instance::Guest;
 use crate::filter::kinds::Function;
-use crate::filter::limits::START_TIME;
 use crate::filter::view::{self, Pixels, View, ViewError};
 use crate::filter::wasi::HostState;
 use crate::region::{self, FoundRegion as ServerRegion};
@@ -266,19 +265,6 @@ impl Contract for V0_2 {
         link_context(&mut linker.instance(CONTEXT)?)?;
         link_view(&mut linker.instance(VIEW)?)?;
         link_publish(&mut linker.instance(PUBLISH)?)
-    }
-
-    fn describe(&self, guest: &mut Guest) -> Result<Description, FilterFault> {
-        let describe = guest.function(LIFECYCLE, "describe")?;
-        let describe = guest.typed(describe)?;
-        let (description,) = guest.call(&describe, (), Answer::Description, START_TIME)?;
-        Ok(description)
-    }
-
-    fn configure(&self, guest: &mut Guest, json: &str) -> Result<(), CallError> {
-        let configure = guest.function(LIFECYCLE, "configure")?;
-        let configure = guest.typed(configure)?;
-        guest.ask(&configure, (json,), Answer::Configured, START_TIME)
     }
 
     fn function(&self, guest: &mut Guest, kind: FilterKind) -> Result<Function, FilterFault> {

@@ -57,10 +57,13 @@ pub async fn show_step(
     State(app): State<App>,
     Path((stream, step)): Path<(String, u64)>,
 ) -> Answer {
-    let steps = app.stream(&stream)?.steps();
-    let found = steps.iter().find(|status| status.id == step);
-    let found = found.ok_or(EditError::UnknownStep { stream, step })?;
-    Ok(uncached_json(found.report()))
+    Ok(uncached_json(find(&app, stream, step)?.report()))
+}
+
+fn find(app: &App, stream: String, step: u64) -> Result<StepStatus, ProblemDetails> {
+    let mut steps = app.stream(&stream)?.steps().into_iter();
+    let found = steps.find(|status| status.id == step);
+    Ok(found.ok_or(EditError::UnknownStep { stream, step })?)
 }
 
 /// The picture that the step's filter shows to whoever tunes it, such as what it takes for motion.
@@ -77,10 +80,7 @@ pub async fn show_step_picture(
     State(app): State<App>,
     Path((stream, step)): Path<(String, u64)>,
 ) -> Answer {
-    let steps = app.stream(&stream)?.steps();
-    let found = steps.iter().find(|status| status.id == step);
-    let found = found.ok_or(EditError::UnknownStep { stream, step })?;
-    let shown = found.shown.clone();
+    let shown = find(&app, stream, step)?.shown;
     let jpeg = super::blocking(move || shown.jpeg()).await?;
     let jpeg = jpeg.map_err(|why| ProblemDetails::internal(why.to_string()))?;
     let Some(jpeg) = jpeg else {
