@@ -1,6 +1,7 @@
 //! Who may do what: every address, as everybody.
 
-use std::io::{BufRead, Write};
+use std::io::{BufRead, Read, Write};
+use std::net::TcpStream;
 
 use serde_json::json;
 
@@ -327,7 +328,7 @@ fn a_token_may_have_any_characters_in_utf_8_or_latin_1() {
     };
     let status = |server: &Server, token: &[u8]| {
         let head = b"GET /api/access HTTP/1.0\r\nHost: cam.lan\r\nX-Mattebox-Token: ";
-        let mut socket = std::net::TcpStream::connect(server.address).unwrap();
+        let mut socket = TcpStream::connect(server.address).unwrap();
         socket
             .write_all(&[head, token, b"\r\n\r\n"].concat())
             .unwrap();
@@ -340,6 +341,34 @@ fn a_token_may_have_any_characters_in_utf_8_or_latin_1() {
     let server = serve("zehn – elf – zwölf €");
     assert_eq!(status(&server, "zehn – elf – zwölf €".as_bytes()), 200);
     assert_eq!(status(&server, b"zehn - elf - zw\xf6lf \x80"), 401);
+}
+
+/// Sends the head of a change without a token, and then `body`, as many proxies do it.
+fn refused(mut socket: &TcpStream, length: usize, body: &[u8]) -> Response {
+    let head = format!(
+        "PUT /api/variables/v HTTP/1.1\r\nHost: cam.lan\r\nContent-Length: {length}\r\n\r\n"
+    );
+    socket.write_all(head.as_bytes()).unwrap();
+    socket.write_all(body).unwrap();
+    let mut response = read_response(socket.try_clone().unwrap());
+    assert_eq!(response.status, 401);
+    let length = response.header("content-length").unwrap().parse();
+    let mut why = vec![0; length.unwrap()];
+    response.body.read_exact(&mut why).unwrap();
+    response
+}
+
+#[test]
+fn the_connection_of_a_refused_change_takes_the_next_request_or_is_told_to_end() {
+    let server = server("admin-token: { env: TEST_TOKEN }\n");
+    let socket = TcpStream::connect(server.address).unwrap();
+    for _ in 0..10 {
+        let response = refused(&socket, 12, b"{\"text\":\"x\"}");
+        assert_eq!(response.header("connection"), None);
+    }
+    // More than is read in vain: the client may not have sent it.
+    let response = refused(&socket, 100_000, b"");
+    assert_eq!(response.header("connection"), Some("close"));
 }
 
 #[test]

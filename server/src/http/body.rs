@@ -1,13 +1,17 @@
 //! Bodies of requests: they come soon, and have a limit.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, BodyDataStream, HttpBody};
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
+use hyper::body::{Frame, SizeHint};
+use tokio::sync::oneshot;
 
 use super::api;
 use super::problem::ProblemDetails;
@@ -17,6 +21,99 @@ use crate::clock::Clock;
 pub const BODY_TIME: Duration = Duration::from_secs(30);
 /// The most bytes of a body that isn't an upload.
 const BODY_BYTES: u64 = 256 << 10;
+
+/// The longest wait for a body that nobody reads, such as that of a request without a token.
+const UNREAD_TIME: Duration = Duration::from_secs(1);
+/// The most bytes that are read of it.
+const UNREAD_BYTES: u64 = 64 << 10;
+
+/// A request's body for as long as its handler has it.
+struct Lent {
+    body: Body,
+    /// Where what is left of it goes.
+    owner: Option<oneshot::Sender<Body>>,
+}
+
+impl HttpBody for Lent {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        let left = std::mem::take(&mut self.body);
+        // Without an owner, the request has been given up.
+        let _ = self.owner.take().map(|owner| owner.send(left));
+    }
+}
+
+/// What a request's handler leaves of its body.
+pub struct Rest {
+    body: Option<oneshot::Receiver<Body>>,
+}
+
+impl Rest {
+    /// The rest of the body of `request`, which keeps it until its handler has ended.
+    pub fn of(request: Request) -> (Request, Self) {
+        // Whoever sends that doesn't send the body before somebody reads it (RFC 9110, 10.1.1).
+        let waits = request.headers().contains_key(header::EXPECT);
+        let (owner, body) = oneshot::channel();
+        let lend = |body| {
+            let owner = Some(owner);
+            Body::new(Lent { body, owner })
+        };
+        let body = (!waits).then_some(body);
+        (request.map(lend), Self { body })
+    }
+
+    /// Reads it, so that the next request of the connection is found behind it. Gives whether all
+    /// of it came; else the connection must end: a client or a proxy that isn't told so would send
+    /// the next request to where nobody reads (RFC 9112, 9.3).
+    pub async fn is_read(self, clock: &Arc<dyn Clock>) -> bool {
+        let Some(Ok(body)) = self.body.map(|mut body| body.try_recv()) else {
+            return false;
+        };
+        if body.is_end_stream() {
+            return true;
+        }
+        if body.size_hint().lower() > UNREAD_BYTES {
+            return false;
+        }
+        let mut pieces = body.into_data_stream();
+        let read = async {
+            let mut left = UNREAD_BYTES;
+            loop {
+                let came = match pieces.next().await {
+                    None => return true,
+                    Some(piece) => piece.map_or(u64::MAX, |piece| piece.len() as u64),
+                };
+                let Some(fewer) = left.checked_sub(came) else {
+                    return false;
+                };
+                left = fewer;
+            }
+        };
+        tokio::select! {
+            is_read = read => is_read,
+            () = clock.sleep_until(clock.now() + UNREAD_TIME) => false,
+        }
+    }
+}
 
 /// The body of a request, piece by piece.
 pub struct Incoming {
@@ -127,6 +224,40 @@ mod tests {
         assert_eq!(incoming.next().await.unwrap().unwrap(), "b");
         clock.advance(Duration::from_secs(1));
         assert_eq!(status(incoming.next().await), 408);
+    }
+
+    /// What is left of a body of `pieces` that nobody reads; it ends when the sender does.
+    fn unread(pieces: tokio::sync::mpsc::Receiver<Bytes>) -> Rest {
+        let pieces = stream::unfold(pieces, |mut pieces| async {
+            let piece = pieces.recv().await?;
+            Some((Ok::<_, std::io::Error>(piece), pieces))
+        });
+        let (request, rest) = Rest::of(Request::new(Body::from_stream(pieces)));
+        drop(request);
+        rest
+    }
+
+    #[tokio::test]
+    async fn what_nobody_reads_of_a_body_is_read_as_far_as_it_comes_soon() {
+        let clock = FakeClock::new();
+        let dynamic: Arc<dyn Clock> = clock.clone();
+        let (sender, receiver) = tokio::sync::mpsc::channel(2);
+        sender.send(Bytes::from_static(b"whole")).await.unwrap();
+        drop(sender);
+        assert!(unread(receiver).is_read(&dynamic).await);
+
+        let (sender, receiver) = tokio::sync::mpsc::channel(2);
+        let half = vec![0; UNREAD_BYTES as usize / 2 + 1];
+        sender.send(half.clone().into()).await.unwrap();
+        sender.send(half.into()).await.unwrap();
+        assert!(!unread(receiver).is_read(&dynamic).await, "too large");
+
+        let (_sender, receiver) = tokio::sync::mpsc::channel(1);
+        let rest = unread(receiver);
+        let too_late = tokio::spawn(async move { rest.is_read(&dynamic).await });
+        tokio::task::yield_now().await;
+        clock.advance(UNREAD_TIME);
+        assert!(!too_late.await.unwrap());
     }
 
     #[tokio::test]

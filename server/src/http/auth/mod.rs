@@ -136,13 +136,14 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
     let mark = cors::Mark::of(request.headers(), content, &rules.cors);
     let wants_page = wants_page(&request);
     let has_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
+    let (request, rest) = body::Rest::of(request);
     let answer = answer(&app, &running, (content, &mark), request, next).await;
     let mut response = answer.unwrap_or_else(|problem| match wants_page {
         true => problem.into_page(),
         false => problem.into_response(),
     });
-    if has_chunks {
-        // What comes behind chunks is not looked at (see `Framing`).
+    // What comes behind chunks is not looked at (see `Framing`).
+    if has_chunks || !rest.is_read(&app.clock).await {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
