@@ -211,6 +211,7 @@ fn measure(frames: &Frames) {
             "mosaic over 10 %, timestamp",
             Box::new(masker(&top, middle(frames, Cover::Mosaic(64)))),
         ),
+        ("an eighth of the size, luma", Box::new(eighth())),
         (WALK, Box::new(splicer(vec![&corner]))),
         (FILL, Box::new(splicer(vec![&mask]))),
         ("half, opaque", Box::new(splicer(vec![&opaque]))),
@@ -271,6 +272,17 @@ fn masker<'a>(drawing: &'a Drawing, mask: Mask) -> impl FnMut(&[u8]) -> usize + 
         let masked = masked.expect("a baseline JPEG");
         let drawn = masked.splice(&mut second, &[drawing]);
         drawn.expect("a baseline JPEG").len()
+    }
+}
+
+/// The picture that motion is looked for in.
+fn eighth() -> impl FnMut(&[u8]) -> usize {
+    let (mut splicer, mut luma) = (Splicer::new(), Vec::new());
+    move |jpeg| {
+        let whole = Jpeg::new(Bytes::copy_from_slice(jpeg)).expect("a JPEG");
+        let size = splicer.eighth_luma(&whole, &mut luma);
+        size.expect("a baseline JPEG");
+        luma.len()
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::error::Result;
 use crate::jpeg::Jpeg;
-use crate::splicer::{BlockSlot, DcWalk, Layout, Splicer};
+use crate::splicer::{DcPlane, Frame, Layout, Splicer};
 
 impl Splicer {
     /// The brightness of `jpeg` as people see it: a byte for each 8 × 8 pixels, rows from top to
@@ -15,11 +15,19 @@ impl Splicer {
     /// # Errors
     /// Those of [`Splicer::verify`].
     pub fn eighth_luma(&mut self, jpeg: &Jpeg, luma: &mut Vec<u8>) -> Result<(u32, u32)> {
-        let (walk, _) = self.dc_walk(jpeg)?;
-        let (planes, size) = planes(walk, 1)?;
+        let eighth = self.eighth(jpeg, 1)?;
+        let luma_plane = &eighth.planes[0];
+        let rows = luma_plane.averages.chunks(luma_plane.stride);
         luma.clear();
-        luma.extend(planes[0].values.iter().map(|value| sample(*value)));
-        Ok(turn::<1>(jpeg, luma, size))
+        for row in rows.take(eighth.size.1 as usize) {
+            let row = &row[..eighth.size.0 as usize];
+            // Rounded.
+            luma.extend(
+                row.iter()
+                    .map(|&eighths| sample((i32::from(eighths) + 4) >> 3)),
+            );
+        }
+        Ok(turn::<1>(jpeg, luma, eighth.size))
     }
 
     /// The same in colours: red, green and blue, a byte each.
@@ -27,96 +35,60 @@ impl Splicer {
     /// # Errors
     /// Those of [`Splicer::verify`].
     pub fn eighth_rgb(&mut self, jpeg: &Jpeg, rgb: &mut Vec<u8>) -> Result<(u32, u32)> {
-        let (walk, _) = self.dc_walk(jpeg)?;
-        let (planes, size) = planes(walk, 3)?;
+        let eighth = self.eighth(jpeg, 3)?;
+        let (width, height) = eighth.size;
         rgb.clear();
-        rgb.reserve((size.0 * size.1 * 3) as usize);
-        for y in 0..size.1 {
-            for x in 0..size.0 {
-                let at = |plane: usize| planes.get(plane).map_or(0.0, |it| it.at(x, y));
-                rgb.extend(color([at(0), at(1), at(2)]));
+        rgb.reserve((width * height * 3) as usize);
+        for y in 0..height {
+            for x in 0..width {
+                rgb.extend(color([0, 1, 2].map(|plane| eighth.at(plane, x, y))));
             }
         }
-        Ok(turn::<3>(jpeg, rgb, size))
+        Ok(turn::<3>(jpeg, rgb, eighth.size))
+    }
+
+    fn eighth(&mut self, jpeg: &[u8], components: usize) -> Result<Eighth> {
+        let frame = Frame::parse(jpeg)?;
+        let layout = Layout::of(&frame);
+        let (across, down) = layout.mcus();
+        let planes = self.dc_planes(jpeg, (&frame, &layout), (components, across * down))?;
+        Ok(Eighth {
+            planes,
+            size: (layout.width.div_ceil(8), layout.height.div_ceil(8)),
+            layout,
+        })
     }
 }
 
-/// The averages of a component's blocks, around 0, rows from top to bottom, at the size of the
-/// whole picture or at a part of it where the component is coarser.
-struct Plane {
-    values: Vec<f32>,
-    width: u32,
-    /// The pixels of the eighth that a block stands for, across and down.
-    coarseness: (u32, u32),
+struct Eighth {
+    planes: Vec<DcPlane>,
+    layout: Layout,
+    /// Width and height.
+    size: (u32, u32),
 }
 
-impl Plane {
-    fn at(&self, x: u32, y: u32) -> f32 {
-        let (x, y) = (x / self.coarseness.0, y / self.coarseness.1);
-        self.values[(y * self.width + x) as usize]
+impl Eighth {
+    /// The average of component `plane` there, around 0; grey pictures have no colours.
+    fn at(&self, plane: usize, x: u32, y: u32) -> f32 {
+        let Some(found) = self.planes.get(plane) else {
+            return 0.0;
+        };
+        let coarseness = self.layout.pixels_per_sample(plane);
+        let (x, y) = (x / coarseness.0, y / coarseness.1);
+        f32::from(found.averages[y as usize * found.stride + x as usize]) / 8.0
     }
 }
 
-/// The planes of the first `most` components, and the size of the eighth.
-fn planes(mut walk: DcWalk<'_>, most: usize) -> Result<(Vec<Plane>, (u32, u32))> {
-    let layout = walk.layout().clone();
-    let size = (layout.width.div_ceil(8), layout.height.div_ceil(8));
-    let (slots, blocks) = layout.blocks();
-    let slots = &slots[..blocks];
-    let (across, down) = layout.mcus();
-    let count = 1 + slots.iter().map(|slot| slot.component).max().unwrap_or(0);
-    let mut planes: Vec<Plane> = (0..count.min(most))
-        .map(|component| Plane::of(&layout, component, size))
-        .collect();
-    for mcu in 0..across * down {
-        let (column, row) = (mcu % across, mcu / across);
-        let mut block = 0;
-        walk.mcu(mcu, |component, average| {
-            let slot = slots[block];
-            block += 1;
-            if let Some(plane) = planes.get_mut(component) {
-                plane.put(&layout, slot, (column, row), average);
-            }
-        })?;
-    }
-    Ok((planes, size))
-}
-
-impl Plane {
-    fn of(layout: &Layout, component: usize, (width, height): (u32, u32)) -> Self {
-        let coarseness = layout.pixels_per_sample(component);
-        let (width, height) = (width.div_ceil(coarseness.0), height.div_ceil(coarseness.1));
-        Self {
-            values: vec![0.0; (width * height) as usize],
-            width,
-            coarseness,
-        }
-    }
-
-    /// Takes note of the average of the block `slot` of the MCU at `mcu`. Blocks that only fill up
-    /// the last MCUs lie outside.
-    fn put(&mut self, layout: &Layout, slot: BlockSlot, mcu: (u32, u32), average: f32) {
-        let (width, height) = layout.mcu();
-        let x = mcu.0 * width / 8 / self.coarseness.0 + slot.x / 8;
-        let y = mcu.1 * height / 8 / self.coarseness.1 + slot.y / 8;
-        let at = (y * self.width + x) as usize;
-        if x < self.width
-            && let Some(value) = self.values.get_mut(at)
-        {
-            *value = average;
-        }
-    }
-}
-
-/// The sample that an average around 0 is.
-fn sample(average: f32) -> u8 {
-    (average + 128.0).round() as u8
+/// The sample that a value around 0 is.
+fn sample(value: i32) -> u8 {
+    (value + 128).clamp(0, 255) as u8
 }
 
 /// Red, green and blue (ITU-T T.871, section 7).
 pub(crate) fn color([y, cb, cr]: [f32; 3]) -> [u8; 3] {
     let green = y - 0.344_136 * cb - 0.714_136 * cr;
-    [y + 1.402 * cr, green, y + 1.772 * cb].map(sample)
+    // Cut off, which rounds what is above 0: `round` is a call on many processors.
+    [y + 1.402 * cr, green, y + 1.772 * cb].map(|value| (value + 128.5) as u8)
 }
 
 /// Turns pixels of `N` bytes as `jpeg` is shown. Gives their size then.

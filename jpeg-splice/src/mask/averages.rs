@@ -3,48 +3,56 @@
 use super::{Mask, MaskPlan};
 use crate::eighth::color;
 use crate::error::Result;
-use crate::splicer::{DcWalk, Drawing, Splicer};
+use crate::splicer::{DcPlane, Drawing, Frame, Layout, Splicer};
 
 /// The sums of a cell's samples.
 #[derive(Clone, Copy, Default)]
 struct Sum {
-    values: [f32; 3],
+    /// In eighths.
+    values: [i32; 3],
     blocks: [u32; 3],
 }
 
 impl Sum {
     /// In red, green and blue.
     fn average(&self) -> [u8; 3] {
-        color([0, 1, 2].map(|at| self.values[at] / self.blocks[at].max(1) as f32))
+        color([0, 1, 2].map(|at| self.values[at] as f32 / 8.0 / self.blocks[at].max(1) as f32))
     }
 }
 
 impl Splicer {
     /// The drawing that `masks` are on `jpeg`, in whole MCUs.
     pub(super) fn mask_drawing(&mut self, jpeg: &[u8], masks: &[Mask]) -> Result<Drawing> {
-        let (walk, kept) = self.dc_walk(jpeg)?;
-        if kept
-            .as_ref()
-            .is_some_and(|plan| !plan.is_for(masks, walk.layout()))
-        {
-            *kept = None;
-        }
-        let plan = kept.get_or_insert_with(|| MaskPlan::new(masks, walk.layout()));
-        match plan.drawing() {
+        let frame = Frame::parse(jpeg)?;
+        let layout = Layout::of(&frame);
+        let kept = self.mask_plan.take();
+        let plan = kept
+            .filter(|plan| plan.is_for(masks, &layout))
+            .unwrap_or_else(|| MaskPlan::new(masks, &layout));
+        let drawing = match plan.drawing() {
             Some(drawing) => Ok(drawing),
-            None => Ok(plan.drawing_of(&averages(plan, walk)?)),
-        }
+            None => {
+                let until = plan.in_cells().last().map_or(0, |(mcu, _)| mcu + 1);
+                self.dc_planes(jpeg, (&frame, &layout), (3, until))
+                    .map(|planes| plan.drawing_of(&averages(&plan, &layout, &planes)))
+            }
+        };
+        self.mask_plan = Some(plan);
+        drawing
     }
 }
 
-fn averages(plan: &MaskPlan, mut walk: DcWalk<'_>) -> Result<Vec<[u8; 3]>> {
+fn averages(plan: &MaskPlan, layout: &Layout, planes: &[DcPlane]) -> Vec<[u8; 3]> {
     let mut sums = vec![Sum::default(); plan.cells()];
+    let (across, _) = layout.mcus();
     for (mcu, cell) in plan.in_cells() {
         let sum = &mut sums[cell];
-        walk.mcu(mcu, |component, average| {
-            sum.values[component] += average;
-            sum.blocks[component] += 1;
-        })?;
+        for (component, plane) in planes.iter().enumerate() {
+            for average in plane.of_mcu((mcu % across, mcu / across)) {
+                sum.values[component] += i32::from(average);
+                sum.blocks[component] += 1;
+            }
+        }
     }
-    Ok(sums.iter().map(Sum::average).collect())
+    sums.iter().map(Sum::average).collect()
 }

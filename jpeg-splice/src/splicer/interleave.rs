@@ -24,6 +24,7 @@
 use std::ops::Range;
 
 use super::bit_reader::BitReader;
+use super::differences::Differences;
 use super::walk::{Walk, WalkTables, rounds_of_three};
 use crate::error::Result;
 
@@ -74,9 +75,9 @@ pub(crate) struct Stretch<'a> {
 
 impl Interleave {
     /// Takes `walk`, which is at the start of `stretch`, as far through it as is quick.
-    pub fn advance<'a>(
+    pub fn advance<'a, D: Differences>(
         &mut self,
-        walk: &mut Walk<'a>,
+        walk: &mut Walk<'a, D>,
         tables: WalkTables<'_>,
         stretch: &Stretch<'a>,
     ) {
@@ -126,8 +127,8 @@ impl Interleave {
 
 /// Walks up to about the byte `end`. Leaves `walk` at the last place within `stretch` that is
 /// proven. Gives whether the pieces have joined.
-pub(crate) fn in_pieces<'a>(
-    walk: &mut Walk<'a>,
+pub(crate) fn in_pieces<'a, D: Differences>(
+    walk: &mut Walk<'a, D>,
     tables: WalkTables<'_>,
     stretch: &Stretch<'a>,
     (end, is_sure): (usize, bool),
@@ -145,31 +146,36 @@ pub(crate) fn in_pieces<'a>(
     let mut walks = [walk.clone(), second.clone(), third.clone()];
     let is_sound = interleaved(&mut walks, tables, ends).is_ok();
     let [mut at, after_second, after_third] = walks;
-    // Too far is no failure: next time it is known better where the stretch ends.
-    let mut is_within = |at: &Walk<'a>| {
-        // Not even as far, for it may be within the block behind.
-        let is_within = at.blocks() < stretch.blocks;
-        if is_within {
-            *walk = at.clone();
-        }
-        is_within
-    };
+    let mut proven = None;
     for (start, next) in [(second, after_second), (third, after_third)] {
         let is_reached = at.reach(tables, &start).is_ok_and(|is_there| is_there);
-        if !is_within(&at) {
-            return true;
+        // Not even as far as its end, for it may be within the block behind.
+        if at.blocks() >= stretch.blocks {
+            break;
         }
         if !is_reached {
+            *walk = at;
             return false;
         }
-        at = next.behind(&at, &start);
+        proven = Some(at.mark());
+        at = at.join(next, &start);
     }
-    is_within(&at);
-    is_sound
+    let is_too_far = at.blocks() >= stretch.blocks;
+    match proven {
+        // That is no failure: next time it is known better where the stretch ends.
+        Some(proven) if is_too_far => *walk = at.back(proven),
+        None if is_too_far => {}
+        _ => *walk = at,
+    }
+    is_too_far || is_sound
 }
 
 /// Walks on in one loop until one comes near its end.
-fn interleaved(walks: &mut [Walk<'_>; 3], tables: WalkTables<'_>, ends: [usize; 3]) -> Result<()> {
+fn interleaved<D: Differences>(
+    walks: &mut [Walk<'_, D>; 3],
+    tables: WalkTables<'_>,
+    ends: [usize; 3],
+) -> Result<()> {
     loop {
         let rooms = walks.iter().zip(ends).map(|(walk, end)| walk.room(end));
         let rounds = rooms.min().unwrap_or(0);
@@ -185,13 +191,13 @@ fn interleaved(walks: &mut [Walk<'_>; 3], tables: WalkTables<'_>, ends: [usize; 
 
 /// A walk that began at the byte `at` and went on for `blocks` blocks, with nothing counted yet. If
 /// `is_sure`, another one that began apart has come to the same place.
-fn in_step<'a>(
+fn in_step<'a, D: Differences>(
     tables: WalkTables<'_>,
     jpeg: &'a [u8],
     at: usize,
     (blocks, is_sure): (u32, bool),
-) -> Option<Walk<'a>> {
-    let go = |at: usize, block: usize, run: &dyn Fn(&mut Walk<'a>) -> Result<bool>| {
+) -> Option<Walk<'a, D>> {
+    let go = |at: usize, block: usize, run: &dyn Fn(&mut Walk<'a, D>) -> Result<bool>| {
         let mut walk = guess(tables, jpeg, at, block);
         for _ in 0..MOST_GUESSES {
             match run(&mut walk) {
@@ -211,7 +217,12 @@ fn in_step<'a>(
 }
 
 /// A walk from the byte `at` on, as if a block began there.
-fn guess<'a>(tables: WalkTables<'_>, jpeg: &'a [u8], at: usize, block: usize) -> Walk<'a> {
+fn guess<'a, D: Differences>(
+    tables: WalkTables<'_>,
+    jpeg: &'a [u8],
+    at: usize,
+    block: usize,
+) -> Walk<'a, D> {
     let is_behind_ff = jpeg.get(at - 1) == Some(&0xff);
     let reader = BitReader::new(jpeg, at + usize::from(is_behind_ff));
     Walk::new(reader, tables, block)

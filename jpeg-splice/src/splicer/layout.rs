@@ -43,6 +43,16 @@ impl Layout {
         (self.factors, self.count) == (other.factors, other.count)
     }
 
+    /// The number of components.
+    pub fn components(&self) -> usize {
+        self.count
+    }
+
+    /// The blocks of `component` in an MCU, across and down.
+    pub fn factors(&self, component: usize) -> (u8, u8) {
+        self.factors[component]
+    }
+
     fn largest(&self) -> (u32, u32) {
         let factors = &self.factors[..self.count];
         let h = factors.iter().map(|factor| factor.0).max().unwrap_or(1);

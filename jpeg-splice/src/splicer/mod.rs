@@ -6,8 +6,9 @@ mod block;
 mod cache;
 pub mod cost;
 mod coverage;
-mod dc_walk;
+mod dc_planes;
 mod dct;
+mod differences;
 mod drawing;
 mod frame;
 mod huffman;
@@ -22,9 +23,10 @@ mod walk;
 #[cfg(any(test, fuzzing))]
 mod walk_check;
 
-pub(crate) use dc_walk::DcWalk;
+pub(crate) use dc_planes::DcPlane;
 pub use drawing::{Drawing, Layer};
-pub(crate) use layout::{BlockSlot, Layout};
+pub(crate) use frame::Frame;
+pub(crate) use layout::Layout;
 #[cfg(fuzzing)]
 pub use walk_check::walks_agree;
 
@@ -33,7 +35,6 @@ use crate::mask::MaskPlan;
 use crate::standard;
 use cache::Cache;
 use cost::Cost;
-use frame::Frame;
 use interleave::Interleave;
 use pending_mcus::PendingMcus;
 use rewriter::{Rewriter, TouchedBy};
@@ -47,7 +48,7 @@ pub struct Splicer {
     pending: PendingMcus,
     interleave: Interleave,
     /// Of the masks that the last frame had.
-    mask_plan: Option<MaskPlan>,
+    pub(crate) mask_plan: Option<MaskPlan>,
     /// Stays empty: for walks that write nothing.
     scratch: Vec<u8>,
 }

@@ -4,6 +4,7 @@
 use super::bit_reader::BitReader;
 use super::bit_writer::BitWriter;
 use super::cache::Cache;
+use super::differences::Sums;
 use super::frame::Frame;
 use super::huffman::Tables;
 use super::interleave::{Interleave, Stretch};
@@ -68,12 +69,12 @@ impl<'a> Progress<'a> {
         }
     }
 
-    fn walk(&self, tables: WalkTables<'_>) -> Walk<'a> {
+    fn walk(&self, tables: WalkTables<'_>) -> Walk<'a, Sums> {
         Walk::new(self.reader.clone(), tables, 0)
     }
 
     /// Goes on to where `walk` has come, over `mcus` MCUs.
-    fn advance(&mut self, walk: Walk<'a>, tables: WalkTables<'_>, mcus: u32) {
+    fn advance(&mut self, walk: Walk<'a, Sums>, tables: WalkTables<'_>, mcus: u32) {
         walk.add_to(&mut self.old_dc, tables);
         self.new_dc = self.old_dc;
         self.mcu += mcus;
@@ -103,15 +104,12 @@ impl<'a> Rewriter<'a> {
         let (across, down) = layout.mcus();
         let (slots, blocks) = layout.blocks();
         let mcus = across * down;
-        let huffman = [0, 1, 2].map(|component| cache.tables(component));
+        let walk_tables = WalkTables::of(cache);
         Self {
             jpeg,
             cache,
-            tables: huffman,
-            walk_tables: WalkTables {
-                skip: cache.skip_tables(),
-                huffman,
-            },
+            tables: walk_tables.huffman,
+            walk_tables,
             pending,
             interleave,
             writer: BitWriter::new(out),

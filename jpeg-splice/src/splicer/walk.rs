@@ -8,15 +8,17 @@
 //! take one after the other ([`interleave`](super::interleave)).
 
 use super::bit_reader::BitReader;
+use super::cache::Cache;
+use super::differences::{Differences, Note, Sums};
 use super::huffman::Tables;
-use super::skip_tables::{BITS, EntrySum, LOOKUPS, STATES, SkipTables, State};
+use super::skip_tables::{BITS, EntrySum, LOOKUPS, SkipTables, State};
 use crate::error::Result;
 
 /// The AC coefficients of a block.
 const BLOCK: u32 = 63;
 /// Rounds between looks whether the data has ended: far enough apart to cost nothing, since a
 /// picture may claim to be far larger than its data.
-const ROUNDS: u32 = 1365;
+pub(crate) const ROUNDS: u32 = 1365;
 /// The bytes that a round loads at most, with a stuffed one behind each.
 const ROUND_BYTES: usize = 16;
 
@@ -26,6 +28,16 @@ pub(crate) struct WalkTables<'t> {
     pub skip: &'t SkipTables,
     /// Of each component.
     pub huffman: [&'t Tables; 3],
+}
+
+impl<'t> WalkTables<'t> {
+    /// Those of the frame that `cache` was prepared for.
+    pub fn of(cache: &'t Cache) -> Self {
+        Self {
+            skip: cache.skip_tables(),
+            huffman: [0, 1, 2].map(|component| cache.tables(component)),
+        }
+    }
 }
 
 /// The position of a walk.
@@ -41,18 +53,20 @@ struct Cursor<'a> {
     blocks: u32,
 }
 
-/// For each state the sum of its DC differences; none but those at a block's start have any. Apart
-/// from the cursor, which then fits in registers.
-type Sums = [i32; STATES];
-
 /// The place of a walk.
 pub(crate) type Place = (usize, u32, State, u32);
 
 /// A walk over coded data.
 #[derive(Clone)]
-pub(crate) struct Walk<'a> {
+pub(crate) struct Walk<'a, D> {
     cursor: Cursor<'a>,
-    sums: Sums,
+    differences: D,
+}
+
+/// A place that a walk has come by.
+pub(crate) struct Mark<'a, D: Differences> {
+    cursor: Cursor<'a>,
+    differences: D::Mark,
 }
 
 impl<'a> Cursor<'a> {
@@ -72,30 +86,33 @@ impl<'a> Cursor<'a> {
 
     /// Takes as many symbols as one look-up tells. May be called [`LOOKUPS`] times behind a refill.
     #[inline(always)]
-    fn look_up(&mut self, tables: WalkTables<'_>, sums: &mut Sums) -> Result<()> {
+    fn look_up(&mut self, tables: WalkTables<'_>, differences: &mut impl Note) -> Result<()> {
         let entry = tables.skip.entry(self.state, self.reader.peek(BITS));
         let coefficients = self.coefficients + entry.coefficients();
         if coefficients >= BLOCK {
             // A copy goes out of line, so that this one can stay in registers.
             let (behind, difference) = self.clone().symbol(tables)?;
-            sums[self.state.index()] = sums[self.state.index()].wrapping_add(difference);
+            differences.note(self.state, difference);
             *self = behind;
             return Ok(());
         }
         self.reader.shift(entry.bits());
         self.taken.add(entry);
-        let sum = &mut sums[self.state.index()];
-        *sum = sum.wrapping_add(entry.difference());
+        differences.note(self.state, entry.difference());
         self.state = tables.skip.behind(self.state, entry);
         self.coefficients = self.state.keep(coefficients);
         Ok(())
     }
 
     #[inline(always)]
-    fn look_up_thrice(&mut self, tables: WalkTables<'_>, sums: &mut Sums) -> Result<()> {
-        self.look_up(tables, sums)?;
-        self.look_up(tables, sums)?;
-        self.look_up(tables, sums)
+    fn look_up_thrice(
+        &mut self,
+        tables: WalkTables<'_>,
+        differences: &mut impl Note,
+    ) -> Result<()> {
+        self.look_up(tables, differences)?;
+        self.look_up(tables, differences)?;
+        self.look_up(tables, differences)
     }
 
     /// Takes one symbol that a look-up could not take: a long code, a large difference, or the last
@@ -121,7 +138,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-impl<'a> Walk<'a> {
+impl<'a, D: Differences> Walk<'a, D> {
     /// Starts at block `block` of an MCU.
     pub fn new(reader: BitReader<'a>, tables: WalkTables<'_>, block: usize) -> Self {
         Self {
@@ -132,7 +149,7 @@ impl<'a> Walk<'a> {
                 taken: EntrySum::default(),
                 blocks: 0,
             },
-            sums: [0; STATES],
+            differences: D::default(),
         }
     }
 
@@ -156,12 +173,9 @@ impl<'a> Walk<'a> {
         self.cursor.blocks
     }
 
-    /// Adds the DC differences of the blocks to `dc`.
-    pub fn add_to(&self, dc: &mut [i32; 3], tables: WalkTables<'_>) {
-        let starts = self.sums.iter().step_by(2);
-        for (slot, sum) in tables.skip.slots.iter().zip(starts) {
-            dc[slot.component] = dc[slot.component].wrapping_add(*sum);
-        }
+    /// The DC differences of the blocks.
+    pub fn into_differences(self) -> D {
+        self.differences
     }
 
     /// Walks on until `blocks` blocks have ended.
@@ -227,25 +241,39 @@ impl<'a> Walk<'a> {
     /// The same place, with nothing counted yet.
     pub fn restarted(mut self) -> Self {
         self.cursor.blocks = 0;
-        self.sums = [0; STATES];
+        self.differences = D::default();
         self
     }
 
-    /// This walk as it would be had it not begun at `start`, but where `proven` did, which has come
-    /// to the same place.
-    pub fn behind(mut self, proven: &Self, start: &Self) -> Self {
+    /// This walk with `next` behind it, which began at `start`, where this one is now.
+    pub fn join(mut self, next: Self, start: &Self) -> Self {
         let begun = start.cursor.reader.position();
-        self.cursor.reader.count_from(&proven.cursor.reader, begun);
-        self.cursor.blocks += proven.blocks();
-        for (sum, before) in self.sums.iter_mut().zip(proven.sums) {
-            *sum = sum.wrapping_add(before);
+        let mut cursor = next.cursor;
+        cursor.reader.count_from(&self.cursor.reader, begun);
+        cursor.blocks += self.blocks();
+        self.differences.extend(next.differences);
+        self.cursor = cursor;
+        self
+    }
+
+    /// Where it is now, to come [back](Self::back) to.
+    pub fn mark(&self) -> Mark<'a, D> {
+        Mark {
+            cursor: self.cursor.clone(),
+            differences: self.differences.mark(),
         }
+    }
+
+    /// This walk as it was at `mark`.
+    pub fn back(mut self, mark: Mark<'a, D>) -> Self {
+        self.cursor = mark.cursor;
+        self.differences.back(mark.differences);
         self
     }
 
     fn step(&mut self, tables: WalkTables<'_>) -> Result<()> {
         self.cursor.refill();
-        self.cursor.look_up(tables, &mut self.sums)?;
+        self.cursor.look_up(tables, &mut self.differences)?;
         self.cursor.settle();
         Ok(())
     }
@@ -254,17 +282,18 @@ impl<'a> Walk<'a> {
     #[inline(never)]
     fn rounds(&mut self, tables: WalkTables<'_>, rounds: u32) -> Result<()> {
         let mut cursor = self.cursor.clone();
-        let mut sums = self.sums;
+        let mut batch = self.differences.batch();
         let mut result = Ok(());
         for _ in 0..rounds.min(ROUNDS) {
             cursor.refill();
-            result = cursor.look_up_thrice(tables, &mut sums);
+            result = cursor.look_up_thrice(tables, &mut batch);
             if result.is_err() {
                 break;
             }
         }
         cursor.settle();
-        (self.cursor, self.sums) = (cursor, sums);
+        self.cursor = cursor;
+        self.differences.keep(batch);
         result
     }
 }
@@ -294,9 +323,18 @@ pub(crate) fn skip_ac(
     Ok(())
 }
 
+impl Walk<'_, Sums> {
+    /// Adds the DC differences of the blocks to `dc`.
+    pub fn add_to(&self, dc: &mut [i32; 3], tables: WalkTables<'_>) {
+        for (slot, sum) in tables.skip.slots.iter().zip(self.differences.of_blocks()) {
+            dc[slot.component] = dc[slot.component].wrapping_add(sum);
+        }
+    }
+}
+
 /// Does [`Walk::run`] to three walks, in one loop as far as that goes.
-pub(crate) fn run_three(
-    walks: &mut [Walk<'_>; 3],
+pub(crate) fn run_three<D: Differences>(
+    walks: &mut [Walk<'_, D>; 3],
     tables: WalkTables<'_>,
     blocks: [u32; 3],
 ) -> Result<()> {
@@ -322,32 +360,34 @@ pub(crate) fn run_three(
 
 /// Walks on in three places in turn. When it fails, all are where they were.
 #[inline(never)]
-pub(crate) fn rounds_of_three(
-    walks: &mut [Walk<'_>; 3],
+pub(crate) fn rounds_of_three<D: Differences>(
+    walks: &mut [Walk<'_, D>; 3],
     tables: WalkTables<'_>,
     rounds: u32,
 ) -> Result<()> {
     let [mut a, mut b, mut c] = walks.each_ref().map(|walk| walk.cursor.clone());
-    let [mut sums_a, mut sums_b, mut sums_c] = walks.each_ref().map(|walk| walk.sums);
+    let batches = walks.each_ref().map(|walk| walk.differences.batch());
+    let [mut batch_a, mut batch_b, mut batch_c] = batches;
     for _ in 0..rounds.min(ROUNDS) {
         a.refill();
         b.refill();
         c.refill();
         // Written out: in a loop, compilers keep the cursors in memory.
-        a.look_up(tables, &mut sums_a)?;
-        b.look_up(tables, &mut sums_b)?;
-        c.look_up(tables, &mut sums_c)?;
-        a.look_up(tables, &mut sums_a)?;
-        b.look_up(tables, &mut sums_b)?;
-        c.look_up(tables, &mut sums_c)?;
-        a.look_up(tables, &mut sums_a)?;
-        b.look_up(tables, &mut sums_b)?;
-        c.look_up(tables, &mut sums_c)?;
+        a.look_up(tables, &mut batch_a)?;
+        b.look_up(tables, &mut batch_b)?;
+        c.look_up(tables, &mut batch_c)?;
+        a.look_up(tables, &mut batch_a)?;
+        b.look_up(tables, &mut batch_b)?;
+        c.look_up(tables, &mut batch_c)?;
+        a.look_up(tables, &mut batch_a)?;
+        b.look_up(tables, &mut batch_b)?;
+        c.look_up(tables, &mut batch_c)?;
     }
-    let ends = [(a, sums_a), (b, sums_b), (c, sums_c)];
-    for (walk, (mut cursor, sums)) in walks.iter_mut().zip(ends) {
+    let ends = [(a, batch_a), (b, batch_b), (c, batch_c)];
+    for (walk, (mut cursor, batch)) in walks.iter_mut().zip(ends) {
         cursor.settle();
-        (walk.cursor, walk.sums) = (cursor, sums);
+        walk.cursor = cursor;
+        walk.differences.keep(batch);
     }
     Ok(())
 }

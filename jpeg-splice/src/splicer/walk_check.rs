@@ -1,15 +1,19 @@
 //! The plain walk as the judge of the walk in pieces, for tests and the fuzzer.
 
+use std::fmt::Debug;
+
 use super::bit_reader::{BitPosition, BitReader};
 use super::cache::Cache;
+use super::differences::{DifferenceList, Differences, Sums};
 use super::frame::Frame;
 use super::interleave::{Stretch, in_pieces};
 use super::layout::Layout;
 use super::walk::{Walk, WalkTables};
 use crate::error::Result;
 
-/// The result that two walks must have in common: blocks, DC sums, the position of the next bit.
-type Outcome = (u32, [i32; 3], BitPosition);
+/// The result that two walks must have in common: blocks, DC differences, the position of the next
+/// bit.
+type Outcome<D> = (u32, D, BitPosition);
 
 /// Walks over the first interval of `jpeg`, up to the MCU that comes after `mcus` 255ths of all,
 /// plainly and in pieces.
@@ -24,11 +28,7 @@ pub fn walks_agree(jpeg: &[u8], mcus: u8, end: u8, is_sure: bool) -> Option<bool
     let layout = Layout::of(&frame);
     let mut cache = Cache::default();
     cache.prepare_tables(&frame, &layout).ok()?;
-    let huffman = [0, 1, 2].map(|component| cache.tables(component));
-    let tables = WalkTables {
-        skip: cache.skip_tables(),
-        huffman,
-    };
+    let tables = WalkTables::of(&cache);
     let (across, down) = layout.mcus();
     let all_mcus = match frame.restart_interval {
         0 => across * down,
@@ -42,12 +42,22 @@ pub fn walks_agree(jpeg: &[u8], mcus: u8, end: u8, is_sure: bool) -> Option<bool
         all_mcus,
         blocks: mcus * tables.skip.blocks as u32,
     };
-    let begin = || Walk::new(BitReader::new(jpeg, frame.scan), tables, 0);
+    let end = frame.scan + (jpeg.len() - frame.scan) * usize::from(end) / 255;
+    let have_joined = agree::<Sums>(tables, &stretch, (end, is_sure));
+    let lists_have_joined = agree::<DifferenceList>(tables, &stretch, (end, is_sure));
+    assert_eq!(have_joined, lists_have_joined);
+    have_joined
+}
+
+fn agree<'a, D: Differences + PartialEq + Debug>(
+    tables: WalkTables<'_>,
+    stretch: &Stretch<'a>,
+    (end, is_sure): (usize, bool),
+) -> Option<bool> {
+    let begin = || Walk::<'a, D>::new(BitReader::new(stretch.jpeg, stretch.scan), tables, 0);
     let plain = finish(begin(), tables, stretch.blocks);
     let mut walk = begin();
-    let length = jpeg.len() - frame.scan;
-    let end = frame.scan + length * usize::from(end) / 255;
-    let have_joined = in_pieces(&mut walk, tables, &stretch, (end, is_sure));
+    let have_joined = in_pieces(&mut walk, tables, stretch, (end, is_sure));
     match (plain, finish(walk, tables, stretch.blocks)) {
         (Ok(plain), Ok(pieces)) => assert_eq!(plain, pieces),
         (Err(_), Err(_)) => return None,
@@ -56,9 +66,13 @@ pub fn walks_agree(jpeg: &[u8], mcus: u8, end: u8, is_sure: bool) -> Option<bool
     Some(have_joined)
 }
 
-fn finish(mut walk: Walk<'_>, tables: WalkTables<'_>, blocks: u32) -> Result<Outcome> {
+fn finish<D: Differences>(
+    mut walk: Walk<'_, D>,
+    tables: WalkTables<'_>,
+    blocks: u32,
+) -> Result<Outcome<D>> {
     walk.run(tables, blocks)?;
-    let mut dc = [0; 3];
-    walk.add_to(&mut dc, tables);
-    Ok((walk.blocks(), dc, walk.into_reader().position()))
+    let ended = walk.blocks();
+    let position = walk.clone().into_reader().position();
+    Ok((ended, walk.into_differences(), position))
 }
