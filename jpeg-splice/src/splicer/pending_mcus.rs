@@ -13,6 +13,9 @@ use crate::error::Result;
 /// Lengthens at most so many blocks: more than it ever takes.
 const FILLED_BLOCKS: usize = 24;
 
+/// From so many MCUs on it pays to walk over them at once.
+const LEAST_HIDDEN: usize = 2;
+
 /// Recoded MCUs that are not written yet.
 #[derive(Default)]
 pub(crate) struct PendingMcus {
@@ -64,12 +67,51 @@ impl<'a> Rewriter<'a> {
             if here == 0 && progress.old_dc == progress.new_dc {
                 break;
             }
+            let hidden = self.hidden(progress.mcu, touched);
+            if hidden >= LEAST_HIDDEN {
+                let (here, later) = touched.split_at(hidden);
+                *touched = later;
+                self.gather_hidden(progress, here)?;
+                continue;
+            }
             let (here, later) = touched.split_at(here);
             *touched = later;
             self.gather_mcu(progress, here)?;
             progress.reader.check()?;
             progress.mcu += 1;
         }
+        Ok(())
+    }
+
+    /// The MCUs from `mcu` on of which one drawing alone covers all blocks.
+    fn hidden(&self, mcu: u32, touched: &[TouchedBy]) -> usize {
+        let is_hidden = |at: usize| {
+            // Another drawing's entry for the same MCU is next to it.
+            touched[at].mcu == mcu + at as u32
+                && touched
+                    .get(at + 1)
+                    .is_none_or(|next| next.mcu > touched[at].mcu)
+                && (0..self.blocks).all(|block| self.opaque(&touched[at..=at], block).is_some())
+        };
+        (0..touched.len()).take_while(|&at| is_hidden(at)).count()
+    }
+
+    /// Gathers MCUs of which nothing is seen any more: what was there is walked over.
+    fn gather_hidden(
+        &mut self,
+        progress: &mut Progress<'a>,
+        touched: &'_ [TouchedBy],
+    ) -> Result<()> {
+        let mut new_dc = progress.new_dc;
+        for at in 0..touched.len() {
+            for block in 0..self.blocks {
+                if let Some(quantized) = self.opaque(&touched[at..=at], block) {
+                    self.gather_coded(&mut new_dc, block, *quantized);
+                }
+            }
+        }
+        self.walk_over(progress, touched.len() as u32)?;
+        progress.new_dc = new_dc;
         Ok(())
     }
 
@@ -126,12 +168,19 @@ impl<'a> Rewriter<'a> {
                 }))
             }
         };
-        let new_dc = quantized.dc();
+        self.gather_coded(&mut progress.new_dc, block, quantized);
+        Ok(())
+    }
+
+    /// Gathers a block that is `quantized` now.
+    fn gather_coded(&mut self, new_dc: &mut [i32; 3], block: usize, quantized: Quantized) {
+        let latest = &mut new_dc[self.slots[block].component];
+        let difference = quantized.dc().wrapping_sub(*latest);
+        *latest = quantized.dc();
         self.pending.pieces.push(Piece::Dc {
             block: block as u8,
-            difference: new_dc.wrapping_sub(progress.new_dc[component]),
+            difference,
         });
-        progress.new_dc[component] = new_dc;
         let index = self.pending.blocks.len() as u32;
         self.pending.pieces.push(Piece::Ac { index });
         self.pending.blocks.push(CodedBlock {
@@ -139,7 +188,6 @@ impl<'a> Rewriter<'a> {
             quantized,
             fill: 0,
         });
-        Ok(())
     }
 
     /// Gathers a block that keeps its bits, but for the DC difference if the block before has

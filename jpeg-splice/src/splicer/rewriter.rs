@@ -246,6 +246,15 @@ impl<'a> Rewriter<'a> {
         Ok(self.copied)
     }
 
+    /// Goes over the next `mcus` MCUs.
+    pub fn walk_over(&self, progress: &mut Progress<'a>, mcus: u32) -> Result<()> {
+        let tables = self.walk_tables;
+        let mut walk = progress.walk(tables);
+        walk.run(tables, mcus * self.blocks as u32)?;
+        progress.advance(walk, tables, mcus);
+        Ok(())
+    }
+
     /// Skips all MCUs before `until`, which nothing is drawn on.
     pub fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
         let tables = self.walk_tables;
