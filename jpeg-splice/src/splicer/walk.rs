@@ -53,8 +53,8 @@ struct Cursor<'a> {
     blocks: u32,
 }
 
-/// The place of a walk.
-pub(crate) type Place = (usize, u32, State, u32);
+/// The position of a walk: byte, bit, state, coefficients of the block that has begun.
+pub(crate) type Position = (usize, u32, State, u32);
 
 /// A walk over coded data.
 #[derive(Clone)]
@@ -63,7 +63,7 @@ pub(crate) struct Walk<'a, D> {
     differences: D,
 }
 
-/// A place that a walk has come by.
+/// A position that a walk has come by.
 pub(crate) struct Mark<'a, D: Differences> {
     cursor: Cursor<'a>,
     differences: D::Mark,
@@ -197,19 +197,19 @@ impl<'a, D: Differences> Walk<'a, D> {
 
     /// Walks on until it is where `goal` is, or behind. Gives whether it came by.
     pub fn reach(&mut self, tables: WalkTables<'_>, goal: &Self) -> Result<bool> {
-        let place = goal.place();
+        let position = goal.position();
         loop {
-            let rounds = self.room(place.0);
+            let rounds = self.room(position.0);
             if rounds == 0 {
                 break;
             }
             self.rounds(tables, rounds)?;
             self.check()?;
         }
-        while self.place() < place {
+        while self.position() < position {
             self.end_block(tables)?;
         }
-        Ok(self.place() == place)
+        Ok(self.position() == position)
     }
 
     /// Walks on to the end of a block.
@@ -222,8 +222,8 @@ impl<'a, D: Differences> Walk<'a, D> {
     }
 
     /// The byte and the bit, and then what tells the states of walks apart: two walks over the same
-    /// data that are at the same place go on alike.
-    pub fn place(&self) -> Place {
+    /// data that are at the same position go on alike.
+    pub fn position(&self) -> Position {
         let position = self.cursor.reader.position();
         (
             position.byte,
@@ -238,7 +238,7 @@ impl<'a, D: Differences> Walk<'a, D> {
         self.cursor.state.block()
     }
 
-    /// The same place, with nothing counted yet.
+    /// The same position, with nothing counted yet.
     pub fn restarted(mut self) -> Self {
         self.cursor.blocks = 0;
         self.differences = D::default();

@@ -222,10 +222,8 @@ pub(super) fn millis(time: SystemTime) -> Timestamp {
     Timestamp::from_millisecond(time.as_millisecond()).unwrap_or_default()
 }
 
-pub use rfc3339::optional::deserialize as optional_time;
-
 /// Times as RFC 3339 with milliseconds, UTC.
-mod rfc3339 {
+pub mod rfc3339 {
     use jiff::Timestamp;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};

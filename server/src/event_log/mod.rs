@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use jpeg_splice::Jpeg;
 use tokio::sync::{Notify, broadcast};
 
-pub use event::{Event, EventId, EventKind, InvalidId, InvalidKind, optional_time};
+pub use event::{Event, EventId, EventKind, InvalidId, InvalidKind, rfc3339};
 pub use kept::{Filter, Kept, Page};
 pub use picture::Picture;
 pub use store::StoreReport;

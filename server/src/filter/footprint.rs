@@ -108,17 +108,20 @@ impl Walk {
     }
 
     fn alias(&mut self, alias: &ComponentAlias<'_>) {
-        use {ComponentExternalKind as External, ComponentOuterAliasKind as Outer};
         let outer = |count: u32| self.open.iter().nth_back(count as usize);
         let (is_module, bytes) = match *alias {
             ComponentAlias::InstanceExport { kind, .. } => match kind {
-                External::Module => (true, None),
-                External::Component => (false, None),
+                ComponentExternalKind::Module => (true, None),
+                ComponentExternalKind::Component => (false, None),
                 _ => return,
             },
             ComponentAlias::Outer { kind, count, index } => match kind {
-                Outer::CoreModule => (true, outer(count).and_then(|it| at(&it.modules, index))),
-                Outer::Component => (false, outer(count).and_then(|it| at(&it.components, index))),
+                ComponentOuterAliasKind::CoreModule => {
+                    (true, outer(count).and_then(|it| at(&it.modules, index)))
+                }
+                ComponentOuterAliasKind::Component => {
+                    (false, outer(count).and_then(|it| at(&it.components, index)))
+                }
                 _ => return,
             },
             ComponentAlias::CoreInstanceExport { .. } => return,

@@ -23,7 +23,7 @@ use super::module::ModuleError;
 use super::wasi::HostState;
 use crate::log::sanitize;
 use crate::region::Region;
-pub use v0_1::{Description, Image, ImageRef, Layer as RgbaLayer, Level};
+pub use v0_1::{Description, Image, ImageRef, Level, RgbaLayer};
 pub use v0_2::{Anchor, BoxLayer, Color, FillLayer, FrameInfo, Layer, MaskLayer, TextLayer};
 
 /// Every version that the server knows, the newest first.

@@ -60,7 +60,7 @@ impl FrameInfoWithVariables {
 /// A rectangle of colour: `width` × `height` × 4 bytes, straight alpha, rows from top to bottom.
 #[derive(Clone, Debug, ComponentType, Lift)]
 #[component(record)]
-pub struct Layer {
+pub struct RgbaLayer {
     pub x: i32,
     pub y: i32,
     pub width: u32,
@@ -74,7 +74,7 @@ enum DrawAnswer {
     #[component(name = "unchanged")]
     Unchanged,
     #[component(name = "layers")]
-    Layers(Vec<Layer>),
+    Layers(Vec<RgbaLayer>),
 }
 
 /// A picture on its way into a filter: `width` × `height` × 3 bytes, rows from top to bottom.

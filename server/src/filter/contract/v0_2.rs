@@ -15,7 +15,7 @@ use wasmtime::component::{
     ComponentType, Func, Lift, Linker, LinkerInstance, Lower, TypedFunc, WasmStr,
 };
 
-use super::v0_1::{Image, ImageRef, Layer as RgbaLayer, link_host};
+use super::v0_1::{Image, ImageRef, RgbaLayer, link_host};
 use super::{Apply, Contract, Draw, Drawing, Look};
 use crate::filter::FilterKind;
 use crate::filter::answer::Answer;
@@ -26,7 +26,7 @@ use crate::filter::instance::Guest;
 use crate::filter::kinds::Function;
 use crate::filter::view::{self, Pixels, View, ViewError};
 use crate::filter::wasi::HostState;
-use crate::region::{self, FoundRegion as ServerRegion};
+use crate::region;
 
 const LIFECYCLE: &str = "mattebox:filter/lifecycle@0.2.0";
 const OVERLAY: &str = "mattebox:filter/overlay@0.2.0";
@@ -308,7 +308,7 @@ fn link_context(context: &mut LinkerInstance<'_, HostState>) -> wasmtime::Result
     })
 }
 
-fn found_region(found: &ServerRegion, size: (u32, u32)) -> FoundRegion {
+fn found_region(found: &region::FoundRegion, size: (u32, u32)) -> FoundRegion {
     let region::Region {
         area,
         label,

@@ -1,7 +1,7 @@
 //! Raw pictures, coded once as JPEG. Those that are Y′CbCr already are not converted, only sorted
 //! into planes.
 
-use jpeg_splice::codec::{PixelFormat, Subsampling, encode as encode_pixels, encode_planes};
+use jpeg_splice::codec::{self, PixelFormat, Subsampling};
 
 use crate::config::{CameraFormat, Size};
 use crate::source::{PictureFault, Whole};
@@ -47,7 +47,7 @@ pub fn encode(bytes: &[u8], layout: &Layout, quality: u8) -> Whole {
     let planes = planes.each_ref().map(Vec::as_slice);
     let Size { width, height } = layout.size;
     let size = (width, height);
-    Ok(encode_planes(&planes, size, sampling, quality)?)
+    Ok(codec::encode_planes(&planes, size, sampling, quality)?)
 }
 
 fn pixels(rows: &Rows<'_>, format: PixelFormat, channels: usize, quality: u8) -> Whole {
@@ -56,7 +56,7 @@ fn pixels(rows: &Rows<'_>, format: PixelFormat, channels: usize, quality: u8) ->
     let packed = rows.plane(0, rows.layout.stride, row, height as usize);
     let packed = packed.ok_or(PictureFault::CutOff)?;
     let size = (width, height);
-    Ok(encode_pixels(
+    Ok(codec::encode(
         &packed,
         format,
         size,

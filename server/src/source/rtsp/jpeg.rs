@@ -28,7 +28,7 @@ pub struct Packet {
 
 /// The fault of a picture that came by RTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Broken {
+pub enum BrokenRtp {
     /// Packets did not come, or not in their order.
     #[error("packets of the picture are missing")]
     Lost,
@@ -69,7 +69,7 @@ struct Picture {
     head: Vec<u8>,
     /// The coded data.
     data: Vec<u8>,
-    broken: Option<Broken>,
+    broken: Option<BrokenRtp>,
 }
 
 impl Assembler {
@@ -82,7 +82,7 @@ impl Assembler {
     }
 
     /// Takes the next packet: the picture that it ends, if it ends one.
-    pub fn push(&mut self, packet: Packet) -> Option<Result<Bytes, Broken>> {
+    pub fn push(&mut self, packet: Packet) -> Option<Result<Bytes, BrokenRtp>> {
         let (timestamp, is_last) = (packet.timestamp, packet.is_last);
         let unfinished = self.picture.take_if(|it| it.timestamp != timestamp);
         match self.add(packet) {
@@ -92,7 +92,7 @@ impl Assembler {
         let ended = if is_last { self.picture.take() } else { None };
         match (ended, unfinished) {
             (Some(picture), _) => Some(picture.finish()),
-            (None, Some(_)) => Some(Err(Broken::Lost)),
+            (None, Some(_)) => Some(Err(BrokenRtp::Lost)),
             (None, None) => None,
         }
     }
@@ -107,16 +107,16 @@ impl Assembler {
     }
 
     /// Reads a packet's headers (3.1) and keeps its data.
-    fn add(&mut self, packet: Packet) -> Result<(), Broken> {
+    fn add(&mut self, packet: Packet) -> Result<(), BrokenRtp> {
         let mut payload = packet.payload;
-        let word = payload.try_get_u32().map_err(|_| Broken::Header)?;
+        let word = payload.try_get_u32().map_err(|_| BrokenRtp::Header)?;
         let offset = (word & 0xff_ffff) as usize;
         let [kind, q, width, height] = payload
             .try_get_u32()
-            .map_err(|_| Broken::Header)?
+            .map_err(|_| BrokenRtp::Header)?
             .to_be_bytes();
         let interval = if (64..128).contains(&kind) {
-            let restart = payload.try_get_u32().map_err(|_| Broken::Header)?;
+            let restart = payload.try_get_u32().map_err(|_| BrokenRtp::Header)?;
             (restart >> 16) as u16
         } else {
             0
@@ -126,7 +126,7 @@ impl Assembler {
             let own = (u16::from(width) * 8, u16::from(height) * 8);
             let size = packet.size.or(self.size);
             let size = match own {
-                (0, _) | (_, 0) => size.ok_or(Broken::Size)?,
+                (0, _) | (_, 0) => size.ok_or(BrokenRtp::Size)?,
                 own => own,
             };
             let head = head(kind, size, &tables, interval)?;
@@ -134,10 +134,10 @@ impl Assembler {
         }
         let picture = self.at(packet.timestamp);
         if picture.data.len() != offset || picture.head.is_empty() {
-            return Err(Broken::Lost);
+            return Err(BrokenRtp::Lost);
         }
         if offset + payload.len() > MOST {
-            return Err(Broken::Long);
+            return Err(BrokenRtp::Long);
         }
         picture.data.extend_from_slice(&payload);
         Ok(())
@@ -145,12 +145,12 @@ impl Assembler {
 }
 
 impl Picture {
-    fn break_by(&mut self, broken: Broken) {
+    fn break_by(&mut self, broken: BrokenRtp) {
         self.broken.get_or_insert(broken);
         self.data = Vec::new();
     }
 
-    fn finish(self) -> Result<Bytes, Broken> {
+    fn finish(self) -> Result<Bytes, BrokenRtp> {
         if let Some(broken) = self.broken {
             return Err(broken);
         }
@@ -169,30 +169,30 @@ struct Tables(Vec<(u8, Pair)>);
 
 impl Tables {
     /// The tables for `q` (3.1.8), which may stand at the start of `payload`.
-    fn read(&mut self, q: u8, payload: &mut Bytes) -> Result<Pair, Broken> {
+    fn read(&mut self, q: u8, payload: &mut Bytes) -> Result<Pair, BrokenRtp> {
         match q {
             1..=99 => Ok(Pair([scaled(&LUMA, q), scaled(&CHROMA, q)])),
-            0 | 100..=127 => Err(Broken::Header),
+            0 | 100..=127 => Err(BrokenRtp::Header),
             128..=255 => self.sent(q, payload),
         }
     }
 
-    fn sent(&mut self, q: u8, payload: &mut Bytes) -> Result<Pair, Broken> {
-        let word = payload.try_get_u32().map_err(|_| Broken::Header)?;
+    fn sent(&mut self, q: u8, payload: &mut Bytes) -> Result<Pair, BrokenRtp> {
+        let word = payload.try_get_u32().map_err(|_| BrokenRtp::Header)?;
         let (precision, length) = ((word >> 16) as u8, (word & 0xffff) as usize);
         if payload.len() < length {
-            return Err(Broken::Header);
+            return Err(BrokenRtp::Header);
         }
         if length == 0 {
             let known = self.0.iter().find(|(known, _)| *known == q);
-            return known.map(|(_, pair)| pair.clone()).ok_or(Broken::Tables);
+            return known.map(|(_, pair)| pair.clone()).ok_or(BrokenRtp::Tables);
         }
         let mut data = payload.split_to(length);
         let mut next = |bit: u8| {
             let length = if precision >> bit & 1 == 0 { 64 } else { 128 };
             (data.len() >= length).then(|| data.split_to(length).to_vec())
         };
-        let luma = next(0).ok_or(Broken::Header)?;
+        let luma = next(0).ok_or(BrokenRtp::Header)?;
         let chroma = next(1).unwrap_or_else(|| luma.clone());
         let pair = Pair([luma, chroma]);
         self.0.retain(|(known, _)| *known != q);
@@ -206,11 +206,16 @@ impl Tables {
 
 /// The picture's headers up to the scan's (appendix B). The Huffman tables are the standard ones,
 /// as they are for every JPEG without tables.
-fn head(kind: u8, (width, height): (u16, u16), tables: &Pair, dri: u16) -> Result<Vec<u8>, Broken> {
+fn head(
+    kind: u8,
+    (width, height): (u16, u16),
+    tables: &Pair,
+    dri: u16,
+) -> Result<Vec<u8>, BrokenRtp> {
     let sampling = match kind {
         0 | 64 => 0x21,
         1 | 65 => 0x22,
-        other => return Err(Broken::Type(other)),
+        other => return Err(BrokenRtp::Type(other)),
     };
     let mut head = JFIF.to_vec();
     let mut is_baseline = true;
@@ -358,16 +363,16 @@ mod tests {
         assert_eq!(assembler.push(packet(1, 0, false, 0, b"abc")), None);
         assert_eq!(
             assembler.push(packet(1, 4, true, 0, b"e")),
-            Some(Err(Broken::Lost))
+            Some(Err(BrokenRtp::Lost))
         );
         assert_eq!(
             assembler.push(packet(2, 3, true, 0, b"d")),
-            Some(Err(Broken::Lost))
+            Some(Err(BrokenRtp::Lost))
         );
         assert_eq!(assembler.push(packet(3, 0, false, 0, b"abc")), None);
         assert_eq!(
             assembler.push(packet(4, 0, false, 0, b"abc")),
-            Some(Err(Broken::Lost))
+            Some(Err(BrokenRtp::Lost))
         );
         assert!(assembler.push(packet(4, 3, true, 0, b"d")).unwrap().is_ok());
     }
@@ -377,28 +382,31 @@ mod tests {
         let mut assembler = Assembler::default();
         let mut short = packet(1, 0, true, 1, b"");
         short.payload.truncate(7);
-        assert_eq!(assembler.push(short), Some(Err(Broken::Header)));
+        assert_eq!(assembler.push(short), Some(Err(BrokenRtp::Header)));
         // A restart header that is cut off, and a type without a meaning.
         assert_eq!(
             assembler.push(packet(2, 0, true, 65, b"ab")),
-            Some(Err(Broken::Header))
+            Some(Err(BrokenRtp::Header))
         );
         assert_eq!(
             assembler.push(packet(3, 0, true, 7, b"ab")),
-            Some(Err(Broken::Type(7)))
+            Some(Err(BrokenRtp::Type(7)))
         );
         let with = |q: u8, rest: &[u8]| Packet {
             payload: [&[0, 0, 0, 0, 1, q, 2, 1], rest].concat().into(),
             ..packet(4, 0, true, 1, b"")
         };
-        assert_eq!(assembler.push(with(100, b"x")), Some(Err(Broken::Header)));
+        assert_eq!(
+            assembler.push(with(100, b"x")),
+            Some(Err(BrokenRtp::Header))
+        );
         assert_eq!(
             assembler.push(with(200, &[0; 4])),
-            Some(Err(Broken::Tables))
+            Some(Err(BrokenRtp::Tables))
         );
         assert_eq!(
             assembler.push(with(200, &[0, 0, 0, 64, 1])),
-            Some(Err(Broken::Header))
+            Some(Err(BrokenRtp::Header))
         );
     }
 
@@ -424,7 +432,7 @@ mod tests {
             ..packet(1, 0, true, 1, b"")
         };
         let mut assembler = Assembler::default();
-        assert_eq!(assembler.push(large(None)), Some(Err(Broken::Size)));
+        assert_eq!(assembler.push(large(None)), Some(Err(BrokenRtp::Size)));
         let told = assembler.push(large(Some((2560, 1440)))).unwrap().unwrap();
         assert_eq!(size(&told), (2560, 1440));
         let sdp = "m=audio 0 RTP/AVP 0\r\na=framesize:0 1-1\r\nm=video 0 RTP/AVP 26\r\na=framesize:26 3840-2160\r\n";

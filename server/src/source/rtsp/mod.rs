@@ -29,7 +29,7 @@ use crate::clock::StopToken;
 use crate::config::{RtspConfig, Transport};
 use crate::secret::SecretText;
 use decoding::{Decoding, Video};
-pub use jpeg::Broken as BrokenRtp;
+pub use jpeg::BrokenRtp;
 use passing::Passing;
 use session::{Address, Coding, Frames, SessionError};
 

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::clock::CameraClock;
 use super::error_text;
-use super::jpeg::{self, Assembler, Broken};
+use super::jpeg::{self, Assembler, BrokenRtp};
 use crate::clock::Clock;
 use crate::source::{FRAME_BYTES, SourceErrorKind};
 
@@ -141,7 +141,7 @@ enum Input {
 pub struct Frame {
     /// Its contents: a JPEG, or an access unit with start codes and, before key frames, its
     /// parameter sets.
-    pub data: Result<Bytes, Broken>,
+    pub data: Result<Bytes, BrokenRtp>,
     /// Its time by the camera's RTP clock.
     pub timestamp: Timestamp,
     /// Whether it can be decoded alone.
@@ -264,7 +264,7 @@ impl Frames {
         }
     }
 
-    fn frame(&self, data: Result<Bytes, Broken>, timestamp: Timestamp, is_key: bool) -> Frame {
+    fn frame(&self, data: Result<Bytes, BrokenRtp>, timestamp: Timestamp, is_key: bool) -> Frame {
         Frame {
             data,
             timestamp,

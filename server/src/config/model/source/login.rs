@@ -120,7 +120,7 @@ fn read(path: &Path) -> Result<SecretText, SecretError> {
 }
 
 /// Takes a login out of `url`; that of the keys `user` and `password` counts more.
-pub fn settle(url: &mut SecretText, login: &mut Option<Login>) {
+pub fn settle_login(url: &mut SecretText, login: &mut Option<Login>) {
     // What is no address has been refused.
     let Ok(parsed) = Url::parse(url.expose()) else {
         return;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value, json};
 
 pub use address::{check_http_url, check_rtsp_url, check_url, check_webhook_url};
-pub use login::{Login, Secret, SecretError, settle as settle_login};
+pub use login::{Login, Secret, SecretError, settle_login};
 pub use mask::{
     MaskArea, MaskColor, MaskConfig, parse_mask_area, parse_mask_color, parse_mask_condition,
 };
@@ -506,8 +506,8 @@ impl SourceConfig {
     pub fn settle(&mut self) {
         match &mut self.driver {
             DriverConfig::Files(files) => files.fps = self.fps.take().unwrap_or_else(files_fps),
-            DriverConfig::Http(http) => login::settle(&mut http.url, &mut http.login),
-            DriverConfig::Rtsp(rtsp) => login::settle(&mut rtsp.url, &mut rtsp.login),
+            DriverConfig::Http(http) => settle_login(&mut http.url, &mut http.login),
+            DriverConfig::Rtsp(rtsp) => settle_login(&mut rtsp.url, &mut rtsp.login),
             DriverConfig::Exec(exec) => note_command(&exec.command),
             _ => {}
         }

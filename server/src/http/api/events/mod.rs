@@ -12,7 +12,7 @@ use super::super::problem::ProblemDetails;
 use super::super::{App, NO_CACHE};
 use super::refusals::{NoEvent, NoPicture, WrongQuery};
 use super::{Answer, BASE, root_from, uncached_json};
-use crate::event_log::{Event, EventId, EventKind, Filter, Kept, StoreReport, optional_time};
+use crate::event_log::{Event, EventId, EventKind, Filter, Kept, StoreReport, rfc3339};
 use crate::hash::hash;
 
 /// The number of events in an answer where the client says none, and the most of them.
@@ -61,9 +61,9 @@ struct Events {
 pub struct Choice {
     stream: Option<String>,
     kind: Option<String>,
-    #[serde(default, deserialize_with = "optional_time")]
+    #[serde(default, deserialize_with = "rfc3339::optional::deserialize")]
     since: Option<Timestamp>,
-    #[serde(default, deserialize_with = "optional_time")]
+    #[serde(default, deserialize_with = "rfc3339::optional::deserialize")]
     until: Option<Timestamp>,
     before: Option<EventId>,
     limit: Option<usize>,
