@@ -13,7 +13,7 @@ use crate::masks::coded;
 use crate::support::broker::Broker;
 use crate::support::camera::{HttpCamera, plain};
 use crate::support::http::get;
-use crate::support::picture::djpeg;
+use crate::support::picture::{djpeg, mean};
 use crate::support::server::{Server, until};
 use crate::support::{Folder, repository};
 
@@ -435,4 +435,33 @@ fn pictures_go_too_that_were_kept_before_a_mask_was_written_into_the_file_of_a_s
     until(leaks, |it| *it == json!([]));
     let retained = || json!(broker.retained("mattebox/s/picture"));
     until(retained, |it| it.as_str().is_none_or(str::is_empty));
+}
+
+#[test]
+fn a_filter_that_sees_pictures_remembers_nothing_once_other_masks_cover() {
+    let folder = recording();
+    folder.write(
+        "pipeline.yaml",
+        "admin-token: { env: TEST_TOKEN }
+streams:
+  s:
+    source: { driver: files, path: 'frames/*.jpg', fps: 30, loop: true }
+    filters: [{ use: ./overlay.wasm, sees: all, publish: true, with: { mode: until } }]
+",
+    );
+    let server = Server::start(folder);
+    let mut viewer = server.watch("s");
+    // It draws a square as bright as it has been called often, once a second.
+    let mut until_calls = |is_it: fn(f64) -> bool| {
+        let mut frames = (0..600).map(|_| decode(&viewer.next().unwrap().jpeg));
+        assert!(frames.any(|frame| is_it(mean(&frame, 4, 4, 24, 24)[1])));
+    };
+    until_calls(|calls| (5.5..12.0).contains(&calls));
+    let masks = json!({ "source": { "masks": [{ "name": "m", "area": AREA }] } });
+    assert_eq!(
+        server.change("PATCH", "/api/v1/streams/s", &masks).status,
+        200
+    );
+    until_calls(|calls| (0.0..3.0).contains(&calls));
+    assert_eq!(server.report("s")["filters"][0]["errors"], 0);
 }
