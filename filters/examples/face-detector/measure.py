@@ -62,9 +62,10 @@ def cpu_seconds(pid):
 
 def watch(address, process, seconds):
     """What there was to see in so many seconds of looks."""
-    stream = f"/api/v1/streams/lobby"
+    stream = "/api/v1/streams/lobby"
     detector = lambda: get(address, stream)["filters"][1]
-    while detector()["calls"] < 10:
+    # A large module is compiled first.
+    while get(address, stream)["state"] == "preparing" or detector()["calls"] < 10:
         time.sleep(0.5)
     before, cpu, start = detector(), cpu_seconds(process.pid), time.time()
     looks, scores = set(), {}
