@@ -46,7 +46,8 @@ async function showRegions(card, { filters }) {
     const regions = await load("./regions.js");
     card.regions ??= regions && new regions.Regions(card);
   }
-  card.regions?.show(looks);
+  const isDrawn = filters.some((filter) => filter.use === "boxes" && filter.enabled);
+  card.regions?.show(looks, isDrawn);
 }
 
 let eventList = null;

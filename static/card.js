@@ -142,6 +142,7 @@ export class Card {
     setProse(this.#part("error"), report.error ?? "");
     this.#part("error").hidden = !report.error;
     this.#text("viewers", report.viewers);
+    this.#text("wanted", wanted(report));
     this.#text("rate", rate(report));
     this.#text("size", report.width ? `${report.width} × ${report.height}` : "–");
     if (report.width) {
@@ -180,6 +181,12 @@ export class Card {
 function rate(report) {
   const [out, into] = [report.fps_out, report.fps_in];
   return Math.abs(out - into) < 0.6 ? `${out} fps` : `${out} of ${into} fps`;
+}
+
+/** Who wants the camera on, and how much of it. */
+function wanted(report) {
+  const by = report.wanted_by.join(", ") || "nobody";
+  return report.wanted_fps === null ? by : `${by}, ${report.wanted_fps} fps`;
 }
 
 /** Which masks cover, and how. */

@@ -60,16 +60,18 @@ export class Regions {
     return `mattebox-regions ${address(this.#card.name)}`;
   }
 
-  /** These steps of the stream look for something. */
-  show(steps) {
+  /** These `steps` of the stream look for something. Where the chain draws what is found itself, that is not drawn twice unless
+   * somebody wants it. */
+  show(steps, isDrawn) {
     this.#freshMs = FRESH_MS + Math.max(0, ...steps.map((step) => step.every_seconds)) * 1000;
     this.#button.hidden = steps.length === 0;
-    this.#choose(withStorage((storage) => storage.getItem(this.#key)) !== "hidden");
+    const choice = withStorage((storage) => storage.getItem(this.#key)) ?? (isDrawn ? "hidden" : "shown");
+    this.#choose(choice !== "hidden");
   }
 
   #toggle() {
     const isShown = !shown.has(this);
-    withStorage((storage) => (isShown ? storage.removeItem(this.#key) : storage.setItem(this.#key, "hidden")));
+    withStorage((storage) => storage.setItem(this.#key, isShown ? "shown" : "hidden"));
     this.#choose(isShown);
   }
 

@@ -109,7 +109,7 @@ fn a_camera_that_fails_and_works_again_is_an_event_with_its_last_picture() {
         picture
             .header("cache-control")
             .unwrap()
-            .contains("immutable")
+            .contains("no-cache")
     );
     let tag = picture.header("etag").unwrap().to_owned();
     assert_eq!(picture.bytes(), jpeg("420.jpg"));

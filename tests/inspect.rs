@@ -11,7 +11,7 @@ use crate::support::server::{Server, until};
 use crate::support::{Folder, repository, stderr, stdout};
 
 /// A yard of 640 × 480 pixels with a bright square of 80 at `x`.
-fn yard(x: u32) -> Vec<u8> {
+pub fn yard(x: u32) -> Vec<u8> {
     let image = RgbImage::from_fn(640, 480, |column, row| {
         let is_inside = (x..x + 80).contains(&column) && (200..280).contains(&row);
         Rgb(if is_inside {
@@ -412,6 +412,33 @@ fn filters_know_their_stream_variables_and_regions_and_publish_where_they_may() 
     let events = events_of(&server, "seen", |it| it["events"][0].is_object());
     assert_eq!(events["events"][0]["end"], Value::Null);
     assert_eq!(events["events"][0]["regions"][0]["label"], "spot");
+}
+
+#[test]
+fn a_filter_that_tells_of_too_many_events_pushes_out_no_others_and_is_told_of_once() {
+    let server = server_with(
+        "{ use: ./inspect.wasm, with: {} }, { use: ./old.wasm, sees: all, publish: true, with: { mode: context } }",
+    );
+    let _viewer = server.watch("yard");
+    set(&server, "event", "now");
+    let dropped = |it: &Value| it["filters"][1]["events_dropped"].as_u64() > Some(100);
+    let report = server.until("yard", dropped);
+    assert_eq!(report["filters"][1]["state"], "running");
+    assert_eq!(report["filters"][0]["events_dropped"], 0);
+    // 30 at once, and 30 a minute.
+    let told = list(&server, "?kind=told&limit=1000");
+    let told = told["events"].as_array().unwrap().len();
+    assert!((30..60).contains(&told), "{told}");
+    assert!(list(&server, "?kind=seen")["events"][0].is_object());
+    let metrics = server.get("/metrics").text();
+    let line = "mattebox_step_events_dropped_total{stream=\"yard\",step=";
+    let counts = metrics.lines().filter(|it| it.starts_with(line));
+    assert!(
+        counts.filter(|it| !it.ends_with(" 0")).count() == 1,
+        "{metrics}"
+    );
+    let log = server.log();
+    assert_eq!(log.matches("tells of too many events").count(), 1, "{log}");
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod cli;
 mod commands;
 mod contract;
 mod cors;
+mod demand;
 mod documents;
 mod embedding;
 mod events;
@@ -31,6 +32,7 @@ mod isolation;
 #[cfg(target_os = "linux")]
 mod limits;
 mod logins;
+mod mask_leaks;
 mod masks;
 mod metrics;
 mod mistakes;

@@ -84,7 +84,7 @@ fn every_kind_of_picture_is_masked() {
 }
 
 /// A picture of two halves, one of which a mask covers, coded in all the ways that there are here.
-fn coded(image: &RgbImage) -> Vec<(String, Vec<u8>)> {
+pub fn coded(image: &RgbImage) -> Vec<(String, Vec<u8>)> {
     let folder = Folder::new();
     let head = format!("P6 {} {} 255\n", image.width(), image.height());
     folder.write("in.ppm", [head.as_bytes(), image].concat());

@@ -195,6 +195,40 @@ fn only_key_frames_are_decoded_for_two_frames_a_second() {
 
 #[test]
 #[ignore = "needs ffmpeg and GStreamer's RTSP server"]
+fn an_analysis_is_given_no_more_frames_than_it_looks_at() {
+    for coding in CODINGS {
+        // Key frames come once a second.
+        for (every, most) in [("250ms", 5.0), ("1500ms", 1.2)] {
+            let camera = RtspCamera::start(0, coding);
+            let port = camera.port;
+            let server = Server::start(Folder::with(&format!(
+                "streams:
+  s:
+    source: {{ driver: rtsp, url: 'rtsp://127.0.0.1:{port}/live', size: 160x120, stall-timeout: 800ms }}
+    run: always
+    filters: [{{ use: motion, every: {every} }}]
+"
+            )));
+            let frames = |least: u64| {
+                let report = server.until("s", |it| it["frames_in"].as_u64() >= Some(least));
+                (
+                    report["frames_in"].as_u64().unwrap(),
+                    std::time::Instant::now(),
+                )
+            };
+            let ((first, start), (last, end)) = (frames(2), frames(7));
+            let rate = (last - first) as f64 / (end - start).as_secs_f64();
+            assert!(rate <= most, "{coding}, {every}: {rate}");
+            let mut viewer = server.watch("s");
+            while decode(&viewer.next().unwrap().jpeg).dimensions() != (160, 120) {}
+            server.until("s", |it| it["fps_in"].as_f64() > Some(6.0));
+            assert_eq!(server.report("s")["last_error"], serde_json::Value::Null);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs ffmpeg and GStreamer's RTSP server"]
 fn frames_that_are_sent_before_those_they_follow_come_in_their_order() {
     let camera = RtspCamera::start(0, "h264-b");
     for (settings, least) in [("", 20), (", fps: 2", 3)] {

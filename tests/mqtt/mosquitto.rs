@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
 use super::check_discovery;
+use crate::inspect::yard;
 use crate::support::Folder;
-use crate::support::camera::Switched;
-use crate::support::picture::jpeg;
+use crate::support::camera::{HttpCamera, Switched, part, plain, stream_head, tick};
+use crate::support::picture::{decode, jpeg};
 use crate::support::server::{Server, until};
+use crate::support::sse::Events;
 
 /// A running mosquitto with a login, a certificate of its own, and a port without TLS.
 struct Mosquitto {
@@ -147,6 +151,93 @@ impl Drop for Mosquitto {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// A camera whose picture stands still until something moves in it.
+fn street(moves: &Arc<AtomicBool>) -> HttpCamera {
+    let moves = moves.clone();
+    HttpCamera::new(move |_, socket| {
+        stream_head(socket)?;
+        for at in 0.. {
+            let x = if moves.load(Ordering::SeqCst) {
+                at * 12 % 500
+            } else {
+                500
+            };
+            part(socket, &yard(x))?;
+            tick();
+        }
+        Ok(())
+    })
+}
+
+/// A receiver that is there at the second try only.
+fn late_receiver() -> HttpCamera {
+    let is_first = AtomicBool::new(true);
+    HttpCamera::new(move |_, socket| {
+        let status = match is_first.swap(false, Ordering::SeqCst) {
+            true => "503 Service Unavailable",
+            false => "200 OK",
+        };
+        plain(socket, status, "", b"")
+    })
+}
+
+#[test]
+#[ignore = "needs mosquitto, mosquitto-clients and openssl"]
+fn what_moves_is_told_to_mosquitto_a_webhook_that_fails_at_first_and_listeners() {
+    let (moves, mosquitto) = (Arc::default(), Mosquitto::start());
+    let (camera, receiver) = (street(&moves), late_receiver());
+    let (mqtt, camera, post) = (mosquitto.port, camera.address, receiver.address);
+    let server = Server::start(Folder::with(&format!(
+        "mqtt: {{ broker: \"mqtt://me:hush@127.0.0.1:{mqtt}\" }}
+on: [{{ event: motion, post: \"http://{post}/\", with: {{ message: \"{{kind}} at {{stream}}\" }} }}]
+streams:
+  front:
+    source: {{ driver: http, url: \"http://{camera}/\" }}
+    run: always
+    filters: [{{ use: motion, with: {{ event-gap: 1s }} }}]
+"
+    )));
+    until(|| mosquitto.text("mattebox/front/motion"), |it| it == "OFF");
+    let looks = |it: &Value| it["filters"][0]["calls"].as_u64() > Some(10);
+    server.until("front", looks);
+    let mut sub = mosquitto.client("mosquitto_sub");
+    sub.args(["-t", "mattebox/front/events", "-C", "2", "-W", "60"]);
+    let sub = sub.stdout(Stdio::piped()).spawn().unwrap();
+    let mut live = Events::new(server.get("/api/v1/events?kind=motion"));
+    moves.store(true, Ordering::SeqCst);
+    let seen = live.until(|event| event.name == "motion");
+    assert_eq!(
+        (&seen.data["stream"], &seen.data["end"]),
+        (&json!("front"), &Value::Null)
+    );
+    until(|| mosquitto.text("mattebox/front/motion"), |it| it == "ON");
+    let picture = bytes(&mosquitto.retained()["mattebox/front/picture"]);
+    assert_eq!(decode(&picture).dimensions(), (640, 480));
+    until(|| json!(receiver.requests().len()), |it| it == 2);
+    let posted = receiver.requests().into_iter().map(|it| it.body);
+    let posted: Vec<Value> = posted
+        .map(|it| serde_json::from_slice(&it).unwrap())
+        .collect();
+    assert_eq!(posted[0], posted[1]);
+    assert_eq!(
+        (&posted[0]["id"], &posted[0]["message"]),
+        (&seen.data["id"], &json!("motion at front"))
+    );
+    moves.store(false, Ordering::SeqCst);
+    let end = live.until(|event| event.data["end"].is_string());
+    assert_eq!(end.id, seen.id);
+    until(|| mosquitto.text("mattebox/front/motion"), |it| it == "OFF");
+    let told = sub.wait_with_output().unwrap();
+    let told = String::from_utf8(told.stdout).unwrap();
+    let told: Vec<Value> = told
+        .lines()
+        .map(|it| serde_json::from_str(it).unwrap())
+        .collect();
+    let phases: Vec<_> = told.iter().map(|it| (&it["phase"], &it["id"])).collect();
+    let id = &seen.data["id"];
+    assert_eq!(phases, [(&json!("start"), id), (&json!("end"), id)]);
 }
 
 #[test]

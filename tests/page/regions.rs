@@ -1,8 +1,8 @@
 //! What filters find and see, and the areas in which they look.
 
 use super::{Browser, TOKEN};
-use crate::support::Folder;
 use crate::support::server::Server;
+use crate::support::{Folder, repository};
 
 const SHIFT: char = '\u{e008}';
 const ARROW_DOWN: char = '\u{e015}';
@@ -161,4 +161,90 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
         .await;
     assert!(!file().contains("zones"), "{}", file());
     assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn what_the_chain_draws_itself_is_not_marked_a_second_time() {
+    let server = Server::start(Folder::with(&format!("{FILE}      - use: boxes\n")));
+    let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
+    browser
+        .until("document.querySelector('.show-regions')?.ariaPressed === 'false'")
+        .await;
+    browser
+        .until("!document.querySelector('.card .live').hidden && document.querySelector('.rate').textContent.includes('15')")
+        .await;
+    let is_marked = "document.querySelector('.region, .regions-list li')";
+    browser.until(&format!("!{is_marked}")).await;
+    // Somebody may want both, also when the page is loaded anew.
+    browser.click(".show-regions").await;
+    browser.until(is_marked).await;
+    browser.client.refresh().await.unwrap();
+    browser.until(is_marked).await;
+    browser.click(".show-regions").await;
+    browser.until(&format!("!{is_marked}")).await;
+    assert_eq!(browser.complaints().await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn what_a_filter_may_see_and_publish_is_set_beside_its_settings() {
+    let folder = Folder::with(
+        "admin-token: { env: TEST_TOKEN }
+streams: { front: { filters: [{ use: ./own.wasm, sees: all, publish: true }] } }
+",
+    );
+    let module = repository("tests/modules/contract-0.2.0-overlay.wasm");
+    folder.write("own.wasm", std::fs::read(module).unwrap());
+    let server = Server::start(folder);
+    let file = || std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
+    let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
+    browser
+        .run(&format!(
+            "localStorage.setItem('mattebox-admin-token', '{TOKEN}')"
+        ))
+        .await;
+    browser.client.refresh().await.unwrap();
+    browser
+        .until(
+            "document.querySelector('.step-keys select[id$=-sees]')?.value === 'all'
+            && document.querySelector('.step-keys input[id$=-publish]').checked
+            && !document.querySelector('.step-keys select[id$=-sees]').disabled
+            && !document.querySelector('.step-keys [id$=-every]')",
+        )
+        .await;
+    browser
+        .run(
+            "const sees = document.querySelector('.step-keys select[id$=-sees]');
+             sees.value = 'eighth';
+             sees.dispatchEvent(new Event('input', { bubbles: true }));",
+        )
+        .await;
+    // The filter wants more than that, and says so.
+    browser
+        .until("document.querySelector('.failure').textContent.includes('at an eighth of its size only')")
+        .await;
+    assert!(file().contains("sees: eighth"), "{}", file());
+    // Without the right to publish it could not be used at all: that is refused.
+    browser.click(".step-keys input[id$=-publish]").await;
+    browser
+        .until("document.querySelector('.refusal').textContent.includes('publish: true')")
+        .await;
+    assert!(file().contains("publish: true"), "{}", file());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_page_says_who_wants_the_camera() {
+    let server = Server::start(Folder::with(
+        "streams: { front: { run: always, filters: [{ use: motion }] } }",
+    ));
+    let browser = Browser::open(&format!("http://{}/", server.address)).await;
+    browser
+        .until("document.querySelector('.wanted').textContent === 'viewers, analysis'")
+        .await;
+    browser.click(".play").await;
+    browser
+        .until("document.querySelector('.wanted').textContent === 'analysis, 5 fps'")
+        .await;
 }

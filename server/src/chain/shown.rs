@@ -6,43 +6,34 @@ use jpeg_splice::Jpeg;
 use jpeg_splice::codec::{EncodeError, PixelFormat, Subsampling, encode};
 
 use crate::filter::view::Pixels;
+use crate::mask::MaskStamp;
 use crate::sync::IgnorePoison;
 
 /// JPEG quality, 1 to 100: edges must stay sharp.
 const QUALITY: u8 = 90;
 
-/// The latest of them. Clones share it.
+/// The latest of them, with the masks that it was made of. Clones share it.
 #[derive(Clone, Default)]
-pub struct Shown(Arc<Mutex<Option<Pixels>>>);
+pub struct Shown(Arc<Mutex<Option<(Pixels, MaskStamp)>>>);
 
 impl Shown {
-    /// Takes the place of the one before.
-    pub fn set(&self, picture: Pixels) {
-        *self.0.lock().ignore_poison() = Some(picture);
+    /// Takes the place of the one before. It was made of a frame with the stamp `masks`.
+    pub fn set(&self, picture: Pixels, masks: MaskStamp) {
+        *self.0.lock().ignore_poison() = Some((picture, masks));
     }
 
-    /// It as a JPEG, if there is one.
+    /// It as a JPEG, if there is one and the masks are still the right ones.
     ///
     /// # Errors
     /// It can't be encoded.
     pub fn jpeg(&self) -> Result<Option<Jpeg>, EncodeError> {
         let shown = self.0.lock().ignore_poison();
-        let encoded = shown.as_ref().map(
-            |Pixels {
-                 width,
-                 height,
-                 bytes,
-             }| {
-                let size = (*width, *height);
-                encode(
-                    bytes,
-                    PixelFormat::Grayscale,
-                    size,
-                    Subsampling::S444,
-                    QUALITY,
-                )
-            },
-        );
+        let current = shown.as_ref().filter(|(_, masks)| masks.is_current());
+        let encoded = current.map(|(picture, _)| {
+            let size = (picture.width, picture.height);
+            let (format, sampling) = (PixelFormat::Grayscale, Subsampling::S444);
+            encode(&picture.bytes, format, size, sampling, QUALITY)
+        });
         encoded.transpose()
     }
 }

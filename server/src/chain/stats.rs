@@ -30,6 +30,9 @@ struct Counters {
     restarts: u64,
     last_error: Option<String>,
     failures: Recurring,
+    /// Events that were left out.
+    events_dropped: u64,
+    floods: Recurring,
     /// Durations in microseconds, the oldest overwritten first.
     recent: Vec<u32>,
     oldest: usize,
@@ -99,6 +102,8 @@ pub struct StepReport {
     pub errors: u64,
     /// The number of starts after a failure.
     pub restarts: u64,
+    /// Events that the filter told of and that were left out, since they were too many.
+    pub events_dropped: u64,
     /// The latest failure.
     pub last_error: Option<String>,
     /// Half of the latest calls took at most this long, in microseconds.
@@ -155,6 +160,20 @@ impl StepStats {
         counters.failures.failed(now)
     }
 
+    /// So many events were left out at `now`; gives what is to be told of it, if anything.
+    pub fn events_dropped(&self, count: u64, now: Instant) -> Option<Notice> {
+        let mut counters = self.lock();
+        counters.events_dropped += count;
+        let notices = (0..count).map(|_| counters.floods.failed(now));
+        notices.fold(None, Option::or)
+    }
+
+    /// The filter tells of events again after it was quiet for long, at `now`; gives its recovery
+    /// if it had told of too many.
+    pub fn events_rested(&self, now: Instant) -> Option<Recovery> {
+        self.lock().floods.worked(now)
+    }
+
     /// The filter was started again.
     pub fn restarted(&self) {
         self.lock().restarts += 1;
@@ -203,6 +222,7 @@ impl StepStats {
             call_seconds: counters.durations.sum,
             errors: counters.errors,
             restarts: counters.restarts,
+            events_dropped: counters.events_dropped,
             last_error: counters.last_error.clone(),
             p50_us: percentile(&recent, 50),
             p99_us: percentile(&recent, 99),

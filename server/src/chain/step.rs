@@ -12,14 +12,15 @@ use super::error::{ChainError, RecodeError, StepError};
 use super::layers;
 use super::shown::Shown;
 use super::stats::{StepReport, StepStats};
-use super::step_events::StepEvents;
-use crate::config::{OnError, StepConfig};
+use super::step_events::{Admissions, StepEvents};
+use crate::config::{FilterRef, OnError, StepConfig};
 use crate::event_log::EventLog;
 use crate::filter::context::{FrameContext, Told};
 use crate::filter::contract::{Image, ImageRef};
 use crate::filter::{
     CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
 };
+use crate::mask::MaskStamp;
 use crate::notifications::{Notification, Notifications};
 use crate::panics::catch;
 use crate::region::Region;
@@ -27,6 +28,9 @@ use crate::secret::mask_foreign;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// See [`crate::event_log::EventBudget`].
+const TOO_MANY_EVENTS: &str = "it tells of too many events: up to 30 at once and 30 a minute are kept, \
+    and 16 that last; the others are left out";
 
 /// A filter at its place in a chain.
 pub struct Step {
@@ -44,6 +48,8 @@ pub struct Step {
     drawing: Arc<Drawing>,
     /// What the drawing was made for, if it needs no call before its time.
     lasting: Option<Lasting>,
+    /// The masks of the frame that the filter saw last.
+    seen: MaskStamp,
     /// The last picture could not be decoded for it, whatever the filter itself did.
     is_undone: bool,
     stats: StepStats,
@@ -169,6 +175,7 @@ impl Step {
             pause: FIRST_PAUSE,
             drawing: Arc::default(),
             lasting: None,
+            seen: MaskStamp::default(),
             is_undone: false,
             stats: parts.stats,
         })
@@ -272,6 +279,7 @@ impl Step {
 
     /// Asks an overlay what to draw, unless it has said so for this time. The step must be ready.
     pub fn draw(&mut self, at: At<'_>) -> Outcome<Arc<Drawing>> {
+        self.forget_uncovered(at);
         if self.lasting.as_ref().is_some_and(|it| it.holds(at)) {
             return Outcome::Done(self.drawing.clone());
         }
@@ -303,6 +311,7 @@ impl Step {
 
     /// Hands a picture to a transform. The step must be ready.
     pub fn apply(&mut self, at: At<'_>, image: ImageRef<'_>) -> Outcome<Image> {
+        self.forget_uncovered(at);
         match self.call(at, |filter| filter.apply((at.info, image), at.context)) {
             Some(image) => Outcome::Done(image),
             None => self.failure(),
@@ -311,6 +320,7 @@ impl Step {
 
     /// Has an inspecting filter look at a picture. The step must be ready.
     pub fn look(&mut self, at: At<'_>) -> Outcome<Vec<Region>> {
+        self.forget_uncovered(at);
         match self.call(at, |filter| filter.look(at.info, at.context)) {
             Some(regions) => {
                 self.events.found(&regions, &at.context.frame);
@@ -323,6 +333,33 @@ impl Step {
     /// Ends the events that last, since no more frames come.
     pub fn end_events(&mut self) {
         self.events.end_all();
+    }
+
+    /// Starts a filter that sees pictures anew when other masks cover than before: it may remember,
+    /// and show, what they cover now. Those that are built in don't.
+    fn forget_uncovered(&mut self, at: At<'_>) {
+        let sees = self.kind() != FilterKind::Overlay || self.config.sees.is_some();
+        if !sees || matches!(self.config.filter, FilterRef::BuiltIn(_)) {
+            return;
+        }
+        let masks = at.context.frame.masks.clone();
+        let seen = std::mem::replace(&mut self.seen, masks);
+        if seen.is_current() || !matches!(self.state, State::Running { .. }) {
+            return;
+        }
+        self.drawing = Arc::default();
+        self.lasting = None;
+        self.events.end_all();
+        // What it holds is free before the new one takes as much.
+        self.state = State::Resting { until: at.now };
+        match catch(|| RunningFilter::start(&self.filter, &self.settings)) {
+            Ok(Ok(filter)) => {
+                let since = at.now;
+                self.state = State::Running { filter, since };
+            }
+            Ok(Err(error)) => self.broke(&error.into(), at.now),
+            Err(panicked) => self.broke(&panicked.into(), at.now),
+        }
     }
 
     fn call<T>(
@@ -343,10 +380,13 @@ impl Step {
             Ok(result) => {
                 let Told { events, picture } = filter.take_told();
                 if let Some(picture) = picture {
-                    self.shown.set(picture);
+                    let masks = at.context.frame.masks.clone();
+                    self.shown.set(picture, masks);
                 }
                 let source = (self.stream.as_str(), self.config.filter.as_str());
-                self.events.tell(events, source, &at.context.frame);
+                let frame = (&at.context.frame, now);
+                let admissions = self.events.tell(events, source, frame);
+                self.note_admissions(&admissions, now);
                 // An overlay's drawing may come to nothing yet, as the last did.
                 if !self.is_undone {
                     self.went_well(since, now);
@@ -361,6 +401,21 @@ impl Step {
                 self.broke(&error.into(), now);
                 None
             }
+        }
+    }
+
+    /// Tells when the filter begins to tell of too many events, and when that is over.
+    fn note_admissions(&self, admissions: &Admissions, now: Instant) {
+        let log = |line: &dyn Fn()| self.settings.span.in_scope(line);
+        if admissions.is_rested
+            && let Some(recovery) = self.stats.events_rested(now)
+        {
+            let dropped = recovery.failures;
+            log(&|| tracing::info!(dropped, "it tells of fewer events again"));
+        }
+        if let Some(notice) = self.stats.events_dropped(admissions.refused, now) {
+            let why = notice.word(TOO_MANY_EVENTS);
+            log(&|| tracing::warn!("{why}"));
         }
     }
 

@@ -1,8 +1,9 @@
 //! The events that a step's filter tells of: those that last, until they end or the filter does.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
-use crate::event_log::{EventKind, EventLog, NewEvent, OpenEvent, Picture};
+use crate::event_log::{Admission, EventBudget, EventKind, EventLog, NewEvent, OpenEvent, Picture};
 use crate::filter::context::{Phase, PublishedEvent};
 use crate::frame::Frame;
 use crate::region::Region;
@@ -15,6 +16,16 @@ const MOST_OPEN: usize = 16;
 pub struct StepEvents {
     log: EventLog,
     open: BTreeMap<EventKind, OpenEvent>,
+    budget: EventBudget,
+}
+
+/// The fate of the events that a filter told of in one call.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Admissions {
+    /// Those that were left out, since it tells of too many.
+    pub refused: u64,
+    /// Whether it told of one after it had told of none for long.
+    pub is_rested: bool,
 }
 
 impl StepEvents {
@@ -23,17 +34,19 @@ impl StepEvents {
         Self {
             log,
             open: BTreeMap::new(),
+            budget: EventBudget::default(),
         }
     }
 
     /// Takes up what the filter called `filter`, of the stream called `stream`, told in its call for
-    /// `frame`.
+    /// `frame`, at `now`.
     pub fn tell(
         &mut self,
         told: Vec<PublishedEvent>,
         (stream, filter): (&str, &str),
-        frame: &Frame,
-    ) {
+        (frame, now): (&Frame, Instant),
+    ) -> Admissions {
+        let mut admissions = Admissions::default();
         for PublishedEvent { kind, phase, text } in told {
             let new = || NewEvent {
                 kind: kind.clone(),
@@ -45,20 +58,28 @@ impl StepEvents {
                 text: (!text.is_empty()).then(|| mask_foreign(&text)),
                 picture: Picture::of(frame),
             };
+            if phase == Phase::End {
+                let over = self.open.remove(&kind);
+                over.into_iter().for_each(|it| it.end(frame.captured_at));
+                continue;
+            }
+            if phase == Phase::Start && self.open.contains_key(&kind) {
+                continue;
+            }
+            let has_room = phase == Phase::Moment || self.open.len() < MOST_OPEN;
+            match has_room.then(|| self.budget.take(now)) {
+                None | Some(Admission::Refused) => {
+                    admissions.refused += 1;
+                    continue;
+                }
+                Some(admission) => admissions.is_rested |= admission == Admission::Rested,
+            }
             match phase {
                 Phase::Moment => drop(self.log.point(new())),
-                Phase::Start if self.open.len() < MOST_OPEN => {
-                    let begin = || self.log.begin(new());
-                    self.open.entry(kind.clone()).or_insert_with(begin);
-                }
-                Phase::Start => {}
-                Phase::End => {
-                    if let Some(open) = self.open.remove(&kind) {
-                        open.end(frame.captured_at);
-                    }
-                }
+                _ => drop(self.open.insert(kind.clone(), self.log.begin(new()))),
             }
         }
+        admissions
     }
 
     /// Adds what was found in `frame` to the events that last.

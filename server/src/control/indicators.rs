@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::{OutputConfig, Shows};
 use crate::event_log::{Change, EventKind, EventLog};
 use crate::gpio::LedPin;
-use crate::stream::{StreamHealth, StreamState, Viewers};
+use crate::stream::{DemandKind, Stream, StreamHealth, StreamState, Viewers};
 use crate::supervise::keep_running;
 
 /// Indicators of the server's and the streams' states.
@@ -52,7 +52,9 @@ fn shown_state(output: &OutputConfig, snapshot: &Snapshot, events: &EventLog) ->
     let stream = output.stream.as_ref();
     match (output.shows, stream.and_then(|name| snapshot.find(name))) {
         (Shows::Running, _) => Shown::Always,
-        (Shows::Viewers, Some(stream)) => Shown::Viewers(stream.viewers()),
+        (Shows::Viewers, Some(stream)) => Shown::wanted(DemandKind::Viewers, stream),
+        (Shows::Streams, Some(stream)) => Shown::wanted(DemandKind::Streams, stream),
+        (Shows::Analysis, Some(stream)) => Shown::wanted(DemandKind::Analysis, stream),
         (Shows::Failing, Some(stream)) => Shown::Failing(stream.health_changes()),
         (Shows::Motion, Some(stream)) => Shown::motion(stream.name(), events),
         _ => Shown::Never,
@@ -63,7 +65,7 @@ fn shown_state(output: &OutputConfig, snapshot: &Snapshot, events: &EventLog) ->
 enum Shown {
     Always,
     Never,
-    Viewers(watch::Receiver<Viewers>),
+    Wanted(DemandKind, watch::Receiver<Viewers>),
     Failing(watch::Receiver<StreamHealth>),
     Motion {
         stream: String,
@@ -73,6 +75,10 @@ enum Shown {
 }
 
 impl Shown {
+    fn wanted(by: DemandKind, stream: &Stream) -> Self {
+        Self::Wanted(by, stream.viewers())
+    }
+
     fn motion(stream: &str, events: &EventLog) -> Self {
         Self::Motion {
             stream: stream.to_owned(),
@@ -85,7 +91,7 @@ impl Shown {
         match self {
             Self::Always => true,
             Self::Never => false,
-            Self::Viewers(viewers) => viewers.borrow_and_update().viewers > 0,
+            Self::Wanted(by, viewers) => viewers.borrow_and_update().kinds().contains(by),
             Self::Failing(health) => health.borrow_and_update().state == StreamState::Failing,
             Self::Motion { stream, events, .. } => events.lasts(&EventKind::MOTION, stream),
         }
@@ -95,7 +101,7 @@ impl Shown {
     async fn changed(&mut self) {
         let changed = match self {
             Self::Always | Self::Never => return std::future::pending().await,
-            Self::Viewers(viewers) => viewers.changed().await.is_ok(),
+            Self::Wanted(_, viewers) => viewers.changed().await.is_ok(),
             Self::Failing(health) => health.changed().await.is_ok(),
             Self::Motion { changes, .. } => !matches!(changes.recv().await, Err(RecvError::Closed)),
         };

@@ -14,7 +14,7 @@ use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
 use crate::config::{Config, Diagnostic, DriverConfig, SecretError, StreamConfig};
 use crate::gpio::PrivacyLeds;
-use crate::mask::MaskSet;
+use crate::mask::{MaskId, MaskSet};
 use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
@@ -154,6 +154,7 @@ impl Topology {
         let streams = pipeline.streams.iter();
         let streams = streams.filter_map(|config| self.streams.get(&config.name));
         let streams = streams.map(|running| running.stream.clone()).collect();
+        self.withdraw_pictures(&pipeline);
         let pipeline = Arc::new(pipeline);
         self.pipeline = Some(pipeline.clone());
         let started = self.started.get_or_insert_with(|| pipeline.clone());
@@ -169,6 +170,15 @@ impl Topology {
                 streams,
                 admin_token,
             },
+        }
+    }
+
+    /// Removes pictures of events that show what is masked now.
+    fn withdraw_pictures(&self, pipeline: &Config) {
+        let events = self.deps.cache.events();
+        for stream in &pipeline.streams {
+            let masks = pipeline.masks_of(&stream.name).map(MaskId::of);
+            events.require_masks(&stream.name, masks.collect());
         }
     }
 
@@ -231,7 +241,8 @@ impl Topology {
         let source = match &config.source.driver {
             DriverConfig::Stream(shared) => {
                 let running = self.streams.get(&shared.name)?;
-                Box::new(Shared::new(running.stream.clone(), shared.frames))
+                let fps = config.source.fps;
+                Box::new(Shared::new(running.stream.clone(), shared.frames, fps))
             }
             _ => source::from_config(&config.source, &pipeline.folder)?,
         };

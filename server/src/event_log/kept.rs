@@ -9,6 +9,8 @@ use jpeg_splice::Jpeg;
 
 use super::Count;
 use super::event::{Event, EventId, EventKind};
+use super::picture::CoveredPicture;
+use crate::mask::MaskId;
 
 /// The most events.
 pub const MOST: usize = 1_000;
@@ -26,6 +28,15 @@ pub struct Kept {
     pub event: Arc<Event>,
     /// Its picture.
     pub picture: KeptPicture,
+    /// The masks that its stream had when the picture was taken.
+    pub masks: BTreeSet<MaskId>,
+}
+
+impl Kept {
+    fn take(&mut self, picture: CoveredPicture) {
+        self.picture = KeptPicture::Memory(picture.jpeg);
+        self.masks = picture.masks;
+    }
 }
 
 /// The place of an event's picture.
@@ -106,6 +117,8 @@ pub struct EventList {
     is_stored: bool,
     /// Those that have changed, or were removed, since they were written last.
     unwritten: BTreeSet<EventId>,
+    /// The masks that each stream has.
+    masks: BTreeMap<String, BTreeSet<MaskId>>,
     begun: BTreeMap<EventKind, u64>,
     /// The time in the newest name.
     newest: Timestamp,
@@ -136,28 +149,39 @@ impl EventList {
     }
 
     /// Adds an event with its picture.
-    pub fn add(&mut self, event: Event, picture: Option<Jpeg>) {
+    pub fn add(&mut self, event: Event, picture: Option<CoveredPicture>) {
         if self.begun.len() < KINDS || self.begun.contains_key(&event.kind) {
             *self.begun.entry(event.kind.clone()).or_default() += 1;
         }
         let id = event.id.clone();
-        let kept = Kept {
+        let mut kept = Kept {
+            picture: KeptPicture::None,
+            masks: BTreeSet::new(),
             event: Arc::new(event),
-            picture: picture.map_or(KeptPicture::None, KeptPicture::Memory),
         };
+        if let Some(picture) = self.covered(&kept.event.stream, picture) {
+            kept.take(picture);
+        }
         self.events.insert(id.clone(), kept);
         self.not_written(id);
         self.tidy();
     }
 
     /// Changes the event `id` and gives it a `picture`, if one is given and it is still kept.
-    pub fn update(&mut self, id: &EventId, picture: Option<Jpeg>, change: impl FnOnce(&mut Event)) {
+    pub fn update(
+        &mut self,
+        id: &EventId,
+        picture: Option<CoveredPicture>,
+        change: impl FnOnce(&mut Event),
+    ) {
+        let stream = self.events.get(id).map(|it| it.event.stream.clone());
+        let picture = stream.and_then(|stream| self.covered(&stream, picture));
         let Some(kept) = self.events.get_mut(id) else {
             return;
         };
         change(Arc::make_mut(&mut kept.event));
         if let Some(picture) = picture {
-            kept.picture = KeptPicture::Memory(picture);
+            kept.take(picture);
         }
         self.not_written(id.clone());
         self.tidy();
@@ -169,36 +193,75 @@ impl EventList {
         self.events.remove(id).is_some()
     }
 
-    /// Keeps no more than may be kept: the oldest events go, and pictures before them.
+    /// Keeps no more than may be kept. The oldest go of whoever has most: so a filter of a stream
+    /// that tells of much pushes out its own events, and not those of others.
     fn tidy(&mut self) {
         while self.events.len() > MOST {
-            let mut events = self.events.values();
             // An event that lasts is to have its end.
-            let oldest = events.find(|it| it.event.end.is_some());
-            let oldest = oldest.or(self.events.values().next());
-            let Some(id) = oldest.map(|it| it.event.id.clone()) else {
+            let ended = self.oldest_of_greatest(|it| usize::from(it.event.end.is_some()));
+            let oldest = ended.or_else(|| self.events.keys().next().cloned());
+            let Some(id) = oldest else {
                 return;
             };
             self.remove(&id);
         }
-        self.tidy_pictures();
+        self.tidy_pictures(BYTES, KeptPicture::bytes);
+        let in_memory = |it: &KeptPicture| it.in_memory().map_or(0, |jpeg| jpeg.len());
+        self.tidy_pictures(MEMORY, in_memory);
     }
 
-    fn tidy_pictures(&mut self) {
-        let (mut memory, mut bytes) = (0, 0);
-        let mut spare = Vec::new();
-        for (id, kept) in self.events.iter_mut().rev() {
-            let in_memory = kept.picture.in_memory().map_or(0, |it| it.len());
-            let size = kept.picture.bytes();
-            if bytes + size > BYTES || memory + in_memory > MEMORY {
-                kept.picture = KeptPicture::None;
-                spare.push(id.clone());
-            } else {
-                bytes += size;
-                memory += in_memory;
+    /// The same of pictures, which have no more than `most` together by `size`.
+    fn tidy_pictures(&mut self, most: usize, size: impl Fn(&KeptPicture) -> usize) {
+        let size_of = |it: &Kept| size(&it.picture);
+        while self.events.values().map(size_of).sum::<usize>() > most {
+            let Some(id) = self.oldest_of_greatest(size_of) else {
+                return;
+            };
+            self.drop_picture(&id);
+        }
+    }
+
+    /// The oldest event that has a size, of the source whose events are the greatest together.
+    fn oldest_of_greatest(&self, size: impl Fn(&Kept) -> usize) -> Option<EventId> {
+        let mut sources = BTreeMap::<_, (usize, &EventId)>::new();
+        for (id, kept) in &self.events {
+            let size = size(kept);
+            if size > 0 {
+                let of = (&kept.event.stream, &kept.event.filter);
+                sources.entry(of).or_insert((0, id)).0 += size;
             }
         }
-        spare.into_iter().for_each(|id| self.not_written(id));
+        // Of equal ones, that with the oldest.
+        let greatest = sources
+            .into_values()
+            .max_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(a.1)));
+        greatest.map(|(_, id)| id.clone())
+    }
+
+    fn drop_picture(&mut self, id: &EventId) {
+        if let Some(kept) = self.events.get_mut(id) {
+            kept.picture = KeptPicture::None;
+            kept.masks.clear();
+            self.not_written(id.clone());
+        }
+    }
+
+    /// Removes the pictures of `stream` that were taken before one of `masks` was there, now and
+    /// whenever one comes later.
+    pub fn require_masks(&mut self, stream: &str, masks: BTreeSet<MaskId>) {
+        let is_bare = |it: &&Kept| {
+            it.event.stream == stream && it.picture.is_there() && !masks.is_subset(&it.masks)
+        };
+        let bare = self.events.values().filter(is_bare);
+        let bare: Vec<_> = bare.map(|it| it.event.id.clone()).collect();
+        bare.iter().for_each(|id| self.drop_picture(id));
+        self.masks.insert(stream.to_owned(), masks);
+    }
+
+    /// The picture, if all masks that the event's stream has now were there when it was taken.
+    fn covered(&self, stream: &str, picture: Option<CoveredPicture>) -> Option<CoveredPicture> {
+        let masks = self.masks.get(stream);
+        picture.filter(|it| masks.is_none_or(|masks| masks.is_subset(&it.masks)))
     }
 
     /// The event `id`.

@@ -5,12 +5,13 @@
 //! time. The newest events are kept, see `kept`, and written to a folder, see `store`; none of
 //! that is waited for. Whoever acts on events takes [`EventLog::changes`].
 
+mod budget;
 mod event;
 mod kept;
 mod picture;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -19,12 +20,14 @@ use std::time::{Duration, SystemTime};
 use jpeg_splice::Jpeg;
 use tokio::sync::{Notify, broadcast};
 
+pub use budget::{Admission, EventBudget};
 pub use event::{Event, EventId, EventKind, InvalidId, InvalidKind, rfc3339};
 pub use kept::{Filter, Kept, Page};
 pub use picture::Picture;
 pub use store::StoreReport;
 
 use crate::clock::Clock;
+use crate::mask::MaskId;
 use crate::private_folder::FolderChoice;
 use crate::region::Region;
 use crate::sync::IgnorePoison;
@@ -235,6 +238,18 @@ impl EventLog {
         let is_known = self.list().remove(id);
         self.0.unwritten.notify_one();
         is_known
+    }
+
+    /// Removes the pictures of `stream` that were taken before one of `masks` was there, whether or
+    /// not that covered at the time. `masks` are all that its frames are covered with.
+    pub fn require_masks(&self, stream: &str, masks: BTreeSet<MaskId>) {
+        self.list().require_masks(stream, masks);
+        self.0.unwritten.notify_one();
+    }
+
+    /// Whether the event `id` has a picture.
+    pub fn has_picture(&self, id: &EventId) -> bool {
+        self.list().find(id).is_some_and(|it| it.picture.is_there())
     }
 
     /// Whether an event of this kind lasts in the stream called `stream`.

@@ -1,9 +1,11 @@
 //! The picture of an event.
 
+use std::collections::BTreeSet;
+
 use jpeg_splice::Jpeg;
 
 use crate::frame::Frame;
-use crate::mask::MaskStamp;
+use crate::mask::{MaskId, MaskStamp};
 
 /// A frame's picture, for an event. It is kept only while the masks still hold that it was covered
 /// with.
@@ -23,8 +25,19 @@ impl Picture {
         })
     }
 
-    /// The JPEG, if its masks still hold.
-    pub(super) fn current(self) -> Option<Jpeg> {
-        self.masks.is_current().then_some(self.jpeg)
+    /// The JPEG and the masks that its stream has, if they are those that it was covered with.
+    pub(super) fn current(self) -> Option<CoveredPicture> {
+        let masks = self.masks.configured();
+        // Looked at last: masks that are new by now are none of its own.
+        self.masks.is_current().then_some(CoveredPicture {
+            jpeg: self.jpeg,
+            masks,
+        })
     }
+}
+
+/// A picture, and the masks that its stream had when it was taken, those that were off included.
+pub struct CoveredPicture {
+    pub jpeg: Jpeg,
+    pub masks: BTreeSet<MaskId>,
 }

@@ -3,6 +3,7 @@
 //! Each file is written beside its place and then put there, so that a server that is killed leaves
 //! whole ones.
 
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Write};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use jpeg_splice::Jpeg;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::event::{Event, EventId, millis};
@@ -20,6 +21,7 @@ use crate::clock::Clock;
 use crate::files;
 use crate::folder_lock::{self, FolderLock};
 use crate::log::recurring::Recurring;
+use crate::mask::MaskId;
 use crate::private_folder::{self, FolderChoice};
 use crate::sync::IgnorePoison;
 
@@ -44,6 +46,16 @@ struct Failures {
     count: u64,
     error: Option<String>,
     log: Recurring,
+}
+
+/// An event as it is written.
+#[derive(Serialize, Deserialize)]
+struct Written<E> {
+    #[serde(flatten)]
+    event: E,
+    /// See [`Kept::masks`].
+    #[serde(default)]
+    masks: BTreeSet<MaskId>,
 }
 
 /// The state of the log's folder.
@@ -127,7 +139,8 @@ impl Store {
     fn read(&self, path: &Path) -> Result<Kept, Box<dyn Error>> {
         private_folder::check_owner(path)?;
         let bytes = files::read(path, EVENT_BYTES)?;
-        let mut event: Event = serde_json::from_slice(&bytes)?;
+        let written: Written<Event> = serde_json::from_slice(&bytes)?;
+        let Written { mut event, masks } = written;
         if path != self.path(&event.id, "json") {
             return Err("it has another event's name".into());
         }
@@ -140,6 +153,7 @@ impl Store {
         Ok(Kept {
             event: Arc::new(event),
             picture: bytes.map_or(KeptPicture::None, KeptPicture::File),
+            masks,
         })
     }
 
@@ -188,7 +202,10 @@ impl Store {
             Some(KeptPicture::None) | None => self.remove(id, "jpg")?,
         }
         match kept {
-            Some(kept) => self.put(id, "json", &serde_json::to_vec(&*kept.event)?),
+            Some(Kept { event, masks, .. }) => {
+                let (event, masks) = (&**event, masks.clone());
+                self.put(id, "json", &serde_json::to_vec(&Written { event, masks })?)
+            }
             None => self.remove(id, "json"),
         }
     }

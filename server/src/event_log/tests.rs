@@ -181,6 +181,52 @@ fn the_newest_thousand_are_kept_and_found_page_by_page() {
 }
 
 #[test]
+fn who_tells_of_much_pushes_out_nobody_elses() {
+    let clock = FakeClock::new();
+    let log = EventLog::in_memory(clock.clone());
+    let mut large = Frame::fake(1);
+    let comment = [&[0xff, 0xfe, 0xff, 0xff][..], &[b'x'; 65_533]].concat();
+    let (start, rest) = large.jpeg.split_at(2);
+    let bytes = [start, &comment.repeat(40), rest].concat();
+    large.jpeg = Jpeg::new(bytes.into()).unwrap();
+    let quiet: Vec<_> = (0..3).map(|_| log.point(new(&clock, "quiet"))).collect();
+    for _ in 0..1_500 {
+        log.point(NewEvent {
+            picture: Picture::of(&large),
+            ..new(&clock, "loud")
+        });
+    }
+    let found = streams(&log, &all());
+    assert_eq!(found.len(), 1_000);
+    assert_eq!(found.iter().filter(|it| *it == "quiet").count(), 3);
+    assert!(quiet.iter().all(|id| log.has_picture(id)));
+    // 32 MiB in memory, of 2.5 MiB each.
+    let loud = log.page(&all()).events.into_iter();
+    let pictures = loud.take_while(|it| it.picture.is_there()).count();
+    assert!((11..=13).contains(&pictures), "{pictures}");
+}
+
+#[test]
+fn a_picture_goes_when_a_mask_comes_that_it_was_taken_without() {
+    let (folder, clock) = (tempfile::tempdir().unwrap(), FakeClock::new());
+    let masks = |names: &[&str]| -> BTreeSet<MaskId> {
+        let ids = serde_json::to_string(names).unwrap();
+        serde_json::from_str(&ids).unwrap()
+    };
+    let log = open(folder.path(), &clock);
+    let before = log.point(new(&clock, "a"));
+    let others = log.point(new(&clock, "b"));
+    log.require_masks("a", masks(&[]));
+    assert!(log.has_picture(&before) && log.write());
+    log.require_masks("a", masks(&["street"]));
+    assert!(!log.has_picture(&before) && log.has_picture(&others));
+    assert!(log.write() && log.picture(&before).unwrap().is_none());
+    // One that comes too late, of a frame from before.
+    let late = log.point(new(&clock, "a"));
+    assert!(!log.has_picture(&late) && log.find(&late).is_some());
+}
+
+#[test]
 fn what_was_written_is_there_again_and_what_was_removed_is_not() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), FakeClock::new());
     let log = open(folder.path(), &clock);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use super::LedPin;
 use crate::clock::StopToken;
 use crate::config::OutputConfig;
-use crate::source::{Camera, CapturedFrame, Source, SourceError};
+use crate::source::{Camera, CapturedFrame, Source, SourceError, WantedRate};
 use crate::sync::IgnorePoison;
 
 /// The LEDs that show which cameras are open, by their streams' names.
@@ -90,5 +90,9 @@ struct LedCamera<'a> {
 impl Camera for LedCamera<'_> {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         self.camera.next_frame(stop)
+    }
+
+    fn follow(&mut self, rate: WantedRate) {
+        self.camera.follow(rate);
     }
 }

@@ -18,7 +18,7 @@ use crate::actions::ActionReport;
 use crate::chain::{BUCKETS, Durations, StepStatus};
 use crate::event_log::EventLog;
 use crate::mqtt::MqttReport;
-use crate::stream::{Stream, StreamState};
+use crate::stream::{DemandKind, Stream, StreamState};
 
 /// All numbers.
 pub async fn answer(State(app): State<App>) -> Response {
@@ -49,6 +49,8 @@ macro_rules! metrics {
 metrics! {
     Viewers: Gauge "mattebox_stream_viewers"
         "People who watch."
+    Wanted: Gauge "mattebox_stream_wanted"
+        "1 for each kind of those who want the camera on, 0 for the others."
     State: Gauge "mattebox_stream_state"
         "1 for what the stream does, 0 for all else."
     SourceOpen: Gauge "mattebox_source_open"
@@ -71,6 +73,8 @@ metrics! {
         "Calls of a filter that failed."
     StepRestarts: Counter "mattebox_step_restarts"
         "Filters that were started again after they had failed."
+    StepEventsDropped: Counter "mattebox_step_events_dropped"
+        "Events that a filter told of and that were left out, since they were too many."
     FilterCompile: Gauge "mattebox_filter_compile_seconds"
         "How long the step's filter took to compile, or to come out of the cache."
     Reloads: Counter "mattebox_reloads"
@@ -163,6 +167,10 @@ impl Samples {
         let report = stream.report();
         let name = ("stream", report.name.as_str());
         self.add(Metric::Viewers, &[name], report.viewers as u64);
+        for kind in DemandKind::ALL {
+            let labels = [name, ("by", kind.name())];
+            self.add(Metric::Wanted, &labels, report.wanted_by.contains(&kind));
+        }
         for state in StreamState::ALL {
             let labels = [name, ("state", state.name())];
             self.add(Metric::State, &labels, state == report.state);
@@ -200,6 +208,7 @@ impl Samples {
         self.add(Metric::StepDuration, &labels, durations);
         self.add(Metric::StepErrors, &labels, counted.errors);
         self.add(Metric::StepRestarts, &labels, counted.restarts);
+        self.add(Metric::StepEventsDropped, &labels, counted.events_dropped);
         let seconds = step.filter.load_time().as_secs_f64();
         self.add(Metric::FilterCompile, &labels, Value::Seconds(seconds));
     }

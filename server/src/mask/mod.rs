@@ -1,12 +1,14 @@
 //! Privacy masks: areas of a camera's picture that are covered on its capture thread, before
 //! anybody gets it.
 
+mod id;
 mod set;
 
 use std::borrow::Cow;
 
 use jpeg_splice::{Cover, Jpeg, Mask, Polygon, Splicer, codec, cover_pixels};
 
+pub use id::MaskId;
 pub use set::{ActiveMasks, ExpectedMasks, MaskReport, MaskSet, MaskStamp};
 
 use crate::chain::Path;

@@ -1,6 +1,7 @@
 //! The masks of a source, which may change while it runs, and the frames that hold no longer when
 //! they do.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -8,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::MaskId;
 use crate::clock::Clock;
 use crate::config::MaskConfig;
 use crate::sync::IgnorePoison;
@@ -75,6 +77,16 @@ impl MaskStamp {
         self.0.as_deref().is_none_or(|stamp| {
             stamp.set.generation() == stamp.generation && stamp.source.is_current()
         })
+    }
+
+    /// All masks of the sources that the frame came through, those that are off included.
+    pub fn configured(&self) -> BTreeSet<MaskId> {
+        let Some(stamp) = &self.0 else {
+            return BTreeSet::new();
+        };
+        let mut masks = stamp.source.configured();
+        masks.extend(stamp.set.lock().current.iter().map(MaskId::of));
+        masks
     }
 
     /// This stamp on a frame that came with the stamp `source`.

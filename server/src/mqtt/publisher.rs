@@ -15,7 +15,7 @@ use super::incoming::subscriptions;
 use super::topics::Topics;
 use crate::config::{FilterRef, MqttConfig, StreamConfig};
 use crate::control::{Controller, Snapshot};
-use crate::event_log::{Change, EventId, EventKind, Filter, Phase};
+use crate::event_log::{Change, Event, EventId, EventKind, Filter, Phase};
 use crate::stream::Stream;
 use crate::variables::Measured;
 
@@ -35,8 +35,8 @@ pub struct Publisher<'a> {
     kinds: BTreeMap<String, BTreeSet<EventKind>>,
     /// The events that last.
     open: BTreeSet<(String, EventKind, EventId)>,
-    /// The picture of each stream's last event.
-    pictures: BTreeMap<String, Bytes>,
+    /// The picture of each stream's last event that has one.
+    pictures: BTreeMap<String, (EventId, Bytes)>,
     /// What the broker retains, by topics; none where that is not known.
     retained: BTreeMap<String, Option<Bytes>>,
 }
@@ -86,6 +86,7 @@ impl<'a> Publisher<'a> {
         let mut pipeline = self.controller.changes();
         let mut variables = self.controller.variables().changes();
         self.look_up_events();
+        self.look_up_pictures().await;
         loop {
             // Only waited for here: what is begun in a branch is dropped when another comes first.
             let news = tokio::select! {
@@ -123,6 +124,22 @@ impl<'a> Publisher<'a> {
             if event.end.is_none() {
                 let open = (event.stream.clone(), event.kind.clone(), event.id.clone());
                 self.open.insert(open);
+            }
+        }
+    }
+
+    /// Looks up the pictures that the broker may have been given before the server was started.
+    async fn look_up_pictures(&mut self) {
+        for stream in self.controller.current().streams.iter() {
+            let of_stream = Filter {
+                stream: Some(stream.name().to_owned()),
+                limit: usize::MAX,
+                ..Filter::default()
+            };
+            let page = self.controller.events().page(&of_stream);
+            let last = page.events.iter().find(|it| it.picture.is_there());
+            if let Some(last) = last {
+                self.take_picture(&last.event).await;
             }
         }
     }
@@ -181,16 +198,15 @@ impl<'a> Publisher<'a> {
             self.mqtt.dropped(1);
         }
         if change.has_picture {
-            self.take_picture(change).await;
+            self.take_picture(&change.event).await;
         }
     }
 
-    async fn take_picture(&mut self, change: &Change) {
-        let event = &change.event;
+    async fn take_picture(&mut self, event: &Event) {
         match self.controller.events().read_picture(&event.id).await {
             Ok(Some(jpeg)) if jpeg.len() <= PICTURE_BYTES => {
-                self.pictures
-                    .insert(event.stream.clone(), jpeg.bytes().clone());
+                let picture = (event.id.clone(), jpeg.bytes().clone());
+                self.pictures.insert(event.stream.clone(), picture);
             }
             Ok(_) => {}
             Err(why) => {
@@ -267,8 +283,14 @@ impl<'a> Publisher<'a> {
             let text = if is_open { "ON" } else { "OFF" };
             wanted.insert(of_stream(kind.as_str()), text.into());
         }
-        if let Some(picture) = self.pictures.get(name) {
+        let events = self.controller.events();
+        let picture = self.pictures.get(name);
+        let picture = picture.filter(|(id, _)| events.has_picture(id));
+        if let Some((_, picture)) = picture {
             wanted.insert(of_stream("picture"), picture.clone());
+        } else if running.pipeline.masks_of(name).next().is_some() {
+            // The broker may retain one that shows what is masked now: nothing removes it.
+            wanted.insert(of_stream("picture"), Bytes::new());
         }
         let Some(discovery) = &self.config.discovery else {
             return;

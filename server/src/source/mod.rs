@@ -14,6 +14,7 @@ pub(crate) mod process;
 mod rate_limit;
 mod rtsp;
 pub(crate) mod stderr_log;
+mod wanted_rate;
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -28,6 +29,7 @@ pub use error::{
 };
 pub use file_list::RecordingError;
 pub use rate_limit::RateLimit;
+pub use wanted_rate::WantedRate;
 
 use crate::clock::StopToken;
 use crate::config::{DriverConfig, Login, SecretError, Size, SourceConfig};
@@ -175,6 +177,10 @@ pub trait Camera {
     /// # Errors
     /// The camera can't go on; it is to be closed and opened again.
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError>;
+
+    /// Asks the camera for frames no faster than `rate` from now on, if it can be asked. One that
+    /// can't goes on as it does, and what is too much of it is left out.
+    fn follow(&mut self, _rate: WantedRate) {}
 }
 
 /// A frame as the camera gave it.

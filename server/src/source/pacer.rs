@@ -19,15 +19,26 @@ impl Pacer {
         }
     }
 
+    /// Frames are to be `interval` apart from now on, counted from the last one.
+    pub fn set_interval(&mut self, interval: Duration) {
+        let last = self.due.and_then(|due| due.checked_sub(self.interval));
+        self.due = last.map(|last| last + interval);
+        self.interval = interval;
+    }
+
     /// Blocks until the next frame is due; `false` when the order to stop came first. Whoever is
     /// late by more than a frame goes on from now: there is nothing to catch up with.
     pub fn wait(&mut self, stop: &StopToken) -> bool {
-        let now = stop.clock().now();
-        let due = match self.due {
-            Some(due) if due + self.interval >= now => due,
-            _ => now,
-        };
+        let due = self.due(stop.clock().now());
         self.due = Some(due + self.interval);
         stop.sleep_until(due)
+    }
+
+    /// The time at which the next frame is due, seen from `now`.
+    pub fn due(&self, now: Instant) -> Instant {
+        match self.due {
+            Some(due) if due + self.interval >= now => due,
+            _ => now,
+        }
     }
 }

@@ -17,6 +17,13 @@ impl RateLimit {
         }
     }
 
+    /// Frames are to be `interval` apart from now on, counted from the last one.
+    pub fn set_interval(&mut self, interval: Duration) {
+        let last = self.due.and_then(|due| due.checked_sub(self.interval));
+        self.due = last.map(|last| last + interval);
+        self.interval = interval;
+    }
+
     /// Whether a frame that came at `now` is to be taken. A frame that is a little early is, since
     /// cameras are not exact; the next one then has to wait that much longer.
     pub fn admits(&mut self, now: Instant) -> bool {
@@ -67,6 +74,21 @@ mod tests {
         let (odd, _) = taken(30.0, 20.0);
         assert!((1150..=1202).contains(&odd), "{odd}");
         assert!((30..=31).contains(&taken(30.0, 0.5).0));
+    }
+
+    #[test]
+    fn another_interval_counts_from_the_last_frame() {
+        let start = crate::clock::SystemClock.now();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let mut limit = RateLimit::new(1.0 / 60.0);
+        assert!(limit.admits(start));
+        assert!(!limit.admits(at(30)));
+        limit.set_interval(Duration::from_secs(10));
+        assert!(limit.admits(at(30)));
+        limit.set_interval(Duration::from_secs(60));
+        assert!(!limit.admits(at(41)));
+        limit.set_interval(Duration::ZERO);
+        assert!(limit.admits(at(41)) && limit.admits(at(41)));
     }
 
     #[test]

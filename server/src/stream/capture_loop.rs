@@ -1,6 +1,6 @@
 //! The capture thread: keeps the camera open and publishes its newest frame.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::bus::FrameBus;
 use super::status::{Failure, FailureKind, Status};
@@ -11,11 +11,11 @@ use crate::clock::StopToken;
 use crate::config::WarmUp;
 use crate::frame::{Frame, PartHead, Sequence};
 use crate::log::sanitize;
-use crate::mask::{MaskSet, MaskedJpeg, Masker};
+use crate::mask::{MaskSet, MaskStamp, MaskedJpeg, Masker};
 use crate::panics::catch;
 use crate::secret::mask;
 use crate::source::{
-    Camera, CapturedFrame, FrameData, PictureFault, RateLimit, Source, SourceError,
+    Camera, CapturedFrame, FrameData, PictureFault, RateLimit, Source, SourceError, WantedRate,
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -58,6 +58,7 @@ enum End {
 /// The loop of the capture thread.
 pub struct CaptureLoop<'a> {
     pub rules: CaptureRules,
+    pub rate: WantedRate,
     pub masks: &'a MaskSet,
     pub frames: &'a FrameBus,
     pub sequence: &'a Sequence,
@@ -148,6 +149,8 @@ impl CaptureLoop<'_> {
         session: &mut Session,
     ) -> Result<End, SourceError> {
         let mut limit = RateLimit::new(self.rules.most_fps);
+        let shortest = Duration::from_secs_f64(1.0 / self.rules.most_fps);
+        camera.follow(self.rate.clone());
         let mut masker = Masker::new(self.masks.clone(), self.rules.quality);
         let mut start = Start::default();
         loop {
@@ -164,6 +167,7 @@ impl CaptureLoop<'_> {
             else {
                 return Ok(End::Over);
             };
+            limit.set_interval(self.rate.interval().max(shortest));
             let is_broken = matches!(picture, FrameData::Coded(Err(_)));
             let is_skipped = matches!(picture, FrameData::Skipped);
             let is_new = !is_broken && !is_skipped;
@@ -179,19 +183,9 @@ impl CaptureLoop<'_> {
                 continue;
             }
             match self.finish(picture, &mut masker) {
-                Ok(MaskedJpeg { jpeg, stamp, path }) => {
+                Ok(masked) => {
                     feed();
-                    self.status.frame_masked(path);
-                    self.publish(Frame {
-                        jpeg,
-                        sequence: self.sequence.next(),
-                        captured_at,
-                        received_at: self.now(),
-                        taken_after: since,
-                        is_picture: true,
-                        masks: stamp.on(masks),
-                        part_head: PartHead::default(),
-                    });
+                    self.publish(masked, (captured_at, since), masks);
                     session.frames += 1;
                     session.is_whole = true;
                 }
@@ -211,7 +205,24 @@ impl CaptureLoop<'_> {
         Ok(masker.mask(jpeg)?)
     }
 
-    fn publish(&self, frame: Frame) {
+    /// Publishes a picture with its times, and the masks that it had before.
+    fn publish(
+        &self,
+        MaskedJpeg { jpeg, stamp, path }: MaskedJpeg,
+        (captured_at, taken_after): (SystemTime, Option<Instant>),
+        masks: MaskStamp,
+    ) {
+        self.status.frame_masked(path);
+        let frame = Frame {
+            jpeg,
+            sequence: self.sequence.next(),
+            captured_at,
+            received_at: self.now(),
+            taken_after,
+            is_picture: true,
+            masks: stamp.on(masks),
+            part_head: PartHead::default(),
+        };
         self.log.picture_came(frame.received_at);
         self.status.frame_in(&frame.jpeg);
         self.frames.publish(frame);

@@ -14,7 +14,7 @@ use super::pending_changes::PendingChanges;
 use super::status::{Readiness, Status, StreamState};
 use super::stream_log::StreamLog;
 use super::title::Title;
-use crate::chain::{Chain, ChainError};
+use crate::chain::{Chain, ChainError, Inspector};
 use crate::clock::StopToken;
 use crate::frame::{Frame, Sequence};
 use crate::panics::catch;
@@ -75,7 +75,12 @@ impl ChainLoop<'_> {
 
     fn update_chain(&mut self, chain: &mut Chain) {
         self.changes.update_chain_now(chain);
-        self.inspect.update(chain.inspectors());
+        let inspectors = chain.inspectors();
+        self.inspect.update(inspectors);
+        let looking = inspectors.iter().filter(|it| it.is_on());
+        let interval = looking.map(Inspector::every).min();
+        self.demand
+            .set_analysis_interval(interval.unwrap_or_default());
     }
 
     fn take_up(&mut self, event: Event, chain: &mut Chain, progress: &mut Progress) {

@@ -33,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use bus::{FrameBus, FrameQueue, NewestFrames, QueueLimits};
 pub use capture_loop::CaptureRules;
-pub use demand::Viewers;
+pub use demand::{DemandKind, Viewers};
 pub use fresh::Fresh;
 pub use runner::StreamParts;
 pub use shared::Shared;
@@ -124,7 +124,7 @@ impl Stream {
                 steps: parts.steps.clone(),
             }),
             changes: PendingChanges::new(rules),
-            demand: Demand::new(),
+            demand: Demand::default(),
             run_mode: RunModeSetting::default(),
             status: Status::new(clock.clone()),
             masks: parts.masks.clone(),
@@ -228,8 +228,12 @@ impl Stream {
         let info = self.info.read().ignore_poison();
         let called = (self.name.as_str(), self.title.get());
         let masks = self.masks.report();
-        self.status
-            .report(called, &info, masks, self.demand.viewers())
+        self.status.report(
+            called,
+            &info,
+            masks,
+            (self.demand.viewers(), &self.demand.rate()),
+        )
     }
 
     /// What its inspecting filters found when they looked last.

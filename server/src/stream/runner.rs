@@ -179,7 +179,10 @@ impl StreamRunner {
     /// In a retry after a breakdown the stream fails until a picture comes through.
     async fn session(&self, parts: &SharedParts, is_retry: bool) -> Result<(), Breakdown> {
         if self.status.activity() == StreamState::Resting {
-            tracing::info!("stream starting: somebody watches");
+            let wanted_by = self.demand.viewers().kinds();
+            let wanted_by = wanted_by.iter().map(|kind| kind.name());
+            let wanted_by = wanted_by.collect::<Vec<_>>().join(", ");
+            tracing::info!(wanted_by, "stream starting");
         }
         if !is_retry || self.status.activity() == StreamState::Resting {
             self.status.set(StreamState::Starting);
@@ -259,13 +262,14 @@ impl StreamRunner {
     }
 
     fn capture_loop(&self, parts: &SharedParts, stop: StopToken) -> impl FnOnce() + Send + 'static {
-        let rules = self.changes.rules().capture;
+        let (rules, rate) = (self.changes.rules().capture, self.demand.rate());
         let (frames, sequence) = (self.raw.clone(), self.sequence.clone());
         let (status, log) = (self.status.clone(), self.log.clone());
         let (source, masks) = (parts.source.clone(), parts.masks.clone());
         move || {
             let capture_loop = CaptureLoop {
                 rules,
+                rate,
                 masks: &masks,
                 frames: &frames,
                 sequence: &sequence,

@@ -2,6 +2,7 @@
 //! of them is watched.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -12,22 +13,26 @@ use super::{Stream, StreamState};
 use crate::clock::StopToken;
 use crate::config::SharedFrames;
 use crate::frame::Frame;
-use crate::source::{Camera, CapturedFrame, FrameData, Source, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, Source, SourceError, WantedRate};
 
 /// Another stream's frames.
 pub struct Shared {
     stream: Arc<Stream>,
     frames: SharedFrames,
+    /// The shortest time between two frames that are taken.
+    shortest: Duration,
     /// That stream's failure has been told of.
     told: bool,
 }
 
 impl Shared {
-    /// The frames of `stream`, before or after its filters.
-    pub fn new(stream: Arc<Stream>, frames: SharedFrames) -> Self {
+    /// The frames of `stream`, before or after its filters, `fps` a second at most.
+    pub fn new(stream: Arc<Stream>, frames: SharedFrames, fps: Option<f64>) -> Self {
+        let shortest = fps.map(|fps| Duration::from_secs_f64(1.0 / fps));
         Self {
             stream,
             frames,
+            shortest: shortest.unwrap_or_default(),
             told: false,
         }
     }
@@ -62,7 +67,9 @@ impl Source for Shared {
             told: &mut self.told,
             frames,
             health_changes,
-            _guard: guard,
+            rate: None,
+            shortest: self.shortest,
+            guard,
         }))
     }
 
@@ -77,7 +84,10 @@ struct SharedCamera<'a> {
     told: &'a mut bool,
     frames: NewestFrames,
     health_changes: watch::Receiver<StreamHealth>,
-    _guard: DemandGuard,
+    /// The rate at which frames are wanted here.
+    rate: Option<WantedRate>,
+    shortest: Duration,
+    guard: DemandGuard,
 }
 
 impl Camera for SharedCamera<'_> {
@@ -86,6 +96,11 @@ impl Camera for SharedCamera<'_> {
             Some(next) => next,
             None => Ok(None),
         }
+    }
+
+    fn follow(&mut self, rate: WantedRate) {
+        self.guard.set_interval(rate.interval().max(self.shortest));
+        self.rate = Some(rate);
     }
 }
 
@@ -100,6 +115,9 @@ impl SharedCamera<'_> {
                     // A notice to viewers.
                     Some(_) => {}
                 },
+                interval = next_interval(&mut self.rate) => {
+                    self.guard.set_interval(interval.max(self.shortest));
+                }
                 changed = self.health_changes.changed() => {
                     if changed.is_err() {
                         return Ok(None);
@@ -121,6 +139,17 @@ impl SharedCamera<'_> {
         let error = failure(self.name, &health)?;
         *self.told = true;
         Some(Err(error))
+    }
+}
+
+/// The interval of `rate`, once it is another one.
+async fn next_interval(rate: &mut Option<WantedRate>) -> Duration {
+    match rate {
+        Some(rate) => {
+            rate.changed().await;
+            rate.interval()
+        }
+        None => std::future::pending().await,
     }
 }
 

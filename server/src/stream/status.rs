@@ -12,7 +12,7 @@ use super::rate::Rate;
 use crate::chain::{ChainError, FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
 use crate::mask::MaskReport;
-use crate::source::SourceErrorKind;
+use crate::source::{SourceErrorKind, WantedRate};
 use crate::sync::IgnorePoison;
 
 /// The state of a stream.
@@ -126,6 +126,8 @@ pub struct StreamReport {
     pub sharers: usize,
     /// Who wants the camera on at the moment.
     pub wanted_by: Vec<DemandKind>,
+    /// The most frames per second that are wanted; none while every frame is, or nobody wants any.
+    pub wanted_fps: Option<f64>,
     /// The served picture's width in pixels, as people see it.
     pub width: Option<u32>,
     /// The served picture's height in pixels, as people see it.
@@ -462,7 +464,7 @@ impl Status {
         (name, title): (&str, String),
         info: &StreamInfo,
         masks: Vec<MaskReport>,
-        viewers: Viewers,
+        (viewers, wanted): (Viewers, &WantedRate),
     ) -> StreamReport {
         let now = self.clock.now();
         let health = self.health();
@@ -480,6 +482,7 @@ impl Status {
             viewers: viewers.viewers,
             sharers: viewers.filtered + viewers.unfiltered,
             wanted_by: viewers.kinds(),
+            wanted_fps: wanted.fps().map(hundredths),
             width: size.map(|(width, _)| width),
             height: size.map(|(_, height)| height),
             restart_markers: counters.restart_markers,
@@ -503,6 +506,10 @@ impl Status {
             snapshot_url: format!("{name}.jpg"),
         }
     }
+}
+
+fn hundredths(rate: f64) -> f64 {
+    (rate * 100.0).round() / 100.0
 }
 
 fn tenths(rate: f64) -> f64 {

@@ -532,7 +532,7 @@ impl Sharing {
             TimeZone::UTC,
             Variables::default(),
         );
-        let source = Box::new(Shared::new(stage.stream.clone(), frames));
+        let source = Box::new(Shared::new(stage.stream.clone(), frames, None));
         let (stream, runner) = Stream::new(
             "second".to_owned(),
             StreamParts {

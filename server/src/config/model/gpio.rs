@@ -67,7 +67,7 @@ pub struct OutputConfig {
     #[schemars(range(max = 27), extend("x-missing" = NO_PIN))]
     pub pin: u8,
     /// The state that it shows.
-    #[schemars(extend("x-missing" = "an output needs `shows`: `running`, `captures`, `viewers` or `failing`"))]
+    #[schemars(extend("x-missing" = "an output needs `shows`: `running`, `captures`, `viewers`, `streams`, `analysis`, `failing` or `motion`"))]
     pub shows: Shows,
     /// The stream that it is of; with a single stream that one.
     #[schemars(length(min = 1))]
@@ -89,6 +89,10 @@ pub enum Shows {
     Captures,
     /// The stream has viewers.
     Viewers,
+    /// Other streams take the stream's frames.
+    Streams,
+    /// The stream's filters that inspect keep its camera on, by `run`.
+    Analysis,
     /// The stream fails.
     Failing,
     /// Something moves before the stream's camera.

@@ -216,4 +216,14 @@ impl Config {
     pub fn stream(&self, name: &str) -> Option<&StreamConfig> {
         self.streams.iter().find(|stream| stream.name == name)
     }
+
+    /// All masks of the stream called `name`, with those of the streams whose frames it takes.
+    pub fn masks_of(&self, name: &str) -> impl Iterator<Item = &MaskConfig> {
+        // A circle of streams is refused; as many steps as there are streams are enough.
+        let shared = |it: &&StreamConfig| self.stream(it.source.shared()?);
+        let sources = std::iter::successors(self.stream(name), shared);
+        sources
+            .take(self.streams.len())
+            .flat_map(|it| &it.source.masks)
+    }
 }

@@ -18,7 +18,7 @@ use reqwest::{Response, StatusCode};
 
 use super::mjpeg_reader::{ChunkReader, Chunks};
 use super::pacer::Pacer;
-use super::{Camera, CapturedFrame, Configured, FrameData, Source, SourceError};
+use super::{Camera, CapturedFrame, Configured, FrameData, Source, SourceError, WantedRate};
 use crate::clock::StopToken;
 use crate::config::HttpConfig;
 use client::Client;
@@ -31,6 +31,8 @@ use parts::{Label, Parts};
 const SNAPSHOT_FPS: f64 = 1.0;
 /// The least and the most time until a snapshot that failed is asked for again.
 const RETRY: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(1));
+/// The longest wait between two snapshots without a word that the camera is not missed.
+const SILENCE: Duration = Duration::from_secs(1);
 
 /// A camera that speaks HTTP. Snapshots are taken at its rate, by default once a second.
 impl Source for Configured<HttpConfig> {
@@ -47,6 +49,8 @@ impl Source for Configured<HttpConfig> {
             takes_snapshots: false,
             has_missed: false,
             pacer: Pacer::new(fps),
+            shortest: Duration::from_secs_f64(1.0 / fps),
+            rate: None,
             retry: Duration::from_secs_f64(1.0 / fps).clamp(RETRY.0, RETRY.1),
         };
         camera.pacer.wait(stop);
@@ -54,6 +58,16 @@ impl Source for Configured<HttpConfig> {
             Some(Ok(())) => Ok(Box::new(camera)),
             Some(Err(fault)) => Err(camera.client.error(fault).into()),
             None => Err(SourceError::Stopped),
+        }
+    }
+}
+
+impl Wait {
+    /// The end of a wait that the order to stop ended if it is not `done`.
+    fn ended(done: bool) -> Self {
+        match done {
+            true => Self::Due,
+            false => Self::Stopped,
         }
     }
 }
@@ -77,7 +91,18 @@ struct Answers {
     /// The last snapshot failed.
     has_missed: bool,
     pacer: Pacer,
+    /// The shortest time between two snapshots.
+    shortest: Duration,
+    rate: Option<WantedRate>,
     retry: Duration,
+}
+
+/// How a wait for the next snapshot ended.
+enum Wait {
+    Due,
+    /// It is not due yet, and another one may be wanted.
+    GoesOn,
+    Stopped,
 }
 
 struct Answer {
@@ -130,8 +155,12 @@ impl Camera for Answers {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
         loop {
             let Some(answer) = &mut self.answer else {
-                if !self.wait(stop) {
-                    return Ok(None);
+                match self.wait(stop) {
+                    Wait::Due => {}
+                    Wait::GoesOn => {
+                        return Ok(Some(CapturedFrame::now(FrameData::Skipped, stop)));
+                    }
+                    Wait::Stopped => return Ok(None),
                 }
                 match self.ask(stop) {
                     Some(Ok(())) => continue,
@@ -162,15 +191,33 @@ impl Camera for Answers {
             }
         }
     }
+
+    fn follow(&mut self, rate: WantedRate) {
+        self.rate = Some(rate);
+    }
 }
 
 impl Answers {
-    /// Waits until the next snapshot is due; `false` when the order to stop came first.
-    fn wait(&mut self, stop: &StopToken) -> bool {
-        match std::mem::take(&mut self.has_missed) {
-            true => stop.sleep(self.retry),
-            false => self.pacer.wait(stop),
+    /// Waits until the next snapshot is due, or for as long as nobody need hear of the camera.
+    fn wait(&mut self, stop: &StopToken) -> Wait {
+        if std::mem::take(&mut self.has_missed) {
+            return Wait::ended(stop.sleep(self.retry));
         }
+        let now = stop.clock().now();
+        if let Some(rate) = &mut self.rate {
+            self.pacer.set_interval(rate.interval().max(self.shortest));
+            if self.pacer.due(now) > now + SILENCE {
+                let silence = stop.clock().sleep_until(now + SILENCE);
+                let waited = stop.wait_for(async {
+                    tokio::select! {
+                        () = silence => {}
+                        () = rate.changed() => {}
+                    }
+                });
+                return waited.map_or(Wait::Stopped, |()| Wait::GoesOn);
+            }
+        }
+        Wait::ended(self.pacer.wait(stop))
     }
 
     /// Asks the camera; `None` after the order to stop.

@@ -2,7 +2,8 @@
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::AsyncWriteExt;
@@ -10,12 +11,13 @@ use tokio::process::{ChildStdin, ChildStdout};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::selection::{Choice, Selection};
 use super::session::{Coding, Frames, SessionError};
 use super::timed::{Pictures, Taken, Timeline};
 use super::{RtspFault, matroska};
 use crate::clock::StopToken;
 use crate::source::process::{CommandError, Invocation, Running};
-use crate::source::{Camera, CapturedFrame, FrameData, SourceError};
+use crate::source::{Camera, CapturedFrame, FrameData, SourceError, WantedRate};
 use crate::sync::IgnorePoison;
 
 /// A camera's video, and ffmpeg which decodes it.
@@ -37,7 +39,9 @@ pub struct Video<'a> {
     pub frames: Frames,
     /// Their coding.
     pub coding: Coding,
-    /// Whether only key frames are wanted.
+    /// The shortest time between two that are wanted at any rate.
+    pub shortest: Duration,
+    /// Whether key frames are enough at any rate.
     pub only_keys: bool,
     /// Set when ffmpeg is one that does not know its newer options.
     pub is_old: &'a Arc<AtomicBool>,
@@ -47,8 +51,10 @@ pub struct Video<'a> {
 #[derive(Clone, Default)]
 struct Shared {
     taken: Arc<Mutex<Taken>>,
-    /// Signals of frames that are not decoded.
+    /// Signals of frames that become no pictures.
     skipped: Arc<Notify>,
+    /// The rate at which frames are wanted.
+    rate: Arc<OnceLock<WantedRate>>,
 }
 
 /// The reason why ffmpeg gets no more.
@@ -73,7 +79,9 @@ impl Decoding {
         let shared = Shared::default();
         let feeder = Feeder {
             frames: video.frames,
-            only_keys: video.only_keys,
+            selection: Selection::new(video.coding == Coding::Jpeg, video.only_keys),
+            shortest: video.shortest,
+            start: stop.clock().now(),
             timeline: Timeline::default(),
             shared: shared.clone(),
             input,
@@ -147,12 +155,20 @@ impl Camera for Decoding {
         }
         Ok(Some(frame))
     }
+
+    fn follow(&mut self, rate: WantedRate) {
+        // It is asked for once.
+        self.shared.rate.set(rate).ok();
+    }
 }
 
 /// Gives ffmpeg what comes from the camera.
 struct Feeder {
     frames: Frames,
-    only_keys: bool,
+    selection: Selection,
+    shortest: Duration,
+    /// The moment from which the frames' times are counted.
+    start: Instant,
     timeline: Timeline,
     shared: Shared,
     input: ChildStdin,
@@ -163,7 +179,6 @@ impl Feeder {
         if self.input.write_all(&matroska::head(coding)).await.is_err() {
             return Fed::Refused;
         }
-        let mut has_begun = false;
         loop {
             let frame = match self.frames.next().await {
                 Ok(frame) => frame,
@@ -172,22 +187,27 @@ impl Feeder {
             let Ok(data) = frame.data else {
                 continue;
             };
-            has_begun |= frame.is_key;
-            if !has_begun {
-                continue;
-            }
-            if self.only_keys && !frame.is_key {
+            let milliseconds = self.timeline.place(frame.timestamp);
+            let choice = self.choose(milliseconds, frame.is_key);
+            let time = matroska::time(milliseconds, choice == Choice::Code);
+            if choice == Choice::Code {
+                let taken = &self.shared.taken;
+                taken.lock().ignore_poison().note(time, frame.captured_at);
+            } else {
                 self.skip();
-                continue;
             }
-            let time = self.timeline.place(frame.timestamp);
-            let taken = &self.shared.taken;
-            taken.lock().ignore_poison().note(time, frame.captured_at);
             let cluster = matroska::frame(time, frame.is_key, &data);
-            if self.input.write_all(&cluster).await.is_err() {
+            if choice != Choice::Skip && self.input.write_all(&cluster).await.is_err() {
                 return Fed::Refused;
             }
         }
+    }
+
+    fn choose(&mut self, milliseconds: u64, is_key: bool) -> Choice {
+        let at = self.start + Duration::from_millis(milliseconds);
+        let wanted = self.shared.rate.get().map(WantedRate::interval);
+        let interval = wanted.unwrap_or_default().max(self.shortest);
+        self.selection.choose(at, is_key, interval)
     }
 
     /// The camera lives, and so does ffmpeg, if it owes nothing.

@@ -62,9 +62,12 @@ pub fn whole(config: &RtspConfig, url: &SecretText, fps: Option<f64>) -> Vec<Sec
     words.0
 }
 
+/// Leaves out frames that are only decoded, by their times: see [`super::matroska::time`].
+const CODED: &str = "select='not(mod(pts,2))'";
+
 /// ffmpeg as a decoder of the Matroska in its standard input. `passthrough` is the name of its
 /// option for frames that keep their times.
-pub fn decoder(config: &RtspConfig, fps: Option<f64>, passthrough: &str) -> Vec<SecretText> {
+pub fn decoder(config: &RtspConfig, passthrough: &str) -> Vec<SecretText> {
     let mut words = Words::new();
     // Times stay as they are, and nothing waits: neither for a guess of the rate, nor for more
     // frames.
@@ -73,22 +76,13 @@ pub fn decoder(config: &RtspConfig, fps: Option<f64>, passthrough: &str) -> Vec<
     words.add(&["-fpsprobesize", "0"]);
     words.hardware(config);
     words.add(&["-f", "matroska", "-i", "pipe:0", "-map", "0:v"]);
-    words.filters(fps.map(at_most), config);
+    words.filters(Some(CODED.to_owned()), config);
     words.coding(config);
     // Several would each keep a picture back.
     words.add(&["-threads:v", "1"]);
     words.add(&[passthrough, "passthrough", "-enc_time_base", "-1"]);
     words.add(&["-f", "tee", TIMED]);
     words.0
-}
-
-/// A filter that drops frames over `fps` per second between decoding and coding, as
-/// [`crate::source::RateLimit`] does.
-fn at_most(fps: f64) -> String {
-    let interval = 1.0 / fps;
-    let early = interval / 8.0;
-    let next = format!("max(t,ld(0))-min(max(t-ld(0),0),{interval})+{interval}");
-    format!("select='if(gte(t+{early},ld(0)),st(0,{next}),0)'")
 }
 
 /// ffmpeg's scale of quantizers, 2 (best) to 31, for a quality from 1 to 100.
@@ -125,8 +119,8 @@ mod tests {
 
     #[test]
     fn a_decoder_is_told_no_address() {
-        let command = line(&decoder(&config(), None, "-fps_mode"));
-        assert!(!command.contains("cam") && !command.contains("-vf"));
+        let command = line(&decoder(&config(), "-fps_mode"));
+        assert!(!command.contains("cam"), "{command}");
         assert!(command.contains("-fps_mode passthrough"), "{command}");
     }
 

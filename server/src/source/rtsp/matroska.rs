@@ -9,7 +9,7 @@ use super::session::Coding;
 /// The number of bytes of a master element that ends with the stream (RFC 8794, 6.2).
 const UNKNOWN: [u8; 8] = [0x01, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
 
-/// The headers before the frames; times are in milliseconds.
+/// The headers before the frames; times are in half milliseconds.
 pub fn head(coding: Coding) -> Vec<u8> {
     let codec = match coding {
         Coding::Jpeg => "V_MJPEG",
@@ -23,7 +23,7 @@ pub fn head(coding: Coding) -> Vec<u8> {
         element(&[0x42, 0x85], &[2]),
     ];
     let info = [
-        element(&[0x2a, 0xd7, 0xb1], &1_000_000u32.to_be_bytes()),
+        element(&[0x2a, 0xd7, 0xb1], &500_000u32.to_be_bytes()),
         element(&[0x4d, 0x80], b"mattebox"),
         element(&[0x57, 0x41], b"mattebox"),
     ];
@@ -48,11 +48,19 @@ pub fn head(coding: Coding) -> Vec<u8> {
     .concat()
 }
 
+/// The time of a frame at so many `milliseconds`, by which ffmpeg tells whether it is to be coded:
+/// it is even then. See [`super::ffmpeg::decoder`].
+pub fn time(milliseconds: u64, is_coded: bool) -> u64 {
+    milliseconds
+        .saturating_mul(2)
+        .saturating_add(u64::from(!is_coded))
+}
+
 /// One frame, in a cluster of its own.
-pub fn frame(milliseconds: u64, is_key: bool, data: &[u8]) -> Vec<u8> {
+pub fn frame(time: u64, is_key: bool, data: &[u8]) -> Vec<u8> {
     // Track 1, at the cluster's time.
     let head = [0x81, 0, 0, if is_key { 0x80 } else { 0 }];
-    let time = element(&[0xe7], &milliseconds.to_be_bytes());
+    let time = element(&[0xe7], &time.to_be_bytes());
     let block = element(&[0xa3], &[&head, data].concat());
     element(&[0x1f, 0x43, 0xb6, 0x75], &[time, block].concat())
 }

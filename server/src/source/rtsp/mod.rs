@@ -11,6 +11,7 @@ mod ffmpeg;
 mod jpeg;
 mod matroska;
 mod passing;
+mod selection;
 mod session;
 mod timed;
 
@@ -18,6 +19,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use retina::client::{Credentials, SessionGroup};
 use tokio::task::JoinError;
@@ -99,12 +101,13 @@ impl Rtsp {
         } else {
             "-fps_mode"
         };
-        let fps = fps.filter(|_| !only_keys);
-        let command = ffmpeg::decoder(config, fps, passthrough);
+        let command = ffmpeg::decoder(config, passthrough);
+        let shortest = fps.map(|fps| Duration::from_secs_f64(1.0 / fps));
         let video = Video {
             address,
             frames,
             coding,
+            shortest: shortest.unwrap_or_default(),
             only_keys,
             is_old: &self.is_old,
         };

@@ -8,8 +8,8 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::super::App;
 use super::super::problem::ProblemDetails;
-use super::super::{App, NO_CACHE};
 use super::refusals::{NoEvent, NoPicture, WrongQuery};
 use super::{Answer, BASE, root_from, uncached_json};
 use crate::event_log::{Event, EventId, EventKind, Filter, Kept, StoreReport, rfc3339};
@@ -201,17 +201,13 @@ pub async fn show_event_picture(
     let Some(jpeg) = read else {
         return Err(ProblemDetails::not_found("the event has no picture"));
     };
-    // The best picture of an event that lasts may be another one yet.
-    let caching = match event.end {
-        Some(_) => "private, max-age=3600, immutable",
-        None => NO_CACHE,
-    };
     let tag = format!("\"{}\"", hash::<8>(&jpeg));
     let known = request.headers().get(header::IF_NONE_MATCH);
     let is_known = known.is_some_and(|known| known.as_bytes() == tag.as_bytes());
     let headers = [
         (header::CONTENT_TYPE, "image/jpeg"),
-        (header::CACHE_CONTROL, caching),
+        // It goes when a mask is added, and may be another one while the event lasts.
+        (header::CACHE_CONTROL, "private, no-cache"),
         (header::ETAG, &tag),
     ];
     Ok(match is_known {
