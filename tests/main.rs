@@ -23,6 +23,7 @@ mod embedding;
 mod events;
 #[cfg(unix)]
 mod files;
+mod filter_tools;
 mod filters;
 mod gpio;
 mod hostile;

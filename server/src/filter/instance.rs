@@ -195,6 +195,11 @@ impl RunningFilter {
         Ok(inspect::checked(regions, (frame.width, frame.height))?)
     }
 
+    /// The bytes of memory that it has itself, without what the server keeps of its answers.
+    pub fn memory(&self) -> u64 {
+        self.guest.store.data().memory.own()
+    }
+
     /// What the latest call told others.
     pub fn take_told(&mut self) -> Told {
         self.guest.store.data_mut().call.end()

@@ -11,6 +11,7 @@ pub mod builtin;
 pub mod compile;
 pub mod context;
 pub mod contract;
+pub mod embed;
 mod engine;
 mod epoch;
 mod failure;
@@ -149,6 +150,11 @@ impl Filter {
     /// The time that loading took, which is short when its code was in the cache.
     pub fn load_time(&self) -> Duration {
         self.load_time
+    }
+
+    /// The version of the contract that it is built for.
+    pub fn contract_version(&self) -> semver::Version {
+        self.contract.version()
     }
 
     fn contract(&self) -> &'static dyn Contract {
