@@ -119,7 +119,7 @@ fn of(language: Language) -> &'static [File] {
     match language {
         Language::Rust => files!(
             "build.sh": "rust/build.sh",
-            "Cargo.toml": "rust/Cargo.toml",
+            "Cargo.toml": "rust/manifest.toml",
             ".gitignore": "rust/gitignore",
         ),
         Language::C => files!(
