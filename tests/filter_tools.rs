@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::support::hostile::{
     NO_LAYERS, bare, one_layer, overlay, transform, with_schema, with_settings,
 };
-use crate::support::picture::{jpeg, png};
+use crate::support::picture::{decode, is_near, jpeg, mean, png};
+use crate::support::server::Server;
 use crate::support::{Folder, repository, stderr, stdout};
 
 /// A folder with this module as `filter.wasm`, in a stream's chain, and a picture.
@@ -356,17 +357,17 @@ fn builds(language: &str) {
         }
         assert!(folder.run(&arguments).status.success());
         let project = folder.path().join("night-label");
-        let build = std::process::Command::new("./build.sh")
-            .current_dir(&project)
-            .output();
-        let build = build.unwrap();
+        let mut build = std::process::Command::new("./build.sh");
+        // The kinds share what they depend on.
+        build.env("CARGO_TARGET_DIR", repository("target/new-filters"));
+        let build = build.current_dir(&project).output().unwrap();
         assert!(
             build.status.success(),
             "{}{}",
             stdout(&build),
             stderr(&build)
         );
-        assert!(!stderr(&build).contains("warning"), "{}", stderr(&build));
+        assert!(!stderr(&build).contains("warning:"), "{}", stderr(&build));
         let module = std::fs::read(project.join("night-label.wasm")).unwrap();
         std::fs::write(folder.path().join("filter.wasm"), module).unwrap();
         let golden = "night-label/golden";
@@ -389,4 +390,36 @@ fn a_new_filter_in_c_builds_and_passes() {
 #[ignore = "needs Rust for WebAssembly, and minutes"]
 fn a_new_filter_in_rust_builds_and_passes() {
     builds("rust");
+}
+
+#[test]
+fn an_instance_whose_memory_fills_up_is_replaced_and_no_frame_goes_without() {
+    let leak = "(drop (memory.grow (i32.const 8)))
+        (memory.fill (i32.const 4096) (i32.const 255) (i32.const 1024))";
+    let module = overlay(&format!("{leak} {}", one_layer(0, 0, 16, 16, 4096, 1024)));
+    let folder = Folder::with(
+        "streams:
+  s:
+    source: { driver: files, path: f.jpg, fps: 15, loop: true }
+    filters: [{ use: ./filter.wasm, memory-limit: 16MiB }]
+",
+    );
+    folder.write("filter.wasm", module);
+    folder.write("f.jpg", jpeg("420.jpg"));
+    let server = Server::start(folder);
+    let mut viewer = server.watch("s");
+    let replaced = || server.report("s")["filters"][0]["replaced"].as_u64();
+    while replaced() < Some(2) {
+        let frame = decode(&viewer.next().unwrap().jpeg);
+        let found = mean(&frame, 4, 4, 8, 8);
+        assert!(is_near(found, [255.0; 3]), "{found:?}");
+    }
+    let step = &server.report("s")["filters"][0];
+    assert_eq!((&step["errors"], &step["restarts"]), (&0.into(), &0.into()));
+    let log = server.log();
+    assert_eq!(
+        log.matches("memory grows with each call").count(),
+        1,
+        "{log}"
+    );
 }

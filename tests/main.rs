@@ -48,6 +48,7 @@ mod reference;
 mod reload;
 mod rtsp;
 mod rtsp_jpeg;
+mod rust_examples;
 #[cfg(unix)]
 mod secrets;
 mod serving;

@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")"
 
 target=wasm32-unknown-unknown
-build="build --release --target $target --target-dir target"
+build="build --release --target $target"
 if [ -e "$(rustc --print target-libdir --target $target 2>/dev/null)" ]; then
     # shellcheck disable=SC2086
     cargo $build
@@ -22,5 +22,5 @@ There is no Rust toolchain for WebAssembly here. One of these will do:
 HELP
     exit 1
 fi
-cp target/$target/release/example_filter.wasm example-filter.wasm
+cp "${CARGO_TARGET_DIR:-target}/$target/release/example_filter.wasm" example-filter.wasm
 echo "example-filter.wasm: $(wc -c <example-filter.wasm) bytes"

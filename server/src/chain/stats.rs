@@ -28,6 +28,7 @@ struct Counters {
     calls: u64,
     errors: u64,
     restarts: u64,
+    replaced: u64,
     last_error: Option<String>,
     failures: Recurring,
     /// Durations in microseconds, the oldest overwritten first.
@@ -99,6 +100,8 @@ pub struct StepReport {
     pub errors: u64,
     /// The number of starts after a failure.
     pub restarts: u64,
+    /// The number of instances that others took the place of before their memory was used up.
+    pub replaced: u64,
     /// The latest failure.
     pub last_error: Option<String>,
     /// Half of the latest calls took at most this long, in microseconds.
@@ -155,6 +158,14 @@ impl StepStats {
         counters.failures.failed(now)
     }
 
+    /// Another instance took the place of one whose memory was nearly used up. Gives whether it is
+    /// the first.
+    pub fn replaced(&self) -> bool {
+        let mut counters = self.lock();
+        counters.replaced += 1;
+        counters.replaced == 1
+    }
+
     /// The filter was started again.
     pub fn restarted(&self) {
         self.lock().restarts += 1;
@@ -203,6 +214,7 @@ impl StepStats {
             call_seconds: counters.durations.sum,
             errors: counters.errors,
             restarts: counters.restarts,
+            replaced: counters.replaced,
             last_error: counters.last_error.clone(),
             p50_us: percentile(&recent, 50),
             p99_us: percentile(&recent, 99),

@@ -106,6 +106,11 @@ impl MemoryLimit {
         self.refusal
     }
 
+    /// The bytes that the filter has, with what the server keeps for it.
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
     /// The bytes that the filter has itself.
     pub fn own(&self) -> u64 {
         self.used - self.kept

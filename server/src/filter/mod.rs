@@ -16,6 +16,7 @@ mod engine;
 mod epoch;
 mod failure;
 mod footprint;
+mod growth;
 mod instance;
 mod kinds;
 mod last_words;

@@ -32,15 +32,14 @@ export const lifecycle = {
     };
   },
 
-  // The server has checked the settings against the schema and has filled in its defaults. What is
-  // wrong beyond that is told by `throw "…"`, a text.
-  configure(json) {
+  // The server has checked the settings against the schema and has filled in its defaults.
+  configure: told((json) => {
     settings = JSON.parse(json);
-  },
+  }),
 };
 
 export const inspect = {
-  look() {
+  look: told(() => {
     const picture = luma("eighth");
     let brightest = 0;
     for (let at = 1; at < picture.luma.length; at++) {
@@ -56,7 +55,7 @@ export const inspect = {
     const y = Math.floor(brightest / picture.width) * SHRINK;
     const area = { x, y, width: SHRINK, height: SHRINK };
     return { regions: [{ area, label: "bright", score: brightness / 255 }] };
-  },
+  }),
 };
 
 // Sets the variable `brightness`, and tells of an event when it becomes bright and when it is over.
@@ -68,4 +67,16 @@ function tell(brightness) {
     event("bright-spot", isBright ? "start" : "end", "");
   }
   return isBright;
+}
+
+// The contract's errors are texts, so an exception is told by its message. Without this, one that is
+// no text ends the filter, and nobody learns why.
+function told(call) {
+  return (...given) => {
+    try {
+      return call(...given);
+    } catch (error) {
+      throw error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    }
+  };
 }

@@ -36,22 +36,21 @@ export const lifecycle = {
     };
   },
 
-  // The server has checked the settings against the schema and has filled in its defaults. What is
-  // wrong beyond that is told by `throw "…"`, a text.
-  configure(json) {
+  // The server has checked the settings against the schema and has filled in its defaults.
+  configure: told((json) => {
     settings = JSON.parse(json);
-  },
+  }),
 };
 
 export const overlay = {
-  draw(frame) {
+  draw: told((frame) => {
     const size = `${frame.width}x${frame.height}`;
     if (size === drawn) {
       return { tag: "unchanged" };
     }
     drawn = size;
     return { tag: "layers", val: crosshair(frame).map((val) => ({ tag: "fill", val })) };
-  },
+  }),
 };
 
 function crosshair(frame) {
@@ -63,4 +62,16 @@ function crosshair(frame) {
     { x: x - half, y: y - 1, width: settings.size, height: THICKNESS, color },
     { x: x - 1, y: y - half, width: THICKNESS, height: settings.size, color },
   ];
+}
+
+// The contract's errors are texts, so an exception is told by its message. Without this, one that is
+// no text ends the filter, and nobody learns why.
+function told(call) {
+  return (...given) => {
+    try {
+      return call(...given);
+    } catch (error) {
+      throw error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    }
+  };
 }

@@ -26,15 +26,14 @@ export const lifecycle = {
     };
   },
 
-  // The server has checked the settings against the schema and has filled in its defaults. What is
-  // wrong beyond that is told by `throw "…"`, a text.
-  configure(json) {
+  // The server has checked the settings against the schema and has filled in its defaults.
+  configure: told((json) => {
     settings = JSON.parse(json);
-  },
+  }),
 };
 
 export const transform = {
-  apply(frame, { width, height, rgb }) {
+  apply: told((frame, { width, height, rgb }) => {
     const mirrored = new Uint8Array(rgb.length);
     const row = width * PIXEL;
     for (let y = 0; y < height; y++) {
@@ -46,7 +45,7 @@ export const transform = {
       }
     }
     return { width, height, rgb: mirrored };
-  },
+  }),
 };
 
 function mirrorRow(pixels, into, start) {
@@ -55,4 +54,16 @@ function mirrorRow(pixels, into, start) {
     into[to + 1] = pixels[from + 1];
     into[to + 2] = pixels[from + 2];
   }
+}
+
+// The contract's errors are texts, so an exception is told by its message. Without this, one that is
+// no text ends the filter, and nobody learns why.
+function told(call) {
+  return (...given) => {
+    try {
+      return call(...given);
+    } catch (error) {
+      throw error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    }
+  };
 }

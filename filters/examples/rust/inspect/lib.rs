@@ -41,13 +41,18 @@ impl Inspect for BrightSpot {
     fn look(&mut self, _: &FrameInfo) -> Result<Vec<Region>, String> {
         let picture = view::luma(Shrink::Eighth, None)?;
         // The first of those that are as bright.
-        let brightest = picture.enumerate_pixels().reduce(|best, next| {
-            if next.2.0 > best.2.0 { next } else { best }
-        });
+        let brightest = picture
+            .enumerate_pixels()
+            .reduce(|best, next| if next.2.0 > best.2.0 { next } else { best });
         let (x, y, &Luma([brightness])) = brightest.ok_or("the picture has no pixels")?;
         self.tell(brightness)?;
         let region = Region {
-            area: Area { x: x * SHRINK, y: y * SHRINK, width: SHRINK, height: SHRINK },
+            area: Area {
+                x: x * SHRINK,
+                y: y * SHRINK,
+                width: SHRINK,
+                height: SHRINK,
+            },
             label: "bright".to_owned(),
             score: f32::from(brightness) / 255.0,
             track: None,
@@ -60,7 +65,11 @@ impl BrightSpot {
     /// Sets the variable `brightness`, and tells of an event when it becomes bright and when it is
     /// over.
     fn tell(&mut self, brightness: u8) -> Result<(), String> {
-        publish::set_variable("brightness", &brightness.to_string(), Some(Duration::from_secs(30)))?;
+        publish::set_variable(
+            "brightness",
+            &brightness.to_string(),
+            Some(Duration::from_secs(30)),
+        )?;
         let is_bright = brightness >= self.threshold;
         if is_bright != self.was_bright {
             self.was_bright = is_bright;

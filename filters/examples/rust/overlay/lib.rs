@@ -35,7 +35,10 @@ impl Overlay for Crosshair {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
-        Ok(Self { config, drawn: None })
+        Ok(Self {
+            config,
+            drawn: None,
+        })
     }
 
     fn draw(&mut self, frame: &FrameInfo) -> Result<Drawing, String> {
@@ -65,9 +68,16 @@ mod tests {
 
     #[test]
     fn it_draws_two_bars_and_then_nothing_new() {
-        let config = Config { color: red(), size: 9 };
+        let config = Config {
+            color: red(),
+            size: 9,
+        };
         let mut crosshair = Crosshair::new(config).unwrap();
-        let frame = FrameInfo { width: 64, height: 48, ..FrameInfo::default() };
+        let frame = FrameInfo {
+            width: 64,
+            height: 48,
+            ..FrameInfo::default()
+        };
         let drawing = crosshair.draw(&frame).unwrap();
         assert!(matches!(drawing, Drawing::Layers(layers) if layers.len() == 2));
         assert_eq!(crosshair.draw(&frame), Ok(Drawing::Unchanged));
