@@ -1,7 +1,9 @@
-//! The sources in Rust that `mattebox new` gives, compiled as they are, with their own unit tests. Of
-//! WebAssembly they are made by `filter_tools`.
+//! The sources in Rust that `mattebox new` gives, compiled as they are, with their own unit tests.
 
-#![allow(dead_code, reason = "what WebAssembly exports is called by nobody here")]
+#![allow(
+    dead_code,
+    reason = "what WebAssembly exports is called by nobody here"
+)]
 
 #[path = "../filters/examples/rust/inspect/lib.rs"]
 mod inspect;

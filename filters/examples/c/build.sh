@@ -16,24 +16,16 @@ compiler() {
             echo "$clang" && return
         fi
     done
-    for zig in "zig cc" "python3 -m ziglang cc"; do
-        # shellcheck disable=SC2086
-        if works $zig; then
-            echo "$zig" && return
-        fi
-    done
     cat >&2 <<'HELP'
 There is no C compiler for WebAssembly here. One of these will do (for another, set CC):
   Debian, Ubuntu:  apt-get install clang lld wasi-libc libclang-rt-dev-wasm32
   macOS:           brew install llvm lld wasi-libc wasi-runtimes
-  with Python:     pip install ziglang
 HELP
     exit 1
 }
 
 cc=$(compiler)
 # clang calls the target's name deprecated; wasi-libc lies under it.
-# shellcheck disable=SC2086
-$cc --target=wasm32-wasi -mexec-model=reactor -O2 -s -Wall -Wextra -Wno-deprecated -I bindings \
+"$cc" --target=wasm32-wasi -mexec-model=reactor -O2 -s -Wall -Wextra -Wno-deprecated -I bindings \
     -o example-filter.wasm filter.c bindings/WORLD_C.c bindings/WORLD_C_component_type.o
 echo "example-filter.wasm: $(wc -c <example-filter.wasm) bytes"
