@@ -8,7 +8,13 @@ use crate::support::picture::jpeg;
 use crate::support::{Folder, mattebox, repository, stderr, stdout};
 
 /// Folders of papers, relative to the repository.
-const FOLDERS: [&str; 4] = ["docs", "docs/guide", "docs/design", "docs/reference"];
+const FOLDERS: [&str; 5] = [
+    "docs",
+    "docs/guide",
+    "docs/guide/write-a-filter",
+    "docs/design",
+    "docs/reference",
+];
 
 /// Every Markdown file that people read, with its text.
 fn papers() -> Vec<(PathBuf, String)> {

@@ -24,6 +24,7 @@ mod embedding;
 mod events;
 #[cfg(unix)]
 mod files;
+mod filter_tools;
 mod filters;
 mod gpio;
 mod hostile;
@@ -49,6 +50,7 @@ mod reference;
 mod reload;
 mod rtsp;
 mod rtsp_jpeg;
+mod rust_examples;
 #[cfg(unix)]
 mod secrets;
 mod serving;

@@ -94,6 +94,10 @@ pub fn one_layer(x: i32, y: i32, width: u32, height: u32, bytes: u32, length: u3
     code + &format!("(i32.const {RESULT})")
 }
 
+/// Leaves `ok(layers([]))`.
+pub const NO_LAYERS: &str = "(i64.store (i32.const 1024) (i64.const 0x1_0000_0000))
+    (i64.store offset=8 (i32.const 1024) (i64.const 0)) (i32.const 1024)";
+
 /// Leaves `ok(image)` of this size and place and length of its bytes.
 pub fn image(width: u32, height: u32, bytes: u32, length: u32) -> String {
     let mut code = format!("(i32.store (i32.const {RESULT}) (i32.const 0))");
@@ -107,6 +111,28 @@ pub fn image(width: u32, height: u32, bytes: u32, length: u32) -> String {
 /// An overlay whose `describe` has this body.
 pub fn describe(body: &str) -> Vec<u8> {
     described(body, "{}", &plain_overlay())
+}
+
+/// A core module without its WIT world, for the newest contract, that exports a function of this
+/// name in an interface of this name: it gets the frame, and leaves the address of its result.
+pub fn bare(interface: &str, function: &str, body: &str) -> Vec<u8> {
+    let function = format!(
+        "(func (export \"mattebox:filter/{interface}@0.1.0#{function}\")
+            (param $sequence i64) (param $time i64) (param $offset i32) (param $width i32)
+            (param $height i32) (result i32) {body})"
+    );
+    let text = text(("", "(i32.const 0)", "{}"), "", &function);
+    wat::parse_str(text.replace("@0.1.0", "@0.2.0")).unwrap()
+}
+
+/// An overlay with this settings schema that traps unless its settings are so many bytes of JSON.
+pub fn with_settings(schema: &str, bytes: u32) -> Vec<u8> {
+    let configure = format!(
+        "(if (i32.ne (local.get 1) (i32.const {bytes})) (then unreachable))
+         (i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024)"
+    );
+    let interface = ("", "(i32.const 0)", schema);
+    assemble("overlay-filter", interface, &configure, &plain_overlay())
 }
 
 /// An overlay with this settings schema.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::check::Check;
 use super::filter_cache::FilterCache;
 use super::step::StepParts;
-use super::{Chain, ChainUpdate, Step, StepSlot, StepStatus};
+use super::{Chain, ChainUpdate, Step, StepSlot, StepStatus, Trial};
 use crate::clock::Clock;
 use crate::config::{self, Config, Diagnostic, PlacedStep, Sees, StreamConfig};
 use crate::filter::context::{Grants, Publisher};
@@ -218,19 +218,7 @@ fn start_step(
 ) -> Result<Step, Vec<Diagnostic>> {
     let name = config.filter.as_str();
     let id = replaced.map_or_else(|| cache.next_id(), |step| step.id);
-    let settings = StepSettings {
-        stream: stream.name.as_str().into(),
-        grants: grants(cache, config, &filter),
-        // At the highest level, so that lines of every level name their step.
-        span: tracing::error_span!(parent: None, "step", stream = %stream.name, step = id, filter = %name),
-        config_json: config.settings().to_string(),
-        folder: pipeline.folder.clone(),
-        assets: config.granted_assets(),
-        assets_read: AssetsRead::default(),
-        time_limit: config.time_limit,
-        memory_limit: config.memory_limit,
-        abandoned: check.abandoned().clone(),
-    };
+    let settings = step_settings((cache, check), (pipeline, stream), config, (id, &filter))?;
     let parts = StepParts {
         id,
         stream: stream.name.clone(),
@@ -243,6 +231,54 @@ fn start_step(
     };
     Step::start(cache.engine(), parts, check.now())
         .map_err(|error| start_errors(config, name, &error))
+}
+
+fn step_settings(
+    (cache, check): (&FilterCache, &Check<'_>),
+    (pipeline, stream): (&Config, &StreamConfig),
+    config: PlacedStep<'_>,
+    (id, filter): (u64, &Filter),
+) -> Result<StepSettings, Vec<Diagnostic>> {
+    let name = config.filter.as_str();
+    let completed = filter.schema().complete(config.settings());
+    let completed =
+        completed.map_err(|why| vec![config.error_at_use(format!("`{name}` {why}"))])?;
+    Ok(StepSettings {
+        stream: stream.name.as_str().into(),
+        grants: grants(cache, config, filter),
+        // At the highest level, so that lines of every level name their step.
+        span: tracing::error_span!(parent: None, "step", stream = %stream.name, step = id, filter = %name),
+        config_json: completed.to_string(),
+        folder: pipeline.folder.clone(),
+        assets: config.granted_assets(),
+        assets_read: AssetsRead::default(),
+        time_limit: config.time_limit,
+        memory_limit: config.memory_limit,
+        abandoned: check.abandoned().clone(),
+    })
+}
+
+/// The only filter of `pipeline`, checked like a chain's and started once, to be tested. Blocks
+/// like [`build`].
+///
+/// # Errors
+/// Those of [`build`].
+pub fn trial(cache: &FilterCache, pipeline: &Config) -> Result<Trial, Vec<Diagnostic>> {
+    let clock = cache.engine().clock().clone();
+    let check = Check::new(&*clock, Wanted::ByChange);
+    let stream = &pipeline.streams[0];
+    let step = pipeline.steps(stream)[0];
+    let filter = check_step((cache, &check), pipeline, step)?;
+    let id = cache.next_id();
+    let settings = step_settings((cache, &check), (pipeline, stream), step, (id, &filter))?;
+    let trial = Trial {
+        engine: cache.engine().clone(),
+        filter,
+        settings,
+    };
+    let started = trial.start();
+    started.map_err(|error| start_errors(step, step.filter.as_str(), &error))?;
+    Ok(trial)
 }
 
 /// An asset that could not be read is shown where it is named; all else where the filter's words

@@ -76,14 +76,14 @@ impl Inspector {
         self.0.looker.lock().ignore_poison()
     }
 
-    /// Looks at `frame`. Blocks; must not be called from async code.
-    pub fn look(&self, frame: &Frame) {
+    /// Looks at `frame`. Gives whether that went well. Blocks; must not be called from async code.
+    pub fn look(&self, frame: &Frame) -> bool {
         let now = self.0.clock.now();
         let mut looker = self.lock();
         let Looker { step, facts, .. } = &mut *looker;
         if !step.is_ready(now) {
             self.forget();
-            return;
+            return false;
         }
         let (info, context) = facts.of(frame, self.0.board.all());
         let at = At {
@@ -91,7 +91,9 @@ impl Inspector {
             context: &context,
             now,
         };
-        if let Outcome::Done(regions) = step.look(at) {
+        let outcome = step.look(at);
+        let went_well = matches!(outcome, Outcome::Done(_));
+        if let Outcome::Done(regions) = outcome {
             let found_by: Arc<str> = step.name().into();
             let found = regions.into_iter().map(|region| FoundRegion {
                 region,
@@ -102,17 +104,16 @@ impl Inspector {
             self.0.board.put(self.0.id, found.collect());
         }
         looker.latest = Some(frame.captured_at);
+        went_well
     }
 
     /// Looks at `frame` if its picture was taken long enough after the last one that was looked at,
-    /// or before it.
-    pub fn look_if_due(&self, frame: &Frame) {
+    /// or before it. Gives whether that went well, or need not be.
+    pub fn look_if_due(&self, frame: &Frame) -> bool {
         let latest = self.lock().latest;
         let since = latest.map(|latest| frame.captured_at.duration_since(latest));
         let is_early = since.is_some_and(|since| since.is_ok_and(|since| since < self.0.every));
-        if self.is_on() && !is_early {
-            self.look(frame);
-        }
+        !self.is_on() || is_early || self.look(frame)
     }
 
     /// Takes note that no more frames come for now.

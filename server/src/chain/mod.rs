@@ -18,6 +18,7 @@ mod shown;
 mod stats;
 mod step;
 mod step_events;
+mod trial;
 mod update;
 mod usage;
 
@@ -27,9 +28,10 @@ use std::time::Instant;
 use jiff::tz::TimeZone;
 use jpeg_splice::{Jpeg, Splicer};
 
-pub use build::{Planned, Unchanged, build, plan_chain};
+pub use build::{Planned, Unchanged, build, plan_chain, trial};
 pub use canvas::Path;
 pub use check::Check;
+pub use drawing::Drawing;
 pub use error::{ChainError, StepError};
 pub use filter_cache::{FilterCache, module};
 pub use inspector::Inspector;
@@ -37,6 +39,7 @@ pub use region_board::RegionBoard;
 pub use shown::Shown;
 pub use stats::{BUCKETS, Durations, StepReport, StepState};
 pub use step::{Step, StepStatus};
+pub use trial::{Answer, Trial, TrialInstance};
 pub use update::{ChainUpdate, StepSlot};
 
 use crate::clock::Clock;
@@ -60,6 +63,8 @@ pub struct FilteredFrame {
     pub path: Path,
     /// The reason for that path.
     pub reason: String,
+    /// The number of steps that failed, so that the frame goes on without them.
+    pub missed: usize,
 }
 
 /// The filters of one stream, started and configured.
@@ -132,7 +137,7 @@ impl Chain {
         let kept = std::mem::take(&mut self.kept);
         let mut canvas = Canvas::new(&frame.jpeg, kept, self.quality);
         let steps = self.run_steps(frame, &mut canvas, now);
-        let result = steps.and_then(|()| self.finish(frame, &mut canvas, now));
+        let result = steps.and_then(|missed| self.finish((frame, missed), &mut canvas, now));
         let path = result.as_ref().map(|frame| frame.path);
         self.kept = canvas.into_kept();
         let prepared = match path {
@@ -145,7 +150,7 @@ impl Chain {
 
     fn finish(
         &mut self,
-        frame: &Frame,
+        (frame, mut missed): (&Frame, usize),
         canvas: &mut Canvas<'_>,
         now: Instant,
     ) -> Result<FilteredFrame, ChainError> {
@@ -159,7 +164,10 @@ impl Chain {
                 finished
             }
             Err(error) if canvas.is_transformed() => return Err(error.into()),
-            Err(error) => self.pass_undrawn(canvas, error, now)?,
+            Err(error) => {
+                missed += canvas.drawn_by().len();
+                self.pass_undrawn(canvas, error, now)?
+            }
         };
         let frame = Frame {
             jpeg,
@@ -169,6 +177,7 @@ impl Chain {
             frame,
             path,
             reason,
+            missed,
         })
     }
 
@@ -197,14 +206,16 @@ impl Chain {
         }
     }
 
+    /// Gives the number of steps that failed and may be left out.
     fn run_steps(
         &mut self,
         frame: &Frame,
         canvas: &mut Canvas<'_>,
         now: Instant,
-    ) -> Result<(), ChainError> {
+    ) -> Result<usize, ChainError> {
+        let mut missed = 0;
         if self.steps.is_empty() {
-            return Ok(());
+            return Ok(missed);
         }
         let (mut info, mut context) = self.facts.of(frame, self.regions.all());
         let steps = self.steps.iter_mut().enumerate();
@@ -223,14 +234,16 @@ impl Chain {
                     FilterKind::Overlay => draw((place, &mut *step), at, canvas),
                     FilterKind::Transform => apply(step, at, canvas)?,
                     // It is beside the way.
-                    FilterKind::Inspect => Outcome::Bypassed,
+                    FilterKind::Inspect => Outcome::Done(()),
                 }
             };
-            if matches!(outcome, Outcome::Dropped) {
-                return Err(ChainError::Step(step.name().to_owned()));
+            match outcome {
+                Outcome::Done(()) => {}
+                Outcome::Bypassed => missed += 1,
+                Outcome::Dropped => return Err(ChainError::Step(step.name().to_owned())),
             }
         }
-        Ok(())
+        Ok(missed)
     }
 }
 

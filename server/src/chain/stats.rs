@@ -28,6 +28,7 @@ struct Counters {
     calls: u64,
     errors: u64,
     restarts: u64,
+    replaced: u64,
     last_error: Option<String>,
     failures: Recurring,
     /// Events that were left out.
@@ -104,6 +105,8 @@ pub struct StepReport {
     pub restarts: u64,
     /// Events that the filter told of and that were left out, since they were too many.
     pub events_dropped: u64,
+    /// The number of instances that others took the place of before their memory was used up.
+    pub replaced: u64,
     /// The latest failure.
     pub last_error: Option<String>,
     /// Half of the latest calls took at most this long, in microseconds.
@@ -174,6 +177,14 @@ impl StepStats {
         self.lock().floods.worked(now)
     }
 
+    /// Another instance took the place of one whose memory was nearly used up. Gives whether it is
+    /// the first.
+    pub fn replaced(&self) -> bool {
+        let mut counters = self.lock();
+        counters.replaced += 1;
+        counters.replaced == 1
+    }
+
     /// The filter was started again.
     pub fn restarted(&self) {
         self.lock().restarts += 1;
@@ -223,6 +234,7 @@ impl StepStats {
             errors: counters.errors,
             restarts: counters.restarts,
             events_dropped: counters.events_dropped,
+            replaced: counters.replaced,
             last_error: counters.last_error.clone(),
             p50_us: percentile(&recent, 50),
             p99_us: percentile(&recent, 99),

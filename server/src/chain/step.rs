@@ -22,7 +22,7 @@ use crate::filter::{
 };
 use crate::mask::MaskStamp;
 use crate::notifications::{Notification, Notifications};
-use crate::panics::catch;
+use crate::panics::{Panicked, catch};
 use crate::region::Region;
 use crate::secret::mask_foreign;
 
@@ -31,6 +31,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// See [`crate::event_log::EventBudget`].
 const TOO_MANY_EVENTS: &str = "it tells of too many events: up to 30 at once and 30 a minute are kept, \
     and 16 that last; the others are left out";
+/// The warning about the first instance that was replaced.
+const REPLACED: &str = "the filter's memory grows with each call (`mattebox test` measures it) and was nearly used up: a new instance has taken its place, which has none of what the old one remembered; this goes on without being told again";
 
 /// A filter at its place in a chain.
 pub struct Step {
@@ -98,12 +100,17 @@ enum State {
     Running {
         filter: RunningFilter,
         since: Instant,
+        /// The instance that is to take its place before its memory is used up.
+        successor: Option<Start>,
     },
     /// Broken; to be started again then.
     Resting { until: Instant },
     /// Being started on another thread, so that the frames need not wait for it.
-    Starting(JoinHandle<Result<RunningFilter, StartError>>),
+    Starting(Start),
 }
+
+/// An instance that is being started.
+type Start = JoinHandle<Result<RunningFilter, StartError>>;
 
 /// The outcome of a step for a frame.
 pub enum Outcome<T> {
@@ -157,6 +164,7 @@ impl Step {
             State::Running {
                 filter: RunningFilter::start(&parts.filter, &parts.settings)?,
                 since: now,
+                successor: None,
             }
         } else {
             State::Off
@@ -223,10 +231,7 @@ impl Step {
         if let State::Resting { until } = self.state
             && until <= now
         {
-            let (filter, settings) = (self.filter.clone(), self.settings.clone());
-            let start = move || RunningFilter::start(&filter, &settings);
-            // It panics where the system has no thread to give.
-            match catch(|| self.engine.runtime().spawn_blocking(start)) {
+            match self.spawn_start() {
                 Ok(task) => self.state = State::Starting(task),
                 Err(panicked) => self.broke(&panicked.into(), now),
             }
@@ -237,13 +242,69 @@ impl Step {
             match self.engine.runtime().block_on(task) {
                 Ok(Ok(filter)) => {
                     self.stats.restarted();
-                    self.state = State::Running { filter, since: now };
+                    self.run(filter, now);
                 }
                 Ok(Err(error)) => self.broke(&error.into(), now),
                 Err(error) => self.broke(&error.into(), now),
             }
         }
+        self.replace_full();
         matches!(self.state, State::Running { .. })
+    }
+
+    fn run(&mut self, filter: RunningFilter, since: Instant) {
+        self.state = State::Running {
+            filter,
+            since,
+            successor: None,
+        };
+    }
+
+    /// Starts an instance on another thread, so that the frames need not wait for it. Fails where
+    /// the system has no thread to give.
+    fn spawn_start(&self) -> Result<Start, Panicked> {
+        let (filter, settings) = (self.filter.clone(), self.settings.clone());
+        let start = move || RunningFilter::start(&filter, &settings);
+        catch(|| self.engine.runtime().spawn_blocking(start))
+    }
+
+    /// Has another instance take the place of one whose memory is nearly used up, once it is ready:
+    /// no frame goes without the step meanwhile.
+    fn replace_full(&mut self) {
+        let State::Running {
+            filter,
+            since,
+            successor,
+        } = &mut self.state
+        else {
+            return;
+        };
+        let since = *since;
+        let Some(task) = successor else {
+            if filter.fills_up()
+                && let Ok(start) = self.spawn_start()
+                && let State::Running { successor, .. } = &mut self.state
+            {
+                *successor = Some(start);
+            }
+            return;
+        };
+        if !task.is_finished() {
+            return;
+        }
+        match self.engine.runtime().block_on(task) {
+            Ok(Ok(new)) => {
+                if self.stats.replaced() {
+                    let span = &self.settings.span;
+                    span.in_scope(|| tracing::warn!("{REPLACED}"));
+                }
+                // Short pauses go by how long the filter has worked, in whatever instance.
+                self.run(new, since);
+                self.lasting = None;
+            }
+            // The old one goes on to its end, which is told.
+            Ok(Err(_)) | Err(_) => *successor = None,
+        }
     }
 
     /// The fate of a frame that the step can't do.
@@ -367,7 +428,7 @@ impl Step {
         at: At<'_>,
         call: impl FnOnce(&mut RunningFilter) -> Result<T, CallError>,
     ) -> Option<T> {
-        let State::Running { filter, since } = &mut self.state else {
+        let State::Running { filter, since, .. } = &mut self.state else {
             return None;
         };
         let (since, now) = (*since, at.now);

@@ -50,13 +50,7 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     for failure in &totals.failures {
         eprintln!("{}", mask(failure));
     }
-    match totals.failures.len() {
-        0 => Ok(()),
-        count => Err(Failure::Run(format!(
-            "{count} of {} pictures gave no result",
-            totals.frames + count as u64
-        ))),
-    }
+    totals.verdict(args.allow_failures)
 }
 
 fn pick<'a>(pipeline: &'a Config, name: Option<&str>) -> Result<&'a StreamConfig, Failure> {
@@ -168,10 +162,10 @@ fn one(
             masks: masked.stamp,
             part_head: PartHead::default(),
         };
-        for inspector in way.chain.inspectors() {
-            inspector.look_if_due(&frame);
-        }
-        let filtered = way.chain.process(&frame)?;
+        let inspectors = way.chain.inspectors().iter();
+        let blind = inspectors.filter(|it| !it.look_if_due(&frame)).count();
+        let mut filtered = way.chain.process(&frame)?;
+        filtered.missed += blind;
         Ok((masked.path.0.max(filtered.path), filtered))
     };
     let start = ProcessTime::try_now().map_err(Failure::run)?;
@@ -181,6 +175,7 @@ fn one(
         Ok((path, filtered)) => {
             totals.cpu += spent;
             totals.frames += 1;
+            totals.undone += u64::from(filtered.missed > 0);
             *totals.paths.entry(path).or_default() += 1;
             if let Some(output) = output {
                 fs::write(output, &*filtered.frame.jpeg)
@@ -196,13 +191,35 @@ fn one(
 
 #[derive(Default)]
 struct Totals {
+    /// Pictures with a result.
     frames: u64,
+    /// Those of them that a filter failed on.
+    undone: u64,
     paths: BTreeMap<chain::Path, u64>,
     cpu: Duration,
+    /// The errors of pictures without a result.
     failures: Vec<String>,
 }
 
 impl Totals {
+    /// Whether all is well, where a filter's failures are allowed or not.
+    fn verdict(&self, allow_failures: bool) -> Result<(), Failure> {
+        let lost = self.failures.len() as u64;
+        let all = self.frames + lost;
+        if lost > 0 {
+            return Err(Failure::Run(format!(
+                "{lost} of {all} pictures gave no result"
+            )));
+        }
+        match self.undone {
+            0 => Ok(()),
+            _ if allow_failures => Ok(()),
+            undone => Err(Failure::Run(format!(
+                "a filter failed on {undone} of {all} pictures, which went on without it"
+            ))),
+        }
+    }
+
     fn print(&self, json: bool) {
         let per_frame = self.cpu.as_secs_f64() * 1000.0 / self.frames.max(1) as f64;
         let paths: BTreeMap<_, _> = chain::Path::ALL
@@ -212,6 +229,7 @@ impl Totals {
         if json {
             let numbers = serde_json::json!({
                 "frames": self.frames,
+                "failed": self.undone + self.failures.len() as u64,
                 "paths": paths,
                 "cpu_ms_per_frame": (per_frame * 1000.0).round() / 1000.0,
             });

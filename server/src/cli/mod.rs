@@ -3,11 +3,14 @@
 mod apply;
 mod cameras;
 mod check;
+mod embed;
 mod filters;
 mod memory;
+mod new;
 mod output;
 mod schema;
 mod serve;
+mod test;
 mod versions;
 
 use std::fmt::Display;
@@ -115,6 +118,12 @@ enum Command {
     },
     /// Pass JPEG files through a stream's chain, without a server
     Apply(ApplyArgs),
+    /// Make a folder with a filter to start from: source, build script, golden pictures, pipeline
+    New(NewArgs),
+    /// Test a filter: whether it keeps the contract, how fast it is, and whether its memory grows
+    Test(TestArgs),
+    /// Put a world of the filter contract into a core module, for languages without `wit-bindgen`
+    Embed(EmbedArgs),
     /// Check a filter for the server, as its child process
     #[command(name = worker::COMMAND, hide = true, subcommand)]
     FilterWorker(FilterWork),
@@ -200,6 +209,9 @@ struct ApplyArgs {
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
+    /// End with exit code 0 also when a filter failed on a picture, which then goes on without it
+    #[arg(long)]
+    allow_failures: bool,
     /// Write the results into this folder, under the inputs' names; without it nothing is written
     #[arg(short, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -208,6 +220,65 @@ struct ApplyArgs {
     inputs: Vec<PathBuf>,
     #[command(flatten)]
     common: Common,
+}
+
+#[derive(Args)]
+struct NewArgs {
+    /// The filter's name, and that of the folder
+    #[arg(value_name = "NAME")]
+    name: String,
+    /// The language
+    #[arg(long = "lang", value_enum, value_name = "LANGUAGE")]
+    language: new::Language,
+    /// What the filter does
+    #[arg(long, value_enum, default_value_t = new::Kind::Overlay)]
+    kind: new::Kind,
+    /// The folder of the crate `mattebox-filter`, for Rust, in place of the published one
+    #[arg(long, value_name = "FOLDER")]
+    sdk: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct TestArgs {
+    /// The filter: a module's path, or a built-in filter's name
+    #[arg(value_name = "FILE.wasm")]
+    file: String,
+    /// Its settings, a JSON object, as `with` in the pipeline file has them
+    #[arg(long, value_name = "JSON")]
+    with: Option<String>,
+    /// The number of frames of 1920×1080 pixels
+    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    frames: u64,
+    /// A JPEG file, beside the pictures that are made; may be repeated
+    #[arg(long = "picture", value_name = "FILE.jpg")]
+    pictures: Vec<PathBuf>,
+    /// A variable that the filter may ask for; may be repeated
+    #[arg(long = "variable", value_name = "NAME=TEXT")]
+    variables: Vec<String>,
+    /// Compare what it makes of pictures with those in this folder
+    #[arg(long, value_name = "DIR")]
+    golden: Option<PathBuf>,
+    /// Write the golden pictures anew
+    #[arg(long, requires = "golden")]
+    update: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+#[derive(Args)]
+struct EmbedArgs {
+    /// What the filter is: overlay-filter, seeing-overlay-filter, transform-filter, inspect-filter
+    #[arg(value_name = "WORLD")]
+    world: String,
+    /// The core module, whose exports are named as the component model's canonical ABI has them
+    #[arg(value_name = "CORE.wasm")]
+    core: PathBuf,
+    /// The file that is written: the module with its world, which is a filter
+    #[arg(short, value_name = "OUT.wasm")]
+    output: PathBuf,
 }
 
 /// The reason why a command ended without having done its work.
@@ -262,6 +333,9 @@ pub fn run() -> ExitCode {
         }
         Some(Command::Cameras) => cameras::run(),
         Some(Command::Apply(args)) => apply::run(&args),
+        Some(Command::New(args)) => new::run(&args),
+        Some(Command::Test(args)) => test::run(&args),
+        Some(Command::Embed(args)) => embed::run(&args),
         // Done above, without a log.
         Some(Command::FilterWorker(_)) => Ok(()),
     };

@@ -8,15 +8,18 @@ type Errors = Vec<ValidationError<'static>>;
 /// The alternative that was meant, by its errors: the only one whose type fits the value at `path`,
 /// and whose distinguishing constants do.
 pub fn meant<'a>(alternatives: &'a [Errors], path: &str) -> Option<&'a [ValidationError<'static>]> {
-    let differs = |error: &ValidationError<'_>| match error.kind() {
+    let mut meant = alternatives.iter().filter(|errors| may_be(errors, path));
+    let only = meant.next()?;
+    meant.next().is_none().then_some(only)
+}
+
+/// Whether an alternative with these errors can have been meant by the value at `path`.
+pub fn may_be(errors: &[ValidationError<'_>], path: &str) -> bool {
+    !errors.iter().any(|error| match error.kind() {
         ValidationErrorKind::Type { .. } => error.instance_path().as_str() == path,
         ValidationErrorKind::Constant { .. } => true,
         _ => false,
-    };
-    let is_meant = |errors: &&Errors| !errors.iter().any(differs);
-    let mut meant = alternatives.iter().filter(is_meant);
-    let only = meant.next()?;
-    meant.next().is_none().then_some(only)
+    })
 }
 
 /// The constants that tell the alternatives apart, and the path of the value that is none of them.

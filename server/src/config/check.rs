@@ -1,6 +1,8 @@
 //! Checks a filter's settings against the filter's own JSON Schema, and a pipeline file against its
 //! own, and says what is wrong in the words of the pipeline file.
 
+use std::cmp::Reverse;
+
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
@@ -129,7 +131,32 @@ impl<'a> Checker<'a> {
         match tagged {
             Some(errors) => Some(errors),
             None if !self.is_settings() && self.first_tag(error).is_some() => None,
-            None => any_of::meant(context, path),
+            None => any_of::meant(context, path).or_else(|| self.nearest(error, context, path)),
+        }
+    }
+
+    /// The errors of the alternative that knows more of the keys at `path` than the others that may
+    /// be meant, or has fewer errors where they know as many.
+    fn nearest<'e>(
+        &self,
+        error: &ValidationError<'_>,
+        context: &'e [Vec<ValidationError<'static>>],
+        path: &str,
+    ) -> Option<&'e [ValidationError<'static>]> {
+        let given = self.place(path)?.value.entries();
+        let nearness = |(option, errors): (&Value, &'e Vec<_>)| {
+            let known = keys(self.schema, option);
+            let is_known = |(key, _): &&(Node, Node)| known.iter().any(|it| key.text() == Some(it));
+            let count = given.iter().filter(is_known).count();
+            ((count, Reverse(errors.len())), errors)
+        };
+        let options = self.options(error)?.iter().zip(context);
+        let options = options.filter(|(_, errors)| any_of::may_be(errors, path));
+        let mut options: Vec<_> = options.map(nearness).collect();
+        options.sort_by_key(|(nearness, _)| Reverse(*nearness));
+        match options.as_slice() {
+            [(first, errors), (second, _), ..] if first.0 > 0 && first > second => Some(errors),
+            _ => None,
         }
     }
 
@@ -261,24 +288,27 @@ impl<'a> Checker<'a> {
         let owner = self.owner(path, None);
         let message = match error.kind() {
             ValidationErrorKind::OneOfMultipleValid { .. } => {
-                let names = enumerate(names.iter().map(String::as_str), "and");
-                format!("{owner} takes only one of {names}")
+                format!("{owner} takes only one of {}", names.join(" and "))
             }
-            _ => {
-                let names = enumerate(names.iter().map(String::as_str), "or");
-                format!("{owner} needs {names}")
-            }
+            _ => format!("{owner} needs {}", names.join(" or ")),
         };
         self.add_at_key(path, message);
     }
 
-    /// The keys of alternatives such as `{"required": ["width"]}`, if all are of that kind.
+    /// The keys that alternatives such as `{"required": ["width"]}` ask for, in words, if all ask
+    /// for some of a mapping.
     fn required_alternatives(&self, error: &ValidationError<'_>) -> Option<Vec<String>> {
-        let required = |option: &Value| match option.get("required")?.as_array()?.as_slice() {
-            [key] => Some(key.as_str()?.to_owned()),
-            _ => None,
+        let required = |option: &Value| {
+            let keys = resolve(self.schema, option).get("required")?.as_array()?;
+            let keys: Option<Vec<_>> = keys.iter().map(Value::as_str).collect();
+            keys.filter(|keys| !keys.is_empty()).map(list)
         };
-        self.options(error)?.iter().map(required).collect()
+        let path = error.instance_path().as_str();
+        let is_mapping = |place: Place<'_>| matches!(place.value.content, Content::Mapping(_));
+        // Settings that are not there at all are an empty mapping.
+        let is_mapping = self.place(path).is_none_or(is_mapping);
+        let options = self.options(error).filter(|_| is_mapping)?;
+        options.iter().map(required).collect()
     }
 
     fn wrong_value(&mut self, error: &ValidationError<'_>, path: &str) {

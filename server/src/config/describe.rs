@@ -4,6 +4,7 @@ use std::cell::Cell;
 
 use serde_json::Value;
 
+use super::formats;
 use super::suggest::{enumerate, quote};
 
 /// So many references in a row are followed; one to itself must not go round for ever.
@@ -249,12 +250,18 @@ fn text(schema: &Value) -> String {
         size(schema, ["minLength", "maxLength"], "character")
     );
     let examples = schema.get("examples").and_then(Value::as_array);
-    let examples: Vec<_> = examples
+    let mut examples: Vec<_> = examples
         .into_iter()
         .flatten()
         .filter_map(Value::as_str)
         .collect();
     let told = |key: &str| schema.get(key).and_then(Value::as_str);
+    if let Some((format, example)) = told("format").and_then(formats::words) {
+        format.clone_into(&mut words);
+        if examples.is_empty() {
+            examples.push(example);
+        }
+    }
     if !examples.is_empty() {
         words += &format!(" such as {}", enumerate(examples, "or"));
     } else if schema.get("x-check").is_some() {
@@ -335,6 +342,14 @@ mod tests {
             (
                 json!({"type": "string", "pattern": "^a"}),
                 "a text that matches the pattern `^a`",
+            ),
+            (
+                json!({"type": "string", "format": "ipv4", "minLength": 7}),
+                "an IPv4 address such as `192.168.1.20`",
+            ),
+            (
+                json!({"type": "string", "format": "shoe-size"}),
+                "a text in the format `shoe-size`",
             ),
             (
                 json!({"type": ["string", "integer"]}),

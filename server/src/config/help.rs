@@ -19,9 +19,64 @@ pub struct SettingHelp {
     pub summary: String,
 }
 
-/// The settings that `schema` describes, in its order.
+/// The depth to which settings in settings are described, and the most that are.
+const DEPTH: usize = 5;
+const SETTINGS: usize = 1_000;
+
+/// The settings that `schema` describes, in its order, each followed by those that lie in it:
+/// `zones`, `zones[].name`, `colors.*`.
 pub fn settings_help(schema: &Value) -> Vec<SettingHelp> {
-    keys_help(schema, schema)
+    let mut found = Vec::new();
+    add_nested(schema, (schema, ""), DEPTH, &mut found);
+    found
+}
+
+fn add_nested(
+    root: &Value,
+    (schema, path): (&Value, &str),
+    depth: usize,
+    found: &mut Vec<SettingHelp>,
+) {
+    let Some(depth) = depth.checked_sub(1) else {
+        return;
+    };
+    let schema = resolve(root, schema);
+    for mut setting in keys_help(root, schema) {
+        if found.len() == SETTINGS {
+            return;
+        }
+        let inner = &schema["properties"][&setting.name];
+        setting.name = join(path, &setting.name);
+        let path = setting.name.clone();
+        found.push(setting);
+        add_nested(root, (inner, &path), depth, found);
+    }
+    for alternative in alternatives(schema) {
+        add_nested(root, (alternative, path), depth, found);
+    }
+    let children = [
+        ("items", format!("{path}[]")),
+        ("additionalProperties", join(path, "*")),
+    ];
+    for (keyword, path) in children {
+        if let Some(inner) = schema.get(keyword) {
+            add_nested(root, (inner, &path), depth, found);
+        }
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_owned(),
+        path => format!("{path}.{key}"),
+    }
+}
+
+/// The schemas whose keys a mapping of `schema` may have beside its own.
+fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
+    let keywords = ["allOf", "anyOf", "oneOf"].into_iter();
+    let parts = keywords.filter_map(|keyword| schema.get(keyword)?.as_array());
+    parts.flatten()
 }
 
 /// The keys of the mapping that `schema`, a part of `root`, describes.
@@ -111,5 +166,45 @@ mod tests {
         assert_eq!(help[0].summary, "A PNG, below the folder.");
         assert_eq!(help[1].summary, "Where.");
         assert!(settings_help(&json!(true)).is_empty());
+    }
+
+    #[test]
+    fn settings_in_settings_are_told_with_their_place() {
+        let schema = json!({
+            "properties": {
+                "zones": {"type": "array", "items": {"$ref": "#/$defs/Zone"}},
+                "colors": {"additionalProperties": {"properties": {"alpha": {"type": "number"}}}},
+                "to": {"oneOf": [
+                    {"properties": {"url": {"type": "string"}}, "required": ["url"]},
+                    {"properties": {"path": {"type": "string"}}},
+                ]},
+                "tree": {"$ref": "#/$defs/Tree"},
+            },
+            "$defs": {
+                "Zone": {"properties": {"name": {"type": "string"}, "area": {"type": "string"}}},
+                "Tree": {"properties": {"below": {"$ref": "#/$defs/Tree"}}},
+            },
+        });
+        let help = settings_help(&schema);
+        let names: Vec<_> = help.iter().map(|it| it.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "zones",
+                "zones[].name",
+                "zones[].area",
+                "colors",
+                "colors.*.alpha",
+                "to",
+                "to.url",
+                "to.path",
+                "tree",
+                "tree.below",
+                "tree.below.below",
+                "tree.below.below.below",
+                "tree.below.below.below.below",
+            ]
+        );
+        assert!(help[6].is_required);
     }
 }

@@ -8,6 +8,8 @@ use std::slice;
 
 use serde_json::{Map, Value};
 
+use super::subschemas::{below, subschemas};
+
 /// The most work, in values looked at. A usual filter's settings take a few hundred.
 const WORK: usize = 1_000_000;
 /// The depth to which schemas may lie in each other, references followed.
@@ -45,6 +47,32 @@ pub fn check(schema: &Value, settings: &Value) -> Result<(), Unbounded> {
         left: WORK,
     };
     walk.visit(schema, settings, DEPTH)
+}
+
+/// Checks that `schema` refers to itself only, wherever it does, by references that lead somewhere.
+///
+/// # Errors
+/// It does not, and the place where it doesn't, as a JSON pointer.
+pub fn check_references(schema: &Value) -> Result<(), (String, Unbounded)> {
+    let walk = Walk {
+        root: schema,
+        left: 0,
+    };
+    for (place, part) in subschemas(schema) {
+        for keyword in ["$ref", "$dynamicRef", "$recursiveRef"] {
+            if let Some(reference) = part.get(keyword)
+                && let Err(wrong) = walk.target(reference)
+            {
+                return Err((below(&place, keyword), wrong));
+            }
+        }
+        for keyword in ["$id", "id"] {
+            if !place.is_empty() && part.get(keyword).is_some_and(Value::is_string) {
+                return Err((below(&place, keyword), Unbounded::Id));
+            }
+        }
+    }
+    Ok(())
 }
 
 struct Walk<'s> {

@@ -6,9 +6,11 @@
 
 mod any_of;
 mod check;
+mod complete;
 mod describe;
 mod edit;
 mod error;
+mod formats;
 mod help;
 mod hidden;
 mod limits;
@@ -25,6 +27,7 @@ mod schema;
 mod settings_schema;
 mod shown;
 mod snippet;
+mod subschemas;
 mod suggest;
 mod texts;
 mod units;

@@ -36,6 +36,16 @@ pub enum CallError {
     Panicked(#[from] Panicked),
 }
 
+impl CallError {
+    /// Whether the filter ran into a limit that its step sets.
+    pub fn is_limit(&self) -> bool {
+        let Self::Broken(FilterFault::Failed(cause, _)) = self else {
+            return matches!(self, Self::Broken(FilterFault::Footprint(..)));
+        };
+        !matches!(cause, FailureCause::Trapped(_))
+    }
+}
+
 /// A breach of the contract or of a limit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FilterFault {

@@ -17,6 +17,7 @@ use super::context::{CallState, FrameContext, Grants, Told};
 use super::contract::{Drawing, FrameInfo, Image, ImageRef};
 use super::epoch::{EPOCH, epochs};
 use super::failure::{CallError, CallLimits, FailureCause, FilterFault};
+use super::growth::Growth;
 use super::kinds::{Function, inspect, overlay, transform};
 use super::limits::{self, Refusal};
 use super::log::StepLog;
@@ -98,6 +99,8 @@ pub struct RunningFilter {
     guest: Guest,
     function: Function,
     time_limit: Duration,
+    memory_limit: u64,
+    growth: Growth,
 }
 
 impl RunningFilter {
@@ -128,6 +131,8 @@ impl RunningFilter {
                 guest,
                 function,
                 time_limit: settings.time_limit,
+                memory_limit: settings.memory_limit,
+                growth: Growth::default(),
             }),
             Err(error) => {
                 let state = guest.store.data();
@@ -195,9 +200,21 @@ impl RunningFilter {
         Ok(inspect::checked(regions, (frame.width, frame.height))?)
     }
 
-    /// What the latest call told others.
+    /// The bytes of memory that it has itself, without what the server keeps of its answers.
+    pub fn memory(&self) -> u64 {
+        self.guest.store.data().memory.own()
+    }
+
+    /// Ends the latest call, which went well. Gives what it told others.
     pub fn take_told(&mut self) -> Told {
-        self.guest.store.data_mut().call.end()
+        let state = self.guest.store.data_mut();
+        self.growth.note(state.memory.used());
+        state.call.end()
+    }
+
+    /// Whether its memory grows call by call and is nearly used up.
+    pub fn fills_up(&self) -> bool {
+        self.growth.fills_up(self.memory_limit)
     }
 }
 

@@ -8,8 +8,13 @@ use crate::log::sanitize_to;
 const LINES: usize = 2;
 /// The most characters of a line.
 const CHARS: usize = 300;
-/// Rust's advice, which is of no use here.
-const ADVICE: &str = "note: run with `RUST_BACKTRACE";
+/// Lines that say nothing of the filter: Rust's advice, and the words of the runtime that
+/// componentize-py puts round Python's exceptions.
+const OF_NO_USE: [&str; 3] = [
+    "note: run with `RUST_BACKTRACE",
+    "Python function threw an unexpected exception",
+    "thread '<unnamed>' (1) panicked at runtime/src/",
+];
 
 /// The first and the last lines that a filter wrote as errors during a call.
 #[derive(Debug, Default)]
@@ -23,7 +28,7 @@ impl LastWords {
     /// Adds a line.
     pub fn add(&mut self, line: &str) {
         let line = line.trim();
-        if line.is_empty() || line.starts_with(ADVICE) {
+        if line.is_empty() || OF_NO_USE.iter().any(|start| line.starts_with(start)) {
             return;
         }
         let line = sanitize_to(line, CHARS);
@@ -76,6 +81,18 @@ mod tests {
         assert_eq!(
             text(&panic),
             "thread 'main' panicked at src/lib.rs:5:9:; no \\u{1b}[31mlens"
+        );
+        let python = [
+            "Traceback (most recent call last):",
+            "  File \"/0/filter.py\", line 53, in draw",
+            "ValueError: no lens",
+            "",
+            "thread '<unnamed>' (1) panicked at runtime/src/lib.rs:1293:29:",
+            "Python function threw an unexpected exception",
+        ];
+        assert_eq!(
+            text(&python),
+            "Traceback (most recent call last):; File \"/0/filter.py\", line 53, in draw; ValueError: no lens"
         );
         let exception = ["Traceback:", "a", "b", "c", "d", "ValueError: no lens"];
         assert_eq!(text(&exception), "Traceback:; a; …; d; ValueError: no lens");

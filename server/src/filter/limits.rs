@@ -106,6 +106,16 @@ impl MemoryLimit {
         self.refusal
     }
 
+    /// The bytes that the filter has, with what the server keeps for it.
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    /// The bytes that the filter has itself.
+    pub fn own(&self) -> u64 {
+        self.used - self.kept
+    }
+
     /// The bytes that it may still take.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.used).min(self.budget.left())

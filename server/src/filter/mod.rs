@@ -11,10 +11,12 @@ pub mod builtin;
 pub mod compile;
 pub mod context;
 pub mod contract;
+pub mod embed;
 mod engine;
 mod epoch;
 mod failure;
 mod footprint;
+mod growth;
 mod instance;
 mod kinds;
 mod last_words;
@@ -149,6 +151,11 @@ impl Filter {
     /// The time that loading took, which is short when its code was in the cache.
     pub fn load_time(&self) -> Duration {
         self.load_time
+    }
+
+    /// The version of the contract that it is built for.
+    pub fn contract_version(&self) -> semver::Version {
+        self.contract.version()
     }
 
     fn contract(&self) -> &'static dyn Contract {

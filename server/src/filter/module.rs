@@ -42,7 +42,7 @@ pub enum ModuleError {
     World(String),
     /// It is a core module that was not made for any world.
     #[error(
-        "this is a core WebAssembly module without a WIT world, so it is no filter; build it with `mattebox-filter` or `wit-bindgen`, or make it a component"
+        "this is a core WebAssembly module without a WIT world, so it is no filter; build it with `mattebox-filter` or `wit-bindgen`, or put the world into it with `mattebox embed`"
     )]
     NoWorld,
     /// It fits no component.

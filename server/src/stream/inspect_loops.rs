@@ -94,6 +94,7 @@ fn run(inspector: &Inspector, mut frames: NewestFrames, stop: &StopToken) {
         if due <= now {
             due = now + inspector.every();
         }
+        // A failure is told by its step.
         if let Err(panicked) = catch(|| inspector.look(&frame)) {
             tracing::error!(
                 step = inspector.id(),

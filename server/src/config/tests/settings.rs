@@ -231,6 +231,20 @@ fn other_ways_to_write_a_schema() {
     let names = json!({"propertyNames": {"pattern": "^x-"}});
     let unsaid = json!({"properties": {"a": {"not": {"type": "string"}}}});
     let slash = json!({"properties": {"a/b~": {"maxLength": 2}}});
+    let near = json!({"properties": {"to": {"oneOf": [
+        {
+            "type": "object",
+            "properties": {"url": {"type": "string"}, "user": {"type": "string"}},
+            "required": ["url", "user"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": {"path": {"type": "string"}},
+            "required": ["path"],
+            "additionalProperties": false,
+        },
+    ]}}});
     let few = json!({"minProperties": 2});
     for (schema, with, expected) in [
         (
@@ -269,6 +283,21 @@ fn other_ways_to_write_a_schema() {
             "5:20+4 `a/b~`: expected a text of at most 2 characters, found the text `long`",
         ),
         (
+            &near,
+            "{to: {url: x}}",
+            "5:14+2 `to` of the filter `watermark` needs the setting `user`",
+        ),
+        (
+            &near,
+            "{to: {path: x, user: y}}",
+            "5:28+4 `user` is not a setting of `to` of the filter `watermark`; there is `path`",
+        ),
+        (
+            &near,
+            "{to: {}}",
+            "5:14+2 `to` of the filter `watermark` needs `url` and `user` or `path`",
+        ),
+        (
             &few,
             "{a: 1}",
             "5:7+4 `with`: expected a mapping of at least 2 keys, found a mapping of 1 key",
@@ -277,6 +306,30 @@ fn other_ways_to_write_a_schema() {
         let with = format!("      with: {with}\n");
         assert_eq!(check(schema, &with), [expected], "{schema}");
     }
+}
+
+#[test]
+fn formats_are_checked() {
+    let formats = json!({"properties": {
+        "color": {"type": "string", "format": "color"},
+        "from": {"type": "string", "format": "ipv4"},
+        "until": {"type": "string", "format": "date-time", "examples": ["2027-01-01T00:00:00Z"]},
+        "size": {"type": "string", "format": "shoe-size"},
+    }});
+    let fine = "{color: orange, from: 10.0.0.1, until: '2027-01-01T00:00:00+01:00', size: 12}";
+    let fine = fine.replace("size: 12", "size: '12'");
+    assert_eq!(check(&formats, &format!("      with: {fine}\n")), [""; 0]);
+    assert_eq!(
+        check(
+            &formats,
+            "      with: {color: rde, from: 10.0.0.300, until: noon}\n"
+        ),
+        [
+            "5:21+3 `color`: expected a colour such as `#ff8000`, found the text `rde`",
+            "5:32+10 `from`: expected an IPv4 address such as `192.168.1.20`, found the text `10.0.0.300`",
+            "5:51+4 `until`: expected a date and time such as `2027-01-01T00:00:00Z`, found the text `noon`",
+        ]
+    );
 }
 
 #[test]
@@ -302,7 +355,31 @@ fn a_wrong_schema_is_the_filters_fault() {
         ),
         (
             json!({"properties": {"a": {"$ref": "https://example.com/a"}}}),
-            "has a settings schema that is none",
+            "at `/properties/a/$ref`, it refers to `https://example.com/a`; only references into itself",
+        ),
+        (
+            json!({"properties": {"a": {"$ref": "#/$defs/a"}}}),
+            "at `/properties/a/$ref`, it refers to `#/$defs/a`",
+        ),
+        (
+            json!({"properties": {"a": {"type": "whole"}}}),
+            "none at `/properties/a/type`:",
+        ),
+        (
+            json!({"properties": {"a": {"type": "integer", "maximum": 5, "default": 6}}}),
+            "a wrong default, at `/properties/a/default`: 6",
+        ),
+        (
+            json!({"properties": {"a": {"properties": {"b": {
+                "type": "string", "format": "color", "default": "rde",
+            }}}}}),
+            "a wrong default, at `/properties/a/properties/b/default`: \"rde\"",
+        ),
+        (
+            json!({"properties": {"a": {"items": {"properties": {"b": {
+                "type": "string", "default": 1,
+            }}}}}}),
+            "a wrong default, at `/properties/a/items/properties/b/default`: 1",
         ),
         (
             json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}]}),

@@ -1,0 +1,171 @@
+//! The files of the templates: the examples in `filters/examples`.
+
+/// A language that there are templates for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Language {
+    Rust,
+    C,
+    Javascript,
+    Python,
+}
+
+/// A kind of filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Draws over the picture
+    Overlay,
+    /// Gets the picture and gives another
+    Transform,
+    /// Looks at pictures beside the frames' way, and tells what it found
+    Inspect,
+}
+
+impl Language {
+    /// Its name for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Rust => "Rust",
+            Self::C => "C",
+            Self::Javascript => "JavaScript",
+            Self::Python => "Python",
+        }
+    }
+}
+
+impl Kind {
+    /// It in words.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Overlay => "an overlay",
+            Self::Transform => "a transform",
+            Self::Inspect => "an inspecting filter",
+        }
+    }
+
+    /// Its world in the contract.
+    pub fn world(self) -> &'static str {
+        match self {
+            Self::Overlay => "overlay-filter",
+            Self::Transform => "transform-filter",
+            Self::Inspect => "inspect-filter",
+        }
+    }
+}
+
+/// A file's name in the new folder, and its contents.
+pub type File = (&'static str, &'static [u8]);
+
+/// Files by their names in the new folder and in the folder of the examples.
+macro_rules! files {
+    ($($name:literal: $source:expr),* $(,)?) => {
+        &[$(($name, include_bytes!(concat!("../../../assets/examples/", $source)) as &[u8])),*]
+    };
+}
+
+/// The files of a language for a kind, in whose folder the source lies.
+macro_rules! sources {
+    ($kind:expr, $language:literal, $source:literal, $name:literal) => {
+        match $kind {
+            Kind::Overlay => files!($name: concat!($language, "/overlay/", $source)),
+            Kind::Transform => files!($name: concat!($language, "/transform/", $source)),
+            Kind::Inspect => files!($name: concat!($language, "/inspect/", $source)),
+        }
+    };
+}
+
+/// What a new filter's README says: of every language, and of this one.
+pub fn readme(language: Language) -> String {
+    let own = match language {
+        Language::Rust => include_str!("../../../assets/examples/rust/notes.md"),
+        Language::C => include_str!("../../../assets/examples/c/notes.md"),
+        Language::Javascript => include_str!("../../../assets/examples/javascript/notes.md"),
+        Language::Python => include_str!("../../../assets/examples/python/notes.md"),
+    };
+    include_str!("../../../assets/examples/project/README.md").to_owned() + own
+}
+
+/// All files of a new filter but the contract and the README.
+pub fn files(language: Language, kind: Kind) -> Vec<File> {
+    let parts: [&[File]; 4] = [
+        common(kind),
+        of(language),
+        source(language, kind),
+        bindings(language, kind),
+    ];
+    parts.concat()
+}
+
+fn common(kind: Kind) -> &'static [File] {
+    match kind {
+        Kind::Overlay => files!(
+            "pipeline.yaml": "project/pipeline.yaml",
+            "golden/640x480.png": "golden/overlay/640x480.png",
+            "golden/321x241.png": "golden/overlay/321x241.png",
+        ),
+        Kind::Transform => files!(
+            "pipeline.yaml": "project/pipeline.yaml",
+            "golden/640x480.png": "golden/transform/640x480.png",
+            "golden/321x241.png": "golden/transform/321x241.png",
+        ),
+        Kind::Inspect => files!(
+            "pipeline.yaml": "project/pipeline-inspect.yaml",
+            "golden/640x480.json": "golden/inspect/640x480.json",
+            "golden/321x241.json": "golden/inspect/321x241.json",
+        ),
+    }
+}
+
+fn of(language: Language) -> &'static [File] {
+    match language {
+        Language::Rust => files!(
+            "build.sh": "rust/build.sh",
+            "Cargo.toml": "rust/manifest.toml",
+            ".gitignore": "rust/gitignore",
+        ),
+        Language::C => files!(
+            "build.sh": "c/build.sh",
+            "settings.h": "c/settings.h",
+        ),
+        Language::Javascript => files!(
+            "build.sh": "javascript/build.sh",
+            "build.mjs": "javascript/build.mjs",
+            "package.json": "javascript/package.json",
+            ".gitignore": "javascript/gitignore",
+        ),
+        Language::Python => files!(
+            "build.sh": "python/build.sh",
+            ".gitignore": "python/gitignore",
+        ),
+    }
+}
+
+fn source(language: Language, kind: Kind) -> &'static [File] {
+    match language {
+        Language::Rust => sources!(kind, "rust", "lib.rs", "src/lib.rs"),
+        Language::C => sources!(kind, "c", "filter.c", "filter.c"),
+        Language::Javascript => sources!(kind, "javascript", "filter.js", "filter.js"),
+        Language::Python => sources!(kind, "python", "filter.py", "filter.py"),
+    }
+}
+
+/// What `wit-bindgen c` makes of the contract, for the languages that take it.
+fn bindings(language: Language, kind: Kind) -> &'static [File] {
+    match (language, kind) {
+        (Language::Rust | Language::Javascript | Language::Python, _) => &[],
+        (_, Kind::Overlay) => files!(
+            "bindings/overlay_filter.h": "bindings/overlay_filter.h",
+            "bindings/overlay_filter.c": "bindings/overlay_filter.c",
+            "bindings/overlay_filter_component_type.o": "bindings/overlay_filter_component_type.o",
+        ),
+        (_, Kind::Transform) => files!(
+            "bindings/transform_filter.h": "bindings/transform_filter.h",
+            "bindings/transform_filter.c": "bindings/transform_filter.c",
+            "bindings/transform_filter_component_type.o": "bindings/transform_filter_component_type.o",
+        ),
+        (_, Kind::Inspect) => files!(
+            "bindings/inspect_filter.h": "bindings/inspect_filter.h",
+            "bindings/inspect_filter.c": "bindings/inspect_filter.c",
+            "bindings/inspect_filter_component_type.o": "bindings/inspect_filter_component_type.o",
+        ),
+    }
+}

@@ -1,0 +1,251 @@
+//! The parts of a test, each of which adds to the report.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::memory::{leak, suspicion};
+use super::report::{Report, bytes, ms};
+use super::scene::{Moment, Scene};
+use super::subject::{Call, Subject};
+use super::variants::variants;
+use crate::chain::Answer;
+use crate::filter::{CallError, FilterKind};
+use crate::variables::Snapshot;
+
+/// The time between two frames of a usual camera, in milliseconds.
+const FRAME_MS: u64 = 33;
+/// Starts with the same settings.
+const STARTS: u64 = 10;
+/// The most that the starts with the same settings take, and those with others.
+const STARTS_TIME: Duration = Duration::from_secs(10);
+/// The most calls of the search for leaks, and the most time that it takes.
+const LEAK_CALLS: u64 = 20_000;
+const LEAK_TIME: Duration = Duration::from_secs(3);
+
+/// Pictures of many sizes, each with and without variables and regions.
+pub fn sizes(subject: &mut Subject, scenes: &[Scene], given: &Snapshot, report: &mut Report) {
+    for scene in scenes {
+        report.sizes.push(scene.name.clone());
+        let with = Moment {
+            variables: given.clone(),
+            has_regions: true,
+            ..Moment::default()
+        };
+        for moment in [Moment::default(), with] {
+            let Some(call) = subject.call(scene, &moment, report) else {
+                return;
+            };
+            check(subject, (scene, &moment), &call, report);
+        }
+    }
+}
+
+/// Checks the answer of a call for a picture of any size.
+fn check(subject: &Subject, (scene, moment): (&Scene, &Moment), call: &Call, report: &mut Report) {
+    match &call.answer {
+        Err(CallError::Refused(why)) => {
+            report.note("sizes", format!("it refuses {}: {why}", scene.name));
+        }
+        Err(error) => report.problem("sizes", format!("on {}: {error}", scene.name)),
+        Ok(Answer::Unchanged) if !call.is_first => {
+            if let Some(Answer::Drawing(new)) = subject.fresh(scene, moment)
+                && scene.painted(&new) != subject.painted(scene)
+            {
+                let with = match moment.has_regions {
+                    true => "with other variables and regions",
+                    false => "with another size",
+                };
+                let text = format!(
+                    "it answers `unchanged` for {} {with}, but a new instance draws something else",
+                    scene.name
+                );
+                report.problem("unchanged", text);
+            }
+        }
+        Ok(_) => {}
+    }
+}
+
+/// Starts with the same settings, again and again: as often as a change of the settings would, in
+/// the same process. Then with others that the schema allows.
+pub fn settings(
+    subject: &mut Subject,
+    scene: &Scene,
+    base: &Map<String, Value>,
+    report: &mut Report,
+) {
+    let end = subject.now() + STARTS_TIME;
+    let mut times = Vec::new();
+    for _ in 0..STARTS {
+        match subject.start() {
+            Ok(took) => times.push(took),
+            Err(error) => return report.problem("start", error),
+        }
+        if subject.now() > end {
+            break;
+        }
+    }
+    times.sort_unstable();
+    report.start_ms = times.get(times.len() / 2).map_or(0.0, |time| ms(*time));
+    report.settings += 1;
+    let end = subject.now() + STARTS_TIME;
+    let usual = subject.trial.settings.config_json.clone();
+    let filter = subject.trial.filter.clone();
+    for settings in variants(filter.schema(), base) {
+        if subject.now() > end {
+            break;
+        }
+        let changed = changed(base, &settings);
+        let Ok(completed) = filter.schema().complete(&Value::Object(settings)) else {
+            continue;
+        };
+        subject.trial.settings.config_json = completed.to_string();
+        report.settings += 1;
+        variant(subject, scene, &changed, report);
+    }
+    subject.trial.settings.config_json = usual;
+    if let Err(error) = subject.start() {
+        report.problem("start", error);
+    }
+}
+
+/// The setting that is another one, in words.
+fn changed(base: &Map<String, Value>, settings: &Map<String, Value>) -> String {
+    let mut settings = settings.iter();
+    let changed = settings.find(|(key, value)| base.get(*key) != Some(value));
+    changed.map_or_else(String::new, |(key, value)| format!("`{key}: {value}`"))
+}
+
+fn variant(subject: &mut Subject, scene: &Scene, changed: &str, report: &mut Report) {
+    if let Err(start) = subject.start() {
+        let text = format!("{changed} is allowed by the schema; the filter: {start}");
+        return match start.error {
+            CallError::Refused(_) => report.note("settings", text),
+            error if error.is_limit() => report.note("settings", text),
+            _ => report.problem("settings", text),
+        };
+    }
+    let restarts = report.restarts;
+    let Some(call) = subject.call(scene, &Moment::default(), report) else {
+        return;
+    };
+    // These are not the settings that count.
+    report.restarts = restarts;
+    if let Err(error) = call.answer {
+        let text = format!("with {changed}: {error}");
+        match error {
+            CallError::Refused(_) => report.note("settings", text),
+            error if error.is_limit() => report.note("settings", text),
+            _ => report.problem("settings", text),
+        }
+    }
+}
+
+/// Frames as from a camera: the time of a call, and how memory grows.
+pub fn frames(subject: &mut Subject, scene: &Scene, frames: u64, report: &mut Report) {
+    let mut times = Vec::new();
+    let mut memory = Samples::default();
+    for sequence in 0..frames {
+        let moment = Moment {
+            sequence,
+            ms: sequence * FRAME_MS,
+            ..Moment::default()
+        };
+        let Some(call) = subject.call(scene, &moment, report) else {
+            break;
+        };
+        if call.is_first && report.first_call_ms.is_none() {
+            report.first_call_ms = Some(ms(call.took));
+        } else {
+            times.push(call.took);
+        }
+        report.frames += 1;
+        memory.add(&call);
+        if let Err(error) = call.answer {
+            report.problem("frames", format!("on frame {sequence}: {error}"));
+        }
+    }
+    times.sort_unstable();
+    let rank = |percent: usize| times.get((times.len() * percent).div_ceil(100).max(1) - 1);
+    report.median_ms = rank(50).map(|time| ms(*time));
+    report.p99_ms = rank(99).map(|time| ms(*time));
+    judge(subject, &memory, (scene, "each frame"), report);
+}
+
+/// As many calls as a few seconds have room for, in which all that may change does: what little each
+/// leaves behind is then seen, too.
+pub fn changes(subject: &mut Subject, scenes: [&Scene; 2], given: &Snapshot, report: &mut Report) {
+    if report.leak_bytes_per_call.is_some() {
+        return;
+    }
+    let mut memory = Samples::default();
+    let end = subject.now() + LEAK_TIME;
+    for sequence in 0..LEAK_CALLS {
+        let is_odd = sequence % 2 == 1;
+        let moment = Moment {
+            sequence,
+            ms: sequence * 1000,
+            variables: if is_odd {
+                given.clone()
+            } else {
+                Snapshot::default()
+            },
+            has_regions: is_odd,
+        };
+        let scene = scenes[(sequence / 2 % 2) as usize];
+        let Some(call) = subject.call(scene, &moment, report) else {
+            break;
+        };
+        memory.add(&call);
+        if let Err(error) = call.answer {
+            report.problem("changes", format!("on {}: {error}", scene.name));
+        }
+        if subject.now() > end {
+            break;
+        }
+    }
+    judge(subject, &memory, (scenes[0], "each call of a row"), report);
+}
+
+/// The memory after each call, of the instance that made the most.
+#[derive(Default)]
+struct Samples {
+    longest: Vec<u64>,
+    present: Vec<u64>,
+}
+
+impl Samples {
+    fn add(&mut self, call: &Call) {
+        if call.is_first {
+            self.present.clear();
+        }
+        self.present.push(call.memory);
+        if self.present.len() > self.longest.len() {
+            self.longest.clone_from(&self.present);
+        }
+    }
+}
+
+/// Adds a leak to the report, with when it ends the filter.
+fn judge(subject: &Subject, memory: &Samples, (scene, when): (&Scene, &str), report: &mut Report) {
+    let Some(leak) = leak(&memory.longest) else {
+        return;
+    };
+    report.leak_bytes_per_call = Some(leak.round());
+    let (width, height) = scene.size;
+    let picture = f64::from(width) * f64::from(height) * 3.0;
+    let limit = subject.trial.settings.memory_limit;
+    let first = memory.longest.first().copied().unwrap_or(0);
+    let calls = (limit.saturating_sub(first) as f64 / leak).ceil();
+    let what = match subject.trial.filter.kind() {
+        FilterKind::Transform => suspicion(leak, picture),
+        FilterKind::Overlay | FilterKind::Inspect => suspicion(leak, f64::INFINITY),
+    };
+    let text = format!(
+        "{when} leaves {} behind: {what}. Its `memory-limit` of {} is reached after {calls} calls",
+        bytes(leak),
+        bytes(limit as f64)
+    );
+    report.problem("memory", text);
+}

@@ -1,0 +1,413 @@
+//! The commands for authors of filters: `test`, `embed`, and what `apply` and `filters` tell them.
+
+use serde_json::Value;
+
+use crate::support::hostile::{
+    NO_LAYERS, bare, one_layer, overlay, transform, with_schema, with_settings,
+};
+use crate::support::picture::{decode, is_near, jpeg, mean, png};
+use crate::support::server::Server;
+use crate::support::{Folder, repository, stderr, stdout};
+
+/// A folder with this module as `filter.wasm`, in a stream's chain, and a picture.
+fn with_filter(module: &[u8]) -> Folder {
+    let folder = Folder::with("streams: { s: { filters: [use: ./filter.wasm] } }\n");
+    folder.write("filter.wasm", module);
+    folder.write("in.jpg", jpeg("420.jpg"));
+    folder
+}
+
+/// The report of `mattebox test` and its exit code.
+fn test(folder: &Folder, arguments: &[&str]) -> (Value, Option<i32>) {
+    let command = ["test", "filter.wasm", "--json"];
+    let frames = match arguments.contains(&"--frames") {
+        true => &[][..],
+        false => &["--frames", "60"],
+    };
+    let output = folder.run(&[&command, frames, arguments].concat());
+    let report = serde_json::from_str(&stdout(&output));
+    let report = report.unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    (report, output.status.code())
+}
+
+/// Whether a test's report has a problem of this check with these words.
+fn has_problem(report: &Value, check: &str, words: &str) -> bool {
+    let problems = report["problems"].as_array().unwrap().iter();
+    let mut problems = problems.filter(|it| it["check"] == check);
+    problems.any(|it| it["text"].as_str().unwrap().contains(words))
+}
+
+#[test]
+fn a_filter_that_keeps_the_contract_passes_and_its_pictures_are_kept() {
+    let crosshair = std::fs::read(repository("filters/examples/crosshair-c/crosshair.wasm"));
+    let folder = with_filter(&crosshair.unwrap());
+    folder.write("given.jpg", jpeg("444.jpg"));
+    let golden = ["--golden", "golden", "--picture", "given.jpg"];
+    let (report, code) = test(&folder, &[&golden[..], &["--update"]].concat());
+    assert_eq!(
+        (code, &report["passed"]),
+        (Some(0), &true.into()),
+        "{report:#}"
+    );
+    assert_eq!(report["frames"], 60);
+    assert_eq!(report["golden"]["written"], 3);
+    assert!(report["median_ms"].as_f64().unwrap() > 0.0, "{report:#}");
+    assert_eq!(report["leak_bytes_per_call"], Value::Null);
+    let (report, code) = test(&folder, &golden);
+    assert_eq!((code, &report["golden"]["compared"]), (Some(0), &3.into()));
+    // Another picture than before, and one that was never made.
+    folder.write("golden/640x480.png", png(640, 480, [9, 9, 9, 255]));
+    std::fs::remove_file(folder.path().join("golden/given.png")).unwrap();
+    let output = folder.run(&[
+        "test",
+        "filter.wasm",
+        "--frames",
+        "1",
+        "--golden",
+        "golden",
+        "--picture",
+        "given.jpg",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = stdout(&output);
+    assert!(told.contains("640x480.png"), "{told}");
+    assert!(
+        told.contains("given.png is not there; `--update` writes it"),
+        "{told}"
+    );
+    // Settings as a pipeline file would have them.
+    for (with, words) in [
+        (r#"{"sise": 9}"#, "`sise` is not a setting"),
+        (r#"{"size": 1}"#, "expected a whole number from 8 to 4096"),
+        ("[]", "no JSON object"),
+    ] {
+        let output = folder.run(&["test", "filter.wasm", "--with", with]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_leak_is_found_and_named() {
+    let drops = "(drop (memory.grow (i32.const 1)))";
+    let (report, code) = test(&with_filter(&overlay(&format!("{drops} {NO_LAYERS}"))), &[]);
+    assert_eq!(code, Some(1));
+    assert_eq!(report["leak_bytes_per_call"], 65536.0, "{report:#}");
+    assert!(
+        has_problem(&report, "memory", "each frame leaves 65.5 kB behind"),
+        "{report:#}"
+    );
+    assert!(
+        has_problem(&report, "memory", "is reached after 40"),
+        "{report:#}"
+    );
+    // One that each frame's share of can't be seen in so few.
+    let rarely = "(global.set $count (i32.add (global.get $count) (i32.const 1)))
+        (if (i32.eqz (i32.rem_u (global.get $count) (i32.const 40)))
+            (then (drop (memory.grow (i32.const 1)))))";
+    let count = "(global $count (mut i32) (i32.const 0))";
+    let slow = crate::support::hostile::overlay_with("", count, &format!("{rarely} {NO_LAYERS}"));
+    let (report, _) = test(&with_filter(&slow), &["--frames", "20"]);
+    assert!(
+        has_problem(&report, "memory", "1.6 kB behind"),
+        "{report:#}"
+    );
+}
+
+#[test]
+fn breaches_of_the_contract_are_found() {
+    let stale = overlay(&format!(
+        "(if (i32.eqz (i32.load (i32.const 512))) (then
+            (i32.store (i32.const 512) (i32.const 1))
+            (i32.store (i32.const 4096) (i32.const 0xff0000ff))
+            (return {})))
+         (i64.store (i32.const 1024) (i64.const 0)) (i32.const 1024)",
+        at_width()
+    ));
+    let first = overlay("(i64.store (i32.const 1024) (i64.const 0)) (i32.const 1024)");
+    let small = overlay(&one_layer(0, 0, 8, 8, 2048, 4));
+    let odd = overlay(&format!(
+        "(if (i32.eq (local.get $width) (i32.const 321)) (then unreachable)) {NO_LAYERS}"
+    ));
+    let picture = transform(
+        "(i64.store (i32.const 1024) (i64.const 0)) (i64.store offset=8 (i32.const 1024) (i64.const 0)) (i32.const 1024)",
+    );
+    for (module, check, words) in [
+        (stale, "unchanged", "a new instance draws something else"),
+        (first, "unchanged", "with nothing drawn before"),
+        (
+            small,
+            "frames",
+            "on frame 0: the filter returned a wrong layer 0",
+        ),
+        (odd, "sizes", "on 321x241: the filter failed"),
+        (picture, "frames", "the filter returned a wrong picture"),
+    ] {
+        let (report, code) = test(&with_filter(&module), &[]);
+        assert_eq!(code, Some(1));
+        assert!(has_problem(&report, check, words), "{report:#}");
+    }
+}
+
+/// Leaves one layer of a pixel at the picture's right edge.
+fn at_width() -> String {
+    let layer = one_layer(0, 0, 1, 1, 4096, 4);
+    let moved = "(i32.store (i32.const 2048) (i32.sub (local.get $width) (i32.const 1)))";
+    let (code, result) = layer.rsplit_once("(i32.const 1024)").unwrap();
+    format!("(block (result i32) {code} {moved} (i32.const 1024) {result})")
+}
+
+#[test]
+fn apply_fails_where_a_filter_fails() {
+    let folder = with_filter(&overlay("unreachable"));
+    let output = folder.run(&["apply", "--json", "in.jpg"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert!(stderr(&output).contains("a filter failed on 1 of 1 pictures"));
+    let numbers: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(
+        (&numbers["frames"], &numbers["failed"]),
+        (&1.into(), &1.into())
+    );
+    let allowed = folder.run(&["apply", "--json", "--allow-failures", "in.jpg"]);
+    assert_eq!(allowed.status.code(), Some(0), "{}", stderr(&allowed));
+    assert_eq!(stdout(&allowed).matches("\"failed\":1").count(), 1);
+    // A picture without a result is another matter.
+    folder.write("in.jpg", "no picture");
+    let lost = folder.run(&["apply", "--allow-failures", "in.jpg"]);
+    assert_eq!(lost.status.code(), Some(1));
+}
+
+#[test]
+fn embed_makes_a_filter_of_a_core_module() {
+    let folder = with_filter(b"");
+    folder.write("core.wasm", bare("inspect", "look", "unreachable"));
+    let embed = |world: &str, from: &str| folder.run(&["embed", world, from, "-o", "filter.wasm"]);
+    let output = embed("inspect-filter", "core.wasm");
+    assert!(output.status.success(), "{}", stderr(&output));
+    let described = folder.run(&["filters", "filter.wasm"]);
+    assert!(
+        stdout(&described).starts_with("hostile 1 (inspect"),
+        "{}",
+        stderr(&described)
+    );
+    // Its look traps, which `apply` tells, too.
+    let output = folder.run(&["apply", "in.jpg"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    for (world, from, code, words) in [
+        ("inspect", "core.wasm", 2, "there is `overlay-filter`"),
+        (
+            "overlay-filter",
+            "core.wasm",
+            1,
+            "mattebox:filter/overlay@0.2.0",
+        ),
+        (
+            "inspect-filter",
+            "filter.wasm",
+            1,
+            "has a world in it; use it as it is",
+        ),
+        ("inspect-filter", "in.jpg", 1, "not a WebAssembly file"),
+        ("inspect-filter", "gone.wasm", 1, "no such file"),
+    ] {
+        let output = embed(world, from);
+        assert_eq!(output.status.code(), Some(code), "{world} {from}");
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+}
+
+/// JSON in one line.
+fn compact(json: &str) -> String {
+    let value: Value = serde_json::from_str(json).unwrap();
+    value.to_string()
+}
+
+#[test]
+fn a_filter_gets_its_defaults_and_whole_numbers() {
+    let schema = compact(
+        r#"{"properties": {
+        "size": {"type": "integer", "default": 20},
+        "zone": {"properties": {"name": {"type": "string", "default": "a"}}}
+    }}"#,
+    );
+    // {"size":20}, and {"zone":{"name":"a"},"size":20}
+    for (with, bytes) in [("{}", 11), ("{ size: 20.0 }", 11), ("{ zone: {} }", 31)] {
+        let folder = with_filter(&with_settings(&schema, bytes));
+        let step =
+            format!("streams: {{ s: {{ filters: [{{ use: ./filter.wasm, with: {with} }}] }} }}\n");
+        folder.write("pipeline.yaml", step);
+        let output = folder.run(&["check"]);
+        assert!(output.status.success(), "{with}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn filters_refuses_what_check_refuses_and_lists_settings_in_settings() {
+    for (schema, words) in [
+        (
+            r#"{"properties": {"size": {"type": "integer", "maximum": 9, "default": 10}}}"#,
+            "/properties/size/default",
+        ),
+        (
+            r##"{"properties": {"size": {"$ref": "#/$defs/Gone"}}}"##,
+            "/properties/size/$ref",
+        ),
+        (
+            r#"{"properties": {"size": {"type": "whole"}}}"#,
+            "/properties/size/type",
+        ),
+    ] {
+        let folder = with_filter(&with_schema(schema));
+        for (arguments, code) in [(&["check"][..], 2), (&["filters", "filter.wasm"], 1)] {
+            let output = folder.run(arguments);
+            assert_eq!(output.status.code(), Some(code), "{schema}");
+            assert!(stderr(&output).contains(words), "{}", stderr(&output));
+        }
+    }
+    let schema = compact(
+        r#"{"properties": {
+        "zones": {"type": "array", "items": {"properties": {"name": {"type": "string"}}}},
+        "color": {"type": "string", "format": "color"}
+    }}"#,
+    );
+    let folder = with_filter(&with_schema(&schema));
+    let listed = stdout(&folder.run(&["filters", "filter.wasm"]));
+    let places = [
+        "zones: a list",
+        "zones[].name: a text",
+        "color: a colour such as `#ff8000`",
+    ]
+    .map(|part| {
+        listed
+            .find(part)
+            .unwrap_or_else(|| panic!("{part}: {listed}"))
+    });
+    assert!(places.is_sorted(), "{listed}");
+}
+
+/// Every language and kind that `new` has a template for.
+const LANGUAGES: [&str; 4] = ["rust", "c", "javascript", "python"];
+const KINDS: [&str; 3] = ["overlay", "transform", "inspect"];
+
+#[test]
+fn new_makes_a_folder_that_stands_for_itself() {
+    for language in LANGUAGES {
+        for kind in KINDS {
+            let folder = Folder::new();
+            let arguments = ["new", "night-label", "--lang", language, "--kind", kind];
+            let output = folder.run(&arguments);
+            assert!(output.status.success(), "{}", stderr(&output));
+            assert!(
+                stdout(&output).contains("./build.sh"),
+                "{}",
+                stdout(&output)
+            );
+            let text = |name: &str| String::from_utf8(folder.read(&format!("night-label/{name}")));
+            let readme = text("README.md").unwrap();
+            assert!(readme.starts_with("# night-label\n"), "{readme}");
+            assert!(
+                text("pipeline.yaml")
+                    .unwrap()
+                    .contains("./night-label.wasm")
+            );
+            assert!(text("filter.wit").unwrap().contains("@0.2.0"));
+            let build = text("build.sh").unwrap();
+            assert!(build.starts_with("#!/bin/sh\n"), "{build}");
+            for placeholder in ["example-filter", "example_filter", "WORLD", "LANGUAGE"] {
+                for (name, text) in [("README.md", &readme), ("build.sh", &build)] {
+                    assert!(!text.contains(placeholder), "{language} {kind}: {name}");
+                }
+            }
+            let extension = if kind == "inspect" { "json" } else { "png" };
+            folder.read(&format!("night-label/golden/640x480.{extension}"));
+        }
+    }
+}
+
+#[test]
+fn new_refuses_names_that_are_none_and_folders_that_are_there() {
+    let folder = Folder::new();
+    folder.write("old/file", "mine");
+    for (arguments, words) in [
+        (&["old", "--lang", "c"][..], "old is there already"),
+        (&["../x", "--lang", "c"], "`../x` is no name for a filter"),
+        (&["Label", "--lang", "c"], "`Label` is no name for a filter"),
+        (&["a", "--lang", "cobol"], "invalid value 'cobol'"),
+        (
+            &["a", "--lang", "rust", "--sdk", "gone"],
+            "is no folder of a crate",
+        ),
+    ] {
+        let output = folder.run(&[&["new"], arguments].concat());
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    }
+    assert_eq!(folder.read("old/file"), b"mine");
+    assert!(!folder.path().join("a").exists());
+}
+
+/// Builds a new filter and tests it for 300 frames, with its golden pictures.
+fn builds(language: &str) {
+    for kind in KINDS {
+        let folder = Folder::new();
+        let arguments = ["new", "night-label", "--lang", language, "--kind", kind];
+        assert!(folder.run(&arguments).status.success());
+        let project = folder.path().join("night-label");
+        let mut build = std::process::Command::new("./build.sh");
+        let build = build.current_dir(&project).output().unwrap();
+        assert!(
+            build.status.success(),
+            "{}{}",
+            stdout(&build),
+            stderr(&build)
+        );
+        assert!(!stderr(&build).contains("warning:"), "{}", stderr(&build));
+        let module = std::fs::read(project.join("night-label.wasm")).unwrap();
+        std::fs::write(folder.path().join("filter.wasm"), module).unwrap();
+        let golden = "night-label/golden";
+        let (report, code) = test(&folder, &["--frames", "300", "--golden", golden]);
+        assert_eq!(code, Some(0), "{language} {kind}: {report:#}");
+        assert_eq!(
+            (&report["frames"], &report["golden"]["compared"]),
+            (&300.into(), &2.into())
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs clang with wasi-libc"]
+fn a_new_filter_in_c_builds_and_passes() {
+    builds("c");
+}
+
+#[test]
+fn an_instance_whose_memory_fills_up_is_replaced_and_no_frame_goes_without() {
+    let leak = "(drop (memory.grow (i32.const 8)))
+        (memory.fill (i32.const 4096) (i32.const 255) (i32.const 1024))";
+    let module = overlay(&format!("{leak} {}", one_layer(0, 0, 16, 16, 4096, 1024)));
+    let folder = Folder::with(
+        "streams:
+  s:
+    source: { driver: files, path: f.jpg, fps: 15, loop: true }
+    filters: [{ use: ./filter.wasm, memory-limit: 16MiB }]
+",
+    );
+    folder.write("filter.wasm", module);
+    folder.write("f.jpg", jpeg("420.jpg"));
+    let server = Server::start(folder);
+    let mut viewer = server.watch("s");
+    let replaced = || server.report("s")["filters"][0]["replaced"].as_u64();
+    while replaced() < Some(2) {
+        let frame = decode(&viewer.next().unwrap().jpeg);
+        let found = mean(&frame, 4, 4, 8, 8);
+        assert!(is_near(found, [255.0; 3]), "{found:?}");
+    }
+    let step = &server.report("s")["filters"][0];
+    assert_eq!((&step["errors"], &step["restarts"]), (&0.into(), &0.into()));
+    let log = server.log();
+    assert_eq!(
+        log.matches("memory grows with each call").count(),
+        1,
+        "{log}"
+    );
+}
