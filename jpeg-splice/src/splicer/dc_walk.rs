@@ -31,7 +31,7 @@ impl Splicer {
         let frame = Frame::parse(jpeg)?;
         let layout = Layout::of(&frame);
         let quantization = self.cache.prepare_tables(&frame, &layout)?;
-        let kept = (&mut self.pending, &mut self.interleave);
+        let kept = &mut self.kept;
         let out = &mut self.scratch;
         let walk = DcWalk {
             rewriter: Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out),

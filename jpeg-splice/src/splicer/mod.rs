@@ -15,9 +15,12 @@ mod interleave;
 mod intervals;
 mod layout;
 mod pending_mcus;
+mod prepared;
+mod registry;
 mod rewriter;
 mod rows;
 mod skip_tables;
+mod tile;
 mod walk;
 #[cfg(any(test, fuzzing))]
 mod walk_check;
@@ -34,9 +37,7 @@ use crate::standard;
 use cache::Cache;
 use cost::Cost;
 use frame::Frame;
-use interleave::Interleave;
-use pending_mcus::PendingMcus;
-use rewriter::{Rewriter, TouchedBy};
+use rewriter::{Kept, Rewriter, TouchedBy};
 
 /// Draws on JPEGs, and keeps between them what can be kept: tables, prepared drawings and memory.
 /// Meant to be used for all frames of one stream.
@@ -44,8 +45,7 @@ use rewriter::{Rewriter, TouchedBy};
 pub struct Splicer {
     cache: Cache,
     touched: Vec<TouchedBy>,
-    pending: PendingMcus,
-    interleave: Interleave,
+    kept: Kept,
     /// Of the masks that the last frame had.
     mask_plan: Option<MaskPlan>,
     /// Stays empty: for walks that write nothing.
@@ -81,7 +81,7 @@ impl Splicer {
             standard::dht_segment(out);
         }
         out.extend_from_slice(&jpeg[frame.sos..frame.scan]);
-        let kept = (&mut self.pending, &mut self.interleave);
+        let kept = &mut self.kept;
         Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).scan(&self.touched)
     }
 
@@ -103,7 +103,7 @@ impl Splicer {
     /// About the memory that the prepared drawings take, in bytes.
     pub fn prepared_bytes(&self) -> u64 {
         let drawings = self.cache.drawings().iter();
-        let prepared = drawings.filter(|drawing| drawing.is_prepared());
+        let prepared = drawings.filter(|drawing| drawing.prepared().is_some());
         prepared.map(|drawing| drawing.prepared_bytes()).sum()
     }
 
@@ -117,8 +117,7 @@ impl Splicer {
         let frame = Frame::parse(jpeg)?;
         let layout = Layout::of(&frame);
         self.cache.prepare_tables(&frame, &layout)?;
-        let kept = (&mut self.pending, &mut self.interleave);
-        let out = &mut self.scratch;
+        let (kept, out) = (&mut self.kept, &mut self.scratch);
         Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).verify()
     }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::bit_reader::BitPosition;
 use super::block::{self, Quantized, SIXTEEN_ZEROS};
-use super::drawing::Blend;
+use super::prepared::{Blend, Prepared};
 use super::rewriter::{Progress, Rewriter, TouchedBy};
 use super::walk::skip_ac;
 use crate::error::Result;
@@ -74,11 +74,10 @@ impl<'a> Rewriter<'a> {
     }
 
     fn gather_mcu(&mut self, progress: &mut Progress<'a>, touched: &[TouchedBy]) -> Result<()> {
+        self.prepare_fresh(touched);
         for block in 0..self.blocks {
-            let is_drawn = touched
-                .iter()
-                .any(|touched| self.blend(touched, block).is_some());
-            if is_drawn {
+            let mut drawings = touched.iter().enumerate();
+            if drawings.any(|(place, touched)| self.blend(place, touched, block).is_some()) {
                 self.gather_drawn(progress, block, touched)?;
             } else {
                 self.gather_kept(progress, block)?;
@@ -87,16 +86,28 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    fn blend(&self, touched: &TouchedBy, block: usize) -> Option<&'a Blend> {
-        let prepared = self.cache.drawing(touched.drawing as usize);
-        prepared.blend(touched.index as usize, block)
+    /// Prepares an MCU of each drawing that has no blocks yet.
+    fn prepare_fresh(&mut self, touched: &[TouchedBy]) {
+        if self.fresh.len() < touched.len() {
+            self.fresh.resize_with(touched.len(), Prepared::default);
+        }
+        for (touched, fresh) in touched.iter().zip(&mut *self.fresh) {
+            let drawing = self.cache.drawing(touched.drawing as usize);
+            if drawing.prepared().is_none() {
+                drawing.prepare_one(touched.index, fresh);
+                fresh.quantize(|component| self.cache.multipliers(component));
+            }
+        }
     }
 
-    /// The new coefficients of a block that one drawing alone covers; it need not be decoded then.
-    fn opaque(&self, touched: &[TouchedBy], block: usize) -> Option<&'a Quantized> {
-        let [only] = touched else { return None };
-        let drawing = self.cache.drawing(only.drawing as usize);
-        drawing.opaque(only.index as usize, block)
+    /// The change that a drawing makes to a block of the MCU at hand; `place` is the drawing's among
+    /// those that touch it.
+    #[inline]
+    fn blend(&self, place: usize, touched: &TouchedBy, block: usize) -> Option<Blend<'_>> {
+        match self.cache.drawing(touched.drawing as usize).prepared() {
+            Some(prepared) => prepared.blend(touched.index as usize, block),
+            None => self.fresh[place].blend(0, block),
+        }
     }
 
     fn gather_drawn(
@@ -107,25 +118,10 @@ impl<'a> Rewriter<'a> {
     ) -> Result<()> {
         let component = self.slots[block].component;
         let tables = self.tables[component];
-        let multipliers = self.cache.multipliers(component);
         let difference = tables.dc_difference(&mut progress.reader)?;
         let dc = progress.old_dc[component].wrapping_add(difference);
         progress.old_dc[component] = dc;
-        let quantized = match self.opaque(touched, block) {
-            Some(quantized) => {
-                skip_ac(&mut progress.reader, self.walk_tables, block)?;
-                *quantized
-            }
-            None => {
-                let coefficients = block::decode(tables, &mut progress.reader, dc)?;
-                let blends = touched
-                    .iter()
-                    .filter_map(|touched| self.blend(touched, block));
-                Quantized::round(&blends.fold(coefficients, |coefficients, blend| {
-                    block::blend(coefficients, blend, multipliers)
-                }))
-            }
-        };
+        let quantized = self.draw(progress, (block, dc), touched)?;
         let new_dc = quantized.dc();
         self.pending.pieces.push(Piece::Dc {
             block: block as u8,
@@ -140,6 +136,32 @@ impl<'a> Rewriter<'a> {
             fill: 0,
         });
         Ok(())
+    }
+
+    /// The new coefficients of a block, whose DC coefficient is `dc` and whose others come next.
+    #[inline]
+    fn draw(
+        &self,
+        progress: &mut Progress<'a>,
+        (block, dc): (usize, i32),
+        touched: &[TouchedBy],
+    ) -> Result<Quantized> {
+        if let [only] = touched
+            && let Some(Blend::Opaque { quantized, .. }) = self.blend(0, only, block)
+        {
+            // Nothing of the block is needed.
+            skip_ac(&mut progress.reader, self.walk_tables, block)?;
+            return Ok(*quantized);
+        }
+        let component = self.slots[block].component;
+        let multipliers = self.cache.multipliers(component);
+        let mut drawn = block::decode(self.tables[component], &mut progress.reader, dc)?;
+        for (place, touched) in touched.iter().enumerate() {
+            if let Some(blend) = self.blend(place, touched, block) {
+                block::blend(&mut drawn, blend, multipliers);
+            }
+        }
+        Ok(Quantized::round(&drawn))
     }
 
     /// Gathers a block that keeps its bits, but for the DC difference if the block before has

@@ -10,6 +10,7 @@ use super::interleave::{Interleave, Stretch};
 use super::intervals;
 use super::layout::{BlockSlot, Layout};
 use super::pending_mcus::PendingMcus;
+use super::prepared::Prepared;
 use super::walk::{Walk, WalkTables, run_three};
 use crate::error::Result;
 
@@ -28,6 +29,14 @@ pub(crate) struct TouchedBy {
     pub index: u32,
 }
 
+/// Memory that is kept from frame to frame.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pending: PendingMcus,
+    fresh: Vec<Prepared>,
+    pub interleave: Interleave,
+}
+
 /// The rewriting of one JPEG's scan.
 pub(crate) struct Rewriter<'a> {
     pub jpeg: &'a [u8],
@@ -36,6 +45,8 @@ pub(crate) struct Rewriter<'a> {
     pub tables: [&'a Tables; 3],
     pub walk_tables: WalkTables<'a>,
     pub pending: &'a mut PendingMcus,
+    /// The MCU at hand of each drawing that has no blocks yet.
+    pub fresh: &'a mut Vec<Prepared>,
     interleave: &'a mut Interleave,
     pub writer: BitWriter<'a>,
     /// Up to where the JPEG has been written, or need not be.
@@ -97,7 +108,7 @@ impl<'a> Rewriter<'a> {
         frame: &Frame<'_>,
         layout: &Layout,
         cache: &'a Cache,
-        (pending, interleave): (&'a mut PendingMcus, &'a mut Interleave),
+        kept: &'a mut Kept,
         out: &'a mut Vec<u8>,
     ) -> Self {
         let (across, down) = layout.mcus();
@@ -112,8 +123,9 @@ impl<'a> Rewriter<'a> {
                 skip: cache.skip_tables(),
                 huffman,
             },
-            pending,
-            interleave,
+            pending: &mut kept.pending,
+            fresh: &mut kept.fresh,
+            interleave: &mut kept.interleave,
             writer: BitWriter::new(out),
             copied: frame.scan,
             slots,
