@@ -202,7 +202,6 @@ fn filters(picture: &Picture) {
     .expect("an engine");
     let compiler = Compiler::new(&engine, worker, &FolderChoice::Off).expect("a compiler");
     let engine = (&engine, &compiler);
-    let _active = engine.0.activate();
     let (width, height) = picture.jpeg.size();
     let frame = FrameInfo {
         sequence: 0,

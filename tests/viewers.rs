@@ -2,12 +2,18 @@
 
 use std::thread;
 
+use crate::support::http::Mjpeg;
 use crate::support::picture::{number, numbered};
 use crate::support::server::Server;
 use crate::support::{Folder, load};
 
 /// 300 different frames of about 250 KB.
 fn server() -> Server {
+    server_of(240_000)
+}
+
+/// The same with so much `padding` in each frame.
+fn server_of(padding: usize) -> Server {
     let folder = Folder::with(
         "streams:
   s:
@@ -16,7 +22,7 @@ fn server() -> Server {
 ",
     );
     for index in 0..300 {
-        folder.write(&format!("f{index}.jpg"), numbered(index, 240_000));
+        folder.write(&format!("f{index}.jpg"), numbered(index, padding));
     }
     Server::start(folder)
 }
@@ -73,6 +79,27 @@ fn a_slow_viewer_skips_to_the_newest_frame() {
     assert_eq!(jumps.len(), 1, "{numbers:?}");
     let is_sorted = numbers.windows(2).all(|pair| pair[0] < pair[1]);
     assert!(is_sorted, "one came twice: {numbers:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_stops_and_goes_on_gets_one_old_frame_and_then_the_newest() {
+    // Of the small ones, one more may lie at its end of the connection.
+    for (padding, most) in [(0, 2), (240_000, 1)] {
+        let server = server_of(padding);
+        let mut slow = Mjpeg::open_keeping(4096, server.address, "/s.mjpeg");
+        let first = number(&slow.next().unwrap().jpeg);
+        let mut fast = server.watch("s");
+        let mut newest = first;
+        while newest < first + 30 {
+            newest = number(&fast.next().unwrap().jpeg);
+        }
+        let mut old = 0;
+        while number(&slow.next().unwrap().jpeg) < newest {
+            old += 1;
+        }
+        assert!(old <= most, "{padding}: {old}");
+    }
 }
 
 #[cfg(target_os = "linux")]

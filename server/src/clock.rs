@@ -1,7 +1,10 @@
 //! Time, behind a trait, so that everything that waits can be tested without waiting. Nothing else
 //! asks the system for it.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::BoxFuture;
@@ -18,6 +21,9 @@ pub trait Clock: Send + Sync + 'static {
     fn sleep_until(&self, deadline: Instant) -> BoxFuture<'static, ()>;
     /// Blocks the thread for `pause`. Only for a moment: nothing can end it early.
     fn block(&self, pause: Duration);
+    /// Blocks the thread until it is unparked or, if there is one, until `deadline`; perhaps for
+    /// less.
+    fn park(&self, deadline: Option<Instant>);
 }
 
 /// The machine's own clock. Sleeping needs a tokio runtime with its time driver on.
@@ -43,7 +49,49 @@ impl Clock for SystemClock {
     }
 
     fn block(&self, pause: Duration) {
-        std::thread::sleep(pause);
+        thread::sleep(pause);
+    }
+
+    fn park(&self, deadline: Option<Instant>) {
+        match deadline {
+            Some(deadline) => {
+                thread::park_timeout(deadline.saturating_duration_since(Instant::now()));
+            }
+            None => thread::park(),
+        }
+    }
+}
+
+/// Blocks the thread until `future` is ready; `None` if `deadline` has come first. The future is
+/// polled outside of any runtime: it may not be one of input, output or tokio's time.
+///
+/// The thread itself waits for the deadline. A timer of the runtime would cost each wait the waking
+/// of another thread, and come up to a millisecond late.
+pub fn wait<F: Future>(
+    clock: &dyn Clock,
+    future: F,
+    deadline: Option<Instant>,
+) -> Option<F::Output> {
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+            return Some(output);
+        }
+        if deadline.is_some_and(|deadline| deadline <= clock.now()) {
+            return None;
+        }
+        clock.park(deadline);
+    }
+}
+
+/// Wakes a thread that waits in [`wait`].
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 
@@ -92,7 +140,18 @@ impl StopToken {
 
     /// Blocks until `deadline`, or until the order to stop: then it returns `false` at once.
     pub fn sleep_until(&self, deadline: Instant) -> bool {
-        self.wait_for(self.clock.sleep_until(deadline)).is_some()
+        wait(&*self.clock, self.token.cancelled(), Some(deadline)).is_none()
+    }
+
+    /// Blocks until `future`, which needs no runtime, is ready, at most until `deadline`: then it
+    /// gives `Some(None)`. `None` after the order to stop.
+    pub fn wait_until<F: Future>(&self, deadline: Instant, future: F) -> Option<Option<F::Output>> {
+        let future = self.token.run_until_cancelled(future);
+        match wait(&*self.clock, future, Some(deadline)) {
+            Some(Some(output)) => Some(Some(output)),
+            Some(None) => None,
+            None => Some(None),
+        }
     }
 
     /// Blocks for `pause` in the same way.
@@ -119,6 +178,7 @@ pub mod fake {
         start: Instant,
         elapsed: watch::Sender<Duration>,
         sleepers: Mutex<Vec<Instant>>,
+        parked: Mutex<Vec<Thread>>,
     }
 
     impl FakeClock {
@@ -127,11 +187,14 @@ pub mod fake {
                 start: SystemClock.now(),
                 elapsed: watch::Sender::new(Duration::ZERO),
                 sleepers: Mutex::new(Vec::new()),
+                parked: Mutex::new(Vec::new()),
             })
         }
 
         pub fn advance(&self, by: Duration) {
             self.elapsed.send_modify(|elapsed| *elapsed += by);
+            let parked = std::mem::take(&mut *self.parked.lock().unwrap());
+            parked.iter().for_each(Thread::unpark);
         }
 
         /// Resolves once somebody sleeps until `after` from now or later, so that a test advances
@@ -185,6 +248,17 @@ pub mod fake {
 
         fn block(&self, pause: Duration) {
             self.advance(pause);
+        }
+
+        fn park(&self, deadline: Option<Instant>) {
+            self.parked.lock().unwrap().push(thread::current());
+            if let Some(deadline) = deadline {
+                if deadline <= self.now() {
+                    return;
+                }
+                self.sleepers.lock().unwrap().push(deadline);
+            }
+            thread::park();
         }
     }
 }

@@ -159,7 +159,23 @@ pub struct Mjpeg {
 
 impl Mjpeg {
     pub fn open(address: SocketAddr, target: &str) -> Self {
-        let response = get(address, target);
+        Self::of(get(address, target))
+    }
+
+    /// The same of a viewer whose system keeps about so many bytes for it.
+    pub fn open_keeping(bytes: usize, address: SocketAddr, target: &str) -> Self {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+        // Before it connects, since that tells the server how much it may send.
+        socket.set_recv_buffer_size(bytes).unwrap();
+        socket.connect(&address.into()).unwrap();
+        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+        let mut socket = TcpStream::from(socket);
+        let request = format!("GET {target} HTTP/1.0\r\nHost: {address}\r\n\r\n");
+        socket.write_all(request.as_bytes()).unwrap();
+        Self::of(read_response(socket))
+    }
+
+    fn of(response: Response) -> Self {
         assert_eq!(response.status, 200);
         let content_type = response.header("content-type").unwrap();
         let (kind, boundary) = content_type.split_once("; boundary=").unwrap();

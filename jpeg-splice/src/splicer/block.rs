@@ -2,11 +2,10 @@
 
 use super::bit_reader::BitReader;
 use super::bit_writer::BitWriter;
-use super::dct::{self, Block, Multipliers};
-use super::drawing::Blend;
+use super::dct::{self, Block, Multipliers, PLACES};
 use super::huffman::{Tables, extend};
+use super::prepared::Blend;
 use crate::error::{Result, damaged};
-use crate::zigzag::{ZIGZAG, zigzag};
 
 /// The largest AC coefficient that baseline JPEG codes (T.81, table F.2).
 const LARGEST_AC: f32 = 1023.0;
@@ -17,7 +16,7 @@ pub(crate) const SIXTEEN_ZEROS: u8 = 0xf0;
 const END_OF_BLOCK: u8 = 0x00;
 
 /// Quantized coefficients.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quantized {
     /// In zigzag order; the first is the DC coefficient itself, not a difference.
     pub values: [i16; 64],
@@ -43,7 +42,7 @@ pub(crate) fn decode(tables: &Tables, reader: &mut BitReader<'_>, dc: i32) -> Re
         }
         if size > 0 {
             let value = extend(reader.take(size), size);
-            block[zigzag(k as usize)] = value as f32;
+            block[usize::from(PLACES[k as usize])] = value as f32;
         }
     }
     Ok(block)
@@ -51,30 +50,40 @@ pub(crate) fn decode(tables: &Tables, reader: &mut BitReader<'_>, dc: i32) -> Re
 
 /// Draws on a block of quantized coefficients.
 #[inline]
-pub(crate) fn blend(mut block: Block, blend: &Blend, multipliers: &Multipliers) -> Block {
+pub(crate) fn blend(block: &mut Block, blend: Blend<'_>, multipliers: &Multipliers) {
     match blend {
-        Blend::Opaque(new) => multiply(new, &multipliers.forward),
+        Blend::Opaque { new, .. } => *block = multiply(new, &multipliers.forward),
         Blend::Uniform { keep, add } => {
             // The transform is linear, so there is no need for samples.
-            let add = multiply(add, &multipliers.forward);
-            std::array::from_fn(|at| block[at] * keep + add[at])
+            for at in 0..64 {
+                block[at] = block[at] * keep + add[at] * multipliers.forward[at];
+            }
         }
-        Blend::PerSample(per_sample) => {
-            block = multiply(&block, &multipliers.inverse);
-            dct::inverse(&mut block);
-            block = std::array::from_fn(|at| {
+        Blend::PerSample { keep, add } => {
+            *block = multiply(block, &multipliers.inverse);
+            dct::inverse(block);
+            for at in 0..64 {
                 // Decoders cut samples off at these.
-                block[at].clamp(-128.0, 127.0) * per_sample.keep[at] + per_sample.add[at]
-            });
-            dct::forward(&mut block);
-            multiply(&block, &multipliers.forward)
+                block[at] = block[at].clamp(-128.0, 127.0) * keep[at] + add[at];
+            }
+            dct::forward(block);
+            *block = multiply(block, &multipliers.forward);
         }
     }
 }
 
 #[inline]
-fn multiply(block: &Block, by: &Block) -> Block {
+pub(crate) fn multiply(block: &Block, by: &Block) -> Block {
     std::array::from_fn(|at| block[at] * by[at])
+}
+
+impl Default for Quantized {
+    fn default() -> Self {
+        Self {
+            values: [0; 64],
+            nonzero: 0,
+        }
+    }
 }
 
 impl Quantized {
@@ -96,7 +105,7 @@ impl Quantized {
     fn in_zigzag(rounded: &[i16; 64]) -> Self {
         let mut values = [0; 64];
         let mut nonzero = 0;
-        for (k, &place) in ZIGZAG.iter().enumerate() {
+        for (k, &place) in PLACES.iter().enumerate() {
             let value = rounded[usize::from(place)];
             values[k] = value;
             nonzero |= u64::from(value != 0) << k;

@@ -1,12 +1,15 @@
 //! The cache of a stream: tables, and drawings prepared for its frames.
 
-use super::block::{self, Quantized};
+use std::sync::Arc;
+
 use super::coverage::{Cover, covered_mcus};
 use super::dct::Multipliers;
-use super::drawing::{Blend, Drawing, NONE, Prepared, SampleBlend};
+use super::drawing::Drawing;
 use super::frame::Frame;
 use super::huffman::Tables;
 use super::layout::Layout;
+use super::prepared::{BLENDED_BLOCK_BYTES, OPAQUE_BLOCK_BYTES, Prepared};
+use super::registry::Registry;
 use super::skip_tables::SkipTables;
 use crate::error::Result;
 use crate::syntax::HuffmanSpec;
@@ -15,27 +18,27 @@ use crate::syntax::HuffmanSpec;
 /// frame.
 const MOST: usize = 12;
 
-/// The memory for a prepared block that needs nothing of the picture.
-const OPAQUE_BLOCK_BYTES: usize = size_of::<(usize, Blend)>() + size_of::<Option<Quantized>>();
+static TABLES: Registry<KeptTables> = Registry::new();
+static SKIP_TABLES: Registry<KeptSkipTables> = Registry::new();
+
 /// The memory for an MCU that is covered, beside its blocks.
 const COVERED_BYTES: usize = size_of::<(u32, Cover)>() + size_of::<[u32; 10]>();
 
 /// The cached tables and drawings, and which of them the frame at hand uses.
 #[derive(Default)]
 pub(crate) struct Cache {
-    tables: Vec<KeptTables>,
+    tables: Vec<Arc<KeptTables>>,
     multipliers: Vec<([u16; 64], Multipliers)>,
     drawings: Vec<KeptDrawing>,
     /// For each component, the index of its tables.
     tables_of: [usize; 3],
     multipliers_of: [usize; 3],
-    skip_tables: Vec<KeptSkipTables>,
+    skip_tables: Vec<Arc<KeptSkipTables>>,
     skip_tables_used: usize,
 }
 
 struct KeptSkipTables {
-    /// The indices of its tables.
-    tables: [usize; 3],
+    tables: [Arc<KeptTables>; 3],
     layout: Layout,
     skip_tables: SkipTables,
 }
@@ -64,17 +67,16 @@ impl KeptSpec {
     }
 }
 
-/// A drawing, prepared for a layout and quantization tables if it was to be drawn.
+/// A drawing, and its blocks for a layout and quantization tables if it has been drawn before.
 pub(crate) struct KeptDrawing {
-    id: u64,
+    drawing: Drawing,
     layout: Layout,
     /// Whether the frame at hand is the first with it.
     pub is_new: bool,
     pub covered: Vec<(u32, Cover)>,
+    was_drawn: bool,
     prepared: Option<Prepared>,
     quantization: [[u16; 64]; 3],
-    /// For each blend, the block's coefficients if it is opaque.
-    opaque: Vec<Option<Quantized>>,
 }
 
 impl Cache {
@@ -87,8 +89,8 @@ impl Cache {
     ) -> Result<()> {
         let quantization = self.prepare_tables(frame, layout)?;
         self.find_drawings(layout, drawings);
-        for (index, drawing) in drawings.iter().enumerate() {
-            self.drawings[index].prepare(drawing);
+        for index in 0..drawings.len() {
+            self.drawings[index].prepare();
             self.quantize(index, quantization);
         }
         Ok(())
@@ -111,20 +113,23 @@ impl Cache {
             quantization[index] = *frame.quantization(component)?;
             self.multipliers_of[index] = self.find_multipliers(&quantization[index]);
         }
-        self.skip_tables_used = self.find_skip_tables(layout, frame.components().len());
+        self.skip_tables_used = self.find_skip_tables(layout, frame.components().len())?;
         Ok(quantization)
     }
 
     fn find_tables(&mut self, dc: HuffmanSpec<'_>, ac: HuffmanSpec<'_>) -> Result<usize> {
         let is_same = |kept: &KeptTables| kept.dc.is(dc) && kept.ac.is(ac);
-        if let Some(index) = self.tables.iter().position(is_same) {
+        if let Some(index) = self.tables.iter().position(|kept| is_same(kept)) {
             return Ok(index);
         }
-        self.tables.push(KeptTables {
-            dc: KeptSpec::new(dc),
-            ac: KeptSpec::new(ac),
-            tables: Tables::new(dc, ac)?,
-        });
+        let make = || {
+            Ok(KeptTables {
+                dc: KeptSpec::new(dc),
+                ac: KeptSpec::new(ac),
+                tables: Tables::new(dc, ac)?,
+            })
+        };
+        self.tables.push(TABLES.get(is_same, make)?);
         Ok(self.tables.len() - 1)
     }
 
@@ -136,30 +141,36 @@ impl Cache {
         })
     }
 
-    fn find_skip_tables(&mut self, layout: &Layout, components: usize) -> usize {
+    fn find_skip_tables(&mut self, layout: &Layout, components: usize) -> Result<usize> {
         // Grey pictures have but one component's.
         let first = self.tables_of[0];
         self.tables_of[components..].fill(first);
-        let key = self.tables_of;
-        let is_same = |kept: &KeptSkipTables| kept.tables == key && kept.layout.has_mcus_of(layout);
-        if let Some(index) = self.skip_tables.iter().position(is_same) {
-            return index;
+        let tables = self.tables_of.map(|index| self.tables[index].clone());
+        let is_same = |kept: &KeptSkipTables| {
+            let mut pairs = kept.tables.iter().zip(&tables);
+            pairs.all(|(one, other)| Arc::ptr_eq(one, other)) && kept.layout.has_mcus_of(layout)
+        };
+        if let Some(index) = self.skip_tables.iter().position(|kept| is_same(kept)) {
+            return Ok(index);
         }
-        let tables = key.map(|index| &self.tables[index].tables);
-        let (slots, blocks) = layout.blocks();
-        self.skip_tables.push(KeptSkipTables {
-            tables: key,
-            layout: layout.clone(),
-            skip_tables: SkipTables::new(&tables, slots, blocks),
-        });
-        self.skip_tables.len() - 1
+        let make = || {
+            let (slots, blocks) = layout.blocks();
+            let codes = tables.each_ref().map(|kept| &kept.tables);
+            Ok(KeptSkipTables {
+                tables: tables.clone(),
+                layout: layout.clone(),
+                skip_tables: SkipTables::new(&codes, slots, blocks),
+            })
+        };
+        self.skip_tables.push(SKIP_TABLES.get(is_same, make)?);
+        Ok(self.skip_tables.len() - 1)
     }
 
     /// Brings the kept drawings into the order of `drawings`, finds out what the new ones cover,
     /// and drops those that are over.
     pub fn find_drawings(&mut self, layout: &Layout, drawings: &[&Drawing]) {
         for (index, drawing) in drawings.iter().enumerate() {
-            let fits = |kept: &KeptDrawing| kept.id == drawing.id && kept.layout == *layout;
+            let fits = |kept: &KeptDrawing| kept.drawing.id == drawing.id && kept.layout == *layout;
             match self.drawings[index..].iter().position(fits) {
                 Some(ahead) => {
                     self.drawings.swap(index, index + ahead);
@@ -176,23 +187,14 @@ impl Cache {
     }
 
     fn quantize(&mut self, index: usize, quantization: [[u16; 64]; 3]) {
-        if self.drawings[index].quantization == quantization {
-            return;
+        let drawing = &mut self.drawings[index];
+        if let Some(prepared) = &mut drawing.prepared
+            && drawing.quantization != quantization
+        {
+            let multipliers_of = self.multipliers_of;
+            prepared.quantize(|component| &self.multipliers[multipliers_of[component]].1);
+            drawing.quantization = quantization;
         }
-        let multipliers = |component: usize| &self.multipliers[self.multipliers_of[component]].1;
-        let prepared = self.drawings[index].prepared.iter();
-        let blends = prepared.flat_map(|prepared| &prepared.blends);
-        let opaque = blends.map(|(component, blend)| match blend {
-            Blend::Opaque(_) => {
-                let block = block::blend([0.0; 64], blend, multipliers(*component));
-                Some(Quantized::round(&block))
-            }
-            _ => None,
-        });
-        let opaque = opaque.collect();
-        let kept = &mut self.drawings[index];
-        kept.opaque = opaque;
-        kept.quantization = quantization;
     }
 
     /// The frame's tables for a component.
@@ -224,23 +226,35 @@ impl Cache {
 impl KeptDrawing {
     fn new(drawing: &Drawing, layout: &Layout) -> Self {
         Self {
-            id: drawing.id,
+            drawing: drawing.clone(),
             layout: layout.clone(),
             is_new: true,
             covered: covered_mcus(drawing, layout),
+            was_drawn: false,
             prepared: None,
             // No table has a zero.
             quantization: [[0; 64]; 3],
-            opaque: Vec::new(),
         }
     }
 
-    fn prepare(&mut self, drawing: &Drawing) {
-        let Self {
-            covered, layout, ..
-        } = self;
-        self.prepared
-            .get_or_insert_with(|| Prepared::new(drawing, layout, covered));
+    /// Prepares its blocks from the second frame on: one that changes with each frame would write
+    /// them to memory and read them there once.
+    fn prepare(&mut self) {
+        if self.was_drawn && self.prepared.is_none() {
+            let prepared = Prepared::new(&self.drawing, &self.layout, &self.covered);
+            self.prepared = Some(prepared);
+        }
+        self.was_drawn = true;
+    }
+
+    /// Its blocks, if it has been drawn before.
+    pub fn prepared(&self) -> Option<&Prepared> {
+        self.prepared.as_ref()
+    }
+
+    /// Prepares the blocks of one MCU, by its index among those that it covers, in `prepared`.
+    pub fn prepare_one(&self, index: u32, prepared: &mut Prepared) {
+        prepared.replace(&self.drawing, &self.layout, self.covered[index as usize]);
     }
 
     /// The cover of the MCU with this index.
@@ -263,33 +277,10 @@ impl KeptDrawing {
     pub fn prepared_bytes(&self) -> u64 {
         let block = |cover: Cover| match cover.is_opaque() {
             true => OPAQUE_BLOCK_BYTES,
-            false => OPAQUE_BLOCK_BYTES + size_of::<SampleBlend>(),
+            false => BLENDED_BLOCK_BYTES,
         };
         let (_, blocks) = self.layout.blocks();
         let distinct = self.distinct().map(|cover| (block(cover) * blocks) as u64);
         distinct.sum::<u64>() + (self.covered.len() * COVERED_BYTES) as u64
-    }
-
-    /// Whether its blocks are there.
-    pub fn is_prepared(&self) -> bool {
-        self.prepared.is_some()
-    }
-
-    fn index(&self, touched: usize, block: usize) -> Option<usize> {
-        match self.prepared.as_ref()?.mcus[touched][block] {
-            NONE => None,
-            index => Some(index as usize),
-        }
-    }
-
-    /// The blend of a block of the touched MCU with this index.
-    pub fn blend(&self, touched: usize, block: usize) -> Option<&Blend> {
-        let index = self.index(touched, block)?;
-        Some(&self.prepared.as_ref()?.blends[index].1)
-    }
-
-    /// The coefficients of that block if the drawing covers all of it.
-    pub fn opaque(&self, touched: usize, block: usize) -> Option<&Quantized> {
-        self.opaque[self.index(touched, block)?].as_ref()
     }
 }

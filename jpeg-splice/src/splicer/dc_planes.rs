@@ -90,10 +90,10 @@ impl Splicer {
         };
         let mut walk = begin(jpeg, frame.scan, tables);
         if frame.interval(layout) == stretch.all_mcus {
-            self.interleave.advance(&mut walk, tables, &stretch);
+            self.kept.interleave.advance(&mut walk, tables, &stretch);
         }
         walk.run(tables, stretch.blocks)?;
-        self.interleave.note(&stretch, walk.byte());
+        self.kept.interleave.note(&stretch, walk.byte());
         Ok(walk.into_differences().0)
     }
 

@@ -3,13 +3,26 @@
 //! each coefficient scaled by a constant, which goes into the quantization.
 //!
 //! Each step works on eight columns at once, which compilers turn into vector instructions.
+//! Coefficients lie in columns, not in rows: then each transform transposes its block once, and not
+//! a second time to put it back.
 
 use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 use crate::zigzag::ZIGZAG;
 
-/// 8 × 8 samples or coefficients, rows from top to bottom.
+/// 8 × 8 samples, row by row from the top, or coefficients, column by column from the left.
 pub(crate) type Block = [f32; 64];
+
+/// The place of each coefficient of the zigzag order in a [`Block`].
+pub(crate) const PLACES: [u8; 64] = {
+    let mut places = ZIGZAG;
+    let mut k = 0;
+    while k < 64 {
+        places[k] = ZIGZAG[k] % 8 * 8 + ZIGZAG[k] / 8;
+        k += 1;
+    }
+    places
+};
 
 /// The scale of coefficient k of a row or column: 1, then √2 · cos(kπ/16).
 const SCALES: [f32; 8] = [
@@ -44,7 +57,7 @@ impl Multipliers {
             inverse: [0.0; 64],
             forward: [0.0; 64],
         };
-        for (&place, &step) in ZIGZAG.iter().zip(table) {
+        for (&place, &step) in PLACES.iter().zip(table) {
             let (place, step) = (usize::from(place), f32::from(step));
             multipliers.inverse[place] = step * scale(place) / 64.0;
             multipliers.forward[place] = 1.0 / (step * scale(place));
@@ -73,7 +86,6 @@ fn two_passes(block: &mut Block, columns: impl Fn(&mut Rows)) {
     columns(&mut rows);
     rows = transpose(&rows);
     columns(&mut rows);
-    rows = transpose(&rows);
     for (to, from) in block.chunks_exact_mut(8).zip(&rows) {
         to.copy_from_slice(from);
     }
@@ -169,7 +181,7 @@ mod tests {
         let c = |k: usize| if k == 0 { 0.5f64.sqrt() } else { 1.0 };
         let cosine = |x: usize, u: usize| ((2 * x + 1) as f64 * u as f64 * PI / 16.0).cos();
         std::array::from_fn(|place| {
-            let (v, u) = (place / 8, place % 8);
+            let (u, v) = (place / 8, place % 8);
             let sum: f64 = (0..64)
                 .map(|at| f64::from(samples[at]) * cosine(at % 8, u) * cosine(at / 8, v))
                 .sum();

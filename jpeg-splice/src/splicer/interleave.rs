@@ -346,11 +346,11 @@ mod tests {
     fn interleave_after(jpeg: &[u8], frames: usize) -> (usize, Interleave) {
         let mut splicer = Splicer::new();
         let tries = (0..frames).filter(|_| {
-            let is_due = splicer.interleave.wait == 0;
+            let is_due = splicer.kept.interleave.wait == 0;
             splicer.verify(jpeg).unwrap();
             is_due
         });
-        (tries.count(), splicer.interleave)
+        (tries.count(), splicer.kept.interleave)
     }
 
     #[test]
@@ -381,7 +381,7 @@ mod tests {
         splicer
             .splice(&jpeg, &[&middle, &bottom], &mut out)
             .unwrap();
-        let places = &splicer.interleave.places;
+        let places = &splicer.kept.interleave.places;
         let mcus: Vec<_> = places.iter().map(|place| place.0).collect();
         assert_eq!(mcus, [30 * 40, 58 * 40]);
         assert!(places[0].1 > 0.25 && places[0].1 < 0.45, "more grain below");
@@ -390,6 +390,6 @@ mod tests {
                 .splice(&jpeg, &[&pixel(0), &bottom], &mut out)
                 .unwrap();
         }
-        assert!(splicer.interleave.places.len() <= MOST_PLACES);
+        assert!(splicer.kept.interleave.places.len() <= MOST_PLACES);
     }
 }

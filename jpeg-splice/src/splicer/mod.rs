@@ -16,9 +16,12 @@ mod interleave;
 mod intervals;
 mod layout;
 mod pending_mcus;
+mod prepared;
+mod registry;
 mod rewriter;
 mod rows;
 mod skip_tables;
+mod tile;
 mod walk;
 #[cfg(any(test, fuzzing))]
 mod walk_check;
@@ -35,9 +38,7 @@ use crate::mask::MaskPlan;
 use crate::standard;
 use cache::Cache;
 use cost::Cost;
-use interleave::Interleave;
-use pending_mcus::PendingMcus;
-use rewriter::{Rewriter, TouchedBy};
+use rewriter::{Kept, Rewriter, TouchedBy};
 
 /// Draws on JPEGs, and keeps between them what can be kept: tables, prepared drawings and memory.
 /// Meant to be used for all frames of one stream.
@@ -45,8 +46,7 @@ use rewriter::{Rewriter, TouchedBy};
 pub struct Splicer {
     cache: Cache,
     touched: Vec<TouchedBy>,
-    pending: PendingMcus,
-    interleave: Interleave,
+    kept: Kept,
     /// Of the masks that the last frame had.
     pub(crate) mask_plan: Option<MaskPlan>,
     /// Stays empty: for walks that write nothing.
@@ -82,7 +82,7 @@ impl Splicer {
             standard::dht_segment(out);
         }
         out.extend_from_slice(&jpeg[frame.sos..frame.scan]);
-        let kept = (&mut self.pending, &mut self.interleave);
+        let kept = &mut self.kept;
         Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).scan(&self.touched)
     }
 
@@ -104,7 +104,7 @@ impl Splicer {
     /// About the memory that the prepared drawings take, in bytes.
     pub fn prepared_bytes(&self) -> u64 {
         let drawings = self.cache.drawings().iter();
-        let prepared = drawings.filter(|drawing| drawing.is_prepared());
+        let prepared = drawings.filter(|drawing| drawing.prepared().is_some());
         prepared.map(|drawing| drawing.prepared_bytes()).sum()
     }
 
@@ -118,8 +118,7 @@ impl Splicer {
         let frame = Frame::parse(jpeg)?;
         let layout = Layout::of(&frame);
         self.cache.prepare_tables(&frame, &layout)?;
-        let kept = (&mut self.pending, &mut self.interleave);
-        let out = &mut self.scratch;
+        let (kept, out) = (&mut self.kept, &mut self.scratch);
         Rewriter::new(jpeg, &frame, &layout, &self.cache, kept, out).verify()
     }
 

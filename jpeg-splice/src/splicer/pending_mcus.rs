@@ -5,16 +5,13 @@ use std::ops::Range;
 
 use super::bit_reader::BitPosition;
 use super::block::{self, Quantized, SIXTEEN_ZEROS};
-use super::drawing::Blend;
+use super::prepared::{Blend, Prepared};
 use super::rewriter::{Progress, Rewriter, TouchedBy};
 use super::walk::skip_ac;
 use crate::error::Result;
 
 /// Lengthens at most so many blocks: more than it ever takes.
 const FILLED_BLOCKS: usize = 24;
-
-/// From so many MCUs on it pays to walk over them at once.
-const LEAST_HIDDEN: usize = 2;
 
 /// Recoded MCUs that are not written yet.
 #[derive(Default)]
@@ -67,13 +64,6 @@ impl<'a> Rewriter<'a> {
             if here == 0 && progress.old_dc == progress.new_dc {
                 break;
             }
-            let hidden = self.hidden(progress.mcu, touched);
-            if hidden >= LEAST_HIDDEN {
-                let (here, later) = touched.split_at(hidden);
-                *touched = later;
-                self.gather_hidden(progress, here)?;
-                continue;
-            }
             let (here, later) = touched.split_at(here);
             *touched = later;
             self.gather_mcu(progress, here)?;
@@ -83,44 +73,11 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// The MCUs from `mcu` on of which one drawing alone covers all blocks.
-    fn hidden(&self, mcu: u32, touched: &[TouchedBy]) -> usize {
-        let is_hidden = |at: usize| {
-            // Another drawing's entry for the same MCU is next to it.
-            touched[at].mcu == mcu + at as u32
-                && touched
-                    .get(at + 1)
-                    .is_none_or(|next| next.mcu > touched[at].mcu)
-                && (0..self.blocks).all(|block| self.opaque(&touched[at..=at], block).is_some())
-        };
-        (0..touched.len()).take_while(|&at| is_hidden(at)).count()
-    }
-
-    /// Gathers MCUs of which nothing is seen any more: what was there is walked over.
-    fn gather_hidden(
-        &mut self,
-        progress: &mut Progress<'a>,
-        touched: &'_ [TouchedBy],
-    ) -> Result<()> {
-        let mut new_dc = progress.new_dc;
-        for at in 0..touched.len() {
-            for block in 0..self.blocks {
-                if let Some(quantized) = self.opaque(&touched[at..=at], block) {
-                    self.gather_coded(&mut new_dc, block, *quantized);
-                }
-            }
-        }
-        self.walk_over(progress, touched.len() as u32)?;
-        progress.new_dc = new_dc;
-        Ok(())
-    }
-
     fn gather_mcu(&mut self, progress: &mut Progress<'a>, touched: &[TouchedBy]) -> Result<()> {
+        self.prepare_fresh(touched);
         for block in 0..self.blocks {
-            let is_drawn = touched
-                .iter()
-                .any(|touched| self.blend(touched, block).is_some());
-            if is_drawn {
+            let mut drawings = touched.iter().enumerate();
+            if drawings.any(|(place, touched)| self.blend(place, touched, block).is_some()) {
                 self.gather_drawn(progress, block, touched)?;
             } else {
                 self.gather_kept(progress, block)?;
@@ -129,16 +86,28 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    fn blend(&self, touched: &TouchedBy, block: usize) -> Option<&'a Blend> {
-        let prepared = self.cache.drawing(touched.drawing as usize);
-        prepared.blend(touched.index as usize, block)
+    /// Prepares an MCU of each drawing that has no blocks yet.
+    fn prepare_fresh(&mut self, touched: &[TouchedBy]) {
+        if self.fresh.len() < touched.len() {
+            self.fresh.resize_with(touched.len(), Prepared::default);
+        }
+        for (touched, fresh) in touched.iter().zip(&mut *self.fresh) {
+            let drawing = self.cache.drawing(touched.drawing as usize);
+            if drawing.prepared().is_none() {
+                drawing.prepare_one(touched.index, fresh);
+                fresh.quantize(|component| self.cache.multipliers(component));
+            }
+        }
     }
 
-    /// The new coefficients of a block that one drawing alone covers; it need not be decoded then.
-    fn opaque(&self, touched: &[TouchedBy], block: usize) -> Option<&'a Quantized> {
-        let [only] = touched else { return None };
-        let drawing = self.cache.drawing(only.drawing as usize);
-        drawing.opaque(only.index as usize, block)
+    /// The change that a drawing makes to a block of the MCU at hand; `place` is the drawing's among
+    /// those that touch it.
+    #[inline]
+    fn blend(&self, place: usize, touched: &TouchedBy, block: usize) -> Option<Blend<'_>> {
+        match self.cache.drawing(touched.drawing as usize).prepared() {
+            Some(prepared) => prepared.blend(touched.index as usize, block),
+            None => self.fresh[place].blend(0, block),
+        }
     }
 
     fn gather_drawn(
@@ -149,38 +118,16 @@ impl<'a> Rewriter<'a> {
     ) -> Result<()> {
         let component = self.slots[block].component;
         let tables = self.tables[component];
-        let multipliers = self.cache.multipliers(component);
         let difference = tables.dc_difference(&mut progress.reader)?;
         let dc = progress.old_dc[component].wrapping_add(difference);
         progress.old_dc[component] = dc;
-        let quantized = match self.opaque(touched, block) {
-            Some(quantized) => {
-                skip_ac(&mut progress.reader, self.walk_tables, block)?;
-                *quantized
-            }
-            None => {
-                let coefficients = block::decode(tables, &mut progress.reader, dc)?;
-                let blends = touched
-                    .iter()
-                    .filter_map(|touched| self.blend(touched, block));
-                Quantized::round(&blends.fold(coefficients, |coefficients, blend| {
-                    block::blend(coefficients, blend, multipliers)
-                }))
-            }
-        };
-        self.gather_coded(&mut progress.new_dc, block, quantized);
-        Ok(())
-    }
-
-    /// Gathers a block that is `quantized` now.
-    fn gather_coded(&mut self, new_dc: &mut [i32; 3], block: usize, quantized: Quantized) {
-        let latest = &mut new_dc[self.slots[block].component];
-        let difference = quantized.dc().wrapping_sub(*latest);
-        *latest = quantized.dc();
+        let quantized = self.draw(progress, (block, dc), touched)?;
+        let new_dc = quantized.dc();
         self.pending.pieces.push(Piece::Dc {
             block: block as u8,
-            difference,
+            difference: new_dc.wrapping_sub(progress.new_dc[component]),
         });
+        progress.new_dc[component] = new_dc;
         let index = self.pending.blocks.len() as u32;
         self.pending.pieces.push(Piece::Ac { index });
         self.pending.blocks.push(CodedBlock {
@@ -188,6 +135,33 @@ impl<'a> Rewriter<'a> {
             quantized,
             fill: 0,
         });
+        Ok(())
+    }
+
+    /// The new coefficients of a block, whose DC coefficient is `dc` and whose others come next.
+    #[inline]
+    fn draw(
+        &self,
+        progress: &mut Progress<'a>,
+        (block, dc): (usize, i32),
+        touched: &[TouchedBy],
+    ) -> Result<Quantized> {
+        if let [only] = touched
+            && let Some(Blend::Opaque { quantized, .. }) = self.blend(0, only, block)
+        {
+            // Nothing of the block is needed.
+            skip_ac(&mut progress.reader, self.walk_tables, block)?;
+            return Ok(*quantized);
+        }
+        let component = self.slots[block].component;
+        let multipliers = self.cache.multipliers(component);
+        let mut drawn = block::decode(self.tables[component], &mut progress.reader, dc)?;
+        for (place, touched) in touched.iter().enumerate() {
+            if let Some(blend) = self.blend(place, touched, block) {
+                block::blend(&mut drawn, blend, multipliers);
+            }
+        }
+        Ok(Quantized::round(&drawn))
     }
 
     /// Gathers a block that keeps its bits, but for the DC difference if the block before has

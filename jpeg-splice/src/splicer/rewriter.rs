@@ -11,6 +11,7 @@ use super::interleave::{Interleave, Stretch};
 use super::intervals;
 use super::layout::{BlockSlot, Layout};
 use super::pending_mcus::PendingMcus;
+use super::prepared::Prepared;
 use super::walk::{Walk, WalkTables, run_three};
 use crate::error::Result;
 
@@ -29,6 +30,14 @@ pub(crate) struct TouchedBy {
     pub index: u32,
 }
 
+/// Memory that is kept from frame to frame.
+#[derive(Default)]
+pub(crate) struct Kept {
+    pending: PendingMcus,
+    fresh: Vec<Prepared>,
+    pub interleave: Interleave,
+}
+
 /// The rewriting of one JPEG's scan.
 pub(crate) struct Rewriter<'a> {
     pub jpeg: &'a [u8],
@@ -37,6 +46,8 @@ pub(crate) struct Rewriter<'a> {
     pub tables: [&'a Tables; 3],
     pub walk_tables: WalkTables<'a>,
     pub pending: &'a mut PendingMcus,
+    /// The MCU at hand of each drawing that has no blocks yet.
+    pub fresh: &'a mut Vec<Prepared>,
     interleave: &'a mut Interleave,
     pub writer: BitWriter<'a>,
     /// Up to where the JPEG has been written, or need not be.
@@ -98,7 +109,7 @@ impl<'a> Rewriter<'a> {
         frame: &Frame<'_>,
         layout: &Layout,
         cache: &'a Cache,
-        (pending, interleave): (&'a mut PendingMcus, &'a mut Interleave),
+        kept: &'a mut Kept,
         out: &'a mut Vec<u8>,
     ) -> Self {
         let (across, down) = layout.mcus();
@@ -110,8 +121,9 @@ impl<'a> Rewriter<'a> {
             cache,
             tables: walk_tables.huffman,
             walk_tables,
-            pending,
-            interleave,
+            pending: &mut kept.pending,
+            fresh: &mut kept.fresh,
+            interleave: &mut kept.interleave,
             writer: BitWriter::new(out),
             copied: frame.scan,
             slots,
@@ -244,15 +256,6 @@ impl<'a> Rewriter<'a> {
             intervals::skip(self.jpeg, self.copied, number..number + 1)?;
         }
         Ok(self.copied)
-    }
-
-    /// Goes over the next `mcus` MCUs.
-    pub fn walk_over(&self, progress: &mut Progress<'a>, mcus: u32) -> Result<()> {
-        let tables = self.walk_tables;
-        let mut walk = progress.walk(tables);
-        walk.run(tables, mcus * self.blocks as u32)?;
-        progress.advance(walk, tables, mcus);
-        Ok(())
     }
 
     /// Skips all MCUs before `until`, which nothing is drawn on.

@@ -57,7 +57,6 @@ pub fn build(
     let planned = plan_chain(cache, pipeline, stream, &check, (&[], Unchanged::GoOn))?;
     drop(check);
     let mut chain = Chain::new(
-        cache.engine(),
         stream.quality,
         clock,
         local_time::zone(),

@@ -43,9 +43,9 @@ pub use trial::{Answer, Trial, TrialInstance};
 pub use update::{ChainUpdate, StepSlot};
 
 use crate::clock::Clock;
+use crate::filter::FilterKind;
 use crate::filter::context::FrameContext;
 use crate::filter::contract::FrameInfo;
-use crate::filter::{Active, Engine, FilterKind};
 use crate::frame::Frame;
 use crate::variables::Variables;
 use canvas::{Canvas, Kept, cheapest_path};
@@ -77,7 +77,6 @@ pub struct Chain {
     quality: u8,
     clock: Arc<dyn Clock>,
     time_zone: TimeZone,
-    engine: Engine,
     /// Texts that filters may show.
     variables: Variables,
     facts: FrameFacts,
@@ -91,7 +90,6 @@ impl Chain {
     /// A chain without steps, whose recoded frames get `quality` (1 to 100). `time_zone` is what
     /// filters are told as the local time, `variables` what they are told besides.
     pub fn new(
-        engine: &Engine,
         quality: u8,
         clock: Arc<dyn Clock>,
         time_zone: TimeZone,
@@ -105,7 +103,6 @@ impl Chain {
             clock,
             facts: FrameFacts::new(time_zone.clone(), variables.clone()),
             time_zone,
-            engine: engine.clone(),
             variables,
             kept: Kept::default(),
             rgb_usage: Usage::default(),
@@ -121,11 +118,6 @@ impl Chain {
     /// What they found.
     pub fn regions(&self) -> &RegionBoard {
         &self.regions
-    }
-
-    /// To be held while frames come in: filters' time limits then cost no waking up per call.
-    pub fn activate(&self) -> Active {
-        self.engine.activate()
     }
 
     /// Passes one frame through. Blocks; must not be called from async code.
@@ -146,6 +138,11 @@ impl Chain {
         };
         self.give_back(prepared);
         result
+    }
+
+    /// Gives back the memory that is kept from frame to frame, since no more come for now.
+    pub fn rest(&mut self) {
+        self.kept = Kept::default();
     }
 
     fn finish(

@@ -40,7 +40,6 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
         masker: Masker::new(masks(&cache, &pipeline, stream), stream.quality),
         chain: &mut chain,
     };
-    let _active = way.chain.activate();
     for _ in 0..args.repeat {
         for (input, output) in inputs.iter().zip(&outputs) {
             one(&mut way, (input, output.as_deref()), &mut totals)?;

@@ -258,7 +258,6 @@ impl Topology {
         let is_prepared = planned.is_some();
         let mut steps = Vec::new();
         let mut chain = Chain::new(
-            self.deps.cache.engine(),
             config.quality,
             self.clock.clone(),
             crate::local_time::zone(),

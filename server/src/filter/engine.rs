@@ -1,5 +1,5 @@
-//! The one WebAssembly engine of the process: compiled code, the clock hand, and what filters can
-//! import.
+//! The one WebAssembly engine of the process: compiled code, the limits of time, and what filters
+//! can import.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
@@ -10,7 +10,7 @@ use wasmtime::Config;
 use wasmtime::component::{Component, Linker};
 
 use super::budget::Budget;
-use super::epoch::{Active, EpochThread};
+use super::epoch::{CallTime, EpochThread};
 use super::system_fonts::{self, SystemFonts};
 use super::texts::Texts;
 use super::wasi::{self, HostState};
@@ -81,9 +81,9 @@ impl Engine {
         })))
     }
 
-    /// Filters can run, within their time limits, while the result is held.
-    pub fn activate(&self) -> Active {
-        self.0.epochs.activate()
+    /// The time of calls of one more filter.
+    pub(super) fn call_time(&self) -> CallTime {
+        self.0.epochs.call_time()
     }
 
     /// A component, compiled in this process, and its code.

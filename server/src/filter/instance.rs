@@ -15,7 +15,6 @@ use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
 use super::context::{CallState, FrameContext, Grants, Told};
 use super::contract::{Drawing, FrameInfo, Image, ImageRef};
-use super::epoch::{EPOCH, epochs};
 use super::failure::{CallError, CallLimits, FailureCause, FilterFault};
 use super::growth::Growth;
 use super::kinds::{Function, inspect, overlay, transform};
@@ -26,6 +25,10 @@ use super::{Engine, Filter};
 use crate::config::Cause;
 use crate::log::sanitize;
 use crate::region::Region;
+
+/// The time that a call which computes has to end once it is told that its own is over. One that
+/// takes longer waits for something.
+const GRACE: Duration = Duration::from_millis(30);
 
 /// The settings that a step's filter is run with.
 #[derive(Clone)]
@@ -114,11 +117,12 @@ impl RunningFilter {
             .noting(settings.assets_read.clone())
             .with_fonts(filter.engine().fonts());
         let log = StepLog::new(settings.span.clone(), filter.engine().clock().clone());
+        let time = filter.engine().call_time();
         let guest = filter
             .memory_limit(settings.memory_limit)
             .and_then(|memory| {
                 let call = CallState::new(settings.stream.clone(), settings.grants.clone());
-                let state = HostState::new(memory, assets, log, call);
+                let state = HostState::new(memory, assets, log, call, time);
                 Guest::instantiate(filter.engine(), filter.pre(), state, &settings.abandoned)
             });
         let mut guest = guest?;
@@ -245,11 +249,12 @@ impl Guest {
     ) -> Result<Self, StartError> {
         let mut store = Store::new(engine.raw(), state);
         store.limiter(|state| &mut state.memory);
+        store.epoch_deadline_callback(|store| Ok(store.data().time.update()));
         let allowed = allow(&mut store, Answer::Configured, limits::START_TIME);
-        let _active = engine.activate();
         let instantiate = pre.instantiate_async(&mut store);
         let waiting = (engine.runtime(), abandoned);
         let ended = run(waiting, limits::START_TIME, instantiate);
+        store.data_mut().time.end();
         let instance = allowed.result(ended, store.data_mut());
         let refusal = store.data().memory.refusal();
         Ok(Self {
@@ -331,10 +336,10 @@ impl Guest {
         P: ComponentNamedList + Lower + Send + Sync,
         R: ComponentNamedList + Lift + Send + Sync + 'static,
     {
-        let _active = self.engine.activate();
         let allowed = allow(&mut self.store, answer, limit);
         let call = function.call_async(&mut self.store, params);
         let ended = run((self.engine.runtime(), &self.abandoned), limit, call);
+        self.store.data_mut().time.end();
         allowed.result(ended, self.store.data_mut())
     }
 }
@@ -344,8 +349,7 @@ fn allow(store: &mut Store<HostState>, answer: Answer, time_limit: Duration) -> 
     store.data().forget_words();
     let transfer = answer.most(store.data().memory.room());
     store.set_hostcall_fuel(usize::try_from(transfer).unwrap_or(usize::MAX));
-    store.set_epoch_deadline(epochs(time_limit));
-    store.data_mut().time_limit = time_limit;
+    store.data_mut().time.begin(time_limit);
     CallLimits {
         answer,
         time_limit,
@@ -366,7 +370,7 @@ fn run<F: Future>(
     if let Some(result) = call.as_mut().now_or_never() {
         return Some(result);
     }
-    let timed = async { tokio::time::timeout(limit + 3 * EPOCH, call).await };
+    let timed = async { tokio::time::timeout(limit + GRACE, call).await };
     runtime.block_on(abandoned.run_until_cancelled(timed))?.ok()
 }
 

@@ -39,7 +39,6 @@ pub use assets::{AssetFailure, AssetsRead};
 pub use budget::Budget;
 pub use compile::{Compiler, LoadError, LoadErrorKind, Manifest, Wanted};
 pub use engine::Engine;
-pub use epoch::Active;
 pub use failure::{CallError, FilterFault};
 use footprint::Footprint;
 pub use instance::{RunningFilter, SharedFilter, StartError, StepSettings};
@@ -205,6 +204,7 @@ fn describe(
         Assets::new(Path::new("."), []),
         StepLog::new(tracing::error_span!("describe"), engine.clock().clone()),
         CallState::new("".into(), Grants::default()),
+        engine.call_time(),
     );
     let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
     let description = contract.describe(&mut guest?)?;

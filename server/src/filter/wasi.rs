@@ -1,7 +1,5 @@
 //! The imports of a filter: its log, its assets, and a WASI with nothing granted.
 
-use std::time::Duration;
-
 use wasmtime::component::{Linker, ResourceTable, WasmStr};
 use wasmtime::{Engine, StoreContextMut};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -9,7 +7,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use super::assets::Assets;
 use super::context::CallState;
 use super::contract::{self, Level};
-use super::epoch::epochs;
+use super::epoch::CallTime;
 use super::limits::MemoryLimit;
 use super::log::{LogStream, StepLog};
 
@@ -25,15 +23,22 @@ pub struct HostState {
     pub memory: MemoryLimit,
     pub assets: Assets,
     pub call: CallState,
-    /// The most that the present call may take.
-    pub time_limit: Duration,
+    /// The time that the present call may take.
+    pub time: CallTime,
     log: StepLog,
     errors: LogStream,
 }
 
 impl HostState {
-    /// A filter that may use `memory` and `assets`, speaks through `log`, and is called with `call`.
-    pub fn new(memory: MemoryLimit, assets: Assets, log: StepLog, call: CallState) -> Self {
+    /// A filter that may use `memory` and `assets`, speaks through `log`, and is called with `call`
+    /// for as long as `time` says.
+    pub fn new(
+        memory: MemoryLimit,
+        assets: Assets,
+        log: StepLog,
+        call: CallState,
+        time: CallTime,
+    ) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let errors = LogStream::errors(log.clone());
@@ -49,7 +54,7 @@ impl HostState {
             memory,
             assets,
             call,
-            time_limit: Duration::ZERO,
+            time,
             log,
             errors,
         }
@@ -112,8 +117,7 @@ pub fn read_asset(
     // Looking through the system's fonts takes the server's time, not the filter's. It may ask only
     // so often.
     if is_font {
-        let limit = store.data().time_limit;
-        store.set_epoch_deadline(epochs(limit));
+        store.data_mut().time.restart();
     }
     Ok(bytes.map_err(|error| error.to_string()))
 }

@@ -3,12 +3,16 @@
 //!
 //! The bytes of a part are the same for all viewers: its head is formatted once, its JPEG is the
 //! stream's own, and a viewer costs one write of both and of the boundary behind them. Frames wait
-//! in the stream and not in a connection: the next one is asked for when the socket has taken this
-//! one, and is then the newest.
+//! in the stream and not in a connection: which one is the next is decided when the socket takes its
+//! first bytes, and that is the newest then. The system holds back the socket until it has sent what
+//! was written before (see [`super::server::Listener`]).
 
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Poll, ready};
 
 use axum::Extension;
 use axum::body::Body;
@@ -18,7 +22,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimePrinter;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::server::{Takeover, Wire};
@@ -86,7 +90,7 @@ async fn send(mut wire: Wire, mut viewer: Viewer, shutdown: CancellationToken) -
             wire.write_all(LAST_BOUNDARY).await?;
             return wire.shutdown().await;
         };
-        write_part(&mut wire, &frame).await?;
+        write_part(&mut wire, &mut viewer, frame).await?;
     }
 }
 
@@ -103,18 +107,30 @@ async fn gone(wire: &mut Wire, ignored: &mut usize) {
     std::future::pending().await
 }
 
-/// Writes the frame's part and the boundary behind it, by one call if the socket takes it all.
-async fn write_part(wire: &mut Wire, frame: &Frame) -> io::Result<()> {
-    let head = frame.part_head.get_or_init(|| part_head(frame));
-    let mut slices = [head, frame.jpeg.bytes(), NEXT_BOUNDARY].map(IoSlice::new);
-    let mut left = slices.as_mut_slice();
-    while !left.is_empty() {
-        match wire.write_vectored(left).await? {
-            0 => return Err(io::ErrorKind::WriteZero.into()),
-            count => IoSlice::advance_slices(&mut left, count),
+/// Writes the frame's part and the boundary behind it, by one call if the socket takes it all. A
+/// socket that takes nothing yet belongs to a viewer who is behind: it gets the frame that is the
+/// newest when it does.
+async fn write_part(wire: &mut Wire, viewer: &mut Viewer, mut frame: Arc<Frame>) -> io::Result<()> {
+    let mut written = 0;
+    poll_fn(|context| {
+        loop {
+            if written == 0 {
+                viewer.replace(&mut frame);
+            }
+            let head = frame.part_head.get_or_init(|| part_head(&frame));
+            let mut slices = [head, frame.jpeg.bytes(), NEXT_BOUNDARY].map(IoSlice::new);
+            let mut left = slices.as_mut_slice();
+            IoSlice::advance_slices(&mut left, written);
+            if left.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(Pin::new(&mut *wire).poll_write_vectored(context, left))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                count => written += count,
+            }
         }
-    }
-    Ok(())
+    })
+    .await
 }
 
 fn part_head(frame: &Frame) -> String {

@@ -47,7 +47,6 @@ pub struct ChainLoop<'a> {
 impl ChainLoop<'_> {
     /// Runs until the order to stop, or until no more frames can come.
     pub fn run(&mut self, chain: &mut Chain) {
-        let _active = chain.activate();
         let mut chain_changed = self.changes.chain_changed();
         self.update_chain(chain);
         let is_ready = self.status.readiness() == Readiness::Ready;
@@ -71,6 +70,7 @@ impl ChainLoop<'_> {
                 self.drop_frame(&panicked.into());
             }
         }
+        chain.rest();
     }
 
     fn update_chain(&mut self, chain: &mut Chain) {
@@ -149,17 +149,15 @@ impl ChainLoop<'_> {
 
     /// Blocks for the next frame or another chain, at most until `due`.
     fn wait(&mut self, due: Instant, chain_changed: &mut watch::Receiver<()>) -> Option<Event> {
-        let sleep = self.stop.clock().sleep_until(due);
-        let event = self.stop.wait_for(async {
+        let event = self.stop.wait_until(due, async {
             tokio::select! {
                 biased;
                 // First, so that the next frame goes through the new chain.
                 _ = chain_changed.changed() => Some(Event::ChainChanged),
                 frame = self.raw.next() => frame.map(Event::Frame),
-                () = sleep => Some(Event::Due),
             }
         });
-        event.flatten()
+        event?.unwrap_or(Some(Event::Due))
     }
 
     /// The size of what was served; nothing if the frame was dropped.

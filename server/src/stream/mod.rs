@@ -386,6 +386,18 @@ impl Viewer {
         Some(frame)
     }
 
+    /// Puts the newest frame in the place of `frame`, which this viewer took and gets nothing of, if
+    /// it is a newer one. Doesn't wait.
+    pub fn replace(&mut self, frame: &mut Arc<Frame>) {
+        if self.is_over() {
+            return;
+        }
+        if let Some(newest) = self.frames.take() {
+            self.status.frame_replaced(&frame.jpeg, &newest.jpeg);
+            *frame = newest;
+        }
+    }
+
     /// Whether the stream has ended.
     pub fn is_over(&self) -> bool {
         self.shutdown.is_cancelled()

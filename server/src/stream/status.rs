@@ -434,6 +434,13 @@ impl Status {
         counters.bytes_sent += jpeg.len() as u64;
     }
 
+    /// A viewer takes the picture `new` instead of `old`.
+    pub fn frame_replaced(&self, old: &[u8], new: &[u8]) {
+        let mut counters = self.lock();
+        counters.bytes_sent += new.len() as u64;
+        counters.bytes_sent = counters.bytes_sent.saturating_sub(old.len() as u64);
+    }
+
     /// A frame was dropped.
     pub fn frame_dropped(&self, why: &ChainError) {
         self.lock().frames_dropped += 1;

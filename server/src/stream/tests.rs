@@ -9,17 +9,14 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use jiff::tz::TimeZone;
 use jpeg_splice::InvalidJpeg;
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::*;
 use crate::chain::{Chain, Path};
 use crate::clock::StopToken;
-use crate::clock::SystemClock;
 use crate::clock::fake::FakeClock;
 use crate::config::{SharedFrames, Size, WarmUp};
-use crate::filter::Engine;
 use crate::mask::{MaskSet, MaskStamp};
 use crate::source::{Camera, CapturedFrame, FrameData, Source, SourceError};
 use crate::variables::Variables;
@@ -165,6 +162,10 @@ impl Clock for TestClock {
     fn block(&self, pause: Duration) {
         self.clock.block(pause);
     }
+
+    fn park(&self, deadline: Option<Instant>) {
+        self.clock.park(deadline);
+    }
 }
 
 struct Stage {
@@ -194,14 +195,7 @@ impl Stage {
             panics: AtomicBool::new(false),
         });
         let threads = Arc::new(TestThreads::default());
-        let engine = Engine::new(Handle::current(), Arc::new(SystemClock)).unwrap();
-        let chain = Chain::new(
-            &engine,
-            85,
-            chain_clock.clone(),
-            TimeZone::UTC,
-            Variables::default(),
-        );
+        let chain = Chain::new(85, chain_clock.clone(), TimeZone::UTC, Variables::default());
         let (changes, received) = mpsc::unbounded_channel();
         let work = Arc::new(Mutex::new(Camerawork::default()));
         let source = Box::new(TestSource {
@@ -523,15 +517,8 @@ struct Sharing {
 impl Sharing {
     fn new(frames: SharedFrames) -> Self {
         let stage = Stage::new();
-        let engine = Engine::new(Handle::current(), Arc::new(SystemClock)).unwrap();
         let clock = stage.clock.clone();
-        let chain = Chain::new(
-            &engine,
-            85,
-            clock.clone(),
-            TimeZone::UTC,
-            Variables::default(),
-        );
+        let chain = Chain::new(85, clock.clone(), TimeZone::UTC, Variables::default());
         let source = Box::new(Shared::new(stage.stream.clone(), frames, None));
         let (stream, runner) = Stream::new(
             "second".to_owned(),

@@ -20,7 +20,6 @@ use super::{Apply, Contract, Draw, Drawing, Look};
 use crate::filter::FilterKind;
 use crate::filter::answer::Answer;
 use crate::filter::context::{self, WishError};
-use crate::filter::epoch::epochs;
 use crate::filter::failure::{CallError, FilterFault};
 use crate::filter::instance::Guest;
 use crate::filter::kinds::Function;
@@ -388,8 +387,7 @@ fn look(mut store: Wasm<'_>, (shrink, area): Asked, look_at: LookAt) -> Result<P
         .view(shrink == view::Shrink::EIGHTH)
         .map_err(|why| why.to_string())?;
     let pixels = look_at(view, picture, shrink, area).map_err(|why| why.to_string());
-    let limit = store.data().time_limit;
-    store.set_epoch_deadline(epochs(limit));
+    store.data_mut().time.restart();
     pixels
 }
 
