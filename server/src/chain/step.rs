@@ -414,10 +414,7 @@ impl Step {
         // What it holds is free before the new one takes as much.
         self.state = State::Resting { until: at.now };
         match catch(|| RunningFilter::start(&self.filter, &self.settings)) {
-            Ok(Ok(filter)) => {
-                let since = at.now;
-                self.state = State::Running { filter, since };
-            }
+            Ok(Ok(filter)) => self.run(filter, at.now),
             Ok(Err(error)) => self.broke(&error.into(), at.now),
             Err(panicked) => self.broke(&panicked.into(), at.now),
         }
