@@ -223,17 +223,21 @@ pub(super) fn millis(time: SystemTime) -> Timestamp {
 }
 
 /// Times as RFC 3339 with milliseconds, UTC.
-pub mod rfc3339 {
+pub(crate) mod rfc3339 {
     use jiff::Timestamp;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
     const FORMAT: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 
+    /// # Errors
+    /// Those of `to`.
     pub fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
         to.collect_str(&time.strftime(FORMAT))
     }
 
+    /// # Errors
+    /// It is no time of RFC 3339.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
         String::deserialize(from)?.parse().map_err(D::Error::custom)
     }
@@ -241,7 +245,9 @@ pub mod rfc3339 {
     pub mod optional {
         use super::{Deserialize, Deserializer, Error, FORMAT, Serializer, Timestamp};
 
-        #[expect(clippy::ref_option, reason = "serde calls it so")]
+        /// # Errors
+        /// Those of `to`.
+        #[allow(clippy::ref_option, reason = "serde calls it so")]
         pub fn serialize<S: Serializer>(
             time: &Option<Timestamp>,
             to: S,

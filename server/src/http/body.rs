@@ -84,7 +84,7 @@ impl Rest {
     /// Reads it, so that the next request of the connection is found behind it. Gives whether all
     /// of it came; else the connection must end: a client or a proxy that isn't told so would send
     /// the next request to where nobody reads (RFC 9112, 9.3).
-    pub async fn is_read(self, clock: &Arc<dyn Clock>) -> bool {
+    pub async fn drain(self, clock: &Arc<dyn Clock>) -> bool {
         let Some(Ok(body)) = self.body.map(|mut body| body.try_recv()) else {
             return false;
         };
@@ -244,17 +244,17 @@ mod tests {
         let (sender, receiver) = tokio::sync::mpsc::channel(2);
         sender.send(Bytes::from_static(b"whole")).await.unwrap();
         drop(sender);
-        assert!(unread(receiver).is_read(&dynamic).await);
+        assert!(unread(receiver).drain(&dynamic).await);
 
         let (sender, receiver) = tokio::sync::mpsc::channel(2);
         let half = vec![0; UNREAD_BYTES as usize / 2 + 1];
         sender.send(half.clone().into()).await.unwrap();
         sender.send(half.into()).await.unwrap();
-        assert!(!unread(receiver).is_read(&dynamic).await, "too large");
+        assert!(!unread(receiver).drain(&dynamic).await, "too large");
 
         let (_sender, receiver) = tokio::sync::mpsc::channel(1);
         let rest = unread(receiver);
-        let too_late = tokio::spawn(async move { rest.is_read(&dynamic).await });
+        let too_late = tokio::spawn(async move { rest.drain(&dynamic).await });
         tokio::task::yield_now().await;
         clock.advance(UNREAD_TIME);
         assert!(!too_late.await.unwrap());

@@ -85,7 +85,7 @@ fn sdk(args: &NewArgs) -> Result<String, Failure> {
 }
 
 /// A path as TOML's basic text, whose escapes JSON's are, too.
-fn toml_text(path: &PathBuf) -> String {
+fn toml_text(path: &Path) -> String {
     serde_json::Value::from(path.to_string_lossy()).to_string()
 }
 

@@ -143,7 +143,7 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
         false => problem.into_response(),
     });
     // What comes behind chunks is not looked at (see `Framing`).
-    if has_chunks || !rest.is_read(&app.clock).await {
+    if has_chunks || !rest.drain(&app.clock).await {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
