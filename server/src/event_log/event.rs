@@ -223,7 +223,7 @@ pub(super) fn millis(time: SystemTime) -> Timestamp {
 }
 
 /// Times as RFC 3339 with milliseconds, UTC.
-pub(crate) mod rfc3339 {
+pub mod rfc3339 {
     use jiff::Timestamp;
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -247,7 +247,6 @@ pub(crate) mod rfc3339 {
 
         /// # Errors
         /// Those of `to`.
-        #[allow(clippy::ref_option, reason = "serde calls it so")]
         pub fn serialize<S: Serializer>(
             time: &Option<Timestamp>,
             to: S,

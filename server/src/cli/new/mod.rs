@@ -4,7 +4,7 @@
 mod templates;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::output::outln;
 use super::{Failure, NewArgs};
