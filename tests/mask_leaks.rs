@@ -17,7 +17,7 @@ use crate::support::picture::{djpeg, mean};
 use crate::support::server::{Server, until};
 use crate::support::{Folder, repository};
 
-/// What is masked: the right of the middle, with a margin round what is secret.
+/// The masked area: the right of the middle, with a margin round what is secret.
 const AREA: &str = "0.55,0.3,0.95,0.3,0.95,0.8,0.55,0.8";
 
 /// A dark grey picture with a lighter square that walks, and in the masked area a bright pink one
@@ -97,7 +97,7 @@ impl Search {
         }
     }
 
-    /// What can be asked for.
+    /// The addresses that can be asked for.
     fn ask(&mut self, server: &Server) {
         for name in ["s", "raw", "small"] {
             self.look("snapshot", &server.get(&format!("/{name}.jpg")).bytes());
@@ -122,7 +122,7 @@ impl Search {
         }
     }
 
-    /// What lies in files.
+    /// The contents of files.
     fn look_in(&mut self, place: &str, folder: &Path) {
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
             let path = entry.path();

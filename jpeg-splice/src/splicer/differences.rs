@@ -21,7 +21,7 @@ pub(crate) trait Differences: Note + Clone + Default {
     /// Takes a batch that began here.
     fn keep(&mut self, batch: Self::Batch);
 
-    /// What is there now, to come [back](Self::back) to.
+    /// A state to come [back](Self::back) to.
     type Mark;
 
     /// A mark of now.

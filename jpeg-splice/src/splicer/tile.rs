@@ -79,7 +79,7 @@ impl Tile {
         self.average(0, start, per_sample)
     }
 
-    /// What is added to the block of `component` whose first sample is `start`.
+    /// The values added to the block of `component` whose first sample is `start`.
     pub fn added(&self, component: usize, start: (u32, u32), per_sample: (u32, u32)) -> Block {
         self.average(1 + component, start, per_sample)
     }

@@ -256,7 +256,7 @@ impl<'a, D: Differences> Walk<'a, D> {
         self
     }
 
-    /// Where it is now, to come [back](Self::back) to.
+    /// The position now, to come [back](Self::back) to.
     pub fn mark(&self) -> Mark<'a, D> {
         Mark {
             cursor: self.cursor.clone(),

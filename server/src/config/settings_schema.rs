@@ -178,7 +178,7 @@ fn check_defaults(schema: &Value, validator: &Validator) -> Result<(), SchemaErr
 /// All defaults of a schema, in their places.
 struct Defaults<'s> {
     root: &'s Value,
-    /// Where each stands in the settings and in the schema.
+    /// The place of each in the settings and in the schema.
     places: Vec<(String, String)>,
     left: usize,
 }

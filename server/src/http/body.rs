@@ -30,7 +30,7 @@ const UNREAD_BYTES: u64 = 64 << 10;
 /// A request's body for as long as its handler has it.
 struct Lent {
     body: Body,
-    /// Where what is left of it goes.
+    /// The receiver of its rest.
     owner: Option<oneshot::Sender<Body>>,
 }
 
@@ -62,7 +62,7 @@ impl Drop for Lent {
     }
 }
 
-/// What a request's handler leaves of its body.
+/// The rest of a request's body that its handler has left.
 pub struct Rest {
     body: Option<oneshot::Receiver<Body>>,
 }
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(status(incoming.next().await), 408);
     }
 
-    /// What is left of a body of `pieces` that nobody reads; it ends when the sender does.
+    /// The rest of a body of `pieces` that nobody reads; it ends when the sender does.
     fn unread(pieces: tokio::sync::mpsc::Receiver<Bytes>) -> Rest {
         let pieces = stream::unfold(pieces, |mut pieces| async {
             let piece = pieces.recv().await?;

@@ -73,7 +73,7 @@ macro_rules! sources {
     };
 }
 
-/// What a new filter's README says: of every language, and of this one.
+/// The README of a new filter: of every language, and of this one.
 pub fn readme(language: Language) -> String {
     let own = match language {
         Language::Rust => include_str!("../../../assets/examples/rust/notes.md"),
@@ -148,7 +148,7 @@ fn source(language: Language, kind: Kind) -> &'static [File] {
     }
 }
 
-/// What `wit-bindgen c` makes of the contract, for the languages that take it.
+/// The bindings that `wit-bindgen c` makes of the contract, for the languages that take it.
 fn bindings(language: Language, kind: Kind) -> &'static [File] {
     match (language, kind) {
         (Language::Rust | Language::Javascript | Language::Python, _) => &[],

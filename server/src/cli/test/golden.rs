@@ -21,10 +21,10 @@ pub struct Folder<'a> {
     pub update: bool,
 }
 
-/// What a filter made of a picture.
+/// The result of a filter for a picture.
 enum Made {
     Picture(Picture),
-    /// What was found, as JSON.
+    /// The regions that were found, as JSON.
     Regions(String),
 }
 

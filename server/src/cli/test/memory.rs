@@ -2,7 +2,7 @@
 
 /// Fewer calls tell nothing.
 const LEAST_CALLS: usize = 12;
-/// What is less than this is how allocators begin.
+/// Growth below this is how allocators begin.
 const LEAST_BYTES: u64 = 128 << 10;
 
 /// The bytes that each call leaves behind, by the memory after each of a row of calls: it grows in
@@ -20,8 +20,8 @@ pub fn leak(samples: &[u64]) -> Option<f64> {
     (grows && growth >= LEAST_BYTES).then(|| growth as f64 / calls)
 }
 
-/// What is probably never freed, where a call that gets and gives pictures of `picture` bytes leaves
-/// `leak` bytes behind.
+/// The likely cause of a leak of `leak` bytes a call, where a call gets and gives pictures of
+/// `picture` bytes.
 pub fn suspicion(leak: f64, picture: f64) -> &'static str {
     let pictures = leak / picture;
     match pictures {

@@ -20,9 +20,9 @@ pub struct Report {
     pub contract: String,
     /// Whether there are no problems.
     pub passed: bool,
-    /// What must be mended.
+    /// Faults to be mended.
     pub problems: Vec<Finding>,
-    /// What may be as it should.
+    /// Things that may be as they should.
     pub notes: Vec<Finding>,
     /// The frames of the longest part of the test.
     pub frames: u64,
@@ -32,7 +32,7 @@ pub struct Report {
     pub median_ms: Option<f64>,
     pub p99_ms: Option<f64>,
     pub memory_bytes: u64,
-    /// What a call leaves behind, where memory grows without end.
+    /// The bytes that a call leaves behind, where memory grows without end.
     pub leak_bytes_per_call: Option<f64>,
     /// Starts after the filter broke down.
     pub restarts: u64,
@@ -152,7 +152,7 @@ impl Report {
     }
 }
 
-/// What one check says again and again is told a few times.
+/// Repetitions of one check's message are told a few times.
 fn add(findings: &mut Vec<Finding>, check: &'static str, text: impl Display) {
     let text = sanitize(&text.to_string());
     let is_same = |it: &&Finding| it.check == check;

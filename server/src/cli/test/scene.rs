@@ -96,7 +96,7 @@ impl Scene {
         rgb
     }
 
-    /// What a filter is told of it at `moment`. `now` is the time by the monotonic clock.
+    /// The context of a call at `moment`. `now` is the time by the monotonic clock.
     pub fn facts(&self, moment: &Moment, now: Instant) -> (FrameInfo, FrameContext) {
         let (width, height) = self.size;
         let captured_at_ms = START_MS + moment.ms;
@@ -135,7 +135,7 @@ fn captured(ms: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_millis(ms)
 }
 
-/// What a filter is told beside the picture.
+/// The context of a call beside the picture.
 #[derive(Clone, Default)]
 pub struct Moment {
     /// The frame's number.

@@ -97,7 +97,7 @@ struct Answers {
     retry: Duration,
 }
 
-/// How a wait for the next snapshot ended.
+/// The end of a wait for the next snapshot.
 enum Wait {
     Due,
     /// It is not due yet, and another one may be wanted.
