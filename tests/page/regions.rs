@@ -112,9 +112,10 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
             === 'Corner 3 of ignore 1: 20 % across, 20 % down'",
         )
         .await;
-    browser.click(".add-polygon:nth-child(2)").await;
+    // The settings come in the order in which the filter has them.
+    browser.click(".add-polygon:first-child").await;
     browser
-        .write(".polygon-list li:last-child label input", "street")
+        .write(".polygon-list li:has(label input) label input", "street")
         .await;
     let lower_half = [(0.0, 0.5), (1.0, 0.5), (1.0, 0.9), (0.0, 0.9)];
     browser.click_on_picture(&lower_half).await;
@@ -142,7 +143,7 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
         .until("document.querySelectorAll('.polygon-shapes polygon').length === 2")
         .await;
     browser
-        .write(".polygon-list li:last-child label input", "road")
+        .write(".polygon-list li:has(label input) label input", "road")
         .await;
     browser.click("#polygons .apply").await;
     browser
@@ -154,7 +155,9 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
         "{text}"
     );
     browser.click(".draw-areas").await;
-    browser.click(".polygon-list li:last-child > button").await;
+    browser
+        .click(".polygon-list li:has(label input) > button")
+        .await;
     browser.click("#polygons .apply").await;
     browser
         .until("!document.getElementById('polygons').open")
