@@ -8,7 +8,7 @@ pub const AT_ONCE: u32 = 30;
 /// The time in which one more may come.
 pub const EVERY: Duration = Duration::from_secs(2);
 
-/// A budget of events (a token bucket): [`AT_ONCE`], and one more in each [`EVERY`].
+/// A budget of events (a token bucket): 30 at once, and one more in each two seconds.
 #[derive(Debug, Default)]
 pub struct EventBudget {
     /// The time at which all that was taken is there again; none if nothing was.
