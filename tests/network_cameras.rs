@@ -102,7 +102,7 @@ fn a_snapshots_address_is_asked_again_and_again() {
             &jpeg("420.jpg"),
         )
     });
-    let server = server(&camera, "/snap?channel=1", ", fps: 50");
+    let server = server(&camera, "/snap?channel=1", ", fps: 10");
     let mut viewer = server.watch("s");
     for _ in 0..5 {
         assert_eq!(viewer.next().unwrap().jpeg, jpeg("420.jpg"));
