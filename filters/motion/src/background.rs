@@ -66,8 +66,6 @@ pub struct Difference {
     pub left: f32,
     slopes: Slopes,
     compensation: Compensation,
-    /// What the whole picture's change is at each pixel.
-    change: Vec<f32>,
     /// Levels from the average.
     distance: Vec<f32>,
     /// Levels from the average that are motion.
@@ -122,131 +120,70 @@ impl Background {
     pub fn compare(&self, to: &mut Difference, pixels: &[u8], counts: &[bool], threshold: f32) {
         to.slopes.take(&self.mean, self.width);
         to.compensation = Compensation::fit(pixels, &self.mean, counts, &to.slopes);
-        let least = threshold / self.contrast.gain();
-        self.take_thresholds(to, least);
-        self.take_distances(to, pixels);
-        let changes = pixels.iter().zip(&self.mean);
-        let changed = changes.map(|(&pixel, mean)| (f32::from(pixel) - mean).abs() > least);
-        to.changed = part(changed, counts);
-        for (strength, counts) in to.strength.iter_mut().zip(counts) {
-            *strength *= f32::from(u8::from(*counts));
+        let compared = Comparison::new(to.compensation, threshold / self.contrast.gain());
+        for list in [&mut to.threshold, &mut to.distance, &mut to.strength] {
+            list.resize(pixels.len(), 0.0);
         }
-        to.left = part(to.distance.iter().map(|it| *it > least), counts);
-    }
-
-    /// Takes the levels that are motion, at each pixel: `least`, or what the noise demands.
-    fn take_thresholds(&self, to: &mut Difference, least: f32) {
-        let most = least * MOST;
-        let least = least.max(PICTURE_DEVIATIONS * to.compensation.noise);
-        // A shift is made up for where the slope is even; hard edges are not.
-        let shake = to.compensation.shift.map(|it| SHAKE + it.abs());
+        let averages = self.mean.iter().zip(&self.former).zip(&self.noise);
         let slopes = to.slopes.across.iter().zip(&to.slopes.down);
-        let threshold = |(noise, (across, down)): (&f32, (&f32, &f32))| {
-            // A mean distance of 0.8 is a standard deviation of 1.
-            let own = DEVIATIONS * 1.25 * noise + shake[0] * across.abs() + shake[1] * down.abs();
-            own.min(most).max(least)
-        };
-        fill(
-            &mut to.threshold,
-            self.noise.iter().zip(slopes).map(threshold),
-        );
-    }
-
-    fn take_distances(&self, to: &mut Difference, pixels: &[u8]) {
-        let compensation = to.compensation;
-        let slopes = to.slopes.across.iter().zip(&to.slopes.down);
-        let places = self.mean.iter().zip(slopes);
-        let change = |(mean, (across, down)): (&f32, (&f32, &f32))| {
-            compensation.change(*mean, [*across, *down])
-        };
-        fill(&mut to.change, places.map(change));
-        fill(&mut to.distance, distances(pixels, &self.mean, &to.change));
-        let former = distances(pixels, &self.former, &to.change);
-        let nearer = former.zip(&to.distance).zip(&to.threshold);
-        let strength = nearer.map(|((former, mean), threshold)| former.min(*mean) / threshold);
-        fill(&mut to.strength, strength);
+        let seen = pixels.iter().zip(counts);
+        let levels = to.threshold.iter_mut().zip(&mut to.distance);
+        let levels = levels.zip(&mut to.strength);
+        let (mut all, mut changed, mut left) = (0_u32, 0_u32, 0_u32);
+        // One pass, for all lists together are more than a processor's nearest memory holds.
+        for (((average, slope), (&pixel, &counts)), level) in
+            averages.zip(slopes).zip(seen).zip(levels)
+        {
+            let ((&mean, &former), &noise) = average;
+            let ((threshold, distance), strength) = level;
+            let slope = [*slope.0, *slope.1];
+            let pixel = f32::from(pixel);
+            let change = compared.compensation.change(mean, slope);
+            *threshold = compared.threshold(noise, slope);
+            *distance = (pixel - (mean + change).clamp(0.0, 255.0)).abs();
+            let from_former = (pixel - (former + change).clamp(0.0, 255.0)).abs();
+            let nearer = from_former.min(*distance) / *threshold;
+            *strength = if counts { nearer } else { 0.0 };
+            all += u32::from(counts);
+            changed += u32::from(counts & ((pixel - mean).abs() > compared.least));
+            left += u32::from(counts & (*distance > compared.least));
+        }
+        let part = |of: u32| of as f32 / all.max(1) as f32;
+        (to.changed, to.left) = (part(changed), part(left));
     }
 
     /// Averages `pixels` in, `seconds` after the last; `moving` tells what moves.
     pub fn learn(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool], seconds: f32) {
         self.contrast.learn(pixels, seconds);
         let parts = Parts::after(seconds);
-        self.uncover(pixels, difference, moving);
-        self.average(pixels, difference, moving, &parts);
-        self.vote(pixels, difference, moving, &parts);
-        self.elect();
-    }
-
-    /// Makes what is seen again the average.
-    fn uncover(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool]) {
-        for at in (0..pixels.len()).filter(|&at| !moving[at]) {
-            let (mean, former) = (&mut self.mean[at], &mut self.former[at]);
-            let from = |average: f32| (f32::from(pixels[at]) - average).abs();
-            let differs = difference.distance[at] > difference.threshold[at];
-            if differs && from(*former) < from(*mean) {
-                std::mem::swap(mean, former);
-                self.votes.age[at] = OLD_SECONDS;
-            }
-        }
-    }
-
-    fn average(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool], parts: &Parts) {
-        let compensation = difference.compensation;
         let averages = self.mean.iter_mut().zip(&mut self.former);
-        let averages = averages.zip(&mut self.votes.candidate);
-        for (((mean, former), candidate), (&pixel, &moves)) in
-            averages.zip(pixels.iter().zip(moving))
-        {
-            let whole = parts.whole * compensation.change(*mean, [0.0; 2]);
-            let part = if moves { parts.former } else { parts.light };
-            let now = *mean + whole;
-            *former += whole + parts.former * (*mean - *former);
-            *mean = now + part * (f32::from(pixel) - now);
-            *candidate += whole;
-        }
-        let levels = difference.distance.iter().zip(&difference.threshold);
-        for (noise, ((distance, threshold), &moves)) in
-            self.noise.iter_mut().zip(levels.zip(moving))
-        {
-            let part = if moves { parts.motion } else { parts.light };
-            *noise += part * (distance.min(MOST * threshold).max(LEAST_NOISE) - *noise);
-        }
-    }
-
-    /// Counts for how long the same has been seen where something moves.
-    fn vote(&mut self, pixels: &[u8], difference: &Difference, moving: &[bool], parts: &Parts) {
+        let averages = averages.zip(&mut self.noise);
         let votes = self.votes.candidate.iter_mut().zip(&mut self.votes.seconds);
-        let seen = pixels.iter().zip(&difference.threshold).zip(moving);
-        for ((candidate, seconds), ((&pixel, threshold), &moves)) in votes.zip(seen) {
-            let distance = f32::from(pixel) - *candidate;
-            let is_same = moves & (distance.abs() < *threshold);
-            let sum = *seconds
-                + if is_same {
-                    parts.seconds
-                } else {
-                    -parts.seconds
-                };
-            let other = if sum <= 0.0 { 1.0 } else { 0.0 };
-            *candidate += distance * if is_same { parts.recent } else { other };
-            *seconds = sum.max(0.0);
-        }
-        for age in &mut self.votes.age {
-            *age += parts.seconds;
-        }
-    }
-
-    /// Makes what has stood still for long the average.
-    fn elect(&mut self) {
-        let votes = &mut self.votes;
-        for at in 0..self.mean.len() {
-            if votes.seconds[at] > STILL_SECONDS {
-                // Somebody who stands there in one way and another hides the same.
-                if votes.age[at] >= OLD_SECONDS {
-                    self.former[at] = self.mean[at];
-                }
-                self.mean[at] = votes.candidate[at];
-                (votes.seconds[at], votes.age[at]) = (0.0, 0.0);
-            }
+        let votes = votes.zip(&mut self.votes.age);
+        let levels = difference.distance.iter().zip(&difference.threshold);
+        let seen = pixels.iter().zip(levels).zip(moving);
+        for ((average, vote), ((&pixel, (&distance, &threshold)), &moves)) in
+            averages.zip(votes).zip(seen)
+        {
+            let ((mean, former), noise) = average;
+            let ((candidate, seconds), age) = vote;
+            let mut known = Known {
+                mean: *mean,
+                former: *former,
+                noise: *noise,
+                candidate: *candidate,
+                seconds: *seconds,
+                age: *age,
+            };
+            let seen = Seen {
+                pixel: pixel.into(),
+                distance,
+                threshold,
+                moves,
+            };
+            known.learn(&seen, &difference.compensation, &parts);
+            (*mean, *former, *noise) = (known.mean, known.former, known.noise);
+            (*candidate, *seconds, *age) = (known.candidate, known.seconds, known.age);
         }
     }
 
@@ -265,29 +202,128 @@ impl Background {
     }
 }
 
-/// The levels of each pixel from an average that has changed.
-fn distances<'p>(
-    pixels: &'p [u8],
-    average: &'p [f32],
-    change: &'p [f32],
-) -> impl Iterator<Item = f32> + 'p {
-    let pixels = pixels.iter().zip(average).zip(change);
-    pixels.map(|((&pixel, average), change)| {
-        (f32::from(pixel) - (average + change).clamp(0.0, 255.0)).abs()
-    })
+/// What all pixels of a picture are compared by.
+struct Comparison {
+    compensation: Compensation,
+    /// Levels that differ, at least.
+    least: f32,
+    /// The least threshold of a pixel, for the whole picture's noise.
+    floor: f32,
+    /// The most that a pixel's noise demands.
+    most: f32,
+    /// How far edges may be from where they were, across and down.
+    shake: [f32; 2],
 }
 
-fn fill(to: &mut Vec<f32>, from: impl Iterator<Item = f32>) {
-    to.clear();
-    to.extend(from);
-}
-
-/// The part of the pixels that count for which a flag is set.
-fn part(flags: impl Iterator<Item = bool>, counts: &[bool]) -> f32 {
-    let (mut all, mut set) = (0_u32, 0_u32);
-    for (flag, &counts) in flags.zip(counts) {
-        all += u32::from(counts);
-        set += u32::from(counts && flag);
+impl Comparison {
+    fn new(compensation: Compensation, least: f32) -> Self {
+        Self {
+            compensation,
+            least,
+            floor: least.max(PICTURE_DEVIATIONS * compensation.noise),
+            most: least * MOST,
+            // A shift is made up for where the slope is even; hard edges are not.
+            shake: compensation.shift.map(|it| SHAKE + it.abs()),
+        }
     }
-    set as f32 / all.max(1) as f32
+
+    /// The levels that are motion at a pixel of such noise and slopes: the least, or what the noise
+    /// demands.
+    fn threshold(&self, noise: f32, [across, down]: [f32; 2]) -> f32 {
+        let shaken = self.shake[0] * across.abs() + self.shake[1] * down.abs();
+        // A mean distance of 0.8 is a standard deviation of 1.
+        let own = DEVIATIONS * 1.25 * noise + shaken;
+        own.min(self.most).max(self.floor)
+    }
+}
+
+/// A pixel as it is seen.
+struct Seen {
+    pixel: f32,
+    /// Levels from the average, and those that are motion.
+    distance: f32,
+    threshold: f32,
+    moves: bool,
+}
+
+/// What is known of a pixel: see [`Background`] and [`Votes`].
+struct Known {
+    mean: f32,
+    former: f32,
+    noise: f32,
+    candidate: f32,
+    seconds: f32,
+    age: f32,
+}
+
+/// Each choice takes one of two values that are both known, so that no processor must guess which.
+impl Known {
+    fn learn(&mut self, seen: &Seen, compensation: &Compensation, parts: &Parts) {
+        self.uncover(seen);
+        self.average(seen, compensation, parts);
+        self.vote(seen, parts);
+        self.elect();
+    }
+
+    /// Makes what is seen again the average.
+    fn uncover(&mut self, seen: &Seen) {
+        let from = |average: f32| (seen.pixel - average).abs();
+        let differs = !seen.moves & (seen.distance > seen.threshold);
+        let is_back = differs & (from(self.former) < from(self.mean));
+        let (mean, former) = (self.mean, self.former);
+        self.mean = if is_back { former } else { mean };
+        self.former = if is_back { mean } else { former };
+        self.age = if is_back { OLD_SECONDS } else { self.age };
+    }
+
+    fn average(&mut self, seen: &Seen, compensation: &Compensation, parts: &Parts) {
+        let whole = parts.whole * compensation.change(self.mean, [0.0; 2]);
+        let now = self.mean + whole;
+        self.former += whole + parts.former * (self.mean - self.former);
+        let part = if seen.moves {
+            parts.former
+        } else {
+            parts.light
+        };
+        self.mean = now + part * (seen.pixel - now);
+        self.candidate += whole;
+        let part = if seen.moves {
+            parts.motion
+        } else {
+            parts.light
+        };
+        let distance = seen.distance.min(MOST * seen.threshold).max(LEAST_NOISE);
+        self.noise += part * (distance - self.noise);
+    }
+
+    /// Counts for how long the same has been seen where something moves.
+    fn vote(&mut self, seen: &Seen, parts: &Parts) {
+        let distance = seen.pixel - self.candidate;
+        let is_same = seen.moves & (distance.abs() < seen.threshold);
+        let sum = self.seconds
+            + if is_same {
+                parts.seconds
+            } else {
+                -parts.seconds
+            };
+        let other = if sum <= 0.0 { 1.0 } else { 0.0 };
+        self.candidate += distance * if is_same { parts.recent } else { other };
+        self.seconds = sum.max(0.0);
+        self.age += parts.seconds;
+    }
+
+    /// Makes what has stood still for long the average.
+    fn elect(&mut self) {
+        let is_elected = self.seconds > STILL_SECONDS;
+        // Somebody who stands there in one way and another hides the same.
+        let hides = is_elected & (self.age >= OLD_SECONDS);
+        self.former = if hides { self.mean } else { self.former };
+        self.mean = if is_elected {
+            self.candidate
+        } else {
+            self.mean
+        };
+        self.seconds = if is_elected { 0.0 } else { self.seconds };
+        self.age = if is_elected { 0.0 } else { self.age };
+    }
 }

@@ -109,11 +109,11 @@ fn beside(picture: &GrayImage, thought: &[u8]) -> Option<GrayImage> {
     let (width, height) = picture.dimensions();
     let rows = picture.as_raw().chunks_exact(width as usize);
     let rows = rows.zip(thought.chunks_exact(width as usize));
-    let both: Vec<u8> = rows
-        .flat_map(|(left, right)| [left, right])
-        .flatten()
-        .copied()
-        .collect();
+    let mut both = Vec::with_capacity(2 * thought.len());
+    for (left, right) in rows {
+        both.extend_from_slice(left);
+        both.extend_from_slice(right);
+    }
     GrayImage::from_raw(2 * width, height, both)
 }
 

@@ -23,14 +23,24 @@ pub fn dilate(flags: &[bool], width: usize) -> Vec<bool> {
 
 /// The pixels that are set and of a square of 2 × 2 that is (an opening). What is smaller is noise.
 pub fn open(flags: &[bool], width: usize) -> Vec<bool> {
-    let mut opened = vec![false; flags.len()];
-    for at in 0..flags.len().saturating_sub(width + 1) {
-        let square = [at, at + 1, at + width, at + width + 1];
-        if flags[at] && (at + 1) % width != 0 && square.iter().all(|&it| flags[it]) {
-            for it in square {
-                opened[it] = true;
-            }
+    // Each pixel with the one to its right; at the end of a row there is none.
+    let mut pairs = vec![false; flags.len()];
+    for (row, flags) in pairs.chunks_mut(width).zip(flags.chunks(width)) {
+        for (to, (left, right)) in row.iter_mut().zip(flags.iter().zip(&flags[1..])) {
+            *to = left & right;
         }
+    }
+    // Squares by their upper left corner, then grown to all four.
+    let squares = pairs.iter().zip(&pairs[width..]);
+    let squares: Vec<_> = squares.map(|(above, below)| above & below).collect();
+    let mut wide = squares.clone();
+    wide.resize(flags.len(), false);
+    for (to, from) in wide[1..].iter_mut().zip(&squares) {
+        *to |= from;
+    }
+    let mut opened = wide.clone();
+    for (to, from) in opened[width..].iter_mut().zip(&wide) {
+        *to |= from;
     }
     opened
 }

@@ -3,7 +3,7 @@
 
 use super::Splicer;
 use super::bit_reader::BitReader;
-use super::differences::DifferenceList;
+use super::differences::{DifferenceList, Differences};
 use super::frame::Frame;
 use super::interleave::Stretch;
 use super::intervals;
@@ -69,7 +69,12 @@ impl Splicer {
             false => self.by_intervals(jpeg, frame.scan, (interval, until))?,
         };
         let steps = quantization.map(|table| i32::from(table[0]));
-        Ok(planes(layout, wanted, &differences, (interval, steps)))
+        Ok(planes(
+            layout,
+            wanted,
+            differences.as_slice(),
+            (interval, steps),
+        ))
     }
 
     /// The differences of the first `until` MCUs, which lie in one interval.
@@ -78,7 +83,7 @@ impl Splicer {
         jpeg: &[u8],
         (frame, layout): (&Frame<'_>, &Layout),
         until: u32,
-    ) -> Result<Vec<i16>> {
+    ) -> Result<DifferenceList> {
         let tables = WalkTables::of(&self.cache);
         let (across, down) = layout.mcus();
         let stretch = Stretch {
@@ -94,7 +99,7 @@ impl Splicer {
         }
         walk.run(tables, stretch.blocks)?;
         self.kept.interleave.note(&stretch, walk.byte());
-        Ok(walk.into_differences().0)
+        Ok(walk.into_differences())
     }
 
     /// The same over more intervals than one: three are walked at once.
@@ -103,10 +108,10 @@ impl Splicer {
         jpeg: &[u8],
         scan: usize,
         (interval, until): (u32, u32),
-    ) -> Result<Vec<i16>> {
+    ) -> Result<DifferenceList> {
         let tables = WalkTables::of(&self.cache);
         let per_mcu = tables.skip.blocks as u32;
-        let mut all = Vec::new();
+        let mut all = DifferenceList::default();
         let mut start = scan;
         let count = until.div_ceil(interval);
         for first in (0..count).step_by(3) {
@@ -130,7 +135,7 @@ impl Splicer {
             for (walk, blocks) in walks.into_iter().zip(blocks) {
                 let Some(mut walk) = walk else { break };
                 walk.run(tables, blocks)?;
-                all.extend(walk.into_differences().0);
+                all.extend(walk.into_differences());
             }
         }
         Ok(all)

@@ -12,14 +12,22 @@ pub(crate) trait Note {
 /// The DC differences of a walk's blocks.
 pub(crate) trait Differences: Note + Clone + Default {
     /// Those of the look-ups of one call, at most [`LOOKUPS`] in each of [`ROUNDS`]. A value of its
-    /// own, so that it can stay in registers or on the stack.
-    type Batch: Note;
+    /// own, so that it can stay in registers; nothing large lies in it, for it is moved about.
+    type Batch<'b>: Note
+    where
+        Self: 'b;
 
-    /// A batch that begins here.
-    fn batch(&self) -> Self::Batch;
+    /// What a batch leaves.
+    type Kept;
 
-    /// Takes a batch that began here.
-    fn keep(&mut self, batch: Self::Batch);
+    /// A batch that begins here. If it is not [kept](Self::keep), it leaves nothing.
+    fn batch(&mut self) -> Self::Batch<'_>;
+
+    /// What is to be kept of `batch`.
+    fn end(batch: Self::Batch<'_>) -> Self::Kept;
+
+    /// Takes what a batch left that began here.
+    fn keep(&mut self, kept: Self::Kept);
 
     /// A state to come [back](Self::back) to.
     type Mark;
@@ -54,16 +62,22 @@ impl Note for Sums {
 }
 
 impl Differences for Sums {
-    type Batch = Self;
+    type Batch<'b> = Self;
+    type Kept = Self;
 
     #[inline(always)]
-    fn batch(&self) -> Self {
+    fn batch(&mut self) -> Self {
         *self
     }
 
     #[inline(always)]
-    fn keep(&mut self, batch: Self) {
-        *self = batch;
+    fn end(batch: Self) -> Self {
+        batch
+    }
+
+    #[inline(always)]
+    fn keep(&mut self, kept: Self) {
+        *self = kept;
     }
 
     type Mark = Self;
@@ -84,27 +98,53 @@ impl Differences for Sums {
 }
 
 /// The differences of all blocks that have begun, in the order of the coded data.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct DifferenceList(pub Vec<i16>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct DifferenceList {
+    /// Those, and room for more.
+    values: Vec<i16>,
+    count: usize,
+}
+
+impl DifferenceList {
+    /// The differences.
+    pub fn as_slice(&self) -> &[i16] {
+        &self.values[..self.count]
+    }
+
+    /// Room for a batch.
+    fn room(&mut self) -> &mut [i16; MOST] {
+        if self.values.len() < self.count + MOST {
+            self.values.resize(self.count + MOST, 0);
+        }
+        let (room, _) = self.values[self.count..].as_chunks_mut();
+        &mut room[0]
+    }
+}
+
+impl PartialEq for DifferenceList {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
 
 impl Note for DifferenceList {
     fn note(&mut self, state: State, difference: i32) {
-        if !state.is_begun() {
-            self.0.push(difference as i16);
-        }
+        let mut batch = self.batch();
+        batch.note(state, difference);
+        self.count += batch.count;
     }
 }
 
 /// A power of two, so that no index has to be checked.
 const MOST: usize = ((LOOKUPS * ROUNDS) as usize).next_power_of_two();
 
-/// A part of a [`DifferenceList`].
-pub(crate) struct ListBatch {
-    values: [i16; MOST],
+/// A part of a [`DifferenceList`], in its place.
+pub(crate) struct ListBatch<'b> {
+    values: &'b mut [i16; MOST],
     count: usize,
 }
 
-impl Note for ListBatch {
+impl Note for ListBatch<'_> {
     // Without a branch: what a look-up within a block leaves is written over.
     #[inline(always)]
     fn note(&mut self, state: State, difference: i32) {
@@ -114,30 +154,37 @@ impl Note for ListBatch {
 }
 
 impl Differences for DifferenceList {
-    type Batch = ListBatch;
+    type Batch<'b> = ListBatch<'b>;
+    type Kept = usize;
 
-    fn batch(&self) -> ListBatch {
+    fn batch(&mut self) -> ListBatch<'_> {
         ListBatch {
-            values: [0; MOST],
+            values: self.room(),
             count: 0,
         }
     }
 
-    fn keep(&mut self, batch: ListBatch) {
-        self.0.extend_from_slice(&batch.values[..batch.count]);
+    fn end(batch: ListBatch<'_>) -> usize {
+        batch.count
+    }
+
+    fn keep(&mut self, count: usize) {
+        self.count += count;
     }
 
     type Mark = usize;
 
     fn mark(&self) -> usize {
-        self.0.len()
+        self.count
     }
 
     fn back(&mut self, mark: usize) {
-        self.0.truncate(mark);
+        self.count = mark;
     }
 
     fn extend(&mut self, behind: Self) {
-        self.0.extend(behind.0);
+        self.values.truncate(self.count);
+        self.values.extend_from_slice(behind.as_slice());
+        self.count = self.values.len();
     }
 }

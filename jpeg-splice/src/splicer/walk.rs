@@ -293,7 +293,8 @@ impl<'a, D: Differences> Walk<'a, D> {
         }
         cursor.settle();
         self.cursor = cursor;
-        self.differences.keep(batch);
+        let kept = D::end(batch);
+        self.differences.keep(kept);
         result
     }
 }
@@ -366,8 +367,8 @@ pub(crate) fn rounds_of_three<D: Differences>(
     rounds: u32,
 ) -> Result<()> {
     let [mut a, mut b, mut c] = walks.each_ref().map(|walk| walk.cursor.clone());
-    let batches = walks.each_ref().map(|walk| walk.differences.batch());
-    let [mut batch_a, mut batch_b, mut batch_c] = batches;
+    let [mut batch_a, mut batch_b, mut batch_c] =
+        walks.each_mut().map(|walk| walk.differences.batch());
     for _ in 0..rounds.min(ROUNDS) {
         a.refill();
         b.refill();
@@ -383,11 +384,11 @@ pub(crate) fn rounds_of_three<D: Differences>(
         b.look_up(tables, &mut batch_b)?;
         c.look_up(tables, &mut batch_c)?;
     }
-    let ends = [(a, batch_a), (b, batch_b), (c, batch_c)];
-    for (walk, (mut cursor, batch)) in walks.iter_mut().zip(ends) {
+    let kept = [batch_a, batch_b, batch_c].map(D::end);
+    for (walk, (mut cursor, kept)) in walks.iter_mut().zip([a, b, c].into_iter().zip(kept)) {
         cursor.settle();
         walk.cursor = cursor;
-        walk.differences.keep(batch);
+        walk.differences.keep(kept);
     }
     Ok(())
 }
