@@ -26,7 +26,7 @@ const AT_ONCE: [Key<Config>; 8] = [
     key!("filter-folder-limit", filter_folder_limit),
     key!("mqtt", mqtt),
     key!("on", on),
-    key!("rules for clients", web),
+    key!("rules for clients", clients),
 ];
 
 /// Keys of a stream.

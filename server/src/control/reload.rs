@@ -143,10 +143,10 @@ impl Attempt {
     }
 }
 
-/// The streams of `pipeline` that are added or changed.
-fn changed(pipeline: &Config, running: &Snapshot) -> Vec<StreamConfig> {
-    let streams = pipeline.streams.iter();
-    let is_changed = |it: &&StreamConfig| running.pipeline.stream(&it.name) != Some(*it);
+/// The streams of `config` that are added or changed.
+fn changed(config: &Config, snapshot: &Snapshot) -> Vec<StreamConfig> {
+    let streams = config.streams.iter();
+    let is_changed = |it: &&StreamConfig| snapshot.config.stream(&it.name) != Some(*it);
     streams.filter(is_changed).cloned().collect()
 }
 
@@ -180,7 +180,7 @@ impl Controller {
         // Held, since a change is in force only a moment after it is written.
         let _topology = self.topology();
         let text = self.0.file.read_text();
-        text.is_ok_and(|text| text == *self.current().pipeline.file.text)
+        text.is_ok_and(|text| text == *self.current().config.file.text)
     }
 
     fn reload_now(&self, reading: &Arc<FileRead>) {
@@ -192,11 +192,11 @@ impl Controller {
         }
         self.renew_token();
         match self.read() {
-            Ok(pipeline) => {
-                self.renew_all(reading, |config| {
-                    pipeline.stream(&config.name) == Some(config)
+            Ok(config) => {
+                self.renew_all(reading, |stream| {
+                    config.stream(&stream.name) == Some(stream)
                 });
-                let changed = changed(&pipeline, &self.current());
+                let changed = changed(&config, &self.current());
                 let (attempt, is_new) = self.0.attempts.begin(changed, reading);
                 if is_new {
                     self.carry_out(&attempt, reading.clone());
@@ -211,16 +211,16 @@ impl Controller {
     /// filters, since the old one may have become known.
     fn renew_token(&self) {
         let _topology = self.topology();
-        let running = self.current();
-        match read_token(&running.pipeline) {
-            Ok(token) if token != running.admin_token => {
+        let snapshot = self.current();
+        match read_token(&snapshot.config) {
+            Ok(token) if token != snapshot.admin_token => {
                 tracing::info!("the admin token is another");
                 if let Some(token) = &token {
                     warn_of_short_token(token.expose());
                 }
                 self.0.current.send_replace(Arc::new(Snapshot {
                     admin_token: token,
-                    ..(*running).clone()
+                    ..(*snapshot).clone()
                 }));
             }
             Ok(_) => {}
@@ -232,12 +232,12 @@ impl Controller {
     }
 
     fn read(&self) -> Result<Config, ConfigError> {
-        let pipeline = self.0.file.load()?;
-        let attempted = Some(Arc::new(pipeline.clone()));
+        let config = self.0.file.load()?;
+        let attempted = Some(Arc::new(config.clone()));
         self.0
             .reloads
             .send_modify(|reloads| reloads.attempted = attempted);
-        Ok(pipeline)
+        Ok(config)
     }
 
     fn carry_out(&self, attempt: &Arc<Attempt>, reading: Arc<FileRead>) {
@@ -314,25 +314,25 @@ impl Controller {
     }
 
     fn draft_of_file(&self) -> Result<Draft, EditError> {
-        let running = self.current();
-        let pipeline = self.0.file.load().map_err(EditError::FileIsWrong)?;
-        let text = &pipeline.file.text;
+        let snapshot = self.current();
+        let config = self.0.file.load().map_err(EditError::FileIsWrong)?;
+        let text = &config.file.text;
         Ok(Draft {
             old: text.clone(),
             new: text.clone(),
-            pipeline,
-            running,
+            config,
+            snapshot,
         })
     }
 
     /// Puts in force what somebody has written to the file, and waits for that for as long as
     /// `patience` says. `None`: its filters take longer.
     pub(super) fn take_up(&self, patience: Duration) -> Option<Result<(), ConfigError>> {
-        let pipeline = match self.read() {
-            Ok(pipeline) => pipeline,
+        let config = match self.read() {
+            Ok(config) => config,
             Err(error) => return Some(Err(error)),
         };
-        let changed = changed(&pipeline, &self.current());
+        let changed = changed(&config, &self.current());
         let attempts = &self.0.attempts;
         if let Some(error) = attempts.failure_of(&changed) {
             return Some(Err(error));

@@ -64,12 +64,12 @@ impl Controller {
         reading: &Arc<FileRead>,
         is_wanted: impl Fn(&StreamConfig) -> bool,
     ) {
-        let pipeline = self.current().pipeline.clone();
-        for config in pipeline.streams.iter().filter(|config| is_wanted(config)) {
-            if !self.0.renewals.begin(&config.name, reading) {
+        let config = self.current().config.clone();
+        for stream in config.streams.iter().filter(|stream| is_wanted(stream)) {
+            if !self.0.renewals.begin(&stream.name, reading) {
                 continue;
             }
-            let (controller, name, reading) = (self.clone(), config.name.clone(), reading.clone());
+            let (controller, name, reading) = (self.clone(), stream.name.clone(), reading.clone());
             let runtime = Handle::current();
             // A thread of its own, as the stream has: all of the runtime's may wait for filters.
             let renew = move || {
@@ -78,10 +78,10 @@ impl Controller {
             };
             let thread = thread::Builder::new().name("renewal".to_owned());
             if let Err(error) = thread.spawn(renew) {
-                self.0.renewals.streams().remove(&config.name);
-                let pause = self.try_again(Some(&config.name));
-                tracing::error!(stream = config.name, %error, "filters can't be readied: no thread; tried again in {pause:?}");
-                self.give_up(&config.name, &format!("no thread: {error}"));
+                self.0.renewals.streams().remove(&stream.name);
+                let pause = self.try_again(Some(&stream.name));
+                tracing::error!(stream = stream.name, %error, "filters can't be readied: no thread; tried again in {pause:?}");
+                self.give_up(&stream.name, &format!("no thread: {error}"));
             }
         }
     }
@@ -127,8 +127,8 @@ impl Controller {
     }
 
     fn renew_once(&self, name: &str, reading: &FileRead) {
-        let running = self.current();
-        let (Some(stream), Some(config)) = (running.find(name), running.pipeline.stream(name))
+        let snapshot = self.current();
+        let (Some(stream), Some(config)) = (snapshot.find(name), snapshot.config.stream(name))
         else {
             self.0.retries.forget(Some(name));
             return;
@@ -140,12 +140,12 @@ impl Controller {
         let check = Check::new(&*self.0.clock, Wanted::ByRenewal);
         let ready = plans.ready_one(
             &self.0.cache,
-            (&running.pipeline, config),
+            (&snapshot.config, config),
             (&steps, Unchanged::GoOn),
             &check,
         );
         let mut files = BTreeSet::new();
-        files_of(config, &running.pipeline.folder, &mut files);
+        files_of(config, &snapshot.config.folder, &mut files);
         if !reading.is_whole_of(&files) {
             return;
         }
@@ -188,11 +188,11 @@ impl Controller {
     fn keep_old_filters(&self, config: &StreamConfig, error: &ConfigError, left: u64) {
         // Held, so that no change comes between.
         let _topology = self.topology();
-        let running = self.current();
-        let Some(stream) = running.find(&config.name) else {
+        let snapshot = self.current();
+        let Some(stream) = snapshot.find(&config.name) else {
             return;
         };
-        if running.pipeline.stream(&config.name) != Some(config) {
+        if snapshot.config.stream(&config.name) != Some(config) {
             return;
         }
         let mut told = match stream.is_prepared() {

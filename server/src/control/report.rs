@@ -229,11 +229,11 @@ impl PipelineReport {
         Self { error, ..self }
     }
 
-    /// The report of the `pipeline` in force, read from `file`.
-    pub fn new(file: Option<&Path>, pipeline: &Config, reloads: &Reloads) -> Self {
+    /// The report of the `config` in force, read from `file`.
+    pub fn new(file: Option<&Path>, config: &Config, reloads: &Reloads) -> Self {
         Self {
             file: file.map(|file| file.display().to_string()),
-            revision: revision(&pipeline.file.text),
+            revision: revision(&config.file.text),
             reloads: reloads.succeeded,
             failed_reloads: reloads.failed,
             needs_restart: reloads.needs_restart.clone(),

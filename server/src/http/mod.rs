@@ -85,8 +85,8 @@ impl App {
     }
 
     fn check_admin(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), ProblemDetails> {
-        let running = self.controller.current();
-        let token = running.admin_token.as_ref().map(SecretText::expose);
+        let snapshot = self.controller.current();
+        let token = snapshot.admin_token.as_ref().map(SecretText::expose);
         self.access.check(headers, client, token)
     }
 
@@ -112,8 +112,8 @@ impl App {
 
     /// All streams, for an answer from which `root` leads to the server's root.
     fn stream_reports(&self, root: &str) -> Vec<StreamReport> {
-        let running = self.controller.current();
-        let streams = running.streams.iter();
+        let snapshot = self.controller.current();
+        let streams = snapshot.streams.iter();
         let reports = streams.map(|stream| stream.report().seen_from(root));
         reports.collect()
     }

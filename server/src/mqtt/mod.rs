@@ -81,16 +81,16 @@ impl Mqtt {
     /// Keeps the connection that the pipeline in force wants, until `end`. Must be called on a
     /// runtime.
     pub async fn run(&self, controller: &Controller, end: &CancellationToken) {
-        let mut pipeline = controller.changes();
+        let mut snapshots = controller.changes();
         while !end.is_cancelled() {
-            let running = pipeline.borrow_and_update().pipeline.clone();
+            let config = snapshots.borrow_and_update().config.clone();
             let over = end.child_token();
-            let session = self.keep(controller, &running, &over);
+            let session = self.keep(controller, &config, &over);
             tokio::pin!(session);
-            let is_other = |it: &Arc<crate::control::Snapshot>| it.pipeline.mqtt != running.mqtt;
+            let is_other = |it: &Arc<crate::control::Snapshot>| it.config.mqtt != config.mqtt;
             tokio::select! {
                 () = &mut session => continue,
-                _ = pipeline.wait_for(is_other) => over.cancel(),
+                _ = snapshots.wait_for(is_other) => over.cancel(),
             }
             // It says good-bye.
             session.await;

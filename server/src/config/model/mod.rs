@@ -12,6 +12,7 @@
 //! - `x-or`: what there is beside the alternatives that have a name.
 
 mod action;
+mod clients;
 mod gpio;
 mod listen;
 mod mqtt;
@@ -19,7 +20,6 @@ mod run;
 mod schemas;
 mod source;
 mod stream;
-mod web;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +34,7 @@ use super::units;
 use super::value_error::ValueError;
 
 pub use action::{ActionConfig, When};
+pub use clients::{ClientRules, Cors, Embedding, read_network, read_origin};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, find_clash, parse_listen};
 pub use mqtt::{MqttConfig, check_broker_url, check_topic};
@@ -46,7 +47,6 @@ pub use source::{
     parse_mask_condition, parse_size, parse_spec, parse_warm_up,
 };
 pub use stream::{FilterRef, OnError, Sees, StepConfig, StreamConfig};
-pub use web::{Cors, Embedding, WebConfig, read_network, read_origin};
 
 /// The shortest pipeline, for messages.
 pub const LEAST: &str = "`streams:` and, indented below it, a name such as `demo:`";
@@ -88,7 +88,7 @@ pub struct Config {
     pub filter_folder_limit: u64,
     /// Clients: how many, through which proxies, from which pages.
     #[serde(flatten)]
-    pub web: WebConfig,
+    pub clients: ClientRules,
     /// The streams by their names: `front` is served at `/front.mjpeg`, one picture of it at
     /// `/front.jpg`.
     #[serde(deserialize_with = "named")]

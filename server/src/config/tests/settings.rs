@@ -62,15 +62,15 @@ fn watermark() -> Value {
 /// `with` as it may stand in the file, below line 5.
 fn check(schema: &Value, with: &str) -> Vec<String> {
     let text = format!("streams:\n  a:\n    filters:\n    - use: wm\n{with}");
-    let pipeline = fine(&text);
+    let config = fine(&text);
     let found = check_settings(
-        step(&pipeline),
+        step(&config),
         "watermark",
         &SettingsSchema::new(schema.clone()),
     )
     .unwrap();
     // Sorted as the user sees them.
-    told(pipeline.error(found).diagnostics())
+    told(config.error(found).diagnostics())
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn formats_are_checked() {
 
 #[test]
 fn a_wrong_schema_is_the_filters_fault() {
-    let pipeline = fine("streams: {a: {filters: [use: x]}}");
+    let config = fine("streams: {a: {filters: [use: x]}}");
     for (schema, why) in [
         (json!(5), "has a settings schema that is none"),
         (
@@ -387,7 +387,7 @@ fn a_wrong_schema_is_the_filters_fault() {
         ),
     ] {
         let error =
-            check_settings(step(&pipeline), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+            check_settings(step(&config), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
         let error = error.to_string();
         assert!(error.contains(why), "{schema}: {error}");
     }
@@ -399,19 +399,19 @@ fn a_schema_that_breaks_the_validator_is_only_refused() {
         "oneOf": [{"unevaluatedProperties": {}, "$ref": "#/$defs/b"}],
         "$defs": {"b": {"patternProperties": {"^a": {"$ref": "#"}}}},
     });
-    let pipeline = fine("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
+    let config = fine("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
     let error =
-        check_settings(step(&pipeline), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+        check_settings(step(&config), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("checking it failed"), "{error}");
 }
 
 #[test]
 fn others_can_point_into_the_file() {
-    let pipeline = fine(
+    let config = fine(
         "streams:\n  a:\n    filters:\n    - use: wm\n      with: {image: logo.png, list: [x, 5]}\n",
     );
-    let step = step(&pipeline);
+    let step = step(&config);
     let found = vec![
         step.error_at_text("logo.png", "text"),
         step.error_at_text("5", "number"),
@@ -433,7 +433,7 @@ fn others_can_point_into_the_file() {
             "5:7+4 unnamed",
         ]
     );
-    let shown = pipeline.error(vec![step.error_at_text("logo.png", "no such file")]);
+    let shown = config.error(vec![step.error_at_text("logo.png", "no such file")]);
     assert_eq!(
         shown.to_string(),
         "pipeline.yaml:5:21: no such file\n  5 |       with: {image: logo.png, list: [x, 5]}\n    |                     ^^^^^^^^"
@@ -442,8 +442,8 @@ fn others_can_point_into_the_file() {
 
 #[test]
 fn without_settings_others_point_at_use() {
-    let pipeline = fine("streams: {a: {filters: [use: wm]}}");
-    let step = step(&pipeline);
+    let config = fine("streams: {a: {filters: [use: wm]}}");
+    let step = step(&config);
     let found = [
         step.error_at_text("x", "text"),
         step.error_at_settings("settings"),

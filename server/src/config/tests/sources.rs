@@ -12,8 +12,8 @@ use crate::secret::SecretText;
 
 fn source(settings: &str) -> SourceConfig {
     let text = format!("streams: {{a: {{source: {{{settings}}}}}}}");
-    let pipeline = parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    pipeline.streams[0].source.clone()
+    let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    config.streams[0].source.clone()
 }
 
 /// The mistakes in the settings, without their places.

@@ -114,7 +114,7 @@ pub async fn show_stream_config(
 ) -> Answer {
     app.check_admin(request.headers(), auth::client(&request))?;
     let stream = name.clone();
-    let written = super::blocking(move || app.controller.current().pipeline.written(&stream));
+    let written = super::blocking(move || app.controller.current().config.written(&stream));
     let written = written.await?.ok_or(EditError::UnknownStream(name))?;
     Ok(uncached_json(match shown(&written) {
         // A stream of which nothing is said.

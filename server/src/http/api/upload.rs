@@ -51,7 +51,7 @@ impl Uploads {
 /// # Errors
 /// There is no folder or no room, the body does not come whole, or it is no filter.
 pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool), ProblemDetails> {
-    let folder = Folder::of(&app.controller.current().pipeline)?;
+    let folder = Folder::of(&app.controller.current().config)?;
     let reserve = app.uploads.reserve()?;
     let app = app.clone();
     // A task of its own, so that it lasts as long as the work does, also when the client has gone.
@@ -86,14 +86,14 @@ struct Folder {
 }
 
 impl Folder {
-    fn of(pipeline: &Config) -> Result<Self, EditError> {
-        let Some(name) = &pipeline.filter_folder else {
+    fn of(config: &Config) -> Result<Self, EditError> {
+        let Some(name) = &config.filter_folder else {
             return Err(EditError::UploadsOff);
         };
         Ok(Self {
-            path: pipeline.folder.join(name),
+            path: config.folder.join(name),
             name: name.clone(),
-            limit: pipeline.filter_folder_limit,
+            limit: config.filter_folder_limit,
         })
     }
 

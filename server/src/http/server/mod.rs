@@ -160,8 +160,8 @@ impl Entrance {
     }
 
     fn admit(&self, peer: Peer) -> Option<Admitted> {
-        let running = self.app.controller.current();
-        let rules = &running.pipeline.web;
+        let snapshot = self.app.controller.current();
+        let rules = &snapshot.config.clients;
         let address = peer.address();
         let client = (!is_proxy(peer, rules)).then_some(address);
         match self

@@ -513,10 +513,10 @@ impl SourceConfig {
         }
     }
 
-    /// An error in the source of the stream `name` of `pipeline`, at what it is.
-    pub fn error_in(pipeline: &Config, name: &str, message: String) -> Diagnostic {
+    /// An error in the source of the stream `name` of `config`, at what it is.
+    pub fn error_in(config: &Config, name: &str, message: String) -> Diagnostic {
         let keys = ["path", "url", "command", "device", "stream", "driver"];
-        pipeline.error_at(&format!("/streams/{name}/source"), &keys, message)
+        config.error_at(&format!("/streams/{name}/source"), &keys, message)
     }
 
     /// The stream that it shares, if it does.

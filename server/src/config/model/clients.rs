@@ -16,7 +16,7 @@ use super::schemas::origins;
 /// The rules for clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct WebConfig {
+pub struct ClientRules {
     /// The limits of one client.
     pub limits: Limits,
     /// The proxies, as addresses or networks (`10.0.0.0/8`), that tell whom they forward
@@ -97,7 +97,7 @@ pub enum Embedding {
     None,
 }
 
-impl WebConfig {
+impl ClientRules {
     /// Whether `address` is a proxy that tells whom it forwards.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies
