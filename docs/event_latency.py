@@ -67,11 +67,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         try:
-            self.film()
+            self.send_frames()
         except OSError:
             pass  # The server has ended.
 
-    def film(self):
+    def send_frames(self):
         still, walking = self.server.pictures
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=b")

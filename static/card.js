@@ -19,7 +19,7 @@ export class Card {
   isWanted = true;
   isVisible = false;
   /** Called with the canvas whenever there is another picture on it. */
-  watcher = null;
+  onPicture = null;
   /** What filters find in it, if any look for something. */
   regions = null;
   #drawings = 0;
@@ -107,7 +107,7 @@ export class Card {
     }
     live.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
     live.hidden = false;
-    this.watcher?.(live);
+    this.onPicture?.(live);
   }
 
   /** Says on the picture why there is none. */

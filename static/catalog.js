@@ -50,7 +50,7 @@ export class Catalog {
     this.#settings = {};
     this.#part("filter-choice").value = use ?? "";
     this.#part("summary").textContent = filter ? `${filter.summary} (${filter.kind}, version ${filter.version})` : "";
-    this.#complain(null);
+    this.#showError(null);
     this.#form = new Form(filter?.schema ?? {}, (key, value) => {
       this.#settings[key] = value;
     });
@@ -86,7 +86,7 @@ export class Catalog {
       this.#dialog.close();
       announce(`${this.#chosen.use} is added`);
     } catch (error) {
-      this.#complain(error);
+      this.#showError(error);
     }
     this.chain.refresh();
   }
@@ -117,11 +117,11 @@ export class Catalog {
         await this.#add();
       }
     } catch (error) {
-      this.#complain(error);
+      this.#showError(error);
     }
   }
 
-  #complain(error) {
+  #showError(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
     setProse(place, error ? words(error) : "");

@@ -73,18 +73,18 @@ export class EventList {
     try {
       const headers = { Accept: "application/json" };
       const page = await ask(query, { headers, signal }, PATIENCE_MS, answer);
-      this.#complain("");
+      this.#showError("");
       page.events.forEach((event) => this.#put(event));
       this.#next = page.next;
     } catch (error) {
       if (!signal.aborted) {
-        this.#complain(words(error));
+        this.#showError(words(error));
       }
     }
     this.#tidy();
   }
 
-  #complain(text) {
+  #showError(text) {
     const refusal = this.#part("refusal");
     refusal.hidden = text === "";
     setProse(refusal, text);
@@ -156,9 +156,9 @@ export class EventList {
   async #remove(id, name) {
     try {
       await change("DELETE", `${LIST}/${id}`);
-      this.#complain("");
+      this.#showError("");
     } catch (error) {
-      this.#complain(words(error));
+      this.#showError(words(error));
       return;
     }
     const item = this.#items.get(id);

@@ -69,9 +69,9 @@ export class Form {
   }
 
   /** Says at the setting `key` what the server finds wrong with it. Gives whether there is such a setting. */
-  complain(key, words) {
+  showError(key, words) {
     const field = this.#fields.get(key);
-    field?.complain(words.replace(`\`${key}\`: `, ""));
+    field?.showError(words.replace(`\`${key}\`: `, ""));
     return field !== undefined;
   }
 
@@ -141,15 +141,15 @@ class Field {
     this.#makeControls(id, key, schema, isRequired);
     this.hint = make("small", { id: `${id}-hint` });
     this.#showHint();
-    this.complaint = make("small", { id: `${id}-wrong`, className: "error", role: "alert", hidden: true });
-    this.#controls[0].setAttribute("aria-describedby", `${this.hint.id} ${this.complaint.id}`);
+    this.error = make("small", { id: `${id}-wrong`, className: "error", role: "alert", hidden: true });
+    this.#controls[0].setAttribute("aria-describedby", `${this.hint.id} ${this.error.id}`);
     this.mark = make("small", { className: "default", textContent: "default" });
     const label = make("label", { htmlFor: id, textContent: key + (isRequired ? " (needed)" : "") });
     const controls = make("div", { className: "controls" }, ...this.#controls, this.mark);
     controls.addEventListener("input", (event) => this.#edit(event.target));
     controls.addEventListener("focusout", () => this.apply());
     controls.addEventListener("keydown", (event) => this.#onKey(event));
-    this.element = make("div", { className: "field" }, label, controls, this.hint, this.complaint);
+    this.element = make("div", { className: "field" }, label, controls, this.hint, this.error);
     this.show(undefined);
   }
 
@@ -185,7 +185,7 @@ class Field {
   }
 
   get isWrong() {
-    return !this.complaint.hidden;
+    return !this.error.hidden;
   }
 
   focus() {
@@ -256,7 +256,7 @@ class Field {
       event.preventDefault();
       event.stopPropagation();
       clearTimeout(this.#timer);
-      this.#complain("");
+      this.#showError("");
       this.#settle();
     }
   }
@@ -293,7 +293,7 @@ class Field {
 
   #check(value) {
     const words = value === undefined ? this.#unreadable() : problem(this.#schema, value, this.#isRequired);
-    this.#complain(words);
+    this.#showError(words);
     return words;
   }
 
@@ -302,14 +302,14 @@ class Field {
     return control.matches(".number") ? "It is a number." : `It is JSON: ${control.dataset.error}`;
   }
 
-  complain(words) {
-    this.#complain(`${words[0].toUpperCase()}${words.slice(1)}.`);
+  showError(words) {
+    this.#showError(`${words[0].toUpperCase()}${words.slice(1)}.`);
     this.focus();
   }
 
-  #complain(words) {
-    this.complaint.hidden = words === "";
-    setProse(this.complaint, words && `${words} Not applied.`);
+  #showError(words) {
+    this.error.hidden = words === "";
+    setProse(this.error, words && `${words} Not applied.`);
     for (const control of this.#controls) {
       control.setAttribute("aria-invalid", words !== "");
     }

@@ -42,9 +42,9 @@ class PolygonEditor {
     this.#task = task;
     this.#part("form-title").textContent = task.title;
     setProse(this.#part("summary"), task.summary);
-    this.#complain("");
+    this.#showError("");
     const { live } = task.card;
-    task.card.watcher = (picture) => this.#paint(picture);
+    task.card.onPicture = (picture) => this.#paint(picture);
     if (live.width) {
       this.#paint(live);
     }
@@ -62,7 +62,7 @@ class PolygonEditor {
   }
 
   #leave() {
-    this.#task.card.watcher = null;
+    this.#task.card.onPicture = null;
     this.#task = null;
   }
 
@@ -75,7 +75,7 @@ class PolygonEditor {
     this.#canvas.getContext("2d").drawImage(live, 0, 0);
   }
 
-  #complain(text) {
+  #showError(text) {
     setProse(this.#refusal, text);
     this.#refusal.hidden = text === "";
   }
@@ -194,14 +194,14 @@ class PolygonEditor {
   async #apply() {
     const unfinished = this.#polygons.find((polygon) => polygon.corners.length < 3);
     if (unfinished) {
-      this.#complain(`\`${unfinished.name}\` has ${unfinished.corners.length} corners; an area has three or more.`);
+      this.#showError(`\`${unfinished.name}\` has ${unfinished.corners.length} corners; an area has three or more.`);
       return;
     }
     try {
       await this.#task.save(this.#polygons);
       this.#dialog.close();
     } catch (error) {
-      this.#complain(words(error));
+      this.#showError(words(error));
     }
   }
 }

@@ -64,7 +64,7 @@ export class Step {
     }
     this.#filter = text;
     const focused = this.#form?.focused;
-    this.#form = new Form(filter.schema, (key, value) => this.send({ with: { [key]: value } }), () => this.#complain(null));
+    this.#form = new Form(filter.schema, (key, value) => this.send({ with: { [key]: value } }), () => this.#showError(null));
     this.#form.disable(!this.#mayChange);
     this.#part("step-form").replaceChildren(this.#form.element);
     this.#showSettings();
@@ -142,7 +142,7 @@ export class Step {
       await changeUndoably(`${this.use} is removed`, `remove ${this.id}`, "DELETE", this.url);
       announce(`${this.#report.use} is removed`);
     } catch (error) {
-      this.#complain(error);
+      this.#showError(error);
     }
     this.chain.refresh();
   }
@@ -163,11 +163,11 @@ export class Step {
       this.#wanted = null;
       try {
         await changeUndoably(this.#describe(next), `${this.id} ${keys(next)}`, "PATCH", this.url, next);
-        this.#complain(null);
+        this.#showError(null);
       } catch (error) {
         this.#form?.refuse(next.with ?? {});
         this.#tools?.refuse(next);
-        this.#complain(error);
+        this.#showError(error);
       }
     }
     this.#isSending = false;
@@ -187,7 +187,7 @@ export class Step {
     return `${this.use} is switched ${patch.enabled ? "on" : "off"}`;
   }
 
-  #complain(error) {
+  #showError(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
     setProse(place, error ? words(error) : "");

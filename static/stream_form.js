@@ -99,7 +99,7 @@ export class StreamForm {
     this.#chosen = at;
     this.#part("driver-choice").value = at;
     setProse(this.#part("summary"), description);
-    this.#complain(null);
+    this.#showError(null);
     // What this driver has no key for goes with the one before it.
     const stale = Object.keys(known).filter((key) => !(key in properties));
     this.#sourcePatch = Object.fromEntries(stale.map((key) => [key, null]));
@@ -132,7 +132,7 @@ export class StreamForm {
     const name = field.value.trim();
     const isTaken = this.#reports.has(name);
     if (name === "" || isTaken) {
-      this.#complain(new Error(isTaken ? `There is a stream called \`${name}\`.` : "The stream needs a name."));
+      this.#showError(new Error(isTaken ? `There is a stream called \`${name}\`.` : "The stream needs a name."));
       field.focus();
       return null;
     }
@@ -167,14 +167,14 @@ export class StreamForm {
     const problems = error.problems ?? [];
     const others = problems.filter(({ pointer, message }) => {
       const [key, setting] = pointer?.startsWith(start) ? pointer.slice(start.length).split("/") : [];
-      const isTold = key === "source" ? this.#source.complain(setting, message) : this.#own.complain(key, message);
+      const isTold = key === "source" ? this.#source.showError(setting, message) : this.#own.showError(key, message);
       return !isTold;
     });
     const isElsewhere = problems.length === 0 || others.length > 0;
-    this.#complain(isElsewhere ? Object.assign(error, { problems: others }) : null);
+    this.#showError(isElsewhere ? Object.assign(error, { problems: others }) : null);
   }
 
-  #complain(error) {
+  #showError(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
     setProse(place, error ? words(error) : "");

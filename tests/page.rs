@@ -190,8 +190,8 @@ impl Browser {
         .await;
     }
 
-    /// What the console complains of.
-    pub async fn complaints(&self) -> Vec<String> {
+    /// The errors and warnings in the console.
+    pub async fn console_errors(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await.unwrap();
         let entries = entries.as_array().unwrap().iter();
         entries
@@ -343,11 +343,8 @@ async fn somebody_watches_and_changes_the_chain() {
     assert!(file.contains("opacity: 0"), "{file}");
     assert!(file.contains("- use: ./uploaded/own.wasm"), "{file}");
     // The refused change is what the browser tells of by itself.
-    let complaints = browser.complaints().await;
-    let others: Vec<_> = complaints
-        .iter()
-        .filter(|text| !text.contains("422"))
-        .collect();
+    let errors = browser.console_errors().await;
+    let others: Vec<_> = errors.iter().filter(|text| !text.contains("422")).collect();
     assert!(others.is_empty(), "{others:?}");
     // A wrong file is told of; so is a server that is gone.
     std::fs::write(server.folder().join("pipeline.yaml"), "streams: [").unwrap();
@@ -397,7 +394,7 @@ async fn a_replaced_module_has_another_form() {
     browser
         .until("document.querySelector('.step-form [id$=-format]').disabled && !document.getElementById('read-only').hidden")
         .await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -451,7 +448,7 @@ async fn it_moves_and_fits_every_window() {
             )
             .await;
     }
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
     // Everything that it loaded came from this server, and is small.
     let loaded = browser
         .run("return performance.getEntriesByType('resource').map((entry) => [entry.name, entry.decodedBodySize])")

@@ -249,9 +249,9 @@ async fn drive(server: &Server, address: &str) -> Vec<String> {
     browser.click(".step .enabled").await;
     server.until("front", |report| report["filters"][0]["state"] != "off");
     // Where a proxy passes no WebSocket on, the browser says so by itself.
-    let mut complaints = browser.complaints().await;
-    complaints.retain(|text| !text.contains("WebSocket connection"));
-    complaints
+    let mut errors = browser.console_errors().await;
+    errors.retain(|text| !text.contains("WebSocket connection"));
+    errors
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,9 +301,9 @@ async fn the_page_finds_the_slash_that_its_address_lacks() {
         let running = Proxy::start(proxy, block, server.address);
         let root = format!("http://{NAME}:{}", running.address.port());
         // What it asks for until it has gone there is not found.
-        let mut complaints = drive(&server, &format!("{root}/webcam#front")).await;
-        complaints.retain(|text| !text.contains("404"));
-        assert_eq!(complaints, Vec::<String>::new());
+        let mut errors = drive(&server, &format!("{root}/webcam#front")).await;
+        errors.retain(|text| !text.contains("404"));
+        assert_eq!(errors, Vec::<String>::new());
         let browser = Browser::open(&format!("{root}/webcam/front")).await;
         browser
             .until("document.querySelector('img')?.naturalWidth === 1280 && location.pathname === '/webcam/front'")

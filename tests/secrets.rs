@@ -37,7 +37,7 @@ const ADDRESSES: [&str; 12] = [
 
 const STREAMS: [&str; 6] = ["refused", "env", "moved", "rtsp", "command", "filtered"];
 
-/// A filter whose complaint is the settings that it was given.
+/// A filter whose error is the settings that it was given.
 const ECHO: &str = "(i32.store (i32.const 1024) (i32.const 1))
     (i32.store offset=4 (i32.const 1024) (local.get 0))
     (i32.store offset=8 (i32.const 1024) (local.get 1))

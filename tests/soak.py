@@ -339,7 +339,7 @@ def go_with_parent():
 
 
 def write_pictures(camera):
-    """What `soak-exec` runs: pictures on standard output, and then the end, sometimes with a complaint."""
+    """What `soak-exec` runs: pictures on standard output, and then the end, sometimes with an error."""
     pictures = []
     for _ in range(2):
         with socket.create_connection(("127.0.0.1", camera), 5) as connection:

@@ -90,7 +90,7 @@ async fn twenty_tiles_move_in_two_windows() {
     for number in 0..20 {
         server.until(&format!("s{number}"), |stream| stream["viewers"] == 2);
     }
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -37,17 +37,16 @@ macro_rules! export_inspect {
     ($filter:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::inspect::exports::mattebox::filter as exports;
+            use $crate::bindings::inspect::exports::mattebox::filter::inspect;
 
             struct Component;
 
             $crate::implement_lifecycle!(Component, $filter, $crate::Inspect);
 
-            impl exports::inspect::Guest for Component {
+            impl inspect::Guest for Component {
                 fn look(
-                    frame: exports::inspect::FrameInfo,
-                ) -> ::core::result::Result<exports::inspect::Findings, $crate::glue::String>
-                {
+                    frame: inspect::FrameInfo,
+                ) -> ::core::result::Result<inspect::Findings, $crate::glue::String> {
                     FILTER.with(|filter| $crate::glue::look(filter, frame))
                 }
             }

@@ -57,17 +57,16 @@ macro_rules! export_overlay {
     ($filter:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::overlay::exports::mattebox::filter as exports;
+            use $crate::bindings::overlay::exports::mattebox::filter::overlay;
 
             struct Component;
 
             $crate::implement_lifecycle!(Component, $filter, $crate::Overlay);
 
-            impl exports::overlay::Guest for Component {
+            impl overlay::Guest for Component {
                 fn draw(
-                    frame: exports::overlay::FrameInfo,
-                ) -> ::core::result::Result<exports::overlay::Drawing, $crate::glue::String>
-                {
+                    frame: overlay::FrameInfo,
+                ) -> ::core::result::Result<overlay::Drawing, $crate::glue::String> {
                     FILTER.with(|filter| $crate::glue::draw(filter, frame))
                 }
             }

@@ -39,18 +39,17 @@ macro_rules! export_transform {
     ($filter:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::transform::exports::mattebox::filter as exports;
+            use $crate::bindings::transform::exports::mattebox::filter::transform;
 
             struct Component;
 
             $crate::implement_lifecycle!(Component, $filter, $crate::Transform);
 
-            impl exports::transform::Guest for Component {
+            impl transform::Guest for Component {
                 fn apply(
-                    frame: exports::transform::FrameInfo,
-                    picture: exports::transform::Image,
-                ) -> ::core::result::Result<exports::transform::Image, $crate::glue::String>
-                {
+                    frame: transform::FrameInfo,
+                    picture: transform::Image,
+                ) -> ::core::result::Result<transform::Image, $crate::glue::String> {
                     FILTER.with(|filter| $crate::glue::apply(filter, frame, picture))
                 }
             }

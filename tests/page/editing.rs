@@ -463,7 +463,7 @@ async fn the_keyboard_alone_does_it_all_and_the_focus_stays() {
     browser
         .until("document.querySelectorAll('.step').length === 0 && document.activeElement.textContent === 'Redo'")
         .await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,5 +70,5 @@ async fn a_mask_is_drawn_by_clicks_and_keys_and_covers_from_then_on() {
         let (x, y, width, height) = area;
         assert!(is_near(mean(&picture, x, y, width, height), [0.0; 3]));
     }
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }

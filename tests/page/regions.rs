@@ -58,7 +58,7 @@ async fn what_moves_is_marked_on_the_picture_until_somebody_hides_it() {
     assert_eq!(browser.run(&format!("return {asked}")).await, false);
     browser.click(".show-regions").await;
     browser.until(is_marked).await;
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +93,7 @@ async fn somebody_sees_what_the_filter_sees_and_how_often() {
         .await;
     let text = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
     assert!(text.contains("every: 500ms"), "{text}");
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +163,7 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
         .until("!document.getElementById('polygons').open")
         .await;
     assert!(!file().contains("zones"), "{}", file());
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -186,7 +186,7 @@ async fn what_the_chain_draws_itself_is_not_marked_a_second_time() {
     browser.until(is_marked).await;
     browser.click(".show-regions").await;
     browser.until(&format!("!{is_marked}")).await;
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

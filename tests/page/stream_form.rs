@@ -202,9 +202,9 @@ async fn a_streams_source_is_edited_and_its_secrets_and_comments_stay() {
     ] {
         assert!(changed.contains(kept), "{kept}: {changed}");
     }
-    let complaints = browser.complaints().await;
+    let errors = browser.console_errors().await;
     let is_refusal = |text: &&String| text.contains("422") || text.contains("503");
-    assert_eq!(complaints.iter().find(|it| !is_refusal(it)), None);
+    assert_eq!(errors.iter().find(|it| !is_refusal(it)), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -35,7 +35,7 @@ streams:
 """
 
 
-def film(photo, folder, size, height):
+def write_frames(photo, folder, size, height):
     """The photo on its way from the left to the right, and back."""
     folder.mkdir()
     width, _ = size.split("x")
@@ -91,7 +91,7 @@ def watch(address, process, seconds):
 def measure(binary, photo, arguments):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        film(photo, folder / "frames", arguments.size, arguments.height)
+        write_frames(photo, folder / "frames", arguments.size, arguments.height)
         shutil.copy(HERE / "face-detector.wasm", folder)
         (folder / "pipeline.yaml").write_text(PIPELINE)
         command = [binary, "serve", "--listen", "127.0.0.1:0", "--state", "off"]

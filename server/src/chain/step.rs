@@ -15,7 +15,7 @@ use super::stats::{StepReport, StepStats};
 use super::step_events::{Admissions, StepEvents};
 use crate::config::{FilterRef, OnError, StepConfig};
 use crate::event_log::EventLog;
-use crate::filter::context::{FrameContext, Told};
+use crate::filter::context::{FrameContext, Published};
 use crate::filter::contract::{Image, ImageRef};
 use crate::filter::{
     CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
@@ -436,7 +436,7 @@ impl Step {
         self.stats.called(self.engine.clock().now() - start);
         match result {
             Ok(result) => {
-                let Told { events, picture } = filter.take_told();
+                let Published { events, picture } = filter.take_published();
                 if let Some(picture) = picture {
                     let masks = at.context.frame.masks.clone();
                     self.shown.set(picture, masks);

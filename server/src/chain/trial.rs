@@ -82,7 +82,7 @@ impl TrialInstance {
             FilterKind::Transform => Answer::Picture(self.running.apply((info, image), context)?),
             FilterKind::Inspect => Answer::Regions(self.running.look(info, context)?),
         };
-        drop(self.running.take_told());
+        drop(self.running.take_published());
         Ok(answer)
     }
 

@@ -13,7 +13,7 @@ use wasmtime::component::{
 
 use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
-use super::context::{CallState, FrameContext, Grants, Told};
+use super::context::{CallState, FrameContext, Grants, Published};
 use super::contract::{Drawing, FrameInfo, Image, ImageRef};
 use super::failure::{CallError, CallLimits, FailureCause, FilterFault};
 use super::growth::Growth;
@@ -210,7 +210,7 @@ impl RunningFilter {
     }
 
     /// Ends the latest call, which went well. Gives what it told others.
-    pub fn take_told(&mut self) -> Told {
+    pub fn take_published(&mut self) -> Published {
         let state = self.guest.store.data_mut();
         self.growth.note(state.memory.used());
         state.call.end()

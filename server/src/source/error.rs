@@ -71,7 +71,7 @@ pub enum SourceError {
         /// The time that was waited for one.
         patience: Duration,
     },
-    /// The order to stop came first.
+    /// A stop was requested first.
     #[error("stopped")]
     Stopped,
     /// The driver of this name has a fault.

@@ -45,7 +45,7 @@ pub struct ChainLoop<'a> {
 }
 
 impl ChainLoop<'_> {
-    /// Runs until the order to stop, or until no more frames can come.
+    /// Runs until a stop is requested, or until no more frames can come.
     pub fn run(&mut self, chain: &mut Chain) {
         let mut chain_changed = self.changes.chain_changed();
         self.update_chain(chain);

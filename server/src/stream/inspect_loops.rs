@@ -82,7 +82,7 @@ impl<'a> InspectLoops<'a> {
     }
 }
 
-/// Looks at the newest frame again and again, until the order to stop.
+/// Looks at the newest frame again and again, until a stop is requested.
 fn run(inspector: &Inspector, mut frames: NewestFrames, stop: &StopToken) {
     let mut due = stop.clock().now();
     while stop.sleep_until(due)

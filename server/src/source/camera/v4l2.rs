@@ -312,7 +312,7 @@ impl Camera for OpenCamera {
 }
 
 impl OpenCamera {
-    /// Blocks until a frame is there; `false` after the order to stop.
+    /// Blocks until a frame is there; `false` once a stop is requested.
     fn wait(&self, stop: &StopToken) -> Result<bool, DeviceError> {
         let handle = self.stream.handle();
         while !stop.is_requested() {
