@@ -57,7 +57,7 @@ fn a_commands_pictures_pass_untouched_while_somebody_watches() {
     server.until("s", |report| report["state"] == "resting");
     assert!(!lives(&pid));
     let log = server.log();
-    assert!(log.contains("the command says: it films"), "{log}");
+    assert!(log.contains("the command says line=it films"), "{log}");
 }
 
 #[test]
@@ -109,7 +109,11 @@ fn a_command_that_fails_again_and_again_is_told_of_once() {
         std::thread::yield_now();
     }
     let log = server.log();
-    assert_eq!(log.matches("the command says: no film").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("the command says line=no film").count(),
+        1,
+        "{log}"
+    );
     assert_eq!(log.matches("the camera fails").count(), 1, "{log}");
     assert!(log.contains(r#"reason="command""#), "{log}");
 }
@@ -140,7 +144,7 @@ fn a_command_that_says_much_is_told_of_in_part() {
         viewer.next().unwrap();
     }
     let log = server.log();
-    assert_eq!(log.matches("the command says: late").count(), 20, "{log}");
+    assert_eq!(log.matches("the command says line=late").count(), 20, "{log}");
     assert_eq!(log.matches("the command says much").count(), 1, "{log}");
 }
 

@@ -82,7 +82,10 @@ fn lamps_show_what_goes_on_and_a_filter_shows_the_door() {
     server.terminate();
     pins.until(&[(17, "0"), (27, "1"), (22, "0"), (23, "0")]);
     let (_, log) = server.wait();
-    assert!(log.contains("the input `door` is WWWW"), "{log}");
+    assert!(
+        log.contains(r#"input changed input="door" value="WWWW""#),
+        "{log}"
+    );
 }
 
 #[test]

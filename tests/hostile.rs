@@ -328,7 +328,10 @@ fn the_budget_of_all_filters_follows_the_file() {
     refused();
     let log = server.log();
     assert!(log.matches("budget of 64 MiB").count() >= 2, "{log}");
-    assert!(log.contains("changed: filters-memory"), "{log}");
+    assert!(
+        log.contains("pipeline changed keys=filters-memory"),
+        "{log}"
+    );
 }
 
 /// The server's own memory in bytes.

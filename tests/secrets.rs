@@ -273,7 +273,7 @@ fn no_answer_event_or_log_line_holds_a_secret() {
         assert!(!seen.contains(name), "{name}");
     }
     let log = server.log();
-    assert!(log.contains("the command says: -u ***"), "{log}");
+    assert!(log.contains("the command says line=-u ***"), "{log}");
     holds_none("the log", &log);
     for heard in heard {
         let events = heard.join().unwrap();

@@ -39,7 +39,7 @@ pub fn zone() -> TimeZone {
 /// Tells the log if the zone can't be found.
 pub fn warn_of_unknown_zone() {
     if let Some(unknown) = &looked_up().1 {
-        tracing::warn!("{unknown}");
+        tracing::warn!(error = %unknown, "the time zone is unknown");
     }
 }
 

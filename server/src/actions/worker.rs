@@ -286,15 +286,16 @@ impl Worker {
         let action = self.to_string();
         if let Some(why) = why {
             if let Some(notice) = state.failures.failed(now) {
-                tracing::warn!(
-                    event = self.config.event,
-                    action,
-                    "an action fails: {}",
-                    notice.word(why)
-                );
+                tracing::warn!(event = self.config.event, action, failures = notice.failures(), seconds = notice.seconds(), error = %why, "an action fails");
             }
         } else if let Some(recovery) = state.failures.worked(now) {
-            tracing::info!(event = self.config.event, action, "the action {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(
+                event = self.config.event,
+                action,
+                failures,
+                "the action works again"
+            );
         }
     }
 

@@ -220,7 +220,7 @@ fn start_step(
     let parts = StepParts {
         id,
         stream: stream.name.clone(),
-        step: step.config().clone(),
+        config: step.config().clone(),
         filter,
         settings,
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),

@@ -472,14 +472,16 @@ impl Step {
             log(&|| tracing::info!(dropped, "it tells of fewer events again"));
         }
         if let Some(notice) = self.stats.events_dropped(admissions.refused, now) {
-            let why = notice.word(TOO_MANY_EVENTS);
-            log(&|| tracing::warn!("{why}"));
+            let (dropped, seconds) = (notice.failures(), notice.seconds());
+            log(&|| tracing::warn!(dropped, seconds, "{TOO_MANY_EVENTS}"));
         }
     }
 
     fn went_well(&mut self, since: Instant, now: Instant) {
         if let Some(recovery) = self.stats.worked(now) {
-            self.settings.span.in_scope(|| tracing::info!("{recovery}"));
+            let failures = recovery.failures;
+            let span = &self.settings.span;
+            span.in_scope(|| tracing::info!(failures, "the filter works again"));
             self.notifications.publish(Notification::FilterRecovered {
                 stream: self.stream.clone(),
                 step: self.id,
@@ -499,20 +501,20 @@ impl Step {
         let Some(notice) = self.stats.failed(why, now) else {
             return;
         };
-        let error = notice.word(why);
         let fate = match self.config.on_error {
             _ if self.kind() == FilterKind::Inspect => "frames don't wait for it",
             OnError::Bypass => "frames go on without it",
             OnError::Drop => "frames are dropped",
         };
-        self.settings
-            .span
-            .in_scope(|| tracing::warn!("{error}; {fate}"));
+        let (failures, seconds) = (notice.failures(), notice.seconds());
+        self.settings.span.in_scope(|| {
+            tracing::warn!(failures, seconds, error = %why, "the filter fails: {fate}");
+        });
         self.notifications.publish(Notification::FilterError {
             stream: self.stream.clone(),
             step: self.id,
             filter: self.name().to_owned(),
-            error,
+            error: notice.word(why),
         });
     }
 

@@ -64,7 +64,10 @@ fn load(args: &ServeArgs) -> Result<(Config, PipelineFile), Failure> {
     let path = args.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     let file = PipelineFile::new(path.to_owned(), args.source.clone());
     if args.config.is_none() && !path.exists() {
-        tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera until there is");
+        tracing::info!(
+            path = DEFAULT_FILE,
+            "no pipeline file: serving the demo camera until there is one"
+        );
         let config = Config::built_in(Path::new("."))?;
         return Ok((file.with_overrides(config), file));
     }
@@ -123,7 +126,7 @@ async fn serve(
             end = &mut server => ended = Some(end),
             signal = signals.next() => match signal {
                 Signal::Reload => {
-                    tracing::info!("reloads the pipeline, as it was told to");
+                    tracing::info!("reloading the pipeline, as it was told to");
                     // Not waited for: whoever tells the server to stop next must be heard at once.
                     let controller = controller.clone();
                     tokio::spawn(async move { controller.reload().await });
@@ -247,7 +250,7 @@ impl<I> GpioTask<I> {
     async fn go_out(self) {
         self.end.cancel();
         if let Err(error) = self.indicators.await {
-            tracing::error!("the indicators broke down: {error}");
+            tracing::error!(%error, "the indicators broke down");
         }
     }
 }
@@ -261,7 +264,8 @@ fn announce(listeners: &[Listener], config: &Config) -> Result<(), Failure> {
     if let Some(Listener::Tcp(_, bound)) = listeners.first() {
         for stream in &config.streams {
             let host = local_host(*bound).unwrap_or_else(|| bound.to_string());
-            tracing::info!("serving http://{host}/{}.mjpeg", stream.name);
+            let url = format!("http://{host}/{}.mjpeg", stream.name);
+            tracing::info!(stream = stream.name, %url, "serving");
         }
     }
     // Nobody reading it is no reason not to serve.

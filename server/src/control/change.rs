@@ -126,7 +126,10 @@ impl Controller {
         else {
             return Err(EditError::UnknownStream(name.to_owned()));
         };
-        tracing::info!(stream = name, "is restarted, as the server was told to");
+        tracing::info!(
+            stream = name,
+            "stream restarting, as the server was told to"
+        );
         let mut plans = Plans::default();
         let wanted = (&*snapshot.config, config);
         let steps = stream.steps();
@@ -165,7 +168,7 @@ impl Controller {
             let path = config.folder.join(folder).join(&name);
             let is_new = !path.exists();
             put_in_place(upload, &path).map_err(|error| controller.unwritable(&path, &error))?;
-            tracing::info!("the filter {} was uploaded", path.display());
+            tracing::info!(path = %path.display(), "filter uploaded");
             Ok((format!("./{}/{name}", folder.trim_end_matches('/')), is_new))
         })
         .await

@@ -204,7 +204,7 @@ impl Controller {
         }
         self.0.versions.note(new, author);
         if let Some(recovery) = self.write_failures().worked(self.0.clock.now()) {
-            tracing::info!("writing files {recovery}");
+            tracing::info!(failures = recovery.failures, "writing files works again");
         }
         Ok(true)
     }
@@ -214,7 +214,7 @@ impl Controller {
     pub fn unwritable(&self, path: &Path, error: &io::Error) -> EditError {
         let error = unwritable(path, error);
         if let Some(notice) = self.write_failures().failed(self.0.clock.now()) {
-            tracing::warn!("{}", notice.word(&error.to_string()));
+            tracing::warn!(failures = notice.failures(), seconds = notice.seconds(), %error, "writing files fails");
         }
         error
     }
@@ -266,7 +266,7 @@ impl Controller {
             .iter()
             .filter(|it| !known.contains(&it.to_string()))
         {
-            tracing::warn!("a change of `{key}` takes a restart of the server");
+            tracing::warn!(key, "a change of this key takes a restart of the server");
         }
         self.0
             .reloads
@@ -284,7 +284,8 @@ fn log_changes(diff: &Diff, message: &str) {
         tracing::info!(stream = name, "stream {change}");
     }
     if !diff.keys.is_empty() {
-        tracing::info!("pipeline changed: {}", diff.keys.join(", "));
+        let keys = diff.keys.join(", ");
+        tracing::info!(%keys, "pipeline changed");
     } else if diff.streams.is_empty() {
         tracing::info!("{message}");
     }

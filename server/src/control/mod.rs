@@ -166,7 +166,7 @@ fn warn_of_comments(config: &Config, before: Option<&Config>) {
     let known = before.map(Config::warnings).unwrap_or_default();
     let warnings = config.warnings().into_iter();
     for warning in warnings.filter(|warning| !known.contains(warning)) {
-        tracing::warn!("{warning}");
+        tracing::warn!(error = %warning, "a comment may cut a secret off");
     }
 }
 
@@ -175,7 +175,7 @@ fn warn_of_recordings(config: &Config) {
     let missing = check_recordings(config, None);
     if !missing.is_empty() {
         let missing = config.error(missing);
-        tracing::warn!("a stream fails until its recording is there: {missing}");
+        tracing::warn!(error = %missing, "a stream fails until its recording is there");
     }
 }
 
@@ -184,7 +184,7 @@ fn tell_of_override(config: &Config) {
     if let Some(stream) = config.overridden() {
         tracing::info!(
             stream = stream.name,
-            "takes the source of --source instead of the pipeline file's"
+            "the source is that of --source instead of the pipeline file's"
         );
     }
 }
@@ -310,15 +310,22 @@ impl Controller {
         &self.0.versions
     }
 
-    /// Tells of an error of the file, or of the filters of one `stream`, unless it is known.
-    fn refuse(&self, stream: Option<&str>, error: &ConfigError, told: &str) {
+    /// Tells of an error of the file, or of the filters of one `stream`, and of its outcome, unless it
+    /// is known.
+    fn refuse(
+        &self,
+        stream: Option<&str>,
+        error: &ConfigError,
+        (outcome, retry_in): (&'static str, Option<Duration>),
+    ) {
         let message = error.to_string();
         let is_news = self
             .0
             .reloads
             .send_if_modified(|reloads| reloads.fail(stream, error, self.0.clock.unix()));
         if is_news {
-            tracing::error!("{told}:\n{message}");
+            let retry_in = retry_in.map(tracing::field::debug);
+            tracing::error!(stream, retry_in, error = %message, "{outcome}");
             self.notifications().publish(Notification::Reload {
                 message,
                 succeeded: false,

@@ -214,7 +214,7 @@ impl Controller {
         let snapshot = self.current();
         match read_token(&snapshot.config) {
             Ok(token) if token != snapshot.admin_token => {
-                tracing::info!("the admin token is another");
+                tracing::info!("admin token changed");
                 if let Some(token) = &token {
                     warn_of_short_token(token.expose());
                 }
@@ -226,7 +226,7 @@ impl Controller {
             Ok(_) => {}
             // Told with the file, whose check reads it as well.
             Err(error) => {
-                tracing::debug!(error = error.message, "the admin token can't be read again")
+                tracing::debug!(error = %error.message, "the admin token can't be read again")
             }
         }
     }
@@ -263,16 +263,14 @@ impl Controller {
         if !reading.is_whole() {
             return;
         }
-        let told = if error.may_pass() {
-            let pause = self.try_again(None);
-            format!(
-                "the old pipeline goes on, since the new one can't be used just now; tried again in {pause:?}"
-            )
+        let outcome = if error.may_pass() {
+            let outcome = "the old pipeline goes on, since the new one can't be used just now";
+            (outcome, Some(self.try_again(None)))
         } else {
             self.0.retries.forget(None);
-            "the old pipeline goes on, since the new one is wrong".to_owned()
+            ("the old pipeline goes on, since the new one is wrong", None)
         };
-        self.refuse(None, error, &told);
+        self.refuse(None, error, outcome);
     }
 
     /// Reads the file, readies the filters that it changes, and makes the changes, unless what was
@@ -301,7 +299,7 @@ impl Controller {
             Err(EditError::FileIsWrong(error) | EditError::Wrong(error)) => return Err(error),
             Err(EditError::Ending) => tracing::debug!("the server ends before the file is taken"),
             Err(why) => {
-                tracing::warn!("the pipeline file is read again: {why}");
+                tracing::warn!(error = %why, "the pipeline file is read again");
                 reading.mark_torn();
             }
         }

@@ -80,7 +80,7 @@ impl Controller {
             if let Err(error) = thread.spawn(renew) {
                 self.0.renewals.streams().remove(&stream.name);
                 let pause = self.try_again(Some(&stream.name));
-                tracing::error!(stream = stream.name, %error, "filters can't be readied: no thread; tried again in {pause:?}");
+                tracing::error!(stream = stream.name, retry_in = ?pause, %error, "no thread to ready filters on");
                 self.give_up(&stream.name, &format!("no thread: {error}"));
             }
         }
@@ -121,8 +121,8 @@ impl Controller {
     /// those who wait on it.
     pub(super) fn tell_of_panic(&self, panicked: &Panicked) {
         match self.0.end.is_cancelled() {
-            true => tracing::debug!("the server ends while filters are readied: {panicked}"),
-            false => tracing::error!("readying filters panicked: {panicked}"),
+            true => tracing::debug!(error = %panicked, "the server ends while filters are readied"),
+            false => tracing::error!(error = %panicked, "readying filters panicked"),
         }
     }
 
@@ -168,15 +168,24 @@ impl Controller {
                 was_wrong
             });
         }
-        let message = match completed {
-            Completed::Replaced => format!("`{name}` has another chain"),
-            Completed::Prepared if was_wrong => format!("`{name}` has its chain"),
-            Completed::Kept if was_wrong => format!("the filters of `{name}` can be used again"),
+        let (log_line, message) = match completed {
+            Completed::Replaced => (
+                "stream changed: chain",
+                format!("`{name}` has another chain"),
+            ),
+            Completed::Prepared if was_wrong => (
+                "stream ready: it has its chain",
+                format!("`{name}` has its chain"),
+            ),
+            Completed::Kept if was_wrong => (
+                "the filters can be used again",
+                format!("the filters of `{name}` can be used again"),
+            ),
             Completed::Prepared | Completed::Kept | Completed::Stale => return,
         };
         self.0.reloads.send_modify(|reloads| reloads.succeeded += 1);
         drop(topology);
-        tracing::info!("the pipeline changes: {message}");
+        tracing::info!(stream = name, "{log_line}");
         self.notifications().publish(Notification::Reload {
             message,
             succeeded: true,
@@ -195,14 +204,14 @@ impl Controller {
         if snapshot.config.stream(&config.name) != Some(config) {
             return;
         }
-        let mut told = match stream.is_prepared() {
-            true => "its old filters go on, since the new ones can't be used",
-            false => "its filters can't be used, and it serves no pictures",
-        }
-        .to_owned();
+        let outcome = match stream.is_prepared() {
+            true => "the stream's old filters go on, since the new ones can't be used",
+            false => "the stream's filters can't be used, and it serves no pictures",
+        };
+        let mut retry_in = None;
         if error.may_pass() {
             let pause = self.try_again(Some(&config.name));
-            told += &format!("; tried again in {pause:?}");
+            retry_in = Some(pause);
             stream.cannot_prepare(&format!(
                 "its filters can't be compiled just now; tried again in {pause:?}"
             ));
@@ -217,8 +226,7 @@ impl Controller {
                 false => short.remove(&config.name),
             };
         });
-        let told = format!("stream `{}`: {told}", config.name);
-        self.refuse(Some(&config.name), error, &told);
+        self.refuse(Some(&config.name), error, (outcome, retry_in));
     }
 }
 

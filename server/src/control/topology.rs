@@ -103,7 +103,10 @@ impl Topology {
             return;
         };
         if self.complete(name, plans) == Completed::Stale {
-            tracing::debug!(stream = name, "another change has given it its chain");
+            tracing::debug!(
+                stream = name,
+                "another change has given the stream its chain"
+            );
         }
         if let Some(source) = self.source(&running.config, config) {
             let masks = &running.config.source.masks;

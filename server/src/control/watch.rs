@@ -272,9 +272,8 @@ impl Folders {
             Err(_) => changed.notify_one(),
         };
         let watcher = notify::recommended_watcher(tell).inspect_err(|error| {
-            tracing::warn!(
-                "folders can't be watched here ({error}): files are looked at every {RESCAN_INTERVAL:?}"
-            );
+            let every = RESCAN_INTERVAL;
+            tracing::warn!(?every, %error, "folders can't be watched here: files are looked at instead");
         });
         Self {
             watcher: watcher.ok(),
@@ -301,10 +300,8 @@ impl Folders {
         }
         for new in wanted.difference(&self.watched) {
             if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
-                let folder = new.display();
-                tracing::warn!(
-                    "{folder} can't be watched ({error}): its files are looked at every {RESCAN_INTERVAL:?}"
-                );
+                let (path, every) = (new.display(), RESCAN_INTERVAL);
+                tracing::warn!(%path, ?every, %error, "a folder can't be watched: its files are looked at instead");
             }
         }
         self.watched = wanted;

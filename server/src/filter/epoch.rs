@@ -65,7 +65,7 @@ impl EpochThread {
             .spawn(move || {
                 // Without it, nothing would stop a filter.
                 while let Err(panicked) = catch(|| shared.run(&engine)) {
-                    tracing::error!("the filters' clock panicked and goes on: {panicked}");
+                    tracing::error!(error = %panicked, "the filters' clock panicked and goes on");
                     shared.clock.block(AGAIN);
                 }
             })?;

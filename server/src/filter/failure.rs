@@ -160,7 +160,7 @@ impl CallLimits {
 
     /// The fault, in the words of the pipeline file and of the contract.
     fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> FilterFault {
-        tracing::debug!("filter failed: {error:?}");
+        tracing::debug!(?error, "filter failed");
         let trace = error.downcast_ref::<WasmBacktrace>();
         let cause = self.cause(error, state, trace.is_some());
         let function = trace.and_then(function);

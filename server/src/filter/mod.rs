@@ -97,7 +97,10 @@ impl Filter {
         let mut entry = compile()?;
         let mut component = engine.load(&entry.code);
         if let Err(error) = &component {
-            tracing::debug!("compiled code of another build or processor: {error:#}");
+            tracing::debug!(
+                error = %format!("{error:#}"),
+                "compiled code of another build or processor"
+            );
             compiler.discard(&entry);
             entry = compile()?;
             component = engine.load(&entry.code);

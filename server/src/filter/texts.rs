@@ -62,7 +62,7 @@ impl Texts {
         let source = Box::new(Fonts(self.fonts.clone()));
         let started = TextBox::with_source(style, source);
         started
-            .inspect_err(|why| tracing::error!("no text can be written: {why}"))
+            .inspect_err(|why| tracing::error!(error = %why, "no text can be written"))
             .ok()
     }
 }

@@ -103,7 +103,8 @@ impl Mqtt {
         state.report.connected = true;
         state.report.error = None;
         if let Some(recovery) = state.failures.worked(now) {
-            tracing::info!("the connection to the MQTT broker {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(failures, "the connection to the MQTT broker works again");
         }
     }
 
@@ -115,8 +116,13 @@ impl Mqtt {
         state.report.connected = false;
         if let Some(notice) = state.failures.failed(now) {
             let broker = state.report.broker.clone().unwrap_or_default();
-            let why = format!("the MQTT broker {broker} can't be reached: {error}");
-            tracing::warn!("{}", notice.word(&why));
+            tracing::warn!(
+                broker,
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                %error,
+                "the MQTT broker can't be reached"
+            );
         }
         state.report.error = Some(error);
     }

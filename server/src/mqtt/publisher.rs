@@ -210,7 +210,7 @@ impl<'a> Publisher<'a> {
             }
             Ok(_) => {}
             Err(why) => {
-                tracing::warn!(event = %event.id, "an event's picture can't be read: {why}")
+                tracing::warn!(event = %event.id, error = %why, "an event's picture can't be read")
             }
         }
     }

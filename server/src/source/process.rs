@@ -170,8 +170,8 @@ impl ChildProcess {
 
     /// A picture has come: what the command says is news again once it has been quiet.
     pub fn works(&self) {
-        if let Some(told) = self.seen.works(self.stop.clock().now()) {
-            tracing::info!("{told}");
+        if let Some(log_line) = self.seen.works(self.stop.clock().now()) {
+            log_line.write();
         }
     }
 

@@ -193,7 +193,7 @@ impl ChainLoop<'_> {
         let (clock, sequence) = (&**self.stop.clock(), self.sequence);
         match no_signal::frame(why, (&title, self.stream), size, clock, sequence) {
             Ok(frame) => self.served.publish(frame),
-            Err(why) => tracing::debug!("no picture of no signal: {why}"),
+            Err(why) => tracing::debug!(error = %why, "no picture of no signal"),
         }
     }
 }

@@ -98,7 +98,8 @@ fn run(inspector: &Inspector, mut frames: NewestFrames, stop: &StopToken) {
         if let Err(panicked) = catch(|| inspector.look(&frame)) {
             tracing::error!(
                 step = inspector.id(),
-                "inspecting a frame panicked: {panicked}"
+                error = %panicked,
+                "inspecting a frame panicked"
             );
         }
     }

@@ -227,8 +227,8 @@ impl StreamRunner {
         let draw = || no_signal::frame("No signal", called, None, &*self.clock, &self.sequence);
         match catch(draw) {
             Ok(Ok(frame)) => self.served.publish(frame),
-            Ok(Err(why)) => tracing::debug!("no picture of no signal: {why}"),
-            Err(why) => tracing::debug!("no picture of no signal: {why}"),
+            Ok(Err(why)) => tracing::debug!(error = %why, "no picture of no signal"),
+            Err(why) => tracing::debug!(error = %why, "no picture of no signal"),
         }
         let until = self.clock.sleep_until(self.clock.now() + pause);
         self.shutdown.run_until_cancelled(until).await;

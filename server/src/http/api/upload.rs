@@ -66,7 +66,7 @@ pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool),
             && kept.is_err()
             && let Err(error) = std::fs::remove_dir(&path)
         {
-            tracing::debug!("{} stays: {error}", path.display());
+            tracing::debug!(path = %path.display(), %error, "an upload's remains can't be removed");
         }
         drop(reserve);
         kept

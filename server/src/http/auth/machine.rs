@@ -72,7 +72,7 @@ fn look_up() -> Vec<String> {
     let host = match hostname::get() {
         Ok(host) => host.to_string_lossy().into_owned(),
         Err(error) => {
-            tracing::debug!("the machine's name is unknown: {error}");
+            tracing::debug!(%error, "the machine's name is unknown");
             return Vec::new();
         }
     };

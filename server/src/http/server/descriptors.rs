@@ -65,7 +65,8 @@ fn raise(wanted: usize) -> usize {
         Err(error) => {
             tracing::warn!(
                 limit = current,
-                "the limit of open files can't be raised: {error}"
+                %error,
+            "the limit of open files can't be raised"
             );
             current as usize
         }

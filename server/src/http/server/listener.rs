@@ -99,7 +99,7 @@ impl Listener {
             Self::Tcp(listener, _) => {
                 let (socket, peer) = listener.accept().await?;
                 if let Err(error) = tune(&socket) {
-                    tracing::debug!("a socket keeps its defaults: {error}");
+                    tracing::debug!(%error, "a socket keeps its defaults");
                 }
                 Ok((of_tcp(socket), Peer::Tcp(peer)))
             }
@@ -107,7 +107,7 @@ impl Listener {
             Self::Unix(listener) => {
                 let socket = listener.accept().await?;
                 if let Err(error) = SockRef::from(&socket).set_send_buffer_size(BUFFER_BYTES) {
-                    tracing::debug!("a socket keeps its defaults: {error}");
+                    tracing::debug!(%error, "a socket keeps its defaults");
                 }
                 Ok((Socket::Right(socket), Peer::Unix))
             }

@@ -70,10 +70,8 @@ pub async fn serve(listeners: Vec<Listener>, app: App, shutdown: CancellationTok
         .await
         .is_err()
     {
-        tracing::info!(
-            "{} connections did not end by themselves and are cut",
-            connections.len()
-        );
+        let count = connections.len();
+        tracing::info!(count, "connections did not end by themselves and are cut");
         abort.cancel();
         connections.wait().await;
     }
@@ -144,7 +142,8 @@ impl Entrance {
             return None;
         };
         if let Some(recovery) = self.failures.worked(self.app.clock.now()) {
-            tracing::info!("connections are accepted: {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(failures, "accepting connections works again");
         }
         let connected = Connected::new(self.admit(peer)?, token);
         let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
@@ -154,8 +153,7 @@ impl Entrance {
 
     fn failed(&mut self, error: &io::Error) {
         if let Some(notice) = self.failures.failed(self.app.clock.now()) {
-            let why = format!("a connection can't be accepted: {error}");
-            tracing::warn!("{}", notice.word(&why));
+            tracing::warn!(failures = notice.failures(), seconds = notice.seconds(), %error, "a connection can't be accepted");
         }
     }
 
@@ -256,6 +254,6 @@ async fn exchange(
     };
     if let Err(error) = ended {
         // Clients come and go; that is no fault of the server.
-        tracing::debug!("a connection ended: {error}");
+        tracing::debug!(%error, "a connection ended");
     }
 }

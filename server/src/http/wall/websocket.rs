@@ -126,6 +126,6 @@ async fn close(mut socket: WebSocket, (code, why): (u16, String)) {
         Ok::<_, axum::Error>(())
     };
     if let Ok(Err(error)) = timeout(CLOSE_TIME, closing).await {
-        tracing::debug!("a WebSocket could not be closed: {error}");
+        tracing::debug!(%error, "a WebSocket could not be closed");
     }
 }

@@ -186,7 +186,7 @@ fn set_rate(device: &Device, path: &str, fps: Option<f64>) {
     let thousandths = (fps * 1000.0).round() as u32;
     let interval = Fraction::new(1000, thousandths.max(1));
     if let Err(error) = device.set_params(&Parameters::new(interval)) {
-        tracing::debug!("{path}: the camera takes no frame rate: {error}");
+        tracing::debug!(path, %error, "the camera takes no frame rate");
     }
 }
 
@@ -195,7 +195,7 @@ fn set_rate(device: &Device, path: &str, fps: Option<f64>) {
 fn set_restart_interval(device: &Device, path: &str, width: u32) {
     let controls = match device.query_controls() {
         Ok(controls) => controls,
-        Err(error) => return tracing::debug!("{path}: the camera tells no controls: {error}"),
+        Err(error) => return tracing::debug!(path, %error, "the camera tells no controls"),
     };
     let is_meant = |it: &&control::Description| it.id == RESTART_INTERVAL && can_be_set(it);
     let Some(found) = controls.iter().find(is_meant) else {
@@ -209,7 +209,7 @@ fn set_restart_interval(device: &Device, path: &str, width: u32) {
         value: Value::Integer(interval),
     };
     if let Err(error) = device.set_control(setting) {
-        tracing::debug!("{path}: the camera takes no restart interval: {error}");
+        tracing::debug!(path, %error, "the camera takes no restart interval");
     }
 }
 

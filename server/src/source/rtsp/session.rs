@@ -213,7 +213,7 @@ impl Frames {
                 Err(SessionError::Camera { error, .. }) if errors < ERRORS => {
                     errors += 1;
                     let why = error_text::explain(&error, self.has_login);
-                    tracing::debug!(error = why, "a packet of the camera can't be read");
+                    tracing::debug!(error = %why, "a packet of the camera can't be read");
                 }
                 Err(error) => return Err(error),
             }

@@ -195,7 +195,7 @@ pub async fn show_event_picture(
     let read = app.controller.events().read_picture(&event.id).await;
     // The reason may name a folder, and is for the log.
     let read = read.map_err(|why| {
-        tracing::warn!(event = %event.id, "an event's picture can't be read: {why}");
+        tracing::warn!(event = %event.id, error = %why, "an event's picture can't be read");
         ProblemDetails::internal("the event's picture can't be read; the log says why")
     })?;
     let Some(jpeg) = read else {
