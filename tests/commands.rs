@@ -144,7 +144,11 @@ fn a_command_that_says_much_is_told_of_in_part() {
         viewer.next().unwrap();
     }
     let log = server.log();
-    assert_eq!(log.matches("the command says line=late").count(), 20, "{log}");
+    assert_eq!(
+        log.matches("the command says line=late").count(),
+        20,
+        "{log}"
+    );
     assert_eq!(log.matches("the command says much").count(), 1, "{log}");
 }
 

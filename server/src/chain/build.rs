@@ -142,7 +142,7 @@ fn check_step(
         .load(&step.filter, &config.folder, check)
         .map_err(|error| vec![step.error_at_use(error.to_string()).due_to(error.cause())])?;
     let mut wrong = config::check_settings(step, name, filter.schema())
-        .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;
+        .map_err(|why| vec![step.error_at_use(format!("`{name}`: {why}"))])?;
     wrong.extend(check_rights(step, &filter));
     if wrong.is_empty() {
         Ok(filter)
@@ -239,7 +239,7 @@ fn step_settings(
 ) -> Result<StepSettings, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let completed = filter.schema().complete(step.settings());
-    let completed = completed.map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;
+    let completed = completed.map_err(|why| vec![step.error_at_use(format!("`{name}`: {why}"))])?;
     Ok(StepSettings {
         stream: stream.name.as_str().into(),
         grants: grants(cache, step, filter),

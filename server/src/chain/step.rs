@@ -12,9 +12,9 @@ use super::error::{ChainError, RecodeError, StepError};
 use super::layers;
 use super::shown::Shown;
 use super::stats::{StepReport, StepStats};
-use super::step_events::{Admissions, StepEvents};
+use super::step_events::{Admissions, MOST_OPEN, StepEvents};
 use crate::config::{FilterRef, OnError, StepConfig};
-use crate::event_log::EventLog;
+use crate::event_log::{EventBudget, EventLog};
 use crate::filter::context::{FrameContext, Published};
 use crate::filter::contract::{Image, ImageRef};
 use crate::filter::{
@@ -28,9 +28,6 @@ use crate::secret::mask_foreign;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// See [`crate::event_log::EventBudget`].
-const TOO_MANY_EVENTS: &str = "it tells of too many events: up to 30 at once and 30 a minute are kept, \
-    and 16 that last; the others are left out";
 /// The warning about the first instance that was replaced.
 const REPLACED: &str = "the filter's memory grows with each call (`mattebox test` measures it) and was nearly used up: a new instance has taken its place, which has none of what the old one remembered; this goes on without being told again";
 
@@ -469,11 +466,20 @@ impl Step {
             && let Some(recovery) = self.stats.events_rested(now)
         {
             let dropped = recovery.failures;
-            log(&|| tracing::info!(dropped, "it tells of fewer events again"));
+            log(&|| tracing::info!(dropped, "the filter tells of fewer events again"));
         }
         if let Some(notice) = self.stats.events_dropped(admissions.refused, now) {
             let (dropped, seconds) = (notice.failures(), notice.seconds());
-            log(&|| tracing::warn!(dropped, seconds, "{TOO_MANY_EVENTS}"));
+            log(&|| {
+                tracing::warn!(
+                    dropped,
+                    seconds,
+                    at_once = EventBudget::AT_ONCE,
+                    every = ?EventBudget::EVERY,
+                    lasting = MOST_OPEN,
+                    "the filter tells of too many events: those above the limits are left out"
+                );
+            });
         }
     }
 

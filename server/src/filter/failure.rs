@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::kinds::WrongPixels;
 use super::kinds::inspect::WrongRegion;
 use super::kinds::overlay::WrongLayer;
-use super::limits::{LAYERS, REGIONS, Refusal, mib};
+use super::limits::{LAYERS, REGIONS, ReachedLimit, mib};
 use super::wasi::HostState;
 use crate::log::{sanitize, sanitize_to};
 use crate::panics::Panicked;
@@ -54,7 +54,7 @@ pub enum FilterFault {
     Failed(FailureCause, String),
     /// Its instances take so many bytes, more than it may have.
     #[error("the filter needs {:.1} MiB for its functions and globals, more than {}", mib(*.0), .1)]
-    Footprint(u64, Refusal),
+    Footprint(u64, ReachedLimit),
     /// In this interface it lacks the function of this name.
     #[error("the filter does not export `{1}` in `{0}`")]
     NoExport(String, String),
@@ -111,7 +111,7 @@ pub enum FailureCause {
     #[error(
         "the filter ran into {0} with what it returned, which the server keeps and counts, too"
     )]
-    Kept(Refusal),
+    Kept(ReachedLimit),
     /// It handed the server more than so many bytes.
     #[error("the filter passed more than {:.1} MiB to the server at once", mib(*.0))]
     Passed(u64),
@@ -120,7 +120,7 @@ pub enum FailureCause {
     Returned(u64, Answer),
     /// It ran into a limit of memory and then trapped.
     #[error("the filter ran into {0}, then failed: {1}")]
-    OutOfMemory(Refusal, String),
+    OutOfMemory(ReachedLimit, String),
     /// It trapped.
     #[error("the filter failed: {0}")]
     Trapped(String),
@@ -179,8 +179,8 @@ impl CallLimits {
             return self.too_much(state, inside);
         }
         let trap = sanitize(&trap);
-        match state.memory.refusal() {
-            Some(refusal) => FailureCause::OutOfMemory(refusal, trap),
+        match state.memory.reached_limit() {
+            Some(reached_limit) => FailureCause::OutOfMemory(reached_limit, trap),
             None => FailureCause::Trapped(trap),
         }
     }
@@ -192,9 +192,9 @@ impl CallLimits {
             return FailureCause::Passed(self.transfer);
         }
         if self.transfer < self.answer.bytes()
-            && let Some(refusal) = state.memory.refuse(self.transfer)
+            && let Some(reached_limit) = state.memory.refuse(self.transfer)
         {
-            return FailureCause::Kept(refusal);
+            return FailureCause::Kept(reached_limit);
         }
         FailureCause::Returned(self.transfer, self.answer)
     }

@@ -111,11 +111,10 @@ impl Filter {
         let Entry { manifest, .. } = entry;
         let schema = serde_json::from_str(&manifest.schema).map_err(ModuleError::from)?;
         let loaded = engine.budget().take_for(manifest.loaded);
-        let loaded = loaded.map_err(|refusal| {
+        let loaded = loaded.map_err(|limit| {
             let needed = limits::mib(manifest.loaded);
-            let fault = format!(
-                "the filter can't be loaded: it needs {needed:.1} MiB, more than {refusal}"
-            );
+            let fault =
+                format!("the filter can't be loaded: it needs {needed:.1} MiB, more than {limit}");
             LoadError::new(LoadErrorKind::Memory, fault)
         })?;
         Ok(Self {

@@ -72,7 +72,7 @@ pub enum SourceError {
         patience: Duration,
     },
     /// A stop was requested first.
-    #[error("stopped")]
+    #[error("the source was stopped")]
     Stopped,
     /// The driver of this name has a fault.
     #[error("the driver `{0}` panicked: {1}")]

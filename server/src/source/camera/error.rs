@@ -15,7 +15,9 @@ pub enum DeviceError {
     NotFound(String),
     /// The camera at this path is somebody else's.
     #[cfg(target_os = "linux")]
-    #[error("{0}: may not be opened; on most systems the user has to be in the group `video`")]
+    #[error(
+        "{0}: the camera may not be opened; on most systems the user has to be in the group `video`"
+    )]
     Denied(String),
     /// The camera at this path is in use.
     #[cfg(target_os = "linux")]

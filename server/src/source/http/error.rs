@@ -21,7 +21,7 @@ pub type HttpError = AtAddress<HttpFault>;
 #[derive(Debug, thiserror::Error)]
 pub enum HttpFault {
     /// This machine can't speak HTTP.
-    #[error("can't use HTTP here: {0}")]
+    #[error("HTTP can't be used here: {0}")]
     Client(String),
     /// No connection in time.
     #[error("there is no answer within {} s", CONNECTING.as_secs())]
