@@ -2,9 +2,9 @@
 //! nothing but write the same parts to as many sockets (`writev`, RFC 2046 parts of one buffer).
 //! Viewers read and discard, in a process of their own. Linux only, since CPU time comes from
 //! `/proc`. Run with `cargo bench -p mattebox-benches --bench fan_out`;
-//! `VIEWERS=100,1000 FPS=30 SECONDS=5 TURNS=3` are the numbers of viewers, the frames a second, what
-//! is measured at a time, and how often. Each viewer takes two file descriptors, one here and one in
-//! the server (`ulimit -n`).
+//! `VIEWERS=100,1000 FPS=30 SECONDS=5 TURNS=3` are the numbers of viewers, the frames a second,
+//! what is measured at a time, and how often. Each viewer takes two file descriptors, one here and
+//! one in the server (`ulimit -n`).
 
 #![allow(
     clippy::disallowed_methods,

@@ -1,5 +1,5 @@
-//! Privacy masks again, with all that is made of pictures and kept: nothing of what they cover is in
-//! any of it.
+//! Privacy masks again, with all that is made of pictures and kept: nothing of what they cover is
+//! in any of it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,8 +36,8 @@ fn scene(at: u32) -> RgbImage {
     })
 }
 
-/// Whether anything of the secret is in the picture: it is brighter than all else, and the only thing
-/// with a colour.
+/// Whether anything of the secret is in the picture: it is brighter than all else, and the only
+/// thing with a colour.
 fn shows_secret(image: &RgbImage) -> bool {
     image.pixels().any(|Rgb([red, green, blue])| {
         let colour = (i32::from(*red) - i32::from(*green)).abs();

@@ -4,8 +4,8 @@ use image::Rgba;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A colour with straight alpha, written as in CSS: a common name such as `white` (in small letters) or
-/// `transparent`, or hexadecimal digits: `#fff`, `#ffff`, `#ffffff`, `#ffffffff`.
+/// A colour with straight alpha, written as in CSS: a common name such as `white` (in small
+/// letters) or `transparent`, or hexadecimal digits: `#fff`, `#ffff`, `#ffffff`, `#ffffffff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color {
     /// Red, green, blue, alpha.

@@ -5,24 +5,23 @@ use serde::de::DeserializeOwned;
 
 use crate::{FrameInfo, Layer};
 
-/// A filter that draws over the picture, without seeing it unless the pipeline file allows it (then by
-/// [`view`](crate::view)). Export it with
-/// [`export_overlay!`](crate::export_overlay).
+/// A filter that draws over the picture, without seeing it unless the pipeline file allows it (then
+/// by [`view`](crate::view)). Export it with [`export_overlay!`](crate::export_overlay).
 pub trait Overlay: Sized {
     /// The settings: what the pipeline file has under `with`. Their JSON Schema is derived, and the
     /// server checks the settings against it before the filter sees them.
     type Config: DeserializeOwned + JsonSchema;
 
-    /// Takes the settings. Called once, before the first frame: the place to read assets and to prepare
-    /// whatever frames share.
+    /// Takes the settings. Called once, before the first frame: the place to read assets and to
+    /// prepare whatever frames share.
     ///
     /// # Errors
-    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `image` ``), and the
-    /// server points at it.
+    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `image` ``),
+    /// and the server points at it.
     fn new(config: Self::Config) -> Result<Self, String>;
 
-    /// Says what is to be seen over this frame. Answer [`Drawing::Unchanged`] whenever nothing changed:
-    /// that costs next to nothing.
+    /// Says what is to be seen over this frame. Answer [`Drawing::Unchanged`] whenever nothing
+    /// changed: that costs next to nothing.
     ///
     /// # Errors
     /// A text for the log; this one frame goes without the drawing.

@@ -19,8 +19,8 @@ pub trait Transform: Sized {
     /// Takes the settings. Called once, before the first frame.
     ///
     /// # Errors
-    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `width` ``), and the
-    /// server points at it.
+    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `width` ``),
+    /// and the server points at it.
     fn new(config: Self::Config) -> Result<Self, String>;
 
     /// Gives the picture that goes on instead, of the same or another size (each side 1 to 16384).

@@ -61,8 +61,8 @@ pub fn make_below(folder: &Path, name: &str) -> io::Result<PathBuf> {
     Ok(below)
 }
 
-/// The folder for the state called `what` of the server with the pipeline file `file`; none if there
-/// is to be none. It lies in the user's folder for state (XDG Base Directory Specification:
+/// The folder for the state called `what` of the server with the pipeline file `file`; none if
+/// there is to be none. It lies in the user's folder for state (XDG Base Directory Specification:
 /// `$XDG_STATE_HOME`) unless `place` says another.
 ///
 /// # Errors

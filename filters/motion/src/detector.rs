@@ -18,8 +18,8 @@ const WEAK: f32 = 0.6;
 /// What is this much larger than `min-area` and stronger than `threshold` is told at the first
 /// sight; what is less must be seen twice.
 const SURE: f32 = 2.0;
-/// The part of the picture that may differ after a change of light is made up for: then it was even,
-/// and what moves can still be told.
+/// The part of the picture that may differ after a change of light is made up for: then it was
+/// even, and what moves can still be told.
 const EVEN: f32 = 0.5;
 /// The most regions.
 const REGIONS: usize = 64;

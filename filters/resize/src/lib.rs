@@ -24,8 +24,9 @@ pub struct Config {
     /// The height in pixels. Without it, the picture keeps its shape.
     #[schemars(range(min = 1, max = 16384))]
     height: Option<u32>,
-    /// When both are given: `contain` makes the picture as large as fits inside, without bars beside it;
-    /// `cover` fills them and cuts off what is over, on both sides alike; `stretch` distorts.
+    /// When both are given: `contain` makes the picture as large as fits inside, without bars
+    /// beside it; `cover` fills them and cuts off what is over, on both sides alike; `stretch`
+    /// distorts.
     fit: Fit,
     /// `nearest` is the fastest, `lanczos3` the sharpest.
     method: Method,

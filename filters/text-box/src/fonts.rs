@@ -1,8 +1,9 @@
 //! The fonts that a text is written with, and the search for those that have its characters.
 //!
-//! The server offers its system's fonts as assets called `system-fonts/`, followed by the characters that are wanted: hexadecimal
-//! code points with commas between, `emoji:` before them for a font in colours. It answers with one font that has as many of
-//! them as there are. An older server refuses the name, and a text then has the embedded font and the user's.
+//! The server offers its system's fonts as assets called `system-fonts/`, followed by the
+//! characters that are wanted: hexadecimal code points with commas between, `emoji:` before them
+//! for a font in colours. It answers with one font that has as many of them as there are. An older
+//! server refuses the name, and a text then has the embedded font and the user's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,8 @@ use rustybuzz::{Face, UnicodeBuffer, Variation, shape};
 use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// DejaVu Sans Mono: all characters are equally wide, so that the box doesn't jump as digits change.
+/// DejaVu Sans Mono: all characters are equally wide, so that the box doesn't jump as digits
+/// change.
 const EMBEDDED: &[u8] = include_bytes!("../font/DejaVuSansMono.ttf");
 /// The folder that the server offers its system's fonts in.
 const SYSTEM: &str = "system-fonts/";
@@ -19,7 +21,8 @@ const SYSTEM: &str = "system-fonts/";
 const MOST: usize = 8;
 /// The most characters that one question names.
 const ASKED_AT_ONCE: usize = 64;
-/// The most characters that are known to be in no font of the system; others are not told of any more.
+/// The most characters that are known to be in no font of the system; others are not told of any
+/// more.
 const MOST_SETTLED: usize = 1024;
 /// The most characters that a line of the log names.
 const NAMED: usize = 12;
@@ -56,7 +59,8 @@ impl Font {
         self.face.glyph_index(c).is_some()
     }
 
-    /// Whether it has no glyph for `c`, but those of its parts, such as a letter and the accents on it.
+    /// Whether it has no glyph for `c`, but those of its parts, such as a letter and the accents on
+    /// it.
     fn composes(&self, c: char) -> bool {
         let mut buffer = UnicodeBuffer::new();
         buffer.add(c, 0);
@@ -78,7 +82,8 @@ impl Font {
 
 /// Where a text box has fonts from that it doesn't bring, and where it tells of what no font has.
 pub trait FontSource: Send {
-    /// The file of this name: the user's font, or one of the system's by the characters that are wanted.
+    /// The file of this name: the user's font, or one of the system's by the characters that are
+    /// wanted.
     ///
     /// # Errors
     /// A text that names the file and says why it can't be read.
@@ -169,7 +174,8 @@ impl Fonts {
         order.into_iter().find(|&at| has(&self.fonts[at]))
     }
 
-    /// Looks for fonts with what `text` has and the fonts so far have not; tells the log of what is in none.
+    /// Looks for fonts with what `text` has and the fonts so far have not; tells the log of what is
+    /// in none.
     pub fn prepare(&mut self, text: &str) {
         let (emoji, words) = self.wanted(text);
         if emoji.is_empty() && words.is_empty() {
@@ -269,7 +275,8 @@ impl Fonts {
     }
 }
 
-/// Checks that the tables of the first face in `bytes` are all there: a font that is cut off would draw nothing.
+/// Checks that the tables of the first face in `bytes` are all there: a font that is cut off would
+/// draw nothing.
 fn check_tables(bytes: &[u8]) -> Result<(), String> {
     const KINDS: [&[u8]; 4] = [b"\0\x01\0\0", b"OTTO", b"true", b"ttcf"];
     if !KINDS.iter().any(|kind| bytes.starts_with(kind)) {
@@ -319,7 +326,8 @@ fn graphemes(text: &str) -> impl Iterator<Item = &str> {
         .filter(|grapheme| !grapheme.chars().all(is_invisible))
 }
 
-/// Whether a character is not to be seen: controls, joiners, marks of direction, selectors (Default_Ignorable_Code_Point).
+/// Whether a character is not to be seen: controls, joiners, marks of direction, selectors
+/// (Default_Ignorable_Code_Point).
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),

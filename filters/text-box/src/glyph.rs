@@ -208,7 +208,8 @@ enum Curve {
 }
 
 impl Path {
-    /// How much of each pixel of `size` (width, height) lies in it, 0 to 1; `map` gives a point's place in pixels.
+    /// How much of each pixel of `size` (width, height) lies in it, 0 to 1; `map` gives a point's
+    /// place in pixels.
     pub fn coverage(
         mut self,
         (width, height): (usize, usize),

@@ -1,7 +1,7 @@
 //! The logo, from a PNG file to the pixels that are laid over the picture.
 //!
-//! All of this happens once, when the filter gets its settings, and within the memory of one filter: hence
-//! the limits.
+//! All of this happens once, when the filter gets its settings, and within the memory of one
+//! filter: hence the limits.
 
 use std::io::Cursor;
 
@@ -64,8 +64,8 @@ pub fn scale(image: RgbaImage, factor: f32) -> Result<RgbaImage, String> {
     resample(&image, width as u32, height as u32)
 }
 
-/// Colours are weighted by their alpha meanwhile (the resizer's default for this kind of pixel): what
-/// transparent pixels hide must not bleed into the edges.
+/// Colours are weighted by their alpha meanwhile (the resizer's default for this kind of pixel):
+/// what transparent pixels hide must not bleed into the edges.
 fn resample(image: &RgbaImage, width: u32, height: u32) -> Result<RgbaImage, String> {
     let wrong = |error: &dyn std::error::Error| format!("`scale`: {error}");
     let mut scaled = RgbaImage::new(width, height);

@@ -100,8 +100,8 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// The change that a drawing makes to a block of the MCU at hand; `place` is the drawing's among
-    /// those that touch it.
+    /// The change that a drawing makes to a block of the MCU at hand; `place` is the drawing's
+    /// among those that touch it.
     #[inline]
     fn blend(&self, place: usize, touched: &TouchedBy, block: usize) -> Option<Blend<'_>> {
         match self.cache.drawing(touched.drawing as usize).prepared() {

@@ -28,8 +28,8 @@ const MOST_BITS: u32 = 56 / LOOKUPS;
 pub(crate) const STATES: usize = 32;
 
 /// The meaning of some bits of coded data. From the lowest bit: 6 bits, how many bits its symbols
-/// take; one bit, whether the block ends; 8 bits from the eighth on, how many coefficients; 16 bits,
-/// the DC difference.
+/// take; one bit, whether the block ends; 8 bits from the eighth on, how many coefficients; 16
+/// bits, the DC difference.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry(u32);
 
@@ -79,9 +79,9 @@ impl EntrySum {
 }
 
 /// Which block of the MCU comes next, and whether it has begun. From the lowest bit: 5 bits, twice
-/// the block's number, and one more behind its DC coefficient; 4 bits from the twelfth on, the table
-/// to look up in; 8 bits from the sixteenth on, those that a count of coefficients keeps on the way
-/// here: none at a block's start.
+/// the block's number, and one more behind its DC coefficient; 4 bits from the twelfth on, the
+/// table to look up in; 8 bits from the sixteenth on, those that a count of coefficients keeps on
+/// the way here: none at a block's start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct State(u32);
 

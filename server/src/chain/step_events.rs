@@ -38,8 +38,8 @@ impl StepEvents {
         }
     }
 
-    /// Takes up what the filter called `filter`, of the stream called `stream`, told in its call for
-    /// `frame`, at `now`.
+    /// Takes up what the filter called `filter`, of the stream called `stream`, told in its call
+    /// for `frame`, at `now`.
     pub fn tell(
         &mut self,
         told: Vec<PublishedEvent>,

@@ -86,7 +86,8 @@ impl TrialInstance {
         Ok(answer)
     }
 
-    /// The bytes of memory that the filter itself has, without what the server keeps of its answers.
+    /// The bytes of memory that the filter itself has, without what the server keeps of its
+    /// answers.
     pub fn memory(&self) -> u64 {
         self.running.memory()
     }

@@ -155,8 +155,8 @@ struct Common {
 
 #[derive(Args)]
 struct State {
-    /// Where events and earlier versions of the pipeline file are kept: a folder, or `off` [default:
-    /// the user's state folder]
+    /// Where events and earlier versions of the pipeline file are kept: a folder, or `off`
+    /// [default: the user's state folder]
     #[arg(long, value_name = "FOLDER", env = "MATTEBOX_STATE", value_parser = FolderChoice::parse)]
     state: Option<FolderChoice>,
 }

@@ -200,8 +200,8 @@ fn warn_of_short_token(token: &str) {
 
 impl Controller {
     /// Starts the streams of `config`, which was read from `file`, or stands for it until it is
-    /// there; the file's `versions` are kept. The streams' filters are readied by [`watch()`]. Must be
-    /// called on a runtime.
+    /// there; the file's `versions` are kept. The streams' filters are readied by [`watch()`]. Must
+    /// be called on a runtime.
     ///
     /// # Errors
     /// All that is wrong with the pipeline and can be told without its filters.
@@ -310,8 +310,8 @@ impl Controller {
         &self.0.versions
     }
 
-    /// Tells of an error of the file, or of the filters of one `stream`, and of its outcome, unless it
-    /// is known.
+    /// Tells of an error of the file, or of the filters of one `stream`, and of its outcome, unless
+    /// it is known.
     fn refuse(
         &self,
         stream: Option<&str>,

@@ -65,8 +65,8 @@ impl Attempts {
         self.state.lock().ignore_poison()
     }
 
-    /// Joins the attempt that changes the same streams, or abandons it and begins another. Gives the
-    /// attempt, and whether it is a new one.
+    /// Joins the attempt that changes the same streams, or abandons it and begins another. Gives
+    /// the attempt, and whether it is a new one.
     fn begin(&self, changed: Vec<StreamConfig>, reading: &Arc<FileRead>) -> (Arc<Attempt>, bool) {
         let mut state = self.state();
         if let Some(current) = &state.current {

@@ -1,5 +1,5 @@
-//! The bound of events that one filter may tell of: it must neither push out others' events nor keep
-//! the disk busy.
+//! The bound of events that one filter may tell of: it must neither push out others' events nor
+//! keep the disk busy.
 
 use std::time::{Duration, Instant};
 

@@ -280,7 +280,8 @@ impl EventLog {
         }
     }
 
-    /// Writes what is not written yet to the log's folder. Gives whether all of it could be. Blocks.
+    /// Writes what is not written yet to the log's folder. Gives whether all of it could be.
+    /// Blocks.
     pub fn write(&self) -> bool {
         let Some(store) = &self.0.store else {
             return true;

@@ -25,8 +25,8 @@ impl Texts {
     }
 
     /// `text` in lines of `size` pixels and these colours (letters, and the box behind them: red,
-    /// green, blue, straight alpha), as large as fits into a picture of `picture` pixels: four bytes
-    /// a pixel. A text of spaces has no box.
+    /// green, blue, straight alpha), as large as fits into a picture of `picture` pixels: four
+    /// bytes a pixel. A text of spaces has no box.
     pub fn render(
         &self,
         text: &str,

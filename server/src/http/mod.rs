@@ -61,7 +61,8 @@ pub struct App {
 }
 
 impl App {
-    /// Serves the streams of `controller`, and tells of its `actions` and of MQTT, until `shutdown`.
+    /// Serves the streams of `controller`, and tells of its `actions` and of MQTT, until
+    /// `shutdown`.
     pub fn new(
         controller: Controller,
         (actions, mqtt): (Actions, Mqtt),

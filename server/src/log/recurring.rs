@@ -6,7 +6,8 @@
 //! ```ignore
 //! // On each failure:
 //! if let Some(notice) = self.failures.failed(clock.now()) {
-//!     tracing::warn!(stream, failures = notice.failures(), seconds = notice.seconds(), %error, "…");
+//!     let (failures, seconds) = (notice.failures(), notice.seconds());
+//!     tracing::warn!(stream, failures, seconds, %error, "…");
 //! }
 //! // On each success; costs a comparison while all is well:
 //! if let Some(recovery) = self.failures.worked(clock.now()) {

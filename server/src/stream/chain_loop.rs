@@ -210,7 +210,8 @@ struct Progress {
     due: Instant,
     /// The last frame.
     last: Option<Arc<Frame>>,
-    /// The time at which it goes through the changed chain once more, if no other has come until then.
+    /// The time at which it goes through the changed chain once more, if no other has come until
+    /// then.
     again: Option<Instant>,
 }
 

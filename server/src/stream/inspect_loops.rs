@@ -1,5 +1,5 @@
-//! The threads of a stream's inspecting filters: each looks at the newest frame at its own rate, and
-//! no frame waits for it.
+//! The threads of a stream's inspecting filters: each looks at the newest frame at its own rate,
+//! and no frame waits for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -386,8 +386,8 @@ impl Viewer {
         Some(frame)
     }
 
-    /// Puts the newest frame in the place of `frame`, which this viewer took and gets nothing of, if
-    /// it is a newer one. Doesn't wait.
+    /// Puts the newest frame in the place of `frame`, which this viewer took and gets nothing of,
+    /// if it is a newer one. Doesn't wait.
     pub fn replace(&mut self, frame: &mut Arc<Frame>) {
         if self.is_over() {
             return;

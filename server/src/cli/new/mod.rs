@@ -1,5 +1,5 @@
-//! `mattebox new`: a folder with a filter to start from. Everything comes out of this program, so no
-//! network is needed.
+//! `mattebox new`: a folder with a filter to start from. Everything comes out of this program, so
+//! no network is needed.
 
 mod templates;
 

@@ -18,8 +18,8 @@ use crate::region::{Area, FoundRegion, Region};
 use crate::source::FRAME_BYTES;
 use crate::variables::Snapshot;
 
-/// 2026-01-02 03:04:05 UTC, in milliseconds since 1970: the same in every test, so that pictures with
-/// a time on them are, too.
+/// 2026-01-02 03:04:05 UTC, in milliseconds since 1970: the same in every test, so that pictures
+/// with a time on them are, too.
 const START_MS: u64 = 1_767_323_045_000;
 /// The quality of made pictures.
 const QUALITY: u8 = 90;

@@ -6,9 +6,11 @@
 //! reference is made. What the keywords of JSON Schema can't say stands in keywords of our own,
 //! which are not published:
 //!
-//! - `x-check`: what else a text must be, by a name of `config/texts.rs`, with `x-range` for durations and sizes;
+//! - `x-check`: what else a text must be, by a name of `config/texts.rs`, with `x-range` for
+//!   durations and sizes;
 //! - `x-expected`: what is expected, in words;
-//! - `x-missing`, `x-too-many`: the sentence about a key that is not there, and about an item that is one too many;
+//! - `x-missing`, `x-too-many`: the sentence about a key that is not there, and about an item that
+//!   is one too many;
 //! - `x-or`: what there is beside the alternatives that have a name.
 
 mod action;
@@ -68,8 +70,8 @@ pub struct Config {
     )]
     #[schemars(schema_with = "schemas::listen", extend("default" = ListenAddress::DEFAULT.to_string()))]
     pub listen: Vec<ListenAddress>,
-    /// The token that allows changes of the pipeline over the network, by the environment variable or
-    /// the file that it stands in. Without it nobody may change anything.
+    /// The token that allows changes of the pipeline over the network, by the environment variable
+    /// or the file that it stands in. Without it nobody may change anything.
     pub admin_token: Option<Secret>,
     /// Names under which the server is reached, beside addresses and names of the local network.
     #[serde(default, deserialize_with = "hosts")]

@@ -190,8 +190,8 @@ fn set_rate(device: &Device, path: &str, fps: Option<f64>) {
     }
 }
 
-/// Asks for a restart marker after each row of MCUs, which are 16 pixels wide in the JPEGs of nearly
-/// all cameras: it makes drawing on them cheaper. A camera that can't is no failure.
+/// Asks for a restart marker after each row of MCUs, which are 16 pixels wide in the JPEGs of
+/// nearly all cameras: it makes drawing on them cheaper. A camera that can't is no failure.
 fn set_restart_interval(device: &Device, path: &str, width: u32) {
     let controls = match device.query_controls() {
         Ok(controls) => controls,
