@@ -56,7 +56,8 @@ fn compare() {
     let (jpeg, fps) = (frame(), fps());
     std::fs::write(folder.path().join("frame.jpg"), &jpeg).expect("a file");
     let pipeline = format!(
-        "limits: {{ connections-per-address: 10000 }}\nstreams: {{ s: {{ source: {{ driver: files, path: frame.jpg, fps: {fps} }} }} }}\n"
+        "limits: {{ connections-per-address: 10000 }}\n\
+         streams: {{ s: {{ source: {{ driver: files, path: frame.jpg, fps: {fps} }} }} }}\n"
     );
     std::fs::write(folder.path().join("pipeline.yaml"), pipeline).expect("a file");
     println!(
@@ -75,7 +76,8 @@ fn compare() {
             rates.push(serving.bytes_a_second / jpeg.len() as f64 / viewers as f64);
         }
         println!(
-            "{viewers} viewers: bare writev {:.3}, server {:.3}, ratio {:.2}; {:.2} frames a second",
+            "{viewers} viewers: bare writev {:.3}, server {:.3}, ratio {:.2}; {:.2} frames a \
+             second",
             median(bare),
             median(ours),
             median(ratios),

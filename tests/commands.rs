@@ -183,7 +183,8 @@ fn a_program_that_is_not_there_is_told_of() {
 fn a_raspberry_pis_camera_is_asked_for_what_the_file_says() {
     for program in ["rpicam-vid", "libcamera-vid"] {
         let folder = Folder::with(
-            "streams: { s: { source: { driver: pi-camera, camera: 1, size: 640x480, fps: 12, rotation: 180 } } }",
+            "streams: { s: { source: { driver: pi-camera, camera: 1, size: 640x480, fps: 12, \
+             rotation: 180 } } }",
         );
         folder.write("a.jpg", jpeg("420.jpg"));
         let path = folder.write(program, format!("#!/bin/sh\necho \"$@\" > asked\n{CAMERA}"));
@@ -216,7 +217,8 @@ fn ffmpeg_as_a_camera() {
   s:
     source:
       driver: exec
-      command: [ffmpeg, -loglevel, error, -re, -f, lavfi, -i, testsrc=size=320x240:rate=20, -f, mjpeg, \"-\"]
+      command: [ffmpeg, -loglevel, error, -re, -f, lavfi, -i, testsrc=size=320x240:rate=20, -f, \
+         mjpeg, \"-\"]
 ",
     ));
     let mut viewer = server.watch("s");

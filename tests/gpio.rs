@@ -111,7 +111,8 @@ gpio:
     let errors = stderr(&output);
     for words in [
         "5:14: `pin`: expected a whole number from 0 to 27",
-        "6:24: `shows`: expected `running`, `captures`, `viewers`, `streams`, `analysis`, `failing` or `motion`, found the text `capture`; did you mean `captures`?",
+        "6:24: `shows`: expected `running`, `captures`, `viewers`, `streams`, `analysis`, \
+         `failing` or `motion`, found the text `capture`; did you mean `captures`?",
         "7:7: this output needs a `stream`: whose?",
         "8:41: no stream is called `frnt`; did you mean `front`?",
         "9:41: `running` is of the whole server and takes no `stream`",

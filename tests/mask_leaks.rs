@@ -158,7 +158,8 @@ streams:
     run: always
     filters:{FILTERS}
   raw: {{ source: {{ stream: s }} }}
-  small: {{ source: {{ stream: s, frames: filtered }}, filters: [{{ use: resize, with: {{ width: 160 }} }}] }}
+  small: {{ source: {{ stream: s, frames: filtered }}, filters: [{{ use: resize, \
+         with: {{ width: 160 }} }}] }}
 "
     )
 }
@@ -177,7 +178,8 @@ fn set(server: &Server, name: &str, text: Option<&str>) {
 }
 
 /// Takes a picture from the standard places of an action: `$MATTEBOX_EVENT_PICTURE`.
-const TAKE: &str = "#!/bin/sh\ncp \"$MATTEBOX_EVENT_PICTURE\" \"taken/$MATTEBOX_EVENT_ID-$MATTEBOX_EVENT_PHASE.jpg\"\n";
+const TAKE: &str = "#!/bin/sh\n\
+    cp \"$MATTEBOX_EVENT_PICTURE\" \"taken/$MATTEBOX_EVENT_ID-$MATTEBOX_EVENT_PHASE.jpg\"\n";
 
 fn serve(folder: Folder) -> Server {
     folder.write("taken/.keep", "");

@@ -50,9 +50,11 @@ fn pipeline(camera: SocketAddr, rest: &str) -> String {
         "admin-token: {{ env: TEST_TOKEN }}
 streams:
   refused:
-    source: {{ driver: http, url: 'http://{camera}/refuse?pwd=pl4nted-query', user: me, password: pl4nted-in-file }}
+    source: {{ driver: http, url: 'http://{camera}/refuse?pwd=pl4nted-query', user: me, \
+         password: pl4nted-in-file }}
   env:
-    source: {{ driver: http, url: 'http://{camera}/refuse', user: me, password: {{ env: DOOR_PASSWORD }} }}
+    source: {{ driver: http, url: 'http://{camera}/refuse', user: me, \
+         password: {{ env: DOOR_PASSWORD }} }}
   moved:
     source: {{ driver: http, url: 'http://me:pl4nted-login@{camera}/moved?token=pl4nted-param' }}
   rtsp:
@@ -60,7 +62,8 @@ streams:
   command:
     source:
       driver: exec
-      command: [sh, -c, 'env > environment; echo \"$@\" >&2; exit 1', x, -u, 'me:pl4nted-command', --token, pl4nted-option,
+      command: [sh, -c, 'env > environment; echo \"$@\" >&2; exit 1', x, -u, 'me:pl4nted-command', \
+         --token, pl4nted-option,
         'http://me:pl4nted-argument@cam/?auth=pl4nted-auth']
   filtered:
     source: {{ driver: files, path: f.jpg }}
@@ -182,7 +185,8 @@ const WRONG: [&str; 20] = [
     "  a: { source: { driver: http, url: 'http://cam', user: me, password: [pl4nted-a] } }",
     "  a: { source: { driver: http, url: 'http://cam', user: me, pasword: pl4nted-a } }",
     "  a: { source: { driver: http, url: 'http://cam', user: me, password:pl4nted-a } }",
-    "  a:\n    source:\n      driver: http\n      user: me\n      password: pl4nted-a\n      password: pl4nted-b",
+    "  a:\n    source:\n      driver: http\n      user: me\n      password: pl4nted-a\n      \
+     password: pl4nted-b",
     "  a:\n    source:\n      driver: http\n      password: |\n        pl4nted-a\n       pl4nted-b",
     "  a:\n    source:\n      driver: http\n      password: pl4nted-a\n       user: me",
     "  a:\n    source:\n      password: \"pl4nted-a",
@@ -357,7 +361,8 @@ const MALFORMED: [&str; 34] = [
 
 #[test]
 fn no_malformed_spelling_shows_a_part_of_a_secret() {
-    let good = "admin-token: { env: TEST_TOKEN }\nstreams:\n  a:\n    source:\n      driver: http\n      nothing: 1\n";
+    let good = "admin-token: { env: TEST_TOKEN }\nstreams:\n  a:\n    source:\n      \
+        driver: http\n      nothing: 1\n";
     let flow = [
         "{ password: x,hunter }",
         "{ nothing: 1, password: hun,hunter,2 }",
@@ -516,7 +521,8 @@ fn a_redirect_tells_another_server_nothing() {
     });
     let address = camera.address;
     let server = Server::start(Folder::with(&format!(
-        "streams: {{ s: {{ source: {{ driver: http, url: 'http://me:pl4nted-a@{address}/first?token=pl4nted-b' }} }} }}\n"
+        "streams: {{ s: {{ source: {{ driver: http, \
+         url: 'http://me:pl4nted-a@{address}/first?token=pl4nted-b' }} }} }}\n"
     )));
     let _viewer = server.watch("s");
     server.until("s", |report| report["state"] == "failing");

@@ -86,7 +86,8 @@ impl<'de> Deserialize<'de> for Color {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "`{text}` is not a colour: write a name such as `white`, or `#rrggbb` or `#rrggbbaa`"
+                "`{text}` is not a colour: write a name such as `white`, or `#rrggbb` or \
+                 `#rrggbbaa`"
             ))
         })
     }

@@ -1,4 +1,4 @@
-//! What stands between the contract and the traits. For the macros only.
+//! The glue between the contract and the traits. For the macros only.
 
 use std::cell::RefCell;
 
@@ -13,7 +13,7 @@ use crate::{Drawing, Inspect, Layer, Overlay, Transform};
 
 pub use std::string::String;
 
-/// Where the one filter of a module lives; empty until it has its settings.
+/// The place of a module's one filter; empty until it has its settings.
 pub type Slot<T> = RefCell<Option<T>>;
 
 /// The settings' JSON Schema.

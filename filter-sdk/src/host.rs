@@ -1,9 +1,9 @@
-//! What the server offers: its log, and the assets that the pipeline file grants.
+//! The services of the server: its log, and the assets that the pipeline file grants.
 
 #[cfg(target_family = "wasm")]
 use crate::bindings::imports::mattebox::filter::host;
 
-/// How much a line of the log matters.
+/// The level of a line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// For whoever looks for a fault.

@@ -1,4 +1,4 @@
-//! What overlays draw: pixels of their own, or shapes and texts that the server draws.
+//! The layers that overlays draw: pixels of their own, or shapes and texts that the server draws.
 //!
 //! What lies outside the picture is cut off.
 

@@ -28,7 +28,7 @@ pub trait Overlay: Sized {
     fn draw(&mut self, frame: &FrameInfo) -> Result<Drawing, String>;
 }
 
-/// What an overlay wants to see on the picture.
+/// An overlay's answer: the drawing that it wants to see on the picture.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Drawing {
     /// The same as after the call before.

@@ -1,4 +1,4 @@
-//! Where a box goes in a picture.
+//! The position of a box in a picture.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

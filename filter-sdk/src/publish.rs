@@ -1,5 +1,6 @@
-//! What a filter tells others: variables and events. Inspecting filters may; others where the
-//! pipeline file allows it (`publish: true`). What a call tells counts once it has ended well.
+//! Publishing: variables and events, by which a filter tells others. Inspecting filters may; others
+//! where the pipeline file allows it (`publish: true`). What a call tells counts once it has ended
+//! well.
 
 use std::time::Duration;
 

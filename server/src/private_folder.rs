@@ -110,7 +110,8 @@ pub fn check_owner(path: &Path) -> io::Result<()> {
     }
     if metadata.mode() & OTHERS_WRITE != 0 {
         return Err(denied(format!(
-            "others may write to {path} and could change what is in it (`chmod go-w` ends that; then remove what is in it)"
+            "others may write to {path} and could change what is in it (`chmod go-w` ends that; \
+             then remove what is in it)"
         )));
     }
     Ok(())
@@ -139,7 +140,8 @@ fn check_above(folder: &Path) -> io::Result<()> {
     }
     if metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0 {
         return Err(denied(format!(
-            "others may write to {above}, which it lies in, and could put another in its place (`chmod go-w` ends that)"
+            "others may write to {above}, which it lies in, and could put another in its place \
+             (`chmod go-w` ends that)"
         )));
     }
     Ok(())

@@ -22,7 +22,8 @@ impl Browser {
             "const shapes = document.querySelector('.polygon-shapes');
              const box = shapes.getBoundingClientRect();
              for (const [x, y] of {places}) {{
-               const at = {{ clientX: box.left + x * box.width, clientY: box.top + y * box.height }};
+               const at = {{ clientX: box.left + x * box.width, \
+             clientY: box.top + y * box.height }};
                shapes.dispatchEvent(new MouseEvent('click', {{ bubbles: true, ...at }}));
              }}"
         ))

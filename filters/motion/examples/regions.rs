@@ -33,7 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let findings = detector.look(luma, at_ms, full);
         times.push(start.elapsed());
-        let region = |it: &motion::Region| json!({"area": it.area, "score": it.score, "track": it.track, "label": it.label()});
+        let region = |it: &motion::Region| {
+            json!({
+                "area": it.area, "score": it.score, "track": it.track, "label": it.label(),
+            })
+        };
         let line = json!({
             "at_ms": at_ms,
             "regions": findings.regions.iter().map(region).collect::<Vec<_>>(),

@@ -44,7 +44,7 @@ impl Region {
     }
 }
 
-/// What a look finds.
+/// The findings of a look.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Findings {
     /// What moves, the largest first.
@@ -78,7 +78,7 @@ pub struct Detector {
     scene: Option<Scene>,
 }
 
-/// What is known of a picture of one size.
+/// The knowledge of a picture of one size.
 struct Scene {
     full: (u32, u32),
     size: (usize, usize),

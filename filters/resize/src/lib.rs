@@ -110,7 +110,7 @@ fn options(method: Method, target: Target) -> ResizeOptions {
     }
 }
 
-/// What the settings ask for.
+/// The size that the settings ask for.
 #[derive(Clone, Copy, Debug)]
 enum Target {
     Width(u32),
@@ -156,7 +156,8 @@ impl Target {
         };
         if width.max(height) > SIDE || width * height > PIXELS {
             return Err(format!(
-                "a picture of {}×{} would become {width}×{height} pixels, more than {SIDE} a side or {PIXELS} in all",
+                "a picture of {}×{} would become {width}×{height} pixels, more than {SIDE} a side \
+                 or {PIXELS} in all",
                 size.0, size.1
             ));
         }

@@ -80,7 +80,7 @@ impl Font {
     }
 }
 
-/// Where a text box has fonts from that it doesn't bring, and where it tells of what no font has.
+/// The source of fonts that a text box doesn't bring, to which it also tells what no font has.
 pub trait FontSource: Send {
     /// The file of this name: the user's font, or one of the system's by the characters that are
     /// wanted.
@@ -280,7 +280,11 @@ impl Fonts {
 fn check_tables(bytes: &[u8]) -> Result<(), String> {
     const KINDS: [&[u8]; 4] = [b"\0\x01\0\0", b"OTTO", b"true", b"ttcf"];
     if !KINDS.iter().any(|kind| bytes.starts_with(kind)) {
-        return Err("is no font that can be read; take one in TrueType or OpenType format (.ttf, .otf, .ttc)".to_owned());
+        return Err(
+            "is no font that can be read; take one in TrueType or OpenType format (.ttf, \
+            .otf, .ttc)"
+                .to_owned(),
+        );
     }
     let length = bytes.len();
     let cut_off = |what: &str| format!("is cut off: {what}, but the file has {length} bytes");
@@ -310,7 +314,11 @@ fn check_content(face: &Face<'_>) -> Result<(), String> {
     }
     match (has_any, draws) {
         (false, _) => Err("is damaged: it has no characters (table `cmap`)".to_owned()),
-        (true, false) => Err("is damaged: it has no shapes for its characters (tables `glyf` and `loca`, `CFF `, `CFF2`, `CBDT` or `sbix`)".to_owned()),
+        (true, false) => Err(
+            "is damaged: it has no shapes for its characters (tables `glyf` and \
+            `loca`, `CFF `, `CFF2`, `CBDT` or `sbix`)"
+                .to_owned(),
+        ),
         (true, true) => Ok(()),
     }
 }
@@ -331,7 +339,8 @@ fn graphemes(text: &str) -> impl Iterator<Item = &str> {
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
-            0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f
+            0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f
+            | 0x200b..=0x200f
             | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0
             | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }
@@ -349,11 +358,11 @@ fn wants_shaping(grapheme: &str) -> bool {
         .any(|c| matches!(c.script(), Script::Arabic | Script::Lao))
 }
 
-/// What becomes of characters that no font has.
+/// The fate of characters that no font has.
 pub(super) const EMPTY_BOXES: &str = "shown as empty boxes";
 pub(super) const OF_PARTS: &str = "put together of letters and accents, which may lie wrong";
 
-/// What the log says of characters that no font has, and of their `outcome`.
+/// The log's line on characters that no font has, and of their `outcome`.
 pub(super) fn warning(missing: &BTreeSet<char>, outcome: &str) -> String {
     let name = |&c: &char| format!("`{c}` (U+{:04X})", u32::from(c));
     let mut names: Vec<_> = missing.iter().take(NAMED).map(name).collect();
@@ -363,7 +372,8 @@ pub(super) fn warning(missing: &BTreeSet<char>, outcome: &str) -> String {
     let packages: BTreeSet<_> = missing.iter().map(|&c| package(c)).collect();
     let packages: Vec<_> = packages.into_iter().collect();
     format!(
-        "no font has {}, {outcome}: install a font with them on the server (Debian's {}) and restart it, or name \
+        "no font has {}, {outcome}: install a font with them on the server (Debian's {}) and \
+         restart it, or name \
          a font file with `font:`",
         names.join(", "),
         packages.join(", ")

@@ -43,7 +43,7 @@ pub struct Placed {
     pub y: f32,
 }
 
-/// What all lines of a block share, in pixels.
+/// The measures that all lines of a block share, in pixels.
 struct Measures {
     size: f32,
     em: f32,

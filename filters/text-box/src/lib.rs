@@ -39,7 +39,7 @@ pub enum Fit {
     Cut,
 }
 
-/// How a text looks, and where it stands.
+/// The look of a text, and its position.
 #[derive(Clone, Debug)]
 pub struct Style {
     /// The height of a line in pixels.

@@ -73,7 +73,7 @@ pub struct Text {
     drawn: Option<Drawn>,
 }
 
-/// What the last drawing was made for.
+/// The facts that the last drawing was made for.
 #[derive(PartialEq)]
 struct Drawn {
     text: String,

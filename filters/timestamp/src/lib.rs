@@ -65,7 +65,7 @@ pub struct Timestamp {
     drawn: Option<Drawn>,
 }
 
-/// What the last drawing was made for.
+/// The facts that the last drawing was made for.
 #[derive(PartialEq)]
 struct Drawn {
     /// The moment in the smallest unit that the text shows, and the local offset.

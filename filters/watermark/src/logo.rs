@@ -17,7 +17,8 @@ const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 const SIDE: u32 = 8192;
 /// The most that is read or made, in pixels: a little more than a 4K picture has.
 const PIXELS: u64 = 8 << 20;
-/// What decoding may take, in bytes: eight a pixel at most, and the file's other chunks.
+/// The most memory that decoding may take, in bytes: eight a pixel at most, and the file's other
+/// chunks.
 const DECODER_BYTES: u64 = PIXELS * 8 + (32 << 20);
 
 /// Reads a PNG of any kind.

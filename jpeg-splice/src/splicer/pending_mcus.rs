@@ -30,7 +30,7 @@ enum Piece {
 }
 
 struct CodedBlock {
-    /// Which block of its MCU it is.
+    /// Its number among the blocks of its MCU.
     block: u8,
     quantized: Quantized,
     /// The runs of sixteen zeros that are added to end at a certain bit; they mean nothing.

@@ -28,7 +28,12 @@ impl Planned {
     /// Whether all steps are those of `old`, in that order.
     pub fn keeps(&self, old: &[StepStatus]) -> bool {
         let steps = &self.update.steps;
-        let is_kept = |(placed, old): (&StepSlot, &StepStatus)| matches!(placed, StepSlot::Kept(id) if *id == old.id);
+        let is_kept = |(placed, old): (&StepSlot, &StepStatus)| {
+            matches!(
+                placed,
+                StepSlot::Kept(id) if *id == old.id
+            )
+        };
         steps.len() == old.len() && steps.iter().zip(old).all(is_kept)
     }
 }
@@ -158,7 +163,8 @@ fn check_rights(step: PlacedStep<'_>, filter: &Filter) -> Vec<Diagnostic> {
     let mut wrong = Vec::new();
     if kind == FilterKind::Overlay && filter.manifest().wants_view() && step.sees.is_none() {
         let message = format!(
-            "`{name}` wants to see the picture; allow it with `sees: eighth` (at an eighth of its size) or `sees: all`"
+            "`{name}` wants to see the picture; allow it with `sees: eighth` (at an eighth of its \
+             size) or `sees: all`"
         );
         wrong.push(step.error_at_use(message));
     }
@@ -244,7 +250,13 @@ fn step_settings(
         stream: stream.name.as_str().into(),
         grants: grants(cache, step, filter),
         // At the highest level, so that lines of every level name their step.
-        span: tracing::error_span!(parent: None, "step", stream = %stream.name, step = id, filter = %name),
+        span: tracing::error_span!(
+            parent: None,
+            "step",
+            stream = %stream.name,
+            step = id,
+            filter = %name
+        ),
         config_json: completed.to_string(),
         folder: config.folder.clone(),
         assets: step.granted_assets(),

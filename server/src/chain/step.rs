@@ -29,7 +29,9 @@ use crate::secret::mask_foreign;
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// The warning about the first instance that was replaced.
-const REPLACED: &str = "the filter's memory grows with each call (`mattebox test` measures it) and was nearly used up: a new instance has taken its place, which has none of what the old one remembered; this goes on without being told again";
+const REPLACED: &str = "the filter's memory grows with each call (`mattebox test` measures it) and \
+    was nearly used up: a new instance has taken its place, which has none of what the old one \
+    remembered; this goes on without being told again";
 
 /// A filter at its place in a chain.
 pub struct Step {
@@ -45,7 +47,7 @@ pub struct Step {
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
-    /// What the drawing was made for, if it needs no call before its time.
+    /// The facts that the drawing was made for, if it needs no call before its time.
     lasting: Option<Lasting>,
     /// The masks of the frame that the filter saw last.
     seen: MaskStamp,

@@ -401,7 +401,8 @@ impl<'a> Checker<'a> {
             return String::new();
         };
         let schema = error.schema_path().as_str();
-        let is_free = || matches!(schema.rsplit_once('/'), Some((it, _)) if it.ends_with("/additionalProperties"));
+        let holder = schema.rsplit_once('/').map(|(holder, _)| holder);
+        let is_free = || holder.is_some_and(|it| it.ends_with("/additionalProperties"));
         match self.subject {
             Subject::Settings { .. } => place.label,
             Subject::File(_) if is_free() => {

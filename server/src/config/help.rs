@@ -138,7 +138,10 @@ mod tests {
             },
             "required": ["image"],
             "$defs": {
-                "Position": {"description": "Where.", "oneOf": [{"const": "top"}, {"const": "left"}]},
+                "Position": {
+                    "description": "Where.",
+                    "oneOf": [{"const": "top"}, {"const": "left"}]
+                },
                 "Scale": {"type": "number", "exclusiveMinimum": 0},
             },
         });

@@ -214,7 +214,12 @@ impl Controller {
     pub fn unwritable(&self, path: &Path, error: &io::Error) -> EditError {
         let error = unwritable(path, error);
         if let Some(notice) = self.write_failures().failed(self.0.clock.now()) {
-            tracing::warn!(failures = notice.failures(), seconds = notice.seconds(), %error, "writing files fails");
+            tracing::warn!(
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                %error,
+                "writing files fails"
+            );
         }
         error
     }

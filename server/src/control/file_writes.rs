@@ -26,7 +26,10 @@ impl FileWrites {
         Self {
             #[cfg(target_os = "linux")]
             events: watch(path)
-                .inspect_err(|error| tracing::debug!(path = %path.display(), %error, "the file can't be watched"))
+                .inspect_err(|error| {
+                    let path = path.display();
+                    tracing::debug!(%path, %error, "the file can't be watched");
+                })
                 .ok(),
             since: now,
             have_come: false,

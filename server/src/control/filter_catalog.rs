@@ -207,7 +207,8 @@ impl FilterCatalogs {
                     continue;
                 }
                 Ok(_) => format!(
-                    "`{use_}` is left out, since the settings schemas of all filters take more than {} MiB",
+                    "`{use_}` is left out, since the settings schemas of all filters take more \
+                     than {} MiB",
                     SCHEMAS_BYTES >> 20
                 ),
                 Err(error) => error.of(&use_).to_string(),

@@ -193,7 +193,8 @@ fn tell_of_override(config: &Config) {
 fn warn_of_short_token(token: &str) {
     if token.chars().count() < TOKEN_CHARS {
         tracing::warn!(
-            "the admin token is shorter than {TOKEN_CHARS} characters and could be guessed; make a longer one, for instance with `openssl rand -hex 16`"
+            "the admin token is shorter than {TOKEN_CHARS} characters and could be guessed; make a \
+             longer one, for instance with `openssl rand -hex 16`"
         );
     }
 }

@@ -80,7 +80,12 @@ impl Controller {
             if let Err(error) = thread.spawn(renew) {
                 self.0.renewals.streams().remove(&stream.name);
                 let pause = self.try_again(Some(&stream.name));
-                tracing::error!(stream = stream.name, retry_in = ?pause, %error, "no thread to ready filters on");
+                tracing::error!(
+                    stream = stream.name,
+                    retry_in = ?pause,
+                    %error,
+                    "no thread to ready filters on"
+                );
                 self.give_up(&stream.name, &format!("no thread: {error}"));
             }
         }

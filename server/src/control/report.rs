@@ -91,13 +91,16 @@ impl ReloadError {
         let (message, problem) = match self.is_passing {
             true => (
                 format!(
-                    "the pipeline file can't be put in force just now, since the machine is short of something that {places}{more} needs; what it is takes the admin token to see, or the server's log"
+                    "the pipeline file can't be put in force just now, since the machine is short \
+                     of something that {places}{more} needs; what it is takes the admin token to \
+                     see, or the server's log"
                 ),
                 "can't be used just now; why takes the admin token to see",
             ),
             false => (
                 format!(
-                    "the pipeline file is wrong at {places}{more}; what is wrong there takes the admin token to see, or the server's log"
+                    "the pipeline file is wrong at {places}{more}; what is wrong there takes the \
+                     admin token to see, or the server's log"
                 ),
                 "is wrong; what it is takes the admin token to see",
             ),

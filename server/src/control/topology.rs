@@ -372,7 +372,8 @@ mod tests {
 
         let after = apply(
             &mut topology,
-            "streams: { back: { title: Back }, small: { source: { stream: door } }, door: {}, new: {} }",
+            "streams: { back: { title: Back }, small: { source: { stream: door } }, door: {}, \
+             new: {} }",
         );
         let streams = &after.snapshot.streams;
         assert_eq!(names(streams), ["back", "small", "door", "new"]);

@@ -127,7 +127,8 @@ impl Versions {
         let folder = folder.inspect_err(|error| {
             tracing::warn!(
                 %error,
-                "earlier versions of the pipeline file are kept until the server ends only; name another folder with --state"
+                "earlier versions of the pipeline file are kept until the server ends only; name \
+                 another folder with --state"
             );
         });
         let folder = folder.unwrap_or_default();
@@ -236,11 +237,21 @@ impl Versions {
         let (mut failures, now) = (failures.lock().ignore_poison(), self.clock.now());
         if let Some(error) = error {
             if let Some(notice) = failures.failed(now) {
-                tracing::warn!(failures = notice.failures(), seconds = notice.seconds(), path = %folder, %error, "{what}");
+                tracing::warn!(
+                    failures = notice.failures(),
+                    seconds = notice.seconds(),
+                    path = %folder,
+                    %error,
+                    "{what}"
+                );
             }
         } else if let Some(recovery) = failures.worked(now) {
             let failures = recovery.failures;
-            tracing::info!(failures, path = %folder, "keeping versions of the pipeline file works again");
+            tracing::info!(
+                failures,
+                path = %folder,
+                "keeping versions of the pipeline file works again"
+            );
         }
     }
 

@@ -80,7 +80,9 @@ impl Watch {
             let now_and_then = self.clock.sleep_until(self.clock.now() + RESCAN_INTERVAL);
             tokio::select! {
                 () = self.changed.notified() => self.reload_if_changed().await,
-                () = self.controller.0.retries.file_is_due() => self.reload_if_changed_or_new().await,
+                () = self.controller.0.retries.file_is_due() => {
+                    self.reload_if_changed_or_new().await;
+                }
                 () = now_and_then => {
                     self.controller.renew_if_more_memory();
                     let parts = self.parts_are_wrong();
@@ -273,7 +275,11 @@ impl Folders {
         };
         let watcher = notify::recommended_watcher(tell).inspect_err(|error| {
             let every = RESCAN_INTERVAL;
-            tracing::warn!(?every, %error, "folders can't be watched here: files are looked at instead");
+            tracing::warn!(
+                ?every,
+                %error,
+                "folders can't be watched here: files are looked at instead"
+            );
         });
         Self {
             watcher: watcher.ok(),
@@ -301,7 +307,12 @@ impl Folders {
         for new in wanted.difference(&self.watched) {
             if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
                 let (path, every) = (new.display(), RESCAN_INTERVAL);
-                tracing::warn!(%path, ?every, %error, "a folder can't be watched: its files are looked at instead");
+                tracing::warn!(
+                    %path,
+                    ?every,
+                    %error,
+                    "a folder can't be watched: its files are looked at instead"
+                );
             }
         }
         self.watched = wanted;

@@ -237,7 +237,13 @@ impl Store {
         if let Some(error) = error {
             failures.count += 1;
             if let Some(notice) = failures.log.failed(now) {
-                tracing::warn!(failures = notice.failures(), seconds = notice.seconds(), path = %folder, %error, "events can't be written");
+                tracing::warn!(
+                    failures = notice.failures(),
+                    seconds = notice.seconds(),
+                    path = %folder,
+                    %error,
+                    "events can't be written"
+                );
             }
         } else if let Some(recovery) = failures.log.worked(now) {
             let failures = recovery.failures;

@@ -25,7 +25,7 @@ const MOST_PUBLISHED: u32 = 32;
 pub struct FrameContext {
     /// The variables when the frame came.
     pub variables: Snapshot,
-    /// What was found in the stream's pictures so far.
+    /// The regions that were found in the stream's pictures so far.
     pub regions: Arc<[FoundRegion]>,
     /// The camera's frame, masked.
     pub frame: Frame,

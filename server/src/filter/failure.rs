@@ -84,7 +84,8 @@ pub enum FilterFault {
     Layer(usize, WrongLayer),
     /// Its layers are too large.
     #[error(
-        "the filter returned layers of {area} pixels in all for a picture of {width}×{height}, more than {most}"
+        "the filter returned layers of {area} pixels in all for a picture of {width}×{height}, \
+         more than {most}"
     )]
     Area {
         /// The pixels of the layers.

@@ -129,7 +129,7 @@ impl Filter {
         })
     }
 
-    /// What it is called for.
+    /// The kind of its calls.
     pub fn kind(&self) -> FilterKind {
         self.manifest.kind
     }

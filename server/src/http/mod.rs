@@ -245,8 +245,10 @@ fn none_such(app: &App, hint: &str) -> impl IntoResponse + use<> {
     (StatusCode::NOT_FOUND, plain, text)
 }
 
-const OF_PROXY: &str = "If a proxy has Mattebox below a path, such as /webcam/, it has to take that path away again before it asks:
-docs/guide/reverse-proxy.md shows how (in nginx, by the slash at the end of `proxy_pass http://127.0.0.1:8080/;`).
+const OF_PROXY: &str = "If a proxy has Mattebox below a path, such as /webcam/, it has to take \
+    that path away again before it asks:
+docs/guide/reverse-proxy.md shows how (in nginx, by the slash at the end of \
+    `proxy_pass http://127.0.0.1:8080/;`).
 ";
 
 /// Seconds since 1970 with microseconds, as `X-Timestamp` has it in mjpg-streamer and its kin.

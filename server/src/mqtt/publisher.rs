@@ -1,4 +1,4 @@
-//! What is published: states, variables and pictures, retained, and each event as it happens.
+//! Publishes states, variables and pictures, retained, and each event as it happens.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,11 +37,11 @@ pub struct Publisher<'a> {
     open: BTreeSet<(String, EventKind, EventId)>,
     /// The picture of each stream's last event that has one.
     pictures: BTreeMap<String, (EventId, Bytes)>,
-    /// What the broker retains, by topics; none where that is not known.
+    /// The messages that the broker retains, by topics; none where that is not known.
     retained: BTreeMap<String, Option<Bytes>>,
 }
 
-/// What has happened.
+/// The news that the publisher waits for.
 enum News {
     /// The broker is connected anew.
     Connection,
@@ -241,7 +241,7 @@ impl<'a> Publisher<'a> {
             .await
     }
 
-    /// All that the broker is to retain.
+    /// The messages that the broker is to retain.
     fn wanted(&mut self) -> BTreeMap<String, Bytes> {
         let snapshot = self.controller.current();
         self.forget_others(&snapshot);

@@ -60,7 +60,8 @@ pub enum CommandError {
     NotFound(String),
     /// The program is ffmpeg, and it is not there.
     #[error(
-        "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: `apt install ffmpeg`)"
+        "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: \
+         `apt install ffmpeg`)"
     )]
     NoFfmpeg,
     /// None of the programs is there that work with the Raspberry Pi's camera.
@@ -81,7 +82,11 @@ pub enum CommandError {
     #[error(transparent)]
     Output(#[from] io::Error),
     /// It has ended.
-    #[error("`{name}` ended{}{}", .status.map_or_else(String::new, |it| format!(" ({it})")), behind_colon(.last_words))]
+    #[error(
+        "`{name}` ended{}{}",
+        .status.map_or_else(String::new, |it| format!(" ({it})")),
+        behind_colon(.last_words)
+    )]
     Ended {
         /// The program.
         name: String,

@@ -2,7 +2,7 @@
 //! threads.
 //!
 //! ```text
-//! source ──(capture thread)──> newest raw frame ──(chain thread)──> newest served frame ──> viewers
+//! source ──(capture thread)──> newest raw frame ──(chain thread)──> newest served frame ─> viewers
 //! ```
 //! Each arrow keeps the newest frame only, so whoever is slow skips frames and slows nobody else.
 
@@ -236,7 +236,7 @@ impl Stream {
         )
     }
 
-    /// What its inspecting filters found when they looked last.
+    /// The regions that its inspecting filters found when they looked last.
     pub fn regions(&self) -> Arc<[FoundRegion]> {
         self.regions.all()
     }

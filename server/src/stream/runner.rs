@@ -78,7 +78,8 @@ struct SharedParts {
 #[derive(Debug, thiserror::Error)]
 enum Breakdown {
     #[error(
-        "no thread can be started: {0}; see how many the system allows (`ulimit -u`, systemd's `TasksMax`)"
+        "no thread can be started: {0}; see how many the system allows (`ulimit -u`, systemd's \
+         `TasksMax`)"
     )]
     NoThread(#[from] io::Error),
     #[error("the {0} thread panicked: {1}")]

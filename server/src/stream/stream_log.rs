@@ -34,7 +34,13 @@ impl StreamLog {
         let notice = self.lock().camera.failed(now);
         if let Some(notice) = notice {
             let reason = failure.kind.name();
-            tracing::warn!(reason, failures = notice.failures(), seconds = notice.seconds(), error = %failure, "the camera fails");
+            tracing::warn!(
+                reason,
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                error = %failure,
+                "the camera fails"
+            );
         }
     }
 
@@ -58,7 +64,12 @@ impl StreamLog {
         let notice = self.lock().pictures.failed(now);
         if let Some(notice) = notice {
             let (left_out, seconds) = (notice.failures(), notice.seconds());
-            tracing::warn!(left_out, seconds, error = %fault, "pictures of the camera are left out");
+            tracing::warn!(
+                left_out,
+                seconds,
+                error = %fault,
+                "pictures of the camera are left out"
+            );
         }
     }
 

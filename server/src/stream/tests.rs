@@ -40,7 +40,7 @@ const END: &[u8] = b"\xff\xd9";
 /// Only for tests that fail.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// What a test's camera gives next.
+/// The next output of a test's camera.
 enum Output {
     Frame(&'static [u8]),
     Broken(InvalidJpeg),

@@ -120,13 +120,21 @@ pub fn read_origin(text: &str) -> Result<String, ValueError> {
     }
     if text.contains('*') {
         let found = quote(text);
-        return Err(format!("`*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of {found}").into());
+        return Err(format!(
+            "`*` stands for nothing but all pages, alone: `\"*\"`; name each origin \
+            whole instead of {found}"
+        )
+        .into());
     }
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && is_bare(url));
     let origin = url.map(|url| url.origin().ascii_serialization());
     origin.ok_or_else(|| {
-        ValueError::unexpected("a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages", text)
+        ValueError::unexpected(
+            "a scheme, a host and perhaps a port, such as \
+            `https://ha.example.org`, or `\"*\"` for all pages",
+            text,
+        )
     })
 }
 

@@ -68,7 +68,10 @@ pub struct Config {
         default = "listen::default_listen",
         deserialize_with = "listen::read_listen"
     )]
-    #[schemars(schema_with = "schemas::listen", extend("default" = ListenAddress::DEFAULT.to_string()))]
+    #[schemars(
+        schema_with = "schemas::listen",
+        extend("default" = ListenAddress::DEFAULT.to_string())
+    )]
     pub listen: Vec<ListenAddress>,
     /// The token that allows changes of the pipeline over the network, by the environment variable
     /// or the file that it stands in. Without it nobody may change anything.

@@ -40,7 +40,8 @@ fn the_sample_of_the_design() {
     assert_eq!(front.name, "front");
     assert!(matches!(
         &front.source.driver,
-        DriverConfig::Files(FilesConfig { path, fps, repeat: true }) if path == "frames/*.jpg" && *fps == 10.0
+        DriverConfig::Files(FilesConfig { path, fps, repeat: true })
+            if path == "frames/*.jpg" && *fps == 10.0
     ));
     let [timestamp, watermark] = front.filters.as_slice() else {
         panic!("{:?}", front.filters);
@@ -142,7 +143,8 @@ streams:
     let stream = &config.streams[0];
     assert!(matches!(
         &stream.source.driver,
-        DriverConfig::Files(FilesConfig { path, fps, repeat: false }) if path == "a.mjpeg" && *fps == 0.5
+        DriverConfig::Files(FilesConfig { path, fps, repeat: false })
+            if path == "a.mjpeg" && *fps == 0.5
     ));
     assert_eq!(stream.idle_timeout, Duration::ZERO);
     assert_eq!(stream.quality, 1);
@@ -225,8 +227,10 @@ fn a_stream_may_have_a_title() {
 
 #[test]
 fn only_what_a_file_says_counts_when_compared() {
-    let one = "streams:\n  a:\n    source: {driver: files, path: x.mjpeg}\n    filters:\n      - use: t\n        with: {a: 1, b: x}\n";
-    let same = "# moved\n\nstreams: {a: {filters: [{with: {b: 'x', a: 1}, use: t}],\n  source: {path: \"x.mjpeg\", driver: files}}}";
+    let one = "streams:\n  a:\n    source: {driver: files, path: x.mjpeg}\n    filters:\n      \
+        - use: t\n        with: {a: 1, b: x}\n";
+    let same = "# moved\n\nstreams: {a: {filters: [{with: {b: 'x', a: 1}, use: t}],\n  \
+        source: {path: \"x.mjpeg\", driver: files}}}";
     let load = |text: &str| Config::parse(text, "any", "folder".as_ref()).unwrap();
     assert_eq!(load(one), load(same));
     assert_ne!(load(one), load(&one.replace("b: x", "b: y")));

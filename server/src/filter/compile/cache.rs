@@ -88,7 +88,11 @@ impl Cache {
         check_owner(&code).ok()?;
         let file = files::open(&code).ok()?;
         if let Err(error) = file.set_modified(now) {
-            tracing::debug!(path = %code.display(), %error, "the use of compiled code can't be noted");
+            tracing::debug!(
+                path = %code.display(),
+                %error,
+                "the use of compiled code can't be noted"
+            );
         }
         Some(Entry { code, manifest })
     }
@@ -122,7 +126,11 @@ impl Cache {
         // Last, since an entry without a manifest counts as none.
         file.persist(self.path(digest, "json"))?;
         if let Err(error) = self.remove_oldest(&path, now) {
-            tracing::debug!(path = %self.folder.display(), %error, "the compile cache can't be tidied up");
+            tracing::debug!(
+                path = %self.folder.display(),
+                %error,
+                "the compile cache can't be tidied up"
+            );
         }
         Ok(Entry {
             code: path,
@@ -205,7 +213,8 @@ fn temporary() -> io::Result<TempDir> {
     check_all_above(&folder).map_err(|error| {
         let folder = folder.display();
         let why = format!(
-            "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another for temporary files with TMPDIR"
+            "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another \
+             for temporary files with TMPDIR"
         );
         io::Error::new(error.kind(), why)
     })?;

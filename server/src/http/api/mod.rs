@@ -153,7 +153,12 @@ pub struct AccessReport {
     path = "/access",
     responses(
         (status = OK, description = "What one may do", body = AccessReport),
-        (status = UNAUTHORIZED, description = "The token is wrong", body = ProblemDetails, content_type = PROBLEM),
+        (
+            status = UNAUTHORIZED,
+            description = "The token is wrong",
+            body = ProblemDetails,
+            content_type = PROBLEM,
+        ),
     ),
 )]
 async fn check_access(State(app): State<App>, request: Request) -> Answer {

@@ -16,7 +16,9 @@ macro_rules! refusals {
         impl IntoResponses for $name {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
                 let all = [$((StatusCode::$status, $reason)),+];
-                let all = all.map(|(status, reason)| (status.as_str().to_owned(), problem(reason).into()));
+                let all = all.map(|(status, reason)| {
+                    (status.as_str().to_owned(), problem(reason).into())
+                });
                 all.into()
             }
         }

@@ -79,7 +79,10 @@ pub async fn list_regions(State(app): State<App>, Path(name): Path<String>) -> A
     put,
     path = "/streams/{stream}",
     params(("stream" = String, Path, description = "The stream's name")),
-    request_body(content = ref("#/components/schemas/StreamConfig"), content_type = "application/json"),
+    request_body(
+        content = ref("#/components/schemas/StreamConfig"),
+        content_type = "application/json",
+    ),
     responses(
         (status = OK, description = "The stream, replaced", body = StreamReport),
         (status = CREATED, description = "The stream, added", body = StreamReport),
@@ -102,7 +105,11 @@ pub async fn put_stream(editor: Editor, Path(name): Path<String>, body: Bytes) -
     path = "/streams/{stream}/config",
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
-        (status = OK, description = "The stream's keys; `***` stands for a secret", body = ref("#/components/schemas/StreamConfig")),
+        (
+            status = OK,
+            description = "The stream's keys; `***` stands for a secret",
+            body = ref("#/components/schemas/StreamConfig"),
+        ),
         NotAdmin, NoStream,
     ),
     security(("admin" = [])),
@@ -130,7 +137,10 @@ pub async fn show_stream_config(
     patch,
     path = "/streams/{stream}",
     params(("stream" = String, Path, description = "The stream's name")),
-    request_body(content = ref("#/components/schemas/StreamPatch"), content_type = "application/json"),
+    request_body(
+        content = ref("#/components/schemas/StreamPatch"),
+        content_type = "application/json",
+    ),
     responses(
         (status = OK, description = "The stream as it is now", body = StreamReport),
         WrongBody, NoStream, WrongFile,
@@ -163,7 +173,12 @@ pub async fn remove_stream(editor: Editor, Path(stream): Path<String>) -> Answer
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = NO_CONTENT, description = "It starts anew"),
-        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            description = "It would make the pipeline file wrong",
+            body = ProblemDetails,
+            content_type = PROBLEM,
+        ),
         NoStream,
     ),
 )]

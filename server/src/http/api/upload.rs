@@ -120,7 +120,8 @@ impl Folder {
     fn full(&self) -> ProblemDetails {
         let (name, limit) = (&self.name, self.limit >> 20);
         let why = format!(
-            "the folder `{name}` may have {limit} MiB and has no room for this filter: remove files that no step uses, or raise `filter-folder-limit`"
+            "the folder `{name}` may have {limit} MiB and has no room for this filter: remove \
+             files that no step uses, or raise `filter-folder-limit`"
         );
         ProblemDetails::new(StatusCode::INSUFFICIENT_STORAGE, why).closing()
     }

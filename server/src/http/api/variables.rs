@@ -93,8 +93,19 @@ fn refused(refusal: &Refusal) -> ProblemDetails {
     request_body(content = NewVariable),
     responses(
         (status = NO_CONTENT, description = "It has that text"),
-        (status = BAD_REQUEST, description = "The name or the body is wrong", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "There are too many variables, or the server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
+        (
+            status = BAD_REQUEST,
+            description = "The name or the body is wrong",
+            body = ProblemDetails,
+            content_type = PROBLEM,
+        ),
+        (
+            status = CONFLICT,
+            description = "There are too many variables, or the server itself measures those of \
+                that name",
+            body = ProblemDetails,
+            content_type = PROBLEM,
+        ),
     ),
 )]
 pub async fn set_variable(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
@@ -123,7 +134,12 @@ pub async fn set_variable(State(app): State<App>, Path(name): Path<String>, body
     params(("variable" = String, Path, description = "The variable's name")),
     responses(
         (status = NO_CONTENT, description = "It is forgotten"),
-        (status = CONFLICT, description = "The server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
+        (
+            status = CONFLICT,
+            description = "The server itself measures those of that name",
+            body = ProblemDetails,
+            content_type = PROBLEM,
+        ),
         NoVariable,
     ),
 )]

@@ -111,8 +111,19 @@ pub async fn show_version(
     request_body(content = Option<Restoring>, content_type = "application/json"),
     responses(
         (status = OK, description = "How the pipeline file is now", body = PipelineReport),
-        (status = CONFLICT, description = "The file is at another revision by now, or can't be read", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "The version is wrong today: a filter that it names is gone, for instance", body = ProblemDetails, content_type = PROBLEM),
+        (
+            status = CONFLICT,
+            description = "The file is at another revision by now, or can't be read",
+            body = ProblemDetails,
+            content_type = PROBLEM,
+        ),
+        (
+            status = UNPROCESSABLE_ENTITY,
+            description = "The version is wrong today: a filter that it names is gone, for \
+                instance",
+            body = ProblemDetails,
+            content_type = PROBLEM,
+        ),
         WrongBody, NoVersion,
     ),
 )]

@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_machine_has_the_names_of_its_files() {
-        let hosts = "127.0.0.1 localhost\n127.0.1.1\tnas.example.net nas # by Debian\n0.0.0.0 ads.example\n";
+        let hosts = "127.0.0.1 localhost\n127.0.1.1\tnas.example.net nas # by Debian\n\
+            0.0.0.0 ads.example\n";
         let resolver = "# by hand\nnameserver 192.168.1.1\nsearch fritz.box com lan.example.org.\n";
         assert_eq!(
             names("nas", hosts, resolver),

@@ -73,11 +73,13 @@ impl Access {
         token: Option<&str>,
     ) -> Result<(), ProblemDetails> {
         let Some(token) = token else {
-            let why = "changing is off: set `admin-token` in the pipeline file to `{env: NAME}` or `{file: PATH}`";
+            let why = "changing is off: set `admin-token` in the pipeline file to `{env: NAME}` or \
+                `{file: PATH}`";
             return Err(ProblemDetails::forbidden(why));
         };
         let Some(sent) = sent_token(headers) else {
-            let why = "this takes the admin token: send it as `X-Mattebox-Token: TOKEN` or `Authorization: Bearer TOKEN`";
+            let why = "this takes the admin token: send it as `X-Mattebox-Token: TOKEN` or \
+                `Authorization: Bearer TOKEN`";
             return Err(ProblemDetails::new(StatusCode::UNAUTHORIZED, why));
         };
         if is_token(sent, token) {

@@ -28,7 +28,8 @@ impl Room {
             tracing::warn!(
                 places,
                 wanted,
-                "the limit of open files is low and makes for fewer connections; raise it (`ulimit -Hn`, `LimitNOFILE`)"
+                "the limit of open files is low and makes for fewer connections; raise it (`ulimit \
+                 -Hn`, `LimitNOFILE`)"
             );
         }
         room

@@ -153,7 +153,12 @@ impl Entrance {
 
     fn failed(&mut self, error: &io::Error) {
         if let Some(notice) = self.failures.failed(self.app.clock.now()) {
-            tracing::warn!(failures = notice.failures(), seconds = notice.seconds(), %error, "a connection can't be accepted");
+            tracing::warn!(
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                %error,
+                "a connection can't be accepted"
+            );
         }
     }
 

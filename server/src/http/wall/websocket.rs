@@ -31,7 +31,12 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
     path = "/wall",
     responses(
         (status = SWITCHING_PROTOCOLS, description = "A WebSocket; each message is binary"),
-        (status = UPGRADE_REQUIRED, description = "The request asks for no WebSocket", body = ProblemDetails, content_type = PROBLEM),
+        (
+            status = UPGRADE_REQUIRED,
+            description = "The request asks for no WebSocket",
+            body = ProblemDetails,
+            content_type = PROBLEM,
+        ),
     ),
 )]
 pub async fn connect_wall(State(app): State<App>, request: Request) -> Response {
@@ -41,7 +46,8 @@ pub async fn connect_wall(State(app): State<App>, request: Request) -> Response 
     }
 }
 
-/// Which pages may ask for one is checked before (`auth`): browsers let all of them.
+/// Answers with a WebSocket. The pages that may ask for one are checked before (`auth`): browsers
+/// let all of them.
 async fn upgrade(app: &App, request: Request) -> Result<Response, WebSocketUpgradeRejection> {
     let held = Held::of(&request);
     let wall = Wall::open(app, &request);
@@ -71,7 +77,8 @@ async fn farewell(shutdown: CancellationToken) {
 
 fn refuse(rejection: &WebSocketUpgradeRejection) -> Response {
     let why = format!(
-        "this is for a WebSocket: {rejection}; behind a proxy that passes none on, use `/api/v1/wall/stream`"
+        "this is for a WebSocket: {rejection}; behind a proxy that passes none on, use \
+         `/api/v1/wall/stream`"
     );
     let problem = ProblemDetails::new(StatusCode::UPGRADE_REQUIRED, why);
     let mut response = problem.into_response();

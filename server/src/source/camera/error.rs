@@ -59,7 +59,13 @@ pub enum DeviceError {
     #[error("the camera has no control `{0}`{1}")]
     NoControl(String, String),
     /// The control can't have this value.
-    #[error("the camera's control `{}` goes from {} to {}, not to {}", .0.name, .0.minimum, .0.maximum, .1)]
+    #[error(
+        "the camera's control `{}` goes from {} to {}, not to {}",
+        .0.name,
+        .0.minimum,
+        .0.maximum,
+        .1
+    )]
     ControlRange(Control, i64),
     /// The camera has only formats that can't be read.
     #[error("the camera offers no format that is known here")]

@@ -121,8 +121,10 @@ impl Decoding {
             Over::Ffmpeg => {
                 let end = self.child_process.end();
                 // What ffmpeg before 5.1 says of an option that it doesn't know.
-                if matches!(&end, CommandError::Ended { last_words, .. } if last_words.contains("fps_mode"))
-                {
+                if matches!(
+                    &end,
+                    CommandError::Ended { last_words, .. } if last_words.contains("fps_mode")
+                ) {
                     self.is_old.store(true, Ordering::Relaxed);
                 }
                 end.into()

@@ -74,7 +74,8 @@ pub enum SessionError {
     NoVideo,
     /// A coding that is not read here.
     #[error(
-        "the camera sends `{0}`, which is not read here: set `via: ffmpeg`, or H.264 or JPEG in the camera"
+        "the camera sends `{0}`, which is not read here: set `via: ffmpeg`, or H.264 or JPEG in \
+         the camera"
     )]
     Coding(String),
     /// The camera closed the connection.
