@@ -267,8 +267,8 @@ impl Controller {
             return Ok(());
         };
         let since = self.0.versions.since(expected);
-        let changes: Vec<_> = since.iter().rev().take(TOLD).map(told).collect();
-        let more = match since.len().saturating_sub(TOLD) {
+        let changes: Vec<_> = since.iter().rev().take(LISTED).map(in_words).collect();
+        let more = match since.len().saturating_sub(LISTED) {
             0 => String::new(),
             more => format!("; and {more} before"),
         };
@@ -354,9 +354,9 @@ fn check_source(name: &str, old: &Config, new: &Config) -> Result<(), EditError>
 }
 
 /// Changes that a refusal tells of.
-const TOLD: usize = 3;
+const LISTED: usize = 3;
 
-fn told(version: &Version) -> String {
+fn in_words(version: &Version) -> String {
     let time = local_time::zone().to_datetime(version.at);
     let time = time.strftime("%Y-%m-%d %H:%M:%S");
     match &version.by {

@@ -31,7 +31,7 @@ struct Episode {
     failures: u64,
     /// Failures that no notice has counted yet.
     untold: u64,
-    told: Instant,
+    last_notice: Instant,
     last_failure: Instant,
     /// Whether it works now and that was told.
     ended: bool,
@@ -88,7 +88,7 @@ impl Episode {
         Self {
             failures: 1,
             untold: 0,
-            told: now,
+            last_notice: now,
             last_failure: now,
             ended: false,
             flaps: false,
@@ -109,9 +109,9 @@ impl Episode {
         self.failures += 1;
         self.untold += 1;
         self.last_failure = now;
-        let over = now.duration_since(self.told);
+        let over = now.duration_since(self.last_notice);
         (over >= PERIOD).then(|| {
-            self.told = now;
+            self.last_notice = now;
             let failures = std::mem::take(&mut self.untold);
             Notice::Again { failures, over }
         })

@@ -20,7 +20,7 @@ use crate::sync::IgnorePoison;
 /// the pipe.
 const REST: Duration = Duration::from_secs(1);
 /// The most lines that are told, each once, before the rest are only counted.
-const TOLD: usize = 20;
+const KNOWN: usize = 20;
 
 /// Lines that a command has said already, over all its runs: one that says the same again and
 /// again, or always something else, doesn't fill the log.
@@ -29,7 +29,7 @@ pub struct SeenLines(Arc<Mutex<SeenState>>);
 
 #[derive(Default)]
 struct SeenState {
-    told: HashSet<String>,
+    known: HashSet<String>,
     /// The lines that were not told.
     rest: Recurring,
     last: Option<Instant>,
@@ -55,12 +55,12 @@ impl SeenLines {
 impl SeenState {
     fn note(&mut self, line: &str, now: Instant) -> Option<LogLine> {
         self.last = Some(now);
-        if self.told.len() < TOLD && self.told.insert(line.to_owned()) {
+        if self.known.len() < KNOWN && self.known.insert(line.to_owned()) {
             return Some(LogLine::Said(line.to_owned()));
         }
         match self.rest.failed(now)? {
             // What was told already is no reason to say that there is more.
-            Notice::Started if self.told.contains(line) => None,
+            Notice::Started if self.known.contains(line) => None,
             Notice::Started => Some(LogLine::Many),
             Notice::Again { failures, over } => Some(LogLine::More {
                 lines: failures,
@@ -257,13 +257,13 @@ mod tests {
             seen.note(&format!("frame {tenth} is late"), now)
         });
         let told: Vec<_> = lines.flatten().collect();
-        assert_eq!(told.len(), TOLD + 1 + 99, "{told:?}");
-        assert_eq!(told[TOLD], LogLine::Many);
+        assert_eq!(told.len(), KNOWN + 1 + 99, "{told:?}");
+        assert_eq!(told[KNOWN], LogLine::Many);
         let summary = LogLine::More {
             lines: 600,
             seconds: 60,
             last: "frame 620 is late".to_owned(),
         };
-        assert_eq!(told[TOLD + 1], summary);
+        assert_eq!(told[KNOWN + 1], summary);
     }
 }

@@ -56,11 +56,11 @@ impl Scene {
     /// It can't be read or decoded.
     pub fn read(path: &Path) -> Result<Self, String> {
         let bytes = files::read(path, FRAME_BYTES as u64);
-        let told = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-        let bytes = bytes.map_err(|error| told(&error))?;
-        let jpeg = Jpeg::new(bytes.into()).map_err(|error| told(&error))?;
+        let failure = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        let bytes = bytes.map_err(|error| failure(&error))?;
+        let jpeg = Jpeg::new(bytes.into()).map_err(|error| failure(&error))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        Self::new(name.into_owned(), jpeg).map_err(|error| told(&error))
+        Self::new(name.into_owned(), jpeg).map_err(|error| failure(&error))
     }
 
     fn new(name: String, jpeg: Jpeg) -> Result<Self, String> {

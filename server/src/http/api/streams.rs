@@ -7,10 +7,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
 use super::editor::Editor;
-use super::refusals::{NoStream, NotAdmin, WrongBody, WrongFile};
+use super::refusals::{NoStream, NotAdmin, WrongBody, WrongFile, WrongPipeline};
 use super::{Answer, parse, root_from, uncached_json};
 use crate::config::shown;
 use crate::control::{Edit, EditError};
@@ -173,12 +172,7 @@ pub async fn remove_stream(editor: Editor, Path(stream): Path<String>) -> Answer
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = NO_CONTENT, description = "It starts anew"),
-        (
-            status = UNPROCESSABLE_ENTITY,
-            description = "It would make the pipeline file wrong",
-            body = ProblemDetails,
-            content_type = PROBLEM,
-        ),
+        WrongPipeline,
         NoStream,
     ),
 )]

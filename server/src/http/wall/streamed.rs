@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::super::api::refusals::WrongCredit;
 use super::super::mjpeg::no_body;
-use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::problem::ProblemDetails;
 use super::super::{App, NO_CACHE, endless};
 use super::message::{ClientMessage, Message};
 use super::sessions::Session;
@@ -97,18 +98,7 @@ pub struct Said {
     ),
     responses(
         (status = NO_CONTENT, description = "It is heeded"),
-        (
-            status = BAD_REQUEST,
-            description = "The message is wrong",
-            body = ProblemDetails,
-            content_type = PROBLEM,
-        ),
-        (
-            status = NOT_FOUND,
-            description = "No such session, or it is over",
-            body = ProblemDetails,
-            content_type = PROBLEM,
-        ),
+        WrongCredit,
     ),
 )]
 pub async fn give_credit(

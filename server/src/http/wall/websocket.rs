@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::super::App;
-use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::api::refusals::NoWebSocket;
+use super::super::problem::ProblemDetails;
 use super::super::server::Held;
 use super::message::{CLIENT_BYTES, ClientMessage, MessageError};
 use super::{End, Wall};
@@ -31,12 +32,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
     path = "/wall",
     responses(
         (status = SWITCHING_PROTOCOLS, description = "A WebSocket; each message is binary"),
-        (
-            status = UPGRADE_REQUIRED,
-            description = "The request asks for no WebSocket",
-            body = ProblemDetails,
-            content_type = PROBLEM,
-        ),
+        NoWebSocket,
     ),
 )]
 pub async fn connect_wall(State(app): State<App>, request: Request) -> Response {
