@@ -2,9 +2,9 @@
 //! nothing but write the same parts to as many sockets (`writev`, RFC 2046 parts of one buffer).
 //! Viewers read and discard, in a process of their own. Linux only, since CPU time comes from
 //! `/proc`. Run with `cargo bench -p mattebox-benches --bench fan_out`;
-//! `VIEWERS=100,1000 FPS=30 SECONDS=5 TURNS=3` are the numbers of viewers, the frames a second, what
-//! is measured at a time, and how often. Each viewer takes two file descriptors, one here and one in
-//! the server (`ulimit -n`).
+//! `VIEWERS=100,1000 FPS=30 SECONDS=5 TURNS=3` are the numbers of viewers, the frames a second,
+//! what is measured at a time, and how often. Each viewer takes two file descriptors, one here and
+//! one in the server (`ulimit -n`).
 
 #![allow(
     clippy::disallowed_methods,
@@ -56,7 +56,8 @@ fn compare() {
     let (jpeg, fps) = (frame(), fps());
     std::fs::write(folder.path().join("frame.jpg"), &jpeg).expect("a file");
     let pipeline = format!(
-        "limits: {{ connections-per-address: 10000 }}\nstreams: {{ s: {{ source: {{ driver: files, path: frame.jpg, fps: {fps} }} }} }}\n"
+        "limits: {{ connections-per-address: 10000 }}\n\
+         streams: {{ s: {{ source: {{ driver: files, path: frame.jpg, fps: {fps} }} }} }}\n"
     );
     std::fs::write(folder.path().join("pipeline.yaml"), pipeline).expect("a file");
     println!(
@@ -75,7 +76,8 @@ fn compare() {
             rates.push(serving.bytes_a_second / jpeg.len() as f64 / viewers as f64);
         }
         println!(
-            "{viewers} viewers: bare writev {:.3}, server {:.3}, ratio {:.2}; {:.2} frames a second",
+            "{viewers} viewers: bare writev {:.3}, server {:.3}, ratio {:.2}; {:.2} frames a \
+             second",
             median(bare),
             median(ours),
             median(ratios),

@@ -33,7 +33,8 @@ fn main() -> ExitCode {
     times.sort();
     let [least, median, most] = [times[0], times[SAVES / 2], times[SAVES - 1]];
     println!(
-        "from save to viewer: median {median:.0?} (goal {GOAL:?}), {least:.0?} to {most:.0?}, {SAVES} saves"
+        "from save to viewer: median {median:.0?} (goal {GOAL:?}), {least:.0?} to {most:.0?}, \
+         {SAVES} saves"
     );
     ExitCode::SUCCESS
 }
@@ -42,7 +43,8 @@ fn main() -> ExitCode {
 /// next.
 fn save(folder: &Path, width: usize) {
     let text = format!(
-        "streams: {{ s: {{ filters: [{{ use: timestamp }}, {{ use: resize, with: {{ width: {width} }} }}] }} }}\n"
+        "streams: {{ s: {{ filters: [{{ use: timestamp }}, {{ use: resize, \
+         with: {{ width: {width} }} }}] }} }}\n"
     );
     std::fs::write(folder.join("pipeline.yaml"), text).expect("a file");
 }

@@ -36,8 +36,8 @@ fn main() {
     measure_flat();
 }
 
-/// The cost of trying to walk in pieces where that never comes to anything. A new splicer tries it on
-/// its first two frames, and not on the next two.
+/// The cost of trying to walk in pieces where that never comes to anything. A new splicer tries it
+/// on its first two frames, and not on the next two.
 fn measure_flat() {
     let (width, height) = (1920, 1080);
     let rgb = vec![200; (width * height * 3) as usize];

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""What a stream costs on which motion is found five times a second and boxed with labels: the CPU time of the whole server for a
-frame, beside what it takes libjpeg-turbo to decode and encode each frame. One viewer, 15 frames a second.
+"""What a stream costs on which motion is found five times a second and boxed with labels: the CPU
+time of the whole server for a frame, beside what it takes libjpeg-turbo to decode and encode each
+frame. One viewer, 15 frames a second.
 
     docs/annotated_cost.py target/release/mattebox [CLIP [SECONDS [TURNS]]]
 
-The clip is OpenCV's vtest.avi (Debian's opencv-doc), enlarged to 1920 x 1080 by ffmpeg with added grain, 4:2:2 as cameras code. Of the
-people in it those count who walk on the right: two at a time, mostly. Needs ffmpeg, cjpeg and libturbojpeg.so.0
-(libturbojpeg0). Linux only.
-"""
+The clip is OpenCV's vtest.avi (Debian's opencv-doc), enlarged to 1920 x 1080 by ffmpeg with added
+grain, 4:2:2 as cameras code. Of the people in it those count who walk on the right: two at a time,
+mostly. Needs ffmpeg, cjpeg and libturbojpeg.so.0 (libturbojpeg0). Linux only."""
 
 import ctypes
 import json
@@ -43,7 +43,18 @@ def frames(clip, folder, restart):
     raw = pathlib.Path(folder, "raw")
     raw.mkdir()
     graph = "scale=1920:1080,noise=alls=3:allf=t"
-    command = ["ffmpeg", "-v", "error", "-i", clip, "-frames:v", str(FRAMES), "-vf", graph, f"{raw}/%04d.ppm"]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        "-i",
+        clip,
+        "-frames:v",
+        str(FRAMES),
+        "-vf",
+        graph,
+        f"{raw}/%04d.ppm",
+    ]
     subprocess.run(command, check=True)
     for picture in sorted(raw.iterdir()):
         name = pathlib.Path(folder, picture.stem + ".jpg")
@@ -59,7 +70,9 @@ class Turbo:
 
     def __init__(self):
         self.library = ctypes.CDLL("libturbojpeg.so.0")
-        self.library.tjInitDecompress.restype = self.library.tjInitCompress.restype = ctypes.c_void_p
+        self.library.tjInitDecompress.restype = self.library.tjInitCompress.restype = (
+            ctypes.c_void_p
+        )
         self.decoder = ctypes.c_void_p(self.library.tjInitDecompress())
         self.encoder = ctypes.c_void_p(self.library.tjInitCompress())
         self.pixels = ctypes.create_string_buffer(1920 * 1080 * 3)
@@ -67,12 +80,25 @@ class Turbo:
         self.out = ctypes.pointer(ctypes.create_string_buffer(self.size.value))
 
     def again(self, jpeg):
-        """Decodes a picture and encodes it; fast DCT as the benchmarks have it: none, the exact one."""
+        """Decodes a picture and encodes it; fast DCT as the benchmarks have it: none, the exact
+        one."""
         sampling_422, rgb, no_realloc = 1, 0, 1024
-        done = self.library.tjDecompress2(self.decoder, jpeg, len(jpeg), self.pixels, 1920, 0, 1080, rgb, 0)
+        done = self.library.tjDecompress2(
+            self.decoder, jpeg, len(jpeg), self.pixels, 1920, 0, 1080, rgb, 0
+        )
         out, size = ctypes.cast(self.out, ctypes.c_void_p), ctypes.c_ulong(self.size.value)
         done |= self.library.tjCompress2(
-            self.encoder, self.pixels, 1920, 0, 1080, rgb, ctypes.byref(out), ctypes.byref(size), sampling_422, 71, no_realloc
+            self.encoder,
+            self.pixels,
+            1920,
+            0,
+            1080,
+            rgb,
+            ctypes.byref(out),
+            ctypes.byref(size),
+            sampling_422,
+            71,
+            no_realloc,
         )
         assert done == 0 and size.value > 1000
 
@@ -139,7 +165,10 @@ def main():
             frames(clip, folder, restart)
             jpegs = [path.read_bytes() for path in sorted(pathlib.Path(folder).glob("*.jpg"))][::10]
             size = sum(map(len, jpegs)) // len(jpegs) // 1000
-            print(f"frames of {size} KB, {'one' if restart else 'no'} restart interval a row:", flush=True)
+            print(
+                f"frames of {size} KB, {'one' if restart else 'no'} restart interval a row:",
+                flush=True,
+            )
             turbo, ratios = Turbo(), []
             for _ in range(turns):
                 again = turbo.per_frame(jpegs)
@@ -148,7 +177,8 @@ def main():
                 again = (again + turbo.per_frame(jpegs)) / 2
                 ratios.append(again / spent)
                 print(
-                    f"  {spent:.2f} ms a frame with {boxes:.1f} boxes ({plain:.2f} ms without filters); decode + encode {again:.1f} ms: "
+                    f"  {spent:.2f} ms a frame with {boxes:.1f} boxes ({plain:.2f} ms without "
+                    f"filters); decode + encode {again:.1f} ms: "
                     f"1/{again / spent:.1f}  {paths}",
                     flush=True,
                 )

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
-"""How soon something that moves is known elsewhere: the time from the first frame with it until a subscriber of mosquitto, a
-webhook and a listener to server-sent events have the event `motion`. A camera of 1280 x 720 at 15 fps shows a street that stands
-still; again and again a square walks through it. Motion is looked for every 200 ms, with nobody watching. The clock is the same for
-all, and starts when the camera sends the frame. The webhook refuses the first event, which is then tried again.
+"""How soon something that moves is known elsewhere: the time from the first frame with it until a
+subscriber of mosquitto, a webhook and a listener to server-sent events have the event `motion`. A
+camera of 1280 x 720 at 15 fps shows a street that stands still; again and again a square walks
+through it. Motion is looked for every 200 ms, with nobody watching. The clock is the same for all,
+and starts when the camera sends the frame. The webhook refuses the first event, which is then tried
+again.
 
     docs/event_latency.py target/release/mattebox [TURNS]
 
@@ -36,14 +38,33 @@ streams:
 
 
 def pictures(folder):
-    """The street alone, and the same with a square at some places, as JPEGs with noise like a camera's."""
+    """The street alone, and the same with a square at some places, as JPEGs with noise like a
+    camera's."""
     still = "smptebars=s=1280x720:r=15,hue=s=0,eq=contrast=0.3,noise=alls=6:allf=t+u"
     walking = lambda place: f"{still},drawbox=x={200 + 24 * place}:y=300:w=90:h=160:c=white:t=fill"
-    commands = [(still, 15, "still")] + [(walking(place), 1, f"walking{place:02}") for place in range(MOVING)]
+    commands = [(still, 15, "still")] + [
+        (walking(place), 1, f"walking{place:02}") for place in range(MOVING)
+    ]
     for graph, count, name in commands:
-        command = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", graph, "-frames:v", str(count), "-q:v", "4", "-huffman", "default"]
+        command = [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-f",
+            "lavfi",
+            "-i",
+            graph,
+            "-frames:v",
+            str(count),
+            "-q:v",
+            "4",
+            "-huffman",
+            "default",
+        ]
         subprocess.run([*command, f"{folder}/{name}-%02d.jpg"], check=True)
-    read = lambda pattern: [path.read_bytes() for path in sorted(pathlib.Path(folder).glob(pattern))]
+    read = lambda pattern: [
+        path.read_bytes() for path in sorted(pathlib.Path(folder).glob(pattern))
+    ]
     return read("still*.jpg"), read("walking*.jpg")
 
 
@@ -67,11 +88,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         try:
-            self.film()
+            self.send_frames()
         except OSError:
             pass  # The server has ended.
 
-    def film(self):
+    def send_frames(self):
         still, walking = self.server.pictures
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=b")
@@ -87,7 +108,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 if frame == length and turn >= 0:
                     self.server.turns.sent.append(time.time())
                 # The boundary behind it says that it is whole.
-                self.wfile.write(b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg) + jpeg + b"\r\n")
+                self.wfile.write(
+                    b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
+                    + jpeg
+                    + b"\r\n"
+                )
         self.server.is_over.set()
 
     def do_POST(self):
@@ -106,7 +131,12 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def web(turns, frames, count):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    server.turns, server.pictures, server.count, server.is_over = turns, frames, count, threading.Event()
+    server.turns, server.pictures, server.count, server.is_over = (
+        turns,
+        frames,
+        count,
+        threading.Event(),
+    )
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server
 
@@ -155,8 +185,10 @@ def show(turns):
         rest = delays[1:] if where == "webhook" else delays
         within = sum(delay < 300 for delay in rest)
         print(
-            f"  {where:8} {len(rest)} events: {statistics.median(rest):4.0f} ms in the median, {min(rest):.0f} to {max(rest):.0f}; "
-            f"{within} of {len(rest)} under 300 ms" + (f"; the refused one {delays[0]:.0f}" if where == "webhook" else "")
+            f"  {where:8} {len(rest)} events: {statistics.median(rest):4.0f} ms in the median, "
+            f"{min(rest):.0f} to {max(rest):.0f}; "
+            f"{within} of {len(rest)} under 300 ms"
+            + (f"; the refused one {delays[0]:.0f}" if where == "webhook" else "")
         )
 
 
@@ -167,15 +199,30 @@ def main():
         camera = web(turns, pictures(folder), count)
         mqtt = free_port()
         try:
-            running.append(subprocess.Popen(["mosquitto", "-p", str(mqtt)], stderr=subprocess.DEVNULL))
+            running.append(
+                subprocess.Popen(["mosquitto", "-p", str(mqtt)], stderr=subprocess.DEVNULL)
+            )
             wait_for(mqtt)
             topic = ["mosquitto_sub", "-p", str(mqtt), "-t", "mattebox/street/events"]
             running.append(subprocess.Popen(topic, stdout=subprocess.PIPE))
             threading.Thread(target=read_mqtt, args=(running[-1], turns), daemon=True).start()
             file = pathlib.Path(folder, "pipeline.yaml")
             file.write_text(PIPELINE.format(mqtt=mqtt, web=camera.server_port))
-            command = [binary, "serve", "--config", str(file), "--listen", "127.0.0.1:0", "--state", str(pathlib.Path(folder, "state"))]
-            running.append(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True))
+            command = [
+                binary,
+                "serve",
+                "--config",
+                str(file),
+                "--listen",
+                "127.0.0.1:0",
+                "--state",
+                str(pathlib.Path(folder, "state")),
+            ]
+            running.append(
+                subprocess.Popen(
+                    command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                )
+            )
             address = running[-1].stdout.readline().split()[-1].rstrip("/")
             threading.Thread(target=read_events, args=(address, turns), daemon=True).start()
             camera.is_over.wait(60 + count * (STILL + FPS + MOVING) / FPS)

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The time from the moment when the server has a frame of its camera to the moment when a viewer has all of it: medians and 99th
-percentiles over all frames and viewers, with a timestamp that shows milliseconds and a logo drawn on each frame. JPEG files are played
-as if they were a camera; each part tells when its frame was taken (`X-Timestamp`). Linux only.
+"""The time from the moment when the server has a frame of its camera to the moment when a viewer
+has all of it: medians and 99th percentiles over all frames and viewers, with a timestamp that shows
+milliseconds and a logo drawn on each frame. JPEG files are played as if they were a camera; each
+part tells when its frame was taken (`X-Timestamp`). Linux only.
 
     docs/latency.py target/release/mattebox LOGO.png FRAME.jpg...
 
-`VIEWERS=1,20 FPS=15 SECONDS=20` are the numbers of viewers, which all are in one process, of frames a second, and of seconds that are
-measured at a time.
-"""
+`VIEWERS=1,20 FPS=15 SECONDS=20` are the numbers of viewers, which all are in one process, of frames
+a second, and of seconds that are measured at a time."""
 
 import os
 import pathlib
@@ -85,13 +85,20 @@ def main(binary, logo, *frames):
             path = pathlib.Path(folder, "pipeline.yaml")
             path.write_text(PIPELINE.format(fps=FPS, filters=filters))
             command = [binary, "--config", path, "--listen", "127.0.0.1:0"]
-            server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            server = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            )
             try:
-                host, port = server.stdout.readline().split()[-1].rstrip("/").rsplit("/")[-1].rsplit(":", 1)
+                host, port = (
+                    server.stdout.readline().split()[-1].rstrip("/").rsplit("/")[-1].rsplit(":", 1)
+                )
                 for count in VIEWERS:
                     times = watch((host, int(port)), count)
                     at = lambda share: times[int(len(times) * share)]
-                    print(f"{title}, {count} viewers: median {at(0.5):.2f} ms, p99 {at(0.99):.2f} ms ({len(times)} frames)")
+                    print(
+                        f"{title}, {count} viewers: median {at(0.5):.2f} ms, p99 {at(0.99):.2f} ms "
+                        f"({len(times)} frames)"
+                    )
             finally:
                 server.terminate()
                 server.wait()

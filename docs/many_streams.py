@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""What streams cost: 64 of them at 15 frames a second, each with its own viewer, from JPEG files that are played as if they were
-cameras. Prints the server's CPU time a frame beside that of `mattebox apply` for the same frames and chain, which is the work alone;
-how often its threads were woken; and the memory. Then the same without filters, and while nobody watches. Linux only.
+"""What streams cost: 64 of them at 15 frames a second, each with its own viewer, from JPEG files
+that are played as if they were cameras. Prints the server's CPU time a frame beside that of
+`mattebox apply` for the same frames and chain, which is the work alone; how often its threads were
+woken; and the memory. Then the same without filters, and while nobody watches. Linux only.
 
     docs/many_streams.py target/release/mattebox LOGO.png FRAME.jpg...
 
-`STREAMS=64 FPS=15 SECONDS=10` are the numbers of streams, of frames a second, and of seconds that are measured at a time.
-"""
+`STREAMS=64 FPS=15 SECONDS=10` are the numbers of streams, of frames a second, and of seconds that
+are measured at a time."""
 
 import collections
 import json
@@ -21,7 +22,10 @@ import tempfile
 import threading
 import time
 
-STREAMS, FPS, SECONDS = (int(os.environ.get(name, value)) for name, value in [("STREAMS", 64), ("FPS", 15), ("SECONDS", 10)])
+STREAMS, FPS, SECONDS = (
+    int(os.environ.get(name, value))
+    for name, value in [("STREAMS", 64), ("FPS", 15), ("SECONDS", 10)]
+)
 OVERLAYS = """[{ use: timestamp, with: { format: "%Y-%m-%d %H:%M:%S" } },
       { use: watermark, with: { image: logo.png, opacity: 0.5 } }]"""
 
@@ -72,7 +76,10 @@ def counted(address):
     with socket.create_connection(address) as connection:
         connection.sendall(b"GET /api/v1/streams HTTP/1.0\r\nHost: localhost\r\n\r\n")
         answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
-    return sum(sum(stream["paths"].values()) for stream in json.loads(answer.split(b"\r\n\r\n", 1)[1])["streams"])
+    return sum(
+        sum(stream["paths"].values())
+        for stream in json.loads(answer.split(b"\r\n\r\n", 1)[1])["streams"]
+    )
 
 
 def measure(title, server, address, viewers):
@@ -83,11 +90,17 @@ def measure(title, server, address, viewers):
     after, frames, passed = Threads(server.pid), counted(address) - frames, time.monotonic() - start
     seconds, switches = after.seconds - before.seconds, after.switches - before.switches
     total, woken = sum(seconds.values()), sum(switches.values())
-    print(f"{title}: {total / passed:.2%} of a core, {memory(server.pid):.0f} MB, {frames / passed:.0f} frames/s")
+    print(
+        f"{title}: {total / passed:.2%} of a core, {memory(server.pid):.0f} MB, "
+        f"{frames / passed:.0f} frames/s"
+    )
     if frames:
         print(f"  a frame: {total / frames * 1000:.3f} ms, {woken / frames:.2f} context switches")
         for name in seconds:
-            print(f"    {name:20} {seconds[name] / frames * 1e6:6.0f} µs {switches[name] / frames:6.2f}")
+            print(
+                f"    {name:20} {seconds[name] / frames * 1e6:6.0f} µs "
+                f"{switches[name] / frames:6.2f}"
+            )
     else:
         print(f"  {woken / passed:.1f} context switches a second")
     watching.over = True
@@ -99,7 +112,10 @@ def measure(title, server, address, viewers):
 def run(binary, folder, streams, filters):
     path = pathlib.Path(folder, "pipeline.yaml")
     source = f"{{ driver: files, path: frames, fps: {FPS} }}"
-    entries = [f"  s{number}:\n    source: {source}\n    idle-timeout: 1s\n    filters: {filters}\n" for number in range(streams)]
+    entries = [
+        f"  s{number}:\n    source: {source}\n    idle-timeout: 1s\n    filters: {filters}\n"
+        for number in range(streams)
+    ]
     path.write_text("limits: { connections-per-address: 1000 }\nstreams:\n" + "".join(entries))
     command = [binary, "--config", path, "--listen", "127.0.0.1:0"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -132,7 +148,9 @@ def main(binary, logo, *frames):
                 server.terminate()
                 server.wait()
             command = [binary, "apply", "--config", path, "--json", "--repeat", "50", *frames]
-            work = [json.loads(subprocess.check_output(command))["cpu_ms_per_frame"] for _ in range(3)]
+            work = [
+                json.loads(subprocess.check_output(command))["cpu_ms_per_frame"] for _ in range(3)
+            ]
             print(f"mattebox apply, {title}: {sorted(work)[1]:.3f} ms a frame")
 
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What open pages cost the server while 20 viewers watch: 20 pages that are told of its state, with no picture in sight, 20 that listen
-to events, and a scrape of the metrics every 5 s. The server's CPU time with them and without them is compared in turns. It runs on 127.0.0.1:8080 and
-serves the stream `demo`. Linux only.
+"""What open pages cost the server while 20 viewers watch: 20 pages that are told of its state, with
+no picture in sight, 20 that listen to events, and a scrape of the metrics every 5 s. The server's
+CPU time with them and without them is compared in turns. It runs on 127.0.0.1:8080 and serves the
+stream `demo`. Linux only.
 
     docs/page_cost.py PID
 """
@@ -80,7 +81,10 @@ async def main(pid):
     viewers.cancel()
     await asyncio.gather(viewers, return_exceptions=True)
     without, more = (statistics.median(shares) for shares in (without, more))
-    print(f"20 viewers: {without:.2%} of a core; with 20 pages, listeners and metrics {more - without:.2%} more")
+    print(
+        f"20 viewers: {without:.2%} of a core; with 20 pages, listeners and metrics "
+        f"{more - without:.2%} more"
+    )
 
 
 asyncio.run(main(int(sys.argv[1])))

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""How old a frame is when it has reached a viewer: directly, behind nginx with the block of docs/guide/reverse-proxy.md, and behind
-nginx with nothing but `proxy_pass`. First for viewers that take all frames, then for one that takes 150 kB a second.
+"""How old a frame is when it has reached a viewer: directly, behind nginx with the block of
+docs/guide/reverse-proxy.md, and behind nginx with nothing but `proxy_pass`. First for viewers that
+take all frames, then for one that takes 150 kB a second.
 
     docs/proxy_age.py --server target/release/mattebox [--seconds 60]
 
-Server, nginx and viewers run on this machine, on loopback, so that there is one clock: a frame's age is the time from its
-`X-Timestamp` to its last byte. Needs nginx and Python 3.11; Linux only.
+Server, nginx and viewers run on this machine, on loopback, so that there is one clock: a frame's
+age is the time from its `X-Timestamp` to its last byte. Needs nginx and Python 3.11; Linux only.
 """
 
 import argparse
@@ -25,7 +26,10 @@ events {{}}
 http {{ access_log off; {temp} {block} }}
 """
 TEMP = "client_body proxy fastcgi uwsgi scgi"
-PIPELINE = "allowed-hosts: [cam.example.org]\ntrusted-proxies: [127.0.0.1]\nstreams: { s: { source: { driver: demo } } }\n"
+PIPELINE = (
+    "allowed-hosts: [cam.example.org]\ntrusted-proxies: [127.0.0.1]\n"
+    "streams: { s: { source: { driver: demo } } }\n"
+)
 SLOW_BYTES = 150_000
 
 
@@ -112,7 +116,10 @@ def measure(ports, seconds, rate=None):
         # The first fifth is left out: buffers fill.
         ages = [age * 1000 for at, age in viewer.ages if at > end - seconds * 0.8]
         percentile = sorted(ages)[int(len(ages) * 0.95)]
-        print(f"  {name:24} median {statistics.median(ages):8.1f} ms   95 % below {percentile:8.1f} ms   {len(ages)} frames")
+        print(
+            f"  {name:24} median {statistics.median(ages):8.1f} ms   95 % below {percentile:8.1f} "
+            f"ms   {len(ages)} frames"
+        )
 
 
 def main():
@@ -127,11 +134,16 @@ def main():
         upstream = free_port()
         command = [pathlib.Path(options.server).resolve(), "--listen", f"127.0.0.1:{upstream}"]
         try:
-            server = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            server = subprocess.Popen(
+                command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
             children.append(server)
             wait_for(upstream)
             ports = {"direct": upstream}
-            for name, block in ("nginx, documented block", documented()), ("nginx, only proxy_pass", PLAIN):
+            for name, block in (
+                ("nginx, documented block", documented()),
+                ("nginx, only proxy_pass", PLAIN),
+            ):
                 inner = folder / str(len(ports))
                 inner.mkdir()
                 nginx, ports[name] = start_nginx(block, upstream, inner)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""What an RTSP camera costs: the CPU time of the server and of its ffmpeg in parts of a core, with a timestamp on each picture and
-one viewer. Cameras of 1920 × 1080 at 15 fps with JPEG and with H.264 are compared with the old way (`via: ffmpeg`), in turns. The
-cameras are GStreamer's, as for the tests (tests/support/rtsp_server.py), and are not counted. Linux only.
+"""What an RTSP camera costs: the CPU time of the server and of its ffmpeg in parts of a core, with
+a timestamp on each picture and one viewer. Cameras of 1920 × 1080 at 15 fps with JPEG and with
+H.264 are compared with the old way (`via: ffmpeg`), in turns. The cameras are GStreamer's, as for
+the tests (tests/support/rtsp_server.py), and are not counted. Linux only.
 
     docs/rtsp_cost.py target/release/mattebox [SECONDS] [TURNS]
 """

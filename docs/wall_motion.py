@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""How the pictures move when the page is open in two windows of one browser: for each window, how many tiles are in sight, how many
-pictures a second the slowest of them gets, and for how long the one that stood still longest did so. Needs chromium and
-chromedriver. The address may be a proxy's.
+"""How the pictures move when the page is open in two windows of one browser: for each window, how
+many tiles are in sight, how many pictures a second the slowest of them gets, and for how long the
+one that stood still longest did so. Needs chromium and chromedriver. The address may be a proxy's.
 
     docs/wall_motion.py http://127.0.0.1:8080/ [SECONDS]
 """
@@ -14,7 +14,13 @@ import time
 import urllib.request
 
 # Twenty cards fit in.
-ARGUMENTS = ["--headless", "--window-size=3600,3000", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+ARGUMENTS = [
+    "--headless",
+    "--window-size=3600,3000",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+]
 WATCH = """
 window.draws = new Map();
 const transfer = ImageBitmapRenderingContext.prototype.transferFromImageBitmap;
@@ -36,7 +42,8 @@ const tiles = seen.map((canvas) => {
   const gaps = times.slice(1).map((time, at) => time - times[at]);
   return { rate: (times.length - 2) / ((now - window.start) / 1000), gap: Math.max(...gaps) };
 });
-const isStreamed = performance.getEntriesByType("resource").some(({ name }) => name.includes("api/v1/wall/stream/"));
+const resources = performance.getEntriesByType("resource");
+const isStreamed = resources.some(({ name }) => name.includes("api/v1/wall/stream/"));
 return {
   way: isStreamed ? "streamed answer" : "WebSocket",
   tiles: tiles.length,
@@ -48,7 +55,9 @@ return {
 
 class Browser:
     def __init__(self):
-        self.driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True)
+        self.driver = subprocess.Popen(
+            ["chromedriver", "--port=0"], stdout=subprocess.PIPE, text=True
+        )
         found = (re.search(r"on port (\d+)\.", line) for line in self.driver.stdout)
         port = next((match[1] for match in found if match), None)
         if port is None:
@@ -60,7 +69,9 @@ class Browser:
 
     def ask(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.base + path, data, {"Content-Type": "application/json"}, method=method)
+        request = urllib.request.Request(
+            self.base + path, data, {"Content-Type": "application/json"}, method=method
+        )
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)["value"]
 

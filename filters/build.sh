@@ -29,7 +29,8 @@ if [ -e "$(rustc --print target-libdir --target "$target" 2>/dev/null)" ]; then
 else
     debian=/usr/bin/rustc
     linker=$(compgen -c wasm-ld- | sort -V | tail -n 1 || true)
-    if [ ! -e "$($debian --print sysroot 2>/dev/null)/lib/rustlib/src/rust/library" ] || [ -z "$linker" ]; then
+    library=$($debian --print sysroot 2>/dev/null || true)/lib/rustlib/src/rust/library
+    if [ ! -e "$library" ] || [ -z "$linker" ]; then
         cat >&2 <<'HELP'
 There is no Rust toolchain here that builds for wasm32-unknown-unknown. Install one of these:
   rustup target add wasm32-unknown-unknown

@@ -8,10 +8,12 @@ const LOGIN_PATIENCE_MS = 300_000;
 const PROBE_MS = 4000;
 // The server's root: below a proxy's path it isn't the host's.
 const ROOT = new URL("../", import.meta.url);
-// A login in the page's address is for the proxy, which the browser tells it; no request may have it in its address.
+// A login in the page's address is for the proxy, which the browser tells it; no request may have
+// it in its address.
 ROOT.username = ROOT.password = "";
 // Two servers below two paths of one proxy have tokens of their own.
-const TOKEN = ROOT.pathname === "/" ? "mattebox-admin-token" : `mattebox-admin-token ${ROOT.pathname}`;
+const TOKEN =
+  ROOT.pathname === "/" ? "mattebox-admin-token" : `mattebox-admin-token ${ROOT.pathname}`;
 
 /** Why the server refused; `problems` have the places in the pipeline file. */
 export class Refusal extends Error {
@@ -50,7 +52,10 @@ function proxyWords({ type, ok, status }) {
   return `the proxy in front ${words ?? `answers ${status}`}`;
 }
 
-/** The address of what the server has at `path`, which is relative to the server's root: `api/v1/streams`. */
+/**
+ * The address of what the server has at `path`, which is relative to the server's root:
+ * `api/v1/streams`.
+ */
 export function address(path) {
   return new URL(path, ROOT).href;
 }
@@ -75,7 +80,9 @@ export function knownToken() {
 
 function remember(token) {
   tokenInMemory = token;
-  withStorage((storage) => (token === null ? storage.removeItem(TOKEN) : storage.setItem(TOKEN, token)));
+  withStorage((storage) =>
+    token === null ? storage.removeItem(TOKEN) : storage.setItem(TOKEN, token),
+  );
 }
 
 /** Whether a header can have it. */
@@ -83,7 +90,10 @@ function isSendable(token) {
   return !/[\0\r\n]/.test(token);
 }
 
-/** The header that shows the admin token, in UTF-8; none if it isn't known. `Authorization` is left to a proxy's login. */
+/**
+ * The header that shows the admin token, in UTF-8; none if it isn't known. `Authorization` is left
+ * to a proxy's login.
+ */
 export function tokenHeaders(token = knownToken()) {
   // A header's characters are its bytes (Fetch standard, "ByteString").
   const bytes = new TextEncoder().encode(token ?? "");
@@ -99,8 +109,11 @@ export async function getAsAdmin(path) {
   return ask(path, { headers: tokenHeaders() }, PATIENCE_MS, answer);
 }
 
-/** What `use` makes of the answer from `path`. It may take `patience` milliseconds. It may take longer while the browser asks for a
- * proxy's login, whose box would go with the request; `options.loginAsked()` is called then. */
+/**
+ * What `use` makes of the answer from `path`. It may take `patience` milliseconds. It may take
+ * longer while the browser asks for a proxy's login, whose box would go with the request;
+ * `options.loginAsked()` is called then.
+ */
 export async function ask(path, options, patience, use) {
   const ending = new AbortController();
   const { signal, loginAsked, ...rest } = options;
@@ -117,7 +130,9 @@ export async function ask(path, options, patience, use) {
     }
   }, patience);
   try {
-    return await use(await fetch(address(path), { redirect: "manual", ...rest, signal: ending.signal }));
+    return await use(
+      await fetch(address(path), { redirect: "manual", ...rest, signal: ending.signal }),
+    );
   } catch (error) {
     throw error instanceof TypeError || error.name === "AbortError" ? unreached(error) : error;
   } finally {
@@ -127,12 +142,22 @@ export async function ask(path, options, patience, use) {
 }
 
 function unreached(error) {
-  return new Error(error.name === "AbortError" ? "no answer comes" : "the server can't be reached", { cause: error });
+  return new Error(
+    error.name === "AbortError" ? "no answer comes" : "the server can't be reached",
+    { cause: error },
+  );
 }
 
-/** Whether a proxy asks for a login, by a request without one, for which the browser shows no box. */
+/**
+ * Whether a proxy asks for a login, by a request without one, for which the browser shows no box.
+ */
 async function needsLogin() {
-  const options = { credentials: "omit", redirect: "manual", cache: "no-store", signal: AbortSignal.timeout(PROBE_MS) };
+  const options = {
+    credentials: "omit",
+    redirect: "manual",
+    cache: "no-store",
+    signal: AbortSignal.timeout(PROBE_MS),
+  };
   try {
     return (await fetch(address("api/v1/access"), options)).status === 401;
   } catch {
@@ -145,7 +170,10 @@ export async function change(method, path, body) {
   return (await changeFile(method, path, body)).body;
 }
 
-/** The same, with the pipeline file's `revision` after it, and the version that it was `previous`ly, if it was another. */
+/**
+ * The same, with the pipeline file's `revision` after it, and the version that it was `previous`ly,
+ * if it was another.
+ */
 export async function changeFile(method, path, body) {
   let wrong = "";
   for (;;) {
@@ -176,7 +204,9 @@ function send(method, path, body, token, use) {
   return ask(path, options, isFile ? UPLOAD_PATIENCE_MS : PATIENCE_MS, use);
 }
 
-/** What the server answers. Fails with why it refuses, or with what a proxy answers in its place. */
+/**
+ * What the server answers. Fails with why it refuses, or with what a proxy answers in its place.
+ */
 export async function answer(response) {
   const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
   const isEmpty = response.status === 204;
@@ -214,7 +244,9 @@ function askOnce(wrong) {
           remember(token);
           resolve(token);
         } else {
-          reject(new Refusal(401, { detail: "Nothing has changed: changes need the admin token." }));
+          reject(
+            new Refusal(401, { detail: "Nothing has changed: changes need the admin token." }),
+          );
         }
       },
       { once: true },

@@ -12,7 +12,10 @@ const summary = document.getElementById("summary");
 const trouble = document.getElementById("trouble");
 const cards = new Map();
 const wall = new Wall({ state: take, frame: draw, lost });
-const panel = new ChainPanel(() => wall.refresh(), (name) => cards.get(name));
+const panel = new ChainPanel(
+  () => wall.refresh(),
+  (name) => cards.get(name),
+);
 const streamForm = new StreamForm(() => wall.refresh());
 let state = null;
 let reports = [];
@@ -115,13 +118,16 @@ function showFile(pipeline) {
   wrong.querySelector("pre").textContent = pipeline.error?.message ?? "";
   const waiting = document.getElementById("needs-restart");
   waiting.hidden = pipeline.needs_restart.length === 0;
-  waiting.textContent = `Restart the server for the change of ${pipeline.needs_restart.join(" and ")}.`;
+  const keys = pipeline.needs_restart.join(" and ");
+  waiting.textContent = `Restart the server for the change of ${keys}.`;
 }
 
 let explanation = { of: null, error: null };
 
-/** With what is wrong in the pipeline file, which is shown to the admin only. Asked for once for each error and token, so that
- * a token that is no longer right is not sent again and again. */
+/**
+ * With what is wrong in the pipeline file, which is shown to the admin only. Asked for once for
+ * each error and token, so that a token that is no longer right is not sent again and again.
+ */
 function explained(pipeline) {
   if (!pipeline.error || !knownToken()) {
     return pipeline;

@@ -1,11 +1,15 @@
-// A step's settings that are areas of the picture, such as zones, drawn on it. Their schema says so: `format: polygon`.
+// A step's settings that are areas of the picture, such as zones, drawn on it. Their schema says
+// so: `format: polygon`.
 
 import { announce } from "./dom.js";
 import { resolve } from "./form.js";
 import { editPolygons, field, toPolygon, written } from "./polygon_editor.js";
 import { changeUndoably } from "./undo.js";
 
-/** How areas stand in a setting: `read` gives names and areas, `write` what a merge patch (RFC 7396) makes of it. */
+/**
+ * How areas stand in a setting: `read` gives names and areas, `write` what a merge patch (RFC 7396)
+ * makes of it.
+ */
 const SHAPES = {
   one: {
     read: (area, key) => [[key, area]],
@@ -19,7 +23,10 @@ const SHAPES = {
     read: (areas) => Object.entries(areas),
     write: (polygons, before) => {
       const removed = Object.keys(before ?? {}).map((name) => [name, null]);
-      return Object.fromEntries([...removed, ...polygons.map((polygon) => [polygon.name, written(polygon)])]);
+      return Object.fromEntries([
+        ...removed,
+        ...polygons.map((polygon) => [polygon.name, written(polygon)]),
+      ]);
     },
   },
 };
@@ -29,7 +36,9 @@ export function areaSettings(schema) {
   const isPolygon = (part) => part !== undefined && resolve(schema, part).format === "polygon";
   return Object.entries(schema.properties ?? {}).flatMap(([key, part]) => {
     const { items, additionalProperties, ...own } = resolve(schema, part);
-    const shape = Object.entries({ one: own, list: items, map: additionalProperties }).find(([, it]) => isPolygon(it));
+    const shape = Object.entries({ one: own, list: items, map: additionalProperties }).find(
+      ([, it]) => isPolygon(it),
+    );
     return shape ? [{ key, shape: shape[0], description: own.description }] : [];
   });
 }
@@ -41,10 +50,13 @@ export async function editAreas(step, settings) {
   const kinds = settings.map(toKind);
   const polygons = kinds.flatMap((kind) => {
     const value = known[kind.key];
-    const areas = value === undefined || value === null ? [] : SHAPES[kind.shape].read(value, kind.key);
+    const areas =
+      value === undefined || value === null ? [] : SHAPES[kind.shape].read(value, kind.key);
     return areas.map(([name, area]) => toPolygon(kind, name, area, card.live));
   });
-  const summaries = settings.map(({ key, description }) => `\`${key}\`: ${firstSentence(description)}`);
+  const summaries = settings.map(
+    ({ key, description }) => `\`${key}\`: ${firstSentence(description)}`,
+  );
   await editPolygons({
     title: `Areas of ${step.use} in ${card.name}`,
     summary: summaries.join(" "),
@@ -75,7 +87,8 @@ function toKind({ key, shape }) {
     add: `Add to ${key}`,
     // A name that can stand in a variable's.
     name: (number) => (shape === "map" ? `${noun}-${number}` : `${key} ${number}`),
-    fields: (polygon) => (shape === "map" ? [field(`Name in ${key}`, polygon, "name")] : [polygon.name]),
+    fields: (polygon) =>
+      shape === "map" ? [field(`Name in ${key}`, polygon, "name")] : [polygon.name],
   };
 }
 
@@ -86,7 +99,9 @@ function patch(kinds, polygons, known) {
     check(own, shape, key);
     return [key, own.length > 0 ? SHAPES[shape].write(own, known[key]) : null];
   });
-  return Object.fromEntries(changed.filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(known[key] ?? null)));
+  return Object.fromEntries(
+    changed.filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(known[key] ?? null)),
+  );
 }
 
 /** Fails if not all of these polygons can stand in the setting. */

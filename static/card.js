@@ -19,13 +19,16 @@ export class Card {
   isWanted = true;
   isVisible = false;
   /** Called with the canvas whenever there is another picture on it. */
-  watcher = null;
+  onPicture = null;
   /** What filters find in it, if any look for something. */
   regions = null;
   #drawings = 0;
   #drawn = 0;
 
-  /** `changed` is called when the user starts or stops the picture, `edit` and `editMasks` when the stream is to be edited. */
+  /**
+   * `changed` is called when the user starts or stops the picture, `edit` and `editMasks` when the
+   * stream is to be edited.
+   */
   constructor(name, changed, edit, editMasks) {
     this.name = name;
     const template = document.getElementById("card");
@@ -107,7 +110,7 @@ export class Card {
     }
     live.getContext("bitmaprenderer").transferFromImageBitmap(bitmap);
     live.hidden = false;
-    this.watcher?.(live);
+    this.onPicture?.(live);
   }
 
   /** Says on the picture why there is none. */
@@ -119,14 +122,19 @@ export class Card {
     }
   }
 
-  /** Says that the server can't be reached, on the picture also, which is the last one until another comes. */
+  /**
+   * Says that the server can't be reached, on the picture also, which is the last one until another
+   * comes.
+   */
   showLoss() {
     this.#note(NO_CONNECTION);
     this.element.dataset.state = "lost";
     this.#text("state-text", NO_CONNECTION);
   }
 
-  /** Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`. */
+  /**
+   * Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`.
+   */
   show(report, refused, mayChange) {
     this.#part("edit").hidden = !mayChange;
     this.#part("edit-masks").hidden = !mayChange;
@@ -149,7 +157,10 @@ export class Card {
       this.picture.style.setProperty("--shape", `${report.width} / ${report.height}`);
     }
     this.#part("chain").replaceChildren(...chain(report));
-    setProse(this.#part("reason"), report.path ? `${report.path}, since ${report.path_reason}` : "");
+    setProse(
+      this.#part("reason"),
+      report.path ? `${report.path}, since ${report.path_reason}` : "",
+    );
     this.#text("masks-told", masks(report));
     this.#part("masks-told").hidden = report.masks.length === 0;
     this.#failures(report.filters);
@@ -191,7 +202,8 @@ function wanted(report) {
 
 /** Which masks cover, and how. */
 function masks(report) {
-  const names = (isOn) => report.masks.filter((mask) => mask.is_on === isOn).map((mask) => mask.name);
+  const names = (isOn) =>
+    report.masks.filter((mask) => mask.is_on === isOn).map((mask) => mask.name);
   const off = names(false).length > 0 ? `; off: ${names(false).join(", ")}` : "";
   return `Masked: ${names(true).join(", ") || "nothing"}${off}`;
 }

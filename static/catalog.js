@@ -23,7 +23,9 @@ export class Catalog {
     this.#part("add-step").addEventListener("click", () => this.#add());
     this.#part("close").addEventListener("click", () => this.#dialog.close());
     this.#part("upload").addEventListener("change", (event) => this.#upload(event.target.files[0]));
-    this.#part("filter-choice").addEventListener("change", (event) => this.#choose(event.target.value));
+    this.#part("filter-choice").addEventListener("change", (event) =>
+      this.#choose(event.target.value),
+    );
     this.#allowDropping();
   }
 
@@ -32,7 +34,9 @@ export class Catalog {
   }
 
   #open(use) {
-    const options = this.chain.filters.map((filter) => make("option", { value: filter.use, textContent: filter.use }));
+    const options = this.chain.filters.map((filter) =>
+      make("option", { value: filter.use, textContent: filter.use }),
+    );
     this.#part("filter-choice").replaceChildren(...options);
     const unusable = this.chain.unusable.map((file) => {
       const item = make("li");
@@ -49,8 +53,10 @@ export class Catalog {
     this.#chosen = filter;
     this.#settings = {};
     this.#part("filter-choice").value = use ?? "";
-    this.#part("summary").textContent = filter ? `${filter.summary} (${filter.kind}, version ${filter.version})` : "";
-    this.#complain(null);
+    this.#part("summary").textContent = filter
+      ? `${filter.summary} (${filter.kind}, version ${filter.version})`
+      : "";
+    this.#showError(null);
     this.#form = new Form(filter?.schema ?? {}, (key, value) => {
       this.#settings[key] = value;
     });
@@ -82,11 +88,17 @@ export class Catalog {
         step.with = this.#settings;
       }
       const { use } = step;
-      await changeUndoably(`${use} is added`, `add ${use}`, "POST", `${this.chain.url}/steps`, step);
+      await changeUndoably(
+        `${use} is added`,
+        `add ${use}`,
+        "POST",
+        `${this.chain.url}/steps`,
+        step,
+      );
       this.#dialog.close();
       announce(`${this.#chosen.use} is added`);
     } catch (error) {
-      this.#complain(error);
+      this.#showError(error);
     }
     this.chain.refresh();
   }
@@ -117,11 +129,11 @@ export class Catalog {
         await this.#add();
       }
     } catch (error) {
-      this.#complain(error);
+      this.#showError(error);
     }
   }
 
-  #complain(error) {
+  #showError(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
     setProse(place, error ? words(error) : "");

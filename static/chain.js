@@ -83,7 +83,10 @@ export class ChainPanel {
     });
   }
 
-  /** Does what moves and removes steps. The focus stays with its step; if that is gone, with the one in its place. */
+  /**
+   * Does what moves and removes steps. The focus stays with its step; if that is gone, with the one
+   * in its place.
+   */
   #keepFocus(work) {
     const focused = document.activeElement;
     const step = focused.closest(".step");
@@ -96,7 +99,9 @@ export class ChainPanel {
     const { children } = this.list;
     const heir = step.isConnected ? step : children[Math.min(place, children.length - 1)];
     const isUsable = focused.isConnected && !focused.disabled;
-    const other = heir?.querySelector(step.isConnected ? ".step-tools :enabled" : ".remove:enabled");
+    const other = heir?.querySelector(
+      step.isConnected ? ".step-tools :enabled" : ".remove:enabled",
+    );
     (isUsable ? focused : (other ?? document.getElementById("add"))).focus();
   }
 

@@ -31,7 +31,9 @@ export function setProse(element, text) {
   }
   element.dataset.prose = text;
   const parts = text.split(/`([^`\n]+)`/);
-  element.replaceChildren(...parts.map((part, at) => (at % 2 ? make("code", { textContent: part }) : part)));
+  element.replaceChildren(
+    ...parts.map((part, at) => (at % 2 ? make("code", { textContent: part }) : part)),
+  );
 }
 
 /** Tells people who can't see it what has changed. */

@@ -58,7 +58,10 @@ export class EventList {
 
   #query(more) {
     const query = new URLSearchParams(more);
-    for (const [name, { value }] of [["stream", this.#stream], ["kind", this.#kind]]) {
+    for (const [name, { value }] of [
+      ["stream", this.#stream],
+      ["kind", this.#kind],
+    ]) {
       if (value) {
         query.set(name, value);
       }
@@ -73,18 +76,18 @@ export class EventList {
     try {
       const headers = { Accept: "application/json" };
       const page = await ask(query, { headers, signal }, PATIENCE_MS, answer);
-      this.#complain("");
+      this.#showError("");
       page.events.forEach((event) => this.#put(event));
       this.#next = page.next;
     } catch (error) {
       if (!signal.aborted) {
-        this.#complain(words(error));
+        this.#showError(words(error));
       }
     }
     this.#tidy();
   }
 
-  #complain(text) {
+  #showError(text) {
     const refusal = this.#part("refusal");
     refusal.hidden = text === "";
     setProse(refusal, text);
@@ -95,7 +98,10 @@ export class EventList {
     while (!signal.aborted) {
       try {
         const query = this.#query({});
-        const response = await fetch(address(query), { headers: { Accept: "text/event-stream" }, signal });
+        const response = await fetch(address(query), {
+          headers: { Accept: "text/event-stream" },
+          signal,
+        });
         for await (const event of eventsOf(response.body)) {
           this.#put(event);
           this.#tidy();
@@ -132,9 +138,17 @@ export class EventList {
   #item(event) {
     const start = new Date(event.start);
     const name = `${event.kind} at ${event.stream}, ${start.toLocaleString()}`;
-    const foot = make("p", { className: "event-foot reason" }, make("span", { textContent: duration(event) }));
+    const foot = make(
+      "p",
+      { className: "event-foot reason" },
+      make("span", { textContent: duration(event) }),
+    );
     if (this.#mayChange) {
-      const remove = make("button", { type: "button", textContent: "Remove", ariaLabel: `Remove ${name}` });
+      const remove = make("button", {
+        type: "button",
+        textContent: "Remove",
+        ariaLabel: `Remove ${name}`,
+      });
       remove.addEventListener("click", () => this.#remove(event.id, name));
       foot.append(remove);
     }
@@ -156,9 +170,9 @@ export class EventList {
   async #remove(id, name) {
     try {
       await change("DELETE", `${LIST}/${id}`);
-      this.#complain("");
+      this.#showError("");
     } catch (error) {
-      this.#complain(words(error));
+      this.#showError(words(error));
       return;
     }
     const item = this.#items.get(id);
@@ -184,12 +198,22 @@ export class EventList {
 
 function build() {
   const choice = (label, name) =>
-    make("label", {}, `${label} `, make("select", { className: name }, make("option", { value: "", textContent: "all" })));
+    make(
+      "label",
+      {},
+      `${label} `,
+      make("select", { className: name }, make("option", { value: "", textContent: "all" })),
+    );
   return make(
     "dialog",
     { id: "events", "aria-labelledby": "events-title" },
     make("h2", { id: "events-title", className: "form-title", textContent: "Events" }),
-    make("p", { className: "event-choices" }, choice("Stream", "event-stream"), choice("Kind", "event-kind")),
+    make(
+      "p",
+      { className: "event-choices" },
+      choice("Stream", "event-stream"),
+      choice("Kind", "event-kind"),
+    ),
     make("p", { className: "no-events reason", textContent: "Nothing has happened." }),
     make("ul", { className: "event-list", ariaLabel: "Events, newest first" }),
     make(
@@ -199,7 +223,12 @@ function build() {
       make(
         "p",
         { className: "buttons" },
-        make("button", { className: "older", type: "button", textContent: "Older ones", hidden: true }),
+        make("button", {
+          className: "older",
+          type: "button",
+          textContent: "Older ones",
+          hidden: true,
+        }),
         make("button", { className: "close", type: "button", textContent: "Close" }),
       ),
     ),
@@ -220,7 +249,12 @@ function picture(event, name) {
   }
   const src = new URL(event.picture_url, address(LIST)).href;
   // The best picture of one that lasts may be another at its end.
-  const image = make("img", { loading: "lazy", decoding: "async", alt: name, src: event.end ? src : `${src}?lasts` });
+  const image = make("img", {
+    loading: "lazy",
+    decoding: "async",
+    alt: name,
+    src: event.end ? src : `${src}?lasts`,
+  });
   return make("a", { className: "event-picture", href: src, target: "_blank" }, image);
 }
 
@@ -233,7 +267,10 @@ function duration({ start, end }) {
   return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
 }
 
-/** The events among the server-sent events of `body` (HTML standard, 9.2.6); the server's own notifications have no id. */
+/**
+ * The events among the server-sent events of `body` (HTML standard, 9.2.6); the server's own
+ * notifications have no id.
+ */
 async function* eventsOf(body) {
   let text = "";
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();

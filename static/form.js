@@ -1,5 +1,5 @@
-// A form made from a filter's JSON Schema. It tells of what was changed once somebody is done with it: with Enter, by leaving the
-// field, or after a rest.
+// A form made from a filter's JSON Schema. It tells of what was changed once somebody is done with
+// it: with Enter, by leaving the field, or after a rest.
 
 import { make, setProse } from "./dom.js";
 import { problem } from "./validity.js";
@@ -12,16 +12,26 @@ const SETTLED_MS = 1500;
 
 let forms = 0;
 
-/** Undoing within a number that is being written: the browser would mix it with what the arrow keys and the server wrote there. */
+/**
+ * Undoing within a number that is being written: the browser would mix it with what the arrow keys
+ * and the server wrote there.
+ */
 function isUndoOfNumber(event) {
-  return (event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "z" && event.target.matches(".number");
+  return (
+    (event.ctrlKey || event.metaKey) &&
+    !event.altKey &&
+    event.key.toLowerCase() === "z" &&
+    event.target.matches(".number")
+  );
 }
 
 export class Form {
   #fields = new Map();
 
-  /** `changed(key, value)` is called with `null` where a setting is to be as if it were not there, `settled()` when nothing is
-   * being edited any more: all fields show what the server has. */
+  /**
+   * `changed(key, value)` is called with `null` where a setting is to be as if it were not there,
+   * `settled()` when nothing is being edited any more: all fields show what the server has.
+   */
   constructor(schema, changed, settled = () => {}) {
     forms += 1;
     const required = new Set(schema.required ?? []);
@@ -33,7 +43,13 @@ export class Form {
     // What is needed comes first.
     properties.sort(([a], [b]) => required.has(b) - required.has(a));
     const fields = properties.map(([key, property]) => {
-      const field = new Field(`f${forms}-${key}`, key, resolve(schema, property), required.has(key), tell);
+      const field = new Field(
+        `f${forms}-${key}`,
+        key,
+        resolve(schema, property),
+        required.has(key),
+        tell,
+      );
       this.#fields.set(key, field);
       return field.element;
     });
@@ -68,10 +84,13 @@ export class Form {
     }
   }
 
-  /** Says at the setting `key` what the server finds wrong with it. Gives whether there is such a setting. */
-  complain(key, words) {
+  /**
+   * Says at the setting `key` what the server finds wrong with it. Gives whether there is such a
+   * setting.
+   */
+  showError(key, words) {
     const field = this.#fields.get(key);
-    field?.complain(words.replace(`\`${key}\`: `, ""));
+    field?.showError(words.replace(`\`${key}\`: `, ""));
     return field !== undefined;
   }
 
@@ -141,15 +160,23 @@ class Field {
     this.#makeControls(id, key, schema, isRequired);
     this.hint = make("small", { id: `${id}-hint` });
     this.#showHint();
-    this.complaint = make("small", { id: `${id}-wrong`, className: "error", role: "alert", hidden: true });
-    this.#controls[0].setAttribute("aria-describedby", `${this.hint.id} ${this.complaint.id}`);
+    this.error = make("small", {
+      id: `${id}-wrong`,
+      className: "error",
+      role: "alert",
+      hidden: true,
+    });
+    this.#controls[0].setAttribute("aria-describedby", `${this.hint.id} ${this.error.id}`);
     this.mark = make("small", { className: "default", textContent: "default" });
-    const label = make("label", { htmlFor: id, textContent: key + (isRequired ? " (needed)" : "") });
+    const label = make("label", {
+      htmlFor: id,
+      textContent: key + (isRequired ? " (needed)" : ""),
+    });
     const controls = make("div", { className: "controls" }, ...this.#controls, this.mark);
     controls.addEventListener("input", (event) => this.#edit(event.target));
     controls.addEventListener("focusout", () => this.apply());
     controls.addEventListener("keydown", (event) => this.#onKey(event));
-    this.element = make("div", { className: "field" }, label, controls, this.hint, this.complaint);
+    this.element = make("div", { className: "field" }, label, controls, this.hint, this.error);
     this.show(undefined);
   }
 
@@ -185,14 +212,17 @@ class Field {
   }
 
   get isWrong() {
-    return !this.complaint.hidden;
+    return !this.error.hidden;
   }
 
   focus() {
     this.#controls[0].focus();
   }
 
-  /** What somebody is just changing is left alone, as is what was sent a moment ago: the report may be older. */
+  /**
+   * What somebody is just changing is left alone, as is what was sent a moment ago: the report may
+   * be older.
+   */
   show(value) {
     this.#known = value;
     if (!this.#isEdited && performance.now() - this.#appliedAt > SETTLED_MS) {
@@ -241,7 +271,10 @@ class Field {
     // Who empties a field is about to write something else there.
     const isEmpty = control.value === "" && !control.matches("select");
     if (isRight && !isEmpty) {
-      this.#timer = setTimeout(() => this.apply(), control.type === "range" ? SLIDER_REST_MS : this.#rest);
+      this.#timer = setTimeout(
+        () => this.apply(),
+        control.type === "range" ? SLIDER_REST_MS : this.#rest,
+      );
     }
   }
 
@@ -256,7 +289,7 @@ class Field {
       event.preventDefault();
       event.stopPropagation();
       clearTimeout(this.#timer);
-      this.#complain("");
+      this.#showError("");
       this.#settle();
     }
   }
@@ -292,8 +325,9 @@ class Field {
   }
 
   #check(value) {
-    const words = value === undefined ? this.#unreadable() : problem(this.#schema, value, this.#isRequired);
-    this.#complain(words);
+    const words =
+      value === undefined ? this.#unreadable() : problem(this.#schema, value, this.#isRequired);
+    this.#showError(words);
     return words;
   }
 
@@ -302,14 +336,14 @@ class Field {
     return control.matches(".number") ? "It is a number." : `It is JSON: ${control.dataset.error}`;
   }
 
-  complain(words) {
-    this.#complain(`${words[0].toUpperCase()}${words.slice(1)}.`);
+  showError(words) {
+    this.#showError(`${words[0].toUpperCase()}${words.slice(1)}.`);
     this.focus();
   }
 
-  #complain(words) {
-    this.complaint.hidden = words === "";
-    setProse(this.complaint, words && `${words} Not applied.`);
+  #showError(words) {
+    this.error.hidden = words === "";
+    setProse(this.error, words && `${words} Not applied.`);
     for (const control of this.#controls) {
       control.setAttribute("aria-invalid", words !== "");
     }
@@ -317,7 +351,11 @@ class Field {
 
   #choice(id, choices, hasOne) {
     const options = hasOne ? choices : ["", ...choices];
-    const select = make("select", { id }, ...options.map((choice) => make("option", { value: choice, textContent: choice || "–" })));
+    const select = make(
+      "select",
+      { id },
+      ...options.map((choice) => make("option", { value: choice, textContent: choice || "–" })),
+    );
     this.#controls = [select];
     this.#rest = CHOICE_REST_MS;
     this.#read = () => choices.find((choice) => String(choice) === select.value) ?? null;
@@ -336,18 +374,30 @@ class Field {
     const low = schema.minimum ?? schema.exclusiveMinimum;
     const high = schema.maximum ?? schema.exclusiveMaximum;
     // Not of the type `number`: browsers leave out what they can't read, and make 15 of "1,5".
-    const number = make("input", { id, className: "number", inputMode: low >= 0 ? "decimal" : "text", autocomplete: "off" });
+    const number = make("input", {
+      id,
+      className: "number",
+      inputMode: low >= 0 ? "decimal" : "text",
+      autocomplete: "off",
+    });
     // What may have parts of one goes by parts of one where there is little room.
     const step = isWhole || !(high - low <= 10) ? 1 : 0.01;
     number.addEventListener("keydown", (event) => this.#onArrow(event, { low, high, step }));
     this.#controls = [number];
     let slider = null;
     if (low !== undefined && high !== undefined) {
-      slider = make("input", { type: "range", min: low, max: high, step: isWhole ? 1 : 0.01, "aria-label": `${key}, slider` });
+      slider = make("input", {
+        type: "range",
+        min: low,
+        max: high,
+        step: isWhole ? 1 : 0.01,
+        "aria-label": `${key}, slider`,
+      });
       this.#controls.push(slider);
     }
     number.placeholder = this.#fallback ?? "default";
-    // It would stand in the middle, from where keys move it, where there is neither a value nor a default.
+    // It would stand in the middle, from where keys move it, where there is neither a value nor a
+    // default.
     const showSlider = (value) => {
       const isUnset = typeof (value ?? this.#fallback) !== "number";
       if (isUnset && document.activeElement === slider) {
@@ -389,11 +439,14 @@ class Field {
   }
 
   #text(id, schema) {
-    // A name of a file has no more characters; a text that isn't said to be one may have several lines then.
+    // A name of a file has no more characters; a text that isn't said to be one may have several
+    // lines then.
     this.#hasLines = schema.contentMediaType?.startsWith("text/") || schema.maxLength > 255;
     this.#controls = [this.#hasLines ? area(id) : make("input", { id, spellcheck: false })];
     // A key such as `warm-up` takes numbers, too.
-    const takesNumbers = [schema.type].flat().some((type) => type === "integer" || type === "number");
+    const takesNumbers = [schema.type]
+      .flat()
+      .some((type) => type === "integer" || type === "number");
     // What can't be empty is as if it were not there then.
     const takesNothing = this.#fallback !== null && problem(schema, "", false) === "";
     this.#read = ({ value }) => {
@@ -456,7 +509,8 @@ function area(id) {
 /** The number that `text` is, also with a comma for its point; `undefined` if it is none. */
 function toNumber(text) {
   const point = text.trim().replace(/^([^.,]*),([^.,]*)$/, "$1.$2");
-  const isNumber = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(point) && Number.isFinite(Number(point));
+  const isNumber =
+    /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(point) && Number.isFinite(Number(point));
   return isNumber ? Number(point) : undefined;
 }
 

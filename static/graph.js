@@ -20,7 +20,10 @@ export class Graph {
     this.element.append(this.#line);
   }
 
-  /** Takes in what the API says now; gives the milliseconds for a frame since the last time, if there was one. */
+  /**
+   * Takes in what the API says now; gives the milliseconds for a frame since the last time, if
+   * there was one.
+   */
   add(report) {
     const calls = report.calls - (this.#calls ?? report.calls);
     const seconds = report.call_seconds - this.#seconds;

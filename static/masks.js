@@ -9,7 +9,9 @@ import { changeUndoably } from "./undo.js";
 const COARSEST = 1024;
 const MASK = { add: "Add a mask", name: (number) => `mask ${number}`, fields };
 
-/** Edits the masks of the stream that `card` shows. `refresh` asks the server again how things are. */
+/**
+ * Edits the masks of the stream that `card` shows. `refresh` asks the server again how things are.
+ */
 export async function editMasks(card, refresh) {
   const { name, live } = card;
   const url = `api/v1/streams/${encodeURIComponent(name)}`;

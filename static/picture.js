@@ -4,7 +4,8 @@ const PAUSE_MS = 3000;
 const image = document.querySelector("img");
 const pictures = image.src;
 const page = new URL(location.href);
-// The browser tells a proxy the login in the page's address by itself; no request may have it in its address.
+// The browser tells a proxy the login in the page's address by itself; no request may have it in
+// its address.
 page.username = page.password = "";
 let seen = null;
 let isLost = false;

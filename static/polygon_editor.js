@@ -1,5 +1,5 @@
-// Polygons, drawn on a stream's picture by clicks, by dragging, and by keys. A corner is a place from 0 to 1 across and down the
-// picture.
+// Polygons, drawn on a stream's picture by clicks, by dragging, and by keys. A corner is a place
+// from 0 to 1 across and down the picture.
 
 import { advise, announce, make, setProse } from "./dom.js";
 import { words } from "./step.js";
@@ -20,7 +20,11 @@ class PolygonEditor {
   #handles = this.#part("polygon-handles");
   #list = this.#part("polygon-list");
   #adding = this.#part("polygon-adding");
-  #addCornerButton = make("button", { type: "button", className: "add-corner", textContent: "Add a corner" });
+  #addCornerButton = make("button", {
+    type: "button",
+    className: "add-corner",
+    textContent: "Add a corner",
+  });
   #refusal = this.#part("refusal");
   #task = null;
   #polygons = [];
@@ -42,16 +46,20 @@ class PolygonEditor {
     this.#task = task;
     this.#part("form-title").textContent = task.title;
     setProse(this.#part("summary"), task.summary);
-    this.#complain("");
+    this.#showError("");
     const { live } = task.card;
-    task.card.watcher = (picture) => this.#paint(picture);
+    task.card.onPicture = (picture) => this.#paint(picture);
     if (live.width) {
       this.#paint(live);
     }
     this.#polygons = task.polygons;
     this.#selected = this.#polygons[0] ?? null;
     const add = task.kinds.map((kind) => {
-      const button = make("button", { type: "button", className: "add-polygon", textContent: kind.add });
+      const button = make("button", {
+        type: "button",
+        className: "add-polygon",
+        textContent: kind.add,
+      });
       button.addEventListener("click", () => this.#add(kind));
       return button;
     });
@@ -62,7 +70,7 @@ class PolygonEditor {
   }
 
   #leave() {
-    this.#task.card.watcher = null;
+    this.#task.card.onPicture = null;
     this.#task = null;
   }
 
@@ -75,7 +83,7 @@ class PolygonEditor {
     this.#canvas.getContext("2d").drawImage(live, 0, 0);
   }
 
-  #complain(text) {
+  #showError(text) {
     setProse(this.#refusal, text);
     this.#refusal.hidden = text === "";
   }
@@ -145,7 +153,10 @@ class PolygonEditor {
       handle.style.left = `${x * 100}%`;
       handle.style.top = `${y * 100}%`;
       const percent = (part) => `${Math.round(part * 100)} %`;
-      handle.setAttribute("aria-label", `Corner ${at + 1} of ${polygon.name}: ${percent(x)} across, ${percent(y)} down`);
+      handle.setAttribute(
+        "aria-label",
+        `Corner ${at + 1} of ${polygon.name}: ${percent(x)} across, ${percent(y)} down`,
+      );
     };
     const move = (corner) => {
       this.#change(polygon, (corners) => (corners[at] = within(corner)));
@@ -179,7 +190,11 @@ class PolygonEditor {
   }
 
   #item(polygon) {
-    const choice = make("input", { type: "radio", name: "polygon", checked: polygon === this.#selected });
+    const choice = make("input", {
+      type: "radio",
+      name: "polygon",
+      checked: polygon === this.#selected,
+    });
     choice.setAttribute("aria-label", `Draw ${polygon.name}`);
     choice.addEventListener("change", () => {
       this.#selected = polygon;
@@ -194,27 +209,30 @@ class PolygonEditor {
   async #apply() {
     const unfinished = this.#polygons.find((polygon) => polygon.corners.length < 3);
     if (unfinished) {
-      this.#complain(`\`${unfinished.name}\` has ${unfinished.corners.length} corners; an area has three or more.`);
+      const { name, corners } = unfinished;
+      this.#showError(`\`${name}\` has ${corners.length} corners; an area has three or more.`);
       return;
     }
     try {
       await this.#task.save(this.#polygons);
       this.#dialog.close();
     } catch (error) {
-      this.#complain(words(error));
+      this.#showError(words(error));
     }
   }
 }
 
 let editor = null;
 
-/** Opens the editor for a task, which has
+/**
+ * Opens the editor for a task, which has
  * - `title` and `summary`, which stand above the picture;
  * - the `card` of the stream whose picture is drawn on;
  * - `polygons` made by `toPolygon`;
- * - `kinds` of them, each with what its button says (`add`), `name(number)` for new ones, and `fields(polygon)` beside them in the
- *   list;
- * - `save(polygons)`, which fails with why they can't be. */
+ * - `kinds` of them, each with what its button says (`add`), `name(number)` for new ones, and
+ *   `fields(polygon)` beside them in the list;
+ * - `save(polygons)`, which fails with why they can't be.
+ */
 export async function editPolygons(task) {
   try {
     await addStylesheet("polygon_editor.css");
@@ -228,7 +246,12 @@ export async function editPolygons(task) {
 
 /** A field in the list, for the `key` of a polygon; an empty one takes the key away. */
 export function field(label, polygon, key, properties = {}, read = (text) => text.trim()) {
-  const input = make("input", { value: polygon[key] ?? "", autocomplete: "off", spellcheck: false, ...properties });
+  const input = make("input", {
+    value: polygon[key] ?? "",
+    autocomplete: "off",
+    spellcheck: false,
+    ...properties,
+  });
   input.addEventListener("input", () => {
     const value = read(input.value);
     if (value === "") {
@@ -240,11 +263,16 @@ export function field(label, polygon, key, properties = {}, read = (text) => tex
   return make("label", { textContent: label }, input);
 }
 
-/** A polygon of the file, whose `area` is a text or a list of numbers or of corners, which may be in pixels of the picture. */
+/**
+ * A polygon of the file, whose `area` is a text or a list of numbers or of corners, which may be in
+ * pixels of the picture.
+ */
 export function toPolygon(kind, name, area, { width, height }) {
   const numbers = String(area).split(",").map(Number);
   const [across, down] = numbers.some((number) => number > 1) ? [width || 1, height || 1] : [1, 1];
-  const pairs = numbers.flatMap((x, at) => (at % 2 === 0 ? [[x / across, numbers[at + 1] / down]] : []));
+  const pairs = numbers.flatMap((x, at) =>
+    at % 2 === 0 ? [[x / across, numbers[at + 1] / down]] : [],
+  );
   return { kind, name, area, corners: pairs.map(within) };
 }
 

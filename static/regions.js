@@ -1,5 +1,5 @@
-// What filters found in a stream's pictures, over its picture: boxes with labels, which fade as they age, and a list of them for
-// screen readers.
+// What filters found in a stream's pictures, over its picture: boxes with labels, which fade as
+// they age, and a list of them for screen readers.
 
 import { address, get, withStorage } from "./api.js";
 import { advise, make } from "./dom.js";
@@ -10,7 +10,8 @@ const SVG = "http://www.w3.org/2000/svg";
 // From one look at a stream to the next; each has its turn where there are more.
 const PAUSE_MS = 200;
 const LEAST_PAUSE_MS = 50;
-// They are as on the first day for that long, and gone after twice that, where the filter looks again at once.
+// They are as on the first day for that long, and gone after twice that, where the filter looks
+// again at once.
 const FRESH_MS = 1000;
 const TEXT_PIXELS = 13;
 const ROWS = ["upper", "middle", "lower"];
@@ -29,7 +30,9 @@ async function lookRound() {
   while (shown.size > 0) {
     for (const regions of [...shown]) {
       await regions.look();
-      await new Promise((resolve) => setTimeout(resolve, Math.max(LEAST_PAUSE_MS, PAUSE_MS / shown.size)));
+      await new Promise((resolve) =>
+        setTimeout(resolve, Math.max(LEAST_PAUSE_MS, PAUSE_MS / shown.size)),
+      );
     }
   }
   isLooking = false;
@@ -60,12 +63,15 @@ export class Regions {
     return `mattebox-regions ${address(this.#card.name)}`;
   }
 
-  /** These `steps` of the stream look for something. Where the chain draws what is found itself, that is not drawn twice unless
-   * somebody wants it. */
+  /**
+   * These `steps` of the stream look for something. Where the chain draws what is found itself,
+   * that is not drawn twice unless somebody wants it.
+   */
   show(steps, isDrawn) {
     this.#freshMs = FRESH_MS + Math.max(0, ...steps.map((step) => step.every_seconds)) * 1000;
     this.#button.hidden = steps.length === 0;
-    const choice = withStorage((storage) => storage.getItem(this.#key)) ?? (isDrawn ? "hidden" : "shown");
+    const choice =
+      withStorage((storage) => storage.getItem(this.#key)) ?? (isDrawn ? "hidden" : "shown");
     this.#choose(choice !== "hidden");
   }
 
@@ -97,7 +103,9 @@ export class Regions {
       this.#forget();
     } else if (runs && !document.hidden) {
       // The page tells already where the server can't be reached.
-      const { regions } = await get(`api/v1/streams/${encodeURIComponent(name)}/regions`).catch(() => ({ regions: [] }));
+      const { regions } = await get(`api/v1/streams/${encodeURIComponent(name)}/regions`).catch(
+        () => ({ regions: [] }),
+      );
       this.#draw(shown.has(this) ? regions : []);
     } else {
       this.#draw([]);
@@ -105,7 +113,9 @@ export class Regions {
   }
 
   #draw(regions) {
-    const aged = regions.map((region) => ({ ...region, opacity: this.#opacity(region) })).filter(({ opacity }) => opacity > 0);
+    const aged = regions
+      .map((region) => ({ ...region, opacity: this.#opacity(region) }))
+      .filter(({ opacity }) => opacity > 0);
     const { width, height } = this.#card.live;
     this.#boxes.setAttribute("viewBox", `0 0 ${width} ${height}`);
     // Texts are of one size, however large the picture is shown.
@@ -141,7 +151,12 @@ function box(region, { width, height, scale }) {
   });
   const size = TEXT_PIXELS * scale;
   const above = y * down - size / 3;
-  const text = draw("text", { x: x * across, y: above < size ? y * down + size * 1.2 : above, "font-size": size, "stroke-width": size / 4 });
+  const text = draw("text", {
+    x: x * across,
+    y: above < size ? y * down + size * 1.2 : above,
+    "font-size": size,
+    "stroke-width": size / 4,
+  });
   text.textContent = `${region.label} ${percent(region.score)}`;
   const group = draw("g", { class: "region", opacity: region.opacity });
   group.style.setProperty("--hue", hue(region.label));

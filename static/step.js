@@ -28,7 +28,9 @@ export class Step {
     this.element.dataset.id = report.id;
     this.#part("step-name").textContent = report.use;
     this.#part("step-graph").append(this.#graph.element);
-    this.#part("enabled").addEventListener("change", (event) => this.send({ enabled: event.target.checked }));
+    this.#part("enabled").addEventListener("change", (event) =>
+      this.send({ enabled: event.target.checked }),
+    );
     this.#part("up").addEventListener("click", () => this.#moveBy(-1));
     this.#part("down").addEventListener("click", () => this.#moveBy(1));
     this.#part("remove").addEventListener("click", () => this.#remove());
@@ -64,7 +66,11 @@ export class Step {
     }
     this.#filter = text;
     const focused = this.#form?.focused;
-    this.#form = new Form(filter.schema, (key, value) => this.send({ with: { [key]: value } }), () => this.#complain(null));
+    this.#form = new Form(
+      filter.schema,
+      (key, value) => this.send({ with: { [key]: value } }),
+      () => this.#showError(null),
+    );
     this.#form.disable(!this.#mayChange);
     this.#part("step-form").replaceChildren(this.#form.element);
     this.#showSettings();
@@ -76,7 +82,8 @@ export class Step {
   async #addTools(filter) {
     if (isSpecial(filter)) {
       const tools = await load("./step_tools.js");
-      this.#tools ??= tools && new tools.StepTools(this, this.#part("step-more"), this.#part("step-keys"));
+      this.#tools ??=
+        tools && new tools.StepTools(this, this.#part("step-more"), this.#part("step-keys"));
       this.#tools?.setFilter(filter);
       this.#tools?.show(this.#mayChange);
     }
@@ -88,7 +95,8 @@ export class Step {
     this.#part("step-name").title = `${report.name} ${report.version}, ${report.kind}`;
     this.element.dataset.state = report.state;
     const ms = this.#graph.add(report);
-    const time = report.enabled && ms !== undefined ? `${ms.toFixed(2)} ms ${interval(report)}` : "";
+    const time =
+      report.enabled && ms !== undefined ? `${ms.toFixed(2)} ms ${interval(report)}` : "";
     this.#part("step-state").textContent = STATES[report.state] ?? report.state;
     this.#part("step-time").textContent = time;
     const isFailing = report.state === "failing";
@@ -97,7 +105,8 @@ export class Step {
     for (const part of ["up", "down", "remove", "enabled"]) {
       this.#part(part).disabled = !mayChange;
     }
-    // Where there is no place to go to it keeps the focus: pressed once more, it does nothing, and no other button does.
+    // Where there is no place to go to it keeps the focus: pressed once more, it does nothing, and
+    // no other button does.
     this.#part("up").ariaDisabled = !this.#canMove(-1);
     this.#part("down").ariaDisabled = !this.#canMove(1);
     this.#part("handle").draggable = mayChange;
@@ -110,7 +119,9 @@ export class Step {
     }
   }
 
-  /** What the server has is shown from the next report on, also where something was just changed. */
+  /**
+   * What the server has is shown from the next report on, also where something was just changed.
+   */
   forget() {
     this.#form?.forget();
     this.#tools?.forget();
@@ -142,7 +153,7 @@ export class Step {
       await changeUndoably(`${this.use} is removed`, `remove ${this.id}`, "DELETE", this.url);
       announce(`${this.#report.use} is removed`);
     } catch (error) {
-      this.#complain(error);
+      this.#showError(error);
     }
     this.chain.refresh();
   }
@@ -162,12 +173,18 @@ export class Step {
       const next = this.#wanted;
       this.#wanted = null;
       try {
-        await changeUndoably(this.#describe(next), `${this.id} ${keys(next)}`, "PATCH", this.url, next);
-        this.#complain(null);
+        await changeUndoably(
+          this.#describe(next),
+          `${this.id} ${keys(next)}`,
+          "PATCH",
+          this.url,
+          next,
+        );
+        this.#showError(null);
       } catch (error) {
         this.#form?.refuse(next.with ?? {});
         this.#tools?.refuse(next);
-        this.#complain(error);
+        this.#showError(error);
       }
     }
     this.#isSending = false;
@@ -187,7 +204,7 @@ export class Step {
     return `${this.use} is switched ${patch.enabled ? "on" : "off"}`;
   }
 
-  #complain(error) {
+  #showError(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
     setProse(place, error ? words(error) : "");
@@ -196,7 +213,12 @@ export class Step {
 
 /** Whether there is more to a step of this filter than its settings. */
 export function isSpecial({ kind, wants_view, wants_publish, schema }) {
-  return kind === "inspect" || wants_view || wants_publish || JSON.stringify(schema).includes('"polygon"');
+  return (
+    kind === "inspect" ||
+    wants_view ||
+    wants_publish ||
+    JSON.stringify(schema).includes('"polygon"')
+  );
 }
 
 /** How often the filter is called. */
@@ -212,5 +234,7 @@ function keys(patch) {
 /** The problems alone where there are some: their places are in a file that isn't shown here. */
 export function words(error) {
   const problems = error.problems ?? [];
-  return problems.length > 0 ? problems.map((problem) => problem.message).join("\n") : error.message;
+  return problems.length > 0
+    ? problems.map((problem) => problem.message).join("\n")
+    : error.message;
 }

@@ -1,4 +1,5 @@
-// What can be done with steps of few filters: keys of the step beside its settings, what its filter sees, and areas on the picture.
+// What can be done with steps of few filters: keys of the step beside its settings, what its filter
+// sees, and areas on the picture.
 
 import { answer, ask, get } from "./api.js";
 import { advise, load, make, setProse } from "./dom.js";
@@ -21,7 +22,10 @@ const KEYS = {
 
 let schema = null;
 
-/** A form for the keys of a step of this `filter`; `null` if there are none, or if their schema can't be loaded. */
+/**
+ * A form for the keys of a step of this `filter`; `null` if there are none, or if their schema
+ * can't be loaded.
+ */
 export async function keysForm(filter, changed, settled) {
   const keys = Object.keys(KEYS).filter((key) => KEYS[key](filter));
   if (keys.length === 0) {
@@ -129,7 +133,10 @@ class Sight {
 
   #showWish() {
     this.button.textContent = `${this.#isOpen ? "Hide" : "Show"} what it sees`;
-    this.button.setAttribute("aria-label", `${this.#isOpen ? "Hide" : "Show"} what ${this.#step.use} sees`);
+    this.button.setAttribute(
+      "aria-label",
+      `${this.#isOpen ? "Hide" : "Show"} what ${this.#step.use} sees`,
+    );
     this.button.ariaExpanded = this.#isOpen;
     this.element.hidden = !this.#isOpen;
   }
@@ -153,7 +160,9 @@ class Sight {
 
   async #look() {
     try {
-      const jpeg = await ask(`${this.#step.url}/picture`, {}, PATIENCE_MS, (response) => (response.ok ? response.blob() : answer(response)));
+      const jpeg = await ask(`${this.#step.url}/picture`, {}, PATIENCE_MS, (response) =>
+        response.ok ? response.blob() : answer(response),
+      );
       this.#put(await createImageBitmap(jpeg));
       this.#tell("");
     } catch (error) {

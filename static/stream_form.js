@@ -1,4 +1,5 @@
-// A stream's settings, of a new one or of one that is there: its own and its source's, by forms made from the pipeline file's schema.
+// A stream's settings, of a new one or of one that is there: its own and its source's, by forms
+// made from the pipeline file's schema.
 
 import { change, get } from "./api.js";
 import { advise, announce, make, setProse } from "./dom.js";
@@ -31,7 +32,9 @@ export class StreamForm {
     this.#button.addEventListener("click", () => this.open(null));
     this.#part("apply").addEventListener("click", () => this.#apply());
     this.#part("close").addEventListener("click", () => this.#dialog.close());
-    this.#part("driver-choice").addEventListener("change", (event) => this.#choose(Number(event.target.value)));
+    this.#part("driver-choice").addEventListener("change", (event) =>
+      this.#choose(Number(event.target.value)),
+    );
   }
 
   /** There are streams of these `reports`; the pipeline file may be changed, or not. */
@@ -69,8 +72,15 @@ export class StreamForm {
     this.#part("naming").hidden = name !== null;
     const { source, filters, ...properties } = this.#schema.$defs.StreamConfig.properties;
     this.#patch = {};
-    this.#own = this.#form("own", { properties }, this.#config, (key, value) => (this.#patch[key] = value));
-    const options = this.#drivers.map((driver, at) => make("option", { value: at, textContent: driverOf(driver) ?? "another stream" }));
+    this.#own = this.#form(
+      "own",
+      { properties },
+      this.#config,
+      (key, value) => (this.#patch[key] = value),
+    );
+    const options = this.#drivers.map((driver, at) =>
+      make("option", { value: at, textContent: driverOf(driver) ?? "another stream" }),
+    );
     this.#part("driver-choice").replaceChildren(...options);
     const { driver, stream } = this.#config.source ?? {};
     const known = driver ?? (stream === undefined ? "demo" : undefined);
@@ -99,20 +109,26 @@ export class StreamForm {
     this.#chosen = at;
     this.#part("driver-choice").value = at;
     setProse(this.#part("summary"), description);
-    this.#complain(null);
+    this.#showError(null);
     // What this driver has no key for goes with the one before it.
     const stale = Object.keys(known).filter((key) => !(key in properties));
     this.#sourcePatch = Object.fromEntries(stale.map((key) => [key, null]));
     const needed = required.filter((key) => key !== "driver");
     const changed = (key, value) => (this.#sourcePatch[key] = value);
-    this.#source = this.#form("new-form", { properties: settings, required: needed }, known, changed);
+    this.#source = this.#form(
+      "new-form",
+      { properties: settings, required: needed },
+      known,
+      changed,
+    );
     this.#source.disable(this.#isOverridden);
   }
 
   /** All that is to be changed, as a merge patch of what the file says. */
   #changes() {
     const source = { ...this.#sourcePatch };
-    const isSame = this.#name !== null && this.#chosen === this.#known && Object.keys(source).length === 0;
+    const isSame =
+      this.#name !== null && this.#chosen === this.#known && Object.keys(source).length === 0;
     if (isSame) {
       return this.#patch;
     }
@@ -132,7 +148,9 @@ export class StreamForm {
     const name = field.value.trim();
     const isTaken = this.#reports.has(name);
     if (name === "" || isTaken) {
-      this.#complain(new Error(isTaken ? `There is a stream called \`${name}\`.` : "The stream needs a name."));
+      this.#showError(
+        new Error(isTaken ? `There is a stream called \`${name}\`.` : "The stream needs a name."),
+      );
       field.focus();
       return null;
     }
@@ -150,7 +168,13 @@ export class StreamForm {
     const done = `${name} is ${isNew ? "added" : "changed"}`;
     try {
       if (Object.keys(changes).length > 0) {
-        await changeUndoably(done, `${isNew ? "add" : "edit"} stream ${name}`, isNew ? "PUT" : "PATCH", url(name), changes);
+        await changeUndoably(
+          done,
+          `${isNew ? "add" : "edit"} stream ${name}`,
+          isNew ? "PUT" : "PATCH",
+          url(name),
+          changes,
+        );
         announce(done);
       }
       this.#dialog.close();
@@ -166,15 +190,20 @@ export class StreamForm {
     const start = `/streams/${name}/`;
     const problems = error.problems ?? [];
     const others = problems.filter(({ pointer, message }) => {
-      const [key, setting] = pointer?.startsWith(start) ? pointer.slice(start.length).split("/") : [];
-      const isTold = key === "source" ? this.#source.complain(setting, message) : this.#own.complain(key, message);
+      const [key, setting] = pointer?.startsWith(start)
+        ? pointer.slice(start.length).split("/")
+        : [];
+      const isTold =
+        key === "source"
+          ? this.#source.showError(setting, message)
+          : this.#own.showError(key, message);
       return !isTold;
     });
     const isElsewhere = problems.length === 0 || others.length > 0;
-    this.#complain(isElsewhere ? Object.assign(error, { problems: others }) : null);
+    this.#showError(isElsewhere ? Object.assign(error, { problems: others }) : null);
   }
 
-  #complain(error) {
+  #showError(error) {
     const place = this.#part("refusal");
     place.hidden = !error;
     setProse(place, error ? words(error) : "");

@@ -14,7 +14,9 @@ function add(href) {
   const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href });
   return new Promise((resolve, reject) => {
     link.addEventListener("load", resolve);
-    link.addEventListener("error", () => reject(new Error("the styles can't be loaded: load the page again")));
+    link.addEventListener("error", () =>
+      reject(new Error("the styles can't be loaded: load the page again")),
+    );
     document.head.append(link);
   });
 }

@@ -1,4 +1,5 @@
-// Changes that can be undone: a line for some seconds, and Ctrl+Z for all that was changed since the page was loaded.
+// Changes that can be undone: a line for some seconds, and Ctrl+Z for all that was changed since
+// the page was loaded.
 
 import { change, changeFile } from "./api.js";
 import { setProse } from "./dom.js";
@@ -18,7 +19,10 @@ let shown = null;
 let timer = 0;
 let isBusy = false;
 
-/** Asks for a change which can be undone afterwards. `what` says it in words, `key` tells one thing from another. */
+/**
+ * Asks for a change which can be undone afterwards. `what` says it in words, `key` tells one thing
+ * from another.
+ */
 export async function changeUndoably(what, key, method, path, body) {
   const { body: answer, previous, revision } = await changeFile(method, path, body);
   if (previous) {
@@ -29,7 +33,8 @@ export async function changeUndoably(what, key, method, path, body) {
 
 function remember(entry) {
   const last = done.at(-1);
-  const isSame = last && last.key === entry.key && last.after === entry.before && entry.at - last.at < BURST_MS;
+  const isSame =
+    last && last.key === entry.key && last.after === entry.before && entry.at - last.at < BURST_MS;
   if (isSame) {
     done.pop();
     entry.before = last.before;
@@ -61,8 +66,24 @@ function hideLater() {
   }, SHOWN_MS);
 }
 
-const UNDOING = { from: done, to: undone, restored: "before", expected: "after", says: "Undone: ", label: "Redo", back: redo };
-const REDOING = { from: undone, to: done, restored: "after", expected: "before", says: "Done again: ", label: "Undo", back: undo };
+const UNDOING = {
+  from: done,
+  to: undone,
+  restored: "before",
+  expected: "after",
+  says: "Undone: ",
+  label: "Redo",
+  back: redo,
+};
+const REDOING = {
+  from: undone,
+  to: done,
+  restored: "after",
+  expected: "before",
+  says: "Done again: ",
+  label: "Undo",
+  back: undo,
+};
 
 function undo() {
   return go(UNDOING);
@@ -80,7 +101,9 @@ async function go({ from, to, restored, expected, says, label, back }) {
   }
   isBusy = true;
   try {
-    await change("POST", `api/v1/pipeline/versions/${entry[restored]}/restore`, { revision: entry[expected] });
+    await change("POST", `api/v1/pipeline/versions/${entry[restored]}/restore`, {
+      revision: entry[expected],
+    });
     from.pop();
     to.push(entry);
     tell(says + entry.what, label, back);
@@ -96,10 +119,16 @@ async function go({ from, to, restored, expected, says, label, back }) {
   document.dispatchEvent(new Event("mattebox-restored"));
 }
 
-/** Where the browser's own undoing is meant: not in numbers, whose fields are written by more than the keys. */
+/**
+ * Where the browser's own undoing is meant: not in numbers, whose fields are written by more than
+ * the keys.
+ */
 function isText(element) {
   const other = ["checkbox", "radio", "range", "button", "file"];
-  return element.matches("textarea, [contenteditable]") || (element.matches("input:not(.number)") && !other.includes(element.type));
+  return (
+    element.matches("textarea, [contenteditable]") ||
+    (element.matches("input:not(.number)") && !other.includes(element.type))
+  );
 }
 
 button.addEventListener("click", () => shown?.());

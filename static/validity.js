@@ -12,7 +12,8 @@ export function problem(schema, value, isRequired) {
 }
 
 function ofNumber(schema, value) {
-  const isWhole = [schema.type].flat().includes("integer") && ![schema.type].flat().includes("number");
+  const isWhole =
+    [schema.type].flat().includes("integer") && ![schema.type].flat().includes("number");
   const limits = [
     [isWhole && !Number.isInteger(value), "It is a whole number."],
     [value < schema.minimum, `It is at least ${schema.minimum}.`],
@@ -35,7 +36,9 @@ function ofText(schema, value) {
 
 /** A pattern says nothing to people; its examples do. */
 function form(examples = []) {
-  const quoted = examples.filter((example) => typeof example === "string").map((example) => `\`${example}\``);
+  const quoted = examples
+    .filter((example) => typeof example === "string")
+    .map((example) => `\`${example}\``);
   const last = quoted.pop();
   if (!last) {
     return "It has not the form that the filter asks for.";

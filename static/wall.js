@@ -1,5 +1,6 @@
-// The connection to the server: the pictures of all streams in sight and the server's state, by one WebSocket, or by one
-// streamed answer where a proxy passes no WebSocket on. What goes by it is described in docs/reference/wall.md.
+// The connection to the server: the pictures of all streams in sight and the server's state, by one
+// WebSocket, or by one streamed answer where a proxy passes no WebSocket on. What goes by it is
+// described in docs/reference/wall.md.
 
 import { address, answer, ask } from "./api.js";
 
@@ -11,7 +12,8 @@ const HEADER_BYTES = 22;
 const BODY_BYTES_AT_MOST = 64 << 20;
 // Frames of a stream that are under way, being decoded included.
 const CREDIT = 2;
-// The first message comes at once. Later the server says something every five seconds, and wants to hear something.
+// The first message comes at once. Later the server says something every five seconds, and wants to
+// hear something.
 const FIRST_MS = 4000;
 const SILENCE_MS = 15_000;
 const ALIVE_MS = 15_000;
@@ -35,7 +37,10 @@ export class Wall {
   #refresh = 0;
   #waiting = [];
 
-  /** `state(state)`, `frame(name, jpeg)`, which resolves once the picture is shown, and `lost(error)`. */
+  /**
+   * `state(state)`, `frame(name, jpeg)`, which resolves once the picture is shown, and
+   * `lost(error)`.
+   */
   constructor(handlers) {
     this.#handlers = handlers;
   }
@@ -64,7 +69,10 @@ export class Wall {
     this.#credit([...now].filter((name) => !before.has(name)));
   }
 
-  /** Asks for the state, and resolves when it has come; when there is no connection, once the way is clear again. */
+  /**
+   * Asks for the state, and resolves when it has come; when there is no connection, once the way is
+   * clear again.
+   */
   refresh() {
     this.#refresh += 1;
     const number = this.#refresh;
@@ -167,7 +175,10 @@ export class Wall {
         const all = Object.entries(this.#unsaid.credit);
         const { refresh } = this.#unsaid;
         this.#unsaid = { credit: Object.fromEntries(all.slice(STREAMS_A_REQUEST)) };
-        await this.#link.say({ credit: Object.fromEntries(all.slice(0, STREAMS_A_REQUEST)), refresh });
+        await this.#link.say({
+          credit: Object.fromEntries(all.slice(0, STREAMS_A_REQUEST)),
+          refresh,
+        });
       }
     } finally {
       this.#saying = false;
@@ -266,7 +277,7 @@ async function byStream(link) {
     }
   };
   const splitter = new Splitter();
-  for (const reader = response.body.getReader(); ; ) {
+  for (const reader = response.body.getReader(); ;) {
     const { done, value } = await reader.read();
     if (done) {
       return;

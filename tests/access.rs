@@ -443,7 +443,10 @@ fn changes_and_wrong_tokens_are_logged_with_the_address() {
         .lines()
         .map(Result::unwrap)
         .find(|line| line.contains("POST"));
-    let expected = r#"data: {"method":"POST","path":"/api/streams/s/restart?x=1","peer":"127.0.0.1","revision":null,"previous":null}"#;
+    let expected = concat!(
+        r#"data: {"method":"POST","path":"/api/streams/s/restart?x=1","#,
+        r#""peer":"127.0.0.1","revision":null,"previous":null}"#
+    );
     assert_eq!(line.as_deref(), Some(expected));
     for token in ["wrong", "wrong\tpeer=192.0.2.1"] {
         let client = Client {
@@ -559,7 +562,8 @@ fn wrong_tokens_in_the_file_are_told() {
         ),
         (
             "trusted-proxies: [10.0.0.0/33]",
-            "expected an address such as `127.0.0.1` or a network such as `10.0.0.0/8`, found `10.0.0.0/33`",
+            "expected an address such as `127.0.0.1` or a network such as `10.0.0.0/8`, found \
+             `10.0.0.0/33`",
         ),
         (
             "cors: \"*\"",

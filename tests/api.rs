@@ -566,7 +566,10 @@ fn many_change_at_once() {
 fn of_many_streams_that_change_at_once_none_is_overtaken_again_and_again() {
     const STREAMS: usize = 30;
     let streams = (0..STREAMS).map(|at| {
-        format!("  s{at}:\n    source: {{ driver: demo }}\n    filters: [{{ use: text, with: {{ format: a }} }}]\n")
+        format!(
+            "  s{at}:\n    source: {{ driver: demo }}\n    \
+            filters: [{{ use: text, with: {{ format: a }} }}]\n"
+        )
     });
     let streams: String = streams.collect();
     let folder = Folder::with(&format!(
@@ -738,7 +741,8 @@ streams:
   front:
     filters:
       - use: text
-        with: { format: 'Nozzle {nozzle} °C', size: 60, position: top-left, margin: 0, background: red }
+        with: { format: 'Nozzle {nozzle} °C', size: 60, position: top-left, margin: 0, \
+         background: red }
 ",
     ));
     let mut viewer = server.watch("front");

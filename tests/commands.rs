@@ -57,7 +57,7 @@ fn a_commands_pictures_pass_untouched_while_somebody_watches() {
     server.until("s", |report| report["state"] == "resting");
     assert!(!lives(&pid));
     let log = server.log();
-    assert!(log.contains("the command says: it films"), "{log}");
+    assert!(log.contains("the command says line=it films"), "{log}");
 }
 
 #[test]
@@ -109,7 +109,11 @@ fn a_command_that_fails_again_and_again_is_told_of_once() {
         std::thread::yield_now();
     }
     let log = server.log();
-    assert_eq!(log.matches("the command says: no film").count(), 1, "{log}");
+    assert_eq!(
+        log.matches("the command says line=no film").count(),
+        1,
+        "{log}"
+    );
     assert_eq!(log.matches("the camera fails").count(), 1, "{log}");
     assert!(log.contains(r#"reason="command""#), "{log}");
 }
@@ -140,7 +144,11 @@ fn a_command_that_says_much_is_told_of_in_part() {
         viewer.next().unwrap();
     }
     let log = server.log();
-    assert_eq!(log.matches("the command says: late").count(), 20, "{log}");
+    assert_eq!(
+        log.matches("the command says line=late").count(),
+        20,
+        "{log}"
+    );
     assert_eq!(log.matches("the command says much").count(), 1, "{log}");
 }
 
@@ -175,7 +183,8 @@ fn a_program_that_is_not_there_is_told_of() {
 fn a_raspberry_pis_camera_is_asked_for_what_the_file_says() {
     for program in ["rpicam-vid", "libcamera-vid"] {
         let folder = Folder::with(
-            "streams: { s: { source: { driver: pi-camera, camera: 1, size: 640x480, fps: 12, rotation: 180 } } }",
+            "streams: { s: { source: { driver: pi-camera, camera: 1, size: 640x480, fps: 12, \
+             rotation: 180 } } }",
         );
         folder.write("a.jpg", jpeg("420.jpg"));
         let path = folder.write(program, format!("#!/bin/sh\necho \"$@\" > asked\n{CAMERA}"));
@@ -208,7 +217,8 @@ fn ffmpeg_as_a_camera() {
   s:
     source:
       driver: exec
-      command: [ffmpeg, -loglevel, error, -re, -f, lavfi, -i, testsrc=size=320x240:rate=20, -f, mjpeg, \"-\"]
+      command: [ffmpeg, -loglevel, error, -re, -f, lavfi, -i, testsrc=size=320x240:rate=20, -f, \
+         mjpeg, \"-\"]
 ",
     ));
     let mut viewer = server.watch("s");

@@ -94,8 +94,8 @@ fn check(folder: &Folder) -> Output {
     command.output().unwrap()
 }
 
-/// The complaints of `check` that don't come from what this build lacks.
-fn complaints(output: &Output) -> String {
+/// The faults that `check` finds that don't come from what this build lacks.
+fn faults(output: &Output) -> String {
     let text = stderr(output);
     let lines = text.lines().filter(|line| line.contains(".yaml:"));
     let lines = lines.filter(|line| !line.contains("this build of mattebox has no"));
@@ -108,7 +108,7 @@ fn every_pipeline_in_the_papers_is_right() {
     for (path, text) in papers() {
         for (line, block) in blocks(&text, "yaml") {
             let output = check(&folder_for(&whole(&block)));
-            let wrong = complaints(&output);
+            let wrong = faults(&output);
             assert!(wrong.is_empty(), "{}:{line}: {wrong}", path.display());
             let is_read = output.status.success() || stderr(&output).contains("this build of");
             assert!(is_read, "{}:{line}: {}", path.display(), stderr(&output));

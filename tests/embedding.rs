@@ -231,7 +231,8 @@ fn requests_that_a_proxy_may_understand_otherwise_are_refused() {
     }
     // Behind others on one connection, too.
     let fine = "POST /api/nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}";
-    let both = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+    let both = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\
+        Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
     let good = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let answers = send_raw(server.address, &format!("{good}{both}{fine}")).text();
     assert_eq!(answers.matches("HTTP/1.1 ").count(), 1, "{answers}");

@@ -154,7 +154,8 @@ fn pipes_among_a_recordings_pictures_are_left_out() {
         "streams:
   list: { source: { driver: files, path: 'f*.jpg', fps: 50 } }
   film: { source: { driver: files, path: f.mjpeg, fps: 50 }, idle-timeout: 0s }
-  login: { source: { driver: http, url: 'http://127.0.0.1:1/', user: me, password: { file: password } } }
+  login: { source: { driver: http, url: 'http://127.0.0.1:1/', user: me, \
+         password: { file: password } } }
 ",
     );
     for name in ["f1.jpg", "f2.jpg", "f3.jpg", "f.mjpeg"] {

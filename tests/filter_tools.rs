@@ -130,7 +130,8 @@ fn breaches_of_the_contract_are_found() {
         "(if (i32.eq (local.get $width) (i32.const 321)) (then unreachable)) {NO_LAYERS}"
     ));
     let picture = transform(
-        "(i64.store (i32.const 1024) (i64.const 0)) (i64.store offset=8 (i32.const 1024) (i64.const 0)) (i32.const 1024)",
+        "(i64.store (i32.const 1024) (i64.const 0)) (i64.store offset=8 (i32.const 1024) \
+         (i64.const 0)) (i32.const 1024)",
     );
     for (module, check, words) in [
         (stale, "unchanged", "a new instance draws something else"),

@@ -242,14 +242,19 @@ fn characters_that_no_font_has_are_named_once() {
 
 #[test]
 fn letters_that_no_font_has_as_a_whole_are_named_once_however_they_are_coded() {
-    let pictures = ["Ti\u{1ebf}ng Vi\u{1ec7}t", "Tie\u{302}\u{301}ng Vie\u{323}\u{302}t"].map(|text| {
+    let pictures = [
+        "Ti\u{1ebf}ng Vi\u{1ec7}t",
+        "Tie\u{302}\u{301}ng Vie\u{323}\u{302}t",
+    ]
+    .map(|text| {
         let folder = Folder::with(&format!(
             "streams: {{s: {{filters: [{{use: text, with: {{format: {text}}}}}]}}}}\n"
         ));
         folder.write("in.jpg", jpeg("420.jpg"));
         for arguments in [&["check"][..], &["apply", "-o", "out", "in.jpg"]] {
             let told = stderr(&folder.run(arguments));
-            let words = "no font has `\u{1ebf}` (U+1EBF), put together of letters and accents, which may lie wrong";
+            let words = "no font has `\u{1ebf}` (U+1EBF), put together of letters and accents, \
+                which may lie wrong";
             assert_eq!(told.matches(words).count(), 1, "{told}");
         }
         folder.read("out/in.jpg")
@@ -273,7 +278,8 @@ fn a_font_of_the_machine_that_is_cut_off_is_told_of() {
 
 #[test]
 fn a_font_file_of_the_users_is_taken_and_one_that_is_none_is_shown() {
-    let pipeline = "streams:\n  s:\n    filters:\n      - use: text\n        with:\n          format: 大门\n          font: a.otf\n";
+    let pipeline = "streams:\n  s:\n    filters:\n      - use: text\n        with:\n          \
+        format: 大门\n          font: a.otf\n";
     let folder = Folder::with(pipeline);
     folder.write(
         "a.otf",

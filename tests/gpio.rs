@@ -82,7 +82,10 @@ fn lamps_show_what_goes_on_and_a_filter_shows_the_door() {
     server.terminate();
     pins.until(&[(17, "0"), (27, "1"), (22, "0"), (23, "0")]);
     let (_, log) = server.wait();
-    assert!(log.contains("the input `door` is WWWW"), "{log}");
+    assert!(
+        log.contains(r#"input changed input="door" value="WWWW""#),
+        "{log}"
+    );
 }
 
 #[test]
@@ -108,7 +111,8 @@ gpio:
     let errors = stderr(&output);
     for words in [
         "5:14: `pin`: expected a whole number from 0 to 27",
-        "6:24: `shows`: expected `running`, `captures`, `viewers`, `streams`, `analysis`, `failing` or `motion`, found the text `capture`; did you mean `captures`?",
+        "6:24: `shows`: expected `running`, `captures`, `viewers`, `streams`, `analysis`, \
+         `failing` or `motion`, found the text `capture`; did you mean `captures`?",
         "7:7: this output needs a `stream`: whose?",
         "8:41: no stream is called `frnt`; did you mean `front`?",
         "9:41: `running` is of the whole server and takes no `stream`",

@@ -67,7 +67,8 @@ fn one_that_allocates_without_end() {
 
 #[test]
 fn one_that_recurses_without_end() {
-    let draw = "(call $draw (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5) (local.get 6))";
+    let draw = "(call $draw (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) \
+        (local.get 5) (local.get 6))";
     // The function is the module's fourth.
     is_contained(
         &overlay(&draw.replace("$draw", "3")),
@@ -328,7 +329,10 @@ fn the_budget_of_all_filters_follows_the_file() {
     refused();
     let log = server.log();
     assert!(log.matches("budget of 64 MiB").count() >= 2, "{log}");
-    assert!(log.contains("changed: filters-memory"), "{log}");
+    assert!(
+        log.contains("pipeline changed keys=filters-memory"),
+        "{log}"
+    );
 }
 
 /// The server's own memory in bytes.
@@ -373,7 +377,8 @@ fn one_whose_errors_change() {
         (i32.store (i32.const 512) (i32.const 0x6d617266)) ;; fram
         (i32.store16 offset=4 (i32.const 512) (i32.const 0x2065)) ;; e and a space
         (i32.store8 offset=6 (i32.const 512)
-            (i32.add (i32.const 65) (i32.wrap_i64 (i64.rem_u (local.get $sequence) (i64.const 26)))))
+            (i32.add (i32.const 65) (i32.wrap_i64 (i64.rem_u (local.get $sequence) (i64.const \
+        26)))))
         (i32.const 1024)";
     let server = serve(&overlay(draw), "");
     let mut viewer = server.watch("s");
@@ -398,7 +403,8 @@ fn chatter(level: u8, count: u32) -> Vec<u8> {
             (call $log (i32.const {level}) (i32.const 512) (i32.const 7))
             (local.set $i (i32.add (local.get $i) (i32.const 1)))
             (br_if $l (i32.lt_u (local.get $i) (i32.const {count}))))
-        (if (i32.and (i64.ge_u (local.get $sequence) (i64.const 5)) (i32.eqz (global.get $told))) (then
+        (if (i32.and (i64.ge_u (local.get $sequence) (i64.const 5)) (i32.eqz (global.get $told))) \
+         (then
             (global.set $told (i32.const 1))
             (call $log (i32.const 3) (i32.const 528) (i32.const 7))))
         {UNCHANGED}"

@@ -232,9 +232,13 @@ fn apply_inspects_by_the_times_of_the_pictures() {
         file.set_modified(taken).unwrap();
         write!(names, "{name} ").unwrap();
     }
-    folder.write("pipeline.yaml", format!(
-        "streams: {{ yard: {{ filters: [{MOTION}, {{ use: boxes, with: {{ color: '#ff0000', text: '' }} }}] }} }}"
-    ));
+    folder.write(
+        "pipeline.yaml",
+        format!(
+            "streams: {{ yard: {{ filters: [{MOTION}, {{ use: boxes, with: {{ color: '#ff0000', \
+         text: '' }} }}] }} }}"
+        ),
+    );
     let mut arguments = vec!["apply", "-o", "out"];
     arguments.extend(names.split_whitespace());
     let output = folder.run(&arguments);
@@ -303,7 +307,8 @@ fn drawn(mode: &str) -> RgbImage {
     folder.write("old.wasm", old("contract-0.2.0-overlay.wasm"));
     folder.write("in.jpg", yard(300));
     folder.write("pipeline.yaml", format!(
-        "streams: {{ s: {{ filters: [{{ use: ./old.wasm, sees: all, publish: true, on-error: drop, with: {{ mode: {mode} }} }}] }} }}"
+        "streams: {{ s: {{ filters: [{{ use: ./old.wasm, sees: all, publish: true, on-error: drop, \
+         with: {{ mode: {mode} }} }}] }} }}"
     ));
     let output = folder.run(&["apply", "-o", "out", "in.jpg"]);
     assert!(output.status.success(), "{}", stderr(&output));
@@ -417,7 +422,8 @@ fn filters_know_their_stream_variables_and_regions_and_publish_where_they_may() 
 #[test]
 fn a_filter_that_tells_of_too_many_events_pushes_out_no_others_and_is_told_of_once() {
     let server = server_with(
-        "{ use: ./inspect.wasm, with: {} }, { use: ./old.wasm, sees: all, publish: true, with: { mode: context } }",
+        "{ use: ./inspect.wasm, with: {} }, { use: ./old.wasm, sees: all, publish: true, \
+         with: { mode: context } }",
     );
     let _viewer = server.watch("yard");
     set(&server, "event", "now");

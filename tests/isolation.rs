@@ -105,7 +105,8 @@ fn upload(server: &Server, wasm: &[u8]) -> Response {
     let mut socket = connect_from(Ipv4Addr::LOCALHOST.into(), server.address);
     socket.set_read_timeout(Some(LONGEST_CHECK)).unwrap();
     let head = format!(
-        "PUT /api/filters/hostile.wasm HTTP/1.0\r\nContent-Length: {}\r\nAuthorization: Bearer {TOKEN}\r\n\r\n",
+        "PUT /api/filters/hostile.wasm HTTP/1.0\r\nContent-Length: {}\r\n\
+         Authorization: Bearer {TOKEN}\r\n\r\n",
         wasm.len()
     );
     socket.write_all(head.as_bytes()).unwrap();
@@ -265,7 +266,9 @@ fn calls_that_fail_loop_grow_and_flood() {
         let server = server();
         let others = Crowd::new(&server, VIEWERS, FRAMES);
         assert_eq!(upload(&server, &wasm).status, 201, "{name}");
-        let step = json!({ "use": "./uploaded/hostile.wasm", "time-limit": "50ms", "memory-limit": "8MiB" });
+        let step = json!({
+            "use": "./uploaded/hostile.wasm", "time-limit": "50ms", "memory-limit": "8MiB"
+        });
         let added = server.change("POST", "/api/streams/attacker/steps", &step);
         assert_eq!(added.status, 201, "{name}");
         let before = memory(&server);

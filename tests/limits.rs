@@ -224,7 +224,8 @@ fn thousands_of_wrong_tokens_cost_others_nothing() {
     let server = server("streams: { s: }\n");
     let host = server.address;
     let wrong = format!(
-        "PUT /api/variables/v HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer wrong\r\nContent-Length: 0\r\n\r\n"
+        "PUT /api/variables/v HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer wrong\r\n\
+         Content-Length: 0\r\n\r\n"
     );
     let guess = |n: usize| {
         let from = address(10 + (n / 200) as u8, (n % 200) as u8);
@@ -304,7 +305,8 @@ fn a_stream_has_so_many_viewers() {
 #[test]
 fn clients_behind_a_trusted_proxy_count_one_by_one() {
     let server = server(
-        "trusted-proxies: [127.0.0.1, 10.0.0.0/8]\nlimits: { connections-per-address: 2 }\nstreams: { s: }\n",
+        "trusted-proxies: [127.0.0.1, 10.0.0.0/8]\nlimits: { connections-per-address: 2 }\n\
+         streams: { s: }\n",
     );
     let proxy = address(0, 1);
     let watch = |headers: &[(&str, &str)]| ask_soon(&server, proxy, "/s.mjpeg", headers);

@@ -25,7 +25,8 @@ fn camera(
 fn lets_in(camera: &HttpCamera, password: &str) {
     let address = camera.address;
     let folder = Folder::with(&format!(
-        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/x', user: admin, password: {password} }} }} }}"
+        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/x', user: admin, \
+         password: {password} }} }} }}"
     ));
     folder.write("bom.password", b"\xef\xbb\xbfsecret\r\n");
     let server = Server::start(folder);
@@ -174,7 +175,8 @@ fn old_tls_says_what_to_do() {
     ] {
         let camera = OldCamera::start(&options);
         let folder = Folder::with(&format!(
-            "streams: {{ s: {{ source: {{ driver: http, url: 'https://localhost:{}/x', verify-tls: false }} }} }}",
+            "streams: {{ s: {{ source: {{ driver: http, url: 'https://localhost:{}/x', \
+             verify-tls: false }} }} }}",
             camera.port
         ));
         let server = Server::start(folder);
@@ -247,7 +249,8 @@ fn a_kept_connection_that_the_camera_closes_is_asked_once_more() {
     let is_right =
         |request: &Request| request.header("authorization") == Some("Basic YWRtaW46c2VjcmV0");
     for first in [
-        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\n\
+         Content-Length: 0\r\n\r\n",
         "HTTP/1.1 302 Found\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n",
     ] {
         let camera = HttpCamera::new(move |request, socket| {
@@ -293,7 +296,8 @@ fn a_digest_that_cant_be_read_is_never_answered_in_plain_text() {
         let camera = camera(challenge, |_| false);
         let address = camera.address;
         let server = Server::start(Folder::with(&format!(
-            "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/x', user: admin, password: secret }} }} }}"
+            "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/x', user: admin, \
+             password: secret }} }} }}"
         )));
         let _viewer = server.watch("s");
         let report = server.until("s", |report| report["state"] == "failing");
@@ -314,7 +318,8 @@ fn a_password_file_without_a_password_is_told_of() {
         Some(b"\nsecret\n"),
     ] {
         let folder = Folder::with(
-            "streams: { s: { source: { driver: http, url: 'http://127.0.0.1:1/x', user: me, password: { file: door.password } } } }",
+            "streams: { s: { source: { driver: http, url: 'http://127.0.0.1:1/x', user: me, \
+             password: { file: door.password } } } }",
         );
         if let Some(content) = content {
             folder.write("door.password", content);
@@ -338,7 +343,8 @@ fn a_password_file_without_a_password_is_told_of() {
 fn a_comment_behind_a_password_is_warned_of() {
     let source = |password: &str| {
         format!(
-            "streams:\n  a:\n    source:\n      driver: http\n      url: http://127.0.0.1:1/x\n      user: me\n      password: {password}\n"
+            "streams:\n  a:\n    source:\n      driver: http\n      \
+             url: http://127.0.0.1:1/x\n      user: me\n      password: {password}\n"
         )
     };
     for (password, is_warned_of) in [

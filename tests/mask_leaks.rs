@@ -1,5 +1,5 @@
-//! Privacy masks again, with all that is made of pictures and kept: nothing of what they cover is in
-//! any of it.
+//! Privacy masks again, with all that is made of pictures and kept: nothing of what they cover is
+//! in any of it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,8 +36,8 @@ fn scene(at: u32) -> RgbImage {
     })
 }
 
-/// Whether anything of the secret is in the picture: it is brighter than all else, and the only thing
-/// with a colour.
+/// Whether anything of the secret is in the picture: it is brighter than all else, and the only
+/// thing with a colour.
 fn shows_secret(image: &RgbImage) -> bool {
     image.pixels().any(|Rgb([red, green, blue])| {
         let colour = (i32::from(*red) - i32::from(*green)).abs();
@@ -158,7 +158,8 @@ streams:
     run: always
     filters:{FILTERS}
   raw: {{ source: {{ stream: s }} }}
-  small: {{ source: {{ stream: s, frames: filtered }}, filters: [{{ use: resize, with: {{ width: 160 }} }}] }}
+  small: {{ source: {{ stream: s, frames: filtered }}, filters: [{{ use: resize, \
+         with: {{ width: 160 }} }}] }}
 "
     )
 }
@@ -177,7 +178,8 @@ fn set(server: &Server, name: &str, text: Option<&str>) {
 }
 
 /// Takes a picture from the standard places of an action: `$MATTEBOX_EVENT_PICTURE`.
-const TAKE: &str = "#!/bin/sh\ncp \"$MATTEBOX_EVENT_PICTURE\" \"taken/$MATTEBOX_EVENT_ID-$MATTEBOX_EVENT_PHASE.jpg\"\n";
+const TAKE: &str = "#!/bin/sh\n\
+    cp \"$MATTEBOX_EVENT_PICTURE\" \"taken/$MATTEBOX_EVENT_ID-$MATTEBOX_EVENT_PHASE.jpg\"\n";
 
 fn serve(folder: Folder) -> Server {
     folder.write("taken/.keep", "");

@@ -223,7 +223,8 @@ streams:
 #[test]
 fn every_way_out_is_masked() {
     let others = "  raw: { source: { stream: s } }
-  filtered: { source: { stream: s, frames: filtered }, filters: [{ use: timestamp, with: { position: bottom-right } }] }
+  filtered: { source: { stream: s, frames: filtered }, filters: [{ use: timestamp, \
+        with: { position: bottom-right } }] }
   more:
     source: { stream: s, masks: [{ name: left, area: '0,0,0.2,0,0.2,1,0,1' }] }
 ";
@@ -299,7 +300,8 @@ fn an_old_picture_of_a_slow_camera_is_not_shown_once_it_has_to_be_masked() {
     // Dropped before the camera, which ends with it.
     let release = release;
     let server = Server::start(Folder::with(&format!(
-        "{TOKEN}\nstreams: {{ s: {{ source: {{ driver: http, url: 'http://{}/', stall-timeout: 1h }} }} }}",
+        "{TOKEN}\nstreams: {{ s: {{ source: {{ driver: http, url: 'http://{}/', \
+         stall-timeout: 1h }} }} }}",
         camera.address
     )));
     release.send(()).unwrap();

@@ -38,7 +38,8 @@ fn keys_and_values() {
     says(
         "    idle_timeout: 5s",
         &[
-            "pipeline.yaml:3:5: `idle_timeout` is not a key of a stream; did you mean `idle-timeout`?",
+            "pipeline.yaml:3:5: `idle_timeout` is not a key of a stream; did you mean \
+             `idle-timeout`?",
         ],
     );
     says("    idle-timeout: 5", &["3:19:", "write `5s`"]);
@@ -86,7 +87,8 @@ fn settings_are_checked_against_the_filters_schema() {
     says(
         &step("{ image: logo.png, opacty: 1 }"),
         &[
-            "pipeline.yaml:5:34: `opacty` is not a setting of the filter `watermark`; did you mean `opacity`?",
+            "pipeline.yaml:5:34: `opacty` is not a setting of the filter `watermark`; did you mean \
+             `opacity`?",
         ],
     );
     says(

@@ -64,7 +64,8 @@ fn streams_of_every_shape_pass_untouched() {
             with_length,
         ),
         (
-            "Content-Type: multipart/x-mixed-replace; boundary=--b\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "Content-Type: multipart/x-mixed-replace; boundary=--b\r\n\
+             Transfer-Encoding: chunked\r\n\r\n",
             chunked,
         ),
         ("Content-Type: video/x-motion-jpeg\r\n\r\n", bare),
@@ -419,7 +420,8 @@ fn a_camera_that_changes_its_size_in_mid_stream_keeps_its_filters() {
     let camera = HttpCamera::new(move |_, socket| stream(socket, &sizes));
     let address = camera.address;
     let server = Server::start(Folder::with(&format!(
-        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/' }}, filters: [{{ use: timestamp }}] }} }}"
+        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/' }}, \
+         filters: [{{ use: timestamp }}] }} }}"
     )));
     let mut viewer = server.watch("s");
     let mut widths = std::collections::BTreeSet::new();
@@ -482,7 +484,8 @@ fn too_large_pictures_are_left_out() {
     assert!(!is_there);
     assert!(report["frames_broken"].as_u64() >= Some(1), "{report:#}");
     assert_eq!(report["state"], "running");
-    let words = "pictures of the camera are left out: the picture is too large: 8000×5001 are 40.01 megapixels, and `max-megapixels` of the source is 40";
+    let words = "pictures of the camera are left out error=the picture is too large: 8000×5001 \
+        are 40.01 megapixels, and `max-megapixels` of the source is 40";
     assert_eq!(log.matches(words).count(), 1, "{log}");
     let (is_there, ..) = served(", max-megapixels: 40.1");
     assert!(is_there);

@@ -11,7 +11,8 @@ use crate::support::server::Server;
 fn server(camera: &HttpCamera, settings: &str) -> Server {
     let address = camera.address;
     Server::start(Folder::with(&format!(
-        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/x'{settings} }}, idle-timeout: 50ms }} }}"
+        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/x'{settings} }}, \
+         idle-timeout: 50ms }} }}"
     )))
 }
 
@@ -43,9 +44,11 @@ fn is_a_snapshot_camera(camera: &HttpCamera) {
 fn headers_are_taken_as_curl_takes_them() {
     for head in [
         // GoAhead.
-        "HTTP/1.1 200 OK\r\nServer: GoAhead\r\nTue, 12 Jun 2012 01:56:34 GMT\r\nContent-Type:image/jpeg\r\nContent-Length: LENGTH\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nServer: GoAhead\r\nTue, 12 Jun 2012 01:56:34 GMT\r\n\
+         Content-Type:image/jpeg\r\nContent-Length: LENGTH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Type : image/jpeg\r\nContent-Length\t : LENGTH\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nX-Folded: a\r\n b\r\n\tc\r\nContent-Type: image/jpeg\r\nContent-Length: LENGTH\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX-Folded: a\r\n b\r\n\tc\r\nContent-Type: image/jpeg\r\n\
+         Content-Length: LENGTH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Type:\r\n image/jpeg\r\nContent-Length: LENGTH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno colon\r\n: no name\r\nA B: c\r\nContent-Type: image/jpeg\r\n\r\n",
         "HTTP/1.1 200 OK\nContent-Type: image/jpeg\nContent-Length: LENGTH\n\n",
@@ -62,7 +65,8 @@ fn headers_are_taken_as_curl_takes_them() {
 #[test]
 fn lengths_that_cant_be_read_are_told() {
     for head in [
-        "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: LENGTH\r\nContent-Length: 17\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: LENGTH\r\n\
+         Content-Length: 17\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: LENGTH bytes\r\n\r\n",
     ] {
         let camera = snapshots(head);
@@ -124,13 +128,17 @@ fn chunks_in_an_answer_of_http_1_0_are_told() {
 fn one_picture_is_a_snapshot_by_any_name() {
     for head in [
         "HTTP/1.1 200 OK\r\nContent-Length: LENGTH\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: LENGTH\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\
+         Content-Length: LENGTH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: LENGTH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\nContent-Length: LENGTH\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n--b\r\nContent-Type: image/jpeg\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n--b\r\nContent-Length: LENGTH\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\
+         Content-Length: LENGTH\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n--b\r\n\
+         Content-Type: image/jpeg\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n--b\r\n\
+         Content-Length: LENGTH\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Type: video/x-motion-jpeg\r\n\r\n",
     ] {
         is_a_snapshot_camera(&snapshots(head));

@@ -159,7 +159,8 @@ impl Browser {
     async fn drop_module(&self) {
         let drop_file = "const files = new DataTransfer();
             files.items.add(new File([new Uint8Array(arguments[0])], 'own.wasm'));
-            document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true }));";
+            document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, \
+            bubbles: true }));";
         let module = json!(overlay(UNCHANGED));
         let done = self.client.execute(drop_file, vec![module]).await;
         done.unwrap();
@@ -190,8 +191,8 @@ impl Browser {
         .await;
     }
 
-    /// What the console complains of.
-    pub async fn complaints(&self) -> Vec<String> {
+    /// The errors and warnings in the console.
+    pub async fn console_errors(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await.unwrap();
         let entries = entries.as_array().unwrap().iter();
         entries
@@ -295,7 +296,10 @@ async fn somebody_watches_and_changes_the_chain() {
         )
         .await;
     browser
-        .until("[...document.querySelectorAll('.step .refusal')].some((refusal) => refusal.textContent.includes('Nowhere'))")
+        .until(
+            "[...document.querySelectorAll('.step .refusal')].some((refusal) => \
+            refusal.textContent.includes('Nowhere'))",
+        )
         .await;
     // Moved by a button and back by hand, moved again; switched off, removed.
     browser.click(".step:first-child .down").await;
@@ -304,7 +308,8 @@ async fn somebody_watches_and_changes_the_chain() {
         .run(
             "const [first, second] = document.querySelectorAll('.step');
              const dataTransfer = new DataTransfer();
-             const drag = (name, on) => on.dispatchEvent(new DragEvent(name, { dataTransfer, bubbles: true }));
+             const drag = (name, on) => on.dispatchEvent(new DragEvent(name, \
+             { dataTransfer, bubbles: true }));
              drag('dragstart', first.querySelector('.handle'));
              drag('dragover', second);
              drag('drop', second);
@@ -337,17 +342,17 @@ async fn somebody_watches_and_changes_the_chain() {
         .await;
     browser.drop_module().await;
     browser
-        .until("document.querySelector('.step:last-child .step-name').textContent === './uploaded/own.wasm'")
+        .until(
+            "document.querySelector('.step:last-child .step-name').textContent === \
+            './uploaded/own.wasm'",
+        )
         .await;
     let file = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
     assert!(file.contains("opacity: 0"), "{file}");
     assert!(file.contains("- use: ./uploaded/own.wasm"), "{file}");
     // The refused change is what the browser tells of by itself.
-    let complaints = browser.complaints().await;
-    let others: Vec<_> = complaints
-        .iter()
-        .filter(|text| !text.contains("422"))
-        .collect();
+    let errors = browser.console_errors().await;
+    let others: Vec<_> = errors.iter().filter(|text| !text.contains("422")).collect();
     assert!(others.is_empty(), "{others:?}");
     // A wrong file is told of; so is a server that is gone.
     std::fs::write(server.folder().join("pipeline.yaml"), "streams: [").unwrap();
@@ -364,7 +369,10 @@ async fn somebody_watches_and_changes_the_chain() {
         command.args(["--listen", &address]);
     });
     browser
-        .until("document.getElementById('trouble').hidden && document.getElementById('wrong-file').hidden")
+        .until(
+            "document.getElementById('trouble').hidden && \
+            document.getElementById('wrong-file').hidden",
+        )
         .await;
     browser.until_corner("red > 200 && green < 60").await;
 }
@@ -395,9 +403,12 @@ async fn a_replaced_module_has_another_form() {
         .await;
     // Nobody may change it here, and the page says so.
     browser
-        .until("document.querySelector('.step-form [id$=-format]').disabled && !document.getElementById('read-only').hidden")
+        .until(
+            "document.querySelector('.step-form [id$=-format]').disabled && \
+            !document.getElementById('read-only').hidden",
+        )
         .await;
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -415,7 +426,8 @@ async fn it_moves_and_fits_every_window() {
                 const canvas = document.createElement('canvas');
                 canvas.width = 320;
                 canvas.height = 180;
-                canvas.getContext('2d').drawImage(document.querySelector('.picture canvas'), 0, 0, 320, 180);
+                canvas.getContext('2d').drawImage(document.querySelector('.picture canvas'), 0, 0, \
+             320, 180);
                 return canvas.toDataURL();
             };
             window.first = window.look();",
@@ -451,10 +463,13 @@ async fn it_moves_and_fits_every_window() {
             )
             .await;
     }
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
     // Everything that it loaded came from this server, and is small.
     let loaded = browser
-        .run("return performance.getEntriesByType('resource').map((entry) => [entry.name, entry.decodedBodySize])")
+        .run(
+            "return performance.getEntriesByType('resource').map((entry) => [entry.name, \
+            entry.decodedBodySize])",
+        )
         .await;
     let own = format!("http://{}/", server.address);
     let mut assets = 0;

@@ -194,11 +194,15 @@ fn a_module_is_taken_while_changes_of_another_stream_keep_coming() {
         "[{ use: text, with: { format: hello } }]",
     );
     // Takes a while, longer than the time between two changes.
-    folder.write("busy.wasm", configure(
-        "(local $n i64) (local.set $n (i64.const 500000000))
-         (loop $l (local.set $n (i64.sub (local.get $n) (i64.const 1))) (br_if $l (i64.ne (local.get $n) (i64.const 0))))
+    folder.write(
+        "busy.wasm",
+        configure(
+            "(local $n i64) (local.set $n (i64.const 500000000))
+         (loop $l (local.set $n (i64.sub (local.get $n) (i64.const 1))) (br_if $l (i64.ne \
+         (local.get $n) (i64.const 0))))
          (i32.store (i32.const 1024) (i32.const 0)) (i32.const 1024)",
-    ));
+        ),
+    );
     folder.write(
         "fine.wasm",
         fs::read(repository("filters/prebuilt/timestamp.wasm")).unwrap(),

@@ -351,7 +351,8 @@ fn a_picture_that_cant_be_drawn_on_goes_by_on_error() {
 fn viewers_see_the_picture_that_cant_be_drawn_on_and_the_api_says_why() {
     for (on_error, shown) in [("bypass", true), ("drop", false)] {
         let folder = Folder::with(&format!(
-            "streams:\n  s:\n    source: {{driver: files, path: in.jpg, fps: 50}}\n    filters: [{}]\n",
+            "streams:\n  s:\n    source: {{driver: files, path: in.jpg, fps: 50}}\n    \
+             filters: [{}]\n",
             WATERMARK.replace("ON", on_error)
         ));
         folder.write("a.png", png(40, 30, [255, 0, 0, 255]));
@@ -546,7 +547,8 @@ fn drawings_are_upright_however_the_picture_is_stored() {
 fn transforms_see_the_picture_upright_and_their_answer_is() {
     let upright = decode(&jpeg("444.jpg"));
     // One side is given, so that the other tells what the filter was told.
-    let steps = "{use: resize, with: {width: 102}}, {use: watermark, with: {image: a.png, position: top-left, margin: 0}}";
+    let steps = "{use: resize, with: {width: 102}}, {use: watermark, with: {image: a.png, \
+        position: top-left, margin: 0}}";
     let mut expected = None;
     for orientation in 1..=8 {
         let stored = turned(&upright, orientation, orientation % 2 == 1);

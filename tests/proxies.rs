@@ -22,11 +22,13 @@ const BARE: [(&str, &str); 4] = [
     ),
     (
         "apache",
-        "<VirtualHost *:80>\nProxyPass / http://127.0.0.1:8080/\nProxyPassReverse / http://127.0.0.1:8080/\n</VirtualHost>\n",
+        "<VirtualHost *:80>\nProxyPass / http://127.0.0.1:8080/\n\
+         ProxyPassReverse / http://127.0.0.1:8080/\n</VirtualHost>\n",
     ),
     (
         "haproxy",
-        "defaults\n    mode http\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\nlisten l\n    bind :80\n    server s 127.0.0.1:8080\n",
+        "defaults\n    mode http\n    timeout connect 5s\n    timeout client 1m\n    \
+         timeout server 1m\nlisten l\n    bind :80\n    server s 127.0.0.1:8080\n",
     ),
     (
         "caddy",
@@ -234,7 +236,10 @@ async fn the_page_works(server: &Server, address: &str) {
 async fn drive(server: &Server, address: &str) -> Vec<String> {
     let browser = Browser::open(address).await;
     browser
-        .until("document.querySelector('.picture img')?.naturalWidth === 1280 || document.querySelector('.picture canvas:not([hidden])')?.width === 1280")
+        .until(
+            "document.querySelector('.picture img')?.naturalWidth === 1280 || \
+            document.querySelector('.picture canvas:not([hidden])')?.width === 1280",
+        )
         .await;
     browser
         .until("document.querySelector('.step .enabled')")
@@ -249,9 +254,9 @@ async fn drive(server: &Server, address: &str) -> Vec<String> {
     browser.click(".step .enabled").await;
     server.until("front", |report| report["filters"][0]["state"] != "off");
     // Where a proxy passes no WebSocket on, the browser says so by itself.
-    let mut complaints = browser.complaints().await;
-    complaints.retain(|text| !text.contains("WebSocket connection"));
-    complaints
+    let mut errors = browser.console_errors().await;
+    errors.retain(|text| !text.contains("WebSocket connection"));
+    errors
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -288,7 +293,10 @@ const WITHOUT_SLASH: [(&str, &str); 3] = [
     ),
     (
         "haproxy",
-        "defaults\n    mode http\n    timeout connect 5s\n    timeout client 1m\n    timeout server 1m\nlisten l\n    bind :80\n    http-request replace-path /webcam/?(.*) /\\1 if { path_beg /webcam }\n    server s 127.0.0.1:8080\n",
+        "defaults\n    mode http\n    timeout connect 5s\n    timeout client 1m\n    \
+         timeout server 1m\nlisten l\n    bind :80\n    \
+         http-request replace-path /webcam/?(.*) /\\1 if { path_beg /webcam }\n    \
+         server s 127.0.0.1:8080\n",
     ),
 ];
 
@@ -301,12 +309,15 @@ async fn the_page_finds_the_slash_that_its_address_lacks() {
         let running = Proxy::start(proxy, block, server.address);
         let root = format!("http://{NAME}:{}", running.address.port());
         // What it asks for until it has gone there is not found.
-        let mut complaints = drive(&server, &format!("{root}/webcam#front")).await;
-        complaints.retain(|text| !text.contains("404"));
-        assert_eq!(complaints, Vec::<String>::new());
+        let mut errors = drive(&server, &format!("{root}/webcam#front")).await;
+        errors.retain(|text| !text.contains("404"));
+        assert_eq!(errors, Vec::<String>::new());
         let browser = Browser::open(&format!("{root}/webcam/front")).await;
         browser
-            .until("document.querySelector('img')?.naturalWidth === 1280 && location.pathname === '/webcam/front'")
+            .until(
+                "document.querySelector('img')?.naturalWidth === 1280 && location.pathname === \
+                '/webcam/front'",
+            )
             .await;
     }
     // One that takes the slash away again is not asked for ever.
@@ -317,10 +328,16 @@ async fn the_page_finds_the_slash_that_its_address_lacks() {
     let address = format!("http://{NAME}:{}/webcam", running.address.port());
     let browser = Browser::open(&address).await;
     browser
-        .until("document.readyState === 'complete' && performance.getEntriesByType('navigation')[0].redirectCount === 1")
+        .until(
+            "document.readyState === 'complete' && \
+            performance.getEntriesByType('navigation')[0].redirectCount === 1",
+        )
         .await;
     browser
-        .until("location.pathname === '/webcam' && document.getElementById('not-started').offsetHeight > 0")
+        .until(
+            "location.pathname === '/webcam' && \
+            document.getElementById('not-started').offsetHeight > 0",
+        )
         .await;
     // One that doesn't take its path away hears what is wrong.
     let block = "server { listen 80; location /webcam/ { proxy_pass http://127.0.0.1:8080; } }\n";
@@ -346,6 +363,9 @@ async fn the_page_tells_what_the_proxy_answers_for_the_server() {
     browser.until("document.querySelector('.card')").await;
     drop(server);
     browser
-        .until("document.getElementById('trouble').textContent.includes('the proxy in front answers 502 Bad Gateway')")
+        .until(
+            "document.getElementById('trouble').textContent.includes('the proxy in front \
+            answers 502 Bad Gateway')",
+        )
         .await;
 }

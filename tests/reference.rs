@@ -25,7 +25,8 @@ fn check(name: &str, text: &str) {
     let differs = lines.find(|(_, (old, new))| old != new);
     assert!(
         committed == text,
-        "docs/reference/{name} is stale ({}); run: {UPDATE}=1 cargo test --release --test e2e -- reference",
+        "docs/reference/{name} is stale ({}); run: {UPDATE}=1 cargo test --release --test e2e -- \
+         reference",
         match differs {
             Some((at, (old, new))) => format!("line {}: `{old}`, now `{new}`", at + 1),
             None => "it has another length".to_owned(),

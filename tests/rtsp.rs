@@ -84,14 +84,16 @@ fn logins_that_only_ffmpeg_understands_are_answered_by_it() {
             scheme: Some(scheme),
             challenge: Some(format!("WWW-Authenticate: {challenge}\r\n").leak()),
             description: Some(
-                "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:v\r\n"
+                "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\n\
+                 a=control:v\r\n"
                     .to_owned(),
             ),
             ..Manner::good(&[jpeg("420.jpg")])
         });
         let address = camera.address;
         let server = Server::start(Folder::with(&format!(
-            "streams: {{ s: {{ source: {{ driver: rtsp, url: 'rtsp://{address}/live', user: me, password: 'p@ss word', via: ffmpeg }} }} }}"
+            "streams: {{ s: {{ source: {{ driver: rtsp, url: 'rtsp://{address}/live', user: me, \
+             password: 'p@ss word', via: ffmpeg }} }} }}"
         )));
         let _viewer = server.watch("s");
         let state = if is_answered { "running" } else { "failing" };
@@ -204,7 +206,8 @@ fn an_analysis_is_given_no_more_frames_than_it_looks_at() {
             let server = Server::start(Folder::with(&format!(
                 "streams:
   s:
-    source: {{ driver: rtsp, url: 'rtsp://127.0.0.1:{port}/live', size: 160x120, stall-timeout: 800ms }}
+    source: {{ driver: rtsp, url: 'rtsp://127.0.0.1:{port}/live', size: 160x120, \
+                 stall-timeout: 800ms }}
     run: always
     filters: [{{ use: motion, every: {every} }}]
 "

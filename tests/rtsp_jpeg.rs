@@ -91,7 +91,8 @@ fn basic_and_digest_logins() {
         let _viewer = wrong.watch("s");
         let told = error(
             &wrong,
-            "/live: the camera does not accept this user and password; if they are right, try `via: ffmpeg`",
+            "/live: the camera does not accept this user and password; if they are right, try \
+             `via: ffmpeg`",
         );
         let none = server(camera.address, "", "/live", "");
         let _viewer = none.watch("s");
@@ -110,7 +111,8 @@ fn logins_are_answered_however_they_are_asked_for() {
     for (scheme, challenge) in [
         (
             Scheme::Quality,
-            "WWW-Authenticate: digest realm=\"cam\",nonce=\"4711\",qop=\"auth\",algorithm=\"MD5\"\r\n",
+            "WWW-Authenticate: digest \
+             realm=\"cam\",nonce=\"4711\",qop=\"auth\",algorithm=\"MD5\"\r\n",
         ),
         (
             Scheme::Digest,
@@ -118,7 +120,8 @@ fn logins_are_answered_however_they_are_asked_for() {
         ),
         (
             Scheme::Digest,
-            "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\"\r\nWWW-Authenticate: Basic realm=\"cam\"\r\n",
+            "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\"\r\n\
+             WWW-Authenticate: Basic realm=\"cam\"\r\n",
         ),
         (
             Scheme::Basic,
@@ -126,7 +129,8 @@ fn logins_are_answered_however_they_are_asked_for() {
         ),
         (
             Scheme::Digest,
-            "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\", algorithm=SHA-512\r\nWWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\"\r\n",
+            "WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\", algorithm=SHA-512\r\n\
+             WWW-Authenticate: Digest realm=\"cam\", nonce=\"4711\"\r\n",
         ),
     ] {
         let camera = RtspCamera::new(Manner {
@@ -247,7 +251,8 @@ fn video_needs_ffmpeg_and_the_camera_is_asked_again() {
     let viewer = server.watch("s");
     error(
         &server,
-        "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: `apt install ffmpeg`)",
+        "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: \
+         `apt install ffmpeg`)",
     );
     while camera.sessions() < 3 {
         std::thread::yield_now();

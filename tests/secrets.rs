@@ -37,7 +37,7 @@ const ADDRESSES: [&str; 12] = [
 
 const STREAMS: [&str; 6] = ["refused", "env", "moved", "rtsp", "command", "filtered"];
 
-/// A filter whose complaint is the settings that it was given.
+/// A filter whose error is the settings that it was given.
 const ECHO: &str = "(i32.store (i32.const 1024) (i32.const 1))
     (i32.store offset=4 (i32.const 1024) (local.get 0))
     (i32.store offset=8 (i32.const 1024) (local.get 1))
@@ -50,9 +50,11 @@ fn pipeline(camera: SocketAddr, rest: &str) -> String {
         "admin-token: {{ env: TEST_TOKEN }}
 streams:
   refused:
-    source: {{ driver: http, url: 'http://{camera}/refuse?pwd=pl4nted-query', user: me, password: pl4nted-in-file }}
+    source: {{ driver: http, url: 'http://{camera}/refuse?pwd=pl4nted-query', user: me, \
+         password: pl4nted-in-file }}
   env:
-    source: {{ driver: http, url: 'http://{camera}/refuse', user: me, password: {{ env: DOOR_PASSWORD }} }}
+    source: {{ driver: http, url: 'http://{camera}/refuse', user: me, \
+         password: {{ env: DOOR_PASSWORD }} }}
   moved:
     source: {{ driver: http, url: 'http://me:pl4nted-login@{camera}/moved?token=pl4nted-param' }}
   rtsp:
@@ -60,7 +62,8 @@ streams:
   command:
     source:
       driver: exec
-      command: [sh, -c, 'env > environment; echo \"$@\" >&2; exit 1', x, -u, 'me:pl4nted-command', --token, pl4nted-option,
+      command: [sh, -c, 'env > environment; echo \"$@\" >&2; exit 1', x, -u, 'me:pl4nted-command', \
+         --token, pl4nted-option,
         'http://me:pl4nted-argument@cam/?auth=pl4nted-auth']
   filtered:
     source: {{ driver: files, path: f.jpg }}
@@ -182,7 +185,8 @@ const WRONG: [&str; 20] = [
     "  a: { source: { driver: http, url: 'http://cam', user: me, password: [pl4nted-a] } }",
     "  a: { source: { driver: http, url: 'http://cam', user: me, pasword: pl4nted-a } }",
     "  a: { source: { driver: http, url: 'http://cam', user: me, password:pl4nted-a } }",
-    "  a:\n    source:\n      driver: http\n      user: me\n      password: pl4nted-a\n      password: pl4nted-b",
+    "  a:\n    source:\n      driver: http\n      user: me\n      password: pl4nted-a\n      \
+     password: pl4nted-b",
     "  a:\n    source:\n      driver: http\n      password: |\n        pl4nted-a\n       pl4nted-b",
     "  a:\n    source:\n      driver: http\n      password: pl4nted-a\n       user: me",
     "  a:\n    source:\n      password: \"pl4nted-a",
@@ -273,7 +277,7 @@ fn no_answer_event_or_log_line_holds_a_secret() {
         assert!(!seen.contains(name), "{name}");
     }
     let log = server.log();
-    assert!(log.contains("the command says: -u ***"), "{log}");
+    assert!(log.contains("the command says line=-u ***"), "{log}");
     holds_none("the log", &log);
     for heard in heard {
         let events = heard.join().unwrap();
@@ -357,7 +361,8 @@ const MALFORMED: [&str; 34] = [
 
 #[test]
 fn no_malformed_spelling_shows_a_part_of_a_secret() {
-    let good = "admin-token: { env: TEST_TOKEN }\nstreams:\n  a:\n    source:\n      driver: http\n      nothing: 1\n";
+    let good = "admin-token: { env: TEST_TOKEN }\nstreams:\n  a:\n    source:\n      \
+        driver: http\n      nothing: 1\n";
     let flow = [
         "{ password: x,hunter }",
         "{ nothing: 1, password: hun,hunter,2 }",
@@ -516,7 +521,8 @@ fn a_redirect_tells_another_server_nothing() {
     });
     let address = camera.address;
     let server = Server::start(Folder::with(&format!(
-        "streams: {{ s: {{ source: {{ driver: http, url: 'http://me:pl4nted-a@{address}/first?token=pl4nted-b' }} }} }}\n"
+        "streams: {{ s: {{ source: {{ driver: http, \
+         url: 'http://me:pl4nted-a@{address}/first?token=pl4nted-b' }} }} }}\n"
     )));
     let _viewer = server.watch("s");
     server.until("s", |report| report["state"] == "failing");

@@ -28,7 +28,8 @@ fn stream() -> (HttpCamera, Arc<AtomicU32>) {
 fn server(camera: &HttpCamera, settings: &str) -> Server {
     let address = camera.address;
     Server::start(Folder::with(&format!(
-        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/'{settings} }}, idle-timeout: 50ms }} }}"
+        "streams: {{ s: {{ source: {{ driver: http, url: 'http://{address}/'{settings} }}, \
+         idle-timeout: 50ms }} }}"
     )))
 }
 

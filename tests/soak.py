@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """Runs a server for an hour as a busy house would, and looks whether its memory stays where it was.
 
-50 to 200 viewers come and go, network cameras break down in every way, a command that gives pictures ends again and again, a
-filter crashes every few seconds and is uploaded anew, and a change a second is made of the pipeline. Once a minute it prints
-a line. It ends with 1 if the memory of a minute after the tenth is not within 5 % of that of minutes 6 to 10, if a viewer's
-connection ended before the viewer did or went 30 s without a byte, or if the server is gone; with 2 if it can't start. All
-of it is on loopback.
+50 to 200 viewers come and go, network cameras break down in every way, a command that gives
+pictures ends again and again, a filter crashes every few seconds and is uploaded anew, and a change
+a second is made of the pipeline. Once a minute it prints a line. It ends with 1 if the memory of a
+minute after the tenth is not within 5 % of that of minutes 6 to 10, if a viewer's connection ended
+before the viewer did or went 30 s without a byte, or if the server is gone; with 2 if it can't
+start. All of it is on loopback.
 
     tests/soak.py --server target/release/mattebox                 # an hour
     tests/soak.py --server target/release/mattebox --minutes 15
     TOKEN=secret tests/soak.py --server PID --url http://127.0.0.1:8080
 
-A running server needs `filter-folder` and the `admin-token` that the variable TOKEN holds; its streams `soak-…` are removed at
-the end. Linux only; Python 3.11 with nothing else.
-"""
+A running server needs `filter-folder` and the `admin-token` that the variable TOKEN holds; its
+streams `soak-…` are removed at the end. Linux only; Python 3.11 with nothing else."""
 
 import argparse
 import asyncio
@@ -48,7 +48,15 @@ TOLERANCE = 0.05
 PER_ADDRESS = 16
 # A viewer that gets nothing for so many seconds counts as cut.
 PATIENCE = 30
-WATCHED = {"soak-demo": 4, "soak-small": 3, "soak-crash": 3, "soak-http": 3, "soak-stall": 2, "soak-still": 2, "soak-exec": 2}
+WATCHED = {
+    "soak-demo": 4,
+    "soak-small": 3,
+    "soak-crash": 3,
+    "soak-http": 3,
+    "soak-stall": 2,
+    "soak-still": 2,
+    "soak-exec": 2,
+}
 # Streams that no change sets anew as a whole, so that their steps keep their ids.
 KEPT = ["soak-demo", "soak-small"]
 
@@ -57,7 +65,11 @@ def main():
     arguments = read_arguments()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="mattebox-soak-") as folder:
-        server = attach(arguments) if arguments.server.isdigit() else start(arguments.server, pathlib.Path(folder))
+        server = (
+            attach(arguments)
+            if arguments.server.isdigit()
+            else start(arguments.server, pathlib.Path(folder))
+        )
         try:
             sys.exit(run(arguments, server, pathlib.Path(folder)))
         finally:
@@ -65,13 +77,26 @@ def main():
 
 
 def read_arguments():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--server", required=True, metavar="PATH-or-PID", help="the program, or a running one's process id")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--server",
+        required=True,
+        metavar="PATH-or-PID",
+        help="the program, or a running one's process id",
+    )
     parser.add_argument("--url", help="where a running one listens")
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--rate", type=float, default=1, help="changes a second")
-    parser.add_argument("--viewers", type=int, default=200, help="the most at once; a quarter of them are the least")
-    parser.add_argument("--without", default="", help="parts to leave out, to find a cause: viewers,changes,uploads,cameras,crashes,pages")
+    parser.add_argument(
+        "--viewers", type=int, default=200, help="the most at once; a quarter of them are the least"
+    )
+    parser.add_argument(
+        "--without",
+        default="",
+        help="parts to leave out, to find a cause: viewers,changes,uploads,cameras,crashes,pages",
+    )
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     arguments.without = set(filter(None, arguments.without.split(",")))
@@ -114,11 +139,13 @@ class Server:
             "heap": self.heap() / MEGABYTE,
             "threads": kilobytes["Threads"],
             "files": len(os.listdir(f"/proc/{self.pid}/fd")),
-            "cpu": sum(int(ticks) for ticks in self.read("stat").rpartition(")")[2].split()[11:13]) / os.sysconf("SC_CLK_TCK"),
+            "cpu": sum(int(ticks) for ticks in self.read("stat").rpartition(")")[2].split()[11:13])
+            / os.sysconf("SC_CLK_TCK"),
         }
 
     def heap(self):
-        """Bytes of anonymous memory that can be written: heaps and stacks, without code and filters' guard pages."""
+        """Bytes of anonymous memory that can be written: heaps and stacks, without code and
+        filters' guard pages."""
         total, counts = 0, False
         for line in self.read("smaps").splitlines():
             first, *rest = line.split()
@@ -155,14 +182,23 @@ def attach(arguments):
 
 def start(program, folder):
     (folder / "pipeline.yaml").write_text(
-        "listen: 127.0.0.1:0\nadmin-token: { env: SOAK_TOKEN }\nfilter-folder: filters\n\nstreams:\n"
-        "  soak-demo:\n    source: { driver: demo }\n    idle-timeout: 2s\n    filters:\n      - use: timestamp\n"
+        "listen: 127.0.0.1:0\nadmin-token: { env: SOAK_TOKEN }\nfilter-folder: filters\n\n"
+        "streams:\n"
+        "  soak-demo:\n    source: { driver: demo }\n    idle-timeout: 2s\n    filters:\n      - "
+        "use: timestamp\n"
     )
     token = secrets.token_hex(16)
-    environment = os.environ | {"SOAK_TOKEN": token, "MATTEBOX_CACHE": str(folder / "cache"), "MATTEBOX_STATE": str(folder / "state")}
+    environment = os.environ | {
+        "SOAK_TOKEN": token,
+        "MATTEBOX_CACHE": str(folder / "cache"),
+        "MATTEBOX_STATE": str(folder / "state"),
+    }
     with open(folder / "log", "wb") as log:
         process = subprocess.Popen(
-            [program, "--config", str(folder / "pipeline.yaml")], env=environment, stdout=subprocess.PIPE, stderr=log
+            [program, "--config", str(folder / "pipeline.yaml")],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=log,
         )
     first = process.stdout.readline().decode()
     if "http://" not in first:
@@ -183,21 +219,44 @@ def streams(camera):
     text = {"use": "text", "with": {"format": "{soak} of {gone}", "position": "bottom"}}
     command = [sys.executable, str(pathlib.Path(__file__).resolve()), "--pictures", str(camera)]
     return {
-        "soak-demo": quick | {"source": {"driver": "demo"}, "filters": [{"use": "timestamp", "with": {"format": "%T.%3f"}}, text]},
+        "soak-demo": quick
+        | {
+            "source": {"driver": "demo"},
+            "filters": [{"use": "timestamp", "with": {"format": "%T.%3f"}}, text],
+        },
         "soak-small": quick
-        | {"source": {"stream": "soak-demo"}, "filters": [{"use": "resize", "with": {"width": 320}}, {"use": "timestamp"}]},
+        | {
+            "source": {"stream": "soak-demo"},
+            "filters": [{"use": "resize", "with": {"width": 320}}, {"use": "timestamp"}],
+        },
         "soak-http": quick
-        | {"source": {"driver": "http", "url": f"{url}/flapping", "user": "me", "password": "x"}, "filters": [text]},
-        "soak-stall": quick | {"source": {"driver": "http", "url": f"{url}/stalling", "stall-timeout": "1s"}, "filters": []},
-        "soak-still": quick | {"source": {"driver": "http", "url": f"{url}/still", "fps": 5}, "filters": [{"use": "timestamp"}]},
-        "soak-exec": quick | {"source": {"driver": "exec", "command": command}, "filters": [{"use": "timestamp"}]},
+        | {
+            "source": {"driver": "http", "url": f"{url}/flapping", "user": "me", "password": "x"},
+            "filters": [text],
+        },
+        "soak-stall": quick
+        | {
+            "source": {"driver": "http", "url": f"{url}/stalling", "stall-timeout": "1s"},
+            "filters": [],
+        },
+        "soak-still": quick
+        | {
+            "source": {"driver": "http", "url": f"{url}/still", "fps": 5},
+            "filters": [{"use": "timestamp"}],
+        },
+        "soak-exec": quick
+        | {"source": {"driver": "exec", "command": command}, "filters": [{"use": "timestamp"}]},
         "soak-crash": quick
-        | {"source": {"stream": "soak-demo"}, "filters": [{"use": "./filters/soak.wasm"}, {"use": "timestamp"}]},
+        | {
+            "source": {"stream": "soak-demo"},
+            "filters": [{"use": "./filters/soak.wasm"}, {"use": "timestamp"}],
+        },
     }
 
 
 def crashing_filter(number):
-    """The example in C, made to crash at every 64th frame. Each number makes another file, which is compiled anew."""
+    """The example in C, made to crash at every 64th frame. Each number makes another file, which is
+    compiled anew."""
     module = (REPOSITORY / "filters/examples/crosshair-c/crosshair.wasm").read_bytes()
     sections, at = [], 8
     while at < len(module):
@@ -206,8 +265,12 @@ def crashing_filter(number):
         at = start + length
     imports = sum(1 for kind, _ in sections if kind == 2)
     if imports:
-        sys.exit("the example imports something now; tests/soak.py counts functions as if it did not")
-    draw = exported(next(body for kind, body in sections if kind == 7), b"mattebox:filter/overlay@0.2.0#draw")
+        sys.exit(
+            "the example imports something now; tests/soak.py counts functions as if it did not"
+        )
+    draw = exported(
+        next(body for kind, body in sections if kind == 7), b"mattebox:filter/overlay@0.2.0#draw"
+    )
     made = module[:8]
     for kind, body in sections:
         body = with_crash(body, draw) if kind == 10 else body
@@ -229,7 +292,8 @@ def exported(section, wanted):
 
 
 def with_crash(section, function):
-    """The code section with `if (sequence & 63) == 0 { unreachable }` at the start of a function without imports before it."""
+    """The code section with `if (sequence & 63) == 0 { unreachable }` at the start of a function
+    without imports before it."""
     crash = bytes([0x20, 0, 0x42, 63, 0x83, 0x50, 0x04, 0x40, 0x00, 0x0B])
     count, at = leb(section, 0)
     made = to_leb(count)
@@ -278,7 +342,12 @@ class Cameras:
     async def answer(self, reader, writer):
         try:
             await asyncio.wait_for(self.talk(reader, writer), 120)
-        except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError, asyncio.LimitOverrunError):
+        except (
+            OSError,
+            asyncio.IncompleteReadError,
+            asyncio.TimeoutError,
+            asyncio.LimitOverrunError,
+        ):
             pass  # The server goes when nobody watches.
         finally:
             writer.close()
@@ -300,19 +369,35 @@ class Cameras:
         if number % 40 > 35:
             writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
         else:
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture)
+            writer.write(
+                b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n"
+                % len(picture)
+                + picture
+            )
         await writer.drain()
 
     async def stream(self, writer, number, stalls):
         if number % 5 == 4:
-            writer.write([b"", b"HTTP/1.1 503 Busy\r\n\r\n", b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n"][number % 3])
+            writer.write(
+                [
+                    b"",
+                    b"HTTP/1.1 503 Busy\r\n\r\n",
+                    b"HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n",
+                ][number % 3]
+            )
             return await writer.drain()
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n"
+        )
         for frame in range(20 + number * 7 % 60):
             picture = self.pictures[(frame // 10 + number) % 2]
             if frame % 17 == 16:
                 picture = picture[: len(picture) // 2]
-            writer.write(b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(picture) + picture + b"\r\n")
+            writer.write(
+                b"--b\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(picture)
+                + picture
+                + b"\r\n"
+            )
             await writer.drain()
             await asyncio.sleep(0.07)
         if stalls:
@@ -339,7 +424,8 @@ def go_with_parent():
 
 
 def write_pictures(camera):
-    """What `soak-exec` runs: pictures on standard output, and then the end, sometimes with a complaint."""
+    """What `soak-exec` runs: pictures on standard output, and then the end, sometimes with an
+    error."""
     pictures = []
     for _ in range(2):
         with socket.create_connection(("127.0.0.1", camera), 5) as connection:
@@ -364,7 +450,9 @@ class Viewers:
         self.selector = selectors.DefaultSelector()
         self.open = {}
         self.buffer = bytearray(1 << 20)
-        self.addresses = itertools.cycle(f"127.0.1.{1 + index}" for index in range(math.ceil(most / PER_ADDRESS)))
+        self.addresses = itertools.cycle(
+            f"127.0.1.{1 + index}" for index in range(math.ceil(most / PER_ADDRESS))
+        )
 
     def run(self):
         begin, parent = time.monotonic(), os.getppid()
@@ -379,7 +467,9 @@ class Viewers:
                 self.go(self.chance.choice(list(self.open)))
             for connection in [it for it, viewer in self.open.items() if viewer["until"] < now]:
                 self.go(connection)
-            for connection in [it for it, viewer in self.open.items() if viewer["latest"] + PATIENCE < now]:
+            for connection in [
+                it for it, viewer in self.open.items() if viewer["latest"] + PATIENCE < now
+            ]:
                 self.cut(connection, f"got nothing for {PATIENCE} s")
             self.counts["now"].value = len(self.open)
             for key, _ in self.selector.select(0.05):
@@ -389,11 +479,17 @@ class Viewers:
         name = self.chance.choices(list(WATCHED), WATCHED.values())[0]
         try:
             connection = socket.create_connection(self.server, 10, (next(self.addresses), 0))
-            connection.sendall(f"GET /{name}.mjpeg HTTP/1.1\r\nHost: {self.server[0]}:{self.server[1]}\r\n\r\n".encode())
+            host = f"{self.server[0]}:{self.server[1]}"
+            connection.sendall(f"GET /{name}.mjpeg HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
         except OSError as error:
             return self.count(name, f"could not come: {error}")
         connection.setblocking(False)
-        self.open[connection] = {"name": name, "until": now + self.chance.expovariate(1 / 30), "latest": now, "is_first": True}
+        self.open[connection] = {
+            "name": name,
+            "until": now + self.chance.expovariate(1 / 30),
+            "latest": now,
+            "is_first": True,
+        }
         self.counts["came"].value += 1
         self.selector.register(connection, selectors.EVENT_READ)
 
@@ -424,7 +520,9 @@ class Viewers:
         if viewer["is_first"]:
             viewer["is_first"] = False
             if not self.buffer.startswith(b"HTTP/1.1 200"):
-                self.cut(connection, f"was refused: {bytes(self.buffer[:12]).decode(errors='replace')}")
+                self.cut(
+                    connection, f"was refused: {bytes(self.buffer[:12]).decode(errors='replace')}"
+                )
 
 
 def run_viewers(server, counts, most, seed):
@@ -460,7 +558,15 @@ class Changes:
         return self.server.ask("PUT", "/api/filters/soak.wasm", crashing_filter(number))
 
     def run(self, stop):
-        kinds = [self.set_step, self.switch_step, self.add_step, self.set_variable, self.other_source, self.other_stream, self.restart]
+        kinds = [
+            self.set_step,
+            self.switch_step,
+            self.add_step,
+            self.set_variable,
+            self.other_source,
+            self.other_stream,
+            self.restart,
+        ]
         for number in itertools.count(1):
             begin = time.monotonic()
             if number % 20 == 0 and "uploads" not in self.without:
@@ -481,23 +587,34 @@ class Changes:
         kinds = ("timestamp", "text", "resize")
         # Not the one that is taken away next.
         is_kept = lambda step: f"/api/streams/{name}/steps/{step['id']}" != self.added
-        steps = [step for step in answer["steps"] if step["use"] in kinds and is_kept(step)] if isinstance(answer, dict) else []
+        steps = (
+            [step for step in answer["steps"] if step["use"] in kinds and is_kept(step)]
+            if isinstance(answer, dict)
+            else []
+        )
         return (name, self.chance.choice(steps)) if steps else (name, None)
 
     def set_step(self, number):
         name, step = self.any_step(list(self.streams))
         if step is None:
             return 200, ""
-        settings = {"width": 300 + number % 40} if step["use"] == "resize" else {"size": 20 + number % 20}
-        return self.server.ask("PATCH", f"/api/streams/{name}/steps/{step['id']}", {"with": settings})
+        settings = (
+            {"width": 300 + number % 40} if step["use"] == "resize" else {"size": 20 + number % 20}
+        )
+        return self.server.ask(
+            "PATCH", f"/api/streams/{name}/steps/{step['id']}", {"with": settings}
+        )
 
     def switch_step(self, _):
-        """Switches a step off, and that one on again the next time: what runs should be as much in every minute."""
+        """Switches a step off, and that one on again the next time: what runs should be as much in
+        every minute."""
         name, step = self.off or self.any_step(KEPT)
         if step is None:
             return 200, ""
         enabled, self.off = self.off is not None, None if self.off else (name, step)
-        return self.server.ask("PATCH", f"/api/streams/{name}/steps/{step['id']}", {"enabled": enabled})
+        return self.server.ask(
+            "PATCH", f"/api/streams/{name}/steps/{step['id']}", {"enabled": enabled}
+        )
 
     def add_step(self, number):
         """Adds a step, and takes it away the next time."""
@@ -512,7 +629,9 @@ class Changes:
 
     def set_variable(self, number):
         name, time_to_live = ("soak", 60) if number % 2 else ("gone", 1)
-        return self.server.ask("PUT", f"/api/variables/{name}", {"text": str(number), "ttl_seconds": time_to_live})
+        return self.server.ask(
+            "PUT", f"/api/variables/{name}", {"text": str(number), "ttl_seconds": time_to_live}
+        )
 
     def other_source(self, number):
         name = self.chance.choice(["soak-http", "soak-stall", "soak-still"])
@@ -524,7 +643,11 @@ class Changes:
         status, _ = self.server.ask("GET", "/api/streams/soak-more")
         if status == 200:
             return self.server.ask("DELETE", "/api/streams/soak-more")
-        return self.server.ask("PUT", "/api/streams/soak-more", {"source": {"driver": "demo"}, "filters": [{"use": "timestamp"}]})
+        return self.server.ask(
+            "PUT",
+            "/api/streams/soak-more",
+            {"source": {"driver": "demo"}, "filters": [{"use": "timestamp"}]},
+        )
 
     def restart(self, _):
         name = self.chance.choice([name for name in self.streams if name not in KEPT])
@@ -537,7 +660,16 @@ class Changes:
 
 def run_pages(server, stop):
     """What open pages, a scraper and listeners to events ask for."""
-    asked = ["/api/streams", "/api/pipeline", "/api/access", "/metrics", "/healthz", "/readyz", "/api/openapi.json", "/api/filters"]
+    asked = [
+        "/api/streams",
+        "/api/pipeline",
+        "/api/access",
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/api/openapi.json",
+        "/api/filters",
+    ]
     for number in itertools.count():
         server.ask("GET", asked[number % len(asked)])
         if number % 10 == 0:
@@ -547,11 +679,15 @@ def run_pages(server, stop):
 
 
 def watch_walls(server, stop):
-    """All streams by one connection, again and again; each time some frames go unread at its end."""
+    """All streams by one connection, again and again; each time some frames go unread at its
+    end."""
     while not stop.is_set():
         try:
             with socket.create_connection(server.address, 5) as connection:
-                connection.sendall(f"GET /api/wall/stream HTTP/1.0\r\nHost: {server.address[0]}:{server.address[1]}\r\n\r\n".encode())
+                host = f"{server.address[0]}:{server.address[1]}"
+                connection.sendall(
+                    f"GET /api/wall/stream HTTP/1.0\r\nHost: {host}\r\n\r\n".encode()
+                )
                 connection.settimeout(10)
                 read_wall(server, connection.makefile("rb"), time.monotonic() + 20, stop)
         except OSError:
@@ -572,7 +708,10 @@ def read_wall(server, answer, until, stop):
         if kind == 0:
             session = body.decode()
         elif kind == 1:
-            credit = {stream["name"]: numbers.get(stream["name"], 0) + 2 for stream in json.loads(body)["streams"]}
+            credit = {
+                stream["name"]: numbers.get(stream["name"], 0) + 2
+                for stream in json.loads(body)["streams"]
+            }
             said = urllib.parse.quote(json.dumps({"credit": credit}))
             server.ask("GET", f"/api/wall/stream/{session}?message={said}")
         else:
@@ -583,7 +722,8 @@ def listen_to_events(server, stop):
     while not stop.is_set():
         try:
             with socket.create_connection(server.address, 5) as connection:
-                connection.sendall(f"GET /api/events HTTP/1.1\r\nHost: {server.address[0]}:{server.address[1]}\r\n\r\n".encode())
+                host = f"{server.address[0]}:{server.address[1]}"
+                connection.sendall(f"GET /api/events HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
                 connection.settimeout(1)
                 until = time.monotonic() + 20
                 while time.monotonic() < until and not stop.is_set():
@@ -606,7 +746,9 @@ def run(arguments, server, folder):
     pictures = [small, large if status == 200 else small]
     processes, stop = [], threading.Event()
     ours, theirs = multiprocessing.Pipe()
-    processes.append(multiprocessing.Process(target=run_cameras, args=(theirs, pictures), daemon=True))
+    processes.append(
+        multiprocessing.Process(target=run_cameras, args=(theirs, pictures), daemon=True)
+    )
     processes[0].start()
     changes = Changes(server, ours.recv(), arguments)
     if error := changes.set_up():
@@ -614,8 +756,14 @@ def run(arguments, server, folder):
         print(f"the streams can't be set up: {error}", file=sys.stderr)
         return 2
     leave_out(arguments.without)
-    counts = {"now": multiprocessing.Value("i", 0, lock=False), "came": multiprocessing.Value("Q", 0, lock=False)}
-    counts |= {"cut": multiprocessing.Value("Q", 0, lock=False), "bytes": multiprocessing.Value("Q", 0, lock=False)}
+    counts = {
+        "now": multiprocessing.Value("i", 0, lock=False),
+        "came": multiprocessing.Value("Q", 0, lock=False),
+    }
+    counts |= {
+        "cut": multiprocessing.Value("Q", 0, lock=False),
+        "bytes": multiprocessing.Value("Q", 0, lock=False),
+    }
     if "viewers" not in arguments.without:
         viewers = (server.address, counts, arguments.viewers, arguments.seed)
         processes.append(multiprocessing.Process(target=run_viewers, args=viewers, daemon=True))
@@ -626,7 +774,9 @@ def run(arguments, server, folder):
     if "pages" not in arguments.without:
         threads.append(threading.Thread(target=run_pages, args=(server, stop)))
         threads.append(threading.Thread(target=watch_walls, args=(server, stop)))
-        threads += [threading.Thread(target=listen_to_events, args=(server, stop)) for _ in range(3)]
+        threads += [
+            threading.Thread(target=listen_to_events, args=(server, stop)) for _ in range(3)
+        ]
     for thread in threads:
         thread.start()
     try:
@@ -676,10 +826,13 @@ def watch(arguments, server, counts, changes, processes):
         before = now
         figures.append(middle["rss"])
         print(
-            f"minute {minute}: RSS {middle['rss']:.1f} MB (anonymous {middle['anonymous']:.1f}, heap {middle['heap']:.1f}), "
+            f"minute {minute}: RSS {middle['rss']:.1f} MB (anonymous {middle['anonymous']:.1f}, "
+            f"heap {middle['heap']:.1f}), "
             f"{middle['threads']:.0f} threads, {middle['files']:.0f} files, "
-            f"{min(watching)} to {max(watching)} viewers ({came} came, {counts['cut'].value} cut so far), {bytes_ / MEGABYTE:.0f} MB sent, "
-            f"{made} changes ({changes.refused} refused so far, the slowest {changes.slowest:.1f} s), {cpu:.0f} s of CPU",
+            f"{min(watching)} to {max(watching)} viewers ({came} came, {counts['cut'].value} cut "
+            f"so far), {bytes_ / MEGABYTE:.0f} MB sent, "
+            f"{made} changes ({changes.refused} refused so far, the slowest {changes.slowest:.1f} "
+            f"s), {cpu:.0f} s of CPU",
             flush=True,
         )
         changes.slowest = 0.0
@@ -694,7 +847,9 @@ def judge(figures, cut):
     if later:
         base = statistics.median(settled)
         lowest, highest = min(later) / base - 1, max(later) / base - 1
-        print(f"memory of minutes 6 to 10: {base:.1f} MB; after that {lowest:+.1%} to {highest:+.1%}")
+        print(
+            f"memory of minutes 6 to 10: {base:.1f} MB; after that {lowest:+.1%} to {highest:+.1%}"
+        )
         failed |= lowest < -TOLERANCE or highest > TOLERANCE
     else:
         print(f"no more than {SETTLED_MINUTES} minutes: the memory is not judged")

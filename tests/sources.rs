@@ -61,7 +61,7 @@ fn a_source_of_the_command_line_is_told_and_the_files_cant_be_changed_below_it()
     assert_eq!(by_hand["driver"], "files");
     let log = server.log();
     for words in [
-        "takes the source of --source instead of the pipeline file's",
+        "the source is that of --source instead of the pipeline file's",
         "source in the file, where --source is in force",
     ] {
         assert!(log.contains(words), "{words}: {log}");

@@ -21,7 +21,8 @@ streams:
   gate:
     source:
       driver: exec
-      command: [sh, -c, 'exit 1', grab, -u, 'me:hush-login', --token, hush-token, 'http://me:hush-word@127.0.0.1/']
+      command: [sh, -c, 'exit 1', grab, -u, 'me:hush-login', --token, hush-token, \
+    'http://me:hush-word@127.0.0.1/']
     filters: [{ use: text, with: { format: hello } }]
   bare:
 ";

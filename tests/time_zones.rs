@@ -7,7 +7,8 @@ use crate::support::{Folder, mattebox, stderr};
 /// what is said of it.
 fn with_offset(variable: &str, timezone: &str) -> (Vec<u8>, String) {
     let folder = Folder::with(&format!(
-        "streams: {{ s: {{ filters: [{{ use: timestamp, with: {{ format: '%Z %z', timezone: {timezone} }} }}] }} }}"
+        "streams: {{ s: {{ filters: [{{ use: timestamp, with: {{ format: '%Z %z', \
+         timezone: {timezone} }} }}] }} }}"
     ));
     folder.write("in.jpg", jpeg("420.jpg"));
     let output = mattebox()
@@ -56,7 +57,8 @@ fn a_zone_in_posixs_words_needs_no_days_of_change() {
 
 #[test]
 fn a_zone_that_is_not_known_is_told_of() {
-    let words = "no time zone is called `Europe/Berln`, as the environment variable `TZ` says; times are shown in UTC";
+    let words = "no time zone is called `Europe/Berln`, as the environment variable `TZ` says; \
+        times are shown in UTC";
     let (local, said) = with_offset("Europe/Berln", "local");
     assert!(said.contains(words), "{said}");
     assert!(local == with_offset("UTC", "local").0);

@@ -10,7 +10,8 @@ use crate::support::{Folder, repository};
 
 fn server() -> Server {
     Server::start(Folder::with(
-        "admin-token: { env: TEST_TOKEN }\nfilter-folder: uploaded\nfilter-folder-limit: 1MiB\nstreams: { s: }\n",
+        "admin-token: { env: TEST_TOKEN }\nfilter-folder: uploaded\nfilter-folder-limit: 1MiB\n\
+         streams: { s: }\n",
     ))
 }
 
@@ -22,7 +23,8 @@ fn begin(server: &Server, length: Option<u64>) -> TcpStream {
         None => "Transfer-Encoding: chunked".to_owned(),
     };
     let head = format!(
-        "PUT /api/filters/own.wasm HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n{length}\r\n\r\n"
+        "PUT /api/filters/own.wasm HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\
+         {length}\r\n\r\n"
     );
     socket.write_all(head.as_bytes()).unwrap();
     socket

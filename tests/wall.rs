@@ -29,7 +29,8 @@ fn small(names: &[String], more: &str) -> Server {
     let mut pipeline = format!("{more}streams:\n");
     for name in names {
         pipeline += &format!(
-            "  {name}: {{ source: {{ driver: files, path: '*.jpg', fps: 10 }}, idle-timeout: 100ms }}\n"
+            "  {name}: {{ source: {{ driver: files, path: '*.jpg', fps: 10 }}, \
+             idle-timeout: 100ms }}\n"
         );
     }
     let folder = Folder::with(&pipeline);
@@ -46,7 +47,8 @@ fn large(names: &[String]) -> Server {
     let mut pipeline = "streams:\n".to_owned();
     for name in names {
         pipeline += &format!(
-            "  {name}: {{ source: {{ driver: files, path: 'f*.jpg', fps: 10 }}, idle-timeout: 100ms }}\n"
+            "  {name}: {{ source: {{ driver: files, path: 'f*.jpg', fps: 10 }}, \
+             idle-timeout: 100ms }}\n"
         );
     }
     let folder = Folder::with(&pipeline);

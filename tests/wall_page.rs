@@ -25,14 +25,16 @@ const WATCH: &str = "
         const all = [start, ...(times.get(tile) ?? []), performance.now()];
         return Math.max(...all.slice(1).map((time, at) => time - all[at]));
     }));";
-const IS_STREAMED: &str = "performance.getEntriesByType('resource').some(({ name }) => name.includes('/api/v1/wall/stream/'))";
+const IS_STREAMED: &str = "performance.getEntriesByType('resource').some(({ name }) => \
+    name.includes('/api/v1/wall/stream/'))";
 
 /// Streams of one small picture, ten times a second.
 fn folder(count: usize, more: &str) -> Folder {
     let mut pipeline = "streams:\n".to_owned();
     for number in 0..count {
         pipeline += &format!(
-            "  s{number}: {{ source: {{ driver: files, path: '*.jpg', fps: 10 }}, idle-timeout: 100ms }}\n"
+            "  s{number}: {{ source: {{ driver: files, path: '*.jpg', fps: 10 }}, \
+             idle-timeout: 100ms }}\n"
         );
     }
     let folder = Folder::with(&(pipeline + more));
@@ -90,7 +92,7 @@ async fn twenty_tiles_move_in_two_windows() {
     for number in 0..20 {
         server.until(&format!("s{number}"), |stream| stream["viewers"] == 2);
     }
-    assert_eq!(browser.complaints().await, Vec::<String>::new());
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -160,7 +162,10 @@ async fn cameras_that_fail_or_say_nothing_stop_no_other_tile() {
     let _only = server.watch("full");
     let browser = Browser::open(&format!("http://{}/", server.address)).await;
     browser
-        .until("document.querySelector('.card[data-name=full] .notice').textContent.includes('max-viewers')")
+        .until(
+            "document.querySelector('.card[data-name=full] \
+            .notice').textContent.includes('max-viewers')",
+        )
         .await;
     // They show that there is no signal.
     for name in ["none", "dead"] {
@@ -172,7 +177,10 @@ async fn cameras_that_fail_or_say_nothing_stop_no_other_tile() {
     }
     browser.run(WATCH).await;
     browser
-        .run("window.tiles = () => [...document.querySelectorAll('.card[data-name^=s] canvas')]; return 0")
+        .run(
+            "window.tiles = () => [...document.querySelectorAll('.card[data-name^=s] canvas')]; \
+            return 0",
+        )
         .await;
     browser.until("window.drawn() >= 30").await;
     let still = browser.run("return window.still()").await;

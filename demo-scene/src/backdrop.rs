@@ -1,11 +1,11 @@
-//! What stands still in the scene: a house at a street, at dusk.
+//! The part of the scene that stands still: a house at a street, at dusk.
 
 use crate::brush::{Brush, Fill};
 use crate::{HEIGHT, WIDTH};
 
 const W: f32 = WIDTH as f32;
 const H: f32 = HEIGHT as f32;
-/// Where the sky meets the land.
+/// The horizon: the row at which the sky meets the land.
 const HORIZON: f32 = 360.0;
 
 /// Draws all of it.

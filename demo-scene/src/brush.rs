@@ -5,7 +5,7 @@ use tiny_skia::{
     Point, RadialGradient, Rect, Shader, SpreadMode, Stroke, Transform,
 };
 
-/// What a shape is filled with.
+/// The filling of a shape.
 #[derive(Clone, Copy)]
 pub enum Fill {
     /// One colour.

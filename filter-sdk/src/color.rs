@@ -4,8 +4,8 @@ use image::Rgba;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A colour with straight alpha, written as in CSS: a common name such as `white` (in small letters) or
-/// `transparent`, or hexadecimal digits: `#fff`, `#ffff`, `#ffffff`, `#ffffffff`.
+/// A colour with straight alpha, written as in CSS: a common name such as `white` (in small
+/// letters) or `transparent`, or hexadecimal digits: `#fff`, `#ffff`, `#ffffff`, `#ffffffff`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Color {
     /// Red, green, blue, alpha.
@@ -86,7 +86,8 @@ impl<'de> Deserialize<'de> for Color {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "`{text}` is not a colour: write a name such as `white`, or `#rrggbb` or `#rrggbbaa`"
+                "`{text}` is not a colour: write a name such as `white`, or `#rrggbb` or \
+                 `#rrggbbaa`"
             ))
         })
     }

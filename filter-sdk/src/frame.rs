@@ -5,9 +5,10 @@ use crate::region::FoundRegion;
 /// One frame, as a filter is told of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameInfo {
-    /// The frame's number, counted by its stream; the count goes on when the camera is opened again. Numbers may be left out.
+    /// The frame's number, counted by its stream; the count goes on when the camera is opened
+    /// again. Numbers may be left out.
     pub sequence: u64,
-    /// When the picture was taken: milliseconds since 1970-01-01 00:00 UTC.
+    /// The time when the picture was taken, in milliseconds since 1970-01-01 00:00 UTC.
     pub captured_at_ms: u64,
     /// The server's local time zone at that moment: minutes to add to UTC.
     pub utc_offset_minutes: i32,
@@ -29,7 +30,8 @@ impl From<crate::bindings::imports::mattebox::filter::types::FrameInfo> for Fram
     }
 }
 
-/// The name of the stream. Natively, see [`testing::set_stream_name`](crate::testing::set_stream_name).
+/// The name of the stream. Natively, see
+/// [`testing::set_stream_name`](crate::testing::set_stream_name).
 pub fn stream_name() -> String {
     #[cfg(target_family = "wasm")]
     return crate::bindings::imports::mattebox::filter::context::stream_name();
@@ -46,8 +48,9 @@ pub fn variable(name: &str) -> Option<String> {
     crate::testing::variable(name)
 }
 
-/// What the stream's inspecting filters found when they looked last, in pixels of the picture at this
-/// point of the chain. Natively, see [`testing::set_regions`](crate::testing::set_regions).
+/// The regions that the stream's inspecting filters found when they looked last, in pixels of the
+/// picture at this point of the chain. Natively, see
+/// [`testing::set_regions`](crate::testing::set_regions).
 pub fn regions() -> Vec<FoundRegion> {
     #[cfg(target_family = "wasm")]
     return crate::bindings::imports::mattebox::filter::context::regions()

@@ -1,10 +1,12 @@
-//! What stands between the contract and the traits. For the macros only.
+//! The glue between the contract and the traits. For the macros only.
 
 use std::cell::RefCell;
 
 use image::RgbImage;
-use schemars::JsonSchema;
+use schemars::transform::{self, RecursiveTransform};
+use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::bindings::imports::mattebox::filter::{host, types};
 use crate::bindings::inspect::exports::mattebox::filter::inspect;
@@ -13,12 +15,22 @@ use crate::{Drawing, Inspect, Layer, Overlay, Transform};
 
 pub use std::string::String;
 
-/// Where the one filter of a module lives; empty until it has its settings.
+/// The place of a module's one filter; empty until it has its settings.
 pub type Slot<T> = RefCell<Option<T>>;
 
 /// The settings' JSON Schema.
 pub fn schema<C: JsonSchema>() -> String {
-    schemars::schema_for!(C).as_value().to_string()
+    let mut schema = schemars::schema_for!(C);
+    transform::Transform::transform(&mut RecursiveTransform(join_lines), &mut schema);
+    schema.as_value().to_string()
+}
+
+/// Makes a line of each paragraph of a description: doc comments are broken for the editor.
+fn join_lines(schema: &mut Schema) {
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        let paragraphs = text.split("\n\n").map(|it| it.replace('\n', " "));
+        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+    }
 }
 
 /// Reads the settings and makes the filter.
@@ -135,4 +147,18 @@ macro_rules! implement_lifecycle {
             );
         };
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_has_a_line_for_each_paragraph() {
+        let text = "Over\ntwo lines.\n\nAnd two paragraphs.";
+        let mut schema = schemars::json_schema!({ "description": text });
+        join_lines(&mut schema);
+        let text = Value::from("Over two lines.\n\nAnd two paragraphs.");
+        assert_eq!(schema.get("description"), Some(&text));
+    }
 }

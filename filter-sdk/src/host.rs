@@ -1,9 +1,9 @@
-//! What the server offers: its log, and the assets that the pipeline file grants.
+//! The services of the server: its log, and the assets that the pipeline file grants.
 
 #[cfg(target_family = "wasm")]
 use crate::bindings::imports::mattebox::filter::host;
 
-/// How much a line of the log matters.
+/// The level of a line of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
     /// For whoever looks for a fault.
@@ -16,8 +16,8 @@ pub enum Level {
     Error,
 }
 
-/// Writes a line to the server's log, under the name of the stream and the filter; natively, to standard
-/// error.
+/// Writes a line to the server's log, under the name of the stream and the filter; natively, to
+/// standard error.
 pub fn log(level: Level, message: &str) {
     #[cfg(target_family = "wasm")]
     host::log(
@@ -33,10 +33,11 @@ pub fn log(level: Level, message: &str) {
     eprintln!("{level:?}: {message}");
 }
 
-/// Reads a file below the pipeline file's folder. Only files that the step names are granted: in its
-/// `with` settings or its `assets` list. Beside them there are the fonts of the server's system: `system-fonts/5927,95e8` is the
-/// one that has most of these characters (hexadecimal code points, 64 at most; `system-fonts/emoji:1f3a5` prefers one in
-/// colours), as an OpenType file. Natively, see [`testing::add_asset`](crate::testing::add_asset).
+/// Reads a file below the pipeline file's folder. Only files that the step names are granted: in
+/// its `with` settings or its `assets` list. Beside them there are the fonts of the server's
+/// system: `system-fonts/5927,95e8` is the one that has most of these characters (hexadecimal code
+/// points, 64 at most; `system-fonts/emoji:1f3a5` prefers one in colours), as an OpenType file.
+/// Natively, see [`testing::add_asset`](crate::testing::add_asset).
 ///
 /// # Errors
 /// A text that names the file and says why it can't be read.

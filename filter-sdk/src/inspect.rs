@@ -5,9 +5,9 @@ use serde::de::DeserializeOwned;
 
 use crate::{FrameInfo, Region};
 
-/// A filter that looks at pictures by the functions of [`view`](crate::view). It runs beside the frames'
-/// way, at a rate of its own (`every` in the pipeline file), on the newest frame, and delays none. Export
-/// it with [`export_inspect!`](crate::export_inspect).
+/// A filter that looks at pictures by the functions of [`view`](crate::view). It runs beside the
+/// frames' way, at a rate of its own (`every` in the pipeline file), on the newest frame, and
+/// delays none. Export it with [`export_inspect!`](crate::export_inspect).
 pub trait Inspect: Sized {
     /// The settings: what the pipeline file has under `with`. Their JSON Schema is derived, and the
     /// server checks the settings against it before the filter sees them.
@@ -16,8 +16,8 @@ pub trait Inspect: Sized {
     /// Takes the settings. Called once, before the first frame.
     ///
     /// # Errors
-    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `threshold` ``), and
-    /// the server points at it.
+    /// A text for whoever wrote the pipeline file. Name the setting in backticks
+    /// (`` `threshold` ``), and the server points at it.
     fn new(config: Self::Config) -> Result<Self, String>;
 
     /// Gives what is found in this frame, up to 256 regions; they take the place of those before.
@@ -37,17 +37,16 @@ macro_rules! export_inspect {
     ($filter:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::inspect::exports::mattebox::filter as exports;
+            use $crate::bindings::inspect::exports::mattebox::filter::inspect;
 
             struct Component;
 
             $crate::implement_lifecycle!(Component, $filter, $crate::Inspect);
 
-            impl exports::inspect::Guest for Component {
+            impl inspect::Guest for Component {
                 fn look(
-                    frame: exports::inspect::FrameInfo,
-                ) -> ::core::result::Result<exports::inspect::Findings, $crate::glue::String>
-                {
+                    frame: inspect::FrameInfo,
+                ) -> ::core::result::Result<inspect::Findings, $crate::glue::String> {
                     FILTER.with(|filter| $crate::glue::look(filter, frame))
                 }
             }

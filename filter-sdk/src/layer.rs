@@ -1,11 +1,11 @@
-//! What overlays draw: pixels of their own, or shapes and texts that the server draws.
+//! The layers that overlays draw: pixels of their own, or shapes and texts that the server draws.
 //!
 //! What lies outside the picture is cut off.
 
 use image::{GrayImage, RgbaImage};
 
 use crate::Color;
-use crate::bindings::overlay::exports::mattebox::filter::overlay as contract;
+use crate::bindings::overlay::exports::mattebox::filter::overlay;
 
 /// Something to be drawn over the picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -159,9 +159,9 @@ impl From<TextLayer> for Layer {
     }
 }
 
-fn color(color: Color) -> contract::Color {
+fn color(color: Color) -> overlay::Color {
     let [red, green, blue, alpha] = color.rgba;
-    contract::Color {
+    overlay::Color {
         red,
         green,
         blue,
@@ -169,17 +169,17 @@ fn color(color: Color) -> contract::Color {
     }
 }
 
-impl From<Layer> for contract::Layer {
+impl From<Layer> for overlay::Layer {
     fn from(layer: Layer) -> Self {
         match layer {
-            Layer::Rgba(RgbaLayer { x, y, image }) => Self::Rgba(contract::RgbaLayer {
+            Layer::Rgba(RgbaLayer { x, y, image }) => Self::Rgba(overlay::RgbaLayer {
                 x,
                 y,
                 width: image.width(),
                 height: image.height(),
                 rgba: image.into_raw(),
             }),
-            Layer::Mask(layer) => Self::Mask(contract::MaskLayer {
+            Layer::Mask(layer) => Self::Mask(overlay::MaskLayer {
                 x: layer.x,
                 y: layer.y,
                 width: layer.alpha.width(),
@@ -187,14 +187,14 @@ impl From<Layer> for contract::Layer {
                 color: color(layer.color),
                 alpha: layer.alpha.into_raw(),
             }),
-            Layer::Fill(layer) => Self::Fill(contract::FillLayer {
+            Layer::Fill(layer) => Self::Fill(overlay::FillLayer {
                 x: layer.x,
                 y: layer.y,
                 width: layer.width,
                 height: layer.height,
                 color: color(layer.color),
             }),
-            Layer::Box(layer) => Self::Box(contract::BoxLayer {
+            Layer::Box(layer) => Self::Box(overlay::BoxLayer {
                 x: layer.x,
                 y: layer.y,
                 width: layer.width,
@@ -207,16 +207,16 @@ impl From<Layer> for contract::Layer {
     }
 }
 
-fn text(layer: TextLayer) -> contract::TextLayer {
-    contract::TextLayer {
+fn text(layer: TextLayer) -> overlay::TextLayer {
+    overlay::TextLayer {
         x: layer.x,
         y: layer.y,
         anchor: match layer.anchor {
-            Anchor::TopLeft => contract::Anchor::TopLeft,
-            Anchor::TopRight => contract::Anchor::TopRight,
-            Anchor::BottomLeft => contract::Anchor::BottomLeft,
-            Anchor::BottomRight => contract::Anchor::BottomRight,
-            Anchor::Center => contract::Anchor::Center,
+            Anchor::TopLeft => overlay::Anchor::TopLeft,
+            Anchor::TopRight => overlay::Anchor::TopRight,
+            Anchor::BottomLeft => overlay::Anchor::BottomLeft,
+            Anchor::BottomRight => overlay::Anchor::BottomRight,
+            Anchor::Center => overlay::Anchor::Center,
         },
         text: layer.text,
         size: layer.size,

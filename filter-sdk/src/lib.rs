@@ -1,8 +1,9 @@
 //! Write a filter for Mattebox in Rust: one trait, one macro, one WebAssembly module.
 //!
-//! An [`Overlay`] draws over the picture and never sees it, unless it is allowed to; a [`Transform`] gets
-//! the picture and gives another; an [`Inspect`] looks at pictures beside the frames' way and tells what it
-//! found. Overlays are the cheap ones: the server need not decode a frame for them.
+//! An [`Overlay`] draws over the picture and never sees it, unless it is allowed to; a
+//! [`Transform`] gets the picture and gives another; an [`Inspect`] looks at pictures beside the
+//! frames' way and tells what it found. Overlays are the cheap ones: the server need not decode a
+//! frame for them.
 //!
 //! # From nothing to running
 //!
@@ -68,7 +69,8 @@
 //! assert_eq!(border.draw(&frame)?, Drawing::Unchanged);
 //! # Ok::<(), String>(())
 //! ```
-//! Build it with `cargo build --release --target wasm32-unknown-unknown`, and name it in `pipeline.yaml`:
+//! Build it with `cargo build --release --target wasm32-unknown-unknown`, and name it in
+//! `pipeline.yaml`:
 //! ```yaml
 //! filters:
 //!   - use: ./target/wasm32-unknown-unknown/release/frame_border.wasm
@@ -77,11 +79,11 @@
 //!
 //! # What a filter may do
 //!
-//! It may compute, [`log`] and [`read_asset`], which has the system's fonts, too; it may ask for the
-//! stream's name, for [`variable`]s and for the [`regions`] that inspecting filters found. Those, and others
-//! where the pipeline file says so, may see the picture by [`view`] and tell others by [`publish`].
-//! It has no files, no network and no environment. Each call
-//! has a time limit and the whole instance a memory limit, both set in the pipeline file; a filter that
+//! It may compute, [`log`] and [`read_asset`], which has the system's fonts, too; it may ask for
+//! the stream's name, for [`variable`]s and for the [`regions`] that inspecting filters found.
+//! Those, and others where the pipeline file says so, may see the picture by [`view`] and tell
+//! others by [`publish`]. It has no files, no network and no environment. Each call has a time
+//! limit and the whole instance a memory limit, both set in the pipeline file; a filter that
 //! oversteps is stopped, and started again with growing pauses.
 
 #![warn(missing_docs)]

@@ -5,31 +5,30 @@ use serde::de::DeserializeOwned;
 
 use crate::{FrameInfo, Layer};
 
-/// A filter that draws over the picture, without seeing it unless the pipeline file allows it (then by
-/// [`view`](crate::view)). Export it with
-/// [`export_overlay!`](crate::export_overlay).
+/// A filter that draws over the picture, without seeing it unless the pipeline file allows it (then
+/// by [`view`](crate::view)). Export it with [`export_overlay!`](crate::export_overlay).
 pub trait Overlay: Sized {
     /// The settings: what the pipeline file has under `with`. Their JSON Schema is derived, and the
     /// server checks the settings against it before the filter sees them.
     type Config: DeserializeOwned + JsonSchema;
 
-    /// Takes the settings. Called once, before the first frame: the place to read assets and to prepare
-    /// whatever frames share.
+    /// Takes the settings. Called once, before the first frame: the place to read assets and to
+    /// prepare whatever frames share.
     ///
     /// # Errors
-    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `image` ``), and the
-    /// server points at it.
+    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `image` ``),
+    /// and the server points at it.
     fn new(config: Self::Config) -> Result<Self, String>;
 
-    /// Says what is to be seen over this frame. Answer [`Drawing::Unchanged`] whenever nothing changed:
-    /// that costs next to nothing.
+    /// Says what is to be seen over this frame. Answer [`Drawing::Unchanged`] whenever nothing
+    /// changed: that costs next to nothing.
     ///
     /// # Errors
     /// A text for the log; this one frame goes without the drawing.
     fn draw(&mut self, frame: &FrameInfo) -> Result<Drawing, String>;
 }
 
-/// What an overlay wants to see on the picture.
+/// An overlay's answer: the drawing that it wants to see on the picture.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Drawing {
     /// The same as after the call before.
@@ -57,17 +56,16 @@ macro_rules! export_overlay {
     ($filter:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::overlay::exports::mattebox::filter as exports;
+            use $crate::bindings::overlay::exports::mattebox::filter::overlay;
 
             struct Component;
 
             $crate::implement_lifecycle!(Component, $filter, $crate::Overlay);
 
-            impl exports::overlay::Guest for Component {
+            impl overlay::Guest for Component {
                 fn draw(
-                    frame: exports::overlay::FrameInfo,
-                ) -> ::core::result::Result<exports::overlay::Drawing, $crate::glue::String>
-                {
+                    frame: overlay::FrameInfo,
+                ) -> ::core::result::Result<overlay::Drawing, $crate::glue::String> {
                     FILTER.with(|filter| $crate::glue::draw(filter, frame))
                 }
             }

@@ -1,4 +1,4 @@
-//! Where a box goes in a picture.
+//! The position of a box in a picture.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,8 @@ pub enum Position {
 }
 
 impl Position {
-    /// The top left corner of a box of `size` (width, height) in a picture of `picture` (width, height),
-    /// `margin` pixels from the edges that it lies at. A box that doesn't fit hangs over.
+    /// The top left corner of a box of `size` (width, height) in a picture of `picture` (width,
+    /// height), `margin` pixels from the edges that it lies at. A box that doesn't fit hangs over.
     pub fn place(self, size: (u32, u32), picture: (u32, u32), margin: u32) -> (i32, i32) {
         use Position::*;
         let horizontal = match self {

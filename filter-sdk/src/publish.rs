@@ -1,5 +1,6 @@
-//! What a filter tells others: variables and events. Inspecting filters may; others where the pipeline
-//! file allows it (`publish: true`). What a call tells counts once it has ended well.
+//! Publishing: variables and events, by which a filter tells others. Inspecting filters may; others
+//! where the pipeline file allows it (`publish: true`). What a call tells counts once it has ended
+//! well.
 
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ pub enum Phase {
     Moment,
 }
 
-/// Gives the variable `name` a text (up to 500 characters), for `ttl` (up to 49 days) or for good. Filters
-/// see it from the next frame on.
+/// Gives the variable `name` a text (up to 500 characters), for `ttl` (up to 49 days) or for good.
+/// Filters see it from the next frame on.
 ///
 /// # Errors
 /// A text that says why not: the server itself measures what is called so, or there are too many.
@@ -38,8 +39,8 @@ pub fn set_variable(name: &str, text: &str, ttl: Option<Duration>) -> Result<(),
     }
 }
 
-/// Shows a small picture, up to 1 000 000 pixels, to whoever tunes the filter on the page. Natively it
-/// goes nowhere.
+/// Shows a small picture, up to 1 000 000 pixels, to whoever tunes the filter on the page. Natively
+/// it goes nowhere.
 ///
 /// # Errors
 /// A text that says why not.
@@ -61,8 +62,8 @@ pub fn show(picture: GrayImage) -> Result<(), String> {
     }
 }
 
-/// Tells of an event of this stream: `kind` is a word of `a-z 0-9 -`, such as `motion`, and `text` a
-/// line for people, or nothing. It has the picture and the regions of this call.
+/// Tells of an event of this stream: `kind` is a word of `a-z 0-9 -`, such as `motion`, and `text`
+/// a line for people, or nothing. It has the picture and the regions of this call.
 ///
 /// # Errors
 /// A text that says why not.

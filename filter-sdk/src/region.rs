@@ -35,7 +35,8 @@ pub struct FoundRegion {
     pub region: Region,
     /// The filter that found it, by the name that the pipeline file has for it.
     pub found_by: String,
-    /// When the picture that it was found in was taken: milliseconds since 1970-01-01 00:00 UTC.
+    /// The time when the picture that it was found in was taken, in milliseconds since 1970-01-01
+    /// 00:00 UTC.
     pub captured_at_ms: u64,
 }
 

@@ -19,8 +19,8 @@ pub trait Transform: Sized {
     /// Takes the settings. Called once, before the first frame.
     ///
     /// # Errors
-    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `width` ``), and the
-    /// server points at it.
+    /// A text for whoever wrote the pipeline file. Name the setting in backticks (`` `width` ``),
+    /// and the server points at it.
     fn new(config: Self::Config) -> Result<Self, String>;
 
     /// Gives the picture that goes on instead, of the same or another size (each side 1 to 16384).
@@ -39,18 +39,17 @@ macro_rules! export_transform {
     ($filter:ty) => {
         #[cfg(target_family = "wasm")]
         const _: () = {
-            use $crate::bindings::transform::exports::mattebox::filter as exports;
+            use $crate::bindings::transform::exports::mattebox::filter::transform;
 
             struct Component;
 
             $crate::implement_lifecycle!(Component, $filter, $crate::Transform);
 
-            impl exports::transform::Guest for Component {
+            impl transform::Guest for Component {
                 fn apply(
-                    frame: exports::transform::FrameInfo,
-                    picture: exports::transform::Image,
-                ) -> ::core::result::Result<exports::transform::Image, $crate::glue::String>
-                {
+                    frame: transform::FrameInfo,
+                    picture: transform::Image,
+                ) -> ::core::result::Result<transform::Image, $crate::glue::String> {
                     FILTER.with(|filter| $crate::glue::apply(filter, frame, picture))
                 }
             }

@@ -1,8 +1,8 @@
-//! The camera's picture, for filters that inspect, and for overlays that the pipeline file allows to
-//! see it (`sees: eighth`, `sees: all`).
+//! The camera's picture, for filters that inspect, and for overlays that the pipeline file allows
+//! to see it (`sees: eighth`, `sees: all`).
 //!
-//! It is the picture as people see it, with the privacy masks, and before any filter. Each call of a
-//! filter may ask 16 times.
+//! It is the picture as people see it, with the privacy masks, and before any filter. Each call of
+//! a filter may ask 16 times.
 
 use image::{GrayImage, RgbImage};
 
@@ -26,8 +26,8 @@ pub enum Shrink {
 /// The brightness of the picture, or of an `area` of it, in pixels of the whole picture.
 ///
 /// # Errors
-/// A text that says why there is no picture: the area lies outside, the step may not see it, or it can't
-/// be decoded.
+/// A text that says why there is no picture: the area lies outside, the step may not see it, or it
+/// can't be decoded.
 pub fn luma(shrink: Shrink, area: Option<Area>) -> Result<GrayImage, String> {
     #[cfg(target_family = "wasm")]
     {

@@ -49,7 +49,8 @@ fuzz_target!(
     init: {
         let abort = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let is_ours = |place: &std::panic::Location<'_>| !place.file().contains("/registry/src/");
+            let is_ours =
+                |place: &std::panic::Location<'_>| !place.file().contains("/registry/src/");
             if info.location().is_none_or(is_ours) {
                 abort(info);
             }

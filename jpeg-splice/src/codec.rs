@@ -26,16 +26,16 @@ pub use planes::encode_planes;
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     /// Chroma is finer than luma.
-    #[error("its chroma is finer than its luma")]
+    #[error("the JPEG's chroma is finer than its luma")]
     FineChroma,
     /// It is damaged, or not baseline.
     #[error("{0}")]
     Unverified(#[from] Error),
     /// The decoder's size is not the header's.
-    #[error("it has more than one frame header")]
+    #[error("the JPEG has more than one frame header")]
     TwoHeaders,
     /// JFIF and Adobe's segment disagree; the decoder passes over JFIF.
-    #[error("its colours are told in two ways")]
+    #[error("the JPEG's colours are told in two ways")]
     TwoColorSpaces,
     /// The decoder's error.
     #[error("{0:?}")]

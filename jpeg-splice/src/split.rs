@@ -253,7 +253,9 @@ mod tests {
     use super::*;
 
     /// Has an EOI inside a segment, a stuffed FF, a restart marker and fill bytes.
-    const JPEG: &[u8] = b"\xff\xd8\xff\xe1\x00\x06\xff\xd8\xff\xd9\xff\xda\x00\x03x\x12\xff\x00\x34\xff\xd0\x56\xff\xff\xd9";
+    const JPEG: &[u8] =
+        b"\xff\xd8\xff\xe1\x00\x06\xff\xd8\xff\xd9\xff\xda\x00\x03x\x12\xff\x00\x34\
+        \xff\xd0\x56\xff\xff\xd9";
 
     fn all(bytes: &[u8], limit: usize) -> Vec<Split> {
         let mut splitter = Splitter::new(bytes, limit);

@@ -104,7 +104,7 @@ pub struct StopToken {
 }
 
 impl StopToken {
-    /// `token` gives the order; `runtime` drives the clock's sleeps.
+    /// `token` requests the stop; `runtime` drives the clock's sleeps.
     pub fn new(clock: Arc<dyn Clock>, runtime: Handle, token: CancellationToken) -> Self {
         Self {
             clock,
@@ -123,7 +123,7 @@ impl StopToken {
         &self.runtime
     }
 
-    /// An order that comes with this one, or when the token beside it is cancelled.
+    /// A stop that is requested with this one, or by cancelling the token beside it.
     pub fn child(&self) -> (Self, CancellationToken) {
         let token = self.token.child_token();
         let child = Self {
@@ -133,18 +133,18 @@ impl StopToken {
         (child, token)
     }
 
-    /// Whether the order to stop was given.
+    /// Whether the stop was requested.
     pub fn is_requested(&self) -> bool {
         self.token.is_cancelled()
     }
 
-    /// Blocks until `deadline`, or until the order to stop: then it returns `false` at once.
+    /// Blocks until `deadline`, or until a stop is requested: then it returns `false` at once.
     pub fn sleep_until(&self, deadline: Instant) -> bool {
         wait(&*self.clock, self.token.cancelled(), Some(deadline)).is_none()
     }
 
     /// Blocks until `future`, which needs no runtime, is ready, at most until `deadline`: then it
-    /// gives `Some(None)`. `None` after the order to stop.
+    /// gives `Some(None)`. `None` once a stop is requested.
     pub fn wait_until<F: Future>(&self, deadline: Instant, future: F) -> Option<Option<F::Output>> {
         let future = self.token.run_until_cancelled(future);
         match wait(&*self.clock, future, Some(deadline)) {
@@ -159,7 +159,7 @@ impl StopToken {
         self.sleep_until(self.clock.now() + pause)
     }
 
-    /// Blocks until `future` is ready and gives its result; `None` after the order to stop.
+    /// Blocks until `future` is ready and gives its result; `None` once a stop is requested.
     pub fn wait_for<F: Future>(&self, future: F) -> Option<F::Output> {
         self.runtime
             .block_on(self.token.run_until_cancelled(future))

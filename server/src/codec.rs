@@ -11,7 +11,8 @@ use crate::panics::{Panicked, catch};
 pub enum DecodeError {
     /// It has more pixels than a filter may get.
     #[error(
-        "the camera's picture is too large to be decoded: {0}×{1}, at most {SIDE} a side and {PICTURE_PIXELS} pixels"
+        "the camera's picture is too large to be decoded: {0}×{1}, at most {SIDE} a side and \
+         {PICTURE_PIXELS} pixels"
     )]
     TooLarge(u32, u32),
     /// It decodes to another size than its header has.

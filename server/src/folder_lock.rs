@@ -43,6 +43,6 @@ pub fn lock(folder: &Path, clock: &dyn Clock) -> Result<FolderLock, Locked> {
 }
 
 fn not_locked(folder: &Path, error: &std::io::Error) -> FolderLock {
-    tracing::debug!("{} can't be locked: {error}", folder.display());
+    tracing::debug!(path = %folder.display(), %error, "a folder can't be locked");
     None
 }

@@ -16,8 +16,8 @@ pub struct Frame {
     /// Counted by its stream; see [`Sequence`]. A notice has the number of the frame that comes
     /// next.
     pub sequence: u64,
-    /// The time at which the picture was taken, by the wall clock: the camera's where that tells, else the
-    /// server's.
+    /// The time at which the picture was taken, by the wall clock: the camera's where that tells,
+    /// else the server's.
     pub captured_at: SystemTime,
     /// The time at which it came from the source, by the monotonic clock.
     pub received_at: Instant,

@@ -16,17 +16,20 @@ static LOCAL: OnceLock<(TimeZone, Option<UnknownZone>)> = OnceLock::new();
 pub enum UnknownZone {
     /// The value of `TZ` names none.
     #[error(
-        "no time zone is called `{0}`, as the environment variable `TZ` says; times are shown in UTC: set it to a name such as `Europe/Berlin`"
+        "no time zone is called `{0}`, as the environment variable `TZ` says; times are shown in \
+         UTC: set it to a name such as `Europe/Berlin`"
     )]
     Variable(String),
     /// `TZ` names one that counts leap seconds, which the machine's clock does not.
     #[error(
-        "the time zone `right/{0}`, as the environment variable `TZ` says, counts leap seconds, as this machine's clock does not; times are shown in UTC: set it to `{0}`"
+        "the time zone `right/{0}`, as the environment variable `TZ` says, counts leap seconds, as \
+         this machine's clock does not; times are shown in UTC: set it to `{0}`"
     )]
     LeapSeconds(String),
     /// `/etc/localtime` leads to none.
     #[error(
-        "the time zone in `/etc/localtime` can't be read; times are shown in UTC: set `TZ` to a name such as `Europe/Berlin`, or install tzdata"
+        "the time zone in `/etc/localtime` can't be read; times are shown in UTC: set `TZ` to a \
+         name such as `Europe/Berlin`, or install tzdata"
     )]
     File,
 }
@@ -39,7 +42,7 @@ pub fn zone() -> TimeZone {
 /// Tells the log if the zone can't be found.
 pub fn warn_of_unknown_zone() {
     if let Some(unknown) = &looked_up().1 {
-        tracing::warn!("{unknown}");
+        tracing::warn!(error = %unknown, "the time zone is unknown");
     }
 }
 

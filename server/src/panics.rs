@@ -78,7 +78,8 @@ pub fn log_uncaught() {
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or_default();
         let place = place.unwrap_or_default();
-        tracing::error!(thread, place, "panicked: {}", message(info.payload()));
+        let error = message(info.payload());
+        tracing::error!(thread, place, %error, "panicked");
     }));
 }
 

@@ -61,8 +61,8 @@ pub fn make_below(folder: &Path, name: &str) -> io::Result<PathBuf> {
     Ok(below)
 }
 
-/// The folder for the state called `what` of the server with the pipeline file `file`; none if there
-/// is to be none. It lies in the user's folder for state (XDG Base Directory Specification:
+/// The folder for the state called `what` of the server with the pipeline file `file`; none if
+/// there is to be none. It lies in the user's folder for state (XDG Base Directory Specification:
 /// `$XDG_STATE_HOME`) unless `place` says another.
 ///
 /// # Errors
@@ -110,7 +110,8 @@ pub fn check_owner(path: &Path) -> io::Result<()> {
     }
     if metadata.mode() & OTHERS_WRITE != 0 {
         return Err(denied(format!(
-            "others may write to {path} and could change what is in it (`chmod go-w` ends that; then remove what is in it)"
+            "others may write to {path} and could change what is in it (`chmod go-w` ends that; \
+             then remove what is in it)"
         )));
     }
     Ok(())
@@ -139,7 +140,8 @@ fn check_above(folder: &Path) -> io::Result<()> {
     }
     if metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0 {
         return Err(denied(format!(
-            "others may write to {above}, which it lies in, and could put another in its place (`chmod go-w` ends that)"
+            "others may write to {above}, which it lies in, and could put another in its place \
+             (`chmod go-w` ends that)"
         )));
     }
     Ok(())

@@ -34,14 +34,8 @@ pub async fn keep_running<F: Future<Output = ()>>(
             backoff.reset();
         }
         let pause = backoff.pause();
-        let how = match ended {
-            Ok(()) => "ended by itself".to_owned(),
-            Err(panicked) => format!("panicked: {panicked}"),
-        };
-        tracing::error!(
-            task = name,
-            "the task {how}; it is started again in {pause:?}"
-        );
+        let error = ended.err().map(tracing::field::display);
+        tracing::error!(task = name, retry_in = ?pause, error, "a task ended; it is started again");
         let until = clock.sleep_until(clock.now() + pause);
         if end.run_until_cancelled(until).await.is_none() {
             return;

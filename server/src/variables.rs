@@ -55,7 +55,8 @@ pub enum Refusal {
     Text,
     /// The server sets it itself.
     #[error(
-        "`{name}` can't be set or removed: the server itself measures what starts with `{}`; use another name", .by.prefix()
+        "`{name}` can't be set or removed: the server itself measures what starts with `{}`; use \
+         another name", .by.prefix()
     )]
     Measured {
         /// Its name.

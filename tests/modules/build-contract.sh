@@ -2,9 +2,9 @@
 # Builds the modules for a version of the contract, with the SDK as it is: `build-contract.sh 0.2.0
 # FOLDER` writes them into the folder that is named, and not into this one.
 #
-# Those that stand beside this were built once, with the SDK of the version's time, and must never be
-# built anew: they prove that the server still loads what was built then. This stays as the record of
-# where they came from.
+# Those that stand beside this were built once, with the SDK of the version's time, and must never
+# be built anew: they prove that the server still loads what was built then. This stays as the
+# record of where they came from.
 set -euo pipefail
 
 version=${1:?names the version of the contract}
@@ -57,9 +57,11 @@ cd "$work"
 target=wasm32-unknown-unknown
 sysroot=$(rustc --print sysroot)
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$work/target}
-export RUSTFLAGS="--remap-path-prefix=$work=modules --remap-path-prefix=$root=mattebox --remap-path-prefix=$sysroot=rust"
+export RUSTFLAGS="--remap-path-prefix=$work=modules --remap-path-prefix=$root=mattebox"
+RUSTFLAGS+=" --remap-path-prefix=$sysroot=rust"
 RUSTFLAGS+=" --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=cargo"
 cargo build --release --target "$target" ${BUILD_STD:-}
 for kind in "${kinds[@]}"; do
-    cp "$CARGO_TARGET_DIR/$target/release/contract_${version//./_}_$kind.wasm" "$out/contract-$version-$kind.wasm"
+    cp "$CARGO_TARGET_DIR/$target/release/contract_${version//./_}_$kind.wasm" \
+        "$out/contract-$version-$kind.wasm"
 done

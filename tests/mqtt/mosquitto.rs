@@ -58,7 +58,9 @@ impl Mosquitto {
         folder.write(
             "mosquitto.conf",
             format!(
-                "allow_anonymous false\npassword_file {path}/users\nuser root\nlistener {port} 127.0.0.1\nlistener {tls_port} 127.0.0.1\ncertfile {path}/ca.pem\nkeyfile {path}/key.pem\n"
+                "allow_anonymous false\npassword_file {path}/users\nuser root\n\
+                 listener {port} 127.0.0.1\nlistener {tls_port} 127.0.0.1\ncertfile {path}/ca.pem\n\
+                 keyfile {path}/key.pem\n"
             ),
         );
         let users = Command::new("mosquitto_passwd")
@@ -246,7 +248,9 @@ fn mosquitto_has_it_all_by_tls_and_after_a_restart() {
     let (camera, mut mosquitto) = (Switched::new(), Mosquitto::start());
     let port = mosquitto.tls_port;
     let folder = Folder::with(&format!(
-        "mqtt: {{ broker: \"mqtts://me@localhost:{port}\", user: me, password: {{ file: password }}, ca: ca.pem, subscribe: {{ house/temperature: outside }} }}\n{}",
+        "mqtt: {{ broker: \"mqtts://me@localhost:{port}\", user: me, \
+         password: {{ file: password }}, ca: ca.pem, \
+         subscribe: {{ house/temperature: outside }} }}\n{}",
         camera.pipeline()
     ));
     folder.write("password", "hush\n");

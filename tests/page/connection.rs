@@ -9,8 +9,10 @@ use super::{Browser, PATIENCE, folder, server};
 use crate::support::plain_proxy;
 use crate::support::server::{Server, TOKEN};
 
-const NOT_LOST: &str = "[...document.querySelectorAll('.card')].every((card) => card.dataset.state === 'running' && card.querySelector('.notice').hidden)";
-const LOGIN: &str = "document.getElementById('trouble').textContent.includes('asks for a login: load this page again')";
+const NOT_LOST: &str = "[...document.querySelectorAll('.card')].every((card) => card.dataset.state \
+    === 'running' && card.querySelector('.notice').hidden)";
+const LOGIN: &str = "document.getElementById('trouble').textContent.includes('asks for a login: \
+    load this page again')";
 
 fn start_again(address: &str) -> Server {
     Server::start_with(folder(), |command| {
@@ -32,7 +34,11 @@ async fn an_old_picture_says_so_on_the_wall_and_in_full_screen() {
         .until("document.fullscreenElement.innerText.includes('No connection')")
         .await;
     browser
-        .until("[...document.querySelectorAll('.card')].every((card) => card.dataset.state === 'lost' && card.querySelector('.state-text').textContent === 'No connection' && !card.querySelector('.notice').hidden)")
+        .until(
+            "[...document.querySelectorAll('.card')].every((card) => card.dataset.state === \
+            'lost' && card.querySelector('.state-text').textContent === 'No connection' && \
+            !card.querySelector('.notice').hidden)",
+        )
         .await;
     let told = browser
         .run("return document.getElementById('trouble').textContent")
@@ -49,15 +55,24 @@ async fn the_page_with_nothing_but_the_picture_says_that_it_is_an_old_one() {
     let listen = server.address.to_string();
     let browser = Browser::open(&format!("http://{listen}/front")).await;
     browser
-        .until("document.querySelector('img')?.naturalWidth === 1280 && document.getElementById('notice').textContent === ''")
+        .until(
+            "document.querySelector('img')?.naturalWidth === 1280 && \
+            document.getElementById('notice').textContent === ''",
+        )
         .await;
     drop(server);
     browser
-        .until("document.getElementById('notice').textContent === 'No connection' && getComputedStyle(document.querySelector('img')).opacity < 1")
+        .until(
+            "document.getElementById('notice').textContent === 'No connection' && \
+            getComputedStyle(document.querySelector('img')).opacity < 1",
+        )
         .await;
     let _server = start_again(&listen);
     browser
-        .until("document.getElementById('notice').textContent === '' && !document.querySelector('.lost')")
+        .until(
+            "document.getElementById('notice').textContent === '' && \
+            !document.querySelector('.lost')",
+        )
         .await;
 }
 
@@ -66,7 +81,8 @@ async fn the_page_with_nothing_but_the_picture_says_that_it_is_an_old_one() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn a_request_is_not_given_up_while_the_browser_asks_for_a_login() {
-    const REFUSAL: &str = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"Cameras\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    const REFUSAL: &str = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic \
+        realm=\"Cameras\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     let server = server();
     let asks = Arc::new(AtomicBool::new(true));
     let [streams, probes] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
@@ -99,7 +115,12 @@ async fn a_request_is_not_given_up_while_the_browser_asks_for_a_login() {
     browser
         .run("return fetch('static/app.js').then(() => 0)")
         .await;
-    browser.until("document.getElementById('trouble').textContent.includes('the proxy in front asks for a login')").await;
+    browser
+        .until(
+            "document.getElementById('trouble').textContent.includes('the proxy in front \
+        asks for a login')",
+        )
+        .await;
     asks.store(false, Ordering::SeqCst);
     browser.until(NOT_LOST).await;
     assert_eq!(streams.load(Ordering::SeqCst), 1);
@@ -109,7 +130,8 @@ async fn a_request_is_not_given_up_while_the_browser_asks_for_a_login() {
 #[ignore = "needs chromium and chromedriver"]
 async fn a_login_on_another_page_or_that_is_not_given_is_told_of() {
     for answer in [
-        "HTTP/1.1 302 Found\r\nLocation: http://login.example.org/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        "HTTP/1.1 302 Found\r\nLocation: http://login.example.org/\r\nContent-Length: 0\r\n\
+         Connection: close\r\n\r\n",
         // Without a challenge the browser has no box for it.
         "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     ] {
@@ -156,9 +178,12 @@ async fn a_token_may_have_any_characters_and_the_browser_no_storage() {
     browser.until(&is("off")).await;
     // Where nothing can be kept, it is asked for once.
     browser
-        .run("localStorage.clear();
-              Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } });
-              return 0")
+        .run(
+            "localStorage.clear();
+              Object.defineProperty(window, 'localStorage', \
+            { get() { throw new DOMException('no', 'SecurityError'); } });
+              return 0",
+        )
         .await;
     browser.click(switch).await;
     browser.until(&is("running")).await;
@@ -177,7 +202,10 @@ async fn without_storage_the_token_is_asked_for_once() {
     let server = server();
     let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
     browser
-        .run("Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError'); } }); return 0")
+        .run(
+            "Object.defineProperty(window, 'localStorage', \
+            { get() { throw new DOMException('no', 'SecurityError'); } }); return 0",
+        )
         .await;
     let is =
         |state| format!("document.querySelector('.step:first-child')?.dataset.state === '{state}'");

@@ -84,5 +84,5 @@ async fn events_are_listed_with_pictures_as_they_happen_and_removed() {
     browser
         .until("!document.getElementById('events').open")
         .await;
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }

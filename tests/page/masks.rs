@@ -22,7 +22,8 @@ impl Browser {
             "const shapes = document.querySelector('.polygon-shapes');
              const box = shapes.getBoundingClientRect();
              for (const [x, y] of {places}) {{
-               const at = {{ clientX: box.left + x * box.width, clientY: box.top + y * box.height }};
+               const at = {{ clientX: box.left + x * box.width, \
+             clientY: box.top + y * box.height }};
                shapes.dispatchEvent(new MouseEvent('click', {{ bubbles: true, ...at }}));
              }}"
         ))
@@ -70,5 +71,5 @@ async fn a_mask_is_drawn_by_clicks_and_keys_and_covers_from_then_on() {
         let (x, y, width, height) = area;
         assert!(is_near(mean(&picture, x, y, width, height), [0.0; 3]));
     }
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }

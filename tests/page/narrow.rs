@@ -23,7 +23,8 @@ async fn what_has_the_focus_is_never_below_the_picture() {
                         const focused = document.activeElement;
                         const { x, y, width, height } = focused.getBoundingClientRect();
                         const seen = document.elementFromPoint(x + width / 2, y + height / 2);
-                        return focused === document.body || focused.contains(seen) || seen?.contains(focused);
+                        return focused === document.body || focused.contains(seen) || \
+                     seen?.contains(focused);
                     })()",
                 )
                 .await;
@@ -49,7 +50,8 @@ async fn the_dialog_fits_a_phone_and_no_key_sets_a_size_in_the_middle() {
         let fits = "(() => {
             const dialog = document.getElementById('catalog');
             const { left, right } = dialog.getBoundingClientRect();
-            return dialog.scrollWidth <= dialog.clientWidth && left >= 0 && right <= window.innerWidth;
+            return dialog.scrollWidth <= dialog.clientWidth && left >= 0 && right <= \
+            window.innerWidth;
         })()";
         let fits = browser.run(&format!("return {fits}")).await;
         assert_eq!(fits, true, "{filter}");
@@ -64,7 +66,10 @@ async fn the_dialog_fits_a_phone_and_no_key_sets_a_size_in_the_middle() {
         .await;
     browser.click("#catalog .add-step").await;
     browser
-        .until("document.querySelectorAll('.step').length === 3 && document.querySelector('.step:last-child .step-name').textContent === 'resize'")
+        .until(
+            "document.querySelectorAll('.step').length === 3 && \
+            document.querySelector('.step:last-child .step-name').textContent === 'resize'",
+        )
         .await;
     let file = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
     assert!(

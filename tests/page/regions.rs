@@ -34,14 +34,19 @@ async fn what_moves_is_marked_on_the_picture_until_somebody_hides_it() {
     browser.client.set_window_size(390, 800).await.unwrap();
     let is_marked = "(() => {
         const picture = document.querySelector('.picture').getBoundingClientRect();
-        const boxes = [...document.querySelectorAll('.region rect')].map((it) => it.getBoundingClientRect());
-        const isWithin = (box) => box.width > 4 && box.left >= picture.left - 1 && box.right <= picture.right + 1
+        const boxes = [...document.querySelectorAll('.region rect')].map((it) => \
+        it.getBoundingClientRect());
+        const isWithin = (box) => box.width > 4 && box.left >= picture.left - 1 && box.right <= \
+        picture.right + 1
           && box.top >= picture.top - 1 && box.bottom <= picture.bottom + 1;
         return boxes.length > 0 && boxes.every(isWithin);
     })()";
     browser.until(is_marked).await;
     browser
-        .until(r"/^motion \d+: \d+ %, (middle|lower) (left|centre|right)$/.test(document.querySelector('.regions-list li')?.textContent)")
+        .until(concat!(
+            r"/^motion \d+: \d+ %, (middle|lower) (left|centre|right)$/",
+            ".test(document.querySelector('.regions-list li')?.textContent)"
+        ))
         .await;
     browser.click(".show-regions").await;
     let is_hidden = "document.querySelector('.show-regions')?.ariaPressed === 'false'
@@ -51,14 +56,17 @@ async fn what_moves_is_marked_on_the_picture_until_somebody_hides_it() {
     browser.client.refresh().await.unwrap();
     browser.until(is_hidden).await;
     browser
-        .until("!document.querySelector('.card .live').hidden && document.querySelector('.rate').textContent.includes('15')")
+        .until(
+            "!document.querySelector('.card .live').hidden && \
+            document.querySelector('.rate').textContent.includes('15')",
+        )
         .await;
     let asked =
         "performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/regions'))";
     assert_eq!(browser.run(&format!("return {asked}")).await, false);
     browser.click(".show-regions").await;
     browser.until(is_marked).await;
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +101,7 @@ async fn somebody_sees_what_the_filter_sees_and_how_often() {
         .await;
     let text = std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
     assert!(text.contains("every: 500ms"), "{text}");
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,7 +171,7 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
         .until("!document.getElementById('polygons').open")
         .await;
     assert!(!file().contains("zones"), "{}", file());
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,7 +183,10 @@ async fn what_the_chain_draws_itself_is_not_marked_a_second_time() {
         .until("document.querySelector('.show-regions')?.ariaPressed === 'false'")
         .await;
     browser
-        .until("!document.querySelector('.card .live').hidden && document.querySelector('.rate').textContent.includes('15')")
+        .until(
+            "!document.querySelector('.card .live').hidden && \
+            document.querySelector('.rate').textContent.includes('15')",
+        )
         .await;
     let is_marked = "document.querySelector('.region, .regions-list li')";
     browser.until(&format!("!{is_marked}")).await;
@@ -186,7 +197,7 @@ async fn what_the_chain_draws_itself_is_not_marked_a_second_time() {
     browser.until(is_marked).await;
     browser.click(".show-regions").await;
     browser.until(&format!("!{is_marked}")).await;
-    assert_eq!(browser.complaints().await, [""; 0]);
+    assert_eq!(browser.console_errors().await, [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -225,7 +236,10 @@ streams: { front: { filters: [{ use: ./own.wasm, sees: all, publish: true }] } }
         .await;
     // The filter wants more than that, and says so.
     browser
-        .until("document.querySelector('.failure').textContent.includes('at an eighth of its size only')")
+        .until(
+            "document.querySelector('.failure').textContent.includes('at an eighth of its size \
+            only')",
+        )
         .await;
     assert!(file().contains("sees: eighth"), "{}", file());
     // Without the right to publish it could not be used at all: that is refused.

@@ -67,7 +67,8 @@ async fn a_source_of_the_command_line_is_told_and_not_edited() {
     browser.until_form_is(true).await;
     let shown = "!document.querySelector('#stream-form .overridden').hidden
         && document.querySelector('#driver-choice').disabled
-        && [...document.querySelectorAll('#stream-form .new-form input')].every((it) => it.disabled)";
+        && [...document.querySelectorAll('#stream-form .new-form input')].every((it) => \
+        it.disabled)";
     browser.until(shown).await;
     // The rest can be changed.
     browser
@@ -118,7 +119,10 @@ async fn a_stream_is_added_by_its_drivers_form() {
     browser.write("#stream-name", "front").await;
     browser.click("#stream-form .apply").await;
     browser
-        .until("document.querySelector('#stream-form .refusal').textContent.includes('There is a stream')")
+        .until(
+            "document.querySelector('#stream-form .refusal').textContent.includes('There is a \
+            stream')",
+        )
         .await;
     browser.write("#stream-name", "yard").await;
     browser.click("#stream-form .apply").await;
@@ -188,7 +192,10 @@ async fn a_streams_source_is_edited_and_its_secrets_and_comments_stay() {
     browser.edit_stream("yard").await;
     browser.until_form_is(true).await;
     browser
-        .until("document.querySelector('#stream-form [id$=-password]').placeholder === 'env: YARD_PASSWORD'")
+        .until(
+            "document.querySelector('#stream-form [id$=-password]').placeholder === 'env: \
+            YARD_PASSWORD'",
+        )
         .await;
     browser.choose_driver("rtsp").await;
     browser.write(url, "rtsp://127.0.0.1:1/1").await;
@@ -202,9 +209,9 @@ async fn a_streams_source_is_edited_and_its_secrets_and_comments_stay() {
     ] {
         assert!(changed.contains(kept), "{kept}: {changed}");
     }
-    let complaints = browser.complaints().await;
+    let errors = browser.console_errors().await;
     let is_refusal = |text: &&String| text.contains("422") || text.contains("503");
-    assert_eq!(complaints.iter().find(|it| !is_refusal(it)), None);
+    assert_eq!(errors.iter().find(|it| !is_refusal(it)), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -220,7 +227,8 @@ async fn the_form_of_a_stream_fits_a_phone() {
         let fits = "(() => {
             const dialog = document.getElementById('stream-form');
             const { left, right } = dialog.getBoundingClientRect();
-            return dialog.scrollWidth <= dialog.clientWidth && left >= 0 && right <= window.innerWidth;
+            return dialog.scrollWidth <= dialog.clientWidth && left >= 0 && right <= \
+            window.innerWidth;
         })()";
         assert_eq!(
             browser.run(&format!("return {fits}")).await,

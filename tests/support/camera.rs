@@ -200,7 +200,8 @@ pub fn plain(socket: &mut dyn Write, status: &str, headers: &str, body: &[u8]) -
 /// The head of a stream.
 pub fn stream_head(socket: &mut dyn Write) -> io::Result<()> {
     socket.write_all(
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: multipart/x-mixed-replace; boundary=b\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: multipart/x-mixed-replace; \
+         boundary=b\r\n\r\n",
     )
 }
 
@@ -256,7 +257,8 @@ impl Switched {
     pub fn pipeline(&self) -> String {
         let address = self.camera.address;
         format!(
-            "admin-token: {{ env: TEST_TOKEN }}\nstreams:\n  front: {{ source: {{ driver: http, url: \"http://{address}/\" }} }}\n"
+            "admin-token: {{ env: TEST_TOKEN }}\nstreams:\n  \
+             front: {{ source: {{ driver: http, url: \"http://{address}/\" }} }}\n"
         )
     }
 }

@@ -48,12 +48,18 @@ pub const FD_WRITE: &str = r#"(import "wasi_snapshot_preview1" "fd_write"
 
 /// A transform whose `apply` has this body; its picture is `$w`, `$h`, `$rgb`, `$length`.
 pub fn transform(apply: &str) -> Vec<u8> {
-    module("transform-filter", "", "", &format!(
-        "(func (export \"mattebox:filter/transform@0.1.0#apply\")
+    module(
+        "transform-filter",
+        "",
+        "",
+        &format!(
+            "(func (export \"mattebox:filter/transform@0.1.0#apply\")
             (param $sequence i64) (param $time i64) (param $offset i32) (param $width i32)
             (param $height i32) (param $variables i32) (param $count i32)
-            (param $w i32) (param $h i32) (param $rgb i32) (param $length i32) (result i32) {apply})"
-    ))
+            (param $w i32) (param $h i32) (param $rgb i32) (param $length i32) (result i32) \
+         {apply})"
+        ),
+    )
 }
 
 /// An overlay whose `configure` has this body.
@@ -190,20 +196,25 @@ fn text(
             (memory (export "memory") {pages})
             (global $next (mut i32) (i32.const {next}))
             ;; name, version, summary, schema: pairs of address and length
-            (data (i32.const 0) "\40\00\00\00\07\00\00\00\47\00\00\00\01\00\00\00\48\00\00\00\00\00\00\00\00\00\01\00{length}")
+            (data (i32.const 0)
+                "\40\00\00\00\07\00\00\00\47\00\00\00\01\00\00\00"
+                "\48\00\00\00\00\00\00\00\00\00\01\00{length}")
             (data (i32.const 64) "hostile1")
             (data (i32.const {at}) "{schema}")
             (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
                 (local $at i32)
-                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
+                (local.set $at
+                    (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
                 (global.set $next (i32.add (local.get $at) (local.get 3)))
                 (block $enough (loop $more
-                    (br_if $enough (i32.le_u (global.get $next) (i32.mul (memory.size) (i32.const 65536))))
+                    (br_if $enough
+                        (i32.le_u (global.get $next) (i32.mul (memory.size) (i32.const 65536))))
                     (br_if $more (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))
                     unreachable))
                 (local.get $at))
             (func (export "mattebox:filter/lifecycle@0.1.0#describe") (result i32) {describe})
-            (func (export "mattebox:filter/lifecycle@0.1.0#configure") (param i32 i32) (result i32) {configure})
+            (func (export "mattebox:filter/lifecycle@0.1.0#configure")
+                (param i32 i32) (result i32) {configure})
             {function})"#
     )
 }
@@ -253,7 +264,8 @@ pub fn slow_to_compile(seed: u32) -> Vec<u8> {
         };
         let body: String = (0..40).map(round).collect();
         format!(
-            "(func (export \"f{index}\") (param i64 i64) (result i64) (local i64) {body} (local.get 2))"
+            "(func (export \"f{index}\") (param i64 i64) (result i64) (local i64) {body} \
+             (local.get 2))"
         )
     };
     let functions: String = (0..2500).map(function).collect();

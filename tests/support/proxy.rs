@@ -19,7 +19,8 @@ const NGINX: &str = "daemon off; master_process off; pid FOLDER/pid; error_log s
 events {}
 http {
     access_log off;
-    client_body_temp_path FOLDER/body; proxy_temp_path FOLDER/proxy; fastcgi_temp_path FOLDER/fastcgi;
+    client_body_temp_path FOLDER/body; proxy_temp_path FOLDER/proxy; fastcgi_temp_path \
+    FOLDER/fastcgi;
     uwsgi_temp_path FOLDER/uwsgi; scgi_temp_path FOLDER/scgi;
 ";
 const APACHE: &str = "ServerName localhost

@@ -124,7 +124,8 @@ impl State {
                 let length = body.len();
                 write!(
                     writer,
-                    "RTSP/1.0 {status}\r\nCSeq: {cseq}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+                    "RTSP/1.0 {status}\r\nCSeq: {cseq}\r\n{headers}Content-Length: {length}\r\n\r\n\
+                     {body}"
                 )
             };
             if let Some(challenge) = self.challenge(&request) {
@@ -140,7 +141,8 @@ impl State {
             match request.method.as_str() {
                 "DESCRIBE" if self.manner.is_endless => return endless(socket, cseq),
                 "DESCRIBE" => {
-                    let own = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\na=control:a\r\n\
+                    let own = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=cam\r\nt=0 0\r\n\
+                        m=audio 0 RTP/AVP 0\r\na=control:a\r\n\
                         m=video 0 RTP/AVP 26\r\na=control:v\r\n";
                     let body = self.manner.description.as_deref().unwrap_or(own);
                     let base = format!("{}/", request.url);

@@ -1,6 +1,8 @@
-"""An RTSP camera: python3 rtsp_server.py PORT [USER:PASSWORD] [CODING] [SCHEME]; port 0 takes a free one. Prints the port.
+"""An RTSP camera: python3 rtsp_server.py PORT [USER:PASSWORD] [CODING] [SCHEME]; port 0 takes a
+free one. Prints the port.
 
-CODING is h264 (the default), h264-b (with B-frames), h265, jpeg, or one of 1920 × 1080 at 15 fps: h264-1080p, jpeg-1080p; SCHEME is basic (the default) or digest."""
+CODING is h264 (the default), h264-b (with B-frames), h265, jpeg, or one of 1920 × 1080 at 15 fps:
+h264-1080p, jpeg-1080p; SCHEME is basic (the default) or digest."""
 
 import sys
 
@@ -12,12 +14,14 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
 
 # As security cameras send them; video has a key frame each second.
+X264 = "x264enc speed-preset=ultrafast"
 CODINGS = {
-    "h264": "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=20 ! rtph264pay name=pay0",
-    "h264-b": "x264enc bframes=3 b-adapt=false speed-preset=ultrafast key-int-max=20 ! rtph264pay name=pay0",
-    "h265": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=20 ! h265parse ! rtph265pay name=pay0",
+    "h264": f"{X264} tune=zerolatency key-int-max=20 ! rtph264pay name=pay0",
+    "h264-b": f"{X264} bframes=3 b-adapt=false key-int-max=20 ! rtph264pay name=pay0",
+    "h265": "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=20 "
+    "! h265parse ! rtph265pay name=pay0",
     "jpeg": "jpegenc ! rtpjpegpay name=pay0",
-    "h264-1080p": "x264enc tune=zerolatency speed-preset=ultrafast bitrate=4000 key-int-max=30 ! rtph264pay name=pay0",
+    "h264-1080p": f"{X264} tune=zerolatency bitrate=4000 key-int-max=30 ! rtph264pay name=pay0",
     "jpeg-1080p": "jpegenc quality=75 ! rtpjpegpay name=pay0",
 }
 
@@ -31,8 +35,9 @@ server = GstRtspServer.RTSPServer()
 server.set_address("127.0.0.1")
 server.set_service(port)
 factory = GstRtspServer.RTSPMediaFactory()
-# A pipeline for each client. With a shared one, GStreamer 1.22 was seen to die of an assertion (gst_rtsp_media_get_rates) where
-# one client comes soon after another; presumably it asks the pipeline that just ends for the last.
+# A pipeline for each client. With a shared one, GStreamer 1.22 was seen to die of an assertion
+# (gst_rtsp_media_get_rates) where one client comes soon after another; presumably it asks the
+# pipeline that just ends for the last.
 factory.set_shared(False)
 coding = coding or "h264"
 scene = LARGE if coding.endswith("1080p") else SMALL

@@ -70,7 +70,9 @@ def open_devices():
 
 def pixels(jpeg):
     """Width, height and 8-bit RGB rows, by another decoder."""
-    ppm = subprocess.run(["djpeg", "-rgb", "-pnm"], input=jpeg, capture_output=True, check=True).stdout
+    ppm = subprocess.run(
+        ["djpeg", "-rgb", "-pnm"], input=jpeg, capture_output=True, check=True
+    ).stdout
     magic, size, depth, rgb = ppm.split(b"\n", 3)
     assert (magic, depth) == (b"P6", b"255"), (magic, depth)
     width, height = map(int, size.split())
@@ -96,7 +98,9 @@ class Viewer:
     """Reads a Motion JPEG stream part by part."""
 
     def __init__(self, name):
-        self.answer = urllib.request.urlopen(f"http://127.0.0.1:{HTTP}/{name}.mjpeg", timeout=PATIENCE)
+        self.answer = urllib.request.urlopen(
+            f"http://127.0.0.1:{HTTP}/{name}.mjpeg", timeout=PATIENCE
+        )
 
     def next(self):
         length = None
@@ -117,7 +121,13 @@ def formats_and_sizes():
     size, reference = snapshot("rgb")
     assert size == (640, 360), size
     assert len(set(reference)) == 8, reference
-    sizes = {"bgr": (640, 360), "yuyv": (640, 360), "uyvy": (640, 480), "nv12": (640, 360), "yuv420": (320, 180)}
+    sizes = {
+        "bgr": (640, 360),
+        "yuyv": (640, 360),
+        "uyvy": (640, 480),
+        "nv12": (640, 360),
+        "yuv420": (320, 180),
+    }
     for name, wanted in sizes.items():
         size, seen = snapshot(name)
         assert size == wanted, (name, size)
@@ -132,7 +142,8 @@ def formats_and_sizes():
 
 
 def motion_jpeg():
-    """Motion JPEG passes byte for byte; where Huffman tables are left out, the standard ones are put in."""
+    """Motion JPEG passes byte for byte; where Huffman tables are left out, the standard ones are
+    put in."""
     pictures = {name: (JPEGS / name).read_bytes() for name in ["422.jpg", "nodht.jpg"]}
     viewer = Viewer("mjpeg")
     seen = {viewer.next() for _ in range(6)}
@@ -207,7 +218,8 @@ def demand_and_faults():
 
 
 def dark(jpeg):
-    """Whether it is the picture of no signal, whose corners are nearly black; the test picture's are not."""
+    """Whether it is the picture of no signal, whose corners are nearly black; the test picture's
+    are not."""
     width, height, rgb = pixels(jpeg)
     corners = [(x, y) for x in (2, width - 3) for y in (2, height - 3)]
     return all(max(rgb[(y * width + x) * 3 :][:3]) < 48 for x, y in corners)
@@ -215,7 +227,12 @@ def dark(jpeg):
 
 def cameras():
     listed = guest("/bin/mattebox cameras")
-    for words in ["/dev/video0: vivid", "format: yuyv", "size: 640x360, fps: ", "brightness: 128  # 0 to 255"]:
+    for words in [
+        "/dev/video0: vivid",
+        "format: yuyv",
+        "size: 640x360, fps: ",
+        "brightness: 128  # 0 to 255",
+    ]:
         assert words in listed, listed
     print("\n".join(listed.splitlines()[:6]))
 

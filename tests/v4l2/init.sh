@@ -18,7 +18,8 @@ feeder /dev/video9 203 149 /422.jpg /nodht.jpg &
 # The shell that the test works with; the guest's network leads to the test's machine only.
 nc -ll -p 2323 -e /bin/sh &
 cd /
-MATTEBOX_CACHE=off MATTEBOX_STATE=off /bin/mattebox serve --config /pipeline.yaml --listen 0.0.0.0:8080
+MATTEBOX_CACHE=off MATTEBOX_STATE=off \
+    /bin/mattebox serve --config /pipeline.yaml --listen 0.0.0.0:8080
 # Its end is the guest's.
 echo "mattebox ended: $?"
 poweroff -f

@@ -27,8 +27,10 @@ trap finish EXIT
 package=$(apt-cache depends linux-image-amd64 | awk '/Depends:/ { print $2; exit }')
 version=${package#linux-image-}
 common=linux-headers-${version%-amd64}-common
-kbuild=$(apt-cache depends "linux-headers-$version" | awk '/Depends: linux-kbuild/ { print $2; exit }')
-(cd "$work" && apt-get download -q "$package" "linux-headers-$version" "$common" "$kbuild" v4l2loopback-dkms 2>/dev/null)
+kbuild=$(apt-cache depends "linux-headers-$version" |
+    awk '/Depends: linux-kbuild/ { print $2; exit }')
+packages=("$package" "linux-headers-$version" "$common" "$kbuild" v4l2loopback-dkms)
+(cd "$work" && apt-get download -q "${packages[@]}" 2>/dev/null)
 for file in "$work"/*.deb; do
     dpkg-deb -x "$file" "$work/kernel"
 done
@@ -38,7 +40,10 @@ headers=$work/kernel/usr/src/linux-headers-$version
 sed -i "s|/usr/src|$work/kernel/usr/src|" "$headers/Makefile"
 loopback=$(echo "$work/kernel/usr/src/v4l2loopback-"*)
 echo 'obj-m := v4l2loopback.o' >"$loopback/Kbuild"
-make -s -C "$headers" M="$loopback" modules >"$work/make.log" 2>&1 || { cat "$work/make.log"; exit 1; }
+make -s -C "$headers" M="$loopback" modules >"$work/make.log" 2>&1 || {
+    cat "$work/make.log"
+    exit 1
+}
 cp "$loopback/v4l2loopback.ko" "$work/kernel/lib/modules/$version/"
 depmod -b "$work/kernel" "$version"
 
@@ -50,7 +55,8 @@ cp "$binary" "$root/bin/mattebox"
 ldd "$binary" | grep -o '/[^ ]*' | while read -r library; do
     install -D "$library" "$root$library"
 done
-modprobe -d "$work/kernel" -S "$version" --show-depends -a virtio_pci virtio_net vivid v4l2loopback |
+modprobe -d "$work/kernel" -S "$version" --show-depends \
+    -a virtio_pci virtio_net vivid v4l2loopback |
     awk '$1 == "insmod" { print $2 }' | awk '!seen[$0]++' >"$work/modules"
 while read -r module; do
     cp "$module" "$root/modules"
@@ -66,11 +72,12 @@ read -r http shell < <(python3 -c '
 import socket
 sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
 print(*(s.getsockname()[1] for s in sockets))')
+forwards=hostfwd=tcp:127.0.0.1:$http-:8080,hostfwd=tcp:127.0.0.1:$shell-:2323
 qemu-system-x86_64 -accel tcg,thread=multi -smp 2 -m 1024 -display none -monitor none -no-reboot \
     -serial "file:$work/console" \
     -kernel "$work/kernel/boot/vmlinuz-$version" -initrd "$work/initrd" \
     -append "console=ttyS0 quiet panic=-1" \
-    -netdev "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:$http-:8080,hostfwd=tcp:127.0.0.1:$shell-:2323" \
+    -netdev "user,id=net,restrict=on,$forwards" \
     -device virtio-net-pci,netdev=net &
 vm=$!
 

@@ -22,7 +22,8 @@ pub struct Config {
     /// The labels whose regions are shown, such as `person`. All, if there are none here.
     #[schemars(length(max = 100))]
     labels: Vec<String>,
-    /// The filters whose regions are shown, as the pipeline file names them. All, if there are none here.
+    /// The filters whose regions are shown, as the pipeline file names them. All, if there are none
+    /// here.
     #[schemars(length(max = 100))]
     found_by: Vec<String>,
     /// The least score of a region that is shown, 0 to 1.
@@ -40,7 +41,8 @@ pub struct Config {
     /// By how many pixels the region is made larger on each side.
     #[schemars(range(max = 1000))]
     margin: u32,
-    /// The text at the box, with `{label}`, `{score}` (in percent) and `{track}` in it; nothing for none.
+    /// The text at the box, with `{label}`, `{score}` (in percent) and `{track}` in it; nothing for
+    /// none.
     #[schemars(length(max = 100))]
     text: String,
     /// The height of the text in pixels.
@@ -48,7 +50,8 @@ pub struct Config {
     size: u32,
     /// The colour of the text.
     text_color: Color,
-    /// The age in seconds at which a region is not shown any more. It fades in the second half of that time.
+    /// The age in seconds at which a region is not shown any more. It fades in the second half of
+    /// that time.
     #[schemars(range(min = 0.1, max = 3600.0))]
     max_age_seconds: f64,
 }

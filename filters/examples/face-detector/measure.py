@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Measures the face detector in a running server: how often it finds a face that walks by, and what a look costs.
+"""Measures the face detector in a running server: how often it finds a face that walks by, and what
+a look costs.
 
     ./measure.py MATTEBOX PHOTO... [--seconds 30] [--size 1920x1080] [--height 700]
 
-Each photo walks through a grey picture of `--size`, `--height` pixels tall, by 10 pixels from frame to frame, ten frames a
-second. The chain is `motion`, the detector and `boxes`, as in the guide; every 200 ms they look. The region's share says in what part of
-the looks there was a face, the score how sure the network was. With each photo the picture with its boxes is written beside this file,
-as seen-PHOTO.jpg. Needs ffmpeg and face-detector.wasm (./build.sh). Linux only.
-"""
+Each photo walks through a grey picture of `--size`, `--height` pixels tall, by 10 pixels from frame
+to frame, ten frames a second. The chain is `motion`, the detector and `boxes`, as in the guide;
+every 200 ms they look. The region's share says in what part of the looks there was a face, the
+score how sure the network was. With each photo the picture with its boxes is written beside this
+file, as seen-PHOTO.jpg. Needs ffmpeg and face-detector.wasm (./build.sh). Linux only."""
 
 import argparse
 import json
@@ -31,21 +32,35 @@ streams:
     filters:
       - { use: motion }
       - { use: ./face-detector.wasm, time-limit: 5s, memory-limit: 64MiB }
-      - { use: boxes, with: { found-by: [./face-detector.wasm], text: "{label} {score}", color: lime } }
+      - use: boxes
+        with: { found-by: [./face-detector.wasm], text: "{label} {score}", color: lime }
 """
 
 
-def film(photo, folder, size, height):
+def write_frames(photo, folder, size, height):
     """The photo on its way from the left to the right, and back."""
     folder.mkdir()
     width, _ = size.split("x")
     way = f"(W-w)/{STEP}"
-    place = f"x='{STEP}*if(lt(mod(n,2*{way}),{way}),mod(n,2*{way}),2*{way}-mod(n,2*{way}))':y=(H-h)/2"
+    place = (
+        f"x='{STEP}*if(lt(mod(n,2*{way}),{way}),mod(n,2*{way}),2*{way}-mod(n,2*{way}))':y=(H-h)/2"
+    )
     graph = f"[1]scale=-2:{height}[photo];[0][photo]overlay={place}:shortest=1,noise=alls=4:allf=t"
     inputs = ["-f", "lavfi", "-i", f"color=gray:s={size}:r={FPS}", "-loop", "1", "-i", str(photo)]
     frames = str(2 * int(width) // STEP)
     coding = ["-pix_fmt", "yuvj422p", "-q:v", "4", "-huffman", "default"]
-    command = ["ffmpeg", "-v", "error", *inputs, "-filter_complex", graph, "-frames:v", frames, *coding, f"{folder}/%04d.jpg"]
+    command = [
+        "ffmpeg",
+        "-v",
+        "error",
+        *inputs,
+        "-filter_complex",
+        graph,
+        "-frames:v",
+        frames,
+        *coding,
+        f"{folder}/%04d.jpg",
+    ]
     subprocess.run(command, check=True)
 
 
@@ -68,11 +83,13 @@ def watch(address, process, seconds):
     while get(address, stream)["state"] == "preparing" or detector()["calls"] < 10:
         time.sleep(0.5)
     before, cpu, start = detector(), cpu_seconds(process.pid), time.time()
-    looks, scores = set(), {}
+    scores = {}
     while time.time() < start + seconds:
         for region in get(address, stream + "/regions")["regions"]:
             if region["found_by"] == "./face-detector.wasm":
-                scores[region["captured_at_ms"]] = max(region["score"], scores.get(region["captured_at_ms"], 0))
+                scores[region["captured_at_ms"]] = max(
+                    region["score"], scores.get(region["captured_at_ms"], 0)
+                )
         time.sleep(0.05)
     after = detector()
     spent, passed = cpu_seconds(process.pid) - cpu, time.time() - start
@@ -91,17 +108,21 @@ def watch(address, process, seconds):
 def measure(binary, photo, arguments):
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        film(photo, folder / "frames", arguments.size, arguments.height)
+        write_frames(photo, folder / "frames", arguments.size, arguments.height)
         shutil.copy(HERE / "face-detector.wasm", folder)
         (folder / "pipeline.yaml").write_text(PIPELINE)
         command = [binary, "serve", "--listen", "127.0.0.1:0", "--state", "off"]
-        process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
         try:
             address = process.stdout.readline().split()[-1].rstrip("/")
             seen = watch(address, process, arguments.seconds)
             print(
-                f"{photo.name}: {seen['calls']} looks, a face in {seen['share']:.0%} of them, score {seen['score']:.2f}; "
-                f"{seen['look_ms']:.0f} ms a look (99 of 100 up to {seen['p99_ms']:.0f}), {seen['cpu']:.0%} of a core, "
+                f"{photo.name}: {seen['calls']} looks, a face in {seen['share']:.0%} of them, "
+                f"score {seen['score']:.2f}; "
+                f"{seen['look_ms']:.0f} ms a look (99 of 100 up to {seen['p99_ms']:.0f}), "
+                f"{seen['cpu']:.0%} of a core, "
                 f"{seen['errors']} errors",
                 flush=True,
             )
@@ -114,13 +135,35 @@ def measure(binary, photo, arguments):
 def still(binary, photo, folder):
     """What it finds in the photo alone."""
     picture = folder / "photo.jpg"
-    subprocess.run(["ffmpeg", "-v", "error", "-y", "-i", str(photo), "-q:v", "3", "-huffman", "default", str(picture)], check=True)
-    subprocess.run([binary, "apply", "-o", "out", "photo.jpg"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [
+            "ffmpeg",
+            "-v",
+            "error",
+            "-y",
+            "-i",
+            str(photo),
+            "-q:v",
+            "3",
+            "-huffman",
+            "default",
+            str(picture),
+        ],
+        check=True,
+    )
+    subprocess.run(
+        [binary, "apply", "-o", "out", "photo.jpg"],
+        cwd=folder,
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     shutil.copy(folder / "out/photo.jpg", HERE / f"seen-{photo.stem}.jpg")
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("mattebox")
     parser.add_argument("photos", nargs="+", type=pathlib.Path)
     parser.add_argument("--seconds", type=int, default=30)

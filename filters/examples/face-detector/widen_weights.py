@@ -3,6 +3,7 @@
 TensorFlow keeps such weights as halves with a `DEQUANTIZE` operator behind each.
 Usage: widen_weights.py MODEL.tflite RESULT.tflite
 """
+
 import sys
 
 import flatbuffers

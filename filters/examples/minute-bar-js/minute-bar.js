@@ -30,7 +30,8 @@ export const lifecycle = {
   configure(json) {
     const settings = JSON.parse(json);
     if (settings.color) {
-      const [red, green, blue] = [1, 3, 5].map((at) => parseInt(settings.color.slice(at, at + 2), 16));
+      const part = (at) => parseInt(settings.color.slice(at, at + 2), 16);
+      const [red, green, blue] = [1, 3, 5].map(part);
       color = { red, green, blue, alpha: 255 };
     }
   },

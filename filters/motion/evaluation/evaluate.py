@@ -6,9 +6,9 @@
 
 The truth is MOG2 (history 500, threshold 16) on every frame of the clip at full size: shadows
 dropped, opened by an ellipse of 5 x 5, and contours of more than 400 pixels at 768 x 576 (as large
-a part of other sizes, but never less than four pixels of the eighth-size picture) are its objects. Looks at which MOG2 takes more than a quarter of the picture
-for moving are left out: it takes a change of exposure for motion. Of every look after the first
-five seconds:
+a part of other sizes, but never less than four pixels of the eighth-size picture) are its objects.
+Looks at which MOG2 takes more than a quarter of the picture for moving are left out: it takes a
+change of exposure for motion. Of every look after the first five seconds:
 
   recall         the part of MOG2's objects of whose box half or more lies in regions
   without cause  the part of the regions in whose box MOG2 has less than 100 pixels of 768 x 576
@@ -51,7 +51,9 @@ def rate_of(clip):
 
 def truth_of(clip):
     """For every frame, the boxes of MOG2's objects and its mask."""
-    subtractor = cv2.createBackgroundSubtractorMOG2(history=500, varThreshold=16, detectShadows=True)
+    subtractor = cv2.createBackgroundSubtractorMOG2(
+        history=500, varThreshold=16, detectShadows=True
+    )
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5))
     truth = []
     for frame in frames(clip):
@@ -70,11 +72,15 @@ def changed(grey, variant, at, seconds, random):
         return numpy.clip(grey * 0.25 + random.normal(0, 8, grey.shape), 0, 255)
     if variant == "light":
         lamp = 1.4 if int(seconds / 15) % 2 else 1.0
-        return numpy.clip(grey * lamp * (1 + 0.3 * numpy.sin(seconds * numpy.pi / 10)) * 0.7, 0, 255)
+        return numpy.clip(
+            grey * lamp * (1 + 0.3 * numpy.sin(seconds * numpy.pi / 10)) * 0.7, 0, 255
+        )
     if variant == "shake":
         x, y = numpy.clip(random.normal(0, 1, 2), -2, 2)
         size = (grey.shape[1], grey.shape[0])
-        return cv2.warpAffine(grey, numpy.float32([[1, 0, x], [0, 1, y]]), size, borderMode=cv2.BORDER_REPLICATE)
+        return cv2.warpAffine(
+            grey, numpy.float32([[1, 0, x], [0, 1, y]]), size, borderMode=cv2.BORDER_REPLICATE
+        )
     return grey
 
 
@@ -139,16 +145,23 @@ def compare(truth, looks, every, rate):
         "without cause": round(without / max(regions, 1), 3),
         "strictly": round(strictly / max(regions, 1), 3),
         "area": [round(float(it), 3) for it in numpy.mean(areas, axis=0)],
-        "tracks": [len(lasts), round(statistics.median(it[-1] - it[0] for it in lasts.values()), 1) if lasts else 0],
+        "tracks": [
+            len(lasts),
+            round(statistics.median(it[-1] - it[0] for it in lasts.values()), 1) if lasts else 0,
+        ],
         "events": sum(it["event"] == "Started" for it in looks),
     }
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("clips", nargs="+", type=pathlib.Path, metavar="CLIP")
     parser.add_argument("--looks", type=float, default=5, help="looks a second (default: 5)")
-    parser.add_argument("--config", type=json.loads, default={}, help="the filter's settings in JSON")
+    parser.add_argument(
+        "--config", type=json.loads, default={}, help="the filter's settings in JSON"
+    )
     variants = ["none", "night", "light", "shake"]
     parser.add_argument("--variants", nargs="+", choices=variants, default=variants[:1])
     arguments = parser.parse_args()

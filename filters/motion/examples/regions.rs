@@ -1,8 +1,8 @@
 //! Prints what moves in eighth-size grey pictures, as JSON lines.
 //!
 //! `regions WIDTH HEIGHT RATE [CONFIG]` reads pictures of the full size WIDTH × HEIGHT, shrunken to
-//! an eighth (rounded up), one byte a pixel, one after the other from standard input: RATE a second.
-//! CONFIG is the filter's settings in JSON. The last line has the microseconds a look took.
+//! an eighth (rounded up), one byte a pixel, one after the other from standard input: RATE a
+//! second. CONFIG is the filter's settings in JSON. The last line has the microseconds a look took.
 
 use std::error::Error;
 use std::io::{BufWriter, ErrorKind, Read, Write, stdin, stdout};
@@ -33,7 +33,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let start = Instant::now();
         let findings = detector.look(luma, at_ms, full);
         times.push(start.elapsed());
-        let region = |it: &motion::Region| json!({"area": it.area, "score": it.score, "track": it.track, "label": it.label()});
+        let region = |it: &motion::Region| {
+            json!({
+                "area": it.area, "score": it.score, "track": it.track, "label": it.label(),
+            })
+        };
         let line = json!({
             "at_ms": at_ms,
             "regions": findings.regions.iter().map(region).collect::<Vec<_>>(),

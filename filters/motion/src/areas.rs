@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 
-/// What counts, and where.
+/// The areas in which motion counts, and how much.
 pub struct Areas {
     /// For each pixel, whether it is looked at.
     pub counts: Vec<bool>,

@@ -28,8 +28,8 @@ const PICTURE_DEVIATIONS: f32 = 4.0;
 const MOST: f32 = 4.0;
 /// The least noise, in levels: numbers that fade to nothing are slow.
 const LEAST_NOISE: f32 = 0.01;
-/// How far an edge may be from where it was, shakes that are known aside: parts of a pixel of the
-/// small picture.
+/// The distance that an edge may be from where it was, shakes that are known aside: parts of a
+/// pixel of the small picture.
 const SHAKE: f32 = 0.1;
 
 /// The running average of a picture.
@@ -45,7 +45,7 @@ pub struct Background {
     contrast: Contrast,
 }
 
-/// What may become the average of each pixel (Boyer and Moore's majority vote).
+/// The candidates for the average of each pixel (Boyer and Moore's majority vote).
 struct Votes {
     /// What has lately been seen in its place.
     candidate: Vec<f32>,
@@ -55,7 +55,7 @@ struct Votes {
     age: Vec<f32>,
 }
 
-/// What differs from the average. Its memory is kept from one look to the next.
+/// The difference from the average. Its memory is kept from one look to the next.
 #[derive(Default)]
 pub struct Difference {
     /// How much, in thresholds of each pixel: 1 and more is motion.

@@ -1,8 +1,8 @@
-//! What changes in the whole picture at once: the light, the exposure, and the camera's place when
-//! it shakes.
+//! Compensation for what changes in the whole picture at once: the light, the exposure, and the
+//! camera's place when it shakes.
 
-/// How much of the change must be explained by a shift before it is believed: a ridge, in squares
-/// of brightness a pixel.
+/// The part of the change that must be explained by a shift before it is believed: a ridge, in
+/// squares of brightness a pixel.
 const SHIFT_RIDGE: f64 = 0.02;
 /// The same for the contrast.
 const GAIN_RIDGE: f64 = 0.001;
@@ -12,7 +12,7 @@ const ROUNDS: usize = 5;
 const FARTHEST: f32 = 1.0;
 /// At most about as many pixels are looked at; the others say the same.
 const SAMPLES: usize = 2048;
-/// When a round changes no pixel by more than about this, in levels, it was the last.
+/// The most that the last round changes any pixel, in levels.
 const EXACT: f32 = 0.1;
 
 /// The change of the whole picture against its average, in levels of brightness.
@@ -135,7 +135,7 @@ fn samples(pixels: &[u8], mean: &[f32], counts: &[bool], slopes: &Slopes) -> Vec
         .collect()
 }
 
-/// How steep the brightness is at each pixel, in levels a pixel; 0 at the picture's edges.
+/// The slope of the brightness at each pixel, in levels a pixel; 0 at the picture's edges.
 #[derive(Default)]
 pub struct Slopes {
     /// From left to right.

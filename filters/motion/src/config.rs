@@ -44,8 +44,8 @@ pub struct Config {
     #[schemars(with = "String", extend("default" = "10s", "examples" = ["10s", "1m 30s"]))]
     pub event_gap: Duration,
     /// The variable that is `on` from the first motion until nothing has moved for `event-gap`, and
-    /// else `off`; for each zone there is one more, with a dot and the zone's name behind it. `{stream}` stands for the stream's name. Give
-    /// each stream one of its own.
+    /// else `off`; for each zone there is one more, with a dot and the zone's name behind it.
+    /// `{stream}` stands for the stream's name. Give each stream one of its own.
     #[schemars(length(min = 1, max = 64))]
     pub variable: String,
 }

@@ -18,8 +18,8 @@ const WEAK: f32 = 0.6;
 /// What is this much larger than `min-area` and stronger than `threshold` is told at the first
 /// sight; what is less must be seen twice.
 const SURE: f32 = 2.0;
-/// The part of the picture that may differ after a change of light is made up for: then it was even,
-/// and what moves can still be told.
+/// The part of the picture that may differ after a change of light is made up for: then it was
+/// even, and what moves can still be told.
 const EVEN: f32 = 0.5;
 /// The most regions.
 const REGIONS: usize = 64;
@@ -44,7 +44,7 @@ impl Region {
     }
 }
 
-/// What a look finds.
+/// The findings of a look.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Findings {
     /// What moves, the largest first.
@@ -78,7 +78,7 @@ pub struct Detector {
     scene: Option<Scene>,
 }
 
-/// What is known of a picture of one size.
+/// The knowledge of a picture of one size.
 struct Scene {
     full: (u32, u32),
     size: (usize, usize),

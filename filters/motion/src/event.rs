@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// What a look means for the event.
+/// The meaning of a look for the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
     /// Nothing moves, and nothing has for the gap.

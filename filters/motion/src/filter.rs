@@ -146,7 +146,11 @@ mod tests {
     #[test]
     fn what_moves_is_a_region_with_a_variable_and_an_event() {
         testing::set_stream_name("yard");
-        let settings = r#"{"event-gap": "1s", "variable": "{stream}.motion", "zones": {"left": "0,0,0.5,0,0.5,1,0,1"}}"#;
+        let settings = r#"{
+            "event-gap": "1s",
+            "variable": "{stream}.motion",
+            "zones": {"left": "0,0,0.5,0,0.5,1,0,1"}
+        }"#;
         let mut filter = Motion::new(serde_json::from_str(settings).unwrap()).unwrap();
         for at in 0..10 {
             assert!(look(&mut filter, at * 200, 560).is_empty());

@@ -1,4 +1,4 @@
-//! What somebody notices, on drawn pictures.
+//! Tests of what somebody notices, on drawn pictures.
 
 use crate::{Config, Detector, Event, Findings, Look, Luma};
 

@@ -2,7 +2,7 @@
 
 /// Seconds for which something that is out of sight is remembered.
 const MEMORY_SECONDS: f32 = 2.0;
-/// How far something gets in a second, in its own size.
+/// The speed of something, in its own size a second.
 const SPEED: f32 = 1.5;
 /// Seconds in which the speed of something is averaged.
 const SPEED_SECONDS: f32 = 0.5;
@@ -98,7 +98,7 @@ impl Track {
     }
 }
 
-/// All that is followed.
+/// The things that are followed.
 #[derive(Default)]
 pub struct Tracks {
     tracks: Vec<Track>,

@@ -24,8 +24,9 @@ pub struct Config {
     /// The height in pixels. Without it, the picture keeps its shape.
     #[schemars(range(min = 1, max = 16384))]
     height: Option<u32>,
-    /// When both are given: `contain` makes the picture as large as fits inside, without bars beside it;
-    /// `cover` fills them and cuts off what is over, on both sides alike; `stretch` distorts.
+    /// When both are given: `contain` makes the picture as large as fits inside, without bars
+    /// beside it; `cover` fills them and cuts off what is over, on both sides alike; `stretch`
+    /// distorts.
     fit: Fit,
     /// `nearest` is the fastest, `lanczos3` the sharpest.
     method: Method,
@@ -109,7 +110,7 @@ fn options(method: Method, target: Target) -> ResizeOptions {
     }
 }
 
-/// What the settings ask for.
+/// The size that the settings ask for.
 #[derive(Clone, Copy, Debug)]
 enum Target {
     Width(u32),
@@ -155,7 +156,8 @@ impl Target {
         };
         if width.max(height) > SIDE || width * height > PIXELS {
             return Err(format!(
-                "a picture of {}×{} would become {width}×{height} pixels, more than {SIDE} a side or {PIXELS} in all",
+                "a picture of {}×{} would become {width}×{height} pixels, more than {SIDE} a side \
+                 or {PIXELS} in all",
                 size.0, size.1
             ));
         }

@@ -1,8 +1,9 @@
 //! The fonts that a text is written with, and the search for those that have its characters.
 //!
-//! The server offers its system's fonts as assets called `system-fonts/`, followed by the characters that are wanted: hexadecimal
-//! code points with commas between, `emoji:` before them for a font in colours. It answers with one font that has as many of
-//! them as there are. An older server refuses the name, and a text then has the embedded font and the user's.
+//! The server offers its system's fonts as assets called `system-fonts/`, followed by the
+//! characters that are wanted: hexadecimal code points with commas between, `emoji:` before them
+//! for a font in colours. It answers with one font that has as many of them as there are. An older
+//! server refuses the name, and a text then has the embedded font and the user's.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,8 @@ use rustybuzz::{Face, UnicodeBuffer, Variation, shape};
 use unicode_script::{Script, UnicodeScript};
 use unicode_segmentation::UnicodeSegmentation;
 
-/// DejaVu Sans Mono: all characters are equally wide, so that the box doesn't jump as digits change.
+/// DejaVu Sans Mono: all characters are equally wide, so that the box doesn't jump as digits
+/// change.
 const EMBEDDED: &[u8] = include_bytes!("../font/DejaVuSansMono.ttf");
 /// The folder that the server offers its system's fonts in.
 const SYSTEM: &str = "system-fonts/";
@@ -19,7 +21,8 @@ const SYSTEM: &str = "system-fonts/";
 const MOST: usize = 8;
 /// The most characters that one question names.
 const ASKED_AT_ONCE: usize = 64;
-/// The most characters that are known to be in no font of the system; others are not told of any more.
+/// The most characters that are known to be in no font of the system; others are not told of any
+/// more.
 const MOST_SETTLED: usize = 1024;
 /// The most characters that a line of the log names.
 const NAMED: usize = 12;
@@ -56,7 +59,8 @@ impl Font {
         self.face.glyph_index(c).is_some()
     }
 
-    /// Whether it has no glyph for `c`, but those of its parts, such as a letter and the accents on it.
+    /// Whether it has no glyph for `c`, but those of its parts, such as a letter and the accents on
+    /// it.
     fn composes(&self, c: char) -> bool {
         let mut buffer = UnicodeBuffer::new();
         buffer.add(c, 0);
@@ -76,9 +80,10 @@ impl Font {
     }
 }
 
-/// Where a text box has fonts from that it doesn't bring, and where it tells of what no font has.
+/// The source of fonts that a text box doesn't bring, to which it also tells what no font has.
 pub trait FontSource: Send {
-    /// The file of this name: the user's font, or one of the system's by the characters that are wanted.
+    /// The file of this name: the user's font, or one of the system's by the characters that are
+    /// wanted.
     ///
     /// # Errors
     /// A text that names the file and says why it can't be read.
@@ -169,7 +174,8 @@ impl Fonts {
         order.into_iter().find(|&at| has(&self.fonts[at]))
     }
 
-    /// Looks for fonts with what `text` has and the fonts so far have not; tells the log of what is in none.
+    /// Looks for fonts with what `text` has and the fonts so far have not; tells the log of what is
+    /// in none.
     pub fn prepare(&mut self, text: &str) {
         let (emoji, words) = self.wanted(text);
         if emoji.is_empty() && words.is_empty() {
@@ -269,11 +275,16 @@ impl Fonts {
     }
 }
 
-/// Checks that the tables of the first face in `bytes` are all there: a font that is cut off would draw nothing.
+/// Checks that the tables of the first face in `bytes` are all there: a font that is cut off would
+/// draw nothing.
 fn check_tables(bytes: &[u8]) -> Result<(), String> {
     const KINDS: [&[u8]; 4] = [b"\0\x01\0\0", b"OTTO", b"true", b"ttcf"];
     if !KINDS.iter().any(|kind| bytes.starts_with(kind)) {
-        return Err("is no font that can be read; take one in TrueType or OpenType format (.ttf, .otf, .ttc)".to_owned());
+        return Err(
+            "is no font that can be read; take one in TrueType or OpenType format (.ttf, \
+            .otf, .ttc)"
+                .to_owned(),
+        );
     }
     let length = bytes.len();
     let cut_off = |what: &str| format!("is cut off: {what}, but the file has {length} bytes");
@@ -303,7 +314,11 @@ fn check_content(face: &Face<'_>) -> Result<(), String> {
     }
     match (has_any, draws) {
         (false, _) => Err("is damaged: it has no characters (table `cmap`)".to_owned()),
-        (true, false) => Err("is damaged: it has no shapes for its characters (tables `glyf` and `loca`, `CFF `, `CFF2`, `CBDT` or `sbix`)".to_owned()),
+        (true, false) => Err(
+            "is damaged: it has no shapes for its characters (tables `glyf` and \
+            `loca`, `CFF `, `CFF2`, `CBDT` or `sbix`)"
+                .to_owned(),
+        ),
         (true, true) => Ok(()),
     }
 }
@@ -319,11 +334,13 @@ fn graphemes(text: &str) -> impl Iterator<Item = &str> {
         .filter(|grapheme| !grapheme.chars().all(is_invisible))
 }
 
-/// Whether a character is not to be seen: controls, joiners, marks of direction, selectors (Default_Ignorable_Code_Point).
+/// Whether a character is not to be seen: controls, joiners, marks of direction, selectors
+/// (Default_Ignorable_Code_Point).
 pub fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(u32::from(c),
-            0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f | 0x200b..=0x200f
+            0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x17b4..=0x17b5 | 0x180b..=0x180f
+            | 0x200b..=0x200f
             | 0x2028..=0x202e | 0x2060..=0x206f | 0x3164 | 0xfe00..=0xfe0f | 0xfeff | 0xffa0
             | 0x1bca0..=0x1bca3 | 0x1d173..=0x1d17a | 0xe0000..=0xe0fff)
 }
@@ -341,11 +358,11 @@ fn wants_shaping(grapheme: &str) -> bool {
         .any(|c| matches!(c.script(), Script::Arabic | Script::Lao))
 }
 
-/// What becomes of characters that no font has.
+/// The fate of characters that no font has.
 pub(super) const EMPTY_BOXES: &str = "shown as empty boxes";
 pub(super) const OF_PARTS: &str = "put together of letters and accents, which may lie wrong";
 
-/// What the log says of characters that no font has, and of their `outcome`.
+/// The log's line on characters that no font has, and of their `outcome`.
 pub(super) fn warning(missing: &BTreeSet<char>, outcome: &str) -> String {
     let name = |&c: &char| format!("`{c}` (U+{:04X})", u32::from(c));
     let mut names: Vec<_> = missing.iter().take(NAMED).map(name).collect();
@@ -355,7 +372,8 @@ pub(super) fn warning(missing: &BTreeSet<char>, outcome: &str) -> String {
     let packages: BTreeSet<_> = missing.iter().map(|&c| package(c)).collect();
     let packages: Vec<_> = packages.into_iter().collect();
     format!(
-        "no font has {}, {outcome}: install a font with them on the server (Debian's {}) and restart it, or name \
+        "no font has {}, {outcome}: install a font with them on the server (Debian's {}) and \
+         restart it, or name \
          a font file with `font:`",
         names.join(", "),
         packages.join(", ")

@@ -27,7 +27,7 @@ pub struct Glyph {
     pub ink: Ink,
 }
 
-/// What is drawn of a glyph.
+/// The ink of a glyph: what is drawn of it.
 #[derive(Clone, Debug, Default)]
 pub enum Ink {
     /// Nothing.
@@ -63,7 +63,7 @@ impl Glyphs {
     }
 }
 
-/// How far a glyph goes from its origin, in pixels; negative where it ends before it.
+/// The extent of a glyph from its origin, in pixels; negative where it ends before it.
 #[derive(Clone, Copy, Default)]
 pub struct Reach {
     pub above: f32,
@@ -208,7 +208,8 @@ enum Curve {
 }
 
 impl Path {
-    /// How much of each pixel of `size` (width, height) lies in it, 0 to 1; `map` gives a point's place in pixels.
+    /// How much of each pixel of `size` (width, height) lies in it, 0 to 1; `map` gives a point's
+    /// place in pixels.
     pub fn coverage(
         mut self,
         (width, height): (usize, usize),

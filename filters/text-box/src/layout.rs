@@ -1,4 +1,5 @@
-//! Lines of text: shaped, in the order in which they are seen (UAX #9), and broken where they are too long (UAX #14).
+//! Lines of text: shaped, in the order in which they are seen (UAX #9), and broken where they are
+//! too long (UAX #14).
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -42,7 +43,7 @@ pub struct Placed {
     pub y: f32,
 }
 
-/// What all lines of a block share, in pixels.
+/// The measures that all lines of a block share, in pixels.
 struct Measures {
     size: f32,
     em: f32,
@@ -52,7 +53,8 @@ struct Measures {
     padding: f32,
 }
 
-/// A part of a line that is shaped at once: one font, one direction, one script. A tab is one by itself.
+/// A part of a line that is shaped at once: one font, one direction, one script. A tab is one by
+/// itself.
 #[derive(Clone, Debug, PartialEq)]
 struct Run {
     range: Range<usize>,
@@ -124,7 +126,8 @@ impl Layout {
         }
     }
 
-    /// The ranges of `text` that fit into `width` pixels each, broken between words, or where there is none, between letters.
+    /// The ranges of `text` that fit into `width` pixels each, broken between words, or where there
+    /// is none, between letters.
     fn broken(
         &mut self,
         fonts: &Fonts,
@@ -416,7 +419,8 @@ fn joins(last: &Run, next: &Run) -> bool {
     last.font == next.font && last.level == next.level && script && !last.is_tab && !next.is_tab
 }
 
-/// The runs of a line in the order in which they are seen (rule L2). `levels` are those of the line's bytes, after rule L1.
+/// The runs of a line in the order in which they are seen (rule L2). `levels` are those of the
+/// line's bytes, after rule L1.
 fn parts(runs: &[Run], range: &Range<usize>, levels: &[Level]) -> Vec<Run> {
     let mut parts: Vec<Run> = Vec::new();
     for run in runs {

@@ -1,7 +1,8 @@
 //! A box with text in it, for the filters that write: any script, shaped, in both directions.
 //!
-//! The embedded font writes Latin, Greek and Cyrillic. For other characters there is the user's font file, and the server's
-//! system fonts, which are asked for by the characters that the text has (see `fonts.rs`).
+//! The embedded font writes Latin, Greek and Cyrillic. For other characters there is the user's
+//! font file, and the server's system fonts, which are asked for by the characters that the text
+//! has (see `fonts.rs`).
 
 mod fonts;
 mod glyph;
@@ -38,7 +39,7 @@ pub enum Fit {
     Cut,
 }
 
-/// How a text looks, and where it stands.
+/// The look of a text, and its position.
 #[derive(Clone, Debug)]
 pub struct Style {
     /// The height of a line in pixels.
@@ -87,8 +88,9 @@ impl TextBox {
         })
     }
 
-    /// Looks for the fonts of `text`, and tells the log of characters that no font has. To be called before the first frame,
-    /// so that the frames don't wait for it; `will_change` says that other texts may follow.
+    /// Looks for the fonts of `text`, and tells the log of characters that no font has. To be
+    /// called before the first frame, so that the frames don't wait for it; `will_change` says that
+    /// other texts may follow.
     pub fn prepare(&mut self, text: &str, will_change: bool) {
         self.fonts.prepare(&composed(text));
         if will_change {
@@ -96,7 +98,8 @@ impl TextBox {
         }
     }
 
-    /// The box with `text` at its place in a picture of `picture` (width, height) pixels. No text has no box.
+    /// The box with `text` at its place in a picture of `picture` (width, height) pixels. No text
+    /// has no box.
     pub fn layer(&mut self, text: &str, picture: (u32, u32)) -> Option<RgbaLayer> {
         let image = self.render(text, picture)?;
         let Style {
@@ -111,7 +114,8 @@ impl TextBox {
         self.style = style;
     }
 
-    /// The box with `text` by itself, as large as it may be in a picture of `picture` pixels. No text has no box.
+    /// The box with `text` by itself, as large as it may be in a picture of `picture` pixels. No
+    /// text has no box.
     pub fn render(&mut self, text: &str, picture: (u32, u32)) -> Option<RgbaImage> {
         if text.trim().is_empty() {
             return None;
@@ -155,7 +159,8 @@ impl TextBox {
     }
 }
 
-/// `text` with letters and their accents as one character each where Unicode has it (UAX #15, NFC): fonts draw these better.
+/// `text` with letters and their accents as one character each where Unicode has it (UAX #15, NFC):
+/// fonts draw these better.
 fn composed(text: &str) -> Cow<'_, str> {
     match is_nfc_quick(text.chars()) {
         IsNormalized::Yes => text.into(),

@@ -1,7 +1,7 @@
 //! Glyphs in colours (tables COLR and CPAL), and pictures made smaller.
 //!
-//! A gradient is drawn in the mean of its colours, and layers are laid over each other whatever their mode is: at the size of
-//! a line of text that is close enough.
+//! A gradient is drawn in the mean of its colours, and layers are laid over each other whatever
+//! their mode is: at the size of a line of text that is close enough.
 
 use ab_glyph_rasterizer::{Point, point};
 use mattebox_filter::image::{Rgba, RgbaImage};
@@ -156,7 +156,8 @@ fn mean(stops: impl Iterator<Item = RgbaColor>) -> Option<RgbaColor> {
     (count > 0).then(|| RgbaColor::new(part(0), part(1), part(2), part(3)))
 }
 
-/// `image` in another size: each pixel the mean of those that it stands for, or the nearest one of a smaller image.
+/// `image` in another size: each pixel the mean of those that it stands for, or the nearest one of
+/// a smaller image.
 pub fn scaled(image: &RgbaImage, width: u32, height: u32) -> Vec<Rgba<u8>> {
     let span = |at: u32, to: u32, from: u32| {
         let edge = |at: u32| u64::from(at) * u64::from(from) / u64::from(to.max(1));

@@ -59,7 +59,8 @@ fn arabic_letters_join_and_run_from_the_right() {
     alone.reverse();
     assert_eq!(seen.len(), alone.len());
     assert_ne!(seen, alone);
-    // Hah, the first letter, is joined to the next; the alef before the last two stands alone on its left.
+    // Hah, the first letter, is joined to the next; the alef before the last two stands alone on
+    // its left.
     assert_ne!(seen.last(), alone.last());
 }
 
@@ -73,7 +74,8 @@ fn hebrew_runs_from_the_right_and_numbers_in_it_do_not() {
     // The paragraph runs from the right: the number is at its left, and reads from the left.
     assert_eq!(mixed[..2], digits);
     assert_eq!(mixed[mixed.len() - 4..], alone);
-    // A number has no direction of its own: the paragraph's first letter tells, and the number comes first from the right.
+    // A number has no direction of its own: the paragraph's first letter tells, and the number
+    // comes first from the right.
     let mixed = seen(Some(HEBREW), "12 שלום");
     assert_eq!(mixed[mixed.len() - 2..], digits);
     // In a paragraph that runs from the left, the word alone turns.
@@ -85,7 +87,8 @@ fn hebrew_runs_from_the_right_and_numbers_in_it_do_not() {
 fn a_devanagari_vowel_goes_before_its_letter_and_letters_form_a_conjunct() {
     let seen_hi = seen(Some(DEVANAGARI), "हि");
     let alone = unshaped(Some(DEVANAGARI), "हि");
-    // The vowel's glyph may be another one, of a width that suits the letter; the letter comes last.
+    // The vowel's glyph may be another one, of a width that suits the letter; the letter comes
+    // last.
     assert_eq!(seen_hi.last(), alone.first());
     assert_eq!(seen(Some(DEVANAGARI), "क्ष").len(), 1);
 }

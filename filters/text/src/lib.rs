@@ -13,8 +13,8 @@ use template::Template;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
-    /// The text, with variables' names in braces: `Door: {gpio.door}`. A variable that is not set shows as `–`; `{{` is a
-    /// brace; a line break starts a new line.
+    /// The text, with variables' names in braces: `Door: {gpio.door}`. A variable that is not set
+    /// shows as `–`; `{{` is a brace; a line break starts a new line.
     #[schemars(length(max = 500), extend("contentMediaType" = "text/plain"))]
     format: String,
     /// Where on the picture.
@@ -34,13 +34,14 @@ pub struct Config {
     /// The colour of the box behind it; `transparent` for none.
     #[serde(default = "default_background")]
     background: Color,
-    /// A font file (.ttf, .otf or .ttc) below the pipeline file's folder. What it lacks, and all without it, is written in a
-    /// font that the filter brings, and in the system's fonts where that has not all characters.
+    /// A font file (.ttf, .otf or .ttc) below the pipeline file's folder. What it lacks, and all
+    /// without it, is written in a font that the filter brings, and in the system's fonts where
+    /// that has not all characters.
     #[serde(default)]
     #[schemars(length(max = 255))]
     font: Option<String>,
-    /// What becomes of a text that is larger than the picture: `shrink` writes it smaller, `wrap` breaks its lines, `cut`
-    /// cuts it off.
+    /// What becomes of a text that is larger than the picture: `shrink` writes it smaller, `wrap`
+    /// breaks its lines, `cut` cuts it off.
     #[serde(default)]
     fit: Fit,
 }
@@ -72,7 +73,7 @@ pub struct Text {
     drawn: Option<Drawn>,
 }
 
-/// What the last drawing was made for.
+/// The facts that the last drawing was made for.
 #[derive(PartialEq)]
 struct Drawn {
     text: String,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// What a variable shows that is not set.
+/// The text of a variable that is not set.
 const NOT_SET: &str = "–";
 /// The most characters that are drawn, however long the variables are.
 const TEXT_CHARS: usize = 500;
@@ -36,7 +36,8 @@ impl Template {
             let Some((name, behind)) = name else {
                 let other = if brace == "{" { "}" } else { "{" };
                 return Err(format!(
-                    "`format`: there is a `{brace}` without its `{other}`; write `{brace}{brace}` to show a brace"
+                    "`format`: there is a `{brace}` without its `{other}`; write `{brace}{brace}` \
+                     to show a brace"
                 ));
             };
             if name.trim().is_empty() || name.contains('{') {

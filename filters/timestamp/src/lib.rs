@@ -13,8 +13,9 @@ use time::Formatter;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Config {
-    /// The text, with strftime directives for the time: `%Y-%m-%d %H:%M:%S`, `%3f` for milliseconds, `%Z`
-    /// for the time zone. Everything else stands as it is; a line break starts a new line.
+    /// The text, with strftime directives for the time: `%Y-%m-%d %H:%M:%S`, `%3f` for
+    /// milliseconds, `%Z` for the time zone. Everything else stands as it is; a line break starts a
+    /// new line.
     #[schemars(length(max = 200), extend("contentMediaType" = "text/plain"))]
     format: String,
     /// Whose time: `local` (the server's), `UTC`, or an IANA name such as `Europe/Berlin`.
@@ -31,12 +32,13 @@ pub struct Config {
     color: Color,
     /// The colour of the box behind it; `transparent` for none.
     background: Color,
-    /// A font file (.ttf, .otf or .ttc) below the pipeline file's folder. What it lacks, and all without it, is written in a
-    /// font that the filter brings, and in the system's fonts where that has not all characters.
+    /// A font file (.ttf, .otf or .ttc) below the pipeline file's folder. What it lacks, and all
+    /// without it, is written in a font that the filter brings, and in the system's fonts where
+    /// that has not all characters.
     #[schemars(length(max = 255))]
     font: Option<String>,
-    /// What becomes of a text that is larger than the picture: `shrink` writes it smaller, `wrap` breaks its lines, `cut`
-    /// cuts it off.
+    /// What becomes of a text that is larger than the picture: `shrink` writes it smaller, `wrap`
+    /// breaks its lines, `cut` cuts it off.
     fit: Fit,
 }
 
@@ -63,7 +65,7 @@ pub struct Timestamp {
     drawn: Option<Drawn>,
 }
 
-/// What the last drawing was made for.
+/// The facts that the last drawing was made for.
 #[derive(PartialEq)]
 struct Drawn {
     /// The moment in the smallest unit that the text shows, and the local offset.

@@ -26,7 +26,8 @@ impl Formatter {
             "UTC" => Some(TimeZone::UTC),
             name => Some(TimeZoneDatabase::bundled().get(name).map_err(|_| {
                 format!(
-                    "`timezone`: there is no time zone `{name}`; it is `local`, `UTC` or an IANA name such as `Europe/Berlin`"
+                    "`timezone`: there is no time zone `{name}`; it is `local`, `UTC` or an IANA \
+                     name such as `Europe/Berlin`"
                 )
             })?),
         };

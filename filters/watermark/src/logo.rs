@@ -1,7 +1,7 @@
 //! The logo, from a PNG file to the pixels that are laid over the picture.
 //!
-//! All of this happens once, when the filter gets its settings, and within the memory of one filter: hence
-//! the limits.
+//! All of this happens once, when the filter gets its settings, and within the memory of one
+//! filter: hence the limits.
 
 use std::io::Cursor;
 
@@ -17,7 +17,8 @@ const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 const SIDE: u32 = 8192;
 /// The most that is read or made, in pixels: a little more than a 4K picture has.
 const PIXELS: u64 = 8 << 20;
-/// What decoding may take, in bytes: eight a pixel at most, and the file's other chunks.
+/// The most memory that decoding may take, in bytes: eight a pixel at most, and the file's other
+/// chunks.
 const DECODER_BYTES: u64 = PIXELS * 8 + (32 << 20);
 
 /// Reads a PNG of any kind.
@@ -64,8 +65,8 @@ pub fn scale(image: RgbaImage, factor: f32) -> Result<RgbaImage, String> {
     resample(&image, width as u32, height as u32)
 }
 
-/// Colours are weighted by their alpha meanwhile (the resizer's default for this kind of pixel): what
-/// transparent pixels hide must not bleed into the edges.
+/// Colours are weighted by their alpha meanwhile (the resizer's default for this kind of pixel):
+/// what transparent pixels hide must not bleed into the edges.
 fn resample(image: &RgbaImage, width: u32, height: u32) -> Result<RgbaImage, String> {
     let wrong = |error: &dyn std::error::Error| format!("`scale`: {error}");
     let mut scaled = RgbaImage::new(width, height);

@@ -165,8 +165,8 @@ impl<'a> BitReader<'a> {
         self.count_taken(bits);
     }
 
-    /// Half of [`BitReader::skip`], for loops that need no count between refills: the next bits come
-    /// up, up to 63 of them.
+    /// Half of [`BitReader::skip`], for loops that need no count between refills: the next bits
+    /// come up, up to 63 of them.
     #[inline(always)]
     pub fn shift(&mut self, bits: u32) {
         self.window <<= bits % 64;

@@ -20,7 +20,7 @@ const END_OF_BLOCK: u8 = 0x00;
 pub(crate) struct Quantized {
     /// In zigzag order; the first is the DC coefficient itself, not a difference.
     pub values: [i16; 64],
-    /// Which AC coefficients aren't zero: bit k for coefficient k.
+    /// The AC coefficients that aren't zero: bit k for coefficient k.
     pub nonzero: u64,
 }
 

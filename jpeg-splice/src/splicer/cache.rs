@@ -262,8 +262,8 @@ impl KeptDrawing {
         self.covered[index as usize].1
     }
 
-    /// The covers of MCUs that are prepared by themselves: one that has the colour of the one before
-    /// shares its blocks.
+    /// The covers of MCUs that are prepared by themselves: one that has the colour of the one
+    /// before shares its blocks.
     pub fn distinct(&self) -> impl Iterator<Item = Cover> {
         let mut before = None;
         let covers = self.covered.iter().map(|&(_, cover)| cover);

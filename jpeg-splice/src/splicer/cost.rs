@@ -1,5 +1,5 @@
-//! The estimated cost of splicing, beside that of decoding, drawing and encoding: the cheaper one is
-//! to be taken.
+//! The estimated cost of splicing, beside that of decoding, drawing and encoding: the cheaper one
+//! is to be taken.
 //!
 //! The factors are CPU time in nanoseconds on the machine of docs/performance.md, at a camera's
 //! quality; `cargo bench -p mattebox-benches --bench splice` measures them anew. Elsewhere all are

@@ -88,8 +88,8 @@ impl Codes {
         Some((length, *value))
     }
 
-    /// The code at the start of `window`, which has `bits` bits, up to 16: its length, and the value.
-    /// The length may be more than `bits`, if zeros follow.
+    /// The code at the start of `window`, which has `bits` bits, up to 16: its length, and the
+    /// value. The length may be more than `bits`, if zeros follow.
     pub fn peek(&self, window: u32, bits: u32) -> Option<(u32, u8)> {
         let window = window << (16 - bits);
         match self.short[(window >> (16 - SHORT_BITS)) as usize] {

@@ -2,18 +2,18 @@
 //!
 //! A walk is a chain: where a code starts is known when the one before it has been looked up, so a
 //! processor waits most of the time. Three walks in one loop fill that time. But where to start the
-//! second and the third? Huffman codes are self-synchronizing: a decoder that starts at any bit falls
-//! into step with one that started at the first, sooner or later (Klein and Wiseman, "Parallel
-//! Huffman Decoding with Applications to JPEG Files", 2003; Weissenberger and Schmidt, "Massively
-//! Parallel Huffman Decoding on GPUs", 2018, and "Accelerating JPEG Decompression on GPUs", 2021;
-//! Giesen, "Entropy coding in Oodle Data: Huffman coding", 2021, on several streams in one loop).
-//! The rest of a scan depends on nothing but the bit and the block of the MCU (ITU-T T.81, E.2.3
-//! and F.2.2; DC coefficients are differences), so:
+//! second and the third? Huffman codes are self-synchronizing: a decoder that starts at any bit
+//! falls into step with one that started at the first, sooner or later (Klein and Wiseman,
+//! "Parallel Huffman Decoding with Applications to JPEG Files", 2003; Weissenberger and Schmidt,
+//! "Massively Parallel Huffman Decoding on GPUs", 2018, and "Accelerating JPEG Decompression on
+//! GPUs", 2021; Giesen, "Entropy coding in Oodle Data: Huffman coding", 2021, on several streams in
+//! one loop). The rest of a scan depends on nothing but the bit and the block of the MCU (ITU-T
+//! T.81, E.2.3 and F.2.2; DC coefficients are differences), so:
 //!
 //! 1. The bytes of the walk are divided into three pieces, by where it ended in the frame before.
 //! 2. At the start of the second and of the third a walk begins that is most likely in step after
-//!    some blocks. Unless the frame before has shown it, a second one that begins apart must come to
-//!    the same place: in flat pictures it does not, and next to nothing is lost.
+//!    some blocks. Unless the frame before has shown it, a second one that begins apart must come
+//!    to the same place: in flat pictures it does not, and next to nothing is lost.
 //! 3. The true walk and the two go on in one loop.
 //! 4. Each goes on until it is where the next one started: the same bit, the same block of the MCU.
 //!    Only this proves the next one right. Its blocks and sums are used then; else the walk goes on

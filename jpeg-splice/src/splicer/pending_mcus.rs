@@ -30,7 +30,7 @@ enum Piece {
 }
 
 struct CodedBlock {
-    /// Which block of its MCU it is.
+    /// Its number among the blocks of its MCU.
     block: u8,
     quantized: Quantized,
     /// The runs of sixteen zeros that are added to end at a certain bit; they mean nothing.
@@ -100,8 +100,8 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// The change that a drawing makes to a block of the MCU at hand; `place` is the drawing's among
-    /// those that touch it.
+    /// The change that a drawing makes to a block of the MCU at hand; `place` is the drawing's
+    /// among those that touch it.
     #[inline]
     fn blend(&self, place: usize, touched: &TouchedBy, block: usize) -> Option<Blend<'_>> {
         match self.cache.drawing(touched.drawing as usize).prepared() {

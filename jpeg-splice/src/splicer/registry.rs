@@ -1,5 +1,5 @@
-//! The tables that all splicers of the process share: cameras of a kind code by the same tables, and those of
-//! sixty streams don't fit into a processor's cache together, where one stays.
+//! The tables that all splicers of the process share: cameras of a kind code by the same tables,
+//! and those of sixty streams don't fit into a processor's cache together, where one stays.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 

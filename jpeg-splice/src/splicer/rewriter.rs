@@ -154,8 +154,8 @@ impl<'a> Rewriter<'a> {
         Ok(())
     }
 
-    /// The next interval that is drawn on; from the interval and the byte `place` on, which is moved
-    /// there.
+    /// The next interval that is drawn on; from the interval and the byte `place` on, which is
+    /// moved there.
     fn head<'t>(
         &self,
         place: &mut (u32, usize),
@@ -247,8 +247,8 @@ impl<'a> Rewriter<'a> {
             let last = progress.reader.position();
             self.writer.copy(self.jpeg, written, last);
             self.writer.finish();
-            // Kept as it is: with what lies between here and the marker, of which a damaged JPEG may
-            // have much.
+            // Kept as it is: with what lies between here and the marker, of which a damaged JPEG
+            // may have much.
             self.copied = last.next_byte(self.jpeg);
         }
         if end < self.mcus {

@@ -28,8 +28,8 @@ const MOST_BITS: u32 = 56 / LOOKUPS;
 pub(crate) const STATES: usize = 32;
 
 /// The meaning of some bits of coded data. From the lowest bit: 6 bits, how many bits its symbols
-/// take; one bit, whether the block ends; 8 bits from the eighth on, how many coefficients; 16 bits,
-/// the DC difference.
+/// take; one bit, whether the block ends; 8 bits from the eighth on, how many coefficients; 16
+/// bits, the DC difference.
 #[derive(Clone, Copy)]
 pub(crate) struct Entry(u32);
 
@@ -78,10 +78,10 @@ impl EntrySum {
     }
 }
 
-/// Which block of the MCU comes next, and whether it has begun. From the lowest bit: 5 bits, twice
-/// the block's number, and one more behind its DC coefficient; 4 bits from the twelfth on, the table
-/// to look up in; 8 bits from the sixteenth on, those that a count of coefficients keeps on the way
-/// here: none at a block's start.
+/// A state of the skipper: the block of the MCU that comes next, and whether it has begun. From the
+/// lowest bit: 5 bits, twice the block's number, and one more behind its DC coefficient; 4 bits
+/// from the twelfth on, the table to look up in; 8 bits from the sixteenth on, those that a count
+/// of coefficients keeps on the way here: none at a block's start.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct State(u32);
 
@@ -115,8 +115,8 @@ impl State {
     }
 }
 
-/// Where, behind the entries, it stands what follows each state; and [`LAST`] further on, what
-/// follows it if the block ends.
+/// The index, behind the entries, at which it stands what follows each state; and [`LAST`] further
+/// on, what follows it if the block ends.
 const NEXT: usize = TABLES * ENTRIES;
 const WORDS: usize = NEXT + 2 * LAST as usize;
 

@@ -1,4 +1,4 @@
-//! What an action tells of an event.
+//! The message in which an action tells of an event.
 
 use serde_json::{Map, Value, json};
 

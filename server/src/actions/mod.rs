@@ -73,20 +73,20 @@ impl Actions {
     }
 
     /// Does what the pipeline in force wants for events, from now on. Must be called on a runtime.
-    pub async fn run(&self, mut pipeline: watch::Receiver<Arc<Snapshot>>) {
+    pub async fn run(&self, mut snapshots: watch::Receiver<Arc<Snapshot>>) {
         let mut changes = self.0.deps.events.changes();
-        let running = pipeline.borrow_and_update().clone();
-        self.configure(&running.pipeline);
+        let snapshot = snapshots.borrow_and_update().clone();
+        self.configure(&snapshot.config);
         loop {
             tokio::select! {
                 biased;
                 () = self.0.end.cancelled() => return,
-                changed = pipeline.changed() => {
+                changed = snapshots.changed() => {
                     if changed.is_err() {
                         return;
                     }
-                    let running = pipeline.borrow_and_update().clone();
-                    self.configure(&running.pipeline);
+                    let snapshot = snapshots.borrow_and_update().clone();
+                    self.configure(&snapshot.config);
                 }
                 () = self.dispatch(&mut changes) => {}
             }
@@ -109,16 +109,16 @@ impl Actions {
         }
     }
 
-    /// Takes the actions of `pipeline`. Those that are the same go on; others do what waits for
+    /// Takes the actions of `config`. Those that are the same go on; others do what waits for
     /// them, and end.
-    fn configure(&self, pipeline: &Config) {
+    fn configure(&self, config: &Config) {
         let mut workers = self.workers();
         let mut old = std::mem::take(&mut *workers);
-        for config in &pipeline.on {
-            let known = old.iter().position(|it| it.is_of(config, &pipeline.folder));
+        for action in &config.on {
+            let known = old.iter().position(|it| it.is_of(action, &config.folder));
             workers.push(match known {
                 Some(at) => old.swap_remove(at),
-                None => self.start(config.clone(), &pipeline.folder),
+                None => self.start(action.clone(), &config.folder),
             });
         }
         old.iter().for_each(|it| it.retire());

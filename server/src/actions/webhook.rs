@@ -85,7 +85,10 @@ fn multipart(message: &Value, id: &EventId, picture: &Jpeg) -> (String, Bytes) {
     // No text of JSON has two line ends and such a line, nor has a JPEG's data by chance.
     let boundary = format!("mattebox-{id}-{:08x}", getrandom::u32().unwrap_or_default());
     let head = format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"event\"\r\nContent-Type: application/json\r\n\r\n{message}\r\n--{boundary}\r\nContent-Disposition: form-data; name=\"picture\"; filename=\"{id}.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n"
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"event\"\r\n\
+         Content-Type: application/json\r\n\r\n{message}\r\n--{boundary}\r\n\
+         Content-Disposition: form-data; name=\"picture\"; filename=\"{id}.jpg\"\r\n\
+         Content-Type: image/jpeg\r\n\r\n"
     );
     let end = format!("\r\n--{boundary}--\r\n");
     let body = [head.as_bytes(), picture, end.as_bytes()].concat();

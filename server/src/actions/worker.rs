@@ -200,7 +200,8 @@ impl Worker {
         tokio::select! {
             done = self.act(change, tools) => done,
             () = self.deps.clock.sleep_until(limit) => {
-                let why = format!("it took longer than {:?} (`time-limit`)", self.config.time_limit);
+                let why = format!("it took longer than {:?} \
+                    (`time-limit`)", self.config.time_limit);
                 Err(match self.config.run {
                     Some(_) => Failure::Lasting(why),
                     None => Failure::Passing(why),
@@ -289,12 +290,20 @@ impl Worker {
                 tracing::warn!(
                     event = self.config.event,
                     action,
-                    "an action fails: {}",
-                    notice.word(why)
+                    failures = notice.failures(),
+                    seconds = notice.seconds(),
+                    error = %why,
+                    "an action fails"
                 );
             }
         } else if let Some(recovery) = state.failures.worked(now) {
-            tracing::info!(event = self.config.event, action, "the action {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(
+                event = self.config.event,
+                action,
+                failures,
+                "the action works again"
+            );
         }
     }
 
@@ -344,7 +353,7 @@ impl fmt::Display for Worker {
     }
 }
 
-/// What tries are made with, kept from one to the next.
+/// The tools that tries are made with, kept from one to the next.
 #[derive(Default)]
 struct Tools {
     webhook: Option<Webhook>,

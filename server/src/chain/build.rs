@@ -28,7 +28,12 @@ impl Planned {
     /// Whether all steps are those of `old`, in that order.
     pub fn keeps(&self, old: &[StepStatus]) -> bool {
         let steps = &self.update.steps;
-        let is_kept = |(placed, old): (&StepSlot, &StepStatus)| matches!(placed, StepSlot::Kept(id) if *id == old.id);
+        let is_kept = |(placed, old): (&StepSlot, &StepStatus)| {
+            matches!(
+                placed,
+                StepSlot::Kept(id) if *id == old.id
+            )
+        };
         steps.len() == old.len() && steps.iter().zip(old).all(is_kept)
     }
 }
@@ -49,12 +54,12 @@ pub enum Unchanged {
 /// The faults of its filters, as places in the pipeline file.
 pub fn build(
     cache: &FilterCache,
-    pipeline: &Config,
+    config: &Config,
     stream: &StreamConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Chain, Vec<Diagnostic>> {
     let check = Check::new(&*clock, Wanted::ByChange);
-    let planned = plan_chain(cache, pipeline, stream, &check, (&[], Unchanged::GoOn))?;
+    let planned = plan_chain(cache, config, stream, &check, (&[], Unchanged::GoOn))?;
     drop(check);
     let mut chain = Chain::new(
         stream.quality,
@@ -72,15 +77,15 @@ pub fn build(
 /// Those of [`build`]. The old steps don't notice.
 pub fn plan_chain(
     cache: &FilterCache,
-    pipeline: &Config,
+    config: &Config,
     stream: &StreamConfig,
     check: &Check<'_>,
     (old, unchanged): (&[StepStatus], Unchanged),
 ) -> Result<Planned, Vec<Diagnostic>> {
     let mut errors = Vec::new();
-    let configs = pipeline.steps(stream);
+    let configs = config.steps(stream);
     let filters = configs.iter().map(|step| {
-        let checked = check.run(*step, || check_step((cache, check), pipeline, *step));
+        let checked = check.run(*step, || check_step((cache, check), config, *step));
         checked.map_err(|mut wrong| errors.append(&mut wrong))
     });
     let filters: Vec<_> = filters.collect();
@@ -95,9 +100,8 @@ pub fn plan_chain(
     };
     // Steps that are the same come first, so that none of them is taken for one that has changed.
     let kept = configs.iter().zip(&filters);
-    let kept = kept.map(|(config, filter)| {
-        let goes_on =
-            |old: &StepStatus| unchanged == Unchanged::GoOn && old.is_still(config, filter);
+    let kept = kept.map(|(step, filter)| {
+        let goes_on = |old: &StepStatus| unchanged == Unchanged::GoOn && old.is_still(step, filter);
         take(&goes_on)
     });
     let kept: Vec<_> = kept.collect();
@@ -108,16 +112,16 @@ pub fn plan_chain(
         },
         steps: Vec::new(),
     };
-    for ((config, filter), kept) in configs.into_iter().zip(filters).zip(kept) {
+    for ((step, filter), kept) in configs.into_iter().zip(filters).zip(kept) {
         if let Some(kept) = kept {
             let id = kept.id;
             planned.update.steps.push(StepSlot::Kept(id));
             planned.steps.push(kept.clone());
             continue;
         }
-        let replaced = take(&|old| old.config.filter == config.filter);
-        let start = || start_step(cache, pipeline, stream, config, filter, (replaced, check));
-        match check.run(config, start) {
+        let replaced = take(&|old| old.config.filter == step.filter);
+        let start = || start_step(cache, config, stream, step, filter, (replaced, check));
+        match check.run(step, start) {
             Ok(step) => {
                 planned.steps.push(step.status());
                 let step = StepSlot::New(Box::new(step));
@@ -135,15 +139,15 @@ pub fn plan_chain(
 
 fn check_step(
     (cache, check): (&FilterCache, &Check<'_>),
-    pipeline: &Config,
+    config: &Config,
     step: PlacedStep<'_>,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let filter = cache
-        .load(&step.filter, &pipeline.folder, check)
+        .load(&step.filter, &config.folder, check)
         .map_err(|error| vec![step.error_at_use(error.to_string()).due_to(error.cause())])?;
     let mut wrong = config::check_settings(step, name, filter.schema())
-        .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;
+        .map_err(|why| vec![step.error_at_use(format!("`{name}`: {why}"))])?;
     wrong.extend(check_rights(step, &filter));
     if wrong.is_empty() {
         Ok(filter)
@@ -159,7 +163,8 @@ fn check_rights(step: PlacedStep<'_>, filter: &Filter) -> Vec<Diagnostic> {
     let mut wrong = Vec::new();
     if kind == FilterKind::Overlay && filter.manifest().wants_view() && step.sees.is_none() {
         let message = format!(
-            "`{name}` wants to see the picture; allow it with `sees: eighth` (at an eighth of its size) or `sees: all`"
+            "`{name}` wants to see the picture; allow it with `sees: eighth` (at an eighth of its \
+             size) or `sees: all`"
         );
         wrong.push(step.error_at_use(message));
     }
@@ -209,19 +214,19 @@ fn grants(cache: &FilterCache, step: PlacedStep<'_>, filter: &Filter) -> Grants 
 
 fn start_step(
     cache: &FilterCache,
-    pipeline: &Config,
+    config: &Config,
     stream: &StreamConfig,
-    config: PlacedStep<'_>,
+    step: PlacedStep<'_>,
     filter: SharedFilter,
     (replaced, check): (Option<&StepStatus>, &Check<'_>),
 ) -> Result<Step, Vec<Diagnostic>> {
-    let name = config.filter.as_str();
+    let name = step.filter.as_str();
     let id = replaced.map_or_else(|| cache.next_id(), |step| step.id);
-    let settings = step_settings((cache, check), (pipeline, stream), config, (id, &filter))?;
+    let settings = step_settings((cache, check), (config, stream), step, (id, &filter))?;
     let parts = StepParts {
         id,
         stream: stream.name.clone(),
-        config: config.config().clone(),
+        config: step.config().clone(),
         filter,
         settings,
         stats: replaced.map_or_else(Default::default, |step| step.stats.renewed()),
@@ -229,47 +234,52 @@ fn start_step(
         events: cache.events().clone(),
     };
     Step::start(cache.engine(), parts, check.now())
-        .map_err(|error| start_errors(config, name, &error))
+        .map_err(|error| start_errors(step, name, &error))
 }
 
 fn step_settings(
     (cache, check): (&FilterCache, &Check<'_>),
-    (pipeline, stream): (&Config, &StreamConfig),
-    config: PlacedStep<'_>,
+    (config, stream): (&Config, &StreamConfig),
+    step: PlacedStep<'_>,
     (id, filter): (u64, &Filter),
 ) -> Result<StepSettings, Vec<Diagnostic>> {
-    let name = config.filter.as_str();
-    let completed = filter.schema().complete(config.settings());
-    let completed =
-        completed.map_err(|why| vec![config.error_at_use(format!("`{name}` {why}"))])?;
+    let name = step.filter.as_str();
+    let completed = filter.schema().complete(step.settings());
+    let completed = completed.map_err(|why| vec![step.error_at_use(format!("`{name}`: {why}"))])?;
     Ok(StepSettings {
         stream: stream.name.as_str().into(),
-        grants: grants(cache, config, filter),
+        grants: grants(cache, step, filter),
         // At the highest level, so that lines of every level name their step.
-        span: tracing::error_span!(parent: None, "step", stream = %stream.name, step = id, filter = %name),
+        span: tracing::error_span!(
+            parent: None,
+            "step",
+            stream = %stream.name,
+            step = id,
+            filter = %name
+        ),
         config_json: completed.to_string(),
-        folder: pipeline.folder.clone(),
-        assets: config.granted_assets(),
+        folder: config.folder.clone(),
+        assets: step.granted_assets(),
         assets_read: AssetsRead::default(),
-        time_limit: config.time_limit,
-        memory_limit: config.memory_limit,
+        time_limit: step.time_limit,
+        memory_limit: step.memory_limit,
         abandoned: check.abandoned().clone(),
     })
 }
 
-/// The only filter of `pipeline`, checked like a chain's and started once, to be tested. Blocks
+/// The only filter of `config`, checked like a chain's and started once, to be tested. Blocks
 /// like [`build`].
 ///
 /// # Errors
 /// Those of [`build`].
-pub fn trial(cache: &FilterCache, pipeline: &Config) -> Result<Trial, Vec<Diagnostic>> {
+pub fn trial(cache: &FilterCache, config: &Config) -> Result<Trial, Vec<Diagnostic>> {
     let clock = cache.engine().clock().clone();
     let check = Check::new(&*clock, Wanted::ByChange);
-    let stream = &pipeline.streams[0];
-    let step = pipeline.steps(stream)[0];
-    let filter = check_step((cache, &check), pipeline, step)?;
+    let stream = &config.streams[0];
+    let step = config.steps(stream)[0];
+    let filter = check_step((cache, &check), config, step)?;
     let id = cache.next_id();
-    let settings = step_settings((cache, &check), (pipeline, stream), step, (id, &filter))?;
+    let settings = step_settings((cache, &check), (config, stream), step, (id, &filter))?;
     let trial = Trial {
         engine: cache.engine().clone(),
         filter,

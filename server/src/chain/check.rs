@@ -109,15 +109,15 @@ mod tests {
     use crate::clock::fake::FakeClock;
     use crate::config::Config;
 
-    fn pipeline() -> Config {
+    fn config() -> Config {
         let text = "streams: { s: { filters: [{ use: a }, { use: b }, { use: c }] } }";
         Config::parse(text, "x", std::path::Path::new(".")).unwrap()
     }
 
     #[test]
     fn the_step_that_uses_it_up_is_named() {
-        let pipeline = pipeline();
-        let steps = pipeline.steps(&pipeline.streams[0]);
+        let config = config();
+        let steps = config.steps(&config.streams[0]);
         let clock = FakeClock::new();
         let check = Check::new(&*clock, Wanted::ByChange);
         for (step, seconds) in steps.iter().copied().zip([20, 101]) {
@@ -142,8 +142,8 @@ mod tests {
 
     #[test]
     fn one_that_is_abandoned_does_no_more_steps() {
-        let pipeline = pipeline();
-        let steps = pipeline.steps(&pipeline.streams[0]);
+        let config = config();
+        let steps = config.steps(&config.streams[0]);
         let clock = FakeClock::new();
         let abandoned = CancellationToken::new();
         let check = Check::new(&*clock, Wanted::ByChange).unless(&abandoned);

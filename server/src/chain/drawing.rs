@@ -46,8 +46,8 @@ impl Drawing {
         }
     }
 
-    /// The same, to be drawn on a JPEG with this header as it is stored. It is the same drawing from
-    /// frame to frame.
+    /// The same, to be drawn on a JPEG with this header as it is stored. It is the same drawing
+    /// from frame to frame.
     pub fn on_jpeg(&self, header: &Header) -> jpeg_splice::Drawing {
         let (orientation, stored) = (header.orientation, (header.width, header.height));
         if orientation.is_upright() {

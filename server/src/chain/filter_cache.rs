@@ -161,7 +161,10 @@ pub fn module(filter: &FilterRef, folder: &Path) -> Result<Module, LoadError> {
         FilterRef::BuiltIn(name) => builtin::module(name).ok_or_else(|| {
             let names = builtin::BUILT_IN.iter().map(|filter| filter.name);
             let hint = config::hint(name, names);
-            let fault = format!("this is not the name of a built-in filter{hint} (a path of your own has a `/` in it or ends in `.wasm`)");
+            let fault = format!(
+                "this is not the name of a built-in filter{hint} (a path of your \
+                own has a `/` in it or ends in `.wasm`)"
+            );
             LoadError::new(LoadErrorKind::File, fault).of(name)
         }),
         FilterRef::Path(path) => {

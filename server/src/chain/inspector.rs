@@ -23,10 +23,10 @@ struct Inner {
     is_on: bool,
     clock: Arc<dyn Clock>,
     board: RegionBoard,
-    looker: Mutex<Looker>,
+    state: Mutex<State>,
 }
 
-struct Looker {
+struct State {
     step: Step,
     facts: FrameFacts,
     /// The time of the picture that was looked at last.
@@ -49,7 +49,7 @@ impl Inspector {
             is_on: step.is_on(),
             clock,
             board,
-            looker: Mutex::new(Looker {
+            state: Mutex::new(State {
                 step,
                 facts,
                 latest: None,
@@ -72,15 +72,15 @@ impl Inspector {
         self.0.is_on
     }
 
-    fn lock(&self) -> MutexGuard<'_, Looker> {
-        self.0.looker.lock().ignore_poison()
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().ignore_poison()
     }
 
     /// Looks at `frame`. Gives whether that went well. Blocks; must not be called from async code.
     pub fn look(&self, frame: &Frame) -> bool {
         let now = self.0.clock.now();
-        let mut looker = self.lock();
-        let Looker { step, facts, .. } = &mut *looker;
+        let mut state = self.lock();
+        let State { step, facts, .. } = &mut *state;
         if !step.is_ready(now) {
             self.forget();
             return false;
@@ -103,7 +103,7 @@ impl Inspector {
             });
             self.0.board.put(self.0.id, found.collect());
         }
-        looker.latest = Some(frame.captured_at);
+        state.latest = Some(frame.captured_at);
         went_well
     }
 

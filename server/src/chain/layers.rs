@@ -1,13 +1,13 @@
-//! Layers as pixels: what overlays draw by name (boxes, fills, stencils, texts) becomes rectangles of
-//! red, green, blue and alpha.
+//! Layers as pixels: what overlays draw by name (boxes, fills, stencils, texts) becomes rectangles
+//! of red, green, blue and alpha.
 
 use jpeg_splice::Layer;
 
 use crate::filter::Texts;
 use crate::filter::contract::{self, Anchor, BoxLayer, Color, FillLayer, MaskLayer, TextLayer};
 
-/// The rectangles that `layer` is made of, in a picture of `size` (width, height in pixels). It must have passed the filter
-/// host's checks.
+/// The rectangles that `layer` is made of, in a picture of `size` (width, height in pixels). It
+/// must have passed the filter host's checks.
 pub fn pixels(layer: contract::Layer, size: (u32, u32), texts: &Texts) -> Vec<Layer> {
     match layer {
         contract::Layer::Rgba(it) => vec![Layer {

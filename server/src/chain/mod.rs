@@ -115,7 +115,7 @@ impl Chain {
         &self.inspectors
     }
 
-    /// What they found.
+    /// The regions that they found.
     pub fn regions(&self) -> &RegionBoard {
         &self.regions
     }
@@ -247,11 +247,11 @@ impl Chain {
 /// The frame at hand, at a step.
 #[derive(Clone, Copy)]
 pub struct At<'a> {
-    /// What the filter is told.
+    /// The facts that the filter is told.
     pub info: &'a FrameInfo,
-    /// What it may ask for.
+    /// The facts that it may ask for.
     pub context: &'a FrameContext,
-    /// When.
+    /// The time of the call.
     pub now: Instant,
 }
 

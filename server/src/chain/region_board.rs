@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use crate::region::FoundRegion;
 use crate::sync::IgnorePoison;
 
-/// What was found, by the ids of the steps. Clones share it.
+/// The regions that were found, by the ids of the steps. Clones share it.
 #[derive(Clone, Default)]
 pub struct RegionBoard(Arc<Mutex<Board>>);
 

@@ -115,7 +115,7 @@ pub struct StepReport {
     pub p99_us: Option<u32>,
 }
 
-/// Whether a step does its work.
+/// The state of a step: whether it does its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StepState {

@@ -12,10 +12,10 @@ use super::error::{ChainError, RecodeError, StepError};
 use super::layers;
 use super::shown::Shown;
 use super::stats::{StepReport, StepStats};
-use super::step_events::{Admissions, StepEvents};
+use super::step_events::{Admissions, MOST_OPEN, StepEvents};
 use crate::config::{FilterRef, OnError, StepConfig};
-use crate::event_log::EventLog;
-use crate::filter::context::{FrameContext, Told};
+use crate::event_log::{EventBudget, EventLog};
+use crate::filter::context::{FrameContext, Published};
 use crate::filter::contract::{Image, ImageRef};
 use crate::filter::{
     CallError, Engine, FilterKind, RunningFilter, SharedFilter, StartError, StepSettings,
@@ -28,11 +28,10 @@ use crate::secret::mask_foreign;
 
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// See [`crate::event_log::EventBudget`].
-const TOO_MANY_EVENTS: &str = "it tells of too many events: up to 30 at once and 30 a minute are kept, \
-    and 16 that last; the others are left out";
 /// The warning about the first instance that was replaced.
-const REPLACED: &str = "the filter's memory grows with each call (`mattebox test` measures it) and was nearly used up: a new instance has taken its place, which has none of what the old one remembered; this goes on without being told again";
+const REPLACED: &str = "the filter's memory grows with each call (`mattebox test` measures it) and \
+    was nearly used up: a new instance has taken its place, which has none of what the old one \
+    remembered; this goes on without being told again";
 
 /// A filter at its place in a chain.
 pub struct Step {
@@ -48,7 +47,7 @@ pub struct Step {
     state: State,
     pause: Duration,
     drawing: Arc<Drawing>,
-    /// What the drawing was made for, if it needs no call before its time.
+    /// The facts that the drawing was made for, if it needs no call before its time.
     lasting: Option<Lasting>,
     /// The masks of the frame that the filter saw last.
     seen: MaskStamp,
@@ -436,7 +435,7 @@ impl Step {
         self.stats.called(self.engine.clock().now() - start);
         match result {
             Ok(result) => {
-                let Told { events, picture } = filter.take_told();
+                let Published { events, picture } = filter.take_published();
                 if let Some(picture) = picture {
                     let masks = at.context.frame.masks.clone();
                     self.shown.set(picture, masks);
@@ -469,17 +468,28 @@ impl Step {
             && let Some(recovery) = self.stats.events_rested(now)
         {
             let dropped = recovery.failures;
-            log(&|| tracing::info!(dropped, "it tells of fewer events again"));
+            log(&|| tracing::info!(dropped, "the filter tells of fewer events again"));
         }
         if let Some(notice) = self.stats.events_dropped(admissions.refused, now) {
-            let why = notice.word(TOO_MANY_EVENTS);
-            log(&|| tracing::warn!("{why}"));
+            let (dropped, seconds) = (notice.failures(), notice.seconds());
+            log(&|| {
+                tracing::warn!(
+                    dropped,
+                    seconds,
+                    at_once = EventBudget::AT_ONCE,
+                    every = ?EventBudget::EVERY,
+                    lasting = MOST_OPEN,
+                    "the filter tells of too many events: those above the limits are left out"
+                );
+            });
         }
     }
 
     fn went_well(&mut self, since: Instant, now: Instant) {
         if let Some(recovery) = self.stats.worked(now) {
-            self.settings.span.in_scope(|| tracing::info!("{recovery}"));
+            let failures = recovery.failures;
+            let span = &self.settings.span;
+            span.in_scope(|| tracing::info!(failures, "the filter works again"));
             self.notifications.publish(Notification::FilterRecovered {
                 stream: self.stream.clone(),
                 step: self.id,
@@ -499,20 +509,20 @@ impl Step {
         let Some(notice) = self.stats.failed(why, now) else {
             return;
         };
-        let error = notice.word(why);
         let fate = match self.config.on_error {
             _ if self.kind() == FilterKind::Inspect => "frames don't wait for it",
             OnError::Bypass => "frames go on without it",
             OnError::Drop => "frames are dropped",
         };
-        self.settings
-            .span
-            .in_scope(|| tracing::warn!("{error}; {fate}"));
+        let (failures, seconds) = (notice.failures(), notice.seconds());
+        self.settings.span.in_scope(|| {
+            tracing::warn!(failures, seconds, error = %why, "the filter fails: {fate}");
+        });
         self.notifications.publish(Notification::FilterError {
             stream: self.stream.clone(),
             step: self.id,
             filter: self.name().to_owned(),
-            error,
+            error: notice.word(why),
         });
     }
 

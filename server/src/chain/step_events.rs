@@ -10,7 +10,7 @@ use crate::region::Region;
 use crate::secret::mask_foreign;
 
 /// Events that may last at once.
-const MOST_OPEN: usize = 16;
+pub const MOST_OPEN: usize = 16;
 
 /// The events of one step. Those that last end with it.
 pub struct StepEvents {
@@ -38,8 +38,8 @@ impl StepEvents {
         }
     }
 
-    /// Takes up what the filter called `filter`, of the stream called `stream`, told in its call for
-    /// `frame`, at `now`.
+    /// Takes up what the filter called `filter`, of the stream called `stream`, told in its call
+    /// for `frame`, at `now`.
     pub fn tell(
         &mut self,
         told: Vec<PublishedEvent>,

@@ -82,11 +82,12 @@ impl TrialInstance {
             FilterKind::Transform => Answer::Picture(self.running.apply((info, image), context)?),
             FilterKind::Inspect => Answer::Regions(self.running.look(info, context)?),
         };
-        drop(self.running.take_told());
+        drop(self.running.take_published());
         Ok(answer)
     }
 
-    /// The bytes of memory that the filter itself has, without what the server keeps of its answers.
+    /// The bytes of memory that the filter itself has, without what the server keeps of its
+    /// answers.
     pub fn memory(&self) -> u64 {
         self.running.memory()
     }

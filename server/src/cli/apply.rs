@@ -24,20 +24,20 @@ use crate::secret::mask;
 use crate::source::{FRAME_BYTES, check_size};
 
 pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
-    let pipeline = Config::load(&args.config)?;
+    let config = Config::load(&args.config)?;
     warn_of_unknown_zone();
-    let stream = pick(&pipeline, args.stream.as_deref())?;
+    let stream = pick(&config, args.stream.as_deref())?;
     let outputs = outputs(&args.inputs, args.output.as_deref())?;
     let runtime = start_runtime()?;
     let cache = start_loader(&runtime, &args.common)?;
-    cache.engine().budget().set_limit(pipeline.filters_memory);
-    let mut chain = chain::build(&cache, &pipeline, stream, Arc::new(SystemClock))
-        .map_err(|wrong| pipeline.error(wrong))?;
+    cache.engine().budget().set_limit(config.filters_memory);
+    let mut chain = chain::build(&cache, &config, stream, Arc::new(SystemClock))
+        .map_err(|wrong| config.error(wrong))?;
     let inputs = read_all(&args.inputs)?;
     let mut totals = Totals::default();
     let mut way = Way {
         most_pixels: stream.source.max_pixels(),
-        masker: Masker::new(masks(&cache, &pipeline, stream), stream.quality),
+        masker: Masker::new(masks(&cache, &config, stream), stream.quality),
         chain: &mut chain,
     };
     for _ in 0..args.repeat {
@@ -52,12 +52,12 @@ pub fn run(args: &ApplyArgs) -> Result<(), Failure> {
     totals.verdict(args.allow_failures)
 }
 
-fn pick<'a>(pipeline: &'a Config, name: Option<&str>) -> Result<&'a StreamConfig, Failure> {
+fn pick<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a StreamConfig, Failure> {
     let Some(name) = name else {
-        return Ok(&pipeline.streams[0]);
+        return Ok(&config.streams[0]);
     };
-    pipeline.stream(name).ok_or_else(|| {
-        let names = pipeline.streams.iter().map(|stream| stream.name.as_str());
+    config.stream(name).ok_or_else(|| {
+        let names = config.streams.iter().map(|stream| stream.name.as_str());
         Failure::Usage(format!("no stream is called `{name}`{}", hint(name, names)))
     })
 }
@@ -129,13 +129,13 @@ struct Way<'a> {
 }
 
 /// The masks of `stream`, and of those that it has its frames from.
-fn masks(cache: &FilterCache, pipeline: &Config, stream: &StreamConfig) -> MaskSet {
+fn masks(cache: &FilterCache, config: &Config, stream: &StreamConfig) -> MaskSet {
     let set = MaskSet::new(
         cache.engine().clock().clone(),
         local_time::zone(),
         cache.variables().clone(),
     );
-    let shared = |stream: &&StreamConfig| pipeline.stream(stream.source.shared()?);
+    let shared = |stream: &&StreamConfig| config.stream(stream.source.shared()?);
     let streams = std::iter::successors(Some(stream), shared);
     let masks: Vec<_> = streams.flat_map(|it| it.source.masks.clone()).collect();
     set.set(&masks);

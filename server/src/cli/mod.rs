@@ -155,8 +155,8 @@ struct Common {
 
 #[derive(Args)]
 struct State {
-    /// Where events and earlier versions of the pipeline file are kept: a folder, or `off` [default:
-    /// the user's state folder]
+    /// Where events and earlier versions of the pipeline file are kept: a folder, or `off`
+    /// [default: the user's state folder]
     #[arg(long, value_name = "FOLDER", env = "MATTEBOX_STATE", value_parser = FolderChoice::parse)]
     state: Option<FolderChoice>,
 }
@@ -187,7 +187,13 @@ struct ServeArgs {
     listen: Vec<ListenAddress>,
     /// The first stream's source, in place of the one in the file, which stays as it is: demo,
     /// camera:0, http://…, rtsp://…, files:PATH, pi-camera
-    #[arg(long, value_name = "SPEC", env = "MATTEBOX_SOURCE", value_parser = parse_source, hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "SPEC",
+        env = "MATTEBOX_SOURCE",
+        value_parser = parse_source,
+        hide_env_values = true
+    )]
     source: Option<SourceConfig>,
     #[command(flatten)]
     state: State,
@@ -204,7 +210,12 @@ struct ApplyArgs {
     #[arg(long, value_name = "NAME")]
     stream: Option<String>,
     /// Take all the files this often, for measuring
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 1,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     repeat: u32,
     /// Print the numbers as JSON
     #[arg(long)]
@@ -247,7 +258,12 @@ struct TestArgs {
     #[arg(long, value_name = "JSON")]
     with: Option<String>,
     /// The number of frames of 1920×1080 pixels
-    #[arg(long, value_name = "N", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 300,
+        value_parser = clap::value_parser!(u64).range(1..=100_000)
+    )]
     frames: u64,
     /// A JPEG file, beside the pictures that are made; may be repeated
     #[arg(long = "picture", value_name = "FILE.jpg")]

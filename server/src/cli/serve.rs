@@ -29,9 +29,9 @@ const CLOSING: Duration = Duration::from_millis(1500);
 pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     memory::limit();
     local_time::warn_of_unknown_zone();
-    let (pipeline, file) = load(args)?;
+    let (config, file) = load(args)?;
     let runtime = start_runtime()?;
-    let addresses = addresses(args, &pipeline);
+    let addresses = addresses(args, &config);
     let events = EventLog::open(&args.state.folder(), file.path(), Arc::new(SystemClock));
     let deps = TopologyDeps {
         cache: start_loader_with(&runtime, &args.common, events.clone())?,
@@ -41,7 +41,7 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         tasks: TaskTracker::new(),
     };
     let versions = Versions::open(&args.state.folder(), file.path(), Arc::new(SystemClock));
-    let result = runtime.block_on(serve(&pipeline, deps, (file, versions), &addresses));
+    let result = runtime.block_on(serve(&config, deps, (file, versions), &addresses));
     // Those that lasted have ended with their streams.
     events.write();
     // A driver that hangs in its device must not keep the process.
@@ -51,12 +51,12 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
 
 /// The addresses to serve on: those of the command line, else those of the file, where paths start
 /// at its folder.
-fn addresses(args: &ServeArgs, pipeline: &Config) -> Vec<ListenAddress> {
+fn addresses(args: &ServeArgs, config: &Config) -> Vec<ListenAddress> {
     if !args.listen.is_empty() {
         return args.listen.clone();
     }
-    let addresses = pipeline.listen.iter();
-    addresses.map(|it| it.below(&pipeline.folder)).collect()
+    let addresses = config.listen.iter();
+    addresses.map(|it| it.below(&config.folder)).collect()
 }
 
 /// The pipeline, and the file that it was read from, or will be once it is there.
@@ -64,15 +64,18 @@ fn load(args: &ServeArgs) -> Result<(Config, PipelineFile), Failure> {
     let path = args.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
     let file = PipelineFile::new(path.to_owned(), args.source.clone());
     if args.config.is_none() && !path.exists() {
-        tracing::info!("there is no {DEFAULT_FILE} here: serving the demo camera until there is");
-        let pipeline = Config::built_in(Path::new("."))?;
-        return Ok((file.with_overrides(pipeline), file));
+        tracing::info!(
+            path = DEFAULT_FILE,
+            "no pipeline file: serving the demo camera until there is one"
+        );
+        let config = Config::built_in(Path::new("."))?;
+        return Ok((file.with_overrides(config), file));
     }
     Ok((file.load()?, file))
 }
 
 async fn serve(
-    pipeline: &Config,
+    config: &Config,
     mut deps: TopologyDeps,
     (file, versions): (PipelineFile, Versions),
     addresses: &[ListenAddress],
@@ -80,14 +83,14 @@ async fn serve(
     // Asked for before anybody can know the address, so that no early signal kills the process.
     let mut signals = Signals::new().map_err(|error| Failure::Run(format!("signals: {error}")))?;
     let listeners = listen(addresses).await?;
-    let mut gpio = open_gpio(pipeline, deps.cache.variables())?;
+    let mut gpio = open_gpio(config, deps.cache.variables())?;
     if let Some(gpio) = &mut gpio {
         deps.indicators = gpio.privacy_leds();
     }
     let (shutdown, tasks) = (deps.shutdown.clone(), deps.tasks.clone());
-    let controller = Controller::start(deps, pipeline.clone(), (file, versions))?;
+    let controller = Controller::start(deps, config.clone(), (file, versions))?;
     let indicators = gpio.map(|gpio| start_indicators(gpio, &controller));
-    announce(&listeners, pipeline)?;
+    announce(&listeners, config)?;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     // Whoever watches the files reads them first, which readies the filters.
@@ -123,7 +126,7 @@ async fn serve(
             end = &mut server => ended = Some(end),
             signal = signals.next() => match signal {
                 Signal::Reload => {
-                    tracing::info!("reloads the pipeline, as it was told to");
+                    tracing::info!("reloading the pipeline, as it was told to");
                     // Not waited for: whoever tells the server to stop next must be heard at once.
                     let controller = controller.clone();
                     tokio::spawn(async move { controller.reload().await });
@@ -206,13 +209,13 @@ async fn write(events: EventLog, end: CancellationToken) {
     end.run_until_cancelled(writing).await;
 }
 
-fn open_gpio(pipeline: &Config, variables: &Variables) -> Result<Option<Gpio>, Failure> {
-    let Some(config) = &pipeline.gpio else {
+fn open_gpio(config: &Config, variables: &Variables) -> Result<Option<Gpio>, Failure> {
+    let Some(pins) = &config.gpio else {
         return Ok(None);
     };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let gpio = Gpio::open(config, &pipeline.folder, variables, &clock).map_err(|why| {
-        pipeline.error(vec![pipeline.error_at(
+    let gpio = Gpio::open(pins, &config.folder, variables, &clock).map_err(|why| {
+        config.error(vec![config.error_at(
             "/gpio",
             &["backend"],
             why.to_string(),
@@ -247,21 +250,22 @@ impl<I> GpioTask<I> {
     async fn go_out(self) {
         self.end.cancel();
         if let Err(error) = self.indicators.await {
-            tracing::error!("the indicators broke down: {error}");
+            tracing::error!(%error, "the indicators broke down");
         }
     }
 }
 
 /// A line on standard output for each address: scripts read it from there.
-fn announce(listeners: &[Listener], pipeline: &Config) -> Result<(), Failure> {
+fn announce(listeners: &[Listener], config: &Config) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     let mut lines = listeners.iter();
     let result = lines.try_for_each(|it| writeln!(out, "Mattebox listens on {it}"));
     let result = result.and_then(|()| out.flush());
     if let Some(Listener::Tcp(_, bound)) = listeners.first() {
-        for stream in &pipeline.streams {
+        for stream in &config.streams {
             let host = local_host(*bound).unwrap_or_else(|| bound.to_string());
-            tracing::info!("serving http://{host}/{}.mjpeg", stream.name);
+            let url = format!("http://{host}/{}.mjpeg", stream.name);
+            tracing::info!(stream = stream.name, %url, "serving");
         }
     }
     // Nobody reading it is no reason not to serve.

@@ -30,9 +30,9 @@ pub fn restore(id: &str, args: &VersionsArgs, common: &Common) -> Result<(), Fai
     let file = &args.config;
     let old = Config::read_text(file)?;
     let folder = Config::folder_of(file);
-    let pipeline = Config::parse(text, &file.display().to_string(), folder)?;
+    let config = Config::parse(text, &file.display().to_string(), folder)?;
     let runtime = start_runtime()?;
-    check_but_for_token(&start_loader(&runtime, common)?, &pipeline)?;
+    check_but_for_token(&start_loader(&runtime, common)?, &config)?;
     let replaced = replace_file(file, (&old, text), &versions, &SystemClock);
     replaced.map_err(|error| Failure::Run(error.to_string()))?;
     outln!("{} is what it was at {}", file.display(), version.time());

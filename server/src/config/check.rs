@@ -16,7 +16,7 @@ use super::placed_step::PlacedStep;
 use super::schema::{SCHEMA, VALIDATOR, tagged, tags};
 use super::settings_schema::{SchemaError, SettingsSchema};
 use super::shown::shown;
-use super::suggest::{enumerate, hint, join, list, one_of, quote};
+use super::suggest::{enumerate, enumerate_whole, hint, list, one_of, quote};
 use super::yaml::{Content, Node};
 use crate::panics::catch;
 
@@ -288,9 +288,12 @@ impl<'a> Checker<'a> {
         let owner = self.owner(path, None);
         let message = match error.kind() {
             ValidationErrorKind::OneOfMultipleValid { .. } => {
-                format!("{owner} takes only one of {}", join(names, "and"))
+                format!(
+                    "{owner} takes only one of {}",
+                    enumerate_whole(names, "and")
+                )
             }
-            _ => format!("{owner} needs {}", join(names, "or")),
+            _ => format!("{owner} needs {}", enumerate_whole(names, "or")),
         };
         self.add_at_key(path, message);
     }
@@ -401,7 +404,8 @@ impl<'a> Checker<'a> {
             return String::new();
         };
         let schema = error.schema_path().as_str();
-        let is_free = || matches!(schema.rsplit_once('/'), Some((it, _)) if it.ends_with("/additionalProperties"));
+        let holder = schema.rsplit_once('/').map(|(holder, _)| holder);
+        let is_free = || holder.is_some_and(|it| it.ends_with("/additionalProperties"));
         match self.subject {
             Subject::Settings { .. } => place.label,
             Subject::File(_) if is_free() => {

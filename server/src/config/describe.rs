@@ -255,8 +255,8 @@ fn text(schema: &Value) -> String {
         .flatten()
         .filter_map(Value::as_str)
         .collect();
-    let told = |key: &str| schema.get(key).and_then(Value::as_str);
-    if let Some((format, example)) = told("format").and_then(formats::words) {
+    let text = |key: &str| schema.get(key).and_then(Value::as_str);
+    if let Some((format, example)) = text("format").and_then(formats::words) {
         format.clone_into(&mut words);
         if examples.is_empty() {
             examples.push(example);
@@ -266,9 +266,9 @@ fn text(schema: &Value) -> String {
         words += &format!(" such as {}", enumerate(examples, "or"));
     } else if schema.get("x-check").is_some() {
         // What it must be is told by what reads it.
-    } else if let Some(pattern) = told("pattern") {
+    } else if let Some(pattern) = text("pattern") {
         words += &format!(" that matches the pattern `{pattern}`");
-    } else if let Some(format) = told("format") {
+    } else if let Some(format) = text("format") {
         words += &format!(" in the format {}", quote(format));
     }
     words

@@ -29,7 +29,8 @@ pub enum TextError {
     NoSuchPlace,
     /// The change would lose something of it.
     #[error(
-        "the pipeline file is written in a way that the server can't change without losing something (an anchor, for instance); change it by hand"
+        "the pipeline file is written in a way that the server can't change without losing \
+         something (an anchor, for instance); change it by hand"
     )]
     ByHand,
     /// The items of the list can't be taken apart by lines.

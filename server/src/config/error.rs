@@ -120,7 +120,7 @@ impl PartialEq for SourceFile {
     }
 }
 
-/// All that is wrong with a pipeline file.
+/// The mistakes of a pipeline file.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
     pub(super) file: SourceFile,

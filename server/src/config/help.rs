@@ -46,7 +46,7 @@ fn add_nested(
             return;
         }
         let inner = &schema["properties"][&setting.name];
-        setting.name = join(path, &setting.name);
+        setting.name = nested(path, &setting.name);
         let path = setting.name.clone();
         found.push(setting);
         add_nested(root, (inner, &path), depth, found);
@@ -56,7 +56,7 @@ fn add_nested(
     }
     let children = [
         ("items", format!("{path}[]")),
-        ("additionalProperties", join(path, "*")),
+        ("additionalProperties", nested(path, "*")),
     ];
     for (keyword, path) in children {
         if let Some(inner) = schema.get(keyword) {
@@ -65,7 +65,7 @@ fn add_nested(
     }
 }
 
-fn join(path: &str, key: &str) -> String {
+fn nested(path: &str, key: &str) -> String {
     match path {
         "" => key.to_owned(),
         path => format!("{path}.{key}"),
@@ -138,7 +138,10 @@ mod tests {
             },
             "required": ["image"],
             "$defs": {
-                "Position": {"description": "Where.", "oneOf": [{"const": "top"}, {"const": "left"}]},
+                "Position": {
+                    "description": "Where.",
+                    "oneOf": [{"const": "top"}, {"const": "left"}]
+                },
                 "Scale": {"type": "number", "exclusiveMinimum": 0},
             },
         });

@@ -212,8 +212,8 @@ fn part(span: &saphyr_parser::Span, line: &str, number: usize) -> Option<Range<u
     (start < end).then_some(start..end)
 }
 
-/// Whether `user`, the value of a key of that name, is a name; else it may be a login, or what a slip
-/// of the pen has made of one.
+/// Whether `user`, the value of a key of that name, is a name; else it may be a login, or what a
+/// slip of the pen has made of one.
 pub fn is_name(user: &str) -> bool {
     let is_odd = |c: char| c.is_whitespace() || ":@#\"'`&*!{}[],".contains(c);
     !user.contains(is_odd)

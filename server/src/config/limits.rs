@@ -1,4 +1,4 @@
-//! Whether checking settings against a filter's schema comes to an end in good time.
+//! The check whether validating settings against a filter's schema ends in good time.
 //!
 //! A schema is a stranger's, and a dozen lines of it, each asking for the next one twice, are worth
 //! years of checking and terabytes of errors. So the steps that a validator will take are counted

@@ -44,12 +44,12 @@ pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
 pub use model::{
-    ActionConfig, CameraConfig, CameraDevice, CameraFormat, Config, Cors, DriverConfig, Embedding,
-    ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware,
-    HttpConfig, InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor, MaskConfig,
-    MqttConfig, OnError, OutputConfig, PiCameraConfig, Pull, RtspConfig, RunMode, Secret,
-    SecretError, Sees, SharedConfig, SharedFrames, Shows, Size, SourceConfig, StepConfig,
-    StreamConfig, Transport, Via, WarmUp, WebConfig, When, find_clash, parse_listen, parse_spec,
+    ActionConfig, CameraConfig, CameraDevice, CameraFormat, ClientRules, Config, Cors,
+    DriverConfig, Embedding, ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend,
+    GpioConfig, Hardware, HttpConfig, InputConfig, Level, ListenAddress, Login, MaskArea,
+    MaskColor, MaskConfig, MqttConfig, OnError, OutputConfig, PiCameraConfig, Pull, RtspConfig,
+    RunMode, Secret, SecretError, Sees, SharedConfig, SharedFrames, Shows, Size, SourceConfig,
+    StepConfig, StreamConfig, Transport, Via, WarmUp, When, find_clash, parse_listen, parse_spec,
 };
 pub use placed_step::PlacedStep;
 pub use reference::reference;

@@ -92,7 +92,8 @@ fn find_unprintable(lines: &[&str]) -> Option<Diagnostic> {
         Some(Diagnostic::new(
             span,
             format!(
-                "the character U+{code:04X} can't stand in a YAML file; remove it, or write `\"\\u{code:04X}\"`"
+                "the character U+{code:04X} can't stand in a YAML file; remove it, or write \
+                 `\"\\u{code:04X}\"`"
             ),
         ))
     };
@@ -215,7 +216,8 @@ impl<'a> Builder<'a, '_> {
 
     fn refuse(&mut self, tag: Option<&Tag>, span: Span) {
         if tag.is_some() {
-            let message = "tags (`!name`) mean nothing in a pipeline file; put quotes around a text that starts with `!`";
+            let message = "tags (`!name`) mean nothing in a pipeline file; put quotes around a \
+                text that starts with `!`";
             self.errors.add(span, message);
         }
     }
@@ -240,7 +242,12 @@ impl<'a> Builder<'a, '_> {
         let word = comment.and_then(|comment| comment.split(char::is_whitespace).next());
         let is_login = host.contains(':') && !host.contains(['/', '@']);
         if is_login && word.is_some_and(|word| word.contains('@')) {
-            self.errors.add(span, "a ` #` starts a comment, which cuts this address off; put the address in quotes, and write `%20` for a space and `%23` for a `#` in its password");
+            self.errors.add(
+                span,
+                "a ` #` starts a comment, which cuts this address off; put the \
+                address in quotes, and write `%20` for a space and `%23` for a `#` in its \
+                password",
+            );
         }
     }
 

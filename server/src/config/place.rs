@@ -8,7 +8,8 @@ use super::yaml::{Content, Node};
 pub struct Place<'a> {
     /// The place of its key, or of the list's that it is in.
     pub key: Span,
-    /// Its name in messages: "`size`", "item 2 of `sizes`", "`width` of `box`"; nothing for the whole.
+    /// Its name in messages: "`size`", "item 2 of `sizes`", "`width` of `box`"; nothing for the
+    /// whole.
     pub label: String,
     /// The same by its key alone, also for a list's items.
     pub name: String,

@@ -6,14 +6,16 @@ use super::schema::SCHEMA;
 const HEAD: &str = "\
 # The keys of pipeline.yaml
 
-What each key means, what it may be, and what it is where it is left out. Made by `mattebox schema --markdown`; `mattebox schema`
-prints the JSON Schema that it is made from, with which editors complete and check the file as they do once its first line is
+What each key means, what it may be, and what it is where it is left out. Made by
+`mattebox schema --markdown`; `mattebox schema` prints the JSON Schema that it is made from, with
+which editors complete and check the file as they do once its first line is
 
 ```yaml
 # yaml-language-server: $schema=docs/reference/pipeline.schema.json
 ```
 
-A duration is written as `10s`, `200ms` or `1m 30s`, a size as `256MiB` or `1GB`. A key without a value is as if it were not there.
+A duration is written as `10s`, `200ms` or `1m 30s`, a size as `256MiB` or `1GB`. A key without a
+value is as if it were not there.
 ";
 
 /// The mappings besides the file itself and sources: their headings, and their names among the

@@ -57,7 +57,8 @@ fn check_listen(root: &Node, errors: &mut Errors) {
 fn check_admin_token(root: &Node, errors: &mut Errors) {
     let token = root.get("admin-token").filter(|it| it.text().is_some());
     if let Some(token) = token {
-        let message = "`admin-token`: expected `{env: NAME}` or `{file: PATH}`: here, everybody who may read this file could read it";
+        let message = "`admin-token`: expected `{env: NAME}` or `{file: PATH}`: here, \
+            everybody who may read this file could read it";
         errors.add(token.span, message);
     }
 }

@@ -1,4 +1,5 @@
-//! Settings as they are shown, with masks for their secrets; and what is sent back with masks in it.
+//! Settings as they are shown, with masks for their secrets; and what is sent back with masks in
+//! it.
 
 use std::ops::Range;
 

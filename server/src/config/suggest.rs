@@ -55,11 +55,11 @@ pub fn list<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 
 /// `a`, `b` and `c`, or whatever stands for "and".
 pub fn enumerate<'a>(words: impl IntoIterator<Item = &'a str>, and: &str) -> String {
-    join(words.into_iter().map(truncate).collect(), and)
+    enumerate_whole(words.into_iter().map(truncate).collect(), and)
 }
 
 /// The same of words that are to stand as they are.
-pub fn join(mut words: Vec<String>, and: &str) -> String {
+pub fn enumerate_whole(mut words: Vec<String>, and: &str) -> String {
     if words.len() > LISTED {
         let more = words.len() - LISTED;
         words.truncate(LISTED);

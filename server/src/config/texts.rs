@@ -126,7 +126,11 @@ fn check_stream_name(name: &str) -> Result<(), ValueError> {
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
     if !starts_well || !name.chars().all(is_word) {
         let name = quote(name);
-        return Err(format!("{name} can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first").into());
+        return Err(format!(
+            "{name} can't be a stream's name, which becomes part of an address: use \
+            letters, digits, `-` and `_`, a letter or digit first"
+        )
+        .into());
     }
     if TAKEN_NAMES.contains(&name) {
         let quoted = quote(name);
@@ -208,7 +212,10 @@ fn check_title(title: &str) -> Result<(), ValueError> {
 /// (Unicode's `Default_Ignorable_Code_Point`, the common ones, and the blank of Braille).
 fn is_blank(c: char) -> bool {
     c.is_whitespace()
-        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}')
+        || matches!(
+            c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        )
         || matches!(c, '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}')
         || matches!(c, '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}')
         || matches!(c, '\u{feff}' | '\u{ffa0}' | '\u{e0000}'..='\u{e0fff}')
@@ -218,7 +225,11 @@ fn check_path(name: &str) -> Result<(), ValueError> {
     let is_below = |part| matches!(part, Component::Normal(_) | Component::CurDir);
     if !Path::new(name).components().all(is_below) {
         let name = quote(name);
-        return Err(format!("{name} does not lie below the pipeline file's folder: write a relative path without `..`").into());
+        return Err(format!(
+            "{name} does not lie below the pipeline file's folder: write a relative \
+            path without `..`"
+        )
+        .into());
     }
     Ok(())
 }

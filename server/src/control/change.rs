@@ -33,14 +33,14 @@ const ALL_STREAMS: &str = "all streams";
 struct Base {
     /// The file; none if it says what runs.
     on_disk: Option<Config>,
-    running: Arc<Snapshot>,
+    snapshot: Arc<Snapshot>,
 }
 
 impl Base {
     /// Whether the file says of the stream `name` what runs.
     fn is_same_in(&self, name: &str) -> bool {
         let on_disk = self.on_disk.as_ref();
-        on_disk.is_none_or(|it| it.stream(name) == self.running.pipeline.stream(name))
+        on_disk.is_none_or(|it| it.stream(name) == self.snapshot.config.stream(name))
     }
 }
 
@@ -121,14 +121,17 @@ impl Controller {
     }
 
     fn restart_now(&self, name: &str) -> Result<(), EditError> {
-        let running = self.current();
-        let (Some(stream), Some(config)) = (running.find(name), running.pipeline.stream(name))
+        let snapshot = self.current();
+        let (Some(stream), Some(config)) = (snapshot.find(name), snapshot.config.stream(name))
         else {
             return Err(EditError::UnknownStream(name.to_owned()));
         };
-        tracing::info!(stream = name, "is restarted, as the server was told to");
+        tracing::info!(
+            stream = name,
+            "stream restarting, as the server was told to"
+        );
         let mut plans = Plans::default();
-        let wanted = (&*running.pipeline, config);
+        let wanted = (&*snapshot.config, config);
         let steps = stream.steps();
         let old = (steps.as_slice(), Unchanged::StartAgain);
         let check = Check::new(&*self.0.clock, Wanted::ByChange);
@@ -152,8 +155,8 @@ impl Controller {
         upload: NamedTempFile,
     ) -> Result<(String, bool), EditError> {
         self.at_work(move |controller| {
-            let pipeline = controller.current().pipeline.clone();
-            let Some(folder) = &pipeline.filter_folder else {
+            let config = controller.current().config.clone();
+            let Some(folder) = &config.filter_folder else {
                 return Err(EditError::UploadsOff);
             };
             let module = Module::read(upload.path());
@@ -162,10 +165,10 @@ impl Controller {
             Handle::current()
                 .block_on(compiler.compile(&module, Wanted::ByUpload))
                 .map_err(|error| error.of(&name))?;
-            let path = pipeline.folder.join(folder).join(&name);
+            let path = config.folder.join(folder).join(&name);
             let is_new = !path.exists();
             put_in_place(upload, &path).map_err(|error| controller.unwritable(&path, &error))?;
-            tracing::info!("the filter {} was uploaded", path.display());
+            tracing::info!(path = %path.display(), "filter uploaded");
             Ok((format!("./{}/{name}", folder.trim_end_matches('/')), is_new))
         })
         .await
@@ -221,23 +224,23 @@ impl Controller {
             None => Some(self.base()?).filter(|base| base.is_same_in(name)),
             Some(patience) => Some(self.take_up_file(name, patience)?),
         };
-        let Some(Base { on_disk, running }) = base else {
+        let Some(Base { on_disk, snapshot }) = base else {
             return Ok(None);
         };
         let edited = |base: &Config| {
-            let text = edit.apply(base, &|name| running.step_ids(name))?;
+            let text = edit.apply(base, &|name| snapshot.step_ids(name))?;
             Ok::<_, EditError>(self.0.file.parse(&text)?)
         };
-        let pipeline = edited(&running.pipeline)?;
-        check_source(name, &running.pipeline, &pipeline)?;
+        let config = edited(&snapshot.config)?;
+        check_source(name, &snapshot.config, &config)?;
         let new = on_disk.as_ref().map(edited).transpose()?;
-        let new = new.as_ref().unwrap_or(&pipeline).file.text.clone();
-        let old = on_disk.as_ref().unwrap_or(&running.pipeline);
+        let new = new.as_ref().unwrap_or(&config).file.text.clone();
+        let old = on_disk.as_ref().unwrap_or(&snapshot.config);
         Ok(Some(Draft {
             old: old.file.text.clone(),
             new,
-            pipeline,
-            running,
+            config,
+            snapshot,
         }))
     }
 
@@ -247,14 +250,14 @@ impl Controller {
         if let Edit::ReplaceText { revision, .. } = edit {
             self.check_revision(&old, revision.as_deref())?;
         }
-        let running = self.current();
-        let new = edit.apply(&running.pipeline, &|name| running.step_ids(name))?;
-        let pipeline = self.0.file.parse(&new)?;
+        let snapshot = self.current();
+        let new = edit.apply(&snapshot.config, &|name| snapshot.step_ids(name))?;
+        let config = self.0.file.parse(&new)?;
         Ok(Draft {
             old: old.into(),
             new: new.into(),
-            pipeline,
-            running,
+            config,
+            snapshot,
         })
     }
 
@@ -264,8 +267,8 @@ impl Controller {
             return Ok(());
         };
         let since = self.0.versions.since(expected);
-        let changes: Vec<_> = since.iter().rev().take(TOLD).map(told).collect();
-        let more = match since.len().saturating_sub(TOLD) {
+        let changes: Vec<_> = since.iter().rev().take(LISTED).map(in_words).collect();
+        let more = match since.len().saturating_sub(LISTED) {
             0 => String::new(),
             more => format!("; and {more} before"),
         };
@@ -309,12 +312,12 @@ impl Controller {
             text = self.0.file.read_text();
         }
         let text = text.map_err(EditError::FileIsWrong)?;
-        let running = self.current();
-        let is_same = text == *running.pipeline.file.text;
+        let snapshot = self.current();
+        let is_same = text == *snapshot.config.file.text;
         let on_disk = (!is_same).then(|| self.0.file.parse(&text)).transpose();
         Ok(Base {
             on_disk: on_disk.map_err(EditError::FileIsWrong)?,
-            running,
+            snapshot,
         })
     }
 
@@ -351,9 +354,9 @@ fn check_source(name: &str, old: &Config, new: &Config) -> Result<(), EditError>
 }
 
 /// Changes that a refusal tells of.
-const TOLD: usize = 3;
+const LISTED: usize = 3;
 
-fn told(version: &Version) -> String {
+fn in_words(version: &Version) -> String {
     let time = local_time::zone().to_datetime(version.at);
     let time = time.strftime("%Y-%m-%d %H:%M:%S");
     match &version.by {

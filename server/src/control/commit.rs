@@ -49,15 +49,15 @@ pub(super) struct Draft {
     pub old: Arc<str>,
     /// The text that the file is to have.
     pub new: Arc<str>,
-    pub pipeline: Config,
+    pub config: Config,
     /// The pipeline that it stands on.
-    pub running: Arc<Snapshot>,
+    pub snapshot: Arc<Snapshot>,
 }
 
 /// A change that is in force.
 pub struct Edited {
     /// The pipeline that came into force with it.
-    pub running: Arc<Snapshot>,
+    pub snapshot: Arc<Snapshot>,
     /// The steps of the stream that it changed, as no other change has changed them yet.
     pub steps: Vec<StepStatus>,
     /// The file's revision after it.
@@ -88,7 +88,7 @@ impl Controller {
                 Err(_) if is_stopped() => return Ok(None),
                 drafted => drafted?,
             };
-            let is_ready = |it: &Draft| commit.plans.are_ready(&it.pipeline, &it.running);
+            let is_ready = |it: &Draft| commit.plans.are_ready(&it.config, &it.snapshot);
             let Some(draft) = drafted.filter(|it| !is_next || is_ready(it)) else {
                 // Nobody else waits for what this one has to wait for.
                 place = None;
@@ -120,12 +120,12 @@ impl Controller {
     ) -> Result<Option<SecretText>, ConfigError> {
         // Filters that start now may need the larger budget that comes with them.
         let budget = self.0.cache.engine().budget();
-        let _coming = budget.expect_limit(draft.pipeline.filters_memory);
+        let _coming = budget.expect_limit(draft.config.filters_memory);
         let check = Check::new(&*self.0.clock, Wanted::ByChange).unless(commit.abandoned);
-        let (pipeline, running) = (&draft.pipeline, &draft.running);
+        let (config, snapshot) = (&draft.config, &draft.snapshot);
         let plans = &mut commit.plans;
-        plans.ready(&self.0.cache, pipeline, running, &check)?;
-        read_token(pipeline).map_err(|wrong| pipeline.error(vec![wrong]))
+        plans.ready(&self.0.cache, config, snapshot, &check)?;
+        read_token(config).map_err(|wrong| config.error(vec![wrong]))
     }
 
     /// Waits until all changes that were ready before are in force.
@@ -144,7 +144,7 @@ impl Controller {
         admin_token: Option<SecretText>,
     ) -> Result<Option<Edited>, EditError> {
         let mut topology = self.topology();
-        if !Arc::ptr_eq(&draft.running, &self.current()) {
+        if !Arc::ptr_eq(&draft.snapshot, &self.current()) {
             return Ok(None);
         }
         // Held until it is in force: another server's change comes only then.
@@ -157,15 +157,15 @@ impl Controller {
             return Ok(None);
         }
         let applied = topology.apply(ValidatedConfig {
-            pipeline: draft.pipeline,
+            config: draft.config,
             plans: std::mem::take(&mut commit.plans),
             admin_token,
         });
-        let running = self.publish(applied, commit.stream.is_none());
-        let steps = commit.stream.and_then(|name| running.find(name));
+        let snapshot = self.publish(applied, commit.stream.is_none());
+        let steps = commit.stream.and_then(|name| snapshot.find(name));
         let steps = steps.map_or_else(Vec::new, |stream| stream.steps());
         Ok(Some(Edited {
-            running,
+            snapshot,
             steps,
             revision: revision(&draft.new),
             previous: is_written.then(|| revision(&draft.old)),
@@ -194,7 +194,7 @@ impl Controller {
         match written.map_err(|error| self.unwritable(file.path(), &error))? {
             Written::Replaced(state) => {
                 // What others changed in the file may be in force only later.
-                let is_all = *new == *draft.pipeline.file.text;
+                let is_all = *new == *draft.config.file.text;
                 *self.0.own_write.lock().ignore_poison() = state.filter(|_| is_all);
             }
             Written::SavedMeanwhile => {
@@ -204,7 +204,7 @@ impl Controller {
         }
         self.0.versions.note(new, author);
         if let Some(recovery) = self.write_failures().worked(self.0.clock.now()) {
-            tracing::info!("writing files {recovery}");
+            tracing::info!(failures = recovery.failures, "writing files works again");
         }
         Ok(true)
     }
@@ -214,7 +214,12 @@ impl Controller {
     pub fn unwritable(&self, path: &Path, error: &io::Error) -> EditError {
         let error = unwritable(path, error);
         if let Some(notice) = self.write_failures().failed(self.0.clock.now()) {
-            tracing::warn!("{}", notice.word(&error.to_string()));
+            tracing::warn!(
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                %error,
+                "writing files fails"
+            );
         }
         error
     }
@@ -224,9 +229,9 @@ impl Controller {
     }
 
     fn publish(&self, applied: Applied, is_whole_file: bool) -> Arc<Snapshot> {
-        let running = Arc::new(applied.snapshot);
-        let old = self.0.current.send_replace(running.clone());
-        if let Some(token) = &running.admin_token
+        let snapshot = Arc::new(applied.snapshot);
+        let old = self.0.current.send_replace(snapshot.clone());
+        if let Some(token) = &snapshot.admin_token
             && old.admin_token.as_ref() != Some(token)
         {
             warn_of_short_token(token.expose());
@@ -234,12 +239,12 @@ impl Controller {
         // What the API writes is quoted where that is needed; both texts would be parsed for each
         // change.
         if is_whole_file {
-            warn_of_comments(&running.pipeline, Some(&old.pipeline));
+            warn_of_comments(&snapshot.config, Some(&old.config));
         }
         for stream in &applied.ended {
             stream.end();
         }
-        let is_unchanged = |name: &str| old.pipeline.stream(name) == running.pipeline.stream(name);
+        let is_unchanged = |name: &str| old.config.stream(name) == snapshot.config.stream(name);
         let mut was_wrong = false;
         self.0
             .reloads
@@ -247,12 +252,12 @@ impl Controller {
         // Else it was saved as it was.
         if !applied.diff.is_empty() || was_wrong {
             self.tell_of_change(&applied.diff, &applied.needs_restart);
-            let overridden = |of: &Snapshot| of.pipeline.overridden().map(|it| it.name.clone());
-            if is_whole_file || overridden(&old) != overridden(&running) {
-                tell_of_override(&running.pipeline);
+            let overridden = |of: &Snapshot| of.config.overridden().map(|it| it.name.clone());
+            if is_whole_file || overridden(&old) != overridden(&snapshot) {
+                tell_of_override(&snapshot.config);
             }
         }
-        running
+        snapshot
     }
 
     fn tell_of_change(&self, diff: &Diff, needs_restart: &[&'static str]) {
@@ -266,7 +271,7 @@ impl Controller {
             .iter()
             .filter(|it| !known.contains(&it.to_string()))
         {
-            tracing::warn!("a change of `{key}` takes a restart of the server");
+            tracing::warn!(key, "a change of this key takes a restart of the server");
         }
         self.0
             .reloads
@@ -284,7 +289,8 @@ fn log_changes(diff: &Diff, message: &str) {
         tracing::info!(stream = name, "stream {change}");
     }
     if !diff.keys.is_empty() {
-        tracing::info!("pipeline changed: {}", diff.keys.join(", "));
+        let keys = diff.keys.join(", ");
+        tracing::info!(%keys, "pipeline changed");
     } else if diff.streams.is_empty() {
         tracing::info!("{message}");
     }

@@ -26,7 +26,7 @@ const AT_ONCE: [Key<Config>; 8] = [
     key!("filter-folder-limit", filter_folder_limit),
     key!("mqtt", mqtt),
     key!("on", on),
-    key!("rules for clients", web),
+    key!("rules for clients", clients),
 ];
 
 /// Keys of a stream.
@@ -184,11 +184,13 @@ mod tests {
                 "stream door removed",
             ),
             (
-                "streams: { door: { quality: 70, source: { driver: exec, command: [x] } }, back: {} }",
+                "streams: { door: { quality: 70, source: { driver: exec, command: [x] } }, \
+                 back: {} }",
                 "stream front removed; stream door changed: chain, source; stream back added",
             ),
             (
-                "streams: { door: { filters: [{ use: timestamp }], idle-timeout: 1s, max-viewers: 2 }, front: {} }",
+                "streams: { door: { filters: [{ use: timestamp }], idle-timeout: 1s, \
+                 max-viewers: 2 }, front: {} }",
                 "stream door changed: idle-timeout, max-viewers; stream front changed: title",
             ),
         ] {

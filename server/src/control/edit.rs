@@ -73,7 +73,8 @@ pub enum EditError {
     UnknownStep { stream: String, step: u64 },
     /// A mask stands for a secret that is not there.
     #[error(
-        "`{0}`: `{MASK}` stands for a secret that is not shown; send the secret itself, or leave the key out of a PATCH"
+        "`{0}`: `{MASK}` stands for a secret that is not shown; send the secret itself, or leave \
+         the key out of a PATCH"
     )]
     Masked(String),
     /// There is no such version.
@@ -84,7 +85,8 @@ pub enum EditError {
     Text(#[from] TextError),
     /// The command line sets the stream's source, which the edit would change.
     #[error(
-        "the source of `{0}` is the one of --source (or MATTEBOX_SOURCE), whatever the pipeline file names; start the server without it to change the source"
+        "the source of `{0}` is the one of --source (or MATTEBOX_SOURCE), whatever the pipeline \
+         file names; start the server without it to change the source"
     )]
     Overridden(String),
     /// The file is at another revision by now.
@@ -92,7 +94,8 @@ pub enum EditError {
     OtherRevision(String),
     /// No folder for uploads is named.
     #[error(
-        "uploads are off: name a folder for them in the pipeline file, such as `filter-folder: filters`"
+        "uploads are off: name a folder for them in the pipeline file, such as \
+         `filter-folder: filters`"
     )]
     UploadsOff,
     /// The file is wrong as it is; changing it could lose what somebody is writing.
@@ -275,12 +278,18 @@ mod tests {
     fn each_edit_changes_what_it_names_and_keeps_the_rest() {
         for (edit, old, new) in [
             (
-                json!({"edit": "put-stream", "stream": "back", "config": {"title": "Back", "quality": null}}),
+                json!({
+                    "edit": "put-stream", "stream": "back",
+                    "config": {"title": "Back", "quality": null}
+                }),
                 "  back: {}\n",
                 "  back:\n    title: Back\n",
             ),
             (
-                json!({"edit": "patch-stream", "stream": "back", "patch": {"title": "Back", "quality": null}}),
+                json!({
+                    "edit": "patch-stream", "stream": "back",
+                    "patch": {"title": "Back", "quality": null}
+                }),
                 "  back: {}\n",
                 "  back: {title: Back}\n",
             ),
@@ -290,12 +299,18 @@ mod tests {
                 "",
             ),
             (
-                json!({"edit": "add-step", "stream": "door", "position": 9, "config": {"use": "text"}}),
+                json!({
+                    "edit": "add-step", "stream": "door", "position": 9,
+                    "config": {"use": "text"}
+                }),
                 "        with: { width: 320 }\n",
                 "        with: { width: 320 }\n      - use: text\n",
             ),
             (
-                json!({"edit": "patch-step", "stream": "door", "step": 9, "patch": {"with": {"width": 64}, "enabled": null}}),
+                json!({
+                    "edit": "patch-step", "stream": "door", "step": 9,
+                    "patch": {"with": {"width": 64}, "enabled": null}
+                }),
                 "width: 320",
                 "width: 64",
             ),

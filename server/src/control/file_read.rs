@@ -24,7 +24,7 @@ struct Watched {
     open_writes: OpenWrites,
     /// Files that change again and again, or stay empty, are taken as they are in the end.
     is_last_try: bool,
-    told: UnboundedSender<Progress>,
+    progress: UnboundedSender<Progress>,
     is_torn: AtomicBool,
 }
 
@@ -52,14 +52,14 @@ impl FileRead {
         number: u64,
         (seen, open_writes): (FileStamps, OpenWrites),
         is_last_try: bool,
-        told: UnboundedSender<Progress>,
+        progress: UnboundedSender<Progress>,
     ) -> Arc<Self> {
         Arc::new(Self(Some(Watched {
             number,
             seen,
             open_writes,
             is_last_try,
-            told,
+            progress,
             is_torn: AtomicBool::new(false),
         })))
     }
@@ -118,7 +118,7 @@ impl Watched {
 
     fn tell(&self, progress: Progress) {
         // Fails if nobody watches any more, at the end of the server.
-        if self.told.send(progress).is_err() {
+        if self.progress.send(progress).is_err() {
             tracing::debug!("the files are not watched any more");
         }
     }

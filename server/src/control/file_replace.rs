@@ -124,8 +124,8 @@ fn mark(file: &NamedTempFile, now: SystemTime) -> io::Result<Option<FileState>> 
 }
 
 /// Exchanges `new` and the file at `path` in one step, and looks at what was there: if somebody has
-/// saved the file since `old` was read, or is writing to it, theirs goes back into its place, and it
-/// is `false`. `None` where the file system can't do that (renameat2(2)).
+/// saved the file since `old` was read, or is writing to it, theirs goes back into its place, and
+/// it is `false`. `None` where the file system can't do that (renameat2(2)).
 #[cfg(target_os = "linux")]
 fn exchange(
     new: &NamedTempFile,

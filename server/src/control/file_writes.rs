@@ -26,7 +26,10 @@ impl FileWrites {
         Self {
             #[cfg(target_os = "linux")]
             events: watch(path)
-                .inspect_err(|error| tracing::debug!(%error, "{} can't be watched", path.display()))
+                .inspect_err(|error| {
+                    let path = path.display();
+                    tracing::debug!(%path, %error, "the file can't be watched");
+                })
                 .ok(),
             since: now,
             have_come: false,

@@ -119,8 +119,8 @@ impl Controller {
     /// # Errors
     /// It can't be written.
     pub async fn catalog(&self) -> Result<Bytes, CatalogError> {
-        let pipeline = self.current().pipeline.clone();
-        let scan = self.0.catalogs.join(pipeline, self.0.cache.compiler());
+        let config = self.current().config.clone();
+        let scan = self.0.catalogs.join(config, self.0.cache.compiler());
         scan.await
     }
 }
@@ -161,7 +161,7 @@ impl FilterCatalogs {
     }
 
     /// The scan that is under way, or a new one.
-    fn join(&self, pipeline: Arc<Config>, compiler: &Compiler) -> Shared<Scan> {
+    fn join(&self, config: Arc<Config>, compiler: &Compiler) -> Shared<Scan> {
         let mut scans = self.lock();
         let current = scans.current.as_ref().and_then(WeakShared::upgrade);
         // One that is done tells of what was there.
@@ -170,7 +170,7 @@ impl FilterCatalogs {
         }
         let (catalogs, compiler) = (self.clone(), compiler.clone());
         let scan = async move {
-            let catalog = catalogs.scan(&pipeline, &compiler).await;
+            let catalog = catalogs.scan(&config, &compiler).await;
             catalogs.write(catalog).await
         };
         let scan = scan.boxed().shared();
@@ -178,19 +178,19 @@ impl FilterCatalogs {
         scan
     }
 
-    async fn scan(&self, pipeline: &Arc<Config>, compiler: &Compiler) -> FilterCatalog {
+    async fn scan(&self, config: &Arc<Config>, compiler: &Compiler) -> FilterCatalog {
         let mut catalog = FilterCatalog::default();
-        let listed = pipeline.clone();
+        let listed = config.clone();
         let candidates = tokio::task::spawn_blocking(move || candidates(&listed)).await;
         let candidates = candidates.unwrap_or_else(|error| {
             tracing::error!(%error, "listing filters broke down");
             Vec::new()
         });
-        self.forget_all_but(&candidates, pipeline);
+        self.forget_all_but(&candidates, config);
         let mut room = SCHEMAS_BYTES;
         for filter in candidates {
             let use_ = filter.as_str().to_owned();
-            let error = match self.find(&filter, pipeline, compiler).await {
+            let error = match self.find(&filter, config, compiler).await {
                 Ok(found) if found.schema.len() <= room => {
                     room -= found.schema.len();
                     catalog.filters.push(CatalogEntry {
@@ -207,7 +207,8 @@ impl FilterCatalogs {
                     continue;
                 }
                 Ok(_) => format!(
-                    "`{use_}` is left out, since the settings schemas of all filters take more than {} MiB",
+                    "`{use_}` is left out, since the settings schemas of all filters take more \
+                     than {} MiB",
                     SCHEMAS_BYTES >> 20
                 ),
                 Err(error) => error.of(&use_).to_string(),
@@ -220,10 +221,10 @@ impl FilterCatalogs {
     async fn find(
         &self,
         filter: &FilterRef,
-        pipeline: &Arc<Config>,
+        config: &Arc<Config>,
         compiler: &Compiler,
     ) -> Result<Arc<Manifest>, LoadError> {
-        let path = path(filter, pipeline);
+        let path = path(filter, config);
         let looked_at = path.clone();
         let state = tokio::task::spawn_blocking(move || files::state(&looked_at)).await;
         let state = state.map_err(LoadError::unavailable)?;
@@ -232,7 +233,7 @@ impl FilterCatalogs {
         {
             return known.found.clone();
         }
-        let found = describe(filter.clone(), pipeline.clone(), compiler).await;
+        let found = describe(filter.clone(), config.clone(), compiler).await;
         // What failed for another reason than the module may succeed the next time.
         let may_change = |error: &LoadError| error.kind != LoadErrorKind::Module;
         if !found.as_ref().is_err_and(may_change) {
@@ -248,8 +249,8 @@ impl FilterCatalogs {
         found
     }
 
-    fn forget_all_but(&self, candidates: &[FilterRef], pipeline: &Config) {
-        let paths = candidates.iter().map(|filter| path(filter, pipeline));
+    fn forget_all_but(&self, candidates: &[FilterRef], config: &Config) {
+        let paths = candidates.iter().map(|filter| path(filter, config));
         let paths: BTreeSet<_> = paths.collect();
         self.lock().known.retain(|path, _| paths.contains(path));
     }
@@ -257,37 +258,37 @@ impl FilterCatalogs {
 
 async fn describe(
     filter: FilterRef,
-    pipeline: Arc<Config>,
+    config: Arc<Config>,
     compiler: &Compiler,
 ) -> Result<Arc<Manifest>, LoadError> {
-    let read = tokio::task::spawn_blocking(move || module(&filter, &pipeline.folder)).await;
+    let read = tokio::task::spawn_blocking(move || module(&filter, &config.folder)).await;
     let module = read.map_err(LoadError::unavailable)??;
     let entry = compiler.compile(&module, Wanted::ByList).await?;
     Ok(Arc::new(entry.manifest))
 }
 
 /// The filter's file. A built-in one has none, and never changes.
-fn path(filter: &FilterRef, pipeline: &Config) -> PathBuf {
+fn path(filter: &FilterRef, config: &Config) -> PathBuf {
     match filter {
         FilterRef::BuiltIn(name) => PathBuf::from(format!("built-in/{name}")),
-        FilterRef::Path(path) => pipeline.folder.join(path),
+        FilterRef::Path(path) => config.folder.join(path),
     }
 }
 
-fn candidates(pipeline: &Config) -> Vec<FilterRef> {
+fn candidates(config: &Config) -> Vec<FilterRef> {
     let built_in = builtin::BUILT_IN.iter();
     let mut found: Vec<_> = built_in
         .map(|filter| FilterRef::BuiltIn(filter.name.to_owned()))
         .collect();
-    let steps = pipeline.streams.iter().flat_map(|stream| &stream.filters);
+    let steps = config.streams.iter().flat_map(|stream| &stream.filters);
     let mut paths: BTreeSet<String> = steps
         .filter_map(|step| match &step.filter {
             FilterRef::Path(path) => Some(path.clone()),
             FilterRef::BuiltIn(_) => None,
         })
         .collect();
-    if let Some(folder) = &pipeline.filter_folder {
-        let files = std::fs::read_dir(pipeline.folder.join(folder));
+    if let Some(folder) = &config.filter_folder {
+        let files = std::fs::read_dir(config.folder.join(folder));
         let names = files.into_iter().flatten().flatten();
         let names = names.filter_map(|file| file.file_name().into_string().ok());
         let modules = names.filter(|name| name.ends_with(".wasm"));

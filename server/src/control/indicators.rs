@@ -23,8 +23,8 @@ impl Indicators {
         Self(indicators)
     }
 
-    /// Shows what the streams in `snapshot` do, and which of `events` last, until `end`; then all go
-    /// out.
+    /// Shows what the streams in `snapshot` do, and which of `events` last, until `end`; then all
+    /// go out.
     pub async fn run(
         self,
         (snapshot, events): (watch::Receiver<Arc<Snapshot>>, EventLog),

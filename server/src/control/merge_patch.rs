@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use super::edit::{EditError, add, remove};
 use crate::config::{find_mask, unmask};
 
-/// Collects the changes that make of `known`, which the file says at `path`, what `patch` asks for. A
-/// mask in it is the secret that it was shown for.
+/// Collects the changes that make of `known`, which the file says at `path`, what `patch` asks for.
+/// A mask in it is the secret that it was shown for.
 ///
 /// # Errors
 /// There is a mask for a secret that is not there.

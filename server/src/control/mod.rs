@@ -116,7 +116,7 @@ struct Inner {
 #[derive(Clone)]
 pub struct Snapshot {
     /// The configuration.
-    pub pipeline: Arc<Config>,
+    pub config: Arc<Config>,
     /// The streams, in the file's order.
     pub streams: Arc<[Arc<Stream>]>,
     /// The token that allows changes; none are allowed without one.
@@ -145,9 +145,9 @@ const TOKEN_CHARS: usize = 16;
 ///
 /// # Errors
 /// All that is wrong.
-pub fn check_start(pipeline: &Config) -> Result<Option<SecretText>, Vec<Diagnostic>> {
-    let mut wrong = check_abilities(pipeline);
-    let token = read_token(pipeline).unwrap_or_else(|error| {
+pub fn check_start(config: &Config) -> Result<Option<SecretText>, Vec<Diagnostic>> {
+    let mut wrong = check_abilities(config);
+    let token = read_token(config).unwrap_or_else(|error| {
         wrong.push(error);
         None
     });
@@ -157,34 +157,34 @@ pub fn check_start(pipeline: &Config) -> Result<Option<SecretText>, Vec<Diagnost
     if let Some(token) = &token {
         warn_of_short_token(token.expose());
     }
-    warn_of_comments(pipeline, None);
+    warn_of_comments(config, None);
     Ok(token)
 }
 
 /// Warns of secrets that a comment may have cut off, but for those that there were `before`.
-fn warn_of_comments(pipeline: &Config, before: Option<&Config>) {
+fn warn_of_comments(config: &Config, before: Option<&Config>) {
     let known = before.map(Config::warnings).unwrap_or_default();
-    let warnings = pipeline.warnings().into_iter();
+    let warnings = config.warnings().into_iter();
     for warning in warnings.filter(|warning| !known.contains(warning)) {
-        tracing::warn!("{warning}");
+        tracing::warn!(error = %warning, "a comment may cut a secret off");
     }
 }
 
 /// Warns of recordings that are not there yet, each of which is its own stream's failure.
-fn warn_of_recordings(pipeline: &Config) {
-    let missing = check_recordings(pipeline, None);
+fn warn_of_recordings(config: &Config) {
+    let missing = check_recordings(config, None);
     if !missing.is_empty() {
-        let missing = pipeline.error(missing);
-        tracing::warn!("a stream fails until its recording is there: {missing}");
+        let missing = config.error(missing);
+        tracing::warn!(error = %missing, "a stream fails until its recording is there");
     }
 }
 
 /// Tells which stream has another source than the file names.
-fn tell_of_override(pipeline: &Config) {
-    if let Some(stream) = pipeline.overridden() {
+fn tell_of_override(config: &Config) {
+    if let Some(stream) = config.overridden() {
         tracing::info!(
             stream = stream.name,
-            "takes the source of --source instead of the pipeline file's"
+            "the source is that of --source instead of the pipeline file's"
         );
     }
 }
@@ -193,40 +193,41 @@ fn tell_of_override(pipeline: &Config) {
 fn warn_of_short_token(token: &str) {
     if token.chars().count() < TOKEN_CHARS {
         tracing::warn!(
-            "the admin token is shorter than {TOKEN_CHARS} characters and could be guessed; make a longer one, for instance with `openssl rand -hex 16`"
+            "the admin token is shorter than {TOKEN_CHARS} characters and could be guessed; make a \
+             longer one, for instance with `openssl rand -hex 16`"
         );
     }
 }
 
 impl Controller {
-    /// Starts the streams of `pipeline`, which was read from `file`, or stands for it until it is
-    /// there; the file's `versions` are kept. The streams' filters are readied by [`watch()`]. Must be
-    /// called on a runtime.
+    /// Starts the streams of `config`, which was read from `file`, or stands for it until it is
+    /// there; the file's `versions` are kept. The streams' filters are readied by [`watch()`]. Must
+    /// be called on a runtime.
     ///
     /// # Errors
     /// All that is wrong with the pipeline and can be told without its filters.
     pub fn start(
         deps: TopologyDeps,
-        pipeline: Config,
+        config: Config,
         (file, versions): (PipelineFile, Versions),
     ) -> Result<Self, ConfigError> {
         let (cache, end) = (deps.cache.clone(), deps.shutdown.clone());
         let clock = cache.engine().clock().clone();
-        let admin_token = check_start(&pipeline).map_err(|wrong| pipeline.error(wrong))?;
-        warn_of_recordings(&pipeline);
-        tell_of_override(&pipeline);
+        let admin_token = check_start(&config).map_err(|wrong| config.error(wrong))?;
+        warn_of_recordings(&config);
+        tell_of_override(&config);
         let (compiler, ended) = (cache.compiler().clone(), end.clone());
         deps.tasks.spawn(async move {
             ended.cancelled().await;
             compiler.close();
         });
-        if !pipeline.is_built_in() {
-            versions.note(&pipeline.file.text, &Author::File);
+        if !config.is_built_in() {
+            versions.note(&config.file.text, &Author::File);
         }
         let mut topology = Topology::new(deps);
-        let running = topology.apply(ValidatedConfig {
+        let applied = topology.apply(ValidatedConfig {
             admin_token,
-            pipeline,
+            config,
             plans: Plans::default(),
         });
         Ok(Self(Arc::new(Inner {
@@ -242,7 +243,7 @@ impl Controller {
             commit: TimedLock::new((), clock.clone()),
             end,
             catalogs: FilterCatalogs::default(),
-            current: Sender::new(Arc::new(running.snapshot)),
+            current: Sender::new(Arc::new(applied.snapshot)),
             reloads: Sender::default(),
             file,
             own_write: Mutex::default(),
@@ -265,7 +266,7 @@ impl Controller {
     /// Whether the server runs without a pipeline file: it started without one, and there is none
     /// yet.
     fn is_without_file(&self) -> bool {
-        self.current().pipeline.is_built_in() && !self.0.file.path().exists()
+        self.current().config.is_built_in() && !self.0.file.path().exists()
     }
 
     /// The pipeline that is in force now.
@@ -302,7 +303,7 @@ impl Controller {
     pub fn report(&self) -> PipelineReport {
         let reloads = self.0.reloads.borrow();
         let file = (!self.is_without_file()).then_some(self.0.file.path());
-        PipelineReport::new(file, &self.current().pipeline, &reloads)
+        PipelineReport::new(file, &self.current().config, &reloads)
     }
 
     /// The versions of the pipeline file.
@@ -310,15 +311,22 @@ impl Controller {
         &self.0.versions
     }
 
-    /// Tells of an error of the file, or of the filters of one `stream`, unless it is known.
-    fn refuse(&self, stream: Option<&str>, error: &ConfigError, told: &str) {
+    /// Tells of an error of the file, or of the filters of one `stream`, and of its outcome, unless
+    /// it is known.
+    fn refuse(
+        &self,
+        stream: Option<&str>,
+        error: &ConfigError,
+        (outcome, retry_in): (&'static str, Option<Duration>),
+    ) {
         let message = error.to_string();
         let is_news = self
             .0
             .reloads
             .send_if_modified(|reloads| reloads.fail(stream, error, self.0.clock.unix()));
         if is_news {
-            tracing::error!("{told}:\n{message}");
+            let retry_in = retry_in.map(tracing::field::debug);
+            tracing::error!(stream, retry_in, error = %message, "{outcome}");
             self.notifications().publish(Notification::Reload {
                 message,
                 succeeded: false,

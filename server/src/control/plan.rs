@@ -26,7 +26,7 @@ struct Plan {
 }
 
 impl Plans {
-    /// Readies the chains of those streams of `pipeline` that are others than in what is `running`,
+    /// Readies the chains of those streams of `config` that are others than in `snapshot`,
     /// and checks the sources' files and the pins. The files of a stream that stays as it is are
     /// none of this change's business. Blocks while filters are compiled and started; must not be
     /// called from async code.
@@ -36,14 +36,14 @@ impl Plans {
     pub fn ready(
         &mut self,
         cache: &FilterCache,
-        pipeline: &Config,
-        running: &Snapshot,
+        config: &Config,
+        snapshot: &Snapshot,
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
-        self.masks = expect_masks(pipeline, running);
-        let mut wrong = check_parts(pipeline, Some(&running.pipeline));
-        wrong.append(&mut self.ready_filters(cache, pipeline, Some(running), check));
-        let ready = pipeline.verdict(wrong);
+        self.masks = expect_masks(config, snapshot);
+        let mut wrong = check_parts(config, Some(&snapshot.config));
+        wrong.append(&mut self.ready_filters(cache, config, Some(snapshot), check));
+        let ready = config.verdict(wrong);
         ready.inspect_err(|_| self.masks.clear())
     }
 
@@ -52,22 +52,22 @@ impl Plans {
     pub fn ready_filters(
         &mut self,
         cache: &FilterCache,
-        pipeline: &Config,
-        running: Option<&Snapshot>,
+        config: &Config,
+        snapshot: Option<&Snapshot>,
         check: &Check<'_>,
     ) -> Vec<Diagnostic> {
-        let before = running.map(|running| &*running.pipeline);
+        let before = snapshot.map(|snapshot| &*snapshot.config);
         let mut wrong = Vec::new();
-        for stream in &pipeline.streams {
+        for stream in &config.streams {
             if is_unchanged(stream, before) {
                 self.chains.remove(&stream.name);
                 continue;
             }
-            let old = steps(running, &stream.name);
+            let old = steps(snapshot, &stream.name);
             if self.has(stream, &old) {
                 continue;
             }
-            match plan_chain(cache, pipeline, stream, check, (&old, Unchanged::GoOn)) {
+            match plan_chain(cache, config, stream, check, (&old, Unchanged::GoOn)) {
                 Ok(planned) => self.insert(stream, &old, planned),
                 Err(mut errors) => wrong.append(&mut errors),
             }
@@ -82,25 +82,22 @@ impl Plans {
     pub fn ready_one(
         &mut self,
         cache: &FilterCache,
-        (pipeline, stream): (&Config, &StreamConfig),
+        (config, stream): (&Config, &StreamConfig),
         (old, unchanged): (&[StepStatus], Unchanged),
         check: &Check<'_>,
     ) -> Result<(), ConfigError> {
-        let planned = plan_chain(cache, pipeline, stream, check, (old, unchanged));
-        let planned = planned.map_err(|wrong| pipeline.error(wrong))?;
+        let planned = plan_chain(cache, config, stream, check, (old, unchanged));
+        let planned = planned.map_err(|wrong| config.error(wrong))?;
         self.insert(stream, old, planned);
         Ok(())
     }
 
-    /// Whether the chains of all streams of `pipeline` that are others than in what is `running`
+    /// Whether the chains of all streams of `config` that are others than in `snapshot`
     /// are here: [`Plans::ready`] starts no filters then.
-    pub fn are_ready(&self, pipeline: &Config, running: &Snapshot) -> bool {
-        let before = Some(&*running.pipeline);
-        let mut changed = pipeline
-            .streams
-            .iter()
-            .filter(|it| !is_unchanged(it, before));
-        changed.all(|stream| self.has(stream, &steps(Some(running), &stream.name)))
+    pub fn are_ready(&self, config: &Config, snapshot: &Snapshot) -> bool {
+        let before = Some(&*snapshot.config);
+        let mut changed = config.streams.iter().filter(|it| !is_unchanged(it, before));
+        changed.all(|stream| self.has(stream, &steps(Some(snapshot), &stream.name)))
     }
 
     /// The masks of the change don't cover any more; those in force do.
@@ -130,12 +127,12 @@ impl Plans {
     }
 }
 
-/// Lets the masks of `pipeline` cover beside those of what is `running`.
-fn expect_masks(pipeline: &Config, running: &Snapshot) -> Vec<ExpectedMasks> {
-    let changed = pipeline.streams.iter().filter_map(|new| {
-        let old = running.pipeline.stream(&new.name)?;
+/// Lets the masks of `config` cover beside those of `snapshot`.
+fn expect_masks(config: &Config, snapshot: &Snapshot) -> Vec<ExpectedMasks> {
+    let changed = config.streams.iter().filter_map(|new| {
+        let old = snapshot.config.stream(&new.name)?;
         let is_changed = old.source.masks != new.source.masks;
-        let stream = running.find(&new.name).filter(|_| is_changed)?;
+        let stream = snapshot.find(&new.name).filter(|_| is_changed)?;
         Some(stream.expect_masks(&new.source.masks))
     });
     changed.collect()
@@ -148,38 +145,38 @@ fn is_unchanged(stream: &StreamConfig, before: Option<&Config>) -> bool {
 
 /// Checks the pins, whether this build can read the sources and, of those streams that are others
 /// than `before`, the recordings.
-pub fn check_parts(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
-    let mut wrong = check_abilities(pipeline);
-    wrong.extend(check_recordings(pipeline, before));
+pub fn check_parts(config: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
+    let mut wrong = check_abilities(config);
+    wrong.extend(check_recordings(config, before));
     wrong
 }
 
 /// Checks the recordings of those streams that are others than `before`.
-pub fn check_recordings(pipeline: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
-    let streams = pipeline.streams.iter();
+pub fn check_recordings(config: &Config, before: Option<&Config>) -> Vec<Diagnostic> {
+    let streams = config.streams.iter();
     let changed = streams.filter(|stream| !is_unchanged(stream, before));
-    each(pipeline, changed, |source| {
-        source::check_recording(source, &pipeline.folder)
+    each(config, changed, |source| {
+        source::check_recording(source, &config.folder)
     })
 }
 
 /// Checks the files that the passwords of sources and actions stand in.
-pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
-    let mut wrong = each(pipeline, pipeline.streams.iter(), |source| {
-        source::check_password(source, &pipeline.folder)
+pub fn check_passwords(config: &Config) -> Vec<Diagnostic> {
+    let mut wrong = each(config, config.streams.iter(), |source| {
+        source::check_password(source, &config.folder)
     });
-    let mqtt = pipeline.mqtt.as_ref();
-    if let Some(Err(why)) = mqtt.map(|it| mqtt::check(it, &pipeline.folder)) {
+    let mqtt = config.mqtt.as_ref();
+    if let Some(Err(why)) = mqtt.map(|it| mqtt::check(it, &config.folder)) {
         let message = format!("`mqtt`: {why}");
-        wrong.push(pipeline.error_at("/mqtt", &["ca", "password", "broker"], message));
+        wrong.push(config.error_at("/mqtt", &["ca", "password", "broker"], message));
     }
-    for (at, action) in pipeline.on.iter().enumerate() {
-        let checks = action.secrets().map(|it| it.check(&pipeline.folder));
+    for (at, action) in config.on.iter().enumerate() {
+        let checks = action.secrets().map(|it| it.check(&config.folder));
         let errors = checks.filter_map(Result::err);
         let place = format!("/on/{at}");
         wrong.extend(errors.map(|why| {
             let message = format!("`on`: {why}");
-            pipeline.error_at(&place, &["password", "headers", "post"], message)
+            config.error_at(&place, &["password", "headers", "post"], message)
         }));
     }
     wrong
@@ -187,14 +184,14 @@ pub fn check_passwords(pipeline: &Config) -> Vec<Diagnostic> {
 
 /// The mistakes that `check` finds in the source of each stream.
 fn each<'a, E: ToString>(
-    pipeline: &Config,
+    config: &Config,
     streams: impl Iterator<Item = &'a StreamConfig>,
     check: impl Fn(&SourceConfig) -> Result<(), E>,
 ) -> Vec<Diagnostic> {
     let wrong = streams.filter_map(|stream| {
         let why = check(&stream.source).err()?;
         Some(SourceConfig::error_in(
-            pipeline,
+            config,
             &stream.name,
             why.to_string(),
         ))
@@ -203,18 +200,18 @@ fn each<'a, E: ToString>(
 }
 
 /// Checks the pins, and whether this build can read the sources.
-pub fn check_abilities(pipeline: &Config) -> Vec<Diagnostic> {
-    let mut wrong = each(pipeline, pipeline.streams.iter(), source::check);
-    if let Some(gpio) = &pipeline.gpio
+pub fn check_abilities(config: &Config) -> Vec<Diagnostic> {
+    let mut wrong = each(config, config.streams.iter(), source::check);
+    if let Some(gpio) = &config.gpio
         && let Err(why) = gpio::check(gpio)
     {
-        wrong.push(pipeline.error_at("/gpio", &["backend"], why.to_string()));
+        wrong.push(config.error_at("/gpio", &["backend"], why.to_string()));
     }
     wrong
 }
 
-fn steps(running: Option<&Snapshot>, stream: &str) -> Vec<StepStatus> {
-    let stream = running.and_then(|running| running.find(stream));
+fn steps(snapshot: Option<&Snapshot>, stream: &str) -> Vec<StepStatus> {
+    let stream = snapshot.and_then(|snapshot| snapshot.find(stream));
     stream.map_or_else(Vec::new, |stream| stream.steps())
 }
 

@@ -65,8 +65,8 @@ impl Attempts {
         self.state.lock().ignore_poison()
     }
 
-    /// Joins the attempt that changes the same streams, or abandons it and begins another. Gives the
-    /// attempt, and whether it is a new one.
+    /// Joins the attempt that changes the same streams, or abandons it and begins another. Gives
+    /// the attempt, and whether it is a new one.
     fn begin(&self, changed: Vec<StreamConfig>, reading: &Arc<FileRead>) -> (Arc<Attempt>, bool) {
         let mut state = self.state();
         if let Some(current) = &state.current {
@@ -143,10 +143,10 @@ impl Attempt {
     }
 }
 
-/// The streams of `pipeline` that are added or changed.
-fn changed(pipeline: &Config, running: &Snapshot) -> Vec<StreamConfig> {
-    let streams = pipeline.streams.iter();
-    let is_changed = |it: &&StreamConfig| running.pipeline.stream(&it.name) != Some(*it);
+/// The streams of `config` that are added or changed.
+fn changed(config: &Config, snapshot: &Snapshot) -> Vec<StreamConfig> {
+    let streams = config.streams.iter();
+    let is_changed = |it: &&StreamConfig| snapshot.config.stream(&it.name) != Some(*it);
     streams.filter(is_changed).cloned().collect()
 }
 
@@ -180,7 +180,7 @@ impl Controller {
         // Held, since a change is in force only a moment after it is written.
         let _topology = self.topology();
         let text = self.0.file.read_text();
-        text.is_ok_and(|text| text == *self.current().pipeline.file.text)
+        text.is_ok_and(|text| text == *self.current().config.file.text)
     }
 
     fn reload_now(&self, reading: &Arc<FileRead>) {
@@ -192,11 +192,11 @@ impl Controller {
         }
         self.renew_token();
         match self.read() {
-            Ok(pipeline) => {
-                self.renew_all(reading, |config| {
-                    pipeline.stream(&config.name) == Some(config)
+            Ok(config) => {
+                self.renew_all(reading, |stream| {
+                    config.stream(&stream.name) == Some(stream)
                 });
-                let changed = changed(&pipeline, &self.current());
+                let changed = changed(&config, &self.current());
                 let (attempt, is_new) = self.0.attempts.begin(changed, reading);
                 if is_new {
                     self.carry_out(&attempt, reading.clone());
@@ -211,33 +211,33 @@ impl Controller {
     /// filters, since the old one may have become known.
     fn renew_token(&self) {
         let _topology = self.topology();
-        let running = self.current();
-        match read_token(&running.pipeline) {
-            Ok(token) if token != running.admin_token => {
-                tracing::info!("the admin token is another");
+        let snapshot = self.current();
+        match read_token(&snapshot.config) {
+            Ok(token) if token != snapshot.admin_token => {
+                tracing::info!("admin token changed");
                 if let Some(token) = &token {
                     warn_of_short_token(token.expose());
                 }
                 self.0.current.send_replace(Arc::new(Snapshot {
                     admin_token: token,
-                    ..(*running).clone()
+                    ..(*snapshot).clone()
                 }));
             }
             Ok(_) => {}
             // Told with the file, whose check reads it as well.
             Err(error) => {
-                tracing::debug!(error = error.message, "the admin token can't be read again")
+                tracing::debug!(error = %error.message, "the admin token can't be read again")
             }
         }
     }
 
     fn read(&self) -> Result<Config, ConfigError> {
-        let pipeline = self.0.file.load()?;
-        let attempted = Some(Arc::new(pipeline.clone()));
+        let config = self.0.file.load()?;
+        let attempted = Some(Arc::new(config.clone()));
         self.0
             .reloads
             .send_modify(|reloads| reloads.attempted = attempted);
-        Ok(pipeline)
+        Ok(config)
     }
 
     fn carry_out(&self, attempt: &Arc<Attempt>, reading: Arc<FileRead>) {
@@ -263,16 +263,14 @@ impl Controller {
         if !reading.is_whole() {
             return;
         }
-        let told = if error.may_pass() {
-            let pause = self.try_again(None);
-            format!(
-                "the old pipeline goes on, since the new one can't be used just now; tried again in {pause:?}"
-            )
+        let outcome = if error.may_pass() {
+            let outcome = "the old pipeline goes on, since the new one can't be used just now";
+            (outcome, Some(self.try_again(None)))
         } else {
             self.0.retries.forget(None);
-            "the old pipeline goes on, since the new one is wrong".to_owned()
+            ("the old pipeline goes on, since the new one is wrong", None)
         };
-        self.refuse(None, error, &told);
+        self.refuse(None, error, outcome);
     }
 
     /// Reads the file, readies the filters that it changes, and makes the changes, unless what was
@@ -301,7 +299,7 @@ impl Controller {
             Err(EditError::FileIsWrong(error) | EditError::Wrong(error)) => return Err(error),
             Err(EditError::Ending) => tracing::debug!("the server ends before the file is taken"),
             Err(why) => {
-                tracing::warn!("the pipeline file is read again: {why}");
+                tracing::warn!(error = %why, "the pipeline file is read again");
                 reading.mark_torn();
             }
         }
@@ -314,25 +312,25 @@ impl Controller {
     }
 
     fn draft_of_file(&self) -> Result<Draft, EditError> {
-        let running = self.current();
-        let pipeline = self.0.file.load().map_err(EditError::FileIsWrong)?;
-        let text = &pipeline.file.text;
+        let snapshot = self.current();
+        let config = self.0.file.load().map_err(EditError::FileIsWrong)?;
+        let text = &config.file.text;
         Ok(Draft {
             old: text.clone(),
             new: text.clone(),
-            pipeline,
-            running,
+            config,
+            snapshot,
         })
     }
 
     /// Puts in force what somebody has written to the file, and waits for that for as long as
     /// `patience` says. `None`: its filters take longer.
     pub(super) fn take_up(&self, patience: Duration) -> Option<Result<(), ConfigError>> {
-        let pipeline = match self.read() {
-            Ok(pipeline) => pipeline,
+        let config = match self.read() {
+            Ok(config) => config,
             Err(error) => return Some(Err(error)),
         };
-        let changed = changed(&pipeline, &self.current());
+        let changed = changed(&config, &self.current());
         let attempts = &self.0.attempts;
         if let Some(error) = attempts.failure_of(&changed) {
             return Some(Err(error));

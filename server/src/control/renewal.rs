@@ -64,12 +64,12 @@ impl Controller {
         reading: &Arc<FileRead>,
         is_wanted: impl Fn(&StreamConfig) -> bool,
     ) {
-        let pipeline = self.current().pipeline.clone();
-        for config in pipeline.streams.iter().filter(|config| is_wanted(config)) {
-            if !self.0.renewals.begin(&config.name, reading) {
+        let config = self.current().config.clone();
+        for stream in config.streams.iter().filter(|stream| is_wanted(stream)) {
+            if !self.0.renewals.begin(&stream.name, reading) {
                 continue;
             }
-            let (controller, name, reading) = (self.clone(), config.name.clone(), reading.clone());
+            let (controller, name, reading) = (self.clone(), stream.name.clone(), reading.clone());
             let runtime = Handle::current();
             // A thread of its own, as the stream has: all of the runtime's may wait for filters.
             let renew = move || {
@@ -78,10 +78,15 @@ impl Controller {
             };
             let thread = thread::Builder::new().name("renewal".to_owned());
             if let Err(error) = thread.spawn(renew) {
-                self.0.renewals.streams().remove(&config.name);
-                let pause = self.try_again(Some(&config.name));
-                tracing::error!(stream = config.name, %error, "filters can't be readied: no thread; tried again in {pause:?}");
-                self.give_up(&config.name, &format!("no thread: {error}"));
+                self.0.renewals.streams().remove(&stream.name);
+                let pause = self.try_again(Some(&stream.name));
+                tracing::error!(
+                    stream = stream.name,
+                    retry_in = ?pause,
+                    %error,
+                    "no thread to ready filters on"
+                );
+                self.give_up(&stream.name, &format!("no thread: {error}"));
             }
         }
     }
@@ -121,14 +126,14 @@ impl Controller {
     /// those who wait on it.
     pub(super) fn tell_of_panic(&self, panicked: &Panicked) {
         match self.0.end.is_cancelled() {
-            true => tracing::debug!("the server ends while filters are readied: {panicked}"),
-            false => tracing::error!("readying filters panicked: {panicked}"),
+            true => tracing::debug!(error = %panicked, "the server ends while filters are readied"),
+            false => tracing::error!(error = %panicked, "readying filters panicked"),
         }
     }
 
     fn renew_once(&self, name: &str, reading: &FileRead) {
-        let running = self.current();
-        let (Some(stream), Some(config)) = (running.find(name), running.pipeline.stream(name))
+        let snapshot = self.current();
+        let (Some(stream), Some(config)) = (snapshot.find(name), snapshot.config.stream(name))
         else {
             self.0.retries.forget(Some(name));
             return;
@@ -140,12 +145,12 @@ impl Controller {
         let check = Check::new(&*self.0.clock, Wanted::ByRenewal);
         let ready = plans.ready_one(
             &self.0.cache,
-            (&running.pipeline, config),
+            (&snapshot.config, config),
             (&steps, Unchanged::GoOn),
             &check,
         );
         let mut files = BTreeSet::new();
-        files_of(config, &running.pipeline.folder, &mut files);
+        files_of(config, &snapshot.config.folder, &mut files);
         if !reading.is_whole_of(&files) {
             return;
         }
@@ -168,15 +173,24 @@ impl Controller {
                 was_wrong
             });
         }
-        let message = match completed {
-            Completed::Replaced => format!("`{name}` has another chain"),
-            Completed::Prepared if was_wrong => format!("`{name}` has its chain"),
-            Completed::Kept if was_wrong => format!("the filters of `{name}` can be used again"),
+        let (log_line, message) = match completed {
+            Completed::Replaced => (
+                "stream changed: chain",
+                format!("`{name}` has another chain"),
+            ),
+            Completed::Prepared if was_wrong => (
+                "stream ready: it has its chain",
+                format!("`{name}` has its chain"),
+            ),
+            Completed::Kept if was_wrong => (
+                "the filters can be used again",
+                format!("the filters of `{name}` can be used again"),
+            ),
             Completed::Prepared | Completed::Kept | Completed::Stale => return,
         };
         self.0.reloads.send_modify(|reloads| reloads.succeeded += 1);
         drop(topology);
-        tracing::info!("the pipeline changes: {message}");
+        tracing::info!(stream = name, "{log_line}");
         self.notifications().publish(Notification::Reload {
             message,
             succeeded: true,
@@ -188,21 +202,21 @@ impl Controller {
     fn keep_old_filters(&self, config: &StreamConfig, error: &ConfigError, left: u64) {
         // Held, so that no change comes between.
         let _topology = self.topology();
-        let running = self.current();
-        let Some(stream) = running.find(&config.name) else {
+        let snapshot = self.current();
+        let Some(stream) = snapshot.find(&config.name) else {
             return;
         };
-        if running.pipeline.stream(&config.name) != Some(config) {
+        if snapshot.config.stream(&config.name) != Some(config) {
             return;
         }
-        let mut told = match stream.is_prepared() {
-            true => "its old filters go on, since the new ones can't be used",
-            false => "its filters can't be used, and it serves no pictures",
-        }
-        .to_owned();
+        let outcome = match stream.is_prepared() {
+            true => "the stream's old filters go on, since the new ones can't be used",
+            false => "the stream's filters can't be used, and it serves no pictures",
+        };
+        let mut retry_in = None;
         if error.may_pass() {
             let pause = self.try_again(Some(&config.name));
-            told += &format!("; tried again in {pause:?}");
+            retry_in = Some(pause);
             stream.cannot_prepare(&format!(
                 "its filters can't be compiled just now; tried again in {pause:?}"
             ));
@@ -217,8 +231,7 @@ impl Controller {
                 false => short.remove(&config.name),
             };
         });
-        let told = format!("stream `{}`: {told}", config.name);
-        self.refuse(Some(&config.name), error, &told);
+        self.refuse(Some(&config.name), error, (outcome, retry_in));
     }
 }
 

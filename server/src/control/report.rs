@@ -91,13 +91,16 @@ impl ReloadError {
         let (message, problem) = match self.is_passing {
             true => (
                 format!(
-                    "the pipeline file can't be put in force just now, since the machine is short of something that {places}{more} needs; what it is takes the admin token to see, or the server's log"
+                    "the pipeline file can't be put in force just now, since the machine is short \
+                     of something that {places}{more} needs; what it is takes the admin token to \
+                     see, or the server's log"
                 ),
                 "can't be used just now; why takes the admin token to see",
             ),
             false => (
                 format!(
-                    "the pipeline file is wrong at {places}{more}; what is wrong there takes the admin token to see, or the server's log"
+                    "the pipeline file is wrong at {places}{more}; what is wrong there takes the \
+                     admin token to see, or the server's log"
                 ),
                 "is wrong; what it is takes the admin token to see",
             ),
@@ -229,11 +232,11 @@ impl PipelineReport {
         Self { error, ..self }
     }
 
-    /// The report of the `pipeline` in force, read from `file`.
-    pub fn new(file: Option<&Path>, pipeline: &Config, reloads: &Reloads) -> Self {
+    /// The report of the `config` in force, read from `file`.
+    pub fn new(file: Option<&Path>, config: &Config, reloads: &Reloads) -> Self {
         Self {
             file: file.map(|file| file.display().to_string()),
-            revision: revision(&pipeline.file.text),
+            revision: revision(&config.file.text),
             reloads: reloads.succeeded,
             failed_reloads: reloads.failed,
             needs_restart: reloads.needs_restart.clone(),

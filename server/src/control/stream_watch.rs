@@ -1,5 +1,5 @@
-//! What a stream does and who watches it, as notifications; its camera's failures, as events; and its
-//! camera kept on by `run`.
+//! Watches a stream: what it does and who watches it, as notifications; its camera's failures, as
+//! events; and its camera kept on by `run`.
 
 use std::sync::Arc;
 

@@ -46,6 +46,6 @@ pub fn controller(clock: &Arc<FakeClock>, folder: &Path, text: &str) -> Controll
     std::fs::write(&path, text).unwrap();
     let versions = Versions::open(&FolderChoice::Off, &path, clock.clone());
     let file = PipelineFile::new(path, None);
-    let pipeline = file.load().unwrap();
-    Controller::start(deps(clock, false), pipeline, (file, versions)).unwrap()
+    let config = file.load().unwrap();
+    Controller::start(deps(clock, false), config, (file, versions)).unwrap()
 }

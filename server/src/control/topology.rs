@@ -38,7 +38,7 @@ pub struct Topology {
     deps: TopologyDeps,
     clock: Arc<dyn Clock>,
     streams: HashMap<String, RunningStream>,
-    pipeline: Option<Arc<Config>>,
+    config: Option<Arc<Config>>,
     /// As it was at the start.
     started: Option<Arc<Config>>,
 }
@@ -52,7 +52,7 @@ struct RunningStream {
 /// A configuration that was checked, with its chains ready.
 pub struct ValidatedConfig {
     /// The configuration.
-    pub pipeline: Config,
+    pub config: Config,
     /// The chains. A stream without one keeps its own, or has none yet if it is new.
     pub plans: Plans,
     /// The admin token.
@@ -90,7 +90,7 @@ impl Topology {
         Self {
             clock: deps.cache.engine().clock().clone(),
             streams: HashMap::new(),
-            pipeline: None,
+            config: None,
             started: None,
             deps,
         }
@@ -99,13 +99,16 @@ impl Topology {
     /// Opens the camera of the stream `name` anew, with the filters in `plans`. Must be called on a
     /// runtime.
     pub fn restart(&self, name: &str, plans: &mut Plans) {
-        let (Some(pipeline), Some(running)) = (&self.pipeline, self.streams.get(name)) else {
+        let (Some(config), Some(running)) = (&self.config, self.streams.get(name)) else {
             return;
         };
         if self.complete(name, plans) == Completed::Stale {
-            tracing::debug!(stream = name, "another change has given it its chain");
+            tracing::debug!(
+                stream = name,
+                "another change has given the stream its chain"
+            );
         }
-        if let Some(source) = self.source(&running.config, pipeline) {
+        if let Some(source) = self.source(&running.config, config) {
             let masks = &running.config.source.masks;
             running.stream.replace_source(source, masks);
         }
@@ -134,39 +137,37 @@ impl Topology {
     /// Makes the changes. Must be called on a runtime.
     pub fn apply(&mut self, validated: ValidatedConfig) -> Applied {
         let ValidatedConfig {
-            pipeline,
+            config,
             mut plans,
             admin_token,
         } = validated;
         let budget = self.deps.cache.engine().budget();
-        budget.set_limit(pipeline.filters_memory);
-        let mut diff = match &self.pipeline {
-            Some(old) => Diff::between(old, &pipeline),
+        budget.set_limit(config.filters_memory);
+        let mut diff = match &self.config {
+            Some(old) => Diff::between(old, &config),
             None => Diff::default(),
         };
-        let ended = self.remove_others(&pipeline);
-        let new = self.add_new(&pipeline, &mut plans);
-        for config in &pipeline.streams {
-            if !new.contains(&config.name) && self.change(config, &pipeline, &mut plans) {
-                diff.note_chain(&config.name);
+        let ended = self.remove_others(&config);
+        let new = self.add_new(&config, &mut plans);
+        for stream in &config.streams {
+            if !new.contains(&stream.name) && self.change(stream, &config, &mut plans) {
+                diff.note_chain(&stream.name);
             }
         }
-        let streams = pipeline.streams.iter();
-        let streams = streams.filter_map(|config| self.streams.get(&config.name));
+        let streams = config.streams.iter();
+        let streams = streams.filter_map(|stream| self.streams.get(&stream.name));
         let streams = streams.map(|running| running.stream.clone()).collect();
-        self.withdraw_pictures(&pipeline);
-        let pipeline = Arc::new(pipeline);
-        self.pipeline = Some(pipeline.clone());
-        let started = self.started.get_or_insert_with(|| pipeline.clone());
+        self.withdraw_pictures(&config);
+        let config = Arc::new(config);
+        self.config = Some(config.clone());
+        let started = self.started.get_or_insert_with(|| config.clone());
         let is_pending = |key: &&str| *key != "listen" || !self.deps.listens_elsewhere;
         Applied {
             diff,
-            needs_restart: needs_restart(started, &pipeline)
-                .filter(is_pending)
-                .collect(),
+            needs_restart: needs_restart(started, &config).filter(is_pending).collect(),
             ended,
             snapshot: Snapshot {
-                pipeline,
+                config,
                 streams,
                 admin_token,
             },
@@ -174,34 +175,34 @@ impl Topology {
     }
 
     /// Removes pictures of events that show what is masked now.
-    fn withdraw_pictures(&self, pipeline: &Config) {
+    fn withdraw_pictures(&self, config: &Config) {
         let events = self.deps.cache.events();
-        for stream in &pipeline.streams {
-            let masks = pipeline.masks_of(&stream.name).map(MaskId::of);
+        for stream in &config.streams {
+            let masks = config.masks_of(&stream.name).map(MaskId::of);
             events.require_masks(&stream.name, masks.collect());
         }
     }
 
-    fn remove_others(&mut self, pipeline: &Config) -> Vec<Arc<Stream>> {
+    fn remove_others(&mut self, config: &Config) -> Vec<Arc<Stream>> {
         let removed = self
             .streams
-            .extract_if(|name, _| pipeline.stream(name).is_none());
+            .extract_if(|name, _| config.stream(name).is_none());
         removed.map(|(_, running)| running.stream).collect()
     }
 
     /// Gives the new streams' names. A stream that shares another's camera comes after that one;
     /// the file's checks leave no circles.
-    fn add_new(&mut self, pipeline: &Config, plans: &mut Plans) -> BTreeSet<String> {
+    fn add_new(&mut self, config: &Config, plans: &mut Plans) -> BTreeSet<String> {
         let mut new = BTreeSet::new();
-        while self.streams.len() < pipeline.streams.len() {
-            for config in &pipeline.streams {
-                if self.streams.contains_key(&config.name) {
+        while self.streams.len() < config.streams.len() {
+            for stream in &config.streams {
+                if self.streams.contains_key(&stream.name) {
                     continue;
                 }
-                if let Some(source) = self.source(config, pipeline) {
-                    let running = self.start(config, source, plans.take(config, &[]));
-                    self.streams.insert(config.name.clone(), running);
-                    new.insert(config.name.clone());
+                if let Some(source) = self.source(stream, config) {
+                    let running = self.start(stream, source, plans.take(stream, &[]));
+                    self.streams.insert(stream.name.clone(), running);
+                    new.insert(stream.name.clone());
                 }
             }
         }
@@ -209,44 +210,44 @@ impl Topology {
     }
 
     /// Changes a stream that stays. Gives whether its chain was replaced.
-    fn change(&mut self, config: &StreamConfig, pipeline: &Config, plans: &mut Plans) -> bool {
-        let source = self.source(config, pipeline);
-        let Some(running) = self.streams.get_mut(&config.name) else {
+    fn change(&mut self, stream: &StreamConfig, config: &Config, plans: &mut Plans) -> bool {
+        let source = self.source(stream, config);
+        let Some(running) = self.streams.get_mut(&stream.name) else {
             return false;
         };
         let old = running.stream.steps();
-        let planned = plans.take(config, &old).filter(|planned| {
+        let planned = plans.take(stream, &old).filter(|planned| {
             !planned.keeps(&old)
-                || running.config.quality != config.quality
+                || running.config.quality != stream.quality
                 || !running.stream.is_prepared()
         });
         let is_replaced = planned.is_some();
         if let Some(planned) = planned {
             running.stream.update_chain(planned.update, planned.steps);
         }
-        set_facts(&running.stream, config);
-        running.stream.set_rules(rules(config));
-        let (old, new) = (&running.config.source, &config.source);
+        set_facts(&running.stream, stream);
+        running.stream.set_rules(rules(stream));
+        let (old, new) = (&running.config.source, &stream.source);
         if old.is_same_camera(new) {
             running.stream.set_masks(&new.masks);
         } else if let Some(source) = source {
             running.stream.replace_source(source, &new.masks);
         }
-        running.config = config.clone();
+        running.config = stream.clone();
         is_replaced
     }
 
     /// The source that `config` names; none if it is a stream that is not there yet.
-    fn source(&self, config: &StreamConfig, pipeline: &Config) -> Option<Box<dyn Source>> {
-        let source = match &config.source.driver {
+    fn source(&self, stream: &StreamConfig, config: &Config) -> Option<Box<dyn Source>> {
+        let source = match &stream.source.driver {
             DriverConfig::Stream(shared) => {
                 let running = self.streams.get(&shared.name)?;
-                let fps = config.source.fps;
+                let fps = stream.source.fps;
                 Box::new(Shared::new(running.stream.clone(), shared.frames, fps))
             }
-            _ => source::from_config(&config.source, &pipeline.folder)?,
+            _ => source::from_config(&stream.source, &config.folder)?,
         };
-        Some(self.deps.indicators.on(&config.name, source))
+        Some(self.deps.indicators.on(&stream.name, source))
     }
 
     fn start(
@@ -330,16 +331,16 @@ fn rules(config: &StreamConfig) -> Rules {
 ///
 /// # Errors
 /// It can't be read, or is empty.
-pub fn read_token(pipeline: &Config) -> Result<Option<SecretText>, Diagnostic> {
-    let Some(token) = &pipeline.admin_token else {
+pub fn read_token(config: &Config) -> Result<Option<SecretText>, Diagnostic> {
+    let Some(token) = &config.admin_token else {
         return Ok(None);
     };
-    let revealed = token.reveal(&pipeline.folder);
+    let revealed = token.reveal(&config.folder);
     let revealed = revealed.and_then(|text| match text.expose().trim() {
         "" => Err(SecretError::Blank),
         text => Ok(SecretText::new(text)),
     });
-    let wrong = |why| pipeline.error_at("/admin-token", &[], format!("`admin-token`: {why}"));
+    let wrong = |why| config.error_at("/admin-token", &[], format!("`admin-token`: {why}"));
     revealed.map(Some).map_err(wrong)
 }
 
@@ -351,7 +352,7 @@ mod tests {
 
     fn apply(topology: &mut Topology, text: &str) -> Applied {
         topology.apply(ValidatedConfig {
-            pipeline: config(text),
+            config: config(text),
             plans: Plans::default(),
             admin_token: None,
         })
@@ -371,7 +372,8 @@ mod tests {
 
         let after = apply(
             &mut topology,
-            "streams: { back: { title: Back }, small: { source: { stream: door } }, door: {}, new: {} }",
+            "streams: { back: { title: Back }, small: { source: { stream: door } }, door: {}, \
+             new: {} }",
         );
         let streams = &after.snapshot.streams;
         assert_eq!(names(streams), ["back", "small", "door", "new"]);
@@ -417,11 +419,11 @@ mod tests {
     #[tokio::test]
     async fn a_stream_says_what_names_its_source() {
         let mut topology = Topology::new(deps(&FakeClock::new(), false));
-        let mut pipeline = config("streams: { a: {}, b: {} }");
-        let source = pipeline.streams[1].source.clone();
-        pipeline.streams[0].override_source(&source);
+        let mut config = config("streams: { a: {}, b: {} }");
+        let source = config.streams[1].source.clone();
+        config.streams[0].override_source(&source);
         let applied = topology.apply(ValidatedConfig {
-            pipeline,
+            config,
             plans: Plans::default(),
             admin_token: None,
         });

@@ -124,9 +124,13 @@ impl Versions {
     /// so, and they are kept in memory.
     pub fn open(place: &FolderChoice, file: &Path, clock: Arc<dyn Clock>) -> Self {
         let folder = private_folder::of_state(place, "versions", file);
-        let folder = folder.inspect_err(|why| tracing::warn!(
-            "earlier versions of the pipeline file are kept until the server ends only: {why}; name another folder with --state"
-        ));
+        let folder = folder.inspect_err(|error| {
+            tracing::warn!(
+                %error,
+                "earlier versions of the pipeline file are kept until the server ends only; name \
+                 another folder with --state"
+            );
+        });
         let folder = folder.unwrap_or_default();
         Self {
             folder,
@@ -226,18 +230,28 @@ impl Versions {
 
     /// Tells in the log that work in the folder fails with `error`, which is `what`, or that it
     /// works again, but not for each change.
-    fn tell(&self, failures: &Mutex<Recurring>, what: &str, error: Option<impl Display>) {
+    fn tell(&self, failures: &Mutex<Recurring>, what: &'static str, error: Option<impl Display>) {
         let Some(folder) = self.folder.as_ref().map(|folder| folder.display()) else {
             return;
         };
         let (mut failures, now) = (failures.lock().ignore_poison(), self.clock.now());
         if let Some(error) = error {
             if let Some(notice) = failures.failed(now) {
-                let failure = notice.word(&format!("{what}: {folder}: {error}"));
-                tracing::warn!("{failure}");
+                tracing::warn!(
+                    failures = notice.failures(),
+                    seconds = notice.seconds(),
+                    path = %folder,
+                    %error,
+                    "{what}"
+                );
             }
         } else if let Some(recovery) = failures.worked(now) {
-            tracing::info!("keeping versions of the pipeline file in {folder} {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(
+                failures,
+                path = %folder,
+                "keeping versions of the pipeline file works again"
+            );
         }
     }
 
@@ -296,7 +310,9 @@ fn read_unknown(folder: &Path, known: &[Version]) -> io::Result<Vec<Version>> {
         }
         match read_one(&entry.path()) {
             Ok(version) => versions.push(version),
-            Err(why) => tracing::debug!("{name} is no version of a pipeline file: {why}"),
+            Err(why) => {
+                tracing::debug!(%name, error = %why, "a file is no version of a pipeline file")
+            }
         }
     }
     Ok(versions)

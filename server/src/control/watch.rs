@@ -80,7 +80,9 @@ impl Watch {
             let now_and_then = self.clock.sleep_until(self.clock.now() + RESCAN_INTERVAL);
             tokio::select! {
                 () = self.changed.notified() => self.reload_if_changed().await,
-                () = self.controller.0.retries.file_is_due() => self.reload_if_changed_or_new().await,
+                () = self.controller.0.retries.file_is_due() => {
+                    self.reload_if_changed_or_new().await;
+                }
                 () = now_and_then => {
                     self.controller.renew_if_more_memory();
                     let parts = self.parts_are_wrong();
@@ -106,8 +108,8 @@ impl Watch {
             .attempted
             .as_ref()
             .filter(|_| reloads.error.is_some());
-        let running = self.controller.current();
-        attempted.is_some_and(|it| !check_parts(it, Some(&running.pipeline)).is_empty())
+        let snapshot = self.controller.current();
+        attempted.is_some_and(|it| !check_parts(it, Some(&snapshot.config)).is_empty())
     }
 
     fn have_changed(&self) -> bool {
@@ -222,21 +224,21 @@ fn is_about_to_be_written(now: &FileStamps, known: &FileStamps) -> bool {
 /// The pipeline file and all that it names, as it is in force and as it was read last.
 fn files(controller: &Controller) -> BTreeSet<PathBuf> {
     let mut files = BTreeSet::from([controller.0.file.path().to_owned()]);
-    named(&controller.current().pipeline, &mut files);
+    named(&controller.current().config, &mut files);
     if let Some(attempted) = &controller.0.reloads.borrow().attempted {
         named(attempted, &mut files);
     }
     files
 }
 
-fn named(pipeline: &Config, files: &mut BTreeSet<PathBuf>) {
-    for stream in &pipeline.streams {
-        files_of(stream, &pipeline.folder, files);
+fn named(config: &Config, files: &mut BTreeSet<PathBuf>) {
+    for stream in &config.streams {
+        files_of(stream, &config.folder, files);
     }
-    if let Some(token) = &pipeline.admin_token
+    if let Some(token) = &config.admin_token
         && let Secret::File(path) = token
     {
-        files.insert(pipeline.folder.join(path));
+        files.insert(config.folder.join(path));
     }
 }
 
@@ -272,8 +274,11 @@ impl Folders {
             Err(_) => changed.notify_one(),
         };
         let watcher = notify::recommended_watcher(tell).inspect_err(|error| {
+            let every = RESCAN_INTERVAL;
             tracing::warn!(
-                "folders can't be watched here ({error}): files are looked at every {RESCAN_INTERVAL:?}"
+                ?every,
+                %error,
+                "folders can't be watched here: files are looked at instead"
             );
         });
         Self {
@@ -301,9 +306,12 @@ impl Folders {
         }
         for new in wanted.difference(&self.watched) {
             if let Err(error) = watcher.watch(new, RecursiveMode::NonRecursive) {
-                let folder = new.display();
+                let (path, every) = (new.display(), RESCAN_INTERVAL);
                 tracing::warn!(
-                    "{folder} can't be watched ({error}): its files are looked at every {RESCAN_INTERVAL:?}"
+                    %path,
+                    ?every,
+                    %error,
+                    "a folder can't be watched: its files are looked at instead"
                 );
             }
         }
@@ -384,8 +392,8 @@ mod tests {
         }
 
         fn title(&self) -> Option<String> {
-            let running = self.watch.controller.current();
-            running.pipeline.streams[0].title.clone()
+            let snapshot = self.watch.controller.current();
+            snapshot.config.streams[0].title.clone()
         }
 
         async fn edit(&self, title: &str) {
@@ -424,14 +432,7 @@ mod tests {
             watched.edit("One").await;
             assert!(!watched.look().await, "round {round}");
             watched.edit("Two").await;
-            let text = watched
-                .watch
-                .controller
-                .current()
-                .pipeline
-                .file
-                .text
-                .clone();
+            let text = watched.watch.controller.current().config.file.text.clone();
             // As long, and within the same step of the file system's clock.
             watched.write(&text.replace("Two", "Six"));
             assert!(watched.look().await, "round {round}");
@@ -463,8 +464,8 @@ mod tests {
         assert!(!watched.look().await);
         std::fs::write(&token, "another token of such a length").unwrap();
         assert!(watched.look().await);
-        let running = watched.watch.controller.current();
-        let token = running.admin_token.as_ref().unwrap();
+        let snapshot = watched.watch.controller.current();
+        let token = snapshot.admin_token.as_ref().unwrap();
         assert_eq!(token.expose(), "another token of such a length");
     }
 }

@@ -1,14 +1,9 @@
-//! The bound of events that one filter may tell of: it must neither push out others' events nor keep
-//! the disk busy.
+//! The bound of events that one filter may tell of: it must neither push out others' events nor
+//! keep the disk busy.
 
 use std::time::{Duration, Instant};
 
-/// Events that may come at once.
-pub const AT_ONCE: u32 = 30;
-/// The time in which one more may come.
-pub const EVERY: Duration = Duration::from_secs(2);
-
-/// A budget of events (a token bucket): 30 at once, and one more in each two seconds.
+/// A budget of events (a token bucket).
 #[derive(Debug, Default)]
 pub struct EventBudget {
     /// The time at which all that was taken is there again; none if nothing was.
@@ -27,14 +22,19 @@ pub enum Admission {
 }
 
 impl EventBudget {
+    /// Events that may come at once.
+    pub const AT_ONCE: u32 = 30;
+    /// The time in which one more may come.
+    pub const EVERY: Duration = Duration::from_secs(2);
+
     /// Takes one event out, at `now`, if there is one.
     pub fn take(&mut self, now: Instant) -> Admission {
         let missing = self.full_at.map(|at| at.saturating_duration_since(now));
         let missing = missing.unwrap_or_default();
-        if missing + EVERY > EVERY * AT_ONCE {
+        if missing + EventBudget::EVERY > EventBudget::EVERY * EventBudget::AT_ONCE {
             return Admission::Refused;
         }
-        self.full_at = Some(now + missing + EVERY);
+        self.full_at = Some(now + missing + EventBudget::EVERY);
         match missing.is_zero() {
             true => Admission::Rested,
             false => Admission::Admitted,

@@ -64,9 +64,9 @@ pub struct NewEvent {
     pub filter: Option<String>,
     /// The time at which it began.
     pub start: SystemTime,
-    /// What was found in the picture.
+    /// The regions that were found in the picture.
     pub regions: Vec<Region>,
-    /// What is known of it in words, up to 1000 characters.
+    /// A text on it, up to 1000 characters.
     pub text: Option<String>,
     /// A picture of it.
     pub picture: Option<Picture>,
@@ -75,7 +75,7 @@ pub struct NewEvent {
 /// A change of an event, for whoever acts on it.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// What happened to it.
+    /// The change that happened to it.
     pub phase: Phase,
     /// The event after it.
     pub event: Arc<Event>,
@@ -83,7 +83,7 @@ pub struct Change {
     pub has_picture: bool,
 }
 
-/// What happened to an event.
+/// A change of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
     /// It has begun.
@@ -280,7 +280,8 @@ impl EventLog {
         }
     }
 
-    /// Writes what is not written yet to the log's folder. Gives whether all of it could be. Blocks.
+    /// Writes what is not written yet to the log's folder. Gives whether all of it could be.
+    /// Blocks.
     pub fn write(&self) -> bool {
         let Some(store) = &self.0.store else {
             return true;

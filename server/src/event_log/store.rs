@@ -75,9 +75,10 @@ impl Store {
     pub fn open(place: &FolderChoice, file: &Path, clock: &dyn Clock) -> Option<Self> {
         let folder = private_folder::of_state(place, "events", file);
         let opened = folder.and_then(|folder| folder.map(|it| Self::lock(it, clock)).transpose());
-        let opened = opened.inspect_err(|why| {
+        let opened = opened.inspect_err(|error| {
             tracing::warn!(
-                "events are kept until the server ends only: {why}; name another folder with --state"
+                %error,
+                "events are kept until the server ends only; name another folder with --state"
             );
         });
         opened.unwrap_or_default()
@@ -104,10 +105,8 @@ impl Store {
     /// The events in it. What is none is left out, and the log says so.
     pub fn load(&self) -> EventList {
         let names = self.names().unwrap_or_else(|why| {
-            tracing::warn!(
-                "events of before can't be read: {}: {why}",
-                self.folder.display()
-            );
+            let path = self.folder.display();
+            tracing::warn!(%path, error = %why, "events of before can't be read");
             Vec::new()
         });
         let is_event = |path: &&PathBuf| path.extension() == Some(OsStr::new("json"));
@@ -122,7 +121,8 @@ impl Store {
             let count = wrong.len();
             tracing::warn!(
                 count,
-                "events of before that can't be read are left out: {first}"
+                error = %first,
+                "events of before that can't be read are left out"
             );
         }
         self.remove_remains(&names);
@@ -171,7 +171,7 @@ impl Store {
         };
         for path in names.iter().filter(is_remains) {
             if let Err(why) = std::fs::remove_file(path) {
-                tracing::debug!("{} can't be removed: {why}", path.display());
+                tracing::debug!(path = %path.display(), error = %why, "a file can't be removed");
             }
         }
     }
@@ -237,11 +237,17 @@ impl Store {
         if let Some(error) = error {
             failures.count += 1;
             if let Some(notice) = failures.log.failed(now) {
-                let why = format!("events can't be written to {folder}: {error}");
-                tracing::warn!("{}", notice.word(&why));
+                tracing::warn!(
+                    failures = notice.failures(),
+                    seconds = notice.seconds(),
+                    path = %folder,
+                    %error,
+                    "events can't be written"
+                );
             }
         } else if let Some(recovery) = failures.log.worked(now) {
-            tracing::info!("writing events to {folder} {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(failures, path = %folder, "writing events works again");
         }
     }
 

@@ -14,7 +14,7 @@ const TEXTS: u64 = 1 << 20;
 pub enum Answer {
     /// The filter's description of itself.
     Description,
-    /// That it took its settings, or why not.
+    /// It took its settings, or says why not.
     Configured,
     /// Layers for a picture of this size.
     Drawing {
@@ -62,7 +62,8 @@ impl fmt::Display for Answer {
                 let most = most_drawn(*width, *height);
                 write!(
                     f,
-                    "the layers on a picture of {width}×{height} may have {most} pixels in all, 4 bytes each"
+                    "the layers on a picture of {width}×{height} may have {most} pixels in all, 4 \
+                     bytes each"
                 )
             }
             Self::Picture => {

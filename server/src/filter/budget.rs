@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use super::limits::Refusal;
+use super::limits::ReachedLimit;
 use crate::sync::IgnorePoison;
 
 /// Counts the memory of all filters against one limit. Clones share it.
@@ -102,13 +102,13 @@ impl Budget {
     ///
     /// # Errors
     /// So many are not left.
-    pub(super) fn take_for(&self, bytes: u64) -> Result<Taken, Refusal> {
+    pub(super) fn take_for(&self, bytes: u64) -> Result<Taken, ReachedLimit> {
         match self.take(bytes) {
             true => Ok(Taken {
                 budget: self.clone(),
                 bytes,
             }),
-            false => Err(Refusal::All(self.limit())),
+            false => Err(ReachedLimit::All(self.limit())),
         }
     }
 
@@ -151,7 +151,7 @@ mod tests {
     fn bytes_are_taken_for_as_long_as_they_are_needed() {
         let budget = Budget::new(100);
         let taken = budget.take_for(60).unwrap();
-        assert_eq!(budget.take_for(60).unwrap_err(), Refusal::All(100));
+        assert_eq!(budget.take_for(60).unwrap_err(), ReachedLimit::All(100));
         drop(taken);
         assert_eq!((budget.used(), budget.left()), (0, 100));
     }

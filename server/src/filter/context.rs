@@ -25,7 +25,7 @@ const MOST_PUBLISHED: u32 = 32;
 pub struct FrameContext {
     /// The variables when the frame came.
     pub variables: Snapshot,
-    /// What was found in the stream's pictures so far.
+    /// The regions that were found in the stream's pictures so far.
     pub regions: Arc<[FoundRegion]>,
     /// The camera's frame, masked.
     pub frame: Frame,
@@ -111,13 +111,13 @@ pub struct CallState {
     grants: Grants,
     frame: Option<FrameContext>,
     view: View,
-    told: Told,
-    published: u32,
+    published: Published,
+    calls: u32,
 }
 
-/// What a call of a filter tells others.
+/// The news of one call of a filter, for others.
 #[derive(Debug, Default)]
-pub struct Told {
+pub struct Published {
     /// Events.
     pub events: Vec<PublishedEvent>,
     /// A picture for whoever tunes the filter: a byte of brightness a pixel.
@@ -132,23 +132,23 @@ impl CallState {
             grants,
             frame: None,
             view: View::default(),
-            told: Told::default(),
-            published: 0,
+            published: Published::default(),
+            calls: 0,
         }
     }
 
     /// Begins a call for a frame.
     pub fn begin(&mut self, frame: &FrameContext) {
         self.view.begin();
-        self.told = Told::default();
-        self.published = 0;
+        self.published = Published::default();
+        self.calls = 0;
         self.frame = Some(frame.clone());
     }
 
-    /// Ends the call. Gives what it told.
-    pub fn end(&mut self) -> Told {
+    /// Ends the call. Gives what it published.
+    pub fn end(&mut self) -> Published {
         self.frame = None;
-        std::mem::take(&mut self.told)
+        std::mem::take(&mut self.published)
     }
 
     /// The stream's name.
@@ -186,7 +186,7 @@ impl CallState {
         text: &str,
         ttl: Option<Duration>,
     ) -> Result<(), WishError> {
-        let Publisher { variables, clock } = self.count_published()?;
+        let Publisher { variables, clock } = self.count_call()?;
         let end = ttl.map(|ttl| clock.now() + ttl);
         Ok(variables.set(name, text, end)?)
     }
@@ -196,12 +196,14 @@ impl CallState {
     /// # Errors
     /// See [`WishError`].
     pub fn tell(&mut self, kind: &str, phase: Phase, text: String) -> Result<(), WishError> {
-        self.count_published()?;
+        self.count_call()?;
         let kind = EventKind::new(kind)?;
         if text.chars().count() > TEXT_CHARS {
             return Err(WishError::Text);
         }
-        self.told.events.push(PublishedEvent { kind, phase, text });
+        self.published
+            .events
+            .push(PublishedEvent { kind, phase, text });
         Ok(())
     }
 
@@ -210,23 +212,23 @@ impl CallState {
     /// # Errors
     /// See [`WishError`].
     pub fn show(&mut self, picture: Pixels) -> Result<(), WishError> {
-        self.count_published()?;
+        self.count_call()?;
         let pixels = u64::from(picture.width) * u64::from(picture.height);
         if !(1..=MOST_SHOWN).contains(&pixels) || picture.bytes.len() as u64 != pixels {
             return Err(WishError::Shown);
         }
-        self.told.picture = Some(picture);
+        self.published.picture = Some(picture);
         Ok(())
     }
 
-    fn count_published(&mut self) -> Result<&Publisher, WishError> {
+    fn count_call(&mut self) -> Result<&Publisher, WishError> {
         let publisher = self.grants.publisher.as_ref();
         let publisher = publisher.ok_or(WishError::NoPublisher)?;
         if self.frame.is_none() {
             return Err(WishError::NoFrame);
         }
-        self.published += 1;
-        match self.published > MOST_PUBLISHED {
+        self.calls += 1;
+        match self.calls > MOST_PUBLISHED {
             true => Err(WishError::TooMany),
             false => Ok(publisher),
         }

@@ -17,9 +17,12 @@ pub enum EmbedError {
     /// The contract has no world of this name; the known ones, and the one that was meant.
     #[error("the contract has no world `{0}`{1}")]
     World(String, String),
-    /// The module has its world already, or is a component.
-    #[error("this module {0}; use it as it is")]
-    Complete(&'static str),
+    /// It is a component.
+    #[error("this module is a component; use it as it is")]
+    Component,
+    /// It has its world already.
+    #[error("this module has a world in it; use it as it is")]
+    HasWorld,
     /// The module has not what the world asks for, or is none.
     #[error(transparent)]
     Module(#[from] ModuleError),
@@ -44,8 +47,8 @@ pub fn embed(world: &str, core: &[u8]) -> Result<Vec<u8>, EmbedError> {
     };
     match Module::new(core.to_vec()).into_component() {
         Err(ModuleError::NoWorld) => {}
-        Ok(component) if component == core => return Err(EmbedError::Complete("is a component")),
-        Ok(_) => return Err(EmbedError::Complete("has a world in it")),
+        Ok(component) if component == core => return Err(EmbedError::Component),
+        Ok(_) => return Err(EmbedError::HasWorld),
         Err(error) => return Err(error.into()),
     }
     let mut module = core.to_vec();

@@ -1,9 +1,10 @@
 //! The end of calls that compute for too long.
 //!
-//! A filter that computes is asked by wasmtime whether it may go on once the engine's epoch has been
-//! counted up. A thread does so when the time of the first of the running calls is over, and each
-//! filter then compares the clock with its own call's deadline. Nothing ticks: between calls the
-//! thread rests, and calls that end in time wake it at most once in the shortest of their limits.
+//! A filter that computes is asked by wasmtime whether it may go on once the engine's epoch has
+//! been counted up. A thread does so when the time of the first of the running calls is over, and
+//! each filter then compares the clock with its own call's deadline. Nothing ticks: between calls
+//! the thread rests, and calls that end in time wake it at most once in the shortest of their
+//! limits.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
@@ -65,7 +66,7 @@ impl EpochThread {
             .spawn(move || {
                 // Without it, nothing would stop a filter.
                 while let Err(panicked) = catch(|| shared.run(&engine)) {
-                    tracing::error!("the filters' clock panicked and goes on: {panicked}");
+                    tracing::error!(error = %panicked, "the filters' clock panicked and goes on");
                     shared.clock.block(AGAIN);
                 }
             })?;
@@ -159,8 +160,8 @@ impl Shared {
         }
     }
 
-    /// Counts the epoch up if a call's time is over. Gives the time at which to look again, if there
-    /// is one; `None` once the thread's owner is gone.
+    /// Counts the epoch up if a call's time is over. Gives the time at which to look again, if
+    /// there is one; `None` once the thread's owner is gone.
     fn look(&self, engine: &Engine) -> Option<Option<Instant>> {
         let mut state = self.lock();
         if state.closed {

@@ -9,7 +9,7 @@ use super::answer::Answer;
 use super::kinds::WrongPixels;
 use super::kinds::inspect::WrongRegion;
 use super::kinds::overlay::WrongLayer;
-use super::limits::{LAYERS, REGIONS, Refusal, mib};
+use super::limits::{LAYERS, REGIONS, ReachedLimit, mib};
 use super::wasi::HostState;
 use crate::log::{sanitize, sanitize_to};
 use crate::panics::Panicked;
@@ -54,7 +54,7 @@ pub enum FilterFault {
     Failed(FailureCause, String),
     /// Its instances take so many bytes, more than it may have.
     #[error("the filter needs {:.1} MiB for its functions and globals, more than {}", mib(*.0), .1)]
-    Footprint(u64, Refusal),
+    Footprint(u64, ReachedLimit),
     /// In this interface it lacks the function of this name.
     #[error("the filter does not export `{1}` in `{0}`")]
     NoExport(String, String),
@@ -84,7 +84,8 @@ pub enum FilterFault {
     Layer(usize, WrongLayer),
     /// Its layers are too large.
     #[error(
-        "the filter returned layers of {area} pixels in all for a picture of {width}×{height}, more than {most}"
+        "the filter returned layers of {area} pixels in all for a picture of {width}×{height}, \
+         more than {most}"
     )]
     Area {
         /// The pixels of the layers.
@@ -111,7 +112,7 @@ pub enum FailureCause {
     #[error(
         "the filter ran into {0} with what it returned, which the server keeps and counts, too"
     )]
-    Kept(Refusal),
+    Kept(ReachedLimit),
     /// It handed the server more than so many bytes.
     #[error("the filter passed more than {:.1} MiB to the server at once", mib(*.0))]
     Passed(u64),
@@ -120,7 +121,7 @@ pub enum FailureCause {
     Returned(u64, Answer),
     /// It ran into a limit of memory and then trapped.
     #[error("the filter ran into {0}, then failed: {1}")]
-    OutOfMemory(Refusal, String),
+    OutOfMemory(ReachedLimit, String),
     /// It trapped.
     #[error("the filter failed: {0}")]
     Trapped(String),
@@ -160,7 +161,7 @@ impl CallLimits {
 
     /// The fault, in the words of the pipeline file and of the contract.
     fn explain(&self, error: &wasmtime::Error, state: &mut HostState) -> FilterFault {
-        tracing::debug!("filter failed: {error:?}");
+        tracing::debug!(?error, "filter failed");
         let trace = error.downcast_ref::<WasmBacktrace>();
         let cause = self.cause(error, state, trace.is_some());
         let function = trace.and_then(function);
@@ -179,8 +180,8 @@ impl CallLimits {
             return self.too_much(state, inside);
         }
         let trap = sanitize(&trap);
-        match state.memory.refusal() {
-            Some(refusal) => FailureCause::OutOfMemory(refusal, trap),
+        match state.memory.reached_limit() {
+            Some(reached_limit) => FailureCause::OutOfMemory(reached_limit, trap),
             None => FailureCause::Trapped(trap),
         }
     }
@@ -192,9 +193,9 @@ impl CallLimits {
             return FailureCause::Passed(self.transfer);
         }
         if self.transfer < self.answer.bytes()
-            && let Some(refusal) = state.memory.refuse(self.transfer)
+            && let Some(reached_limit) = state.memory.refuse(self.transfer)
         {
-            return FailureCause::Kept(refusal);
+            return FailureCause::Kept(reached_limit);
         }
         FailureCause::Returned(self.transfer, self.answer)
     }

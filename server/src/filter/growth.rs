@@ -1,5 +1,5 @@
-//! Whether an instance's memory fills up call by call, so that another one should take its place
-//! before that ends it.
+//! The watch over an instance's memory: whether it fills up call by call, so that another one
+//! should take its place before that ends it.
 
 /// The calls in which a filter may take what it keeps.
 const FIRST_CALLS: u32 = 8;

@@ -13,12 +13,12 @@ use wasmtime::component::{
 
 use super::answer::Answer;
 use super::assets::{AssetFailure, Assets, AssetsRead};
-use super::context::{CallState, FrameContext, Grants, Told};
+use super::context::{CallState, FrameContext, Grants, Published};
 use super::contract::{Drawing, FrameInfo, Image, ImageRef};
 use super::failure::{CallError, CallLimits, FailureCause, FilterFault};
 use super::growth::Growth;
 use super::kinds::{Function, inspect, overlay, transform};
-use super::limits::{self, Refusal};
+use super::limits::{self, ReachedLimit};
 use super::log::StepLog;
 use super::wasi::HostState;
 use super::{Engine, Filter};
@@ -76,10 +76,10 @@ pub struct StartError {
 
 impl StartError {
     /// The error, and the limit that the filter ran into, if any.
-    pub fn new(error: impl Into<CallError>, refusal: Option<Refusal>) -> Self {
-        let cause = match refusal {
-            Some(Refusal::All(_)) => Cause::FiltersMemory,
-            Some(Refusal::Own(_)) | None => Cause::Files,
+    pub fn new(error: impl Into<CallError>, reached_limit: Option<ReachedLimit>) -> Self {
+        let cause = match reached_limit {
+            Some(ReachedLimit::All(_)) => Cause::FiltersMemory,
+            Some(ReachedLimit::Own(_)) | None => Cause::Files,
         };
         Self {
             error: error.into(),
@@ -140,7 +140,7 @@ impl RunningFilter {
             }),
             Err(error) => {
                 let state = guest.store.data();
-                let error = StartError::new(error, state.memory.refusal());
+                let error = StartError::new(error, state.memory.reached_limit());
                 Err(error.with_assets(state.assets.take_failures()))
             }
         }
@@ -210,7 +210,7 @@ impl RunningFilter {
     }
 
     /// Ends the latest call, which went well. Gives what it told others.
-    pub fn take_told(&mut self) -> Told {
+    pub fn take_published(&mut self) -> Published {
         let state = self.guest.store.data_mut();
         self.growth.note(state.memory.used());
         state.call.end()
@@ -256,10 +256,10 @@ impl Guest {
         let ended = run(waiting, limits::START_TIME, instantiate);
         store.data_mut().time.end();
         let instance = allowed.result(ended, store.data_mut());
-        let refusal = store.data().memory.refusal();
+        let reached_limit = store.data().memory.reached_limit();
         Ok(Self {
             engine: engine.clone(),
-            instance: instance.map_err(|fault| StartError::new(fault, refusal))?,
+            instance: instance.map_err(|fault| StartError::new(fault, reached_limit))?,
             store,
             abandoned: abandoned.clone(),
         })
@@ -318,7 +318,7 @@ impl Guest {
     /// They are more than the filter may have.
     pub fn retain(&mut self, bytes: u64) -> Result<(), FilterFault> {
         let kept = self.store.data_mut().memory.retain(bytes);
-        kept.map_err(|refusal| FailureCause::Kept(refusal).into())
+        kept.map_err(|reached_limit| FailureCause::Kept(reached_limit).into())
     }
 
     /// Calls with a limit on compute time (by epochs) and on waiting inside WASI (by the clock).

@@ -92,7 +92,8 @@ mod tests {
         ];
         assert_eq!(
             text(&python),
-            "Traceback (most recent call last):; File \"/0/filter.py\", line 53, in draw; ValueError: no lens"
+            "Traceback (most recent call last):; File \"/0/filter.py\", line 53, in draw; \
+             ValueError: no lens"
         );
         let exception = ["Traceback:", "a", "b", "c", "d", "ValueError: no lens"];
         assert_eq!(text(&exception), "Traceback:; a; …; d; ValueError: no lens");

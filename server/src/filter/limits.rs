@@ -1,5 +1,6 @@
 //! Limits of a filter: memory, tables, instances, and the size of what it hands over.
 
+use std::fmt;
 use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
@@ -55,21 +56,30 @@ pub struct MemoryLimit {
     kept: u64,
     instances: usize,
     budget: Budget,
-    refusal: Option<Refusal>,
+    reached_limit: Option<ReachedLimit>,
 }
 
-/// The limit that a filter ran into.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+/// The limit that a filter ran into, as a part of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReachedLimit {
     /// Its own, in bytes.
-    #[error("its memory limit of {} MiB", mib(*.0))]
     Own(u64),
     /// That of all filters, in bytes.
-    #[error(
-        "the budget of {} MiB for the memory of all filters (raise `filters-memory`, or run fewer or smaller ones)",
-        mib(*.0)
-    )]
     All(u64),
+}
+
+impl fmt::Display for ReachedLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own(bytes) => write!(f, "its memory limit of {} MiB", mib(*bytes)),
+            Self::All(bytes) => write!(
+                f,
+                "the budget of {} MiB for the memory of all filters \
+                 (raise `filters-memory`, or run fewer or smaller ones)",
+                mib(*bytes)
+            ),
+        }
+    }
 }
 
 /// Bytes in MiB, for people.
@@ -89,21 +99,21 @@ impl MemoryLimit {
             kept: 0,
             instances: footprint.instances,
             budget: budget.clone(),
-            refusal: None,
+            reached_limit: None,
         };
         match new.take(footprint.bytes) {
             Ok(()) => Ok(new),
-            Err(refusal) => {
-                let fault = FilterFault::Footprint(footprint.bytes, refusal);
-                Err(StartError::new(fault, Some(refusal)))
+            Err(reached_limit) => {
+                let fault = FilterFault::Footprint(footprint.bytes, reached_limit);
+                Err(StartError::new(fault, Some(reached_limit)))
             }
         }
     }
 
     /// The limit that the filter asked for more than. It may live on without it, but when it fails
     /// next, that is most likely why.
-    pub fn refusal(&self) -> Option<Refusal> {
-        self.refusal
+    pub fn reached_limit(&self) -> Option<ReachedLimit> {
+        self.reached_limit
     }
 
     /// The bytes that the filter has, with what the server keeps for it.
@@ -130,7 +140,7 @@ impl MemoryLimit {
     ///
     /// # Errors
     /// The limit that this goes beyond; the server must not keep it.
-    pub fn retain(&mut self, bytes: u64) -> Result<(), Refusal> {
+    pub fn retain(&mut self, bytes: u64) -> Result<(), ReachedLimit> {
         self.take(bytes.saturating_sub(self.kept))?;
         let less = self.kept.saturating_sub(bytes);
         self.used -= less;
@@ -141,21 +151,23 @@ impl MemoryLimit {
 
     /// Takes note that the filter asked for `bytes` more than it has; gives the limit that this
     /// goes beyond, if any.
-    pub fn refuse(&mut self, bytes: u64) -> Option<Refusal> {
+    pub fn refuse(&mut self, bytes: u64) -> Option<ReachedLimit> {
         if bytes > self.limit.saturating_sub(self.used) {
-            self.refusal = Some(Refusal::Own(self.limit));
+            self.reached_limit = Some(ReachedLimit::Own(self.limit));
         } else if bytes > self.budget.left() {
-            self.refusal = Some(Refusal::All(self.budget.limit()));
+            self.reached_limit = Some(ReachedLimit::All(self.budget.limit()));
         }
-        self.refusal
+        self.reached_limit
     }
 
-    fn take(&mut self, bytes: u64) -> Result<(), Refusal> {
+    fn take(&mut self, bytes: u64) -> Result<(), ReachedLimit> {
         if bytes > self.limit.saturating_sub(self.used) {
-            return Err(*self.refusal.insert(Refusal::Own(self.limit)));
+            return Err(*self.reached_limit.insert(ReachedLimit::Own(self.limit)));
         }
         if !self.budget.take(bytes) {
-            return Err(*self.refusal.insert(Refusal::All(self.budget.limit())));
+            return Err(*self
+                .reached_limit
+                .insert(ReachedLimit::All(self.budget.limit())));
         }
         self.used += bytes;
         Ok(())
@@ -247,7 +259,7 @@ mod tests {
         let mut limit = limited(100, &budget);
         assert!(limit.memory_growing(0, 60, None).unwrap());
         assert!(!limit.memory_growing(0, 60, None).unwrap());
-        assert_eq!(limit.refusal(), Some(Refusal::Own(100)));
+        assert_eq!(limit.reached_limit(), Some(ReachedLimit::Own(100)));
         assert!(limit.table_growing(1, 5, None).unwrap());
         assert!(!limit.table_growing(5, 7, None).unwrap());
         assert!(limit.memory_growing(60, 68, None).unwrap());
@@ -270,7 +282,7 @@ mod tests {
         let mut other = limited(80, &budget);
         assert!(one.memory_growing(0, 70, None).unwrap());
         assert!(!other.memory_growing(0, 40, None).unwrap());
-        assert_eq!(other.refusal(), Some(Refusal::All(100)));
+        assert_eq!(other.reached_limit(), Some(ReachedLimit::All(100)));
         drop(one);
         assert!(other.memory_growing(0, 40, None).unwrap());
         assert_eq!(budget.used(), 40);
@@ -282,7 +294,7 @@ mod tests {
         let mut limit = limited(100, &budget);
         assert_eq!(limit.retain(60), Ok(()));
         assert_eq!(limit.retain(90), Ok(()));
-        assert_eq!(limit.retain(101), Err(Refusal::Own(100)));
+        assert_eq!(limit.retain(101), Err(ReachedLimit::Own(100)));
         assert_eq!(budget.used(), 90);
         assert_eq!(limit.retain(0), Ok(()));
         assert_eq!((budget.used(), limit.left()), (0, 100));

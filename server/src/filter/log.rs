@@ -93,7 +93,10 @@ impl StepLog {
         }
         if is_last {
             let seconds = PERIOD.as_secs();
-            tracing::warn!("says too much: its lines are left out for up to {seconds} s");
+            tracing::warn!(
+                seconds,
+                "the filter says too much: its lines are left out for a while"
+            );
         }
     }
 }

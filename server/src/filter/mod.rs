@@ -97,7 +97,10 @@ impl Filter {
         let mut entry = compile()?;
         let mut component = engine.load(&entry.code);
         if let Err(error) = &component {
-            tracing::debug!("compiled code of another build or processor: {error:#}");
+            tracing::debug!(
+                error = %format!("{error:#}"),
+                "compiled code of another build or processor"
+            );
             compiler.discard(&entry);
             entry = compile()?;
             component = engine.load(&entry.code);
@@ -108,11 +111,10 @@ impl Filter {
         let Entry { manifest, .. } = entry;
         let schema = serde_json::from_str(&manifest.schema).map_err(ModuleError::from)?;
         let loaded = engine.budget().take_for(manifest.loaded);
-        let loaded = loaded.map_err(|refusal| {
+        let loaded = loaded.map_err(|limit| {
             let needed = limits::mib(manifest.loaded);
-            let fault = format!(
-                "the filter can't be loaded: it needs {needed:.1} MiB, more than {refusal}"
-            );
+            let fault =
+                format!("the filter can't be loaded: it needs {needed:.1} MiB, more than {limit}");
             LoadError::new(LoadErrorKind::Memory, fault)
         })?;
         Ok(Self {
@@ -127,7 +129,7 @@ impl Filter {
         })
     }
 
-    /// What it is called for.
+    /// The kind of its calls.
     pub fn kind(&self) -> FilterKind {
         self.manifest.kind
     }

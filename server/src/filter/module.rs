@@ -42,7 +42,8 @@ pub enum ModuleError {
     World(String),
     /// It is a core module that was not made for any world.
     #[error(
-        "this is a core WebAssembly module without a WIT world, so it is no filter; build it with `mattebox-filter` or `wit-bindgen`, or put the world into it with `mattebox embed`"
+        "this is a core WebAssembly module without a WIT world, so it is no filter; build it with \
+         `mattebox-filter` or `wit-bindgen`, or put the world into it with `mattebox embed`"
     )]
     NoWorld,
     /// It fits no component.
@@ -95,7 +96,8 @@ pub enum ModuleError {
     Schema(#[from] SchemaError),
     /// Its settings schema takes too long to build, in milliseconds.
     #[error(
-        "the filter has a settings schema that can't be used: building it takes more than {0} ms of processor time"
+        "the filter has a settings schema that can't be used: building it takes more than {0} ms \
+         of processor time"
     )]
     SlowSchema(u128),
 }

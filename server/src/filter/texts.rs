@@ -25,8 +25,8 @@ impl Texts {
     }
 
     /// `text` in lines of `size` pixels and these colours (letters, and the box behind them: red,
-    /// green, blue, straight alpha), as large as fits into a picture of `picture` pixels: four bytes
-    /// a pixel. A text of spaces has no box.
+    /// green, blue, straight alpha), as large as fits into a picture of `picture` pixels: four
+    /// bytes a pixel. A text of spaces has no box.
     pub fn render(
         &self,
         text: &str,
@@ -62,7 +62,7 @@ impl Texts {
         let source = Box::new(Fonts(self.fonts.clone()));
         let started = TextBox::with_source(style, source);
         started
-            .inspect_err(|why| tracing::error!("no text can be written: {why}"))
+            .inspect_err(|why| tracing::error!(error = %why, "no text can be written"))
             .ok()
     }
 }

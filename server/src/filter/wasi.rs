@@ -81,7 +81,7 @@ impl WasiView for HostState {
     }
 }
 
-/// All that a filter can import.
+/// The linker with all that a filter can import.
 ///
 /// # Errors
 /// Only if two definitions clash, which is a mistake in the server.

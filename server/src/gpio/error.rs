@@ -11,13 +11,15 @@ pub enum GpioError {
     /// This build knows no pins.
     #[cfg(not(all(feature = "gpio", target_os = "linux")))]
     #[error(
-        "this build of mattebox has no pins: build it on a Raspberry Pi with `cargo build --release --features gpio`; `backend: simulated` works anywhere"
+        "this build of mattebox has no pins: build it on a Raspberry Pi with \
+         `cargo build --release --features gpio`; `backend: simulated` works anywhere"
     )]
     NotBuilt,
     /// This is no Raspberry Pi, or its pins may not be used.
     #[cfg(all(feature = "gpio", target_os = "linux"))]
     #[error(
-        "the pins of a Raspberry Pi can't be used: {0}; on another machine, try the file with `backend: simulated`"
+        "the pins of a Raspberry Pi can't be used: {0}; on another machine, try the file with \
+         `backend: simulated`"
     )]
     RaspberryPi(rppal::gpio::Error),
     /// The folder of simulated pins can't be made.

@@ -64,7 +64,7 @@ async fn watch_input(
     let publish = |is_high| {
         let value = if is_high { &input.high } else { &input.low };
         variables.measure(Measured::Gpio, &input.name, value);
-        tracing::info!("the input `{}` is {value}", input.name);
+        tracing::info!(input = input.name, value, "input changed");
     };
     let name = format!("input {}", input.name);
     let follow = || follow(levels.clone(), input.debounce, &*clock, publish);

@@ -37,7 +37,7 @@ impl LedPin {
     /// Lights an LED that only informs, or puts it out: what goes wrong is logged, and all goes on.
     pub fn show(&mut self, is_lit: bool) {
         if let Err(why) = self.set(is_lit) {
-            tracing::warn!("{why}");
+            tracing::warn!(error = %why, "an indicator fails");
         }
     }
 }

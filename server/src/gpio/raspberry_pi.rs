@@ -51,7 +51,7 @@ impl Board for RaspberryPi {
             let is_high = event.trigger == Trigger::RisingEdge;
             // The library's thread would end with a panic, and see no other edge.
             if let Err(panicked) = catch(|| callback.lock().ignore_poison()(is_high)) {
-                tracing::error!("the pin {number} panicked: {panicked}");
+                tracing::error!(pin = number, error = %panicked, "watching a pin panicked");
             }
         };
         // Debouncing is done for all boards in one place.

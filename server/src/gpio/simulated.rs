@@ -110,7 +110,7 @@ struct Output {
 impl OutputPin for Output {
     fn set(&mut self, is_high: bool) -> Result<(), PinFault> {
         let level = if is_high { "1\n" } else { "0\n" };
-        tracing::debug!("{} becomes {}", self.path.display(), level.trim());
+        tracing::debug!(path = %self.path.display(), level = level.trim(), "pin changed");
         let written = files::write(&self.path, level.as_bytes());
         Ok(written.map_err(|error| AtPath::new(&self.path, error))?)
     }

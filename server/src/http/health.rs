@@ -17,8 +17,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// `GET /healthz`: the server answers, and all its streams run or could.
 pub async fn healthz(State(app): State<App>) -> Response {
-    let running = app.controller.current();
-    let gone = running.streams.iter().filter(|stream| !stream.is_alive());
+    let snapshot = app.controller.current();
+    let gone = snapshot.streams.iter().filter(|stream| !stream.is_alive());
     let gone = gone.map(|it| format!("a thread of the stream `{}` is gone\n", it.name()));
     let mut wrong: Vec<_> = gone.collect();
     let held_up = app.controller.changes_held_up();

@@ -86,7 +86,8 @@ metrics! {
     EventsOpen: Gauge "mattebox_events_open"
         "Events that last, by kind."
     Actions: Counter "mattebox_actions"
-        "Events that an action was done for, or not, by what became of them; actions are numbered from 0 in the file's order."
+        "Events that an action was done for, or not, by what became of them; actions are numbered \
+         from 0 in the file's order."
     ActionsWaiting: Gauge "mattebox_actions_waiting"
         "Events that wait for an action."
     MqttConnected: Gauge "mattebox_mqtt_connected"

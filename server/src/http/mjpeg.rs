@@ -3,9 +3,9 @@
 //!
 //! The bytes of a part are the same for all viewers: its head is formatted once, its JPEG is the
 //! stream's own, and a viewer costs one write of both and of the boundary behind them. Frames wait
-//! in the stream and not in a connection: which one is the next is decided when the socket takes its
-//! first bytes, and that is the newest then. The system holds back the socket until it has sent what
-//! was written before (see [`super::server::Listener`]).
+//! in the stream and not in a connection: which one is the next is decided when the socket takes
+//! its first bytes, and that is the newest then. The system holds back the socket until it has sent
+//! what was written before (see [`super::server::Listener`]).
 
 use std::convert::Infallible;
 use std::future::poll_fn;

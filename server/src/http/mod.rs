@@ -61,7 +61,8 @@ pub struct App {
 }
 
 impl App {
-    /// Serves the streams of `controller`, and tells of its `actions` and of MQTT, until `shutdown`.
+    /// Serves the streams of `controller`, and tells of its `actions` and of MQTT, until
+    /// `shutdown`.
     pub fn new(
         controller: Controller,
         (actions, mqtt): (Actions, Mqtt),
@@ -85,8 +86,8 @@ impl App {
     }
 
     fn check_admin(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), ProblemDetails> {
-        let running = self.controller.current();
-        let token = running.admin_token.as_ref().map(SecretText::expose);
+        let snapshot = self.controller.current();
+        let token = snapshot.admin_token.as_ref().map(SecretText::expose);
         self.access.check(headers, client, token)
     }
 
@@ -112,8 +113,8 @@ impl App {
 
     /// All streams, for an answer from which `root` leads to the server's root.
     fn stream_reports(&self, root: &str) -> Vec<StreamReport> {
-        let running = self.controller.current();
-        let streams = running.streams.iter();
+        let snapshot = self.controller.current();
+        let streams = snapshot.streams.iter();
         let reports = streams.map(|stream| stream.report().seen_from(root));
         reports.collect()
     }
@@ -244,8 +245,10 @@ fn none_such(app: &App, hint: &str) -> impl IntoResponse + use<> {
     (StatusCode::NOT_FOUND, plain, text)
 }
 
-const OF_PROXY: &str = "If a proxy has Mattebox below a path, such as /webcam/, it has to take that path away again before it asks:
-docs/guide/reverse-proxy.md shows how (in nginx, by the slash at the end of `proxy_pass http://127.0.0.1:8080/;`).
+const OF_PROXY: &str = "If a proxy has Mattebox below a path, such as /webcam/, it has to take \
+    that path away again before it asks:
+docs/guide/reverse-proxy.md shows how (in nginx, by the slash at the end of \
+    `proxy_pass http://127.0.0.1:8080/;`).
 ";
 
 /// Seconds since 1970 with microseconds, as `X-Timestamp` has it in mjpg-streamer and its kin.

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::auth::host_names;
 use super::problem::escape;
 use super::{App, NO_CACHE};
-use crate::config::{Embedding, WebConfig};
+use crate::config::{ClientRules, Embedding};
 use crate::stream::Stream;
 
 /// Tells this run of the server from others, so that the page knows when its pictures' connection
@@ -16,8 +16,8 @@ const X_MATTEBOX_RUN: HeaderName = HeaderName::from_static("x-mattebox-run");
 
 /// The page of `stream`, asked for by `request`.
 pub fn answer(app: &App, stream: &Stream, request: &Request) -> Response {
-    let running = app.controller.current();
-    let ancestors = frame_ancestors(&running.pipeline.web, &host_names(&running, request));
+    let snapshot = app.controller.current();
+    let ancestors = frame_ancestors(&snapshot.config.clients, &host_names(&snapshot, request));
     let policy = format!(
         "default-src 'self'; frame-ancestors {ancestors}; base-uri 'none'; form-action 'none'"
     );
@@ -54,7 +54,7 @@ fn page(name: &str, title: &str) -> String {
 
 /// The pages that may have this one in a frame (Content Security Policy Level 3, 6.4.2): those that
 /// may show pictures, and those that may read them.
-fn frame_ancestors(rules: &WebConfig, hosts: &[&str]) -> String {
+fn frame_ancestors(rules: &ClientRules, hosts: &[&str]) -> String {
     if rules.embedding == Embedding::Any || rules.cors.any {
         return "*".to_owned();
     }
@@ -87,10 +87,10 @@ mod tests {
                 any,
                 origins: vec!["https://ha.example.org".to_owned()],
             };
-            let rules = WebConfig {
+            let rules = ClientRules {
                 embedding,
                 cors,
-                ..WebConfig::default()
+                ..ClientRules::default()
             };
             frame_ancestors(&rules, &[host])
         };

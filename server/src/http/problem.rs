@@ -117,11 +117,16 @@ impl ProblemDetails {
         let detail = escape(&self.detail);
         let line = self.line.as_deref().map_or_else(String::new, |line| {
             let line = escape(line);
-            format!("<p>The line for the pipeline file; a name that is there already stays beside it:</p>\n<pre>{line}</pre>\n")
+            format!(
+                "<p>The line for the pipeline file; a name that is there already stays beside \
+                it:</p>\n<pre>{line}</pre>\n"
+            )
         });
         format!(
-            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n<title>Mattebox: {title}</title>\n\
+            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>Mattebox: {title}</title>\n\
              <h1>{status} {title}</h1>\n<p>{detail}</p>\n{line}"
         )
     }

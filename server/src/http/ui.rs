@@ -28,7 +28,8 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
         .map_or("", |(script, _)| script);
     let hash = BASE64_STANDARD.encode(Sha256::digest(script));
     format!(
-        "default-src 'self'; script-src 'self' 'sha256-{hash}'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+        "default-src 'self'; script-src 'self' 'sha256-{hash}'; frame-ancestors 'none'; base-uri \
+         'none'; form-action 'none'"
     )
 });
 

@@ -73,8 +73,8 @@ impl App {
         stream: &Stream,
         is_admin: impl FnOnce() -> bool,
     ) -> Result<Viewer, NoRoom> {
-        let running = self.controller.current();
-        let config = running.pipeline.stream(stream.name());
+        let snapshot = self.controller.current();
+        let config = snapshot.config.stream(stream.name());
         let Some(most) = config.and_then(|config| config.max_viewers) else {
             return Ok(stream.watch());
         };

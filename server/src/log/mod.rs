@@ -40,7 +40,10 @@ impl LogLimiter {
 /// the Unicode Bidirectional Algorithm (UAX #9).
 pub fn is_control(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 /// At most [`LINE_CHARS`] characters, with control characters (terminal escapes, line breaks, and

@@ -6,15 +6,15 @@
 //! ```ignore
 //! // On each failure:
 //! if let Some(notice) = self.failures.failed(clock.now()) {
-//!     tracing::warn!(stream, "{}", notice.word(&error));
+//!     let (failures, seconds) = (notice.failures(), notice.seconds());
+//!     tracing::warn!(stream, failures, seconds, %error, "…");
 //! }
 //! // On each success; costs a comparison while all is well:
 //! if let Some(recovery) = self.failures.worked(clock.now()) {
-//!     tracing::info!(stream, "{recovery}");
+//!     tracing::info!(stream, failures = recovery.failures, "… works again");
 //! }
 //! ```
 
-use std::fmt;
 use std::time::{Duration, Instant};
 
 /// The shortest time between two summaries, and how long all must be well for a failure that comes
@@ -31,7 +31,7 @@ struct Episode {
     failures: u64,
     /// Failures that no notice has counted yet.
     untold: u64,
-    told: Instant,
+    last_notice: Instant,
     last_failure: Instant,
     /// Whether it works now and that was told.
     ended: bool,
@@ -88,7 +88,7 @@ impl Episode {
         Self {
             failures: 1,
             untold: 0,
-            told: now,
+            last_notice: now,
             last_failure: now,
             ended: false,
             flaps: false,
@@ -109,9 +109,9 @@ impl Episode {
         self.failures += 1;
         self.untold += 1;
         self.last_failure = now;
-        let over = now.duration_since(self.told);
+        let over = now.duration_since(self.last_notice);
         (over >= PERIOD).then(|| {
-            self.told = now;
+            self.last_notice = now;
             let failures = std::mem::take(&mut self.untold);
             Notice::Again { failures, over }
         })
@@ -129,7 +129,23 @@ impl Episode {
 }
 
 impl Notice {
-    /// The line for the log: `error` itself, or a summary of which it is the latest.
+    /// The number of failures since the last notice, this one included; none for the first.
+    pub fn failures(self) -> Option<u64> {
+        match self {
+            Self::Started => None,
+            Self::Again { failures, .. } => Some(failures),
+        }
+    }
+
+    /// The time since the last notice, in seconds; none for the first.
+    pub fn seconds(self) -> Option<u64> {
+        match self {
+            Self::Started => None,
+            Self::Again { over, .. } => Some(over.as_secs()),
+        }
+    }
+
+    /// A line for people: `error` itself, or a summary of which it is the latest.
     pub fn word(&self, error: &str) -> String {
         match self {
             Self::Started => error.to_owned(),
@@ -146,14 +162,6 @@ impl Notice {
                 format!("failed {count} in the last {span}, last: {error}")
             }
         }
-    }
-}
-
-impl fmt::Display for Recovery {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let failures = self.failures;
-        let s = if failures == 1 { "" } else { "s" };
-        write!(f, "works again after {failures} failure{s}")
     }
 }
 
@@ -174,7 +182,8 @@ mod tests {
             let line = if fails(second) {
                 failures.failed(now).map(|notice| notice.word("no"))
             } else {
-                failures.worked(now).map(|recovery| recovery.to_string())
+                let recovery = failures.worked(now);
+                recovery.map(|it| format!("failures before it works: {}", it.failures))
             };
             lines.extend(line.map(|line| (second, line)));
         }
@@ -192,7 +201,7 @@ mod tests {
             (3, "no"),
             (63, "failed 60 times in the last minute, last: no"),
             (123, "failed 60 times in the last minute, last: no"),
-            (150, "works again after 147 failures"),
+            (150, "failures before it works: 147"),
         ];
         assert_eq!(told(300, |s| (3..150).contains(&s)), lines(&expected));
     }
@@ -202,11 +211,11 @@ mod tests {
         // The end that follows the first failure is told at once, the last one when it has lasted.
         let expected = [
             (0, "no"),
-            (1, "works again after 1 failure"),
+            (1, "failures before it works: 1"),
             (60, "failed 30 times in the last minute, last: no"),
             (120, "failed 30 times in the last minute, last: no"),
             (180, "failed 30 times in the last minute, last: no"),
-            (258, "works again after 100 failures"),
+            (258, "failures before it works: 100"),
         ];
         let flaps = told(400, |s| s < 200 && s % 2 == 0);
         assert_eq!(flaps, lines(&expected));
@@ -216,9 +225,9 @@ mod tests {
     fn a_failure_long_after_the_last_is_news() {
         let expected = [
             (0, "no"),
-            (1, "works again after 1 failure"),
+            (1, "failures before it works: 1"),
             (100, "no"),
-            (101, "works again after 1 failure"),
+            (101, "failures before it works: 1"),
         ];
         assert_eq!(told(150, |s| s % 100 == 0), lines(&expected));
     }

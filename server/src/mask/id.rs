@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::config::MaskConfig;
 use crate::hash::hash;
 
-/// A name for what a mask covers, how well and when: another mask with the same name hides the same.
+/// A name for what a mask covers, how well and when: another mask with the same name hides the
+/// same.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct MaskId(String);

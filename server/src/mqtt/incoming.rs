@@ -59,11 +59,18 @@ impl<'a> Incoming<'a> {
         let mut refusals = self.refusals.lock().ignore_poison();
         if let Err(why) = set {
             if let Some(notice) = refusals.failed(now) {
-                let why = sanitize(&notice.word(&why));
-                tracing::warn!(topic, "a message of MQTT is left out: {why}");
+                let error = sanitize(&why);
+                tracing::warn!(
+                    topic,
+                    failures = notice.failures(),
+                    seconds = notice.seconds(),
+                    %error,
+                    "a message of MQTT is left out"
+                );
             }
         } else if let Some(recovery) = refusals.worked(now) {
-            tracing::info!("setting variables by MQTT {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(failures, "setting variables by MQTT works again");
         }
     }
 }

@@ -81,16 +81,16 @@ impl Mqtt {
     /// Keeps the connection that the pipeline in force wants, until `end`. Must be called on a
     /// runtime.
     pub async fn run(&self, controller: &Controller, end: &CancellationToken) {
-        let mut pipeline = controller.changes();
+        let mut snapshots = controller.changes();
         while !end.is_cancelled() {
-            let running = pipeline.borrow_and_update().pipeline.clone();
+            let config = snapshots.borrow_and_update().config.clone();
             let over = end.child_token();
-            let session = self.keep(controller, &running, &over);
+            let session = self.keep(controller, &config, &over);
             tokio::pin!(session);
-            let is_other = |it: &Arc<crate::control::Snapshot>| it.pipeline.mqtt != running.mqtt;
+            let is_other = |it: &Arc<crate::control::Snapshot>| it.config.mqtt != config.mqtt;
             tokio::select! {
                 () = &mut session => continue,
-                _ = pipeline.wait_for(is_other) => over.cancel(),
+                _ = snapshots.wait_for(is_other) => over.cancel(),
             }
             // It says good-bye.
             session.await;
@@ -103,7 +103,8 @@ impl Mqtt {
         state.report.connected = true;
         state.report.error = None;
         if let Some(recovery) = state.failures.worked(now) {
-            tracing::info!("the connection to the MQTT broker {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(failures, "the connection to the MQTT broker works again");
         }
     }
 
@@ -115,8 +116,13 @@ impl Mqtt {
         state.report.connected = false;
         if let Some(notice) = state.failures.failed(now) {
             let broker = state.report.broker.clone().unwrap_or_default();
-            let why = format!("the MQTT broker {broker} can't be reached: {error}");
-            tracing::warn!("{}", notice.word(&why));
+            tracing::warn!(
+                broker,
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                %error,
+                "the MQTT broker can't be reached"
+            );
         }
         state.report.error = Some(error);
     }

@@ -1,4 +1,4 @@
-//! What is published: states, variables and pictures, retained, and each event as it happens.
+//! Publishes states, variables and pictures, retained, and each event as it happens.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,11 +37,11 @@ pub struct Publisher<'a> {
     open: BTreeSet<(String, EventKind, EventId)>,
     /// The picture of each stream's last event that has one.
     pictures: BTreeMap<String, (EventId, Bytes)>,
-    /// What the broker retains, by topics; none where that is not known.
+    /// The messages that the broker retains, by topics; none where that is not known.
     retained: BTreeMap<String, Option<Bytes>>,
 }
 
-/// What has happened.
+/// The news that the publisher waits for.
 enum News {
     /// The broker is connected anew.
     Connection,
@@ -83,7 +83,7 @@ impl<'a> Publisher<'a> {
     ) {
         let mut events = self.controller.events().changes();
         let mut notifications = self.controller.notifications().subscribe();
-        let mut pipeline = self.controller.changes();
+        let mut snapshots = self.controller.changes();
         let mut variables = self.controller.variables().changes();
         self.look_up_events();
         self.look_up_pictures().await;
@@ -96,7 +96,7 @@ impl<'a> Publisher<'a> {
                 },
                 Some(topic) = seen.recv() => News::Retained(topic),
                 change = events.recv() => News::Event(change),
-                Ok(()) = pipeline.changed() => News::State,
+                Ok(()) = snapshots.changed() => News::State,
                 Ok(()) = variables.changed() => News::State,
                 Ok(_) | Err(RecvError::Lagged(_)) = notifications.recv() => News::State,
             };
@@ -210,7 +210,7 @@ impl<'a> Publisher<'a> {
             }
             Ok(_) => {}
             Err(why) => {
-                tracing::warn!(event = %event.id, "an event's picture can't be read: {why}")
+                tracing::warn!(event = %event.id, error = %why, "an event's picture can't be read")
             }
         }
     }
@@ -241,13 +241,13 @@ impl<'a> Publisher<'a> {
             .await
     }
 
-    /// All that the broker is to retain.
+    /// The messages that the broker is to retain.
     fn wanted(&mut self) -> BTreeMap<String, Bytes> {
-        let running = self.controller.current();
-        self.forget_others(&running);
+        let snapshot = self.controller.current();
+        self.forget_others(&snapshot);
         let mut wanted = BTreeMap::from([(self.topics.status(), "online".into())]);
-        for stream in running.streams.iter() {
-            self.add_stream(&mut wanted, stream, &running);
+        for stream in snapshot.streams.iter() {
+            self.add_stream(&mut wanted, stream, &snapshot);
         }
         let measured = Measured::Time.prefix();
         for (name, text) in self.controller.variables().snapshot().iter() {
@@ -260,21 +260,21 @@ impl<'a> Publisher<'a> {
     }
 
     /// Forgets what is known of streams that are no more.
-    fn forget_others(&mut self, running: &Snapshot) {
+    fn forget_others(&mut self, snapshot: &Snapshot) {
         self.kinds
-            .retain(|stream, _| running.find(stream).is_some());
+            .retain(|stream, _| snapshot.find(stream).is_some());
         self.pictures
-            .retain(|stream, _| running.find(stream).is_some());
+            .retain(|stream, _| snapshot.find(stream).is_some());
     }
 
     fn add_stream(
         &self,
         wanted: &mut BTreeMap<String, Bytes>,
         stream: &Arc<Stream>,
-        running: &Snapshot,
+        snapshot: &Snapshot,
     ) {
         let name = stream.name();
-        let kinds = self.kinds_of(running.pipeline.stream(name), name);
+        let kinds = self.kinds_of(snapshot.config.stream(name), name);
         let of_stream = |topic: &str| self.topics.of_stream(name, topic);
         wanted.insert(of_stream("state"), stream.state().name().into());
         for kind in &kinds {
@@ -288,7 +288,7 @@ impl<'a> Publisher<'a> {
         let picture = picture.filter(|(id, _)| events.has_picture(id));
         if let Some((_, picture)) = picture {
             wanted.insert(of_stream("picture"), picture.clone());
-        } else if running.pipeline.masks_of(name).next().is_some() {
+        } else if snapshot.config.masks_of(name).next().is_some() {
             // The broker may retain one that shows what is masked now: nothing removes it.
             wanted.insert(of_stream("picture"), Bytes::new());
         }

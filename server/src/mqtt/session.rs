@@ -76,21 +76,21 @@ pub fn check(config: &MqttConfig, folder: &Path) -> Result<(), MqttError> {
 }
 
 impl Mqtt {
-    /// Keeps the connection that `pipeline` wants, if it wants one, until `end`, and says good-bye.
+    /// Keeps the connection that `config` wants, if it wants one, until `end`, and says good-bye.
     pub(super) async fn keep(
         &self,
         controller: &Controller,
-        pipeline: &Config,
+        config: &Config,
         end: &CancellationToken,
     ) {
-        let Some(config) = &pipeline.mqtt else {
+        let Some(broker) = &config.mqtt else {
             *self.state() = super::State::default();
             return end.cancelled().await;
         };
         let clock = controller.clock();
-        self.state().report.broker = Some(config.broker.expose().to_owned());
-        match options(config, &pipeline.folder) {
-            Ok(options) => self.talk(controller, config, options, end).await,
+        self.state().report.broker = Some(broker.broker.expose().to_owned());
+        match options(broker, &config.folder) {
+            Ok(options) => self.talk(controller, broker, options, end).await,
             Err(why) => {
                 self.failed(&why.to_string(), clock.now());
                 end.cancelled().await;

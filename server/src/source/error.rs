@@ -55,7 +55,7 @@ pub enum SourceError {
     Stream {
         /// Its name.
         name: String,
-        /// Why, if that is known.
+        /// The reason, if it is known.
         why: Option<String>,
     },
     /// The light that shows that the camera is open can't be lit.
@@ -71,8 +71,8 @@ pub enum SourceError {
         /// The time that was waited for one.
         patience: Duration,
     },
-    /// The order to stop came first.
-    #[error("stopped")]
+    /// A stop was requested first.
+    #[error("the source was stopped")]
     Stopped,
     /// The driver of this name has a fault.
     #[error("the driver `{0}` panicked: {1}")]
@@ -170,12 +170,14 @@ pub struct PasswordKeyError(#[from] SecretError);
 pub enum NotBuilt {
     /// Local cameras.
     #[error(
-        "this build of mattebox has no driver `camera`: build it with `cargo build --release --features camera` (on Debian, after `apt install libclang-dev`)"
+        "this build of mattebox has no driver `camera`: build it with \
+         `cargo build --release --features camera` (on Debian, after `apt install libclang-dev`)"
     )]
     Camera,
     /// The demo camera.
     #[error(
-        "this build of mattebox has no driver `demo`: build it with `cargo build --release --features demo`"
+        "this build of mattebox has no driver `demo`: build it with \
+         `cargo build --release --features demo`"
     )]
     Demo,
 }
@@ -224,7 +226,8 @@ pub enum PictureFault {
 /// The size of a picture that has more pixels than it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the picture is too large: {width}×{height} are {} megapixels, and `max-megapixels` of the source is {}",
+    "the picture is too large: {width}×{height} are {} megapixels, and `max-megapixels` of the \
+     source is {}",
     self.megapixels(), *.most as f64 / 1e6
 )]
 pub struct TooLarge {

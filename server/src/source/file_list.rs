@@ -219,7 +219,9 @@ fn matching(pattern: &Path) -> Result<Vec<PathBuf>, PathFault> {
             // Pipes and devices stay: reading them tells what they are.
             Ok(path) if path.is_dir() => {}
             Ok(path) => paths.push(path),
-            Err(unreadable) => tracing::warn!("{unreadable}; it is left out"),
+            Err(unreadable) => {
+                tracing::warn!(error = %unreadable, "a path that can't be read is left out")
+            }
         }
     }
     Ok(paths)

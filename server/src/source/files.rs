@@ -30,8 +30,8 @@ pub fn check(folder: &Path, path: &str) -> Result<(), RecordingError> {
         0 => Ok(()),
         count if count == list.paths().len() => Err(dangling.swap_remove(0)),
         count => {
-            let (path, why) = (path.display(), &dangling[0]);
-            tracing::warn!("{count} of the files of {path} can't be used: {why}");
+            let (path, error) = (path.display(), &dangling[0]);
+            tracing::warn!(%path, count, %error, "files of a recording can't be used");
             Ok(())
         }
     }

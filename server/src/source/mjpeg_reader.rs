@@ -40,7 +40,7 @@ pub struct MjpegReader<C> {
 }
 
 impl<C: Chunks> MjpegReader<C> {
-    /// Reads from `chunks` until the order to stop.
+    /// Reads from `chunks` until a stop is requested.
     pub fn new(chunks: C, stop: &StopToken) -> Self {
         Self {
             splitter: Splitter::new(ChunkReader::buffered(chunks, stop), FRAME_BYTES),
@@ -85,7 +85,7 @@ impl Arrival for BufReader<&[u8]> {
 }
 
 impl<C: Chunks> ChunkReader<C> {
-    /// Reads from `chunks` until the order to stop, which ends them.
+    /// Reads from `chunks` until a stop is requested, which ends them.
     pub fn buffered(chunks: C, stop: &StopToken) -> BufReader<Self> {
         let mjpeg_reader = Self {
             chunks,
@@ -98,7 +98,7 @@ impl<C: Chunks> ChunkReader<C> {
 }
 
 impl<C: Chunks> Read for ChunkReader<C> {
-    /// After the order to stop, the end.
+    /// Once a stop is requested, the end.
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
             let asked = self.stop.clock().now();

@@ -26,7 +26,7 @@ impl Pacer {
         self.interval = interval;
     }
 
-    /// Blocks until the next frame is due; `false` when the order to stop came first. Whoever is
+    /// Blocks until the next frame is due; `false` when a stop was requested first. Whoever is
     /// late by more than a frame goes on from now: there is nothing to catch up with.
     pub fn wait(&mut self, stop: &StopToken) -> bool {
         let due = self.due(stop.clock().now());

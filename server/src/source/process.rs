@@ -26,12 +26,12 @@ const PLACES: [&str; 6] = ["HOME", "LOGNAME", "PATH", "PWD", "SHELL", "USER"];
 
 /// A running command whose output is pictures.
 pub struct Process {
-    running: Running,
+    child_process: ChildProcess,
     jpegs: MjpegReader<ChildStdout>,
 }
 
 /// A running command. Dropping it ends its whole process group.
-pub struct Running {
+pub struct ChildProcess {
     name: String,
     child: Child,
     /// The number of its process group. Its own children may be left there when it has ended.
@@ -60,7 +60,8 @@ pub enum CommandError {
     NotFound(String),
     /// The program is ffmpeg, and it is not there.
     #[error(
-        "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: `apt install ffmpeg`)"
+        "there is no ffmpeg, which the driver `rtsp` decodes video with: install it (Debian: \
+         `apt install ffmpeg`)"
     )]
     NoFfmpeg,
     /// None of the programs is there that work with the Raspberry Pi's camera.
@@ -81,7 +82,11 @@ pub enum CommandError {
     #[error(transparent)]
     Output(#[from] io::Error),
     /// It has ended.
-    #[error("`{name}` ended{}{}", .status.map_or_else(String::new, |it| format!(" ({it})")), behind_colon(.last_words))]
+    #[error(
+        "`{name}` ended{}{}",
+        .status.map_or_else(String::new, |it| format!(" ({it})")),
+        behind_colon(.last_words)
+    )]
     Ended {
         /// The program.
         name: String,
@@ -106,30 +111,30 @@ impl Process {
     /// # Errors
     /// It can't be started.
     pub fn start(invocation: &Invocation<'_>, stop: &StopToken) -> Result<Self, CommandError> {
-        let (running, out) = Running::start(invocation, Stdio::null(), stop)?;
+        let (child_process, out) = ChildProcess::start(invocation, Stdio::null(), stop)?;
         Ok(Self {
-            running,
+            child_process,
             jpegs: MjpegReader::new(out, stop),
         })
     }
 
-    /// The next picture, or the reason why it is broken; `None` after the order to stop.
+    /// The next picture, or the reason why it is broken; `None` once a stop is requested.
     ///
     /// # Errors
     /// The command has ended.
     pub fn next_picture(&mut self) -> Result<Option<Result<Bytes, InvalidJpeg>>, CommandError> {
         match self.jpegs.next()? {
-            _ if self.running.stop.is_requested() => Ok(None),
+            _ if self.child_process.stop.is_requested() => Ok(None),
             Some(picture) => {
-                self.running.works();
+                self.child_process.works();
                 Ok(Some(picture))
             }
-            None => Err(self.running.end()),
+            None => Err(self.child_process.end()),
         }
     }
 }
 
-impl Running {
+impl ChildProcess {
     /// Starts the command in a process group of its own; gives its output, too.
     ///
     /// # Errors
@@ -147,7 +152,7 @@ impl Running {
         let (Some(out), Some(errors)) = (child.stdout.take(), child.stderr.take()) else {
             return Err(CommandError::NoOutput(name));
         };
-        let running = Self {
+        let child_process = Self {
             name,
             #[cfg(unix)]
             group: group(&child),
@@ -156,7 +161,7 @@ impl Running {
             seen: invocation.seen.clone(),
             stop: stop.clone(),
         };
-        Ok((running, out))
+        Ok((child_process, out))
     }
 
     /// The pipe that it reads from.
@@ -170,8 +175,8 @@ impl Running {
 
     /// A picture has come: what the command says is news again once it has been quiet.
     pub fn works(&self) {
-        if let Some(told) = self.seen.works(self.stop.clock().now()) {
-            tracing::info!("{told}");
+        if let Some(log_line) = self.seen.works(self.stop.clock().now()) {
+            log_line.write();
         }
     }
 
@@ -252,7 +257,7 @@ fn remove_secrets(command: &mut Command) {
 }
 
 #[cfg(unix)]
-impl Drop for Running {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         use rustix::process::{Signal, kill_process_group, test_kill_process_group};
         let Some(group) = self.group else {

@@ -20,7 +20,7 @@ use crate::sync::IgnorePoison;
 /// the pipe.
 const REST: Duration = Duration::from_secs(1);
 /// The most lines that are told, each once, before the rest are only counted.
-const TOLD: usize = 20;
+const KNOWN: usize = 20;
 
 /// Lines that a command has said already, over all its runs: one that says the same again and
 /// again, or always something else, doesn't fill the log.
@@ -29,7 +29,7 @@ pub struct SeenLines(Arc<Mutex<SeenState>>);
 
 #[derive(Default)]
 struct SeenState {
-    told: HashSet<String>,
+    known: HashSet<String>,
     /// The lines that were not told.
     rest: Recurring,
     last: Option<Instant>,
@@ -41,48 +41,84 @@ impl SeenLines {
     }
 
     /// The log's line on this line, if it is to have one.
-    fn note(&self, line: &str, now: Instant) -> Option<String> {
+    fn note(&self, line: &str, now: Instant) -> Option<LogLine> {
         self.lock().note(line, now)
     }
 
     /// It works: what it says is news again once it has been quiet for a while. Gives what the log
     /// is to say of that, if anything.
-    pub fn works(&self, now: Instant) -> Option<String> {
+    pub fn works(&self, now: Instant) -> Option<LogLine> {
         self.lock().works(now)
     }
 }
 
 impl SeenState {
-    fn note(&mut self, line: &str, now: Instant) -> Option<String> {
+    fn note(&mut self, line: &str, now: Instant) -> Option<LogLine> {
         self.last = Some(now);
-        if self.told.len() < TOLD && self.told.insert(line.to_owned()) {
-            return Some(format!("the command says: {line}"));
+        if self.known.len() < KNOWN && self.known.insert(line.to_owned()) {
+            return Some(LogLine::Said(line.to_owned()));
         }
         match self.rest.failed(now)? {
             // What was told already is no reason to say that there is more.
-            Notice::Started if self.told.contains(line) => None,
-            Notice::Started => {
-                Some("the command says much; from now on its lines are counted".to_owned())
-            }
-            Notice::Again { failures, over } => {
-                let seconds = over.as_secs();
-                Some(format!(
-                    "the command said {failures} more lines within {seconds} s, last: {line}"
-                ))
-            }
+            Notice::Started if self.known.contains(line) => None,
+            Notice::Started => Some(LogLine::Many),
+            Notice::Again { failures, over } => Some(LogLine::More {
+                lines: failures,
+                seconds: over.as_secs(),
+                last: line.to_owned(),
+            }),
         }
     }
 
-    fn works(&mut self, now: Instant) -> Option<String> {
+    fn works(&mut self, now: Instant) -> Option<LogLine> {
         if now.duration_since(self.last?) < PERIOD {
             return None;
         }
         let recovery = self.rest.worked(now);
         *self = Self::default();
         let lines = recovery?.failures;
-        Some(format!(
-            "the command is quiet again after {lines} more lines"
-        ))
+        Some(LogLine::Quiet { lines })
+    }
+}
+
+/// A line of the log on what a command says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogLine {
+    /// The line itself.
+    Said(String),
+    /// From now on lines are counted.
+    Many,
+    /// Lines that were counted, and the last of them.
+    More {
+        /// Their number.
+        lines: u64,
+        /// The time that they took, in seconds.
+        seconds: u64,
+        /// The last of them.
+        last: String,
+    },
+    /// It has been quiet for long.
+    Quiet {
+        /// The number of lines that were counted.
+        lines: u64,
+    },
+}
+
+impl LogLine {
+    /// Writes it.
+    pub fn write(&self) {
+        match self {
+            Self::Said(line) => tracing::info!(%line, "the command says"),
+            Self::Many => {
+                tracing::info!("the command says much; from now on its lines are counted");
+            }
+            Self::More {
+                lines,
+                seconds,
+                last,
+            } => tracing::info!(lines, seconds, line = %last, "the command said more"),
+            Self::Quiet { lines } => tracing::info!(lines, "the command is quiet again"),
+        }
     }
 }
 
@@ -110,7 +146,7 @@ impl StderrLog {
             let mut errors = errors;
             // One whose output nobody reads any more would hang.
             while let Err(panicked) = catch_async(lines.read(&mut errors)).await {
-                tracing::error!("reading a command's errors panicked: {panicked}");
+                tracing::error!(error = %panicked, "reading a command's errors panicked");
             }
         };
         // In the stream's span.
@@ -161,8 +197,8 @@ impl Lines {
         if line.is_empty() {
             return;
         }
-        if let Some(told) = self.seen.note(&line, self.clock.now()) {
-            tracing::info!("{told}");
+        if let Some(log_line) = self.seen.note(&line, self.clock.now()) {
+            log_line.write();
         }
         *self.last.lock().ignore_poison() = line;
     }
@@ -193,37 +229,41 @@ mod tests {
 
     #[test]
     fn the_same_is_told_once_until_it_has_been_quiet() {
-        let (told, start) = (SeenLines::default(), crate::clock::SystemClock.now());
-        assert_eq!(told.note("a", start).unwrap(), "the command says: a");
+        let (seen, start) = (SeenLines::default(), crate::clock::SystemClock.now());
+        let said = LogLine::Said("a".to_owned());
+        assert_eq!(seen.note("a", start).unwrap(), said);
         let again = (1..60).map(|second| start + Duration::from_secs(second));
-        assert!(again.clone().all(|now| told.note("a", now).is_none()));
-        assert!(again.clone().all(|now| told.works(now).is_none()));
-        let summary = told.note("a", start + Duration::from_secs(61)).unwrap();
-        assert_eq!(
-            summary,
-            "the command said 59 more lines within 60 s, last: a"
-        );
+        assert!(again.clone().all(|now| seen.note("a", now).is_none()));
+        assert!(again.clone().all(|now| seen.works(now).is_none()));
+        let summary = seen.note("a", start + Duration::from_secs(61)).unwrap();
+        let more = LogLine::More {
+            lines: 59,
+            seconds: 60,
+            last: "a".to_owned(),
+        };
+        assert_eq!(summary, more);
         let later = start + 3 * PERIOD;
-        let quiet = told.works(later).unwrap();
-        assert_eq!(quiet, "the command is quiet again after 60 more lines");
-        assert_eq!(told.works(later), None);
-        assert_eq!(told.note("a", later).unwrap(), "the command says: a");
+        let quiet = seen.works(later).unwrap();
+        assert_eq!(quiet, LogLine::Quiet { lines: 60 });
+        assert_eq!(seen.works(later), None);
+        assert_eq!(seen.note("a", later).unwrap(), said);
     }
 
     #[test]
     fn changing_lines_are_counted() {
-        let (told, start) = (SeenLines::default(), crate::clock::SystemClock.now());
+        let (seen, start) = (SeenLines::default(), crate::clock::SystemClock.now());
         let lines = (0..100 * 600).map(|tenth| {
             let now = start + tenth * Duration::from_millis(100);
-            told.note(&format!("frame {tenth} is late"), now)
+            seen.note(&format!("frame {tenth} is late"), now)
         });
         let told: Vec<_> = lines.flatten().collect();
-        assert_eq!(told.len(), TOLD + 1 + 99, "{told:?}");
-        assert_eq!(
-            told[TOLD],
-            "the command says much; from now on its lines are counted"
-        );
-        let summary = "the command said 600 more lines within 60 s, last: frame 620 is late";
-        assert_eq!(told[TOLD + 1], summary);
+        assert_eq!(told.len(), KNOWN + 1 + 99, "{told:?}");
+        assert_eq!(told[KNOWN], LogLine::Many);
+        let summary = LogLine::More {
+            lines: 600,
+            seconds: 60,
+            last: "frame 620 is late".to_owned(),
+        };
+        assert_eq!(told[KNOWN + 1], summary);
     }
 }

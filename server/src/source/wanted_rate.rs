@@ -1,5 +1,5 @@
-//! The rate at which a camera's frames are wanted: by viewers all that come, by filters that inspect
-//! as many as they look at.
+//! The rate at which a camera's frames are wanted: by viewers all that come, by filters that
+//! inspect as many as they look at.
 
 use std::time::Duration;
 

@@ -274,6 +274,7 @@ struct Session {
     broken: Option<PictureFault>,
     /// Whether the last picture was none of those.
     is_whole: bool,
-    /// The time at which a source that nobody else watches over fails if none of its pictures was whole.
+    /// The time at which a source that nobody else watches over fails if none of its pictures was
+    /// whole.
     hopeless_at: Option<Instant>,
 }

@@ -45,7 +45,7 @@ pub struct ChainLoop<'a> {
 }
 
 impl ChainLoop<'_> {
-    /// Runs until the order to stop, or until no more frames can come.
+    /// Runs until a stop is requested, or until no more frames can come.
     pub fn run(&mut self, chain: &mut Chain) {
         let mut chain_changed = self.changes.chain_changed();
         self.update_chain(chain);
@@ -193,7 +193,7 @@ impl ChainLoop<'_> {
         let (clock, sequence) = (&**self.stop.clock(), self.sequence);
         match no_signal::frame(why, (&title, self.stream), size, clock, sequence) {
             Ok(frame) => self.served.publish(frame),
-            Err(why) => tracing::debug!("no picture of no signal: {why}"),
+            Err(why) => tracing::debug!(error = %why, "no picture of no signal"),
         }
     }
 }
@@ -210,7 +210,8 @@ struct Progress {
     due: Instant,
     /// The last frame.
     last: Option<Arc<Frame>>,
-    /// The time at which it goes through the changed chain once more, if no other has come until then.
+    /// The time at which it goes through the changed chain once more, if no other has come until
+    /// then.
     again: Option<Instant>,
 }
 

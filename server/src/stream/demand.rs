@@ -21,7 +21,7 @@ pub struct Demand {
     limited: Arc<Mutex<Limited>>,
 }
 
-/// Those who don't want every frame.
+/// The demand of those who don't want every frame.
 #[derive(Debug, Default)]
 struct Limited {
     /// The time between two frames that a stream wants that shares the camera, by numbers.
@@ -44,7 +44,7 @@ pub struct Viewers {
     pub analysis: usize,
 }
 
-/// Who wants a camera on.
+/// A reason for which a camera is on.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, utoipa::ToSchema,
 )]

@@ -8,8 +8,8 @@ use crate::frame::Frame;
 /// A moment, and the frames that came since.
 ///
 /// For cameras that tell a moment of the server's clock after which a frame was taken, it is the
-/// first frame behind the moment. Those of others are counted as they come and not found by the time
-/// that they bear, since a camera's clock may be another than the server's.
+/// first frame behind the moment. Those of others are counted as they come and not found by the
+/// time that they bear, since a camera's clock may be another than the server's.
 pub struct Fresh {
     raw: NewestFrames,
     moment: Instant,

@@ -1,5 +1,5 @@
-//! The threads of a stream's inspecting filters: each looks at the newest frame at its own rate, and
-//! no frame waits for it.
+//! The threads of a stream's inspecting filters: each looks at the newest frame at its own rate,
+//! and no frame waits for it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ impl<'a> InspectLoops<'a> {
     }
 }
 
-/// Looks at the newest frame again and again, until the order to stop.
+/// Looks at the newest frame again and again, until a stop is requested.
 fn run(inspector: &Inspector, mut frames: NewestFrames, stop: &StopToken) {
     let mut due = stop.clock().now();
     while stop.sleep_until(due)
@@ -98,7 +98,8 @@ fn run(inspector: &Inspector, mut frames: NewestFrames, stop: &StopToken) {
         if let Err(panicked) = catch(|| inspector.look(&frame)) {
             tracing::error!(
                 step = inspector.id(),
-                "inspecting a frame panicked: {panicked}"
+                error = %panicked,
+                "inspecting a frame panicked"
             );
         }
     }

@@ -2,7 +2,7 @@
 //! threads.
 //!
 //! ```text
-//! source ──(capture thread)──> newest raw frame ──(chain thread)──> newest served frame ──> viewers
+//! source ──(capture thread)──> newest raw frame ──(chain thread)──> newest served frame ─> viewers
 //! ```
 //! Each arrow keeps the newest frame only, so whoever is slow skips frames and slows nobody else.
 
@@ -236,7 +236,7 @@ impl Stream {
         )
     }
 
-    /// What its inspecting filters found when they looked last.
+    /// The regions that its inspecting filters found when they looked last.
     pub fn regions(&self) -> Arc<[FoundRegion]> {
         self.regions.all()
     }
@@ -386,8 +386,8 @@ impl Viewer {
         Some(frame)
     }
 
-    /// Puts the newest frame in the place of `frame`, which this viewer took and gets nothing of, if
-    /// it is a newer one. Doesn't wait.
+    /// Puts the newest frame in the place of `frame`, which this viewer took and gets nothing of,
+    /// if it is a newer one. Doesn't wait.
     pub fn replace(&mut self, frame: &mut Arc<Frame>) {
         if self.is_over() {
             return;

@@ -78,7 +78,8 @@ struct SharedParts {
 #[derive(Debug, thiserror::Error)]
 enum Breakdown {
     #[error(
-        "no thread can be started: {0}; see how many the system allows (`ulimit -u`, systemd's `TasksMax`)"
+        "no thread can be started: {0}; see how many the system allows (`ulimit -u`, systemd's \
+         `TasksMax`)"
     )]
     NoThread(#[from] io::Error),
     #[error("the {0} thread panicked: {1}")]
@@ -227,8 +228,8 @@ impl StreamRunner {
         let draw = || no_signal::frame("No signal", called, None, &*self.clock, &self.sequence);
         match catch(draw) {
             Ok(Ok(frame)) => self.served.publish(frame),
-            Ok(Err(why)) => tracing::debug!("no picture of no signal: {why}"),
-            Err(why) => tracing::debug!("no picture of no signal: {why}"),
+            Ok(Err(why)) => tracing::debug!(error = %why, "no picture of no signal"),
+            Err(why) => tracing::debug!(error = %why, "no picture of no signal"),
         }
         let until = self.clock.sleep_until(self.clock.now() + pause);
         self.shutdown.run_until_cancelled(until).await;

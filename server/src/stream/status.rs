@@ -197,7 +197,7 @@ impl StreamReport {
     }
 }
 
-/// Whether a stream has its filters.
+/// The state of a stream's filters: whether it has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
     /// They are there.

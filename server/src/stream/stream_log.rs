@@ -33,8 +33,14 @@ impl StreamLog {
     pub fn camera_failed(&self, now: Instant, failure: &Failure) {
         let notice = self.lock().camera.failed(now);
         if let Some(notice) = notice {
-            let why = notice.word(&format!("the camera fails: {failure}"));
-            tracing::warn!(reason = failure.kind.name(), "{why}");
+            let reason = failure.kind.name();
+            tracing::warn!(
+                reason,
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                error = %failure,
+                "the camera fails"
+            );
         }
     }
 
@@ -57,8 +63,13 @@ impl StreamLog {
     pub fn picture_left_out(&self, now: Instant, fault: &PictureFault) {
         let notice = self.lock().pictures.failed(now);
         if let Some(notice) = notice {
-            let why = format!("pictures of the camera are left out: {fault}");
-            tracing::warn!("{}", notice.word(&why));
+            let (left_out, seconds) = (notice.failures(), notice.seconds());
+            tracing::warn!(
+                left_out,
+                seconds,
+                error = %fault,
+                "pictures of the camera are left out"
+            );
         }
     }
 
@@ -66,8 +77,8 @@ impl StreamLog {
     pub fn frame_dropped(&self, now: Instant, why: &ChainError) {
         let notice = self.lock().chain.failed(now);
         if let Some(notice) = notice {
-            let why = notice.word(&format!("frames are dropped: {why}"));
-            tracing::warn!("{why}");
+            let (dropped, seconds) = (notice.failures(), notice.seconds());
+            tracing::warn!(dropped, seconds, error = %why, "frames are dropped");
         }
     }
 
@@ -81,7 +92,8 @@ impl StreamLog {
             tracing::info!(dropped, "frames come through again");
         }
         if let Some(recovery) = threads {
-            tracing::info!("the stream {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(failures, "the stream works again");
         }
     }
 
@@ -89,7 +101,12 @@ impl StreamLog {
     pub fn broke_down(&self, now: Instant, why: &str) {
         let notice = self.lock().threads.failed(now);
         if let Some(notice) = notice {
-            tracing::error!("{}", notice.word(why));
+            tracing::error!(
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                error = %why,
+                "the stream's threads fail"
+            );
         }
     }
 }

@@ -40,8 +40,8 @@ const END: &[u8] = b"\xff\xd9";
 /// Only for tests that fail.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An order of a test to its camera.
-enum Order {
+/// The next output of a test's camera.
+enum Output {
     Frame(&'static [u8]),
     Broken(InvalidJpeg),
     Fail(&'static str),
@@ -52,14 +52,14 @@ enum Order {
 }
 
 #[derive(Default)]
-struct Camerawork {
+struct CameraLog {
     opened: usize,
     closed: usize,
 }
 
 struct TestSource {
-    orders: mpsc::UnboundedReceiver<Order>,
-    work: Arc<Mutex<Camerawork>>,
+    outputs: mpsc::UnboundedReceiver<Output>,
+    log: Arc<Mutex<CameraLog>>,
 }
 
 struct TestCamera<'a>(&'a mut TestSource);
@@ -70,29 +70,29 @@ impl Source for TestSource {
     }
 
     fn open(&mut self, _: &StopToken) -> Result<Box<dyn Camera + '_>, SourceError> {
-        self.work.lock().unwrap().opened += 1;
+        self.log.lock().unwrap().opened += 1;
         Ok(Box::new(TestCamera(self)))
     }
 }
 
 impl Camera for TestCamera<'_> {
     fn next_frame(&mut self, stop: &StopToken) -> Result<Option<CapturedFrame<'_>>, SourceError> {
-        match stop.wait_for(self.0.orders.recv()).flatten() {
-            Some(Order::Frame(bytes)) => Ok(Some(CapturedFrame {
+        match stop.wait_for(self.0.outputs.recv()).flatten() {
+            Some(Output::Frame(bytes)) => Ok(Some(CapturedFrame {
                 picture: FrameData::Coded(Ok([HEAD, bytes, END].concat().into())),
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
                 masks: MaskStamp::default(),
             })),
-            Some(Order::Broken(why)) => Ok(Some(CapturedFrame {
+            Some(Output::Broken(why)) => Ok(Some(CapturedFrame {
                 picture: Err(why).into(),
                 captured_at: SystemTime::UNIX_EPOCH,
                 since: None,
                 masks: MaskStamp::default(),
             })),
-            Some(Order::Fail(why)) => Err(SourceError::Test(why)),
-            Some(Order::Panic(why)) => panic!("{why}"),
-            Some(Order::Raw(width)) => Ok(Some(CapturedFrame {
+            Some(Output::Fail(why)) => Err(SourceError::Test(why)),
+            Some(Output::Panic(why)) => panic!("{why}"),
+            Some(Output::Raw(width)) => Ok(Some(CapturedFrame {
                 picture: FrameData::Raw {
                     size: Size { width, height: 1 },
                     code: Box::new(|| panic!("no such format")),
@@ -101,14 +101,14 @@ impl Camera for TestCamera<'_> {
                 since: None,
                 masks: MaskStamp::default(),
             })),
-            Some(Order::End) | None => Ok(None),
+            Some(Output::End) | None => Ok(None),
         }
     }
 }
 
 impl Drop for TestCamera<'_> {
     fn drop(&mut self) {
-        self.0.work.lock().unwrap().closed += 1;
+        self.0.log.lock().unwrap().closed += 1;
     }
 }
 
@@ -168,13 +168,13 @@ impl Clock for TestClock {
     }
 }
 
-struct Stage {
+struct Fixture {
     stream: Arc<Stream>,
     clock: Arc<FakeClock>,
     chain_clock: Arc<TestClock>,
     threads: Arc<TestThreads>,
-    changes: mpsc::UnboundedSender<Order>,
-    work: Arc<Mutex<Camerawork>>,
+    camera: mpsc::UnboundedSender<Output>,
+    log: Arc<Mutex<CameraLog>>,
     shutdown: CancellationToken,
     runner: tokio::task::JoinHandle<()>,
 }
@@ -183,7 +183,7 @@ fn masks(clock: &Arc<FakeClock>) -> MaskSet {
     MaskSet::new(clock.clone(), TimeZone::UTC, Variables::default())
 }
 
-impl Stage {
+impl Fixture {
     fn new() -> Self {
         Self::with(RULES)
     }
@@ -196,11 +196,11 @@ impl Stage {
         });
         let threads = Arc::new(TestThreads::default());
         let chain = Chain::new(85, chain_clock.clone(), TimeZone::UTC, Variables::default());
-        let (changes, received) = mpsc::unbounded_channel();
-        let work = Arc::new(Mutex::new(Camerawork::default()));
+        let (camera, received) = mpsc::unbounded_channel();
+        let log = Arc::new(Mutex::new(CameraLog::default()));
         let source = Box::new(TestSource {
-            orders: received,
-            work: work.clone(),
+            outputs: received,
+            log: log.clone(),
         });
         let shutdown = CancellationToken::new();
         let parts = StreamParts {
@@ -222,20 +222,20 @@ impl Stage {
             clock,
             chain_clock,
             threads,
-            changes,
-            work,
+            camera,
+            log,
             shutdown,
             runner: tokio::spawn(runner),
         }
     }
 
-    fn order(&self, order: Order) {
-        self.changes.send(order).unwrap();
+    fn emit(&self, output: Output) {
+        self.camera.send(output).unwrap();
     }
 
     fn cameras(&self) -> (usize, usize) {
-        let work = self.work.lock().unwrap();
-        (work.opened, work.closed)
+        let log = self.log.lock().unwrap();
+        (log.opened, log.closed)
     }
 
     async fn until(&self, condition: impl Fn(&StreamReport) -> bool) {
@@ -272,66 +272,68 @@ async fn any(viewer: &mut Viewer) -> Arc<Frame> {
 
 #[tokio::test]
 async fn the_camera_runs_from_the_first_viewer_until_the_time_out() {
-    let stage = Stage::new();
-    assert_eq!(stage.stream.state(), StreamState::Resting);
+    let fixture = Fixture::new();
+    assert_eq!(fixture.stream.state(), StreamState::Resting);
     for round in 1..=2 {
-        let mut viewer = stage.stream.watch();
-        stage.order(Order::Frame(b"a"));
+        let mut viewer = fixture.stream.watch();
+        fixture.emit(Output::Frame(b"a"));
         assert_eq!(next(&mut viewer).await, "a");
-        assert_eq!(stage.cameras(), (round, round - 1));
+        assert_eq!(fixture.cameras(), (round, round - 1));
         drop(viewer);
-        stage.pass(IDLE).await;
-        stage
+        fixture.pass(IDLE).await;
+        fixture
             .until(|report| report.state == StreamState::Resting)
             .await;
-        assert_eq!(stage.cameras(), (round, round));
+        assert_eq!(fixture.cameras(), (round, round));
     }
-    let report = stage.stream.report();
+    let report = fixture.stream.report();
     assert_eq!((report.frames_in, report.paths[&Path::Passthrough]), (2, 2));
 }
 
 #[tokio::test]
 async fn who_comes_back_in_time_finds_it_running() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"a"));
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"a"));
     next(&mut viewer).await;
     drop(viewer);
     let almost = IDLE - Duration::from_millis(1);
-    timeout(PATIENCE, stage.clock.sleeper(IDLE)).await.unwrap();
-    stage.clock.advance(almost);
+    timeout(PATIENCE, fixture.clock.sleeper(IDLE))
+        .await
+        .unwrap();
+    fixture.clock.advance(almost);
     // The newest picture is there at once, before the camera gives another.
-    let mut viewer = stage.stream.watch();
+    let mut viewer = fixture.stream.watch();
     assert_eq!(next(&mut viewer).await, "a");
-    stage.clock.advance(IDLE * 3);
-    stage.order(Order::Frame(b"b"));
+    fixture.clock.advance(IDLE * 3);
+    fixture.emit(Output::Frame(b"b"));
     assert_eq!(next(&mut viewer).await, "b");
-    assert_eq!(stage.cameras(), (1, 0));
+    assert_eq!(fixture.cameras(), (1, 0));
 }
 
 #[tokio::test]
 async fn a_rested_stream_shows_no_old_picture() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"old"));
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"old"));
     next(&mut viewer).await;
     drop(viewer);
-    stage.pass(IDLE).await;
-    stage
+    fixture.pass(IDLE).await;
+    fixture
         .until(|report| report.state == StreamState::Resting)
         .await;
-    assert_eq!(stage.stream.report().width, None);
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"new"));
+    assert_eq!(fixture.stream.report().width, None);
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"new"));
     assert_eq!(next(&mut viewer).await, "new");
 }
 
 #[tokio::test]
 async fn a_slow_viewer_gets_the_newest_and_nobody_gets_one_twice() {
-    let stage = Stage::new();
-    let (mut quick, mut slow) = (stage.stream.watch(), stage.stream.watch());
+    let fixture = Fixture::new();
+    let (mut quick, mut slow) = (fixture.stream.watch(), fixture.stream.watch());
     for frame in [b"a", b"b", b"c"] {
-        stage.order(Order::Frame(frame));
+        fixture.emit(Output::Frame(frame));
         assert_eq!(next(&mut quick).await, &frame[..]);
     }
     assert_eq!(next(&mut slow).await, "c");
@@ -343,94 +345,94 @@ async fn a_slow_viewer_gets_the_newest_and_nobody_gets_one_twice() {
 
 #[tokio::test]
 async fn a_failing_camera_is_opened_again_with_growing_pauses() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
     let mut pause = Duration::from_millis(500);
     for failure in 1..=8 {
-        stage.order(Order::Fail("unplugged"));
+        fixture.emit(Output::Fail("unplugged"));
         let failing = |report: &StreamReport| report.error.as_deref() == Some("unplugged");
-        stage.until(failing).await;
-        assert_eq!(stage.stream.state(), StreamState::Failing);
-        stage.pass(pause).await;
-        stage
-            .until(|_| stage.cameras() == (failure + 1, failure))
+        fixture.until(failing).await;
+        assert_eq!(fixture.stream.state(), StreamState::Failing);
+        fixture.pass(pause).await;
+        fixture
+            .until(|_| fixture.cameras() == (failure + 1, failure))
             .await;
         pause = (pause * 2).min(Duration::from_secs(10));
     }
     // The viewer has stayed, and once a frame came, the next pause is short again.
-    stage.order(Order::Frame(b"a"));
-    stage
+    fixture.emit(Output::Frame(b"a"));
+    fixture
         .until(|report| report.state == StreamState::Running)
         .await;
     assert_eq!(next(&mut viewer).await, "a");
-    let report = stage.stream.report();
+    let report = fixture.stream.report();
     assert_eq!(report.error, None);
     assert_eq!(report.last_error.as_deref(), Some("unplugged"));
-    stage.order(Order::Fail("unplugged again"));
-    stage.pass(Duration::from_millis(500)).await;
-    stage.order(Order::Frame(b"b"));
+    fixture.emit(Output::Fail("unplugged again"));
+    fixture.pass(Duration::from_millis(500)).await;
+    fixture.emit(Output::Frame(b"b"));
     assert_eq!(next(&mut viewer).await, "b");
 }
 
 #[tokio::test]
 async fn a_camera_without_more_frames_leaves_its_last() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"last"));
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"last"));
     next(&mut viewer).await;
-    stage.order(Order::End);
-    stage
+    fixture.emit(Output::End);
+    fixture
         .until(|report| report.state == StreamState::Ended)
         .await;
-    assert_eq!(next(&mut stage.stream.watch()).await, "last");
+    assert_eq!(next(&mut fixture.stream.watch()).await, "last");
 }
 
 #[tokio::test]
 async fn shutting_down_closes_the_camera() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"a"));
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"a"));
     next(&mut viewer).await;
-    stage.shutdown.cancel();
-    timeout(PATIENCE, stage.runner).await.unwrap().unwrap();
-    let work = stage.work.lock().unwrap();
-    assert_eq!((work.opened, work.closed), (1, 1));
+    fixture.shutdown.cancel();
+    timeout(PATIENCE, fixture.runner).await.unwrap().unwrap();
+    let log = fixture.log.lock().unwrap();
+    assert_eq!((log.opened, log.closed), (1, 1));
 }
 
 #[tokio::test]
 async fn without_a_picture_viewers_see_that_there_is_no_signal() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"a"));
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"a"));
     next(&mut viewer).await;
-    stage.order(Order::Fail("unplugged"));
-    stage
+    fixture.emit(Output::Fail("unplugged"));
+    fixture
         .until(|report| report.state == StreamState::Failing)
         .await;
     // Within two seconds, and then with the time moving on.
-    stage.pass(Duration::from_millis(1600)).await;
+    fixture.pass(Duration::from_millis(1600)).await;
     let first = any(&mut viewer).await;
     assert!(!first.is_picture);
-    stage.pass(Duration::from_secs(1)).await;
+    fixture.pass(Duration::from_secs(1)).await;
     let second = any(&mut viewer).await;
     assert!(!second.is_picture);
     assert_ne!(first.jpeg, second.jpeg);
     // It is no picture of the camera's: nothing counts it, and the camera's next one takes its
     // place.
-    assert_eq!(stage.stream.report().paths[&Path::Passthrough], 1);
-    stage.order(Order::Frame(b"b"));
+    assert_eq!(fixture.stream.report().paths[&Path::Passthrough], 1);
+    fixture.emit(Output::Frame(b"b"));
     assert_eq!(next(&mut viewer).await, "b");
-    assert_eq!(stage.stream.state(), StreamState::Running);
+    assert_eq!(fixture.stream.state(), StreamState::Running);
 }
 
 #[tokio::test]
 async fn a_camera_that_takes_long_to_start_shows_no_signal_meanwhile() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.pass(Duration::from_millis(1600)).await;
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.pass(Duration::from_millis(1600)).await;
     assert!(!any(&mut viewer).await.is_picture);
-    assert_eq!(stage.stream.state(), StreamState::Starting);
-    stage.order(Order::Frame(b"a"));
+    assert_eq!(fixture.stream.state(), StreamState::Starting);
+    fixture.emit(Output::Frame(b"a"));
     assert_eq!(next(&mut viewer).await, "a");
 }
 
@@ -438,23 +440,25 @@ async fn a_camera_that_takes_long_to_start_shows_no_signal_meanwhile() {
 async fn a_camera_that_freezes_is_opened_again() {
     let mut rules = RULES;
     rules.capture.stall_timeout = Duration::from_secs(5);
-    let stage = Stage::with(rules);
-    let mut viewer = stage.stream.watch();
+    let fixture = Fixture::with(rules);
+    let mut viewer = fixture.stream.watch();
     // So long a first frame may take.
     let first = Duration::from_secs(10);
-    timeout(PATIENCE, stage.clock.sleeper(first)).await.unwrap();
-    stage.order(Order::Frame(b"a"));
+    timeout(PATIENCE, fixture.clock.sleeper(first))
+        .await
+        .unwrap();
+    fixture.emit(Output::Frame(b"a"));
     next(&mut viewer).await;
-    stage.clock.advance(first);
-    stage
+    fixture.clock.advance(first);
+    fixture
         .until(|report| report.state == StreamState::Failing)
         .await;
-    let error = stage.stream.error().unwrap();
+    let error = fixture.stream.error().unwrap();
     assert_eq!(error, "the camera gave no picture for 5 s");
-    stage.pass(Duration::from_millis(500)).await;
-    stage.until(|_| stage.cameras() == (2, 1)).await;
-    stage.order(Order::Frame(b"b"));
-    stage
+    fixture.pass(Duration::from_millis(500)).await;
+    fixture.until(|_| fixture.cameras() == (2, 1)).await;
+    fixture.emit(Output::Frame(b"b"));
+    fixture
         .until(|report| report.state == StreamState::Running)
         .await;
     assert_eq!(next(&mut viewer).await, "b");
@@ -462,64 +466,64 @@ async fn a_camera_that_freezes_is_opened_again() {
 
 #[tokio::test]
 async fn broken_pictures_are_left_out() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"a"));
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"a"));
     assert_eq!(next(&mut viewer).await, "a");
-    stage.order(Order::Broken(InvalidJpeg::NoEnd));
-    stage.order(Order::Frame(b"b"));
+    fixture.emit(Output::Broken(InvalidJpeg::NoEnd));
+    fixture.emit(Output::Frame(b"b"));
     assert_eq!(next(&mut viewer).await, "b");
-    assert_eq!(stage.stream.report().frames_dropped, 1);
-    assert_eq!(stage.stream.state(), StreamState::Running);
+    assert_eq!(fixture.stream.report().frames_dropped, 1);
+    assert_eq!(fixture.stream.state(), StreamState::Running);
 }
 
 #[tokio::test]
 async fn frames_above_the_ceiling_are_dropped_before_any_work() {
     let mut rules = RULES;
     rules.capture.most_fps = 10.0;
-    let stage = Stage::with(rules);
-    let mut viewer = stage.stream.watch();
+    let fixture = Fixture::with(rules);
+    let mut viewer = fixture.stream.watch();
     for frame in [b"a", b"b", b"c"] {
-        stage.order(Order::Frame(frame));
+        fixture.emit(Output::Frame(frame));
     }
-    stage.order(Order::Fail("next"));
-    stage
+    fixture.emit(Output::Fail("next"));
+    fixture
         .until(|report| report.state == StreamState::Failing)
         .await;
-    assert_eq!(stage.stream.report().frames_in, 1);
+    assert_eq!(fixture.stream.report().frames_in, 1);
     assert_eq!(next(&mut viewer).await, "a");
 }
 
 #[tokio::test]
 async fn the_camera_counts_as_open_exactly_while_it_is() {
-    let stage = Stage::new();
-    let mut health = stage.stream.health_changes();
+    let fixture = Fixture::new();
+    let mut health = fixture.stream.health_changes();
     assert!(!health.borrow().captures);
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"a"));
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"a"));
     next(&mut viewer).await;
     assert!(health.borrow_and_update().captures);
-    stage.order(Order::Fail("unplugged"));
+    fixture.emit(Output::Fail("unplugged"));
     let wait = health.wait_for(|health| !health.captures);
     timeout(PATIENCE, wait).await.unwrap().unwrap();
-    assert_eq!(stage.cameras(), (1, 1));
-    stage.pass(Duration::from_millis(500)).await;
-    stage.until(|_| stage.cameras() == (2, 1)).await;
-    assert!(stage.stream.health_changes().borrow().captures);
+    assert_eq!(fixture.cameras(), (1, 1));
+    fixture.pass(Duration::from_millis(500)).await;
+    fixture.until(|_| fixture.cameras() == (2, 1)).await;
+    assert!(fixture.stream.health_changes().borrow().captures);
 }
 
 /// A stream that shares the camera of another.
 struct Sharing {
-    stage: Stage,
+    fixture: Fixture,
     stream: Arc<Stream>,
 }
 
 impl Sharing {
     fn new(frames: SharedFrames) -> Self {
-        let stage = Stage::new();
-        let clock = stage.clock.clone();
+        let fixture = Fixture::new();
+        let clock = fixture.clock.clone();
         let chain = Chain::new(85, clock.clone(), TimeZone::UTC, Variables::default());
-        let source = Box::new(Shared::new(stage.stream.clone(), frames, None));
+        let source = Box::new(Shared::new(fixture.stream.clone(), frames, None));
         let (stream, runner) = Stream::new(
             "second".to_owned(),
             StreamParts {
@@ -530,63 +534,63 @@ impl Sharing {
             },
             RULES,
             clock,
-            stage.shutdown.clone(),
+            fixture.shutdown.clone(),
         );
         tokio::spawn(runner);
-        Self { stage, stream }
+        Self { fixture, stream }
     }
 }
 
 #[tokio::test]
 async fn streams_share_a_camera_which_runs_while_any_is_watched() {
     for frames in [SharedFrames::Unfiltered, SharedFrames::Filtered] {
-        let Sharing { stage, stream } = Sharing::new(frames);
+        let Sharing { fixture, stream } = Sharing::new(frames);
         let mut viewer = stream.watch();
-        stage.order(Order::Frame(b"a"));
+        fixture.emit(Output::Frame(b"a"));
         assert_eq!(next(&mut viewer).await, "a");
-        let report = stage.stream.report();
+        let report = fixture.stream.report();
         assert_eq!((report.viewers, report.sharers), (0, 1));
         // Nobody sees what comes out of the first stream's chain, so nothing goes in.
         let filtered = report.paths[&Path::Passthrough];
         assert_eq!(filtered, u64::from(frames == SharedFrames::Filtered));
-        let mut first = stage.stream.watch();
-        stage.order(Order::Frame(b"b"));
+        let mut first = fixture.stream.watch();
+        fixture.emit(Output::Frame(b"b"));
         assert_eq!(next(&mut viewer).await, "b");
         while next(&mut first).await != "b" {}
-        assert_eq!(stage.cameras(), (1, 0));
+        assert_eq!(fixture.cameras(), (1, 0));
         drop(viewer);
         drop(first);
-        stage.pass(IDLE).await;
-        stage.pass(IDLE).await;
-        stage
+        fixture.pass(IDLE).await;
+        fixture.pass(IDLE).await;
+        fixture
             .until(|report| report.state == StreamState::Resting)
             .await;
-        assert_eq!(stage.cameras(), (1, 1));
+        assert_eq!(fixture.cameras(), (1, 1));
     }
 }
 
 #[tokio::test]
 async fn a_shared_cameras_failure_is_told_by_both() {
     for frames in [SharedFrames::Unfiltered, SharedFrames::Filtered] {
-        let Sharing { stage, stream } = Sharing::new(frames);
+        let Sharing { fixture, stream } = Sharing::new(frames);
         let mut viewer = stream.watch();
-        stage.order(Order::Frame(b"a"));
+        fixture.emit(Output::Frame(b"a"));
         assert_eq!(next(&mut viewer).await, "a");
-        stage.order(Order::Fail("unplugged"));
+        fixture.emit(Output::Fail("unplugged"));
         let told = async {
             while stream.error().as_deref() != Some("the stream `test` fails: unplugged") {
                 tokio::task::yield_now().await;
             }
         };
         timeout(PATIENCE, told).await.unwrap();
-        stage.order(Order::Frame(b"b"));
+        fixture.emit(Output::Frame(b"b"));
         // Both pause before they try again.
         let pause = Duration::from_millis(500);
-        timeout(PATIENCE, stage.clock.sleepers(pause, 2))
+        timeout(PATIENCE, fixture.clock.sleepers(pause, 2))
             .await
             .unwrap();
-        stage.clock.advance(pause);
-        stage
+        fixture.clock.advance(pause);
+        fixture
             .until(|report| report.state == StreamState::Running)
             .await;
         while any(&mut viewer).await.jpeg[..] != [HEAD, b"b", END].concat() {}
@@ -595,131 +599,133 @@ async fn a_shared_cameras_failure_is_told_by_both() {
 
 #[tokio::test]
 async fn a_driver_that_panics_is_closed_and_opened_again() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
     let mut pause = Duration::from_millis(500);
     for panic in 1..=3 {
-        stage.order(Order::Panic("no such register"));
-        stage
+        fixture.emit(Output::Panic("no such register"));
+        fixture
             .until(|report| report.state == StreamState::Failing)
             .await;
-        let error = stage.stream.error().unwrap();
+        let error = fixture.stream.error().unwrap();
         assert!(
             error.contains("`test` panicked: no such register"),
             "{error}"
         );
-        stage.pass(pause).await;
-        stage.until(|_| stage.cameras() == (panic + 1, panic)).await;
+        fixture.pass(pause).await;
+        fixture
+            .until(|_| fixture.cameras() == (panic + 1, panic))
+            .await;
         pause *= 2;
     }
     // Meanwhile the viewer was told that there is no signal.
-    stage.order(Order::Frame(b"a"));
+    fixture.emit(Output::Frame(b"a"));
     while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
-    assert!(stage.stream.is_alive());
+    assert!(fixture.stream.is_alive());
 }
 
 #[tokio::test]
 async fn a_panic_in_the_chain_costs_one_frame() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Frame(b"a"));
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Frame(b"a"));
     assert_eq!(next(&mut viewer).await, "a");
-    stage.chain_clock.panics.store(true, Ordering::SeqCst);
-    stage.order(Order::Frame(b"b"));
-    stage.until(|report| report.frames_dropped == 1).await;
-    stage
+    fixture.chain_clock.panics.store(true, Ordering::SeqCst);
+    fixture.emit(Output::Frame(b"b"));
+    fixture.until(|report| report.frames_dropped == 1).await;
+    fixture
         .until(|report| report.state == StreamState::Failing)
         .await;
-    let error = stage.stream.error().unwrap();
+    let error = fixture.stream.error().unwrap();
     assert!(
         error.contains("the chain panicked: what time is it?"),
         "{error}"
     );
-    stage.chain_clock.panics.store(false, Ordering::SeqCst);
-    stage.order(Order::Frame(b"c"));
+    fixture.chain_clock.panics.store(false, Ordering::SeqCst);
+    fixture.emit(Output::Frame(b"c"));
     assert_eq!(next(&mut viewer).await, "c");
-    assert_eq!(stage.stream.state(), StreamState::Running);
-    assert_eq!(stage.cameras(), (1, 0));
+    assert_eq!(fixture.stream.state(), StreamState::Running);
+    assert_eq!(fixture.cameras(), (1, 0));
 }
 
 #[tokio::test]
 async fn a_panic_while_a_picture_is_coded_costs_that_picture() {
-    let stage = Stage::new();
-    let mut viewer = stage.stream.watch();
-    stage.order(Order::Raw(320));
-    stage.order(Order::Frame(b"a"));
+    let fixture = Fixture::new();
+    let mut viewer = fixture.stream.watch();
+    fixture.emit(Output::Raw(320));
+    fixture.emit(Output::Frame(b"a"));
     assert_eq!(next(&mut viewer).await, "a");
-    assert_eq!(stage.stream.report().frames_broken, 1);
-    assert_eq!(stage.cameras(), (1, 0));
+    assert_eq!(fixture.stream.report().frames_broken, 1);
+    assert_eq!(fixture.cameras(), (1, 0));
 }
 
 #[tokio::test]
 async fn threads_that_cant_be_started_are_tried_again_with_growing_pauses() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     // First the one for the camera, then the one for the chain.
     let starts = [Start::Refused, Start::Works, Start::Refused, Start::Refused];
-    stage.threads.plan(starts);
-    let mut viewer = stage.stream.watch();
+    fixture.threads.plan(starts);
+    let mut viewer = fixture.stream.watch();
     for milliseconds in [500, 1000, 2000] {
-        stage
+        fixture
             .until(|report| report.state == StreamState::Failing)
             .await;
-        let error = stage.stream.error().unwrap();
+        let error = fixture.stream.error().unwrap();
         assert!(error.contains("no thread can be started"), "{error}");
-        assert!(!stage.stream.is_alive());
+        assert!(!fixture.stream.is_alive());
         assert!(!any(&mut viewer).await.is_picture);
-        stage.pass(Duration::from_millis(milliseconds)).await;
+        fixture.pass(Duration::from_millis(milliseconds)).await;
     }
-    stage.order(Order::Frame(b"a"));
+    fixture.emit(Output::Frame(b"a"));
     while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
-    assert!(stage.stream.is_alive());
-    assert_eq!(stage.stream.state(), StreamState::Running);
+    assert!(fixture.stream.is_alive());
+    assert_eq!(fixture.stream.state(), StreamState::Running);
 }
 
 #[tokio::test]
 async fn a_thread_that_ends_is_started_again_with_the_camera_that_it_had() {
-    let stage = Stage::new();
+    let fixture = Fixture::new();
     let starts = [
         Start::EndsAtOnce,
         Start::Works,
         Start::Works,
         Start::EndsAtOnce,
     ];
-    stage.threads.plan(starts);
-    let mut viewer = stage.stream.watch();
+    fixture.threads.plan(starts);
+    let mut viewer = fixture.stream.watch();
     for milliseconds in [500, 1000] {
-        stage
+        fixture
             .until(|report| report.state == StreamState::Failing)
             .await;
-        let error = stage.stream.error().unwrap();
+        let error = fixture.stream.error().unwrap();
         assert!(error.contains("thread ended by itself"), "{error}");
-        assert!(!stage.stream.is_alive());
-        stage.pass(Duration::from_millis(milliseconds)).await;
+        assert!(!fixture.stream.is_alive());
+        fixture.pass(Duration::from_millis(milliseconds)).await;
     }
-    stage.order(Order::Frame(b"a"));
+    fixture.emit(Output::Frame(b"a"));
     while any(&mut viewer).await.jpeg[..] != [HEAD, b"a", END].concat() {}
-    assert!(stage.stream.is_alive());
+    assert!(fixture.stream.is_alive());
 }
 
 #[tokio::test]
 async fn a_stream_that_can_start_no_thread_rests_when_nobody_watches() {
-    let stage = Stage::new();
-    stage.threads.plan([Start::Refused]);
-    let viewer = stage.stream.watch();
-    stage
+    let fixture = Fixture::new();
+    fixture.threads.plan([Start::Refused]);
+    let viewer = fixture.stream.watch();
+    fixture
         .until(|report| report.state == StreamState::Failing)
         .await;
     drop(viewer);
-    stage.pass(Duration::from_millis(500)).await;
-    stage
+    fixture.pass(Duration::from_millis(500)).await;
+    fixture
         .until(|report| report.state == StreamState::Resting)
         .await;
-    assert!(stage.stream.is_alive());
-    let mut viewer = stage.stream.watch();
-    stage
+    assert!(fixture.stream.is_alive());
+    let mut viewer = fixture.stream.watch();
+    fixture
         .until(|report| report.state == StreamState::Starting)
         .await;
-    stage.order(Order::Frame(b"a"));
+    fixture.emit(Output::Frame(b"a"));
     assert_eq!(next(&mut viewer).await, "a");
 }
 
@@ -728,20 +734,22 @@ async fn too_large_pictures_are_left_out_before_any_work() {
     let mut rules = RULES;
     rules.capture.max_pixels = 320 * 240 - 1;
     rules.capture.stall_timeout = Duration::from_secs(5);
-    let stage = Stage::with(rules);
-    let _viewer = stage.stream.watch();
+    let fixture = Fixture::with(rules);
+    let _viewer = fixture.stream.watch();
     let first = Duration::from_secs(10);
-    timeout(PATIENCE, stage.clock.sleeper(first)).await.unwrap();
+    timeout(PATIENCE, fixture.clock.sleeper(first))
+        .await
+        .unwrap();
     // Coding the second would panic.
-    stage.order(Order::Frame(b"a"));
-    stage.order(Order::Raw(320 * 240));
-    stage.until(|report| report.frames_broken == 2).await;
-    assert_eq!(stage.stream.report().frames_in, 0);
-    stage.clock.advance(first);
-    stage
+    fixture.emit(Output::Frame(b"a"));
+    fixture.emit(Output::Raw(320 * 240));
+    fixture.until(|report| report.frames_broken == 2).await;
+    assert_eq!(fixture.stream.report().frames_in, 0);
+    fixture.clock.advance(first);
+    fixture
         .until(|report| report.state == StreamState::Failing)
         .await;
-    let error = stage.stream.error().unwrap();
+    let error = fixture.stream.error().unwrap();
     assert!(
         error.contains("s: the picture is too large: 76800×1 are 0.08 megapixels"),
         "{error}"

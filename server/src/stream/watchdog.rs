@@ -41,7 +41,7 @@ impl Watchdog {
         }
     }
 
-    /// The order to stop that the driver is to obey.
+    /// The request to stop that the driver is to obey.
     pub fn stop(&self) -> &StopToken {
         &self.stop
     }

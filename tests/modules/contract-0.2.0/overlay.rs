@@ -1,5 +1,5 @@
-//! The overlay that `contract-0.2.0-overlay.wasm` was built from: it sees the picture, draws a layer
-//! of each kind, and tells when it is to be called again.
+//! The overlay that `contract-0.2.0-overlay.wasm` was built from: it sees the picture, draws a
+//! layer of each kind, and tells when it is to be called again.
 
 use mattebox_filter::image::{GrayImage, Luma};
 use mattebox_filter::publish::{self, Phase};

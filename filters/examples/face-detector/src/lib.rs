@@ -1,7 +1,7 @@
 //! Finds faces: MediaPipe's BlazeFace, run by tract inside the WebAssembly module.
 //!
-//! The network sees 128 × 128 pixels at a time. It is shown where the filter `motion` saw something,
-//! where faces were at the look before, and the whole picture now and then.
+//! The network sees 128 × 128 pixels at a time. It is shown where the filter `motion` saw
+//! something, where faces were at the look before, and the whole picture now and then.
 
 mod decode;
 mod face;

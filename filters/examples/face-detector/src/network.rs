@@ -13,7 +13,7 @@ const MODEL: &[u8] = include_bytes!("../model/face.tflite");
 /// The network, ready to run.
 pub struct Network(Arc<TypedRunnableModel>);
 
-/// What the network says.
+/// The network's output.
 pub struct Output {
     /// For each anchor 16 numbers in pixels of the input: the box's middle (from the anchor's),
     /// its size, and six points of the face.

@@ -5,7 +5,7 @@ use mattebox_filter::Area;
 use crate::face::Face;
 use crate::network::SIDE;
 
-/// How much larger than a face or a motion its window is.
+/// The size of a window, in sizes of the face or motion in it.
 const ROUND_A_FACE: f32 = 2.5;
 const ROUND_MOTION: f32 = 1.25;
 
@@ -18,13 +18,14 @@ pub struct Window {
 }
 
 impl Window {
-    /// Where a face is that was there at the look before.
+    /// The window around a face that was there at the look before.
     pub fn around(face: &Face, size: (u32, u32)) -> Self {
         let middle = (face.x + face.width / 2.0, face.y + face.height / 2.0);
         Self::centered(middle, face.width.max(face.height) * ROUND_A_FACE, size)
     }
 
-    /// Where the face of what moves may be: the upper part of what is high, as people are.
+    /// The window in which the face of what moves may be: the upper part of what is high, as people
+    /// are.
     pub fn of_motion(area: Area, size: (u32, u32)) -> Self {
         let [x, y, width, height] =
             [area.x, area.y, area.width, area.height].map(|number| number as f32);

@@ -69,8 +69,8 @@ function tell(brightness) {
   return isBright;
 }
 
-// The contract's errors are texts, so an exception is told by its message. Without this, one that is
-// no text ends the filter, and nobody learns why.
+// The contract's errors are texts, so an exception is told by its message. Without this, one that
+// is no text ends the filter, and nobody learns why.
 function told(call) {
   return (...given) => {
     try {

@@ -64,8 +64,8 @@ function crosshair(frame) {
   ];
 }
 
-// The contract's errors are texts, so an exception is told by its message. Without this, one that is
-// no text ends the filter, and nobody learns why.
+// The contract's errors are texts, so an exception is told by its message. Without this, one that
+// is no text ends the filter, and nobody learns why.
 function told(call) {
   return (...given) => {
     try {

@@ -49,15 +49,16 @@ export const transform = {
 };
 
 function mirrorRow(pixels, into, start) {
-  for (let from = 0, to = start + pixels.length - PIXEL; from < pixels.length; from += PIXEL, to -= PIXEL) {
+  const last = start + pixels.length - PIXEL;
+  for (let from = 0, to = last; from < pixels.length; from += PIXEL, to -= PIXEL) {
     into[to] = pixels[from];
     into[to + 1] = pixels[from + 1];
     into[to + 2] = pixels[from + 2];
   }
 }
 
-// The contract's errors are texts, so an exception is told by its message. Without this, one that is
-// no text ends the filter, and nobody learns why.
+// The contract's errors are texts, so an exception is told by its message. Without this, one that
+// is no text ends the filter, and nobody learns why.
 function told(call) {
   return (...given) => {
     try {

@@ -1,5 +1,5 @@
-//! `mattebox new`: a folder with a filter to start from. Everything comes out of this program, so no
-//! network is needed.
+//! `mattebox new`: a folder with a filter to start from. Everything comes out of this program, so
+//! no network is needed.
 
 mod templates;
 
@@ -65,7 +65,8 @@ fn check_name(name: &str) -> Result<(), Failure> {
     match is_name && name.len() <= NAME_CHARS && !name.contains("--") {
         true => Ok(()),
         false => Err(Failure::Usage(format!(
-            "`{name}` is no name for a filter: expected 1 to {NAME_CHARS} of `a-z 0-9 -`, a letter first, such as `night-label`"
+            "`{name}` is no name for a filter: expected 1 to {NAME_CHARS} of `a-z 0-9 -`, a letter \
+             first, such as `night-label`"
         ))),
     }
 }

@@ -160,7 +160,8 @@ fn bindings(language: Language, kind: Kind) -> &'static [File] {
         (_, Kind::Transform) => files!(
             "bindings/transform_filter.h": "bindings/transform_filter.h",
             "bindings/transform_filter.c": "bindings/transform_filter.c",
-            "bindings/transform_filter_component_type.o": "bindings/transform_filter_component_type.o",
+            "bindings/transform_filter_component_type.o":
+                "bindings/transform_filter_component_type.o",
         ),
         (_, Kind::Inspect) => files!(
             "bindings/inspect_filter.h": "bindings/inspect_filter.h",

@@ -173,8 +173,8 @@ pub fn frames(subject: &mut Subject, scene: &Scene, frames: u64, report: &mut Re
     judge(subject, &memory, (scene, "each frame"), report);
 }
 
-/// As many calls as a few seconds have room for, in which all that may change does: what little each
-/// leaves behind is then seen, too.
+/// As many calls as a few seconds have room for, in which all that may change does: what little
+/// each leaves behind is then seen, too.
 pub fn changes(subject: &mut Subject, scenes: [&Scene; 2], given: &Snapshot, report: &mut Report) {
     if report.leak_bytes_per_call.is_some() {
         return;

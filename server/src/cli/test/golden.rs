@@ -43,7 +43,7 @@ pub fn compare(
     report: &mut Report,
 ) -> Result<(), String> {
     if folder.update {
-        fs::create_dir_all(folder.path).map_err(|error| told(folder.path, &error))?;
+        fs::create_dir_all(folder.path).map_err(|error| failure(folder.path, &error))?;
     }
     for scene in scenes {
         let moment = Moment {
@@ -98,7 +98,7 @@ fn one(folder: &Folder<'_>, name: &str, made: &Made, report: &mut Report) -> Res
     let difference = match made {
         Made::Picture(new) => difference(&read(&path)?, new),
         Made::Regions(new) => {
-            let old = fs::read_to_string(&path).map_err(|error| told(&path, &error))?;
+            let old = fs::read_to_string(&path).map_err(|error| failure(&path, &error))?;
             (old != *new).then(|| "other regions are found".to_owned())
         }
     };
@@ -140,9 +140,9 @@ fn difference(old: &Picture, new: &Picture) -> Option<String> {
 
 fn write(path: &Path, made: &Made) -> Result<(), String> {
     match made {
-        Made::Regions(json) => fs::write(path, json).map_err(|error| told(path, &error)),
+        Made::Regions(json) => fs::write(path, json).map_err(|error| failure(path, &error)),
         Made::Picture(picture) => {
-            let file = File::create(path).map_err(|error| told(path, &error))?;
+            let file = File::create(path).map_err(|error| failure(path, &error))?;
             let (width, height) = picture.size;
             let mut encoder = png::Encoder::new(BufWriter::new(file), width, height);
             encoder.set_color(png::ColorType::Rgb);
@@ -151,26 +151,26 @@ fn write(path: &Path, made: &Made) -> Result<(), String> {
                 writer.write_image_data(&picture.rgb)?;
                 writer.finish()
             });
-            written.map_err(|error| told(path, &error))
+            written.map_err(|error| failure(path, &error))
         }
     }
 }
 
 fn read(path: &Path) -> Result<Picture, String> {
-    let file = File::open(path).map_err(|error| told(path, &error))?;
+    let file = File::open(path).map_err(|error| failure(path, &error))?;
     let limits = png::Limits { bytes: 3 * PIXELS };
     let mut decoder = png::Decoder::new_with_limits(BufReader::new(file), limits);
     decoder.set_transformations(png::Transformations::EXPAND | png::Transformations::STRIP_16);
-    let mut reader = decoder.read_info().map_err(|error| told(path, &error))?;
+    let mut reader = decoder.read_info().map_err(|error| failure(path, &error))?;
     let size = reader.info().size();
     let most = reader
         .output_buffer_size()
         .filter(|bytes| *bytes <= 4 * PIXELS);
-    let most = most.ok_or_else(|| told(path, &"it has too many pixels"))?;
+    let most = most.ok_or_else(|| failure(path, &"it has too many pixels"))?;
     let mut bytes = vec![0; most];
     let frame = reader
         .next_frame(&mut bytes)
-        .map_err(|error| told(path, &error))?;
+        .map_err(|error| failure(path, &error))?;
     bytes.truncate(frame.buffer_size());
     let rgb = match frame.color_type {
         png::ColorType::Rgb => bytes,
@@ -187,7 +187,7 @@ fn read(path: &Path) -> Result<Picture, String> {
     Ok(Picture { size, rgb })
 }
 
-fn told(path: &Path, why: &dyn std::fmt::Display) -> String {
+fn failure(path: &Path, why: &dyn std::fmt::Display) -> String {
     format!("{}: {why}", path.display())
 }
 

@@ -1,4 +1,4 @@
-//! Whether a filter's memory grows without end.
+//! The check whether a filter's memory grows without end.
 
 /// Fewer calls tell nothing.
 const LEAST_CALLS: usize = 12;

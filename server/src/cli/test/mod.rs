@@ -48,8 +48,8 @@ pub fn run(args: &TestArgs) -> Result<(), Failure> {
     let given = variables(args)?;
     let runtime = start_runtime()?;
     let cache = start_loader(&runtime, &args.common)?;
-    let pipeline = pipeline(&cache, args, &settings)?;
-    let trial = chain::trial(&cache, &pipeline).map_err(|wrong| pipeline.error(wrong))?;
+    let config = config(&cache, args, &settings)?;
+    let trial = chain::trial(&cache, &config).map_err(|wrong| config.error(wrong))?;
     let mut report = Report::new(&trial.filter);
     let mut subject = Subject::new(trial);
     let mut scenes = Vec::new();
@@ -122,7 +122,7 @@ fn variables(args: &TestArgs) -> Result<Snapshot, Failure> {
 }
 
 /// A pipeline with the filter as its only step, which gets the rights that it needs.
-fn pipeline(
+fn config(
     cache: &FilterCache,
     args: &TestArgs,
     settings: &Map<String, Value>,

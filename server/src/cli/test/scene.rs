@@ -18,8 +18,8 @@ use crate::region::{Area, FoundRegion, Region};
 use crate::source::FRAME_BYTES;
 use crate::variables::Snapshot;
 
-/// 2026-01-02 03:04:05 UTC, in milliseconds since 1970: the same in every test, so that pictures with
-/// a time on them are, too.
+/// 2026-01-02 03:04:05 UTC, in milliseconds since 1970: the same in every test, so that pictures
+/// with a time on them are, too.
 const START_MS: u64 = 1_767_323_045_000;
 /// The quality of made pictures.
 const QUALITY: u8 = 90;
@@ -56,11 +56,11 @@ impl Scene {
     /// It can't be read or decoded.
     pub fn read(path: &Path) -> Result<Self, String> {
         let bytes = files::read(path, FRAME_BYTES as u64);
-        let told = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
-        let bytes = bytes.map_err(|error| told(&error))?;
-        let jpeg = Jpeg::new(bytes.into()).map_err(|error| told(&error))?;
+        let failure = |why: &dyn std::fmt::Display| format!("{}: {why}", path.display());
+        let bytes = bytes.map_err(|error| failure(&error))?;
+        let jpeg = Jpeg::new(bytes.into()).map_err(|error| failure(&error))?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        Self::new(name.into_owned(), jpeg).map_err(|error| told(&error))
+        Self::new(name.into_owned(), jpeg).map_err(|error| failure(&error))
     }
 
     fn new(name: String, jpeg: Jpeg) -> Result<Self, String> {

@@ -61,8 +61,8 @@ impl Subject {
         Ok(self.now() - start)
     }
 
-    /// Calls the filter, which is started if it does not run. None if it can't be, or was too often:
-    /// the report then has that.
+    /// Calls the filter, which is started if it does not run. None if it can't be, or was too
+    /// often: the report then has that.
     pub fn call(&mut self, scene: &Scene, moment: &Moment, report: &mut Report) -> Option<Call> {
         if self.instance.is_none() {
             if self.restarts >= MOST_RESTARTS {

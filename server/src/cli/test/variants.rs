@@ -7,8 +7,8 @@ use crate::config::SettingsSchema;
 /// The most that are made.
 const MOST: usize = 40;
 
-/// `base` with one setting after the other changed: the words that it may be, its least and its most,
-/// true and false. Only those that the schema allows.
+/// `base` with one setting after the other changed: the words that it may be, its least and its
+/// most, true and false. Only those that the schema allows.
 pub fn variants(schema: &SettingsSchema, base: &Map<String, Value>) -> Vec<Map<String, Value>> {
     let root = schema.value();
     let properties = root.get("properties").and_then(Value::as_object);

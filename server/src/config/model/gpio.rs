@@ -67,7 +67,10 @@ pub struct OutputConfig {
     #[schemars(range(max = 27), extend("x-missing" = NO_PIN))]
     pub pin: u8,
     /// The state that it shows.
-    #[schemars(extend("x-missing" = "an output needs `shows`: `running`, `captures`, `viewers`, `streams`, `analysis`, `failing` or `motion`"))]
+    #[schemars(extend(
+        "x-missing" = "an output needs `shows`: `running`, `captures`, `viewers`, `streams`, \
+            `analysis`, `failing` or `motion`"
+    ))]
     pub shows: Shows,
     /// The stream that it is of; with a single stream that one.
     #[schemars(length(min = 1))]

@@ -142,7 +142,8 @@ pub fn parse_listen(text: &str) -> Result<ListenAddress, ValueError> {
         Err(_) => String::new(),
     };
     parsed.ok_or_else(|| {
-        let expected = "an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`";
+        let expected = "an IP address and a port, such as `127.0.0.1:8080`, a port of all \
+            addresses, such as `:8080`, or `unix:/run/mattebox.sock`";
         ValueError::found(expected, &format!("{}{hint}", quote(text)))
     })
 }

@@ -6,12 +6,15 @@
 //! reference is made. What the keywords of JSON Schema can't say stands in keywords of our own,
 //! which are not published:
 //!
-//! - `x-check`: what else a text must be, by a name of `config/texts.rs`, with `x-range` for durations and sizes;
+//! - `x-check`: what else a text must be, by a name of `config/texts.rs`, with `x-range` for
+//!   durations and sizes;
 //! - `x-expected`: what is expected, in words;
-//! - `x-missing`, `x-too-many`: the sentence about a key that is not there, and about an item that is one too many;
+//! - `x-missing`, `x-too-many`: the sentence about a key that is not there, and about an item that
+//!   is one too many;
 //! - `x-or`: what there is beside the alternatives that have a name.
 
 mod action;
+mod clients;
 mod gpio;
 mod listen;
 mod mqtt;
@@ -19,7 +22,6 @@ mod run;
 mod schemas;
 mod source;
 mod stream;
-mod web;
 
 use std::path::{Path, PathBuf};
 
@@ -34,6 +36,7 @@ use super::units;
 use super::value_error::ValueError;
 
 pub use action::{ActionConfig, When};
+pub use clients::{ClientRules, Cors, Embedding, read_network, read_origin};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Level, OutputConfig, Pull, Shows};
 pub use listen::{ListenAddress, find_clash, parse_listen};
 pub use mqtt::{MqttConfig, check_broker_url, check_topic};
@@ -46,7 +49,6 @@ pub use source::{
     parse_mask_condition, parse_size, parse_spec, parse_warm_up,
 };
 pub use stream::{FilterRef, OnError, Sees, StepConfig, StreamConfig};
-pub use web::{Cors, Embedding, WebConfig, read_network, read_origin};
 
 /// The shortest pipeline, for messages.
 pub const LEAST: &str = "`streams:` and, indented below it, a name such as `demo:`";
@@ -66,10 +68,13 @@ pub struct Config {
         default = "listen::default_listen",
         deserialize_with = "listen::read_listen"
     )]
-    #[schemars(schema_with = "schemas::listen", extend("default" = ListenAddress::DEFAULT.to_string()))]
+    #[schemars(
+        schema_with = "schemas::listen",
+        extend("default" = ListenAddress::DEFAULT.to_string())
+    )]
     pub listen: Vec<ListenAddress>,
-    /// The token that allows changes of the pipeline over the network, by the environment variable or
-    /// the file that it stands in. Without it nobody may change anything.
+    /// The token that allows changes of the pipeline over the network, by the environment variable
+    /// or the file that it stands in. Without it nobody may change anything.
     pub admin_token: Option<Secret>,
     /// Names under which the server is reached, beside addresses and names of the local network.
     #[serde(default, deserialize_with = "hosts")]
@@ -88,7 +93,7 @@ pub struct Config {
     pub filter_folder_limit: u64,
     /// Clients: how many, through which proxies, from which pages.
     #[serde(flatten)]
-    pub web: WebConfig,
+    pub clients: ClientRules,
     /// The streams by their names: `front` is served at `/front.mjpeg`, one picture of it at
     /// `/front.jpg`.
     #[serde(deserialize_with = "named")]

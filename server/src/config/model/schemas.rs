@@ -14,7 +14,11 @@ pub fn duration(_: &mut SchemaGenerator) -> Schema {
 
 /// A size in bytes. `x-range` beside it has the least and the most.
 pub fn bytes(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": ["string", "integer"], "x-check": "bytes", "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)?$" })
+    json_schema!({
+        "type": ["string", "integer"],
+        "x-check": "bytes",
+        "pattern": "^[0-9]+ *([KMGT]iB|[kMG]?B)?$"
+    })
 }
 
 /// A text that the check `name` of `config/texts.rs` reads.
@@ -150,7 +154,8 @@ pub fn action_command(_: &mut SchemaGenerator) -> Schema {
 }
 
 pub fn command(_: &mut SchemaGenerator) -> Schema {
-    let expected = "a list of the program and its arguments, such as `[rpicam-vid, --codec, mjpeg, -t, \"0\", -o, \"-\"]`";
+    let expected = "a list of the program and its arguments, such as \
+        `[rpicam-vid, --codec, mjpeg, -t, \"0\", -o, \"-\"]`";
     let mut schema = command_of(expected);
     let missing = format!("the driver `exec` needs a `command`: {expected}");
     schema.insert("x-missing".to_owned(), missing.into());

@@ -6,6 +6,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use utoipa::ToSchema;
 
 use super::super::shown::shown;
 use super::super::units;
@@ -22,7 +23,10 @@ pub struct StreamConfig {
     #[schemars(skip)]
     pub name: String,
     /// The name that people see.
-    #[schemars(length(min = 1, max = 100), extend("x-check" = "title", "examples" = ["Einfahrt Süd"]))]
+    #[schemars(
+        length(min = 1, max = 100),
+        extend("x-check" = "title", "examples" = ["Einfahrt Süd"])
+    )]
     pub title: Option<String>,
     /// The source of its frames: a camera, or another stream. Without it, the demo camera.
     pub source: SourceConfig,
@@ -85,7 +89,8 @@ pub struct StepConfig {
     /// A built-in filter's name, or the path of a `.wasm` file.
     #[serde(rename = "use")]
     #[schemars(with = "String", length(min = 1), extend(
-        "x-missing" = "a filter needs `use`: the name of a built-in filter, or the path of a `.wasm` file",
+        "x-missing" = "a filter needs `use`: the name of a built-in filter, or the path of a \
+            `.wasm` file",
         "examples" = ["timestamp", "./label.wasm"],
     ))]
     pub filter: FilterRef,
@@ -94,7 +99,10 @@ pub struct StepConfig {
     pub enabled: bool,
     /// The filter's settings: `mattebox filters` lists those of the built-in filters.
     #[serde(default)]
-    #[schemars(with = "Map<String, Value>", extend("x-expected" = "the filter's settings as `name: value`"))]
+    #[schemars(
+        with = "Map<String, Value>",
+        extend("x-expected" = "the filter's settings as `name: value`")
+    )]
     with: Settings,
     /// Files below this one's folder that the filter may read, beside those that `with` names.
     #[serde(default)]
@@ -149,7 +157,7 @@ pub enum FilterRef {
 
 /// The fate of a frame when a step fails.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum OnError {
@@ -161,9 +169,7 @@ pub enum OnError {
 }
 
 /// The pictures that an overlay may see.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, utoipa::ToSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sees {
     /// Pictures at an eighth of their size.

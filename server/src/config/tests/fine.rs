@@ -31,16 +31,17 @@ streams:
 
 #[test]
 fn the_sample_of_the_design() {
-    let pipeline = parse(DESIGN).unwrap();
-    assert_eq!(pipeline.listen[0], ListenAddress::DEFAULT);
-    assert_eq!(pipeline.folder.to_str(), Some("folder"));
-    let [front] = pipeline.streams.as_slice() else {
-        panic!("{:?}", pipeline.streams);
+    let config = parse(DESIGN).unwrap();
+    assert_eq!(config.listen[0], ListenAddress::DEFAULT);
+    assert_eq!(config.folder.to_str(), Some("folder"));
+    let [front] = config.streams.as_slice() else {
+        panic!("{:?}", config.streams);
     };
     assert_eq!(front.name, "front");
     assert!(matches!(
         &front.source.driver,
-        DriverConfig::Files(FilesConfig { path, fps, repeat: true }) if path == "frames/*.jpg" && *fps == 10.0
+        DriverConfig::Files(FilesConfig { path, fps, repeat: true })
+            if path == "frames/*.jpg" && *fps == 10.0
     ));
     let [timestamp, watermark] = front.filters.as_slice() else {
         panic!("{:?}", front.filters);
@@ -62,34 +63,34 @@ fn the_sample_of_the_design() {
 
 #[test]
 fn what_is_left_out_has_defaults() {
-    let pipeline = parse("streams: {a: , b: {filters: [use: x]}}").unwrap();
-    assert_eq!(pipeline.listen[0], ListenAddress::DEFAULT);
-    assert_eq!(pipeline.filters_memory, 2 << 30);
-    let names: Vec<_> = pipeline.streams.iter().map(|s| s.name.as_str()).collect();
+    let config = parse("streams: {a: , b: {filters: [use: x]}}").unwrap();
+    assert_eq!(config.listen[0], ListenAddress::DEFAULT);
+    assert_eq!(config.filters_memory, 2 << 30);
+    let names: Vec<_> = config.streams.iter().map(|s| s.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
-    let stream = pipeline.stream("b").unwrap();
+    let stream = config.stream("b").unwrap();
     assert_eq!(stream.source, SourceConfig::new(DriverConfig::Demo));
     assert_eq!(stream.idle_timeout, Duration::from_secs(10));
     assert_eq!(stream.quality, 85);
-    assert!(pipeline.streams[0].filters.is_empty());
+    assert!(config.streams[0].filters.is_empty());
     let step = &stream.filters[0];
     assert_eq!(step.settings(), &json!({}));
     assert_eq!(step.on_error, OnError::Bypass);
     assert_eq!(step.time_limit, Duration::from_secs(1));
     assert_eq!(step.memory_limit, 256 << 20);
     assert!(step.granted_assets().is_empty());
-    assert_eq!(pipeline.stream("c"), None);
+    assert_eq!(config.stream("c"), None);
 }
 
 #[test]
 fn clients_have_rules() {
-    let pipeline = parse("streams: {a: }").unwrap();
-    assert_eq!(pipeline.web.limits.connections_per_address, 64);
-    assert_eq!(pipeline.web.embedding, Embedding::Any);
-    assert!(!pipeline.web.trusts("127.0.0.1".parse().unwrap()));
-    assert_eq!(pipeline.filter_folder_limit, 256 << 20);
-    assert_eq!(pipeline.streams[0].max_viewers, None);
-    let pipeline = parse(
+    let config = parse("streams: {a: }").unwrap();
+    assert_eq!(config.clients.limits.connections_per_address, 64);
+    assert_eq!(config.clients.embedding, Embedding::Any);
+    assert!(!config.clients.trusts("127.0.0.1".parse().unwrap()));
+    assert_eq!(config.filter_folder_limit, 256 << 20);
+    assert_eq!(config.streams[0].max_viewers, None);
+    let config = parse(
         "
 limits: {connections-per-address: 8}
 trusted-proxies: [127.0.0.1, 10.0.0.0/8, '::1', '2001:db8::/32']
@@ -99,8 +100,8 @@ streams: {a: {max-viewers: 3}}
 ",
     )
     .unwrap();
-    assert_eq!(pipeline.web.limits.connections_per_address, 8);
-    assert_eq!(pipeline.web.embedding, Embedding::None);
+    assert_eq!(config.clients.limits.connections_per_address, 8);
+    assert_eq!(config.clients.embedding, Embedding::None);
     for (address, is_trusted) in [
         ("127.0.0.1", true),
         ("127.0.0.2", false),
@@ -109,16 +110,16 @@ streams: {a: {max-viewers: 3}}
         ("2001:db8:1::1", true),
         ("2001:db9::1", false),
     ] {
-        let trusts = pipeline.web.trusts(address.parse().unwrap());
+        let trusts = config.clients.trusts(address.parse().unwrap());
         assert_eq!(trusts, is_trusted, "{address}");
     }
-    assert_eq!(pipeline.filter_folder_limit, 1 << 30);
-    assert_eq!(pipeline.streams[0].max_viewers, Some(3));
+    assert_eq!(config.filter_folder_limit, 1 << 30);
+    assert_eq!(config.streams[0].max_viewers, Some(3));
 }
 
 #[test]
 fn everything_can_be_set() {
-    let pipeline = parse(
+    let config = parse(
         "
 listen: '[::1]:0'
 filters-memory: 64MiB
@@ -137,12 +138,13 @@ streams:
 ",
     )
     .unwrap();
-    assert_eq!(pipeline.listen[0].to_string(), "[::1]:0");
-    assert_eq!(pipeline.filters_memory, 64 << 20);
-    let stream = &pipeline.streams[0];
+    assert_eq!(config.listen[0].to_string(), "[::1]:0");
+    assert_eq!(config.filters_memory, 64 << 20);
+    let stream = &config.streams[0];
     assert!(matches!(
         &stream.source.driver,
-        DriverConfig::Files(FilesConfig { path, fps, repeat: false }) if path == "a.mjpeg" && *fps == 0.5
+        DriverConfig::Files(FilesConfig { path, fps, repeat: false })
+            if path == "a.mjpeg" && *fps == 0.5
     ));
     assert_eq!(stream.idle_timeout, Duration::ZERO);
     assert_eq!(stream.quality, 1);
@@ -166,8 +168,8 @@ fn a_path_is_told_from_a_name() {
         ("./label", true),
         (r"filters\label", true),
     ] {
-        let pipeline = parse(&format!("streams: {{a: {{filters: [use: '{name}']}}}}")).unwrap();
-        let step = &pipeline.streams[0].filters[0];
+        let config = parse(&format!("streams: {{a: {{filters: [use: '{name}']}}}}")).unwrap();
+        let step = &config.streams[0].filters[0];
         let expected = match is_path {
             true => FilterRef::Path(name.into()),
             false => FilterRef::BuiltIn(name.into()),
@@ -190,8 +192,8 @@ fn listens_on_addresses_and_ports_and_sockets() {
             &[":80", "unix:m.sock", "127.0.0.1:1"],
         ),
     ] {
-        let pipeline = parse(&format!("listen: {text}\nstreams: {{a: }}")).unwrap();
-        let found: Vec<_> = pipeline.listen.iter().map(|it| it.to_string()).collect();
+        let config = parse(&format!("listen: {text}\nstreams: {{a: }}")).unwrap();
+        let found: Vec<_> = config.listen.iter().map(|it| it.to_string()).collect();
         assert_eq!(found, addresses, "{text}");
     }
 }
@@ -201,7 +203,7 @@ fn pages_that_may_read_are_compared_by_origin() {
     let cors = |text| {
         parse(&format!("cors: {text}\nstreams: {{a: }}"))
             .unwrap()
-            .web
+            .clients
             .cors
     };
     let some = cors("[HTTPS://HA.Example.org:443/, 'http://nas.lan:8123']");
@@ -214,8 +216,8 @@ fn pages_that_may_read_are_compared_by_origin() {
 
 #[test]
 fn a_stream_may_have_a_title() {
-    let pipeline = parse("streams: {a: {title: Einfahrt Süd}, b: }").unwrap();
-    let titles: Vec<_> = pipeline
+    let config = parse("streams: {a: {title: Einfahrt Süd}, b: }").unwrap();
+    let titles: Vec<_> = config
         .streams
         .iter()
         .map(|it| it.title.as_deref())
@@ -225,8 +227,10 @@ fn a_stream_may_have_a_title() {
 
 #[test]
 fn only_what_a_file_says_counts_when_compared() {
-    let one = "streams:\n  a:\n    source: {driver: files, path: x.mjpeg}\n    filters:\n      - use: t\n        with: {a: 1, b: x}\n";
-    let same = "# moved\n\nstreams: {a: {filters: [{with: {b: 'x', a: 1}, use: t}],\n  source: {path: \"x.mjpeg\", driver: files}}}";
+    let one = "streams:\n  a:\n    source: {driver: files, path: x.mjpeg}\n    filters:\n      \
+        - use: t\n        with: {a: 1, b: x}\n";
+    let same = "# moved\n\nstreams: {a: {filters: [{with: {b: 'x', a: 1}, use: t}],\n  \
+        source: {path: \"x.mjpeg\", driver: files}}}";
     let load = |text: &str| Config::parse(text, "any", "folder".as_ref()).unwrap();
     assert_eq!(load(one), load(same));
     assert_ne!(load(one), load(&one.replace("b: x", "b: y")));
@@ -236,8 +240,8 @@ fn only_what_a_file_says_counts_when_compared() {
 
 #[test]
 fn aliases_repeat_what_an_anchor_names() {
-    let pipeline = parse("streams:\n  a: &same\n    quality: 5\n  b: *same\n").unwrap();
-    assert_eq!(pipeline.streams[1].quality, 5);
+    let config = parse("streams:\n  a: &same\n    quality: 5\n  b: *same\n").unwrap();
+    assert_eq!(config.streams[1].quality, 5);
 }
 
 #[test]

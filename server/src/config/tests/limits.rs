@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::super::snippet;
 use super::{mistakes, parse};
 
-const FILE: &str = "listen: 127.0.0.1:8080 # here\nstreams:\n  a: &x\n    source: {driver: files, path: \"ä*.jpg\", fps: 1.5}\n    filters:\n    - use: watermark\n      with: {image: 'l.png', n: [1, ~, true]}\n      on-error: drop\n  b: *x\n";
+const FILE: &str = "listen: 127.0.0.1:8080 # here\nstreams:\n  a: &x\n    \
+    source: {driver: files, path: \"ä*.jpg\", fps: 1.5}\n    filters:\n    - use: watermark\n      \
+    with: {image: 'l.png', n: [1, ~, true]}\n      on-error: drop\n  b: *x\n";
 
 #[test]
 fn no_damage_to_a_file_harms_the_reader() {

@@ -11,7 +11,8 @@ fn check(cases: &[(&str, &[&str])]) {
 
 #[test]
 fn an_error_shows_the_place() {
-    let text = "streams:\n  front:\n    qualty: 80\n    filters:\n      - use: a\n        on-error: ignore\n";
+    let text = "streams:\n  front:\n    qualty: 80\n    filters:\n      - use: a\n        \
+        on-error: ignore\n";
     assert_eq!(
         parse(text).unwrap_err().to_string(),
         "\
@@ -42,7 +43,8 @@ fn no_yaml() {
         (
             "streams:\n  a:\n    quality: 5: 6\n",
             &[
-                "3:15+1 this `:` can't stand here; check the indentation, or put quotes around a text that contains `: `",
+                "3:15+1 this `:` can't stand here; check the indentation, or put quotes around a \
+                 text that contains `: `",
             ],
         ),
         (
@@ -64,13 +66,15 @@ fn no_yaml() {
         (
             "streams:\n  a: \"C:\\pictures\"\n",
             &[
-                "2:6+1 `\\` starts an escape in double quotes, and this is none; write `\\\\`, or use single quotes",
+                "2:6+1 `\\` starts an escape in double quotes, and this is none; write `\\\\`, or \
+                 use single quotes",
             ],
         ),
         (
             "streams:\n  a: *b\n",
             &[
-                "2:6+1 this alias (`*name`) has no anchor (`&name`) above it; put quotes around a text that starts with `*`",
+                "2:6+1 this alias (`*name`) has no anchor (`&name`) above it; put quotes around a \
+                 text that starts with `*`",
             ],
         ),
         (
@@ -88,7 +92,8 @@ fn no_yaml() {
         (
             "streams:\n  a: \0\n",
             &[
-                "2:6+1 the character U+0000 can't stand in a YAML file; remove it, or write `\"\\u0000\"`",
+                "2:6+1 the character U+0000 can't stand in a YAML file; remove it, or write \
+                 `\"\\u0000\"`",
             ],
         ),
     ]);
@@ -105,7 +110,8 @@ fn no_text() {
     };
     assert_eq!(
         load("p.yaml", b"streams:\n  a\xe4: 5\n"),
-        "p.yaml:2:4: this byte is not UTF-8 text; save the file as UTF-8\n  2 |   a\u{fffd}: 5\n    |    ^"
+        "p.yaml:2:4: this byte is not UTF-8 text; save the file as UTF-8\n  \
+         2 |   a\u{fffd}: 5\n    |    ^"
     );
     assert_eq!(
         load("p.yaml", b"\xff\xfes\0t\0"),
@@ -122,7 +128,8 @@ fn no_file() {
     let error = |path: &str| Config::load(path.as_ref()).unwrap_err().to_string();
     assert_eq!(
         error("nowhere/pipeline.yaml"),
-        "nowhere/pipeline.yaml: no such file; name one with --config, or write it (README.md shows how)"
+        "nowhere/pipeline.yaml: no such file; name one with --config, or write it (README.md shows \
+         how)"
     );
     assert_eq!(
         error("."),
@@ -140,8 +147,10 @@ fn a_file_lies_in_its_folder() {
 
 #[test]
 fn empty_files() {
-    let empty = "1:1+1 the file is empty; it needs at least `streams:` and, indented below it, a name such as `demo:`";
-    let none = "the file names no streams; it needs at least `streams:` and, indented below it, a name such as `demo:`";
+    let empty = "1:1+1 the file is empty; it needs at least `streams:` and, indented below it, a \
+        name such as `demo:`";
+    let none = "the file names no streams; it needs at least `streams:` and, indented below it, a \
+        name such as `demo:`";
     check(&[
         ("", &[empty]),
         ("\u{feff}", &[empty]),
@@ -170,19 +179,22 @@ fn wrong_keys() {
         (
             "streams: {a: {colour: 1}}\n",
             &[
-                "1:15+6 `colour` is not a key of a stream; there is `title`, `source`, `idle-timeout`, `run`, `max-viewers`, `quality` and `filters`",
+                "1:15+6 `colour` is not a key of a stream; there is `title`, `source`, \
+                 `idle-timeout`, `run`, `max-viewers`, `quality` and `filters`",
             ],
         ),
         (
             "streams: {a: {filters: [{use: x, name: clock}]}}\n",
             &[
-                "1:34+4 `name` is not a key of a filter; there is `use`, `enabled`, `with`, `assets`, `on-error`, `every`, `sees`, `publish`, `time-limit` and `memory-limit`",
+                "1:34+4 `name` is not a key of a filter; there is `use`, `enabled`, `with`, \
+                 `assets`, `on-error`, `every`, `sees`, `publish`, `time-limit` and `memory-limit`",
             ],
         ),
         (
             "streams: {a: {source: {driver: demo, path: 5}}}\n",
             &[
-                "1:38+4 `path` is not a key of the driver `demo`; there is `driver`, `fps`, `stall-timeout`, `max-megapixels`, `warm-up` and `masks`",
+                "1:38+4 `path` is not a key of the driver `demo`; there is `driver`, `fps`, \
+                 `stall-timeout`, `max-megapixels`, `warm-up` and `masks`",
             ],
         ),
         (
@@ -212,15 +224,19 @@ fn wrong_values() {
         (
             "listen: 8080\nstreams: {a: }\n",
             &[
-                "1:9+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `8080`; did you mean `:8080`?",
+                "1:9+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a \
+                 port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found \
+                 `8080`; did you mean `:8080`?",
             ],
         ),
         (
             "listen: [':80', [1], 'unix:', ':x']\nstreams: {a: }\n",
             &[
                 "1:17+1 `listen`: expected a text, found a list of 1 item",
-                "1:22+7 `listen`: `unix:` needs the path of a socket, such as `unix:/run/mattebox.sock`",
-                "1:31+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `:x`",
+                "1:22+7 `listen`: `unix:` needs the path of a socket, such as \
+                 `unix:/run/mattebox.sock`",
+                "1:31+4 `listen`: expected an IP address and a port, such as `127.0.0.1:8080`, a \
+                 port of all addresses, such as `:8080`, or `unix:/run/mattebox.sock`, found `:x`",
             ],
         ),
         (
@@ -230,55 +246,70 @@ fn wrong_values() {
         (
             "cors: [ha.example.org]\nstreams: {a: }\n",
             &[
-                "1:8+14 `cors`: expected a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages, found `ha.example.org`",
+                "1:8+14 `cors`: expected a scheme, a host and perhaps a port, such as \
+                 `https://ha.example.org`, or `\"*\"` for all pages, found `ha.example.org`",
             ],
         ),
         (
             "cors: ['https://ha.example.org/page']\nstreams: {a: {title: \"a\\nb\"}}\n",
             &[
-                "1:8+29 `cors`: expected a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages, found `https://ha.example.org/page`",
+                "1:8+29 `cors`: expected a scheme, a host and perhaps a port, such as \
+                 `https://ha.example.org`, or `\"*\"` for all pages, found \
+                 `https://ha.example.org/page`",
                 "2:22+6 `title`: a title is one line of text",
             ],
         ),
         (
-            "cors: ['https://*.a.org']\nlisten: [':8', '[::1]:8']\nstreams: {a: {title: \" \\u200b\"}, b: {title: \"a\\u2028b\"}}\n",
+            "cors: ['https://*.a.org']\nlisten: [':8', '[::1]:8']\n\
+             streams: {a: {title: \" \\u200b\"}, b: {title: \"a\\u2028b\"}}\n",
             &[
-                "1:8+17 `cors`: `*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of `https://*.a.org`",
+                "1:8+17 `cors`: `*` stands for nothing but all pages, alone: `\"*\"`; name each \
+                 origin whole instead of `https://*.a.org`",
                 "2:16+9 `listen`: `:8` and `[::1]:8` are of the same port; one of them will do",
-                "3:22+9 `title`: a title has something to see in it; without one, people see the name",
+                "3:22+9 `title`: a title has something to see in it; without one, people see the \
+                 name",
                 "3:45+10 `title`: a title is one line of text",
             ],
         ),
         (
             "streams: [a, b]\n",
             &[
-                "1:10+1 `streams`: expected a mapping with a name for each stream, found a list of 2 items",
+                "1:10+1 `streams`: expected a mapping with a name for each stream, found a list of \
+                 2 items",
             ],
         ),
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `cors`, `streams`, `on`, `mqtt` and `gpio`, found an empty list",
+                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, \
+                 `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, \
+                 `limits`, `trusted-proxies`, `embedding`, `cors`, `streams`, `on`, `mqtt` and \
+                 `gpio`, found an empty list",
             ],
         ),
         (
             "streams: {a: demo}\n",
             &[
-                "1:14+4 expected a stream with keys such as `title`, `source`, `idle-timeout`, `run`, `max-viewers`, `quality` and `filters`, found the text `demo`",
+                "1:14+4 expected a stream with keys such as `title`, `source`, `idle-timeout`, \
+                 `run`, `max-viewers`, `quality` and `filters`, found the text `demo`",
             ],
         ),
         (
             "streams: {stream: , readyz: }\n",
             &[
-                "1:11+6 a stream can't be called `stream`: `/stream` is an address of the server's own",
-                "1:21+6 a stream can't be called `readyz`: `/readyz` is an address of the server's own",
+                "1:11+6 a stream can't be called `stream`: `/stream` is an address of the server's \
+                 own",
+                "1:21+6 a stream can't be called `readyz`: `/readyz` is an address of the server's \
+                 own",
             ],
         ),
         (
             "streams: {front door: , _a: }\n",
             &[
-                "1:11+10 `front door` can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first",
-                "1:25+2 `_a` can't be a stream's name, which becomes part of an address: use letters, digits, `-` and `_`, a letter or digit first",
+                "1:11+10 `front door` can't be a stream's name, which becomes part of an address: \
+                 use letters, digits, `-` and `_`, a letter or digit first",
+                "1:25+2 `_a` can't be a stream's name, which becomes part of an address: use \
+                 letters, digits, `-` and `_`, a letter or digit first",
             ],
         ),
         (
@@ -299,11 +330,14 @@ fn wrong_values() {
             ],
         ),
         (
-            "streams: {a: {idle-timeout: 10}, b: {idle-timeout: 2 days}, c: {idle-timeout: soon}, d: {idle-timeout: []}}\n",
+            "streams: {a: {idle-timeout: 10}, b: {idle-timeout: 2 days}, c: {idle-timeout: soon}, \
+             d: {idle-timeout: []}}\n",
             &[
                 "1:29+2 `idle-timeout`: a duration needs a unit; write `10s` for 10 seconds",
-                "1:52+6 `idle-timeout`: expected a duration such as `10s`, `200ms` or `1m 30s`, found `2 days`",
-                "1:79+4 `idle-timeout`: expected a duration such as `10s`, `200ms` or `1m 30s`, found `soon`",
+                "1:52+6 `idle-timeout`: expected a duration such as `10s`, `200ms` or `1m 30s`, \
+                 found `2 days`",
+                "1:79+4 `idle-timeout`: expected a duration such as `10s`, `200ms` or `1m 30s`, \
+                 found `soon`",
                 "1:104+1 `idle-timeout`: expected 0s to 24h, found an empty list",
             ],
         ),
@@ -324,7 +358,8 @@ fn wrong_sources() {
         (
             "streams: {a: {source: {path: x}}}\n",
             &[
-                "1:23+1 `source` needs a `driver`; there is `demo`, `files`, `camera`, `http`, `exec`, `rtsp` and `pi-camera`; or `stream`, the name of another stream",
+                "1:23+1 `source` needs a `driver`; there is `demo`, `files`, `camera`, `http`, \
+                 `exec`, `rtsp` and `pi-camera`; or `stream`, the name of another stream",
             ],
         ),
         (
@@ -337,13 +372,15 @@ fn wrong_sources() {
         (
             "streams: {a: {source: {driver: webcam}}}\n",
             &[
-                "1:32+6 no driver is called `webcam`; there is `demo`, `files`, `camera`, `http`, `exec`, `rtsp` and `pi-camera`",
+                "1:32+6 no driver is called `webcam`; there is `demo`, `files`, `camera`, `http`, \
+                 `exec`, `rtsp` and `pi-camera`",
             ],
         ),
         (
             "streams: {a: {source: {driver: files}}}\n",
             &[
-                "1:32+5 the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, a folder of them, or one `.mjpeg` file",
+                "1:32+5 the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, a \
+                 folder of them, or one `.mjpeg` file",
             ],
         ),
         (
@@ -367,30 +404,37 @@ fn wrong_steps() {
         (
             "streams: {a: {filters: [timestamp]}}\n",
             &[
-                "1:25+9 expected a filter with keys such as `use`, `enabled`, `with`, `assets`, `on-error`, `every`, `sees`, `publish`, `time-limit` and `memory-limit`, found the text `timestamp`",
+                "1:25+9 expected a filter with keys such as `use`, `enabled`, `with`, `assets`, \
+                 `on-error`, `every`, `sees`, `publish`, `time-limit` and `memory-limit`, found \
+                 the text `timestamp`",
             ],
         ),
         (
             "streams: {a: {filters: [{with: {}}, {use: }]}}\n",
             &[
-                "1:25+1 a filter needs `use`: the name of a built-in filter, or the path of a `.wasm` file",
-                "1:37+1 a filter needs `use`: the name of a built-in filter, or the path of a `.wasm` file",
+                "1:25+1 a filter needs `use`: the name of a built-in filter, or the path of a \
+                 `.wasm` file",
+                "1:37+1 a filter needs `use`: the name of a built-in filter, or the path of a \
+                 `.wasm` file",
             ],
         ),
         (
             "streams: {a: {filters: [{use: x, with: [5]}]}}\n",
             &[
-                "1:40+1 `with`: expected the filter's settings as `name: value`, found a list of 1 item",
+                "1:40+1 `with`: expected the filter's settings as `name: value`, found a list of 1 \
+                 item",
             ],
         ),
         (
             "streams: {a: {filters: [{use: x, on-error: byass}]}}\n",
             &[
-                "1:44+5 `on-error`: expected `bypass` or `drop`, found the text `byass`; did you mean `bypass`?",
+                "1:44+5 `on-error`: expected `bypass` or `drop`, found the text `byass`; did you \
+                 mean `bypass`?",
             ],
         ),
         (
-            "streams: {a: {filters: [{use: x, time-limit: 5ms, memory-limit: 1KiB}, {use: x, memory-limit: much}]}}\n",
+            "streams: {a: {filters: [{use: x, time-limit: 5ms, memory-limit: 1KiB}, {use: x, \
+             memory-limit: much}]}}\n",
             &[
                 "1:46+3 `time-limit`: expected 10ms to 60s, found the text `5ms`",
                 "1:65+4 `memory-limit`: expected 1MiB to 4GiB, found the text `1KiB`",
@@ -408,10 +452,13 @@ fn wrong_steps() {
         (
             "streams: {a: {filters: [{use: x, assets: [../a, /b, {}, c/../../d]}]}}\n",
             &[
-                "1:43+4 `assets`: `../a` does not lie below the pipeline file's folder: write a relative path without `..`",
-                "1:49+2 `assets`: `/b` does not lie below the pipeline file's folder: write a relative path without `..`",
+                "1:43+4 `assets`: `../a` does not lie below the pipeline file's folder: write a \
+                 relative path without `..`",
+                "1:49+2 `assets`: `/b` does not lie below the pipeline file's folder: write a \
+                 relative path without `..`",
                 "1:53+1 `assets`: expected a text, found an empty mapping",
-                "1:57+9 `assets`: `c/../../d` does not lie below the pipeline file's folder: write a relative path without `..`",
+                "1:57+9 `assets`: `c/../../d` does not lie below the pipeline file's folder: write \
+                 a relative path without `..`",
             ],
         ),
         (
@@ -424,7 +471,8 @@ fn wrong_steps() {
         (
             "streams: {a: {quality: !!int 5, filters: [use: !!str 5]}}\n",
             &[
-                "1:24+7 tags (`!name`) mean nothing in a pipeline file; put quotes around a text that starts with `!`",
+                "1:24+7 tags (`!name`) mean nothing in a pipeline file; put quotes around a text \
+                 that starts with `!`",
             ],
         ),
     ]);

@@ -20,8 +20,8 @@ fn fine(text: &str) -> Config {
 }
 
 /// The first step of the first stream.
-fn step(pipeline: &Config) -> PlacedStep<'_> {
-    pipeline.steps(&pipeline.streams[0])[0]
+fn step(config: &Config) -> PlacedStep<'_> {
+    config.steps(&config.streams[0])[0]
 }
 
 /// `line:column+length message`.

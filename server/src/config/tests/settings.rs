@@ -62,20 +62,30 @@ fn watermark() -> Value {
 /// `with` as it may stand in the file, below line 5.
 fn check(schema: &Value, with: &str) -> Vec<String> {
     let text = format!("streams:\n  a:\n    filters:\n    - use: wm\n{with}");
-    let pipeline = fine(&text);
+    let config = fine(&text);
     let found = check_settings(
-        step(&pipeline),
+        step(&config),
         "watermark",
         &SettingsSchema::new(schema.clone()),
     )
     .unwrap();
     // Sorted as the user sees them.
-    told(pipeline.error(found).diagnostics())
+    told(config.error(found).diagnostics())
 }
 
 #[test]
 fn right_settings_pass() {
-    let with = "      with:\n        image: a.png\n        opacity: 0.5\n        position: top-left\n        fit: ~\n        margin: 5\n        color: '#ff8800'\n        size: 5\n        shape: {kind: circle, radius: 1}\n        points: [{x: 1, y: 2}]\n";
+    let with = "      with:
+        image: a.png
+        opacity: 0.5
+        position: top-left
+        fit: ~
+        margin: 5
+        color: '#ff8800'
+        size: 5
+        shape: {kind: circle, radius: 1}
+        points: [{x: 1, y: 2}]
+";
     assert_eq!(check(&watermark(), with), [""; 0]);
 }
 
@@ -88,7 +98,8 @@ fn wrong_settings_are_told_in_the_users_words() {
         ),
         (
             "zoom: 2",
-            "6:9+4 `zoom` is not a setting of the filter `watermark`; there is `image`, `opacity`, `position`, `fit`, `margin`, `color`, `size`, `shape` and `points`",
+            "6:9+4 `zoom` is not a setting of the filter `watermark`; there is `image`, `opacity`, \
+             `position`, `fit`, `margin`, `color`, `size`, `shape` and `points`",
         ),
         (
             "opacity: 2",
@@ -104,7 +115,8 @@ fn wrong_settings_are_told_in_the_users_words() {
         ),
         (
             "position: botom-right",
-            "6:19+11 `position`: expected `top-left` or `bottom-right`, found the text `botom-right`; did you mean `bottom-right`?",
+            "6:19+11 `position`: expected `top-left` or `bottom-right`, found the text \
+             `botom-right`; did you mean `bottom-right`?",
         ),
         (
             "position: middle",
@@ -116,7 +128,8 @@ fn wrong_settings_are_told_in_the_users_words() {
         ),
         (
             "fit: cvoer",
-            "6:14+5 `fit`: expected `contain` or `cover`, found the text `cvoer`; did you mean `cover`?",
+            "6:14+5 `fit`: expected `contain` or `cover`, found the text `cvoer`; did you mean \
+             `cover`?",
         ),
         (
             "fit: 5",
@@ -136,7 +149,8 @@ fn wrong_settings_are_told_in_the_users_words() {
         ),
         (
             "color: #ff8800",
-            "6:16+7 `color`: expected a text such as `white` or `#ff8800`, found nothing (a `#` after a space starts a comment; put the value in quotes)",
+            "6:16+7 `color`: expected a text such as `white` or `#ff8800`, found nothing (a `#` \
+             after a space starts a comment; put the value in quotes)",
         ),
         (
             "color:",
@@ -160,7 +174,8 @@ fn wrong_settings_are_told_in_the_users_words() {
         ),
         (
             "shape: {kind: cirle}",
-            "6:23+5 `kind` of `shape`: expected `circle` or `box`, found the text `cirle`; did you mean `circle`?",
+            "6:23+5 `kind` of `shape`: expected `circle` or `box`, found the text `cirle`; did you \
+             mean `circle`?",
         ),
         (
             "shape: {kind: circle}",
@@ -168,7 +183,8 @@ fn wrong_settings_are_told_in_the_users_words() {
         ),
         (
             "shape: {kind: circle, radius: big}",
-            "6:39+3 `radius` of `shape`: expected a whole number of at least 0, found the text `big`",
+            "6:39+3 `radius` of `shape`: expected a whole number of at least 0, found the text \
+             `big`",
         ),
         (
             "points: 5",
@@ -180,7 +196,8 @@ fn wrong_settings_are_told_in_the_users_words() {
         ),
         (
             "points: [{x: 1, y: 2, z: 3}]",
-            "6:31+1 `z` is not a setting of item 1 of `points` of the filter `watermark`; there is `x` and `y`",
+            "6:31+1 `z` is not a setting of item 1 of `points` of the filter `watermark`; there is \
+             `x` and `y`",
         ),
         (
             "points: [{x: 1, y: 1}, {x: 2, y: 2}, {x: 3, y: 3}]",
@@ -326,15 +343,17 @@ fn formats_are_checked() {
         ),
         [
             "5:21+3 `color`: expected a colour such as `#ff8000`, found the text `rde`",
-            "5:32+10 `from`: expected an IPv4 address such as `192.168.1.20`, found the text `10.0.0.300`",
-            "5:51+4 `until`: expected a date and time such as `2027-01-01T00:00:00Z`, found the text `noon`",
+            "5:32+10 `from`: expected an IPv4 address such as `192.168.1.20`, found the text \
+             `10.0.0.300`",
+            "5:51+4 `until`: expected a date and time such as `2027-01-01T00:00:00Z`, found the \
+             text `noon`",
         ]
     );
 }
 
 #[test]
 fn a_wrong_schema_is_the_filters_fault() {
-    let pipeline = fine("streams: {a: {filters: [use: x]}}");
+    let config = fine("streams: {a: {filters: [use: x]}}");
     for (schema, why) in [
         (json!(5), "has a settings schema that is none"),
         (
@@ -355,7 +374,8 @@ fn a_wrong_schema_is_the_filters_fault() {
         ),
         (
             json!({"properties": {"a": {"$ref": "https://example.com/a"}}}),
-            "at `/properties/a/$ref`, it refers to `https://example.com/a`; only references into itself",
+            "at `/properties/a/$ref`, it refers to `https://example.com/a`; only references into \
+             itself",
         ),
         (
             json!({"properties": {"a": {"$ref": "#/$defs/a"}}}),
@@ -387,7 +407,7 @@ fn a_wrong_schema_is_the_filters_fault() {
         ),
     ] {
         let error =
-            check_settings(step(&pipeline), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+            check_settings(step(&config), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
         let error = error.to_string();
         assert!(error.contains(why), "{schema}: {error}");
     }
@@ -399,19 +419,20 @@ fn a_schema_that_breaks_the_validator_is_only_refused() {
         "oneOf": [{"unevaluatedProperties": {}, "$ref": "#/$defs/b"}],
         "$defs": {"b": {"patternProperties": {"^a": {"$ref": "#"}}}},
     });
-    let pipeline = fine("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
+    let config = fine("streams: {a: {filters: [{use: x, with: {a: {a: [x, 1, {b: ~}]}}}]}}");
     let error =
-        check_settings(step(&pipeline), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+        check_settings(step(&config), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
     let error = error.to_string();
     assert!(error.contains("checking it failed"), "{error}");
 }
 
 #[test]
 fn others_can_point_into_the_file() {
-    let pipeline = fine(
-        "streams:\n  a:\n    filters:\n    - use: wm\n      with: {image: logo.png, list: [x, 5]}\n",
+    let config = fine(
+        "streams:\n  a:\n    filters:\n    - use: wm\n      \
+         with: {image: logo.png, list: [x, 5]}\n",
     );
-    let step = step(&pipeline);
+    let step = step(&config);
     let found = vec![
         step.error_at_text("logo.png", "text"),
         step.error_at_text("5", "number"),
@@ -433,17 +454,18 @@ fn others_can_point_into_the_file() {
             "5:7+4 unnamed",
         ]
     );
-    let shown = pipeline.error(vec![step.error_at_text("logo.png", "no such file")]);
+    let shown = config.error(vec![step.error_at_text("logo.png", "no such file")]);
     assert_eq!(
         shown.to_string(),
-        "pipeline.yaml:5:21: no such file\n  5 |       with: {image: logo.png, list: [x, 5]}\n    |                     ^^^^^^^^"
+        "pipeline.yaml:5:21: no such file\n  5 |       with: {image: logo.png, list: [x, 5]}\n    \
+         |                     ^^^^^^^^"
     );
 }
 
 #[test]
 fn without_settings_others_point_at_use() {
-    let pipeline = fine("streams: {a: {filters: [use: wm]}}");
-    let step = step(&pipeline);
+    let config = fine("streams: {a: {filters: [use: wm]}}");
+    let step = step(&config);
     let found = [
         step.error_at_text("x", "text"),
         step.error_at_settings("settings"),

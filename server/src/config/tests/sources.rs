@@ -12,8 +12,8 @@ use crate::secret::SecretText;
 
 fn source(settings: &str) -> SourceConfig {
     let text = format!("streams: {{a: {{source: {{{settings}}}}}}}");
-    let pipeline = parse(&text).unwrap_or_else(|error| panic!("{error}"));
-    pipeline.streams[0].source.clone()
+    let config = parse(&text).unwrap_or_else(|error| panic!("{error}"));
+    config.streams[0].source.clone()
 }
 
 /// The mistakes in the settings, without their places.
@@ -32,7 +32,8 @@ const VGA: Size = Size {
 #[test]
 fn masks() {
     let read = source(
-        "driver: demo, masks: [{name: a, area: '0,0,1,0,1,1'}, {name: b, area: '0,0,9,0,9,9', mosaic: 32, when: '20:00-06:00'}]",
+        "driver: demo, masks: [{name: a, area: '0,0,1,0,1,1'}, {name: b, area: '0,0,9,0,9,9', \
+         mosaic: 32, when: '20:00-06:00'}]",
     );
     let names: Vec<_> = read.masks.iter().map(|mask| mask.name.as_str()).collect();
     assert_eq!(names, ["a", "b"]);
@@ -100,7 +101,8 @@ fn what_all_have() {
 
 #[test]
 fn every_driver_with_all_its_settings() {
-    let camera = "driver: camera, device: /dev/v4l/x, size: 640x480, format: yuyv, quality: 70, controls: {brightness: 12, auto: true}";
+    let camera = "driver: camera, device: /dev/v4l/x, size: 640x480, format: yuyv, quality: 70, \
+        controls: {brightness: 12, auto: true}";
     let login = |user: &str, password| {
         Some(Login {
             user: user.to_owned(),
@@ -119,7 +121,8 @@ fn every_driver_with_all_its_settings() {
             }),
         ),
         (
-            "driver: http, url: 'https://cam/v?a=1', user: me, password: {env: PASS}, verify-tls: false",
+            "driver: http, url: 'https://cam/v?a=1', user: me, password: {env: PASS}, \
+             verify-tls: false",
             DriverConfig::Http(HttpConfig {
                 url: "https://cam/v?a=1".into(),
                 login: login("me", Secret::Env("PASS".into())),
@@ -133,7 +136,8 @@ fn every_driver_with_all_its_settings() {
             }),
         ),
         (
-            "driver: rtsp, url: 'rtsp://you:pw@cam:554/1', transport: udp, size: 640x480, quality: 50, hardware: vaapi, via: ffmpeg",
+            "driver: rtsp, url: 'rtsp://you:pw@cam:554/1', transport: udp, size: 640x480, quality: \
+             50, hardware: vaapi, via: ffmpeg",
             DriverConfig::Rtsp(RtspConfig {
                 url: "rtsp://cam:554/1".into(),
                 login: login("you", Secret::Text("pw".into())),
@@ -173,13 +177,15 @@ fn mistakes_are_told() {
         (
             "driver: camera, format: jpeg",
             &[
-                "`format`: expected `auto`, `mjpeg`, `yuyv`, `uyvy`, `nv12`, `yuv420`, `grey`, `rgb` or `bgr`, found the text `jpeg`; did you mean `mjpeg`?",
+                "`format`: expected `auto`, `mjpeg`, `yuyv`, `uyvy`, `nv12`, `yuv420`, `grey`, \
+                 `rgb` or `bgr`, found the text `jpeg`; did you mean `mjpeg`?",
             ],
         ),
         (
             "driver: camera, controls: {gain: much}",
             &[
-                "`gain` of `controls`: expected a whole number, `true` or `false`, found the text `much`",
+                "`gain` of `controls`: expected a whole number, `true` or `false`, found the text \
+                 `much`",
             ],
         ),
         (
@@ -197,13 +203,15 @@ fn mistakes_are_told() {
         (
             "driver: http, url: 'http://cam', user: me, password: {var: X}",
             &[
-                "`password`: expected a text, `{env: NAME}` or `{file: PATH}`, found a mapping of 1 key",
+                "`password`: expected a text, `{env: NAME}` or `{file: PATH}`, \
+                 found a mapping of 1 key",
             ],
         ),
         (
             "driver: exec, command: ls -l",
             &[
-                "`command`: expected a list of the program and its arguments, such as `[rpicam-vid, --codec, mjpeg, -t, \"0\", -o, \"-\"]`, found the text `ls -l`",
+                "`command`: expected a list of the program and its arguments, such as \
+                 `[rpicam-vid, --codec, mjpeg, -t, \"0\", -o, \"-\"]`, found the text `ls -l`",
             ],
         ),
         (

@@ -59,8 +59,9 @@ impl Cache {
                     });
                 }
                 Err(error) => tracing::warn!(
-                    folder = %folder.display(),
-                    "no compile cache: {error}; filters are compiled at each start"
+                    path = %folder.display(),
+                    %error,
+                    "no compile cache: filters are compiled at each start"
                 ),
             }
         }
@@ -87,7 +88,11 @@ impl Cache {
         check_owner(&code).ok()?;
         let file = files::open(&code).ok()?;
         if let Err(error) = file.set_modified(now) {
-            tracing::debug!(file = %code.display(), "use can't be noted: {error}");
+            tracing::debug!(
+                path = %code.display(),
+                %error,
+                "the use of compiled code can't be noted"
+            );
         }
         Some(Entry { code, manifest })
     }
@@ -121,7 +126,11 @@ impl Cache {
         // Last, since an entry without a manifest counts as none.
         file.persist(self.path(digest, "json"))?;
         if let Err(error) = self.remove_oldest(&path, now) {
-            tracing::debug!(folder = %self.folder.display(), "can't be tidied up: {error}");
+            tracing::debug!(
+                path = %self.folder.display(),
+                %error,
+                "the compile cache can't be tidied up"
+            );
         }
         Ok(Entry {
             code: path,
@@ -133,7 +142,7 @@ impl Cache {
     pub fn remove(&self, entry: &Entry) {
         for path in [&entry.code.with_extension("json"), &entry.code] {
             if let Err(error) = fs::remove_file(path) {
-                tracing::debug!(file = %path.display(), "can't be removed: {error}");
+                tracing::debug!(path = %path.display(), %error, "compiled code can't be removed");
             }
         }
     }
@@ -204,7 +213,8 @@ fn temporary() -> io::Result<TempDir> {
     check_all_above(&folder).map_err(|error| {
         let folder = folder.display();
         let why = format!(
-            "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another for temporary files with TMPDIR"
+            "{folder} can't keep compiled filters: {error}; name a folder with --cache, or another \
+             for temporary files with TMPDIR"
         );
         io::Error::new(error.kind(), why)
     })?;

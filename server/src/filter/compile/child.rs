@@ -137,7 +137,8 @@ impl Phase<'_> {
             Self::Compile(_) => format!("the filter needs more than {limit} to be compiled"),
             Self::Load(_) => format!("the filter needs more than {limit} to be loaded"),
             Self::Schema => format!(
-                "the filter has a settings schema that can't be used: building it takes more than {limit}"
+                "the filter has a settings schema that can't be used: building it takes more than \
+                 {limit}"
             ),
         };
         LoadError::new(LoadErrorKind::Module, fault)

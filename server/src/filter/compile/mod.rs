@@ -49,7 +49,7 @@ const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 /// A module's description of itself, and what it imports and exports.
 #[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 pub struct Manifest {
-    /// What it is called for.
+    /// The kind of its calls.
     pub kind: FilterKind,
     /// The name that it gives itself.
     pub name: String,

@@ -437,9 +437,9 @@ fn in_words(result: Result<(), WishError>) -> Result<(), String> {
 
 /// A function that is checked against the contract once: calls are so short that checking would
 /// show.
-type Checked<T> = TypedFunc<(FrameInfo,), (Result<T, String>,)>;
+type FrameFunction<T> = TypedFunc<(FrameInfo,), (Result<T, String>,)>;
 
-struct DrawFunction(Checked<DrawAnswer>);
+struct DrawFunction(FrameFunction<DrawAnswer>);
 
 impl Draw for DrawFunction {
     fn call(
@@ -476,7 +476,7 @@ impl Apply for ApplyFunction {
     }
 }
 
-struct LookFunction(Checked<Findings>);
+struct LookFunction(FrameFunction<Findings>);
 
 impl Look for LookFunction {
     fn call(

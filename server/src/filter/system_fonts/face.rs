@@ -54,7 +54,11 @@ impl Face {
         let face = |file: &mut File, index| {
             let face = Self::read_from(file, path, index);
             if let Err(error @ Unreadable::CutOff { .. }) = &face {
-                tracing::warn!(path = %path.display(), %error, "a font of this machine is not used");
+                tracing::warn!(
+                    path = %path.display(),
+                    %error,
+                    "a font of this machine is not used"
+                );
             } else if let Err(error) = &face {
                 tracing::debug!(path = %path.display(), index, %error, "no font that can be used");
             }

@@ -28,7 +28,8 @@ const DEPTH: usize = 6;
 pub enum NoFont {
     /// The question is none.
     #[error(
-        "`{PREFIX}` takes hexadecimal code points with commas between, {CHARS} at most: `{PREFIX}5bb6,6f22`"
+        "`{PREFIX}` takes hexadecimal code points with commas between, {CHARS} at most: \
+         `{PREFIX}5bb6,6f22`"
     )]
     Question,
     /// No font has any of the characters.

@@ -28,7 +28,8 @@ pub enum Unreadable {
     #[error("the font has a table larger than any font's")]
     TooLarge,
     #[error(
-        "the font is cut off: its table `{table}` ends at byte {end}, but the file has {length} bytes"
+        "the font is cut off: its table `{table}` ends at byte {end}, but the file has {length} \
+         bytes"
     )]
     CutOff {
         table: String,

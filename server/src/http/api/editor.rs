@@ -56,7 +56,7 @@ impl Editor {
     pub async fn change_stream(self, name: String, edit: Edit, status: StatusCode) -> Answer {
         let root = self.root.clone();
         let answer = move |edited: &Edited| {
-            let stream = edited.running.find(&name);
+            let stream = edited.snapshot.find(&name);
             let stream = stream.ok_or(EditError::UnknownStream(name))?;
             let report = stream.report().seen_from(&root);
             Ok((status, uncached_json(report)).into_response())

@@ -5,8 +5,9 @@ use axum::http::{Method, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
-use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::problem::ProblemDetails;
 use super::super::{App, NO_CACHE};
+use super::refusals::NotKept;
 use super::{Answer, below_prefix, uncached_json, upload};
 use crate::control::FilterCatalog;
 
@@ -45,13 +46,7 @@ pub async fn list_filters(State(app): State<App>) -> Answer {
     responses(
         (status = OK, description = "The filter, in the place of an older one", body = Kept),
         (status = CREATED, description = "The filter", body = Kept),
-        (status = BAD_REQUEST, description = "The name is wrong", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "The pipeline file names no `filter-folder`", body = ProblemDetails, content_type = PROBLEM),
-        (status = REQUEST_TIMEOUT, description = "The module did not come in time", body = ProblemDetails, content_type = PROBLEM),
-        (status = PAYLOAD_TOO_LARGE, description = "The module is too large", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "It is no filter", body = ProblemDetails, content_type = PROBLEM),
-        (status = SERVICE_UNAVAILABLE, description = "Another upload is under way", body = ProblemDetails, content_type = PROBLEM),
-        (status = INSUFFICIENT_STORAGE, description = "The folder has no room for it", body = ProblemDetails, content_type = PROBLEM),
+        NotKept,
     ),
 )]
 pub async fn upload_filter(

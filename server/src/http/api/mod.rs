@@ -8,7 +8,7 @@ mod editor;
 mod events;
 mod filters;
 mod openapi;
-mod refusals;
+pub(super) mod refusals;
 mod steps;
 mod streams;
 mod upload;
@@ -26,7 +26,8 @@ use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::problem::{PROBLEM, ProblemDetails};
+use self::refusals::WrongToken;
+use super::problem::ProblemDetails;
 use super::{App, NO_CACHE, auth, wall};
 use crate::config;
 use crate::control::PipelineReport;
@@ -153,7 +154,7 @@ pub struct AccessReport {
     path = "/access",
     responses(
         (status = OK, description = "What one may do", body = AccessReport),
-        (status = UNAUTHORIZED, description = "The token is wrong", body = ProblemDetails, content_type = PROBLEM),
+        WrongToken,
     ),
 )]
 async fn check_access(State(app): State<App>, request: Request) -> Answer {

@@ -49,7 +49,8 @@ fn describe() -> OpenApi {
     let mut document = super::described().into_openapi();
     let mut info = Info::new("Mattebox", env!("CARGO_PKG_VERSION"));
     info.description = Some(
-        "Streams, their chains of filters, and variables. What changes the pipeline is written to the pipeline file, whose earlier versions can be restored."
+        "Streams, their chains of filters, and variables. What changes the pipeline is written to \
+         the pipeline file, whose earlier versions can be restored."
             .to_owned(),
     );
     let mut license = License::new("MIT OR Apache-2.0");
@@ -60,7 +61,11 @@ fn describe() -> OpenApi {
     describe_types(components);
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
-        .description(Some("What `admin-token` in the pipeline file names. It may be sent in the header `X-Mattebox-Token` as well. Characters other than ASCII are sent in UTF-8; Latin-1 is taken, too."))
+        .description(Some(
+            "What `admin-token` in the pipeline file names. It may be sent in the \
+            header `X-Mattebox-Token` as well. Characters other than ASCII are sent in UTF-8; \
+            Latin-1 is taken, too.",
+        ))
         .build();
     components.add_security_scheme("admin", SecurityScheme::Http(token));
     complete(&mut document);
@@ -81,7 +86,11 @@ fn describe_files(document: &mut Value) {
         patch_of(&parts["StreamConfig"], "a stream"),
     );
     let mut patch = patch_of(&parts["StepConfig"], "a step");
-    patch["properties"]["position"] = json!({ "type": "integer", "minimum": 0, "description": "The place in the chain to move it to, from 0." });
+    patch["properties"]["position"] = json!({
+        "type": "integer",
+        "minimum": 0,
+        "description": "The place in the chain to move it to, from 0."
+    });
     parts.insert("StepPatch".to_owned(), patch);
     if let Value::Object(schemas) = &mut document["components"]["schemas"] {
         schemas.extend(parts);
@@ -91,7 +100,11 @@ fn describe_files(document: &mut Value) {
 /// The schema of a patch of what `schema` describes, which is `name`.
 fn patch_of(schema: &Value, name: &str) -> Value {
     let mut patch = schema.clone();
-    patch["description"] = format!("A JSON merge patch (RFC 7396) of what the pipeline file says of {name}: `null` removes a key.").into();
+    patch["description"] = format!(
+        "A JSON merge patch (RFC 7396) of what the pipeline file says \
+        of {name}: `null` removes a key."
+    )
+    .into();
     if let Value::Object(patch) = &mut patch {
         patch.shift_remove("required");
     }
@@ -156,7 +169,8 @@ fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, bool, &mut 
 /// admin token, and that every request may be refused for what is told in the problem.
 fn complete(document: &mut OpenApi) {
     let refusal = problem(
-        "Why it was not done: a wrong token, a foreign host or page, or a request that can't be read",
+        "Why it was not done: a wrong token, a foreign host or page, or a request that can't be \
+         read",
     );
     for (path, changes, operation) in operations(document) {
         let tag = TAGS.iter().find(|(start, _)| path.starts_with(start));

@@ -16,7 +16,9 @@ macro_rules! refusals {
         impl IntoResponses for $name {
             fn responses() -> BTreeMap<String, RefOr<Response>> {
                 let all = [$((StatusCode::$status, $reason)),+];
-                let all = all.map(|(status, reason)| (status.as_str().to_owned(), problem(reason).into()));
+                let all = all.map(|(status, reason)| {
+                    (status.as_str().to_owned(), problem(reason).into())
+                });
                 all.into()
             }
         }
@@ -37,6 +39,28 @@ refusals! {
     WrongFile:
         CONFLICT "The pipeline file as it is now is wrong, or there is none",
         UNPROCESSABLE_ENTITY "It would make the pipeline file wrong";
+    WrongPipeline: UNPROCESSABLE_ENTITY "It would make the pipeline file wrong";
+    NotRestored:
+        CONFLICT "The file is at another revision by now, or can't be read",
+        UNPROCESSABLE_ENTITY
+            "The version is wrong today: a filter that it names is gone, for instance";
+    WrongToken: UNAUTHORIZED "The token is wrong";
+    NotSet:
+        BAD_REQUEST "The name or the body is wrong",
+        CONFLICT "There are too many variables, or the server itself measures those of that name";
+    MeasuredVariable: CONFLICT "The server itself measures those of that name";
+    NoWebSocket: UPGRADE_REQUIRED "The request asks for no WebSocket";
+    WrongCredit:
+        BAD_REQUEST "The message is wrong",
+        NOT_FOUND "No such session, or it is over";
+    NotKept:
+        BAD_REQUEST "The name is wrong",
+        CONFLICT "The pipeline file names no `filter-folder`",
+        REQUEST_TIMEOUT "The module did not come in time",
+        PAYLOAD_TOO_LARGE "The module is too large",
+        UNPROCESSABLE_ENTITY "It is no filter",
+        SERVICE_UNAVAILABLE "Another upload is under way",
+        INSUFFICIENT_STORAGE "The folder has no room for it";
 }
 
 /// A refusal with a problem that says why.

@@ -47,7 +47,10 @@ pub async fn list_steps(State(app): State<App>, Path(stream): Path<String>) -> A
 #[utoipa::path(
     get,
     path = "/streams/{stream}/steps/{step}",
-    params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
+    params(
+        ("stream" = String, Path, description = "The stream's name"),
+        ("step" = u64, Path, description = "The step's id"),
+    ),
     responses(
         (status = OK, description = "The step", body = StepReport),
         NoStep,
@@ -70,9 +73,17 @@ fn find(app: &App, stream: String, step: u64) -> Result<StepStatus, ProblemDetai
 #[utoipa::path(
     get,
     path = "/streams/{stream}/steps/{step}/picture",
-    params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
+    params(
+        ("stream" = String, Path, description = "The stream's name"),
+        ("step" = u64, Path, description = "The step's id"),
+    ),
     responses(
-        (status = OK, description = "The latest picture", body = String, content_type = "image/jpeg"),
+        (
+            status = OK,
+            description = "The latest picture",
+            body = String,
+            content_type = "image/jpeg",
+        ),
         NoShownPicture,
     ),
 )]
@@ -99,8 +110,18 @@ pub async fn show_step_picture(
 #[utoipa::path(
     post,
     path = "/streams/{stream}/steps",
-    params(("stream" = String, Path, description = "The stream's name"), ("position" = Option<usize>, Query, description = "The place in the chain, from 0; the end if there is none")),
-    request_body(content = ref("#/components/schemas/StepConfig"), content_type = "application/json"),
+    params(
+        ("stream" = String, Path, description = "The stream's name"),
+        (
+            "position" = Option<usize>,
+            Query,
+            description = "The place in the chain, from 0; the end if there is none",
+        ),
+    ),
+    request_body(
+        content = ref("#/components/schemas/StepConfig"),
+        content_type = "application/json",
+    ),
     responses(
         (status = CREATED, description = "The step", body = StepReport),
         WrongBody, NoStream, WrongFile,
@@ -136,8 +157,14 @@ pub async fn add_step(
 #[utoipa::path(
     patch,
     path = "/streams/{stream}/steps/{step}",
-    params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
-    request_body(content = ref("#/components/schemas/StepPatch"), content_type = "application/json"),
+    params(
+        ("stream" = String, Path, description = "The stream's name"),
+        ("step" = u64, Path, description = "The step's id"),
+    ),
+    request_body(
+        content = ref("#/components/schemas/StepPatch"),
+        content_type = "application/json",
+    ),
     responses(
         (status = OK, description = "The step as it is now", body = StepReport),
         (status = NO_CONTENT, description = "Another filter made another step of it"),
@@ -177,7 +204,10 @@ pub async fn change_step(
 #[utoipa::path(
     delete,
     path = "/streams/{stream}/steps/{step}",
-    params(("stream" = String, Path, description = "The stream's name"), ("step" = u64, Path, description = "The step's id")),
+    params(
+        ("stream" = String, Path, description = "The stream's name"),
+        ("step" = u64, Path, description = "The step's id"),
+    ),
     responses(
         (status = NO_CONTENT, description = "It is removed"),
         NoStep, WrongFile,

@@ -7,10 +7,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
 use super::editor::Editor;
-use super::refusals::{NoStream, NotAdmin, WrongBody, WrongFile};
+use super::refusals::{NoStream, NotAdmin, WrongBody, WrongFile, WrongPipeline};
 use super::{Answer, parse, root_from, uncached_json};
 use crate::config::shown;
 use crate::control::{Edit, EditError};
@@ -79,7 +78,10 @@ pub async fn list_regions(State(app): State<App>, Path(name): Path<String>) -> A
     put,
     path = "/streams/{stream}",
     params(("stream" = String, Path, description = "The stream's name")),
-    request_body(content = ref("#/components/schemas/StreamConfig"), content_type = "application/json"),
+    request_body(
+        content = ref("#/components/schemas/StreamConfig"),
+        content_type = "application/json",
+    ),
     responses(
         (status = OK, description = "The stream, replaced", body = StreamReport),
         (status = CREATED, description = "The stream, added", body = StreamReport),
@@ -102,7 +104,11 @@ pub async fn put_stream(editor: Editor, Path(name): Path<String>, body: Bytes) -
     path = "/streams/{stream}/config",
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
-        (status = OK, description = "The stream's keys; `***` stands for a secret", body = ref("#/components/schemas/StreamConfig")),
+        (
+            status = OK,
+            description = "The stream's keys; `***` stands for a secret",
+            body = ref("#/components/schemas/StreamConfig"),
+        ),
         NotAdmin, NoStream,
     ),
     security(("admin" = [])),
@@ -114,7 +120,7 @@ pub async fn show_stream_config(
 ) -> Answer {
     app.check_admin(request.headers(), auth::client(&request))?;
     let stream = name.clone();
-    let written = super::blocking(move || app.controller.current().pipeline.written(&stream));
+    let written = super::blocking(move || app.controller.current().config.written(&stream));
     let written = written.await?.ok_or(EditError::UnknownStream(name))?;
     Ok(uncached_json(match shown(&written) {
         // A stream of which nothing is said.
@@ -130,7 +136,10 @@ pub async fn show_stream_config(
     patch,
     path = "/streams/{stream}",
     params(("stream" = String, Path, description = "The stream's name")),
-    request_body(content = ref("#/components/schemas/StreamPatch"), content_type = "application/json"),
+    request_body(
+        content = ref("#/components/schemas/StreamPatch"),
+        content_type = "application/json",
+    ),
     responses(
         (status = OK, description = "The stream as it is now", body = StreamReport),
         WrongBody, NoStream, WrongFile,
@@ -163,7 +172,7 @@ pub async fn remove_stream(editor: Editor, Path(stream): Path<String>) -> Answer
     params(("stream" = String, Path, description = "The stream's name")),
     responses(
         (status = NO_CONTENT, description = "It starts anew"),
-        (status = UNPROCESSABLE_ENTITY, description = "It would make the pipeline file wrong", body = ProblemDetails, content_type = PROBLEM),
+        WrongPipeline,
         NoStream,
     ),
 )]

@@ -51,7 +51,7 @@ impl Uploads {
 /// # Errors
 /// There is no folder or no room, the body does not come whole, or it is no filter.
 pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool), ProblemDetails> {
-    let folder = Folder::of(&app.controller.current().pipeline)?;
+    let folder = Folder::of(&app.controller.current().config)?;
     let reserve = app.uploads.reserve()?;
     let app = app.clone();
     // A task of its own, so that it lasts as long as the work does, also when the client has gone.
@@ -66,7 +66,7 @@ pub async fn keep(app: &App, name: String, body: Body) -> Result<(String, bool),
             && kept.is_err()
             && let Err(error) = std::fs::remove_dir(&path)
         {
-            tracing::debug!("{} stays: {error}", path.display());
+            tracing::debug!(path = %path.display(), %error, "an upload's remains can't be removed");
         }
         drop(reserve);
         kept
@@ -86,14 +86,14 @@ struct Folder {
 }
 
 impl Folder {
-    fn of(pipeline: &Config) -> Result<Self, EditError> {
-        let Some(name) = &pipeline.filter_folder else {
+    fn of(config: &Config) -> Result<Self, EditError> {
+        let Some(name) = &config.filter_folder else {
             return Err(EditError::UploadsOff);
         };
         Ok(Self {
-            path: pipeline.folder.join(name),
+            path: config.folder.join(name),
             name: name.clone(),
-            limit: pipeline.filter_folder_limit,
+            limit: config.filter_folder_limit,
         })
     }
 
@@ -120,7 +120,8 @@ impl Folder {
     fn full(&self) -> ProblemDetails {
         let (name, limit) = (&self.name, self.limit >> 20);
         let why = format!(
-            "the folder `{name}` may have {limit} MiB and has no room for this filter: remove files that no step uses, or raise `filter-folder-limit`"
+            "the folder `{name}` may have {limit} MiB and has no room for this filter: remove \
+             files that no step uses, or raise `filter-folder-limit`"
         );
         ProblemDetails::new(StatusCode::INSUFFICIENT_STORAGE, why).closing()
     }

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::super::App;
-use super::super::problem::{PROBLEM, ProblemDetails};
-use super::refusals::NoVariable;
+use super::super::problem::ProblemDetails;
+use super::refusals::{MeasuredVariable, NoVariable, NotSet};
 use super::{Answer, parse, uncached_json};
 use crate::variables::Refusal;
 
@@ -93,8 +93,7 @@ fn refused(refusal: &Refusal) -> ProblemDetails {
     request_body(content = NewVariable),
     responses(
         (status = NO_CONTENT, description = "It has that text"),
-        (status = BAD_REQUEST, description = "The name or the body is wrong", body = ProblemDetails, content_type = PROBLEM),
-        (status = CONFLICT, description = "There are too many variables, or the server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
+        NotSet,
     ),
 )]
 pub async fn set_variable(State(app): State<App>, Path(name): Path<String>, body: Bytes) -> Answer {
@@ -123,7 +122,7 @@ pub async fn set_variable(State(app): State<App>, Path(name): Path<String>, body
     params(("variable" = String, Path, description = "The variable's name")),
     responses(
         (status = NO_CONTENT, description = "It is forgotten"),
-        (status = CONFLICT, description = "The server itself measures those of that name", body = ProblemDetails, content_type = PROBLEM),
+        MeasuredVariable,
         NoVariable,
     ),
 )]

@@ -4,10 +4,9 @@ use axum::extract::{Path, Request, State};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::super::problem::{PROBLEM, ProblemDetails};
 use super::super::{App, auth};
 use super::editor::{Editor, with_revisions};
-use super::refusals::{NoVersion, NotAdmin, WrongBody};
+use super::refusals::{NoVersion, NotAdmin, NotRestored, WrongBody};
 use super::{Answer, parse, uncached_json};
 use crate::config::masked;
 use crate::control::{Author, EditError, PipelineReport, Version};
@@ -111,9 +110,7 @@ pub async fn show_version(
     request_body(content = Option<Restoring>, content_type = "application/json"),
     responses(
         (status = OK, description = "How the pipeline file is now", body = PipelineReport),
-        (status = CONFLICT, description = "The file is at another revision by now, or can't be read", body = ProblemDetails, content_type = PROBLEM),
-        (status = UNPROCESSABLE_ENTITY, description = "The version is wrong today: a filter that it names is gone, for instance", body = ProblemDetails, content_type = PROBLEM),
-        WrongBody, NoVersion,
+        NotRestored, WrongBody, NoVersion,
     ),
 )]
 pub async fn restore_version(editor: Editor, Path(id): Path<String>, body: Bytes) -> Answer {

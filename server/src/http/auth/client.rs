@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, header};
 
-use crate::config::WebConfig;
+use crate::config::ClientRules;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -32,7 +32,7 @@ impl Peer {
 }
 
 /// Whether `peer` is a proxy whose word for whom it forwards counts.
-pub fn is_proxy(peer: Peer, rules: &WebConfig) -> bool {
+pub fn is_proxy(peer: Peer, rules: &ClientRules) -> bool {
     match peer {
         Peer::Tcp(_) => rules.trusts(peer.address()),
         Peer::Unix => true,
@@ -66,7 +66,7 @@ impl Client {
     /// anybody may have written. If a proxy tells something else, or `X-Forwarded-For` and
     /// `Forwarded` disagree (one of them came from outside then), all clients of that proxy count
     /// as one.
-    pub fn of(peer: Peer, headers: &HeaderMap, rules: &WebConfig) -> Self {
+    pub fn of(peer: Peer, headers: &HeaderMap, rules: &ClientRules) -> Self {
         let client = |address, kind| Self { address, kind };
         let is_proxy = is_proxy(peer, rules);
         let peer = peer.address();
@@ -108,7 +108,11 @@ pub fn texts<'a>(
 
 /// The first address from the right that is no trusted proxy's; the last known one where nothing
 /// more is told.
-fn furthest(peer: IpAddr, hops: impl Iterator<Item = Option<IpAddr>>, rules: &WebConfig) -> IpAddr {
+fn furthest(
+    peer: IpAddr,
+    hops: impl Iterator<Item = Option<IpAddr>>,
+    rules: &ClientRules,
+) -> IpAddr {
     let hops: Vec<_> = hops.collect();
     let mut known = peer;
     for hop in hops.into_iter().rev() {
@@ -185,12 +189,12 @@ mod tests {
 
     use super::*;
 
-    fn rules() -> WebConfig {
-        WebConfig {
+    fn rules() -> ClientRules {
+        ClientRules {
             trusted_proxies: ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]
                 .map(|network| network.parse().unwrap())
                 .into(),
-            ..WebConfig::default()
+            ..ClientRules::default()
         }
     }
 

@@ -17,7 +17,8 @@ use crate::config::Cors;
 const METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD");
 /// The headers that scripts may send beside those that they always may.
 const SENT: HeaderValue = HeaderValue::from_static(
-    "Accept, Cache-Control, Content-Type, If-Modified-Since, If-None-Match, Last-Event-ID, Pragma, Range, X-Requested-With",
+    "Accept, Cache-Control, Content-Type, If-Modified-Since, If-None-Match, Last-Event-ID, Pragma, \
+     Range, X-Requested-With",
 );
 /// The headers that they may see beside those that they always may.
 const SEEN: HeaderValue =
@@ -93,7 +94,8 @@ pub fn preflight(request: &Request, mark: &Mark) -> Result<Response, ProblemDeta
     let method = request.headers().get(header::ACCESS_CONTROL_REQUEST_METHOD);
     let only_reads = method.is_some_and(|method| method == "GET" || method == "HEAD");
     if !mark.is_allowed() || !only_reads {
-        let why = "pages from elsewhere may only read here, and only those that `cors` in the pipeline file names";
+        let why = "pages from elsewhere may only read here, and only those that `cors` in the \
+            pipeline file names";
         return Err(ProblemDetails::forbidden(why));
     }
     let headers = [

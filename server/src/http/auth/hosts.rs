@@ -47,7 +47,8 @@ pub fn check_host(
         return Ok(());
     }
     let why = format!(
-        "the server does not know itself as `{name}`; if that is its name, add it to `allowed-hosts` in the pipeline file"
+        "the server does not know itself as `{name}`; if that is its name, add it to \
+         `allowed-hosts` in the pipeline file"
     );
     let line = format!("allowed-hosts: [{name}]");
     Err(ProblemDetails::new(StatusCode::MISDIRECTED_REQUEST, why).with_line(line))

@@ -72,7 +72,7 @@ fn look_up() -> Vec<String> {
     let host = match hostname::get() {
         Ok(host) => host.to_string_lossy().into_owned(),
         Err(error) => {
-            tracing::debug!("the machine's name is unknown: {error}");
+            tracing::debug!(%error, "the machine's name is unknown");
             return Vec::new();
         }
     };
@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn a_machine_has_the_names_of_its_files() {
-        let hosts = "127.0.0.1 localhost\n127.0.1.1\tnas.example.net nas # by Debian\n0.0.0.0 ads.example\n";
+        let hosts = "127.0.0.1 localhost\n127.0.1.1\tnas.example.net nas # by Debian\n\
+            0.0.0.0 ads.example\n";
         let resolver = "# by hand\nnameserver 192.168.1.1\nsearch fritz.box com lan.example.org.\n";
         assert_eq!(
             names("nas", hosts, resolver),

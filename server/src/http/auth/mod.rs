@@ -73,11 +73,13 @@ impl Access {
         token: Option<&str>,
     ) -> Result<(), ProblemDetails> {
         let Some(token) = token else {
-            let why = "changing is off: set `admin-token` in the pipeline file to `{env: NAME}` or `{file: PATH}`";
+            let why = "changing is off: set `admin-token` in the pipeline file to `{env: NAME}` or \
+                `{file: PATH}`";
             return Err(ProblemDetails::forbidden(why));
         };
         let Some(sent) = sent_token(headers) else {
-            let why = "this takes the admin token: send it as `X-Mattebox-Token: TOKEN` or `Authorization: Bearer TOKEN`";
+            let why = "this takes the admin token: send it as `X-Mattebox-Token: TOKEN` or \
+                `Authorization: Bearer TOKEN`";
             return Err(ProblemDetails::new(StatusCode::UNAUTHORIZED, why));
         };
         if is_token(sent, token) {
@@ -128,16 +130,16 @@ fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
 
 /// Lets through what may come through, and tells browsers which pages may use the answer.
 pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let running = app.controller.current();
+    let snapshot = app.controller.current();
     let content = Content::of(&request);
-    let rules = &running.pipeline.web;
+    let rules = &snapshot.config.clients;
     let client = Client::of(peer(&request), request.headers(), rules);
     request.extensions_mut().insert(client);
     let mark = cors::Mark::of(request.headers(), content, &rules.cors);
     let wants_page = wants_page(&request);
     let has_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
     let (request, rest) = body::Rest::of(request);
-    let answer = answer(&app, &running, (content, &mark), request, next).await;
+    let answer = answer(&app, &snapshot, (content, &mark), request, next).await;
     let mut response = answer.unwrap_or_else(|problem| match wants_page {
         true => problem.into_page(),
         false => problem.into_response(),
@@ -165,7 +167,7 @@ fn wants_page(request: &Request) -> bool {
 
 async fn answer(
     app: &App,
-    running: &Snapshot,
+    snapshot: &Snapshot,
     (content, mark): (Content, &cors::Mark),
     mut request: Request,
     next: Next,
@@ -176,20 +178,20 @@ async fn answer(
         let why = "the address is not UTF-8, written with `%` and two hexadecimal digits a byte";
         return Err(ProblemDetails::bad_request(why));
     }
-    let place = find_place(app, running, &request)?.map(Arc::new);
+    let place = find_place(app, snapshot, &request)?.map(Arc::new);
     if let Some(place) = &place {
         // For what outlives the answer (see `Held`).
         request.extensions_mut().insert(place.clone());
     }
-    let names = names(running, &request);
+    let names = names(snapshot, &request);
     // No browser leaves it out.
     if let Some(host) = names.host() {
-        hosts::check_host(host, &running.pipeline.allowed_hosts, &app.access.machine)?;
+        hosts::check_host(host, &snapshot.config.allowed_hosts, &app.access.machine)?;
     }
     if cors::is_preflight(&request) {
         return cors::preflight(&request, mark);
     }
-    check_page(running, content, mark, &names, &request)?;
+    check_page(snapshot, content, mark, &names, &request)?;
     let response = if is_reading(request.method()) {
         next.run(request).await
     } else {
@@ -218,11 +220,11 @@ fn check_framing(request: &Request) -> Result<(), ProblemDetails> {
 /// has its place already.
 fn find_place(
     app: &App,
-    running: &Snapshot,
+    snapshot: &Snapshot,
     request: &Request,
 ) -> Result<Option<Place>, ProblemDetails> {
     let seat = request.extensions().get::<Arc<Seat>>();
-    let most = running.pipeline.web.limits.connections_per_address;
+    let most = snapshot.config.clients.limits.connections_per_address;
     let full = match (seat, request.extensions().get::<Client>()) {
         (Some(seat), _) => seat.full(),
         (None, Some(client)) if client.kind == ClientKind::Forwarded => {
@@ -250,19 +252,19 @@ fn watches_over(request: &Request) -> bool {
 }
 
 /// The hosts by which a browser may have asked for `request`, without their ports.
-pub fn host_names<'a>(running: &'a Snapshot, request: &'a Request) -> Vec<&'a str> {
-    names(running, request).without_ports()
+pub fn host_names<'a>(snapshot: &'a Snapshot, request: &'a Request) -> Vec<&'a str> {
+    names(snapshot, request).without_ports()
 }
 
 /// The names by which a browser may have sent `request`.
-fn names<'a>(running: &'a Snapshot, request: &'a Request) -> Names<'a> {
-    let is_forwarded = is_proxy(peer(request), &running.pipeline.web);
-    Names::of(request, &running.pipeline.allowed_hosts, is_forwarded)
+fn names<'a>(snapshot: &'a Snapshot, request: &'a Request) -> Names<'a> {
+    let is_forwarded = is_proxy(peer(request), &snapshot.config.clients);
+    Names::of(request, &snapshot.config.allowed_hosts, is_forwarded)
 }
 
 /// Checks whether the page that sent `request`, if one did, may do so.
 fn check_page(
-    running: &Snapshot,
+    snapshot: &Snapshot,
     content: Content,
     mark: &cors::Mark,
     names: &Names<'_>,
@@ -278,7 +280,7 @@ fn check_page(
         // Browsers let all pages open these, and read them (RFC 6455, 10.2).
         return check_own_page(request.headers(), names);
     }
-    embedding::check(request, content, names, running.pipeline.web.embedding)
+    embedding::check(request, content, names, snapshot.config.clients.embedding)
 }
 
 /// Checks that it is the server's own page that sent a request with `headers`, or no page at all.

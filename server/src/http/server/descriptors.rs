@@ -28,7 +28,8 @@ impl Room {
             tracing::warn!(
                 places,
                 wanted,
-                "the limit of open files is low and makes for fewer connections; raise it (`ulimit -Hn`, `LimitNOFILE`)"
+                "the limit of open files is low and makes for fewer connections; raise it (`ulimit \
+                 -Hn`, `LimitNOFILE`)"
             );
         }
         room
@@ -65,7 +66,8 @@ fn raise(wanted: usize) -> usize {
         Err(error) => {
             tracing::warn!(
                 limit = current,
-                "the limit of open files can't be raised: {error}"
+                %error,
+            "the limit of open files can't be raised"
             );
             current as usize
         }

@@ -99,7 +99,7 @@ impl Listener {
             Self::Tcp(listener, _) => {
                 let (socket, peer) = listener.accept().await?;
                 if let Err(error) = tune(&socket) {
-                    tracing::debug!("a socket keeps its defaults: {error}");
+                    tracing::debug!(%error, "a socket keeps its defaults");
                 }
                 Ok((of_tcp(socket), Peer::Tcp(peer)))
             }
@@ -107,7 +107,7 @@ impl Listener {
             Self::Unix(listener) => {
                 let socket = listener.accept().await?;
                 if let Err(error) = SockRef::from(&socket).set_send_buffer_size(BUFFER_BYTES) {
-                    tracing::debug!("a socket keeps its defaults: {error}");
+                    tracing::debug!(%error, "a socket keeps its defaults");
                 }
                 Ok((Socket::Right(socket), Peer::Unix))
             }
@@ -147,9 +147,9 @@ fn bind_both(port: u16) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// A socket that has so many bytes or more to send takes no others (`TCP_NOTSENT_LOWAT`): none while
-/// any are left. A viewer who is slow, or has stopped for a while, so gets the rest of one old frame
-/// and then the newest. Fast ones cost no further calls: what is written is sent at once.
+/// A socket that has so many bytes or more to send takes no others (`TCP_NOTSENT_LOWAT`): none
+/// while any are left. A viewer who is slow, or has stopped for a while, so gets the rest of one
+/// old frame and then the newest. Fast ones cost no further calls: what is written is sent at once.
 #[cfg(target_os = "linux")]
 const UNSENT_BYTES: u32 = 1;
 /// The same for a Unix domain socket, which has no other buffer.

@@ -70,10 +70,8 @@ pub async fn serve(listeners: Vec<Listener>, app: App, shutdown: CancellationTok
         .await
         .is_err()
     {
-        tracing::info!(
-            "{} connections did not end by themselves and are cut",
-            connections.len()
-        );
+        let count = connections.len();
+        tracing::info!(count, "connections did not end by themselves and are cut");
         abort.cancel();
         connections.wait().await;
     }
@@ -144,7 +142,8 @@ impl Entrance {
             return None;
         };
         if let Some(recovery) = self.failures.worked(self.app.clock.now()) {
-            tracing::info!("connections are accepted: {recovery}");
+            let failures = recovery.failures;
+            tracing::info!(failures, "accepting connections works again");
         }
         let connected = Connected::new(self.admit(peer)?, token);
         let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
@@ -154,14 +153,18 @@ impl Entrance {
 
     fn failed(&mut self, error: &io::Error) {
         if let Some(notice) = self.failures.failed(self.app.clock.now()) {
-            let why = format!("a connection can't be accepted: {error}");
-            tracing::warn!("{}", notice.word(&why));
+            tracing::warn!(
+                failures = notice.failures(),
+                seconds = notice.seconds(),
+                %error,
+                "a connection can't be accepted"
+            );
         }
     }
 
     fn admit(&self, peer: Peer) -> Option<Admitted> {
-        let running = self.app.controller.current();
-        let rules = &running.pipeline.web;
+        let snapshot = self.app.controller.current();
+        let rules = &snapshot.config.clients;
         let address = peer.address();
         let client = (!is_proxy(peer, rules)).then_some(address);
         match self
@@ -256,6 +259,6 @@ async fn exchange(
     };
     if let Err(error) = ended {
         // Clients come and go; that is no fault of the server.
-        tracing::debug!("a connection ended: {error}");
+        tracing::debug!(%error, "a connection ended");
     }
 }

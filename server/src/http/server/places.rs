@@ -132,8 +132,12 @@ impl Taken {
         if is_connection && self.connections >= self.most {
             let limit = self.most;
             if let Some(notice) = self.of_all.refuse(&*self.clock) {
-                let why = "the server has all the connections that it may have";
-                tracing::warn!(limit, "{}", notice.word(why));
+                tracing::warn!(
+                    limit,
+                    refused = notice.failures(),
+                    seconds = notice.seconds(),
+                    "the server has all the connections that it may have"
+                );
             }
             return Err(Full::Server);
         }
@@ -151,8 +155,13 @@ impl Taken {
         let count = self.by_client.get(&client).copied().unwrap_or_default();
         if count >= most {
             if let Some(notice) = self.of_client.refuse(&*self.clock) {
-                let why = "an address has all the connections that it may have";
-                tracing::warn!(peer = %client, limit = most, "{}", notice.word(why));
+                tracing::warn!(
+                    peer = %client,
+                    limit = most,
+                    refused = notice.failures(),
+                    seconds = notice.seconds(),
+                    "an address has all the connections that it may have"
+                );
             }
             return Err(Full::Client);
         }
@@ -164,7 +173,8 @@ impl Taken {
         let now = self.clock.now();
         for limit in [&mut self.of_client, &mut self.of_all] {
             if let Some(recovery) = limit.failures.worked(now) {
-                tracing::info!("there is room for connections: {recovery}");
+                let refused = recovery.failures;
+                tracing::info!(refused, "there is room for connections again");
             }
         }
     }

@@ -66,7 +66,7 @@ impl Drop for UnixSocket {
     fn drop(&mut self) {
         let is_own = identity(&self.path).is_ok_and(|there| there == self.identity);
         if is_own && let Err(error) = fs::remove_file(&self.path) {
-            tracing::warn!("{} stays behind: {error}", self.path.display());
+            tracing::warn!(path = %self.path.display(), %error, "a socket can't be removed");
         }
     }
 }

@@ -24,7 +24,7 @@ const LINE_BYTES: usize = 64;
 const REFUSAL_BYTES: usize = 512;
 const NOSNIFF: &[u8] = b"x-content-type-options: nosniff\r\n";
 
-/// Whether the request that came last has both a length and chunks. Clones share it.
+/// A mark that the request that came last has both a length and chunks. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Ambiguous(Arc<AtomicBool>);
 
@@ -35,7 +35,7 @@ impl Ambiguous {
     }
 }
 
-/// Whether all that was written is with the kernel. Clones share it.
+/// A signal that all that was written is with the kernel. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Flushed(Arc<FlushState>);
 

@@ -10,8 +10,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::super::api::refusals::WrongCredit;
 use super::super::mjpeg::no_body;
-use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::problem::ProblemDetails;
 use super::super::{App, NO_CACHE, endless};
 use super::message::{ClientMessage, Message};
 use super::sessions::Session;
@@ -23,7 +24,14 @@ use super::{End, Wall};
 #[utoipa::path(
     get,
     path = "/wall/stream",
-    responses((status = OK, description = "Messages, one after the other", body = String, content_type = "application/octet-stream")),
+    responses(
+        (
+            status = OK,
+            description = "Messages, one after the other",
+            body = String,
+            content_type = "application/octet-stream",
+        ),
+    ),
 )]
 pub async fn stream_wall(
     State(app): State<App>,
@@ -81,13 +89,16 @@ pub struct Said {
     get,
     path = "/wall/stream/{session}",
     params(
-        ("session" = String, Path, description = "The session's name, from the first message of the answer"),
+        (
+            "session" = String,
+            Path,
+            description = "The session's name, from the first message of the answer",
+        ),
         ("message" = String, Query, description = "A `ClientMessage` as JSON"),
     ),
     responses(
         (status = NO_CONTENT, description = "It is heeded"),
-        (status = BAD_REQUEST, description = "The message is wrong", body = ProblemDetails, content_type = PROBLEM),
-        (status = NOT_FOUND, description = "No such session, or it is over", body = ProblemDetails, content_type = PROBLEM),
+        WrongCredit,
     ),
 )]
 pub async fn give_credit(

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::super::App;
-use super::super::problem::{PROBLEM, ProblemDetails};
+use super::super::api::refusals::NoWebSocket;
+use super::super::problem::ProblemDetails;
 use super::super::server::Held;
 use super::message::{CLIENT_BYTES, ClientMessage, MessageError};
 use super::{End, Wall};
@@ -31,7 +32,7 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
     path = "/wall",
     responses(
         (status = SWITCHING_PROTOCOLS, description = "A WebSocket; each message is binary"),
-        (status = UPGRADE_REQUIRED, description = "The request asks for no WebSocket", body = ProblemDetails, content_type = PROBLEM),
+        NoWebSocket,
     ),
 )]
 pub async fn connect_wall(State(app): State<App>, request: Request) -> Response {
@@ -41,7 +42,8 @@ pub async fn connect_wall(State(app): State<App>, request: Request) -> Response 
     }
 }
 
-/// Which pages may ask for one is checked before (`auth`): browsers let all of them.
+/// Answers with a WebSocket. The pages that may ask for one are checked before (`auth`): browsers
+/// let all of them.
 async fn upgrade(app: &App, request: Request) -> Result<Response, WebSocketUpgradeRejection> {
     let held = Held::of(&request);
     let wall = Wall::open(app, &request);
@@ -71,7 +73,8 @@ async fn farewell(shutdown: CancellationToken) {
 
 fn refuse(rejection: &WebSocketUpgradeRejection) -> Response {
     let why = format!(
-        "this is for a WebSocket: {rejection}; behind a proxy that passes none on, use `/api/v1/wall/stream`"
+        "this is for a WebSocket: {rejection}; behind a proxy that passes none on, use \
+         `/api/v1/wall/stream`"
     );
     let problem = ProblemDetails::new(StatusCode::UPGRADE_REQUIRED, why);
     let mut response = problem.into_response();
@@ -126,6 +129,6 @@ async fn close(mut socket: WebSocket, (code, why): (u16, String)) {
         Ok::<_, axum::Error>(())
     };
     if let Ok(Err(error)) = timeout(CLOSE_TIME, closing).await {
-        tracing::debug!("a WebSocket could not be closed: {error}");
+        tracing::debug!(%error, "a WebSocket could not be closed");
     }
 }

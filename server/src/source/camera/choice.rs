@@ -1,4 +1,4 @@
-//! Which of the formats and sizes that a camera offers is taken.
+//! The choice among the formats and sizes that a camera offers.
 
 use super::{DeviceError, FormatInfo, Sizes};
 use crate::config::{CameraConfig, CameraFormat, Size};
@@ -162,7 +162,8 @@ mod tests {
         let error = choose(Auto, Some(size(641, 480))).unwrap_err().to_string();
         assert_eq!(
             error,
-            "the camera does not offer 641x480; it offers 640x480, 1920x1080 as yuyv; 640x480, 3840x2160, 1920x1080 as mjpeg"
+            "the camera does not offer 641x480; it offers 640x480, 1920x1080 as yuyv; 640x480, \
+             3840x2160, 1920x1080 as mjpeg"
         );
         assert!(choose(Grey, None).is_err());
     }

@@ -15,7 +15,9 @@ pub enum DeviceError {
     NotFound(String),
     /// The camera at this path is somebody else's.
     #[cfg(target_os = "linux")]
-    #[error("{0}: may not be opened; on most systems the user has to be in the group `video`")]
+    #[error(
+        "{0}: the camera may not be opened; on most systems the user has to be in the group `video`"
+    )]
     Denied(String),
     /// The camera at this path is in use.
     #[cfg(target_os = "linux")]
@@ -57,7 +59,13 @@ pub enum DeviceError {
     #[error("the camera has no control `{0}`{1}")]
     NoControl(String, String),
     /// The control can't have this value.
-    #[error("the camera's control `{}` goes from {} to {}, not to {}", .0.name, .0.minimum, .0.maximum, .1)]
+    #[error(
+        "the camera's control `{}` goes from {} to {}, not to {}",
+        .0.name,
+        .0.minimum,
+        .0.maximum,
+        .1
+    )]
     ControlRange(Control, i64),
     /// The camera has only formats that can't be read.
     #[error("the camera offers no format that is known here")]

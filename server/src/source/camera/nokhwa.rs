@@ -1,8 +1,8 @@
 //! Cameras by AVFoundation (macOS) and Media Foundation (Windows), through nokhwa.
 
 use nokhwa::utils::{
-    ApiBackend, CameraFormat as NokhwaFormat, CameraIndex, ControlValueDescription,
-    ControlValueSetter, FrameFormat, RequestedFormat, RequestedFormatType, Resolution,
+    ApiBackend, CameraIndex, ControlValueDescription, ControlValueSetter, FrameFormat,
+    RequestedFormat, RequestedFormatType, Resolution,
 };
 
 use super::choice::choose;
@@ -72,7 +72,7 @@ pub fn open(config: &CameraConfig, fps: Option<f64>) -> Result<OpenCamera, Devic
     })
 }
 
-fn formats(formats: &[NokhwaFormat]) -> Vec<FormatInfo> {
+fn formats(formats: &[nokhwa::utils::CameraFormat]) -> Vec<FormatInfo> {
     let format_info = |(frame_format, format): &(FrameFormat, CameraFormat)| {
         let formats = formats.iter().filter(|it| it.format() == *frame_format);
         let mut sizes: Vec<(Sizes, Vec<f64>)> = Vec::new();
@@ -99,18 +99,25 @@ fn formats(formats: &[NokhwaFormat]) -> Vec<FormatInfo> {
 }
 
 /// The rate that is nearest to `fps`.
-fn nearest(offered: &[NokhwaFormat], format: CameraFormat, size: Size, fps: f64) -> NokhwaFormat {
+fn nearest(
+    offered: &[nokhwa::utils::CameraFormat],
+    format: CameraFormat,
+    size: Size,
+    fps: f64,
+) -> nokhwa::utils::CameraFormat {
     let frame_format = FORMATS.iter().find(|(_, known)| *known == format);
     let frame_format = frame_format.map_or(FrameFormat::MJPEG, |(frame_format, _)| *frame_format);
     let resolution = Resolution::new(size.width, size.height);
     let fitting = offered
         .iter()
         .filter(|it| it.format() == frame_format && it.resolution() == resolution);
-    let off = |it: &&NokhwaFormat| (f64::from(it.frame_rate()) - fps).abs();
+    let off = |it: &&nokhwa::utils::CameraFormat| (f64::from(it.frame_rate()) - fps).abs();
     let nearest = fitting.min_by(|a, b| off(a).total_cmp(&off(b)));
-    nearest
-        .copied()
-        .unwrap_or(NokhwaFormat::new(resolution, frame_format, fps as u32))
+    nearest.copied().unwrap_or(nokhwa::utils::CameraFormat::new(
+        resolution,
+        frame_format,
+        fps as u32,
+    ))
 }
 
 fn set_controls(device: &mut nokhwa::Camera, wanted: &[(String, i64)]) -> Result<(), DeviceError> {

@@ -186,16 +186,16 @@ fn set_rate(device: &Device, path: &str, fps: Option<f64>) {
     let thousandths = (fps * 1000.0).round() as u32;
     let interval = Fraction::new(1000, thousandths.max(1));
     if let Err(error) = device.set_params(&Parameters::new(interval)) {
-        tracing::debug!("{path}: the camera takes no frame rate: {error}");
+        tracing::debug!(path, %error, "the camera takes no frame rate");
     }
 }
 
-/// Asks for a restart marker after each row of MCUs, which are 16 pixels wide in the JPEGs of nearly
-/// all cameras: it makes drawing on them cheaper. A camera that can't is no failure.
+/// Asks for a restart marker after each row of MCUs, which are 16 pixels wide in the JPEGs of
+/// nearly all cameras: it makes drawing on them cheaper. A camera that can't is no failure.
 fn set_restart_interval(device: &Device, path: &str, width: u32) {
     let controls = match device.query_controls() {
         Ok(controls) => controls,
-        Err(error) => return tracing::debug!("{path}: the camera tells no controls: {error}"),
+        Err(error) => return tracing::debug!(path, %error, "the camera tells no controls"),
     };
     let is_meant = |it: &&control::Description| it.id == RESTART_INTERVAL && can_be_set(it);
     let Some(found) = controls.iter().find(is_meant) else {
@@ -209,7 +209,7 @@ fn set_restart_interval(device: &Device, path: &str, width: u32) {
         value: Value::Integer(interval),
     };
     if let Err(error) = device.set_control(setting) {
-        tracing::debug!("{path}: the camera takes no restart interval: {error}");
+        tracing::debug!(path, %error, "the camera takes no restart interval");
     }
 }
 
@@ -312,7 +312,7 @@ impl Camera for OpenCamera {
 }
 
 impl OpenCamera {
-    /// Blocks until a frame is there; `false` after the order to stop.
+    /// Blocks until a frame is there; `false` once a stop is requested.
     fn wait(&self, stop: &StopToken) -> Result<bool, DeviceError> {
         let handle = self.stream.handle();
         while !stop.is_requested() {

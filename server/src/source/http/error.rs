@@ -12,7 +12,10 @@ use crate::source::{AtAddress, SourceErrorKind};
 
 /// The advice for cameras whose TLS is older than what is spoken here: TLS 1.2 with forward secrecy
 /// and authenticated ciphers, or 1.3.
-const OLD_TLS: &str = "the camera only speaks old TLS, with which a password would not be safe (here it is TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3): update the camera, use its `http:` address, put a proxy such as stunnel or nginx between, or read it with the driver `exec` and `curl` or `ffmpeg`";
+const OLD_TLS: &str = "the camera only speaks old TLS, with which a password would not be safe \
+    (here it is TLS 1.2 with ECDHE and AES-GCM or ChaCha20, or TLS 1.3): update the camera, use \
+    its `http:` address, put a proxy such as stunnel or nginx between, or read it with the driver \
+    `exec` and `curl` or `ffmpeg`";
 
 /// The reason why the camera at an address gives no pictures.
 pub type HttpError = AtAddress<HttpFault>;
@@ -21,7 +24,7 @@ pub type HttpError = AtAddress<HttpFault>;
 #[derive(Debug, thiserror::Error)]
 pub enum HttpFault {
     /// This machine can't speak HTTP.
-    #[error("can't use HTTP here: {0}")]
+    #[error("HTTP can't be used here: {0}")]
     Client(String),
     /// No connection in time.
     #[error("there is no answer within {} s", CONNECTING.as_secs())]
@@ -40,7 +43,8 @@ pub enum HttpFault {
     Certificate(String),
     /// An answer that is no HTTP.
     #[error(
-        "the camera's answer is no HTTP that can be read here ({0}); read it with the driver `exec` and `curl`"
+        "the camera's answer is no HTTP that can be read here ({0}); read it with the driver \
+         `exec` and `curl`"
     )]
     NoHttp(String),
     /// Redirects without end.
@@ -75,12 +79,15 @@ pub enum HttpFault {
     NoPicture(String),
     /// A text.
     #[error(
-        "the camera's address answers `{0}` and no pictures: is it the stream's own address, or that of a page around it?"
+        "the camera's address answers `{0}` and no pictures: is it the stream's own address, or \
+         that of a page around it?"
     )]
     Text(String),
     /// Another format.
     #[error(
-        "the camera's address answers {0}, and only JPEG can be taken: choose JPEG (or Motion JPEG) in the camera's settings or by another address, or read it with the driver `exec` and ffmpeg"
+        "the camera's address answers {0}, and only JPEG can be taken: choose JPEG (or Motion \
+         JPEG) in the camera's settings or by another address, or read it with the driver `exec` \
+         and ffmpeg"
     )]
     OtherFormat(&'static str),
     /// The end of the stream.

@@ -63,7 +63,7 @@ impl Source for Configured<HttpConfig> {
 }
 
 impl Wait {
-    /// The end of a wait that the order to stop ended if it is not `done`.
+    /// The end of a wait that a stop ended if it is not `done`.
     fn ended(done: bool) -> Self {
         match done {
             true => Self::Due,
@@ -220,7 +220,7 @@ impl Answers {
         Wait::ended(self.pacer.wait(stop))
     }
 
-    /// Asks the camera; `None` after the order to stop.
+    /// Asks the camera; `None` once a stop is requested.
     fn ask(&mut self, stop: &StopToken) -> Option<Result<(), HttpFault>> {
         let asked = stop.clock().now();
         let response = stop.wait_for(self.client.get())?;

@@ -16,7 +16,7 @@ use super::session::{Coding, Frames, SessionError};
 use super::timed::{Pictures, Taken, Timeline};
 use super::{RtspFault, matroska};
 use crate::clock::StopToken;
-use crate::source::process::{CommandError, Invocation, Running};
+use crate::source::process::{ChildProcess, CommandError, Invocation};
 use crate::source::{Camera, CapturedFrame, FrameData, SourceError, WantedRate};
 use crate::sync::IgnorePoison;
 
@@ -27,7 +27,7 @@ pub struct Decoding {
     shared: Shared,
     /// Ends before ffmpeg does, so that that finds its input closed.
     feeding: AbortOnDropHandle<Fed>,
-    running: Running,
+    child_process: ChildProcess,
     is_old: Arc<AtomicBool>,
 }
 
@@ -74,8 +74,8 @@ impl Decoding {
         video: Video<'_>,
         stop: &StopToken,
     ) -> Result<Self, CommandError> {
-        let (mut running, out) = Running::start(invocation, Stdio::piped(), stop)?;
-        let input = running.input()?;
+        let (mut child_process, out) = ChildProcess::start(invocation, Stdio::piped(), stop)?;
+        let input = child_process.input()?;
         let shared = Shared::default();
         let feeder = Feeder {
             frames: video.frames,
@@ -92,7 +92,7 @@ impl Decoding {
             pictures: Pictures::new(out),
             shared,
             feeding: AbortOnDropHandle::new(feeding),
-            running,
+            child_process,
             is_old: video.is_old.clone(),
         })
     }
@@ -119,10 +119,12 @@ impl Decoding {
         match over {
             Over::Fault(fault) => fault.at(&self.address).into(),
             Over::Ffmpeg => {
-                let end = self.running.end();
+                let end = self.child_process.end();
                 // What ffmpeg before 5.1 says of an option that it doesn't know.
-                if matches!(&end, CommandError::Ended { last_words, .. } if last_words.contains("fps_mode"))
-                {
+                if matches!(
+                    &end,
+                    CommandError::Ended { last_words, .. } if last_words.contains("fps_mode")
+                ) {
                     self.is_old.store(true, Ordering::Relaxed);
                 }
                 end.into()
@@ -148,7 +150,7 @@ impl Camera for Decoding {
         let Some((time, jpeg)) = next else {
             return Ok(Some(CapturedFrame::now(FrameData::Skipped, stop)));
         };
-        self.running.works();
+        self.child_process.works();
         let mut frame = CapturedFrame::now(FrameData::Coded(Ok(jpeg)), stop);
         if let Some(taken) = self.shared.taken.lock().ignore_poison().take(time) {
             frame.captured_at = taken;

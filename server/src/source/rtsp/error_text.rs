@@ -28,16 +28,19 @@ fn answered(status: u16, said: &str, has_login: bool) -> String {
     match status {
         401 if !has_login => "the camera wants a `user` and a `password`".to_owned(),
         401 if description.starts_with("Unauthorized without") => {
-            "the camera wants a login and doesn't say of what kind, so that none can be sent, by ffmpeg neither: choose Basic or Digest in the camera's settings"
+            "the camera wants a login and doesn't say of what kind, so that none can be sent, by \
+             ffmpeg neither: choose Basic or Digest in the camera's settings"
                 .to_owned()
         }
         401 if !description.starts_with("Received Unauthorized") => {
-            "the camera asks for the login in a way that is not understood here: try `via: ffmpeg`, or choose Digest with MD5, or Basic, in the camera's settings"
+            "the camera asks for the login in a way that is not understood here: try \
+             `via: ffmpeg`, or choose Digest with MD5, or Basic, in the camera's settings"
                 .to_owned()
         }
         // They may be right: the crate http-auth answers a Digest that allows `auth-int` by it,
         // with a wrong hash of the body.
-        401 => "the camera does not accept this user and password; if they are right, try `via: ffmpeg`"
+        401 => "the camera does not accept this user and password; if they are right, try \
+            `via: ffmpeg`"
             .to_owned(),
         461 => format!("the camera answers {named}: try the other `transport`"),
         200..=299 => format!("the camera's answer can't be used: {}", first(description)),
@@ -90,7 +93,8 @@ mod tests {
         let said = "401 response to DESCRIBE CSeq=2: Received Unauthorized\n\nconn: 1";
         assert_eq!(
             answered(401, said, true),
-            "the camera does not accept this user and password; if they are right, try `via: ffmpeg`"
+            "the camera does not accept this user and password; if they are right, try \
+             `via: ffmpeg`"
         );
         assert_eq!(
             answered(401, said, false),

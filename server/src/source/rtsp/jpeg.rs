@@ -43,7 +43,8 @@ pub enum BrokenRtp {
     Tables,
     /// A picture of more than 2040 pixels a side, which the header has no room for.
     #[error(
-        "the picture does not tell its size, as is the case over 2040 pixels a side; set `via: ffmpeg`"
+        "the picture does not tell its size, as is the case over 2040 pixels a side; set \
+         `via: ffmpeg`"
     )]
     Size,
     /// More bytes than the header can count.
@@ -163,7 +164,7 @@ impl Picture {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Pair([Vec<u8>; 2]);
 
-/// Those that were sent before, by their Q.
+/// The quantization tables that were sent before, by their Q.
 #[derive(Debug, Default)]
 struct Tables(Vec<(u8, Pair)>);
 
@@ -435,7 +436,8 @@ mod tests {
         assert_eq!(assembler.push(large(None)), Some(Err(BrokenRtp::Size)));
         let told = assembler.push(large(Some((2560, 1440)))).unwrap().unwrap();
         assert_eq!(size(&told), (2560, 1440));
-        let sdp = "m=audio 0 RTP/AVP 0\r\na=framesize:0 1-1\r\nm=video 0 RTP/AVP 26\r\na=framesize:26 3840-2160\r\n";
+        let sdp = "m=audio 0 RTP/AVP 0\r\na=framesize:0 1-1\r\nm=video 0 RTP/AVP 26\r\n\
+            a=framesize:26 3840-2160\r\n";
         assert_eq!(described_size(sdp), Some((3840, 2160)));
         let sdp = "m=video 0 RTP/AVP 26\r\na=x-dimensions:2560,1440\r\n";
         let mut assembler = Assembler::new(described_size(sdp));

@@ -74,7 +74,8 @@ pub enum SessionError {
     NoVideo,
     /// A coding that is not read here.
     #[error(
-        "the camera sends `{0}`, which is not read here: set `via: ffmpeg`, or H.264 or JPEG in the camera"
+        "the camera sends `{0}`, which is not read here: set `via: ffmpeg`, or H.264 or JPEG in \
+         the camera"
     )]
     Coding(String),
     /// The camera closed the connection.
@@ -213,7 +214,7 @@ impl Frames {
                 Err(SessionError::Camera { error, .. }) if errors < ERRORS => {
                     errors += 1;
                     let why = error_text::explain(&error, self.has_login);
-                    tracing::debug!(error = why, "a packet of the camera can't be read");
+                    tracing::debug!(error = %why, "a packet of the camera can't be read");
                 }
                 Err(error) => return Err(error),
             }

@@ -48,7 +48,8 @@ pub fn check_url(text: &str, schemes: &[&str], example: &str) -> Result<Url, Val
     })
 }
 
-const ODD_LOGIN: &str = "a user or password with `#`, `/` or `?` in it can't be read here; write `%23`, `%2F` or `%3F` in its place, or give both as `user` and `password`";
+const ODD_LOGIN: &str = "a user or password with `#`, `/` or `?` in it can't be read here; write \
+    `%23`, `%2F` or `%3F` in its place, or give both as `user` and `password`";
 
 /// Whether `text` looks like an address with a login in which `/`, `?` or `#` end what should go on
 /// up to an `@` (RFC 3986, 3.2).

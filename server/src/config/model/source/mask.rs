@@ -77,7 +77,8 @@ pub fn parse_mask_area(text: &str) -> Result<MaskArea, ValueError> {
     let numbers: Option<Vec<f64>> = text.split(',').map(number).collect();
     let is_place = |number: &f64| (0.0..=LONGEST_SIDE).contains(number);
     let numbers = numbers.filter(|it| it.iter().all(is_place)).ok_or_else(|| {
-        let expected = "the corners of an area, `x,y,x,y,…`, as parts of the picture (0 to 1) or in pixels";
+        let expected = "the corners of an area, `x,y,x,y,…`, as parts of the picture (0 to 1) or \
+            in pixels";
         ValueError::unexpected(expected, text)
     })?;
     let (corners, []) = numbers.as_chunks::<2>() else {
@@ -200,7 +201,8 @@ impl TryFrom<String> for MaskCondition {
 /// It is something else.
 pub fn parse_mask_condition(text: &str) -> Result<MaskCondition, ValueError> {
     let unexpected = || {
-        let expected = "a variable and its value, such as `gpio.owner = away` or `night != on`, or hours such as `20:00-06:30`";
+        let expected = "a variable and its value, such as `gpio.owner = away` or `night != on`, or \
+            hours such as `20:00-06:30`";
         ValueError::unexpected(expected, text)
     };
     if let Some((name, value)) = text.split_once('=') {

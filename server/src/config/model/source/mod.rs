@@ -60,7 +60,8 @@ pub struct SourceConfig {
     /// left out, too.
     #[serde(default)]
     #[schemars(length(max = 32), extend(
-        "x-expected" = "a list of masks such as `- { name: neighbour, area: \"0,0.4,0.2,0.4,0.2,1\" }`",
+        "x-expected" = "a list of masks such as `- { name: neighbour, \
+            area: \"0,0.4,0.2,0.4,0.2,1\" }`",
         "x-too-many" = "a source may have 32 masks; this is one more",
     ))]
     pub masks: Vec<MaskConfig>,
@@ -147,7 +148,8 @@ pub struct FilesConfig {
     /// JPEG files such as `frames/*.jpg` or `img%04d.jpg`, a folder of them, or one `.mjpeg` file;
     /// relative to this file.
     #[schemars(length(min = 1), extend(
-        "x-missing" = "the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, a folder of them, or one `.mjpeg` file",
+        "x-missing" = "the driver `files` needs a `path`: JPEG files such as `frames/*.jpg`, a \
+            folder of them, or one `.mjpeg` file",
     ))]
     pub path: String,
     /// Frames per second, 0.01 to 240. Default 10.
@@ -381,7 +383,10 @@ fn pi_size() -> Size {
 pub struct SharedConfig {
     /// The other stream's name.
     #[serde(rename = "stream")]
-    #[schemars(length(min = 1), extend("x-missing" = "`stream`: expected the name of another stream"))]
+    #[schemars(
+        length(min = 1),
+        extend("x-missing" = "`stream`: expected the name of another stream")
+    )]
     pub name: String,
     /// The frames of it that are taken.
     #[serde(default)]
@@ -513,10 +518,10 @@ impl SourceConfig {
         }
     }
 
-    /// An error in the source of the stream `name` of `pipeline`, at what it is.
-    pub fn error_in(pipeline: &Config, name: &str, message: String) -> Diagnostic {
+    /// An error in the source of the stream `name` of `config`, at what it is.
+    pub fn error_in(config: &Config, name: &str, message: String) -> Diagnostic {
         let keys = ["path", "url", "command", "device", "stream", "driver"];
-        pipeline.error_at(&format!("/streams/{name}/source"), &keys, message)
+        config.error_at(&format!("/streams/{name}/source"), &keys, message)
     }
 
     /// The stream that it shares, if it does.

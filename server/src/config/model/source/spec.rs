@@ -7,7 +7,8 @@ use super::SourceConfig;
 use super::address::{check_http_url, check_rtsp_url};
 
 /// The error of a text that is no source.
-const EXPECTED: &str = "expected `demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, `files:PATH`, `http://…`, `https://…` or `rtsp://…`";
+const EXPECTED: &str = "expected `demo`, `camera:0`, `camera:/dev/video0`, `pi-camera`, \
+    `files:PATH`, `http://…`, `https://…` or `rtsp://…`";
 
 /// A driver with all settings but one at their defaults.
 ///
@@ -64,9 +65,10 @@ mod tests {
             matches!(driver("files:a b/*.jpg"), DriverConfig::Files(f) if f.path == "a b/*.jpg")
         );
         assert!(matches!(driver("pi-camera:1"), DriverConfig::PiCamera(pi) if pi.camera == 1));
-        assert!(
-            matches!(driver("rtsp://cam/1"), DriverConfig::Rtsp(r) if r.url.expose() == "rtsp://cam/1")
-        );
+        assert!(matches!(
+            driver("rtsp://cam/1"),
+            DriverConfig::Rtsp(it) if it.url.expose() == "rtsp://cam/1"
+        ));
     }
 
     #[test]

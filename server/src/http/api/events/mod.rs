@@ -105,13 +105,30 @@ impl Choice {
     params(
         ("stream" = Option<String>, Query, description = "Only those of this stream"),
         ("kind" = Option<String>, Query, description = "Only those of this kind"),
-        ("since" = Option<String>, Query, description = "In lists, only those that last at this time or begin later (RFC 3339)"),
-        ("until" = Option<String>, Query, description = "In lists, only those that began before this time (RFC 3339)"),
-        ("before" = Option<EventId>, Query, description = "In lists, only those that began before the event of this id"),
-        ("limit" = Option<usize>, Query, description = "The most events in a list, 1 to 1000 (100)"),
+        (
+            "since" = Option<String>,
+            Query,
+            description = "In lists, only those that last at this time or begin later (RFC 3339)",
+        ),
+        (
+            "until" = Option<String>,
+            Query,
+            description = "In lists, only those that began before this time (RFC 3339)",
+        ),
+        (
+            "before" = Option<EventId>,
+            Query,
+            description = "In lists, only those that began before the event of this id",
+        ),
+        (
+            "limit" = Option<usize>,
+            Query,
+            description = "The most events in a list, 1 to 1000 (100)",
+        ),
     ),
     responses(
-        (status = OK, description = "A list, newest first; or events, for as long as the connection stands", content(
+        (status = OK, description = "A list, newest first; or events, for as long as \
+            the connection stands", content(
             (Events = "application/json"),
             (String = "text/event-stream"),
         )),
@@ -195,7 +212,7 @@ pub async fn show_event_picture(
     let read = app.controller.events().read_picture(&event.id).await;
     // The reason may name a folder, and is for the log.
     let read = read.map_err(|why| {
-        tracing::warn!(event = %event.id, "an event's picture can't be read: {why}");
+        tracing::warn!(event = %event.id, error = %why, "an event's picture can't be read");
         ProblemDetails::internal("the event's picture can't be read; the log says why")
     })?;
     let Some(jpeg) = read else {

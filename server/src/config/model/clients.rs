@@ -16,7 +16,7 @@ use super::schemas::origins;
 /// The rules for clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, rename_all = "kebab-case")]
-pub struct WebConfig {
+pub struct ClientRules {
     /// The limits of one client.
     pub limits: Limits,
     /// The proxies, as addresses or networks (`10.0.0.0/8`), that tell whom they forward
@@ -97,7 +97,7 @@ pub enum Embedding {
     None,
 }
 
-impl WebConfig {
+impl ClientRules {
     /// Whether `address` is a proxy that tells whom it forwards.
     pub fn trusts(&self, address: IpAddr) -> bool {
         self.trusted_proxies
@@ -120,13 +120,21 @@ pub fn read_origin(text: &str) -> Result<String, ValueError> {
     }
     if text.contains('*') {
         let found = quote(text);
-        return Err(format!("`*` stands for nothing but all pages, alone: `\"*\"`; name each origin whole instead of {found}").into());
+        return Err(format!(
+            "`*` stands for nothing but all pages, alone: `\"*\"`; name each origin \
+            whole instead of {found}"
+        )
+        .into());
     }
     let url = Url::parse(text).ok();
     let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && is_bare(url));
     let origin = url.map(|url| url.origin().ascii_serialization());
     origin.ok_or_else(|| {
-        ValueError::unexpected("a scheme, a host and perhaps a port, such as `https://ha.example.org`, or `\"*\"` for all pages", text)
+        ValueError::unexpected(
+            "a scheme, a host and perhaps a port, such as \
+            `https://ha.example.org`, or `\"*\"` for all pages",
+            text,
+        )
     })
 }
 
