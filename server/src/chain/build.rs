@@ -80,7 +80,9 @@ pub fn plan_chain(
     let mut errors = Vec::new();
     let configs = pipeline.steps(stream);
     let filters = configs.iter().map(|step| {
-        let checked = check.run(*step, || check_step((cache, check), pipeline, *step));
+        let checked = check.run(*step, || {
+            check_step((cache, check), (pipeline, &stream.name), *step)
+        });
         checked.map_err(|mut wrong| errors.append(&mut wrong))
     });
     let filters: Vec<_> = filters.collect();
@@ -135,12 +137,12 @@ pub fn plan_chain(
 
 fn check_step(
     (cache, check): (&FilterCache, &Check<'_>),
-    pipeline: &Config,
+    (pipeline, stream): (&Config, &str),
     step: PlacedStep<'_>,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let filter = cache
-        .load(&step.filter, &pipeline.folder, check)
+        .load((stream, &step.filter), &pipeline.folder, check)
         .map_err(|error| vec![step.error_at_use(error.to_string()).due_to(error.cause())])?;
     let mut wrong = config::check_settings(step, name, filter.schema())
         .map_err(|why| vec![step.error_at_use(format!("`{name}` {why}"))])?;
@@ -267,7 +269,7 @@ pub fn trial(cache: &FilterCache, pipeline: &Config) -> Result<Trial, Vec<Diagno
     let check = Check::new(&*clock, Wanted::ByChange);
     let stream = &pipeline.streams[0];
     let step = pipeline.steps(stream)[0];
-    let filter = check_step((cache, &check), pipeline, step)?;
+    let filter = check_step((cache, &check), (pipeline, &stream.name), step)?;
     let id = cache.next_id();
     let settings = step_settings((cache, &check), (pipeline, stream), step, (id, &filter))?;
     let trial = Trial {
