@@ -39,7 +39,7 @@ fn has_problem(report: &Value, check: &str, words: &str) -> bool {
 
 #[test]
 fn a_filter_that_keeps_the_contract_passes_and_its_pictures_are_kept() {
-    let crosshair = std::fs::read(repository("filters/examples/crosshair-c/crosshair.wasm"));
+    let crosshair = std::fs::read(repository("tests/modules/crosshair.wasm"));
     let folder = with_filter(&crosshair.unwrap());
     folder.write("given.jpg", jpeg("444.jpg"));
     let golden = ["--golden", "golden", "--picture", "given.jpg"];
@@ -476,4 +476,5 @@ fn an_instance_whose_memory_fills_up_is_replaced_and_no_frame_goes_without() {
         1,
         "{log}"
     );
+    assert!(log.contains("filter compiled stream="), "{log}");
 }
