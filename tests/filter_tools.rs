@@ -378,13 +378,16 @@ fn builds(language: &str) {
         let mut test = mattebox();
         test.current_dir(&project);
         test.args(["test", "night-label.wasm", "--json", "--golden", "golden"]);
+        // JavaScript collects memory late, which looks like a leak before.
+        let frames = if language == "javascript" { 2500 } else { 300 };
+        test.args(["--frames", &frames.to_string()]);
         let output = test.output().unwrap();
         let report: Value = serde_json::from_str(&stdout(&output))
             .unwrap_or_else(|_| panic!("{}", stderr(&output)));
         assert!(output.status.success(), "{language} {kind}: {report:#}");
         assert_eq!(
             (&report["frames"], &report["golden"]["compared"]),
-            (&300.into(), &2.into())
+            (&frames.into(), &2.into())
         );
     }
 }
