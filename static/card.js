@@ -146,7 +146,7 @@ export class Card {
     }
     this.element.dataset.state = report.state;
     this.#text("open", report.title);
-    this.#text("state-text", STATES[report.state] ?? report.state);
+    this.#text("state-text", state(report));
     setProse(this.#part("error"), report.error ?? "");
     this.#part("error").hidden = !report.error;
     this.#text("viewers", report.viewers);
@@ -187,6 +187,16 @@ export class Card {
     this.#part("failures").replaceChildren(...items);
     this.#part("failures").hidden = items.length === 0;
   }
+}
+
+/** What the stream does, and which filter is being compiled for it. */
+function state(report) {
+  const words = STATES[report.state] ?? report.state;
+  if (!report.compiling) {
+    return words;
+  }
+  const { use, seconds } = report.compiling;
+  return `${words}; compiling ${use} for ${seconds} s`;
 }
 
 function rate(report) {

@@ -295,7 +295,9 @@ fn a_server_listens_before_its_filters_are_compiled_and_says_so() {
     folder.write("plain.jpg", jpeg("420.jpg"));
     folder.write("slow.wasm", describe("(loop $l (br $l)) unreachable"));
     let server = Server::start_unprepared(folder, |_| {});
-    assert_eq!(server.report("slow")["state"], "preparing");
+    let slow = server.until("slow", |report| report["compiling"]["use"] == "./slow.wasm");
+    assert_eq!(slow["state"], "preparing");
+    assert!(slow["compiling"]["seconds"].is_u64(), "{slow:#}");
     // The other stream waits for nothing.
     assert_eq!(server.get("/quick.jpg").bytes(), jpeg("420.jpg"));
     let ready = server.get("/readyz");
@@ -315,6 +317,7 @@ fn a_server_listens_before_its_filters_are_compiled_and_says_so() {
     assert_eq!(server.get("/quick.jpg").status, 200);
     let log = server.log();
     assert!(log.contains("time limit"), "{log}");
+    assert!(log.contains("filter compiling stream="), "{log}");
 }
 
 #[test]

@@ -257,7 +257,7 @@ def streams(camera):
 def crashing_filter(number):
     """The example in C, made to crash at every 64th frame. Each number makes another file, which is
     compiled anew."""
-    module = (REPOSITORY / "filters/examples/crosshair-c/crosshair.wasm").read_bytes()
+    module = (REPOSITORY / "tests/modules/crosshair.wasm").read_bytes()
     sections, at = [], 8
     while at < len(module):
         length, start = leb(module, at + 1)

@@ -85,7 +85,9 @@ pub fn plan_chain(
     let mut errors = Vec::new();
     let configs = config.steps(stream);
     let filters = configs.iter().map(|step| {
-        let checked = check.run(*step, || check_step((cache, check), config, *step));
+        let checked = check.run(*step, || {
+            check_step((cache, check), (config, &stream.name), *step)
+        });
         checked.map_err(|mut wrong| errors.append(&mut wrong))
     });
     let filters: Vec<_> = filters.collect();
@@ -139,12 +141,12 @@ pub fn plan_chain(
 
 fn check_step(
     (cache, check): (&FilterCache, &Check<'_>),
-    config: &Config,
+    (config, stream): (&Config, &str),
     step: PlacedStep<'_>,
 ) -> Result<SharedFilter, Vec<Diagnostic>> {
     let name = step.filter.as_str();
     let filter = cache
-        .load(&step.filter, &config.folder, check)
+        .load((stream, &step.filter), &config.folder, check)
         .map_err(|error| vec![step.error_at_use(error.to_string()).due_to(error.cause())])?;
     let mut wrong = config::check_settings(step, name, filter.schema())
         .map_err(|why| vec![step.error_at_use(format!("`{name}`: {why}"))])?;
@@ -277,7 +279,7 @@ pub fn trial(cache: &FilterCache, config: &Config) -> Result<Trial, Vec<Diagnost
     let check = Check::new(&*clock, Wanted::ByChange);
     let stream = &config.streams[0];
     let step = config.steps(stream)[0];
-    let filter = check_step((cache, &check), config, step)?;
+    let filter = check_step((cache, &check), (config, &stream.name), step)?;
     let id = cache.next_id();
     let settings = step_settings((cache, &check), (config, stream), step, (id, &filter))?;
     let trial = Trial {

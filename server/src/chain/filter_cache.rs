@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use super::Check;
+use super::compiling::{Compiling, CompilingReport};
 use crate::config::{self, FilterRef};
 use crate::event_log::EventLog;
 use crate::files::{self, FileState};
@@ -31,6 +32,7 @@ struct Inner {
     /// The hashes of those that were loaded from files, and the files' states then: while they are
     /// so, they need not be read.
     files: Mutex<HashMap<PathBuf, (FileState, Digest)>>,
+    compiling: Compiling,
     steps: AtomicU64,
 }
 
@@ -51,6 +53,7 @@ impl FilterCache {
             events,
             filters: Mutex::default(),
             files: Mutex::default(),
+            compiling: Compiling::default(),
             steps: AtomicU64::new(1),
         }))
     }
@@ -85,19 +88,24 @@ impl FilterCache {
         self.0.steps.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The filter that `filter` names; paths start at `folder`. Blocks while it is compiled, as
-    /// long as `check` is wanted; must not be called from async code.
+    /// The filter that is being compiled for the stream `stream`, if one is.
+    pub fn compiling(&self, stream: &str) -> Option<CompilingReport> {
+        self.0.compiling.of(stream, self.engine().clock().now())
+    }
+
+    /// The filter that `filter` names, for the stream `stream`; paths start at `folder`. Blocks
+    /// while it is compiled, as long as `check` is wanted; must not be called from async code.
     ///
     /// # Errors
     /// See [`LoadError`], which names the filter.
     pub fn load(
         &self,
-        filter: &FilterRef,
+        (stream, filter): (&str, &FilterRef),
         folder: &Path,
         check: &Check<'_>,
     ) -> Result<SharedFilter, LoadError> {
         let FilterRef::Path(path) = filter else {
-            return self.load_new(filter, folder, check);
+            return self.load_new((stream, filter), folder, check);
         };
         let path = folder.join(path);
         // Before it is read: what changes then is another state the next time.
@@ -108,7 +116,7 @@ impl FilterCache {
         {
             return Ok(loaded);
         }
-        let loaded = self.load_new(filter, folder, check)?;
+        let loaded = self.load_new((stream, filter), folder, check)?;
         let mut files = self.files();
         files.retain(|_, (_, digest)| self.loaded(digest).is_some());
         files.insert(path, (state, *loaded.digest()));
@@ -117,7 +125,7 @@ impl FilterCache {
 
     fn load_new(
         &self,
-        filter: &FilterRef,
+        (stream, filter): (&str, &FilterRef),
         folder: &Path,
         check: &Check<'_>,
     ) -> Result<SharedFilter, LoadError> {
@@ -125,9 +133,18 @@ impl FilterCache {
         if let Some(loaded) = self.loaded(module.digest()) {
             return Ok(loaded);
         }
+        let compilation = (!self.compiler().knows(&module)).then(|| {
+            let clock = self.engine().clock();
+            let bytes = module.bytes().len();
+            let compiling = &self.0.compiling;
+            compiling.begin((stream, filter.as_str()), bytes, clock)
+        });
         let compiler = (self.compiler(), check.wanted());
         let new = Filter::load(self.engine(), compiler, &module, check.abandoned());
         let new = new.map_err(|error| error.of(filter.as_str()))?;
+        if let Some(compilation) = compilation {
+            compilation.succeed();
+        }
         let mut filters = self.filters();
         filters.retain(|_, filter| filter.strong_count() > 0);
         // Another step may have loaded it meanwhile.

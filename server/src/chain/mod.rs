@@ -7,6 +7,7 @@
 mod build;
 mod canvas;
 mod check;
+mod compiling;
 mod drawing;
 mod error;
 mod filter_cache;
@@ -31,6 +32,7 @@ use jpeg_splice::{Jpeg, Splicer};
 pub use build::{Planned, Unchanged, build, plan_chain, trial};
 pub use canvas::Path;
 pub use check::Check;
+pub use compiling::CompilingReport;
 pub use drawing::Drawing;
 pub use error::{ChainError, StepError};
 pub use filter_cache::{FilterCache, module};

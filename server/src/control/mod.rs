@@ -50,7 +50,7 @@ pub use topology::TopologyDeps;
 pub use versions::{Author, Version, Versions};
 pub use watch::watch;
 
-use crate::chain::FilterCache;
+use crate::chain::{CompilingReport, FilterCache};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigError, Diagnostic};
 use crate::event_log::EventLog;
@@ -287,6 +287,11 @@ impl Controller {
     /// The bus of the server's own notifications.
     pub fn notifications(&self) -> &Notifications {
         self.0.cache.notifications()
+    }
+
+    /// The filter that is being compiled for the stream `stream`, if one is.
+    pub fn compiling(&self, stream: &str) -> Option<CompilingReport> {
+        self.0.cache.compiling(stream)
     }
 
     /// The clock that all goes by.

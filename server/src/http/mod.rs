@@ -115,8 +115,16 @@ impl App {
     fn stream_reports(&self, root: &str) -> Vec<StreamReport> {
         let snapshot = self.controller.current();
         let streams = snapshot.streams.iter();
-        let reports = streams.map(|stream| stream.report().seen_from(root));
+        let reports = streams.map(|stream| self.stream_report(stream, root));
         reports.collect()
+    }
+
+    /// One of them.
+    fn stream_report(&self, stream: &Stream, root: &str) -> StreamReport {
+        StreamReport {
+            compiling: self.controller.compiling(stream.name()),
+            ..stream.report().seen_from(root)
+        }
     }
 
     fn first(&self) -> Option<Arc<Stream>> {

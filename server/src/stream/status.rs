@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::demand::{DemandKind, Viewers};
 use super::rate::Rate;
-use crate::chain::{ChainError, FilteredFrame, Path, StepReport, StepStatus};
+use crate::chain::{ChainError, CompilingReport, FilteredFrame, Path, StepReport, StepStatus};
 use crate::clock::Clock;
 use crate::mask::MaskReport;
 use crate::source::{SourceErrorKind, WantedRate};
@@ -166,6 +166,8 @@ pub struct StreamReport {
     pub mask_path: Option<Path>,
     /// The reason why it took that path.
     pub mask_path_reason: Option<String>,
+    /// The filter that is being compiled for its chain, the one in force or the next; if one is.
+    pub compiling: Option<CompilingReport>,
     /// The chain, in order.
     pub filters: Vec<StepReport>,
     /// The address of the stream: a reference relative to the address of this answer (RFC 3986,
@@ -508,6 +510,7 @@ impl Status {
             masks,
             mask_path: counters.masked.as_ref().map(|it| it.0),
             mask_path_reason: counters.masked.as_ref().map(|it| it.1.to_string()),
+            compiling: None,
             filters: info.steps.iter().map(StepStatus::report).collect(),
             stream_url: format!("{name}.mjpeg"),
             snapshot_url: format!("{name}.jpg"),

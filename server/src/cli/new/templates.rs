@@ -5,8 +5,13 @@
 pub enum Language {
     Rust,
     C,
+    Cpp,
+    Zig,
+    Assemblyscript,
     Javascript,
     Python,
+    /// Untested: nobody had it to test it with
+    Tinygo,
 }
 
 /// A kind of filter.
@@ -26,8 +31,12 @@ impl Language {
         match self {
             Self::Rust => "Rust",
             Self::C => "C",
+            Self::Cpp => "C++",
+            Self::Zig => "Zig",
+            Self::Assemblyscript => "AssemblyScript",
             Self::Javascript => "JavaScript",
             Self::Python => "Python",
+            Self::Tinygo => "TinyGo",
         }
     }
 }
@@ -62,13 +71,16 @@ macro_rules! files {
     };
 }
 
-/// The files of a language for a kind, in whose folder the source lies.
+/// The sources of a language for a kind, in whose folder they lie, some `as` another name.
 macro_rules! sources {
-    ($kind:expr, $language:literal, $source:literal, $name:literal) => {
+    ($kind:expr, $language:literal, $($source:literal),*) => {
+        sources!($kind, $language, $($source as $source),*)
+    };
+    ($kind:expr, $language:literal, $($source:literal as $name:literal),*) => {
         match $kind {
-            Kind::Overlay => files!($name: concat!($language, "/overlay/", $source)),
-            Kind::Transform => files!($name: concat!($language, "/transform/", $source)),
-            Kind::Inspect => files!($name: concat!($language, "/inspect/", $source)),
+            Kind::Overlay => files!($($name: concat!($language, "/overlay/", $source)),*),
+            Kind::Transform => files!($($name: concat!($language, "/transform/", $source)),*),
+            Kind::Inspect => files!($($name: concat!($language, "/inspect/", $source)),*),
         }
     };
 }
@@ -78,8 +90,14 @@ pub fn readme(language: Language) -> String {
     let own = match language {
         Language::Rust => include_str!("../../../assets/examples/rust/notes.md"),
         Language::C => include_str!("../../../assets/examples/c/notes.md"),
+        Language::Cpp => include_str!("../../../assets/examples/cpp/notes.md"),
+        Language::Zig => include_str!("../../../assets/examples/zig/notes.md"),
+        Language::Assemblyscript => {
+            include_str!("../../../assets/examples/assemblyscript/notes.md")
+        }
         Language::Javascript => include_str!("../../../assets/examples/javascript/notes.md"),
         Language::Python => include_str!("../../../assets/examples/python/notes.md"),
+        Language::Tinygo => include_str!("../../../assets/examples/tinygo/notes.md"),
     };
     include_str!("../../../assets/examples/project/README.md").to_owned() + own
 }
@@ -125,6 +143,24 @@ fn of(language: Language) -> &'static [File] {
         Language::C => files!(
             "build.sh": "c/build.sh",
             "settings.h": "c/settings.h",
+            ".gitignore": "c/gitignore",
+        ),
+        Language::Cpp => files!(
+            "build.sh": "cpp/build.sh",
+            "settings.hpp": "cpp/settings.hpp",
+            ".gitignore": "cpp/gitignore",
+        ),
+        Language::Zig => files!(
+            "build.sh": "zig/build.sh",
+            "mattebox.zig": "zig/mattebox.zig",
+            ".gitignore": "zig/gitignore",
+        ),
+        Language::Assemblyscript => files!(
+            "build.sh": "assemblyscript/build.sh",
+            "package.json": "assemblyscript/package.json",
+            "exports.mjs": "assemblyscript/exports.mjs",
+            "mattebox.ts": "assemblyscript/mattebox.ts",
+            ".gitignore": "assemblyscript/gitignore",
         ),
         Language::Javascript => files!(
             "build.sh": "javascript/build.sh",
@@ -136,37 +172,47 @@ fn of(language: Language) -> &'static [File] {
             "build.sh": "python/build.sh",
             ".gitignore": "python/gitignore",
         ),
+        Language::Tinygo => files!(
+            "build.sh": "tinygo/build.sh",
+            "go.mod": "tinygo/go.mod",
+            "mattebox.go": "tinygo/mattebox.go",
+            ".gitignore": "tinygo/gitignore",
+        ),
     }
 }
 
 fn source(language: Language, kind: Kind) -> &'static [File] {
     match language {
-        Language::Rust => sources!(kind, "rust", "lib.rs", "src/lib.rs"),
-        Language::C => sources!(kind, "c", "filter.c", "filter.c"),
-        Language::Javascript => sources!(kind, "javascript", "filter.js", "filter.js"),
-        Language::Python => sources!(kind, "python", "filter.py", "filter.py"),
+        Language::Rust => sources!(kind, "rust", "lib.rs" as "src/lib.rs"),
+        Language::C => sources!(kind, "c", "filter.c"),
+        Language::Cpp => sources!(kind, "cpp", "filter.cpp"),
+        Language::Zig => sources!(kind, "zig", "filter.zig"),
+        Language::Assemblyscript => sources!(kind, "assemblyscript", "filter.ts", "world.ts"),
+        Language::Javascript => sources!(kind, "javascript", "filter.js"),
+        Language::Python => sources!(kind, "python", "filter.py"),
+        Language::Tinygo => sources!(kind, "tinygo", "filter.go", "world.go"),
     }
 }
 
 /// The bindings that `wit-bindgen c` makes of the contract, for the languages that take it.
 fn bindings(language: Language, kind: Kind) -> &'static [File] {
     match (language, kind) {
-        (Language::Rust | Language::Javascript | Language::Python, _) => &[],
-        (_, Kind::Overlay) => files!(
+        (Language::C | Language::Cpp, Kind::Overlay) => files!(
             "bindings/overlay_filter.h": "bindings/overlay_filter.h",
             "bindings/overlay_filter.c": "bindings/overlay_filter.c",
             "bindings/overlay_filter_component_type.o": "bindings/overlay_filter_component_type.o",
         ),
-        (_, Kind::Transform) => files!(
+        (Language::C | Language::Cpp, Kind::Transform) => files!(
             "bindings/transform_filter.h": "bindings/transform_filter.h",
             "bindings/transform_filter.c": "bindings/transform_filter.c",
             "bindings/transform_filter_component_type.o":
                 "bindings/transform_filter_component_type.o",
         ),
-        (_, Kind::Inspect) => files!(
+        (Language::C | Language::Cpp, Kind::Inspect) => files!(
             "bindings/inspect_filter.h": "bindings/inspect_filter.h",
             "bindings/inspect_filter.c": "bindings/inspect_filter.c",
             "bindings/inspect_filter_component_type.o": "bindings/inspect_filter_component_type.o",
         ),
+        _ => &[],
     }
 }

@@ -130,7 +130,7 @@ fn config(
     let filter = FilterRef::from(args.file.clone());
     let clock = cache.engine().clock().clone();
     let check = Check::new(&*clock, Wanted::ByChange);
-    let loaded = cache.load(&filter, Path::new("."), &check);
+    let loaded = cache.load(("test", &filter), Path::new("."), &check);
     let loaded = loaded.map_err(Failure::run)?;
     let manifest = loaded.manifest();
     let mut rights = String::new();

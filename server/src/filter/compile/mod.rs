@@ -264,6 +264,14 @@ impl Compiler {
         job.outcome().await
     }
 
+    /// Whether [`Compiler::compile`] gives its result at once: `module` was compiled, or refused,
+    /// before. Blocks while it looks.
+    pub fn knows(&self, module: &Module) -> bool {
+        let digest = module.digest();
+        self.modules().refused.contains_key(digest)
+            || self.0.cache.find(digest, self.0.clock.unix()).is_some()
+    }
+
     /// From now on, modules are compiled only while somebody waits for them: the server ends.
     pub fn close(&self) {
         self.modules().jobs.close();

@@ -47,8 +47,8 @@ pub async fn show_stream(
     Path(name): Path<String>,
     OriginalUri(uri): OriginalUri,
 ) -> Answer {
-    let report = app.stream(&name)?.report();
-    Ok(uncached_json(report.seen_from(&root_from(&uri))))
+    let stream = app.stream(&name)?;
+    Ok(uncached_json(app.stream_report(&stream, &root_from(&uri))))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
