@@ -356,9 +356,9 @@ fn new_refuses_names_that_are_none_and_folders_that_are_there() {
     assert!(!folder.path().join("a").exists());
 }
 
-/// Builds a new filter and tests it for 300 frames, with its golden pictures. What pip and npm bring
-/// lies in `target/peers`, where `.ci/run tools` puts it. Of the kinds one, since builds are slow:
-/// the one that calls the server; all of them with `EVERY_KIND=1`.
+/// Builds a new filter and tests it for 300 frames, with its golden pictures. What pip and npm
+/// bring lies in `target/peers`, where `.ci/run tools` puts it. Of the kinds one, since builds are
+/// slow: the one that calls the server; all of them with `EVERY_KIND=1`.
 fn builds(language: &str) {
     let kinds = match std::env::var_os("EVERY_KIND") {
         Some(_) => &KINDS[..],
