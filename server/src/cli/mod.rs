@@ -334,7 +334,7 @@ pub fn run() -> ExitCode {
             FilterWork::Schema => worker::build_schema(),
         };
     }
-    start_log(cli.log_format);
+    start_log(cli.log_format, default_log(cli.command.as_ref()));
     panics::log_uncaught();
     let result = match cli.command {
         None => serve::run(&cli.serve),
@@ -389,8 +389,20 @@ fn refuse(error: &clap::Error) -> ExitCode {
     ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
-fn start_log(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("MATTEBOX_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+/// What is logged unless `MATTEBOX_LOG` says otherwise.
+fn default_log(command: Option<&Command>) -> &'static str {
+    match command {
+        // They say nothing but what is wrong.
+        Some(Command::Check { .. } | Command::Restore { .. }) => {
+            "info,mattebox::chain::compiling=warn"
+        }
+        _ => "info",
+    }
+}
+
+fn start_log(format: LogFormat, default: &str) {
+    let filter =
+        EnvFilter::try_from_env("MATTEBOX_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(|| MaskedLog)
