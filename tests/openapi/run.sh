@@ -24,6 +24,8 @@ streams:
 YAML
 export TOKEN=made-up MATTEBOX_STATE=$folder/state
 cd "$folder"
+# On a slow machine, compiling all of them takes longer than a request may.
+"$binary" filters >/dev/null
 "$binary" serve --listen 127.0.0.1:0 >out 2>log &
 server=$!
 trap 'kill $server 2>/dev/null; rm -rf "$folder"' EXIT
