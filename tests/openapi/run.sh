@@ -39,20 +39,22 @@ export SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1
 checks=not_a_server_error,status_code_conformance,content_type_conformance
 checks+=,response_schema_conformance,ignored_auth
 attack() {
+    # One worker: two parse Python at the same time, which CPython 3.11 sometimes fails at ("AST
+    # constructor recursion depth mismatch").
     # Events and the wall never end, so that they are left out; tests/api.rs and tests/wall.rs read
     # them. `--url`, since schemathesis does not resolve the relative address of the server that the
     # description has.
     "$tools/bin/schemathesis" "$@" --url "$url/api/v1" --checks "$checks" \
         --header "Authorization: Bearer $TOKEN" --exclude-path /events --exclude-path /wall/stream \
-        --seed 1 --request-timeout 20 --workers 2 --warnings off || {
+        --seed 1 --request-timeout 20 --workers 1 --warnings off || {
         echo "The server's log:"
         tail -50 log
         exit 1
     }
 }
 # The stream and the step that are there, while they are; then whatever comes to its mind.
-attack --config-file "$here/known.toml" run "$url/api/v1/openapi.json" --max-examples 100 \
+attack --config-file "$here/known.toml" run "$url/api/v1/openapi.json" --max-examples 70 \
     --exclude-method DELETE --exclude-operation-id put_stream
-attack run "$url/api/v1/openapi.json" --max-examples 60
+attack run "$url/api/v1/openapi.json" --max-examples 40
 kill -0 $server
 ! grep -i panick log
