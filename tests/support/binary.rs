@@ -44,9 +44,12 @@ fn current() -> Result<PathBuf, String> {
 /// Why it must be built: it is missing, or older than something that cargo built it from, which
 /// stands in a file beside it as a rule of a makefile.
 fn stale(binary: &Path) -> Option<String> {
-    let rule = fs::read_to_string(binary.with_extension("d"));
-    let (Ok(rule), Some(built)) = (rule, modified(binary)) else {
+    let Some(built) = modified(binary) else {
         return Some("the server's binary is missing".into());
+    };
+    // `cargo build` writes it, `cargo test` does not: in a fresh clone it is not there yet.
+    let Ok(rule) = fs::read_to_string(binary.with_extension("d")) else {
+        return Some("cargo has not told yet what the server's binary is built from".into());
     };
     let rule = rule.replace("\\ ", "\0");
     let sources = rule.split_whitespace().skip(1);

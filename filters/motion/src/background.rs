@@ -202,7 +202,7 @@ impl Background {
     }
 }
 
-/// What all pixels of a picture are compared by.
+/// The measures by which all pixels of a picture are compared.
 struct Comparison {
     compensation: Compensation,
     /// Levels that differ, at least.
@@ -211,7 +211,7 @@ struct Comparison {
     floor: f32,
     /// The most that a pixel's noise demands.
     most: f32,
-    /// How far edges may be from where they were, across and down.
+    /// The distance that an edge may be from where it was, across and down.
     shake: [f32; 2],
 }
 
@@ -246,7 +246,7 @@ struct Seen {
     moves: bool,
 }
 
-/// What is known of a pixel: see [`Background`] and [`Votes`].
+/// A pixel's part of [`Background`] and [`Votes`].
 struct Known {
     mean: f32,
     former: f32,

@@ -208,8 +208,8 @@ enum Curve {
 }
 
 impl Path {
-    /// How much of each pixel of `size` (width, height) lies in it, 0 to 1; `map` gives a point's
-    /// place in pixels.
+    /// The part of each pixel of `size` (width, height) that lies in it, 0 to 1; `map` gives the
+    /// place of a point in pixels.
     pub fn coverage(
         mut self,
         (width, height): (usize, usize),

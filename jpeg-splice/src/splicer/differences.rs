@@ -17,16 +17,16 @@ pub(crate) trait Differences: Note + Clone + Default {
     where
         Self: 'b;
 
-    /// What a batch leaves.
+    /// The result of a batch.
     type Kept;
 
     /// A batch that begins here. If it is not [kept](Self::keep), it leaves nothing.
     fn batch(&mut self) -> Self::Batch<'_>;
 
-    /// What is to be kept of `batch`.
+    /// Ends `batch`; its result is to be [kept](Self::keep).
     fn end(batch: Self::Batch<'_>) -> Self::Kept;
 
-    /// Takes what a batch left that began here.
+    /// Takes the result of a batch that began here.
     fn keep(&mut self, kept: Self::Kept);
 
     /// A state to come [back](Self::back) to.

@@ -200,8 +200,8 @@ impl Worker {
         tokio::select! {
             done = self.act(change, tools) => done,
             () = self.deps.clock.sleep_until(limit) => {
-                let why = format!("it took longer than {:?} \
-                    (`time-limit`)", self.config.time_limit);
+                let limit = self.config.time_limit;
+                let why = format!("it took longer than {limit:?} (`time-limit`)");
                 Err(match self.config.run {
                     Some(_) => Failure::Lasting(why),
                     None => Failure::Passing(why),

@@ -100,10 +100,9 @@ impl Engine {
     #[expect(
         unsafe_code,
         reason = "the only way to load compiled code; the file is of a folder that only this user \
-            can write to, and was written \
-                  by a child process of this same program. Loading a module through a compiler \
-            instead, as before, let one \
-                  take 3 GiB and 14 s of the server"
+            can write to, and was written by a child process of this same program. Loading a \
+            module through a compiler instead, as before, let one take 3 GiB and 14 s of the \
+            server"
     )]
     pub(super) fn load(&self, code: &Path) -> wasmtime::Result<Component> {
         // SAFETY: see the reason above; wasmtime itself checks that the code is of its own version

@@ -196,23 +196,25 @@ fn source(language: Language, kind: Kind) -> &'static [File] {
 
 /// The bindings that `wit-bindgen c` makes of the contract, for the languages that take it.
 fn bindings(language: Language, kind: Kind) -> &'static [File] {
-    match (language, kind) {
-        (Language::C | Language::Cpp, Kind::Overlay) => files!(
+    if !matches!(language, Language::C | Language::Cpp) {
+        return &[];
+    }
+    match kind {
+        Kind::Overlay => files!(
             "bindings/overlay_filter.h": "bindings/overlay_filter.h",
             "bindings/overlay_filter.c": "bindings/overlay_filter.c",
             "bindings/overlay_filter_component_type.o": "bindings/overlay_filter_component_type.o",
         ),
-        (Language::C | Language::Cpp, Kind::Transform) => files!(
+        Kind::Transform => files!(
             "bindings/transform_filter.h": "bindings/transform_filter.h",
             "bindings/transform_filter.c": "bindings/transform_filter.c",
             "bindings/transform_filter_component_type.o":
                 "bindings/transform_filter_component_type.o",
         ),
-        (Language::C | Language::Cpp, Kind::Inspect) => files!(
+        Kind::Inspect => files!(
             "bindings/inspect_filter.h": "bindings/inspect_filter.h",
             "bindings/inspect_filter.c": "bindings/inspect_filter.c",
             "bindings/inspect_filter_component_type.o": "bindings/inspect_filter_component_type.o",
         ),
-        _ => &[],
     }
 }

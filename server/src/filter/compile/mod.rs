@@ -248,10 +248,8 @@ impl Compiler {
     /// See [`LoadError`].
     pub async fn compile(&self, module: &Module, wanted: Wanted) -> Result<Entry, LoadError> {
         let digest = *module.digest();
-        if let Some((at, refused)) = self.modules().refused.get(&digest)
-            && self.0.clock.now() - *at < REMEMBERED_FOR
-        {
-            return Err(refused.clone());
+        if let Some(refusal) = self.refusal(&digest) {
+            return Err(refusal);
         }
         if let Some(entry) = self.find(digest).await? {
             return Ok(entry);
@@ -268,8 +266,14 @@ impl Compiler {
     /// before. Blocks while it looks.
     pub fn knows(&self, module: &Module) -> bool {
         let digest = module.digest();
-        self.modules().refused.contains_key(digest)
-            || self.0.cache.find(digest, self.0.clock.unix()).is_some()
+        self.refusal(digest).is_some() || self.0.cache.find(digest, self.0.clock.unix()).is_some()
+    }
+
+    /// Why the module with this hash was refused a short while ago, if it was.
+    fn refusal(&self, digest: &Digest) -> Option<LoadError> {
+        let modules = self.modules();
+        let (at, refusal) = modules.refused.get(digest)?;
+        (self.0.clock.now() - *at < REMEMBERED_FOR).then(|| refusal.clone())
     }
 
     /// From now on, modules are compiled only while somebody waits for them: the server ends.
