@@ -38,24 +38,26 @@ class Viewer:
         self.buffer, self.filled, self.end = bytearray(4 << 20), 0, None
 
     def read(self):
-        """Milliseconds that the frame took, once it is whole."""
+        """Milliseconds that each frame took that is whole now."""
         with memoryview(self.buffer) as view:
             self.filled += self.socket.recv_into(view[self.filled :])
         now = time.time()
+        while self.has_frame():
+            yield (now - self.taken) * 1000
+            rest = bytes(self.buffer[self.end : self.filled])
+            self.buffer[: len(rest)] = rest
+            self.filled, self.end = len(rest), None
+
+    def has_frame(self):
         if self.end is None:
             head = self.buffer.find(b"X-Timestamp: ", 0, min(self.filled, 1000))
             end = self.buffer.find(b"\r\n\r\n", max(head, 0), min(self.filled, 1000))
             if head < 0 or end < 0:
-                return None
+                return False
             fields = bytes(self.buffer[:end])
             self.taken = float(fields[head:].split()[1])
             self.end = end + 4 + int(fields.split(b"Content-Length: ")[1].split()[0])
-        if self.filled < self.end:
-            return None
-        rest = bytes(self.buffer[self.end : self.filled])
-        self.buffer[: len(rest)] = rest
-        self.filled, self.end = len(rest), None
-        return (now - self.taken) * 1000
+        return self.filled >= self.end
 
 
 def watch(address, count):
@@ -66,9 +68,9 @@ def watch(address, count):
     times, start = [], time.monotonic() + 3
     while (now := time.monotonic()) < start + SECONDS:
         for key, _ in selector.select(1):
-            took = key.data.read()
-            if took is not None and now > start:
-                times.append(took)
+            took = list(key.data.read())
+            if now > start:
+                times.extend(took)
     for key in list(selector.get_map().values()):
         key.fileobj.close()
     return sorted(times)

@@ -108,7 +108,24 @@ fn what_is_written_back_keeps_the_rest() {
     );
     done(change("DELETE", "/api/streams/back", Value::Null), 204);
     done(change("DELETE", &time, Value::Null), 204);
-    let expected = "# The cameras of the house.
+    let text = file(&server);
+    assert!(text.starts_with(WRITTEN_BACK), "{text}");
+    let checked = mattebox()
+        .current_dir(server.folder())
+        .args(["check", "--cache", "off"])
+        .env("TEST_TOKEN", TOKEN)
+        .output()
+        .unwrap();
+    assert!(stdout(&checked).contains("yard: no filters"), "{checked:?}");
+    assert_eq!(server.get("/back.jpg").status, 404);
+    assert_eq!(server.get("/yard.jpg").status, 200);
+    let report = server.report("front");
+    assert_eq!(report["filters"][0]["state"], "off");
+    assert_eq!(report["filters"].as_array().unwrap().len(), 2);
+}
+
+/// The beginning of [`FILE`] after the changes of the test above.
+const WRITTEN_BACK: &str = "# The cameras of the house.
 admin-token: { env: TEST_TOKEN }   # who may change it
 filter-folder: uploaded
 streams:
@@ -129,27 +146,26 @@ streams:
   # the other one
   yard:
 ";
-    let text = file(&server);
-    assert!(text.starts_with(expected), "{text}");
-    let checked = mattebox()
-        .current_dir(server.folder())
-        .args(["check", "--cache", "off"])
-        .env("TEST_TOKEN", TOKEN)
-        .output()
-        .unwrap();
-    assert!(stdout(&checked).contains("yard: no filters"), "{checked:?}");
-    assert_eq!(server.get("/back.jpg").status, 404);
-    assert_eq!(server.get("/yard.jpg").status, 200);
-    let report = server.report("front");
-    assert_eq!(report["filters"][0]["state"], "off");
-    assert_eq!(report["filters"].as_array().unwrap().len(), 2);
+
+/// A change that is refused: method, target, body, the status of the answer, and words in it.
+type Mistake<'a> = (&'a str, &'a str, Value, u16, &'a str);
+
+fn check_mistakes(server: &Server, mistakes: &[Mistake<'_>]) {
+    for (method, target, body, status, words) in mistakes {
+        let response = server.change(method, target, body);
+        assert_eq!(response.status, *status, "{method} {target} {body}");
+        let answer = response.text();
+        assert!(answer.contains(words), "{method} {target} {body}: {answer}");
+    }
+    assert_eq!(file(server), FILE);
+    assert!(!server.folder().join("uploaded").exists());
 }
 
 #[test]
-fn mistakes_change_nothing() {
+fn mistakes_in_steps_change_nothing() {
     let server = server();
     let logo = step(&server, 1);
-    for (method, target, body, status, words) in [
+    let mistakes = [
         (
             "PATCH",
             logo.as_str(),
@@ -207,6 +223,13 @@ fn mistakes_change_nothing() {
             422,
             "evil.wasm",
         ),
+    ];
+    check_mistakes(&server, &mistakes);
+}
+
+#[test]
+fn mistakes_in_streams_variables_and_filters_change_nothing() {
+    let mistakes = [
         (
             "PUT",
             "/api/streams/x",
@@ -260,14 +283,14 @@ fn mistakes_change_nothing() {
             422,
             "is not a WebAssembly file",
         ),
-    ] {
-        let response = server.change(method, target, &body);
-        assert_eq!(response.status, status, "{method} {target} {body}");
-        let answer = response.text();
-        assert!(answer.contains(words), "{method} {target} {body}: {answer}");
-    }
-    assert_eq!(file(&server), FILE);
-    assert!(!server.folder().join("uploaded").exists());
+    ];
+    check_mistakes(&server(), &mistakes);
+}
+
+#[test]
+fn a_file_that_is_wrong_already_is_not_changed() {
+    let server = server();
+    let logo = step(&server, 1);
     let broken = FILE.replace("driver: demo", "driver: dem");
     std::fs::write(server.folder().join("pipeline.yaml"), &broken).unwrap();
     // Somebody is at it with an editor.

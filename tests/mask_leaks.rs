@@ -244,16 +244,6 @@ fn nothing_that_is_served_or_kept_shows_what_is_masked_while_chains_change_and_f
     let mut search = Search::default();
     let mut viewers = ["s", "raw", "small"].map(|name| (name, server.watch(name)));
     let end = Instant::now() + Duration::from_secs(100);
-    let is_enough = |search: &Search| {
-        let least =
-            |place: &str, count: usize| search.seen.get(place).is_some_and(|it| *it >= count);
-        ["s", "raw", "small", "snapshot"]
-            .iter()
-            .into_iter()
-            .all(|it| least(it, 250))
-            && least("step", 40)
-            && least("event", 40)
-    };
     let mut turn = 0;
     while !is_enough(&search) {
         assert!(
@@ -305,6 +295,13 @@ fn nothing_that_is_served_or_kept_shows_what_is_masked_while_chains_change_and_f
         );
     }
     assert_eq!(search.leaks, [""; 0], "of {:?}", search.seen);
+}
+
+/// Whether enough pictures were looked at in each place.
+fn is_enough(search: &Search) -> bool {
+    let least = |place: &str, count: usize| search.seen.get(place).is_some_and(|it| *it >= count);
+    let places = ["s", "raw", "small", "snapshot"];
+    places.iter().all(|it| least(it, 250)) && least("step", 40) && least("event", 40)
 }
 
 /// No more filters break.

@@ -21,6 +21,16 @@ fn the_numbers_are_those_of_the_api() {
     for _ in 0..20 {
         viewer.next().unwrap();
     }
+    check_running(&server);
+    drop(viewer);
+    server.until("s", |report| report["viewers"] == 0);
+    let viewers = "mattebox_stream_viewers{stream=\"s\"}";
+    assert_eq!(sample(&server.get("/metrics").text(), viewers), 0.0);
+    check_wrong_file(&server);
+}
+
+/// Checks the numbers of a stream that somebody watches.
+fn check_running(server: &Server) {
     let response = server.get("/metrics");
     let kind = response.header("content-type").unwrap().to_owned();
     assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
@@ -79,11 +89,9 @@ fn the_numbers_are_those_of_the_api() {
         0.0
     );
     assert_eq!(sample(&text, "mattebox_pipeline_valid"), 1.0);
-    drop(viewer);
-    server.until("s", |report| report["viewers"] == 0);
-    let viewers = "mattebox_stream_viewers{stream=\"s\"}";
-    assert_eq!(sample(&server.get("/metrics").text(), viewers), 0.0);
-    // A wrong file.
+}
+
+fn check_wrong_file(server: &Server) {
     assert_eq!(server.get("/readyz").status, 200);
     std::fs::write(server.folder().join("pipeline.yaml"), "streams: 5\n").unwrap();
     server.until_get("/api/pipeline", |report| !report["error"].is_null());

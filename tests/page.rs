@@ -301,7 +301,33 @@ async fn somebody_watches_and_changes_the_chain() {
             refusal.textContent.includes('Nowhere'))",
         )
         .await;
-    // Moved by a button and back by hand, moved again; switched off, removed.
+    move_and_remove(&browser).await;
+    add_and_drop(&browser, &server).await;
+    // A wrong file is told of; so is a server that is gone.
+    std::fs::write(server.folder().join("pipeline.yaml"), "streams: [").unwrap();
+    browser
+        .until("document.querySelector('#wrong-file pre').textContent.includes('pipeline.yaml:1')")
+        .await;
+    let address = server.address.to_string();
+    drop(server);
+    browser
+        .until("!document.getElementById('trouble').hidden")
+        .await;
+    // It comes back, and so do its pictures.
+    let _server = Server::start_with(folder(), |command| {
+        command.args(["--listen", &address]);
+    });
+    browser
+        .until(
+            "document.getElementById('trouble').hidden && \
+            document.getElementById('wrong-file').hidden",
+        )
+        .await;
+    browser.until_corner("red > 200 && green < 60").await;
+}
+
+/// Moves steps by a button and back by hand, and again; switches one off, and removes it.
+async fn move_and_remove(browser: &Browser) {
     browser.click(".step:first-child .down").await;
     browser.until_first("timestamp").await;
     browser
@@ -327,7 +353,10 @@ async fn somebody_watches_and_changes_the_chain() {
     browser
         .until("document.querySelectorAll('.step').length === 1")
         .await;
-    // Added from the catalog, and dropped on the page.
+}
+
+/// Adds a step from the catalog, and one by dropping a module on the page.
+async fn add_and_drop(browser: &Browser, server: &Server) {
     browser.click("#add").await;
     browser
         .run(
@@ -354,27 +383,6 @@ async fn somebody_watches_and_changes_the_chain() {
     let errors = browser.console_errors().await;
     let others: Vec<_> = errors.iter().filter(|text| !text.contains("422")).collect();
     assert!(others.is_empty(), "{others:?}");
-    // A wrong file is told of; so is a server that is gone.
-    std::fs::write(server.folder().join("pipeline.yaml"), "streams: [").unwrap();
-    browser
-        .until("document.querySelector('#wrong-file pre').textContent.includes('pipeline.yaml:1')")
-        .await;
-    let address = server.address.to_string();
-    drop(server);
-    browser
-        .until("!document.getElementById('trouble').hidden")
-        .await;
-    // It comes back, and so do its pictures.
-    let _server = Server::start_with(folder(), |command| {
-        command.args(["--listen", &address]);
-    });
-    browser
-        .until(
-            "document.getElementById('trouble').hidden && \
-            document.getElementById('wrong-file').hidden",
-        )
-        .await;
-    browser.until_corner("red > 200 && green < 60").await;
 }
 
 /// Whoever writes a filter builds it again and again while looking at the page.

@@ -231,7 +231,25 @@ fn no_answer_event_or_log_line_holds_a_secret() {
     }
     std::fs::write(server.folder().join("pipeline.yaml"), &good).unwrap();
     server.until_get("/api/pipeline", |report| report["error"].is_null());
+    check_refusals(&server);
+    drop(viewers);
+    let seen = std::fs::read_to_string(server.folder().join("environment")).unwrap();
+    assert!(seen.contains("OTHER=for commands"), "{seen}");
+    for name in ["TEST_TOKEN", "DOOR", "DATABASE", "MATTEBOX_", PLANTED] {
+        assert!(!seen.contains(name), "{name}");
+    }
+    let log = server.log();
+    assert!(log.contains("the command says line=-u ***"), "{log}");
+    holds_none("the log", &log);
+    for heard in heard {
+        let events = heard.join().unwrap();
+        assert!(events.contains("event: reload"), "{events}");
+        holds_none("the events", &events);
+    }
+}
 
+/// Checks that changes which are refused don't come back with their secrets.
+fn check_refusals(server: &Server) {
     let wrong = [
         (
             "PUT",
@@ -269,20 +287,6 @@ fn no_answer_event_or_log_line_holds_a_secret() {
         let refused = server.change(method, target, &body);
         assert_eq!(refused.status, 422, "{method} {target} {body}");
         holds_none(&body.to_string(), &refused.text());
-    }
-    drop(viewers);
-    let seen = std::fs::read_to_string(server.folder().join("environment")).unwrap();
-    assert!(seen.contains("OTHER=for commands"), "{seen}");
-    for name in ["TEST_TOKEN", "DOOR", "DATABASE", "MATTEBOX_", PLANTED] {
-        assert!(!seen.contains(name), "{name}");
-    }
-    let log = server.log();
-    assert!(log.contains("the command says line=-u ***"), "{log}");
-    holds_none("the log", &log);
-    for heard in heard {
-        let events = heard.join().unwrap();
-        assert!(events.contains("event: reload"), "{events}");
-        holds_none("the events", &events);
     }
 }
 

@@ -79,7 +79,23 @@ fn streams_events_and_pictures_are_at_the_broker_and_discovered() {
         (&json!("start"), &json!("end"))
     );
     assert!(broker.retained("mattebox/front/events").is_none());
+    check_discovered(&broker);
+    let report = server.get("/api/v1/actions").json();
+    assert_eq!(report["mqtt"]["connected"], true);
+    assert_eq!(
+        report["mqtt"]["broker"],
+        format!("mqtt://{}", broker.address)
+    );
+    let metrics = server.get("/metrics").text();
+    assert!(metrics.contains("mattebox_mqtt_connected 1"), "{metrics}");
 
+    let log = server.log();
+    assert!(!log.contains("-secret"), "{log}");
+    retains(&broker, "mattebox/status", "offline");
+}
+
+/// Checks the messages by which Home Assistant discovers the stream `front`.
+fn check_discovered(broker: &Broker) {
     let topics = broker.topics().into_iter();
     let topics: Vec<_> = topics
         .filter(|it| it.starts_with("homeassistant/"))
@@ -104,18 +120,6 @@ fn streams_events_and_pictures_are_at_the_broker_and_discovered() {
     assert_eq!(payloads[0]["state_topic"], "mattebox/front/camera-failed");
     assert_eq!(payloads[1]["topic"], "mattebox/front/picture");
     assert_eq!(payloads[2]["state_topic"], "mattebox/front/state");
-    let report = server.get("/api/v1/actions").json();
-    assert_eq!(report["mqtt"]["connected"], true);
-    assert_eq!(
-        report["mqtt"]["broker"],
-        format!("mqtt://{}", broker.address)
-    );
-    let metrics = server.get("/metrics").text();
-    assert!(metrics.contains("mattebox_mqtt_connected 1"), "{metrics}");
-
-    let log = server.log();
-    assert!(!log.contains("-secret"), "{log}");
-    retains(&broker, "mattebox/status", "offline");
 }
 
 #[test]

@@ -448,7 +448,22 @@ async fn the_keyboard_alone_does_it_all_and_the_focus_stays() {
     browser
         .until("document.activeElement.matches('.step:last-child [id$=-format]')")
         .await;
-    // Removed: what has its place has the focus; then what adds another.
+    remove_and_add_by_keys(&browser).await;
+    // The line with "Undo" is in reach, and stays while it has the focus.
+    browser.tab_to("#undo button").await;
+    browser.press(ENTER).await;
+    browser
+        .until(
+            "document.querySelectorAll('.step').length === 0 && \
+            document.activeElement.textContent === 'Redo'",
+        )
+        .await;
+    assert_eq!(browser.console_errors().await, Vec::<String>::new());
+}
+
+/// Removes both steps and adds one.
+async fn remove_and_add_by_keys(browser: &Browser) {
+    // What has the place of a removed step has the focus; then what adds another.
     browser.focus(".step:first-child .remove").await;
     browser.press(ENTER).await;
     browser
@@ -484,16 +499,6 @@ async fn the_keyboard_alone_does_it_all_and_the_focus_stays() {
             'add'",
         )
         .await;
-    // The line with "Undo" is in reach, and stays while it has the focus.
-    browser.tab_to("#undo button").await;
-    browser.press(ENTER).await;
-    browser
-        .until(
-            "document.querySelectorAll('.step').length === 0 && \
-            document.activeElement.textContent === 'Redo'",
-        )
-        .await;
-    assert_eq!(browser.console_errors().await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,14 +38,7 @@ async fn events_are_listed_with_pictures_as_they_happen_and_removed() {
     browser.until(&format!("!{newest}.includes('lasts')")).await;
     browser.until(&count(3)).await;
 
-    for (width, height) in [(1200, 900), (390, 800)] {
-        browser.client.set_window_size(width, height).await.unwrap();
-        let fits = "(() => {
-            const list = document.getElementById('events');
-            return list.scrollWidth <= list.clientWidth && list.offsetWidth <= innerWidth;
-        })()";
-        browser.until(fits).await;
-    }
+    check_sizes(&browser).await;
     let choose = |class: &str, value: &str| {
         format!(
             "const choice = document.querySelector('.{class}');
@@ -60,29 +53,27 @@ async fn events_are_listed_with_pictures_as_they_happen_and_removed() {
     browser
         .run("document.querySelector('.event button').focus()")
         .await;
-    browser
-        .client
-        .active_element()
-        .await
-        .unwrap()
-        .send_keys(" ")
-        .await
-        .unwrap();
+    browser.press(" ").await;
     browser.give_token(TOKEN).await;
     browser.until(&count(0)).await;
     browser
         .until("document.activeElement.classList.contains('close')")
         .await;
-    browser
-        .client
-        .active_element()
-        .await
-        .unwrap()
-        .send_keys("\u{e007}")
-        .await
-        .unwrap();
+    browser.press("\u{e007}").await;
     browser
         .until("!document.getElementById('events').open")
         .await;
     assert_eq!(browser.console_errors().await, [""; 0]);
+}
+
+/// Checks that the list fits into a wide and into a narrow window.
+async fn check_sizes(browser: &Browser) {
+    for (width, height) in [(1200, 900), (390, 800)] {
+        browser.client.set_window_size(width, height).await.unwrap();
+        let fits = "(() => {
+            const list = document.getElementById('events');
+            return list.scrollWidth <= list.clientWidth && list.offsetWidth <= innerWidth;
+        })()";
+        browser.until(fits).await;
+    }
 }

@@ -188,7 +188,16 @@ async fn a_streams_source_is_edited_and_its_secrets_and_comments_stay() {
     browser.click("#stream-form .apply").await;
     browser.until_form_is(false).await;
     assert_eq!(text(&server), first);
-    // A place where a secret stands is shown; another driver takes along what both have.
+    change_driver(&browser, &server).await;
+    let errors = browser.console_errors().await;
+    let is_refusal = |text: &&String| text.contains("422") || text.contains("503");
+    assert_eq!(errors.iter().find(|it| !is_refusal(it)), None);
+}
+
+/// Checks that a place where a secret stands is shown, and that another driver takes along what
+/// both have.
+async fn change_driver(browser: &Browser, server: &Server) {
+    let url = "#stream-form [id$=-url]";
     browser.edit_stream("yard").await;
     browser.until_form_is(true).await;
     browser
@@ -201,7 +210,7 @@ async fn a_streams_source_is_edited_and_its_secrets_and_comments_stay() {
     browser.write(url, "rtsp://127.0.0.1:1/1").await;
     browser.click("#stream-form .apply").await;
     browser.until_form_is(false).await;
-    let changed = text(&server);
+    let changed = text(server);
     for kept in [
         "driver: rtsp",
         "rtsp://127.0.0.1:1/1",
@@ -209,9 +218,6 @@ async fn a_streams_source_is_edited_and_its_secrets_and_comments_stay() {
     ] {
         assert!(changed.contains(kept), "{kept}: {changed}");
     }
-    let errors = browser.console_errors().await;
-    let is_refusal = |text: &&String| text.contains("422") || text.contains("503");
-    assert_eq!(errors.iter().find(|it| !is_refusal(it)), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,49 +92,10 @@ async fn serve(
     let indicators = gpio.map(|gpio| start_indicators(gpio, &controller));
     announce(&listeners, config)?;
 
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    // Whoever watches the files reads them first, which readies the filters.
-    let watching = control::watch(controller.clone(), clock.clone(), shutdown.clone());
-    // Files on a network may take their time.
-    tasks.spawn_blocking(move || Handle::current().block_on(watching));
-    tasks.spawn(forget(
-        controller.variables().clone(),
-        clock.clone(),
-        shutdown.clone(),
-    ));
-    tasks.spawn(write(controller.events().clone(), shutdown.clone()));
-    let mqtt = Mqtt::default();
-    let actions = (clock.clone(), controller.events().clone(), mqtt.clone());
-    let actions = Actions::new(actions, tasks.clone(), shutdown.clone());
-    tasks.spawn(connect(
-        mqtt.clone(),
-        controller.clone(),
-        clock.clone(),
-        shutdown.clone(),
-    ));
-    tasks.spawn(act(
-        actions.clone(),
-        controller.clone(),
-        clock.clone(),
-        shutdown.clone(),
-    ));
+    let (actions, mqtt) = start_background(&controller, &tasks, &shutdown);
     let app = App::new(controller.clone(), (actions, mqtt), shutdown.clone());
     let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
-    let mut ended = None;
-    while ended.is_none() {
-        tokio::select! {
-            end = &mut server => ended = Some(end),
-            signal = signals.next() => match signal {
-                Signal::Reload => {
-                    tracing::info!("reloading the pipeline, as it was told to");
-                    // Not waited for: whoever tells the server to stop next must be heard at once.
-                    let controller = controller.clone();
-                    tokio::spawn(async move { controller.reload().await });
-                }
-                Signal::Stop => break,
-            },
-        }
-    }
+    let ended = until_stopped(&mut server, &mut signals, &controller).await;
     tracing::info!("stopping");
     shutdown.cancel();
     tasks.close();
@@ -150,6 +111,50 @@ async fn serve(
         indicators.go_out().await;
     }
     serving
+}
+
+/// Starts what goes on beside the streams, until `shutdown`.
+fn start_background(
+    controller: &Controller,
+    tasks: &TaskTracker,
+    shutdown: &CancellationToken,
+) -> (Actions, Mqtt) {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let end = || (clock.clone(), shutdown.clone());
+    // Whoever watches the files reads them first, which readies the filters.
+    let watching = control::watch(controller.clone(), clock.clone(), shutdown.clone());
+    // Files on a network may take their time.
+    tasks.spawn_blocking(move || Handle::current().block_on(watching));
+    tasks.spawn(forget(controller.variables().clone(), end()));
+    tasks.spawn(write(controller.events().clone(), shutdown.clone()));
+    let mqtt = Mqtt::default();
+    let actions = (clock.clone(), controller.events().clone(), mqtt.clone());
+    let actions = Actions::new(actions, tasks.clone(), shutdown.clone());
+    tasks.spawn(connect(mqtt.clone(), controller.clone(), end()));
+    tasks.spawn(act(actions.clone(), controller.clone(), end()));
+    (actions, mqtt)
+}
+
+/// Waits for the signal to stop, or for the `server`'s own end, which is no good sign.
+async fn until_stopped(
+    server: &mut JoinHandle<()>,
+    signals: &mut Signals,
+    controller: &Controller,
+) -> Option<Result<(), JoinError>> {
+    loop {
+        tokio::select! {
+            end = &mut *server => return Some(end),
+            signal = signals.next() => match signal {
+                Signal::Reload => {
+                    tracing::info!("reloading the pipeline, as it was told to");
+                    // Not waited for: whoever tells the server to stop next must be heard at once.
+                    let controller = controller.clone();
+                    tokio::spawn(async move { controller.reload().await });
+                }
+                Signal::Stop => return None,
+            },
+        }
+    }
 }
 
 async fn listen(addresses: &[ListenAddress]) -> Result<Vec<Listener>, Failure> {
@@ -174,31 +179,24 @@ impl From<JoinError> for Failure {
     }
 }
 
+/// The clock, and the end of the server.
+type End = (Arc<dyn Clock>, CancellationToken);
+
 /// Ends variables whose time has come, until `end`.
-async fn forget(variables: Variables, clock: Arc<dyn Clock>, end: CancellationToken) {
+async fn forget(variables: Variables, (clock, end): End) {
     let forget = || variables.run(&*clock);
     let forgetting = keep_running("expiry of variables", &*clock, &end, forget);
     end.run_until_cancelled(forgetting).await;
 }
 
 /// Does what the pipeline wants for events, until `end`.
-async fn act(
-    actions: Actions,
-    controller: Controller,
-    clock: Arc<dyn Clock>,
-    end: CancellationToken,
-) {
+async fn act(actions: Actions, controller: Controller, (clock, end): End) {
     let act = || actions.run(controller.changes());
     keep_running("actions", &*clock, &end, act).await;
 }
 
 /// Keeps the connection to the MQTT broker, until `end`.
-async fn connect(
-    mqtt: Mqtt,
-    controller: Controller,
-    clock: Arc<dyn Clock>,
-    end: CancellationToken,
-) {
+async fn connect(mqtt: Mqtt, controller: Controller, (clock, end): End) {
     let connect = || mqtt.run(&controller, &end);
     keep_running("MQTT", &*clock, &end, connect).await;
 }

@@ -76,9 +76,17 @@ fn difference(change: PatchOperation) -> (Vec<String>, Vec<String>) {
     (only(FILE, &text), only(&text, FILE))
 }
 
+/// Checks which lines each of these changes takes away, and which it adds.
+fn check(cases: Vec<(PatchOperation, Vec<&str>, Vec<&str>)>) {
+    for (change, gone, new) in cases {
+        let found = difference(change.clone());
+        assert_eq!(found, to_owned(gone, new), "{change:?}");
+    }
+}
+
 #[test]
-fn only_what_is_meant_changes() {
-    for (change, gone, new) in [
+fn of_a_value_only_its_line_changes() {
+    check(vec![
         (
             set("streams/demo/quality", json!(70)),
             vec!["    quality: 85                 # JPEG"],
@@ -99,6 +107,12 @@ fn only_what_is_meant_changes() {
             vec![],
             vec!["        with:", "          width: 640"],
         ),
+    ]);
+}
+
+#[test]
+fn of_what_comes_or_goes_only_its_lines_change() {
+    check(vec![
         (
             set("streams/demo/filters/1/enabled", json!(false)),
             vec![],
@@ -142,13 +156,7 @@ fn only_what_is_meant_changes() {
                 "      - use: text",
             ],
         ),
-    ] {
-        assert_eq!(
-            difference(change.clone()),
-            to_owned(gone, new),
-            "{change:?}"
-        );
-    }
+    ]);
 }
 
 fn to_owned(gone: Vec<&str>, new: Vec<&str>) -> (Vec<String>, Vec<String>) {

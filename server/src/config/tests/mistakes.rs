@@ -219,7 +219,7 @@ fn wrong_keys() {
 }
 
 #[test]
-fn wrong_values() {
+fn wrong_addresses_and_titles() {
     check(&[
         (
             "listen: 8080\nstreams: {a: }\n",
@@ -271,6 +271,12 @@ fn wrong_values() {
                 "3:45+10 `title`: a title is one line of text",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn wrong_streams() {
+    check(&[
         (
             "streams: [a, b]\n",
             &[
@@ -316,6 +322,12 @@ fn wrong_values() {
             &format!("streams: {{{}: }}\n", "a".repeat(65)),
             &["1:11+65 a stream's name may have 64 characters, this one has 65"],
         ),
+    ]);
+}
+
+#[test]
+fn wrong_numbers_and_durations() {
+    check(&[
         (
             "streams:\n  a:\n    quality: high # really\n",
             &["3:14+4 `quality`: expected a whole number from 1 to 100, found the text `high`"],
@@ -441,6 +453,12 @@ fn wrong_steps() {
                 "1:95+4 `memory-limit`: expected a size such as `256MiB` or `1GiB`, found `much`",
             ],
         ),
+    ]);
+}
+
+#[test]
+fn wrong_assets_and_too_many_steps() {
+    check(&[
         (
             "filters-memory: 32MiB\nstreams: {a: }\n",
             &["1:17+5 `filters-memory`: expected 64MiB to 1TiB, found the text `32MiB`"],

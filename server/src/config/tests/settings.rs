@@ -89,9 +89,17 @@ fn right_settings_pass() {
     assert_eq!(check(&watermark(), with), [""; 0]);
 }
 
+/// Checks what is said of each of these settings beside a right one.
+fn check_each(cases: &[(&str, &str)]) {
+    for (with, expected) in cases {
+        let with = format!("      with:\n        {with}\n        image: a.png\n");
+        assert_eq!(check(&watermark(), &with), [*expected], "{with}");
+    }
+}
+
 #[test]
 fn wrong_settings_are_told_in_the_users_words() {
-    for (with, expected) in [
+    check_each(&[
         (
             "opacty: 0.6",
             "6:9+6 `opacty` is not a setting of the filter `watermark`; did you mean `opacity`?",
@@ -135,6 +143,12 @@ fn wrong_settings_are_told_in_the_users_words() {
             "fit: 5",
             "6:14+1 `fit`: expected `contain` or `cover`, found `5`",
         ),
+    ]);
+}
+
+#[test]
+fn wrong_numbers_and_colors_are_told_in_the_users_words() {
+    check_each(&[
         (
             "margin: 1.5",
             "6:17+3 `margin`: expected a whole number of at least 0, found `1.5`",
@@ -164,6 +178,12 @@ fn wrong_settings_are_told_in_the_users_words() {
             "size: 0",
             "6:15+1 `size`: expected a whole number of at least 1, found `0`",
         ),
+    ]);
+}
+
+#[test]
+fn wrong_settings_within_others_are_told_in_the_users_words() {
+    check_each(&[
         (
             "shape: round",
             "6:16+5 `shape`: expected a mapping, found the text `round`",
@@ -203,10 +223,7 @@ fn wrong_settings_are_told_in_the_users_words() {
             "points: [{x: 1, y: 1}, {x: 2, y: 2}, {x: 3, y: 3}]",
             "6:17+1 `points`: expected a list of at most 2 items, found a list of 3 items",
         ),
-    ] {
-        let with = format!("      with:\n        {with}\n        image: a.png\n");
-        assert_eq!(check(&watermark(), &with), [expected], "{with}");
-    }
+    ]);
 }
 
 #[test]
@@ -236,6 +253,14 @@ fn all_is_told_at_once() {
     );
 }
 
+/// Checks what is said of these settings by a schema.
+fn check_schemas(cases: &[(&Value, &str, &str)]) {
+    for (schema, with, expected) in cases {
+        let with = format!("      with: {with}\n");
+        assert_eq!(check(schema, &with), [*expected], "{schema}");
+    }
+}
+
 #[test]
 fn other_ways_to_write_a_schema() {
     let either = json!({"anyOf": [{"required": ["width"]}, {"required": ["height"]}]});
@@ -248,22 +273,8 @@ fn other_ways_to_write_a_schema() {
     let names = json!({"propertyNames": {"pattern": "^x-"}});
     let unsaid = json!({"properties": {"a": {"not": {"type": "string"}}}});
     let slash = json!({"properties": {"a/b~": {"maxLength": 2}}});
-    let near = json!({"properties": {"to": {"oneOf": [
-        {
-            "type": "object",
-            "properties": {"url": {"type": "string"}, "user": {"type": "string"}},
-            "required": ["url", "user"],
-            "additionalProperties": false,
-        },
-        {
-            "type": "object",
-            "properties": {"path": {"type": "string"}},
-            "required": ["path"],
-            "additionalProperties": false,
-        },
-    ]}}});
     let few = json!({"minProperties": 2});
-    for (schema, with, expected) in [
+    check_schemas(&[
         (
             &either,
             "{}",
@@ -300,6 +311,31 @@ fn other_ways_to_write_a_schema() {
             "5:20+4 `a/b~`: expected a text of at most 2 characters, found the text `long`",
         ),
         (
+            &few,
+            "{a: 1}",
+            "5:7+4 `with`: expected a mapping of at least 2 keys, found a mapping of 1 key",
+        ),
+    ]);
+}
+
+#[test]
+fn the_alternative_that_nearly_fits_is_told_of() {
+    let near = json!({"properties": {"to": {"oneOf": [
+        {
+            "type": "object",
+            "properties": {"url": {"type": "string"}, "user": {"type": "string"}},
+            "required": ["url", "user"],
+            "additionalProperties": false,
+        },
+        {
+            "type": "object",
+            "properties": {"path": {"type": "string"}},
+            "required": ["path"],
+            "additionalProperties": false,
+        },
+    ]}}});
+    check_schemas(&[
+        (
             &near,
             "{to: {url: x}}",
             "5:14+2 `to` of the filter `watermark` needs the setting `user`",
@@ -314,15 +350,7 @@ fn other_ways_to_write_a_schema() {
             "{to: {}}",
             "5:14+2 `to` of the filter `watermark` needs `url` and `user` or `path`",
         ),
-        (
-            &few,
-            "{a: 1}",
-            "5:7+4 `with`: expected a mapping of at least 2 keys, found a mapping of 1 key",
-        ),
-    ] {
-        let with = format!("      with: {with}\n");
-        assert_eq!(check(schema, &with), [expected], "{schema}");
-    }
+    ]);
 }
 
 #[test]
