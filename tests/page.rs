@@ -20,7 +20,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use url::{ParseError, Url};
 
-use crate::support::hostile::{UNCHANGED, overlay};
+use crate::support::hostile::{UNCHANGED, describe, overlay};
 use crate::support::picture::{jpeg, png};
 use crate::support::server::{Server, TOKEN};
 use crate::support::{Folder, repository};
@@ -510,4 +510,24 @@ async fn the_page_with_nothing_but_the_picture_lives_through_a_restart() {
     drop(server);
     let _server = serve("{ driver: demo }", &address);
     browser.until(&width(1280)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_card_says_which_filter_is_being_compiled_and_for_how_long() {
+    let server = Server::start(Folder::with("streams: { front: }\n"));
+    let browser = Browser::open(&format!("http://{}/", server.address)).await;
+    browser
+        .until("document.querySelectorAll('.picture canvas:not([hidden])').length === 1")
+        .await;
+    let slow = describe("(loop $l (br $l)) unreachable");
+    std::fs::write(server.folder().join("slow.wasm"), slow).unwrap();
+    let chain = "streams: { front: { filters: [use: ./slow.wasm] } }\n";
+    std::fs::write(server.folder().join("pipeline.yaml"), chain).unwrap();
+    let told = "/compiling \\.\\/slow\\.wasm for \\d+ s/.test(document.body.textContent)";
+    browser.until(told).await;
+    // The picture goes on meanwhile, and what was found out in the end is told.
+    browser.until(&format!("!{told}")).await;
+    let report = server.report("front");
+    assert_eq!(report["state"], "running", "{report:#}");
 }

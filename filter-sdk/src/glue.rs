@@ -15,6 +15,8 @@ use crate::{Drawing, Inspect, Layer, Overlay, Transform};
 
 pub use std::string::String;
 
+pub use crate::print::{Stream, print};
+
 /// The place of a module's one filter; empty until it has its settings.
 pub type Slot<T> = RefCell<Option<T>>;
 

@@ -79,7 +79,8 @@
 //!
 //! # What a filter may do
 //!
-//! It may compute, [`log`] and [`read_asset`], which has the system's fonts, too; it may ask for
+//! It may compute, [`log`] (also by [`println!`]) and [`read_asset`], which has the system's fonts,
+//! too; it may ask for
 //! the stream's name, for [`variable`]s and for the [`regions`] that inspecting filters found.
 //! Those, and others where the pipeline file says so, may see the picture by [`view`] and tell
 //! others by [`publish`]. It has no files, no network and no environment. Each call has a time
@@ -102,6 +103,7 @@ mod inspect;
 mod layer;
 mod overlay;
 mod position;
+mod print;
 pub mod publish;
 mod region;
 #[cfg(not(target_family = "wasm"))]

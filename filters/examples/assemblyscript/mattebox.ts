@@ -212,8 +212,27 @@ export function fail(text: string): void {
 
 /** Writes to the server's log. */
 export function log(level: Level, text: string): void {
+  writeLog(level, text);
+}
+
+function writeLog(level: Level, text: string): void {
   const bytes = String.UTF8.encode(text);
   hostLog(level, changetype<usize>(bytes), bytes.byteLength);
+}
+
+/** As in a browser: lines for the server's log. */
+export namespace console {
+  export function log(text: string): void {
+    writeLog(Level.Info, text);
+  }
+
+  export function warn(text: string): void {
+    writeLog(Level.Warn, text);
+  }
+
+  export function error(text: string): void {
+    writeLog(Level.Error, text);
+  }
 }
 
 /** Reads a file that the step names; null if it can't be read, and then the call fails. */

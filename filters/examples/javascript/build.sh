@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds example-filter.wasm, which carries a whole JavaScript engine.
+# Builds example-filter.wasm, which carries a JavaScript engine.
 set -eu
 cd "$(dirname "$0")"
 

@@ -75,6 +75,24 @@ pub fn log(level: Level, text: []const u8) void {
     imports.log(@intFromEnum(level), text.ptr, text.len);
 }
 
+/// What `std.log` writes goes to the server's log.
+pub const std_options: std.Options = .{ .logFn = logLine };
+
+fn logLine(
+    comptime level: std.log.Level,
+    comptime _: @TypeOf(.scope),
+    comptime format: []const u8,
+    values: anytype,
+) void {
+    const text = std.fmt.allocPrint(scratch, format, values) catch return;
+    log(switch (level) {
+        .debug => .debug,
+        .info => .info,
+        .warn => .warn,
+        .err => .@"error",
+    }, text);
+}
+
 /// A panic's text goes to the log, and from there to people.
 pub const panic = std.debug.FullPanic(struct {
     fn call(text: []const u8, _: ?usize) noreturn {

@@ -6,7 +6,7 @@ import { Description, Frame, Image, setting } from "./mattebox";
 const PIXEL = 3;
 const SCHEMA = `{"type": "object", "additionalProperties": false, "properties": {
   "direction": {"description": "Which sides change places.",
-    "enum": ["left-right", "top-bottom"], "default": "left-right"}}}`;
+    "enum": ["left-right", "top-bottom"], "default": "top-bottom"}}}`;
 
 let isUpsideDown = false;
 
@@ -24,11 +24,7 @@ export function apply(_: Frame, picture: Image): Image {
   const width = i32(picture.width);
   const height = i32(picture.height);
   if (isUpsideDown) {
-    for (let y = 0; y < height / 2; y++) {
-      for (let x = 0; x < width; x++) {
-        swap(picture.rgb, y * width + x, (height - 1 - y) * width + x);
-      }
-    }
+    swapRows(picture.rgb, width * PIXEL, height);
   } else {
     for (let y = 0; y < height; y++) {
       for (let x = 0; x < width / 2; x++) {
@@ -37,6 +33,18 @@ export function apply(_: Frame, picture: Image): Image {
     }
   }
   return picture;
+}
+
+// Whole rows are moved at once.
+function swapRows(rgb: Uint8Array, row: i32, height: i32): void {
+  const spare = new Uint8Array(row);
+  for (let y = 0; y < height / 2; y++) {
+    const one = rgb.subarray(y * row, (y + 1) * row);
+    const other = rgb.subarray((height - 1 - y) * row, (height - y) * row);
+    spare.set(one);
+    one.set(other);
+    other.set(spare);
+  }
 }
 
 // `unchecked` leaves out the check of the index, which a loop over all pixels feels.

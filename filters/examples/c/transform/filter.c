@@ -24,7 +24,7 @@ void exports_mattebox_filter_lifecycle_describe(description_t *description) {
         &description->config_schema,
         "{\"type\": \"object\", \"additionalProperties\": false, \"properties\": {"
         "\"direction\": {\"description\": \"Which sides change places.\","
-        "\"enum\": [\"left-right\", \"top-bottom\"], \"default\": \"left-right\"}}}");
+        "\"enum\": [\"left-right\", \"top-bottom\"], \"default\": \"top-bottom\"}}}");
 }
 
 // What the server hands over belongs to the filter, so the text is freed.

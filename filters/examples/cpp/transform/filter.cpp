@@ -20,7 +20,7 @@ using Pixel = std::array<std::uint8_t, 3>;
 
 constexpr char SCHEMA[] = R"({"type": "object", "additionalProperties": false, "properties": {
     "direction": {"description": "Which sides change places.",
-        "enum": ["left-right", "top-bottom"], "default": "left-right"}}})";
+        "enum": ["left-right", "top-bottom"], "default": "top-bottom"}}})";
 
 bool is_upside_down;
 

@@ -2,6 +2,7 @@
 
 import { event, setVariable } from "mattebox:filter/publish@0.2.0";
 import { luma } from "mattebox:filter/view@0.2.0";
+import "./console.js";
 
 // The side of a pixel of the small picture, in pixels of the whole one.
 const SHRINK = 8;
@@ -19,9 +20,11 @@ const SCHEMA = {
   },
 };
 
+/** @type {{ threshold: number }} */
 let settings;
 let wasBright = false;
 
+/** @type {typeof import("mattebox:filter/lifecycle@0.2.0")} */
 export const lifecycle = {
   describe() {
     return {
@@ -32,15 +35,17 @@ export const lifecycle = {
     };
   },
 
-  // The server has checked the settings against the schema and has filled in its defaults.
-  configure: told((json) => {
+  // The server has checked the settings against the schema and has filled in its defaults. What is
+  // wrong beyond that is told by `throw new Error("…")`.
+  configure(json) {
     settings = JSON.parse(json);
-  }),
+  },
 };
 
+/** @type {typeof import("mattebox:filter/inspect@0.2.0")} */
 export const inspect = {
-  look: told(() => {
-    const picture = luma("eighth");
+  look() {
+    const picture = luma("eighth", null);
     let brightest = 0;
     for (let at = 1; at < picture.luma.length; at++) {
       if (picture.luma[at] > picture.luma[brightest]) {
@@ -55,10 +60,11 @@ export const inspect = {
     const y = Math.floor(brightest / picture.width) * SHRINK;
     const area = { x, y, width: SHRINK, height: SHRINK };
     return { regions: [{ area, label: "bright", score: brightness / 255 }] };
-  }),
+  },
 };
 
 // Sets the variable `brightness`, and tells of an event when it becomes bright and when it is over.
+/** @param {number} brightness */
 function tell(brightness) {
   setVariable("brightness", String(brightness), 30000);
   const isBright = brightness >= settings.threshold;
@@ -67,16 +73,4 @@ function tell(brightness) {
     event("bright-spot", isBright ? "start" : "end", "");
   }
   return isBright;
-}
-
-// The contract's errors are texts, so an exception is told by its message. Without this, one that
-// is no text ends the filter, and nobody learns why.
-function told(call) {
-  return (...given) => {
-    try {
-      return call(...given);
-    } catch (error) {
-      throw error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    }
-  };
 }

@@ -1,5 +1,7 @@
 // A crosshair in the middle of the picture: an overlay for Mattebox in JavaScript.
 
+import "./console.js";
+
 const THICKNESS = 3;
 const SCHEMA = {
   type: "object",
@@ -22,10 +24,12 @@ const SCHEMA = {
   },
 };
 
+/** @type {{ color: string, size: number }} */
 let settings;
 // The size of the picture that was drawn for.
 let drawn = "";
 
+/** @type {typeof import("mattebox:filter/lifecycle@0.2.0")} */
 export const lifecycle = {
   describe() {
     return {
@@ -36,23 +40,26 @@ export const lifecycle = {
     };
   },
 
-  // The server has checked the settings against the schema and has filled in its defaults.
-  configure: told((json) => {
+  // The server has checked the settings against the schema and has filled in its defaults. What is
+  // wrong beyond that is told by `throw new Error("…")`.
+  configure(json) {
     settings = JSON.parse(json);
-  }),
+  },
 };
 
+/** @type {typeof import("mattebox:filter/overlay@0.2.0")} */
 export const overlay = {
-  draw: told((frame) => {
+  draw(frame) {
     const size = `${frame.width}x${frame.height}`;
     if (size === drawn) {
       return { tag: "unchanged" };
     }
     drawn = size;
     return { tag: "layers", val: crosshair(frame).map((val) => ({ tag: "fill", val })) };
-  }),
+  },
 };
 
+/** @param {import("mattebox:filter/types@0.2.0").FrameInfo} frame */
 function crosshair(frame) {
   const [red, green, blue] = [1, 3, 5].map((at) => parseInt(settings.color.slice(at, at + 2), 16));
   const color = { red, green, blue, alpha: 255 };
@@ -62,16 +69,4 @@ function crosshair(frame) {
     { x: x - half, y: y - 1, width: settings.size, height: THICKNESS, color },
     { x: x - 1, y: y - half, width: THICKNESS, height: settings.size, color },
   ];
-}
-
-// The contract's errors are texts, so an exception is told by its message. Without this, one that
-// is no text ends the filter, and nobody learns why.
-function told(call) {
-  return (...given) => {
-    try {
-      return call(...given);
-    } catch (error) {
-      throw error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    }
-  };
 }

@@ -15,7 +15,7 @@ SCHEMA = {
         "direction": {
             "description": "Which sides change places.",
             "enum": ["left-right", "top-bottom"],
-            "default": "left-right",
+            "default": "top-bottom",
         },
     },
 }

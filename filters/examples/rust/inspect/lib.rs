@@ -6,6 +6,9 @@ use mattebox_filter::image::Luma;
 use mattebox_filter::publish::{self, Phase};
 use mattebox_filter::view::{self, Shrink};
 use mattebox_filter::{Area, FrameInfo, Inspect, Region};
+// They write to the server's log; those of `std` would write nowhere.
+#[allow(unused_imports, reason = "to look for faults with")]
+use mattebox_filter::{dbg, eprintln, println};
 
 /// The side of a pixel of the small picture, in pixels of the whole one.
 const SHRINK: u32 = 8;

@@ -1,6 +1,9 @@
 //! A crosshair in the middle of the picture: an overlay for Mattebox in Rust.
 
 use mattebox_filter::{Color, Drawing, FillLayer, FrameInfo, Overlay};
+// They write to the server's log; those of `std` would write nowhere.
+#[allow(unused_imports, reason = "to look for faults with")]
+use mattebox_filter::{dbg, eprintln, println};
 
 const THICKNESS: u32 = 3;
 

@@ -3,6 +3,9 @@
 use mattebox_filter::image::RgbImage;
 use mattebox_filter::image::imageops::{flip_horizontal_in_place, flip_vertical_in_place};
 use mattebox_filter::{FrameInfo, Transform};
+// They write to the server's log; those of `std` would write nowhere.
+#[allow(unused_imports, reason = "to look for faults with")]
+use mattebox_filter::{dbg, eprintln, println};
 
 #[derive(serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -15,8 +18,8 @@ pub struct Config {
 #[derive(Default, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Direction {
-    #[default]
     LeftRight,
+    #[default]
     TopBottom,
 }
 

@@ -8,7 +8,7 @@ const (
 	Summary = "Shows the picture as a mirror does"
 	Schema  = `{"type": "object", "additionalProperties": false, "properties": {
 		"direction": {"description": "Which sides change places.",
-			"enum": ["left-right", "top-bottom"], "default": "left-right"}}}`
+			"enum": ["left-right", "top-bottom"], "default": "top-bottom"}}}`
 
 	// The bytes of a pixel: red, green, blue.
 	pixel = 3

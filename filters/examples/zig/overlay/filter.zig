@@ -8,6 +8,7 @@ comptime {
     mattebox.exportOverlay(@This());
 }
 pub const panic = mattebox.panic;
+pub const std_options = mattebox.std_options;
 
 pub const name = "example-filter";
 pub const version = "0.1.0";

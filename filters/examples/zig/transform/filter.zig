@@ -8,6 +8,7 @@ comptime {
     mattebox.exportTransform(@This());
 }
 pub const panic = mattebox.panic;
+pub const std_options = mattebox.std_options;
 
 pub const name = "example-filter";
 pub const version = "0.1.0";
@@ -15,7 +16,7 @@ pub const summary = "Shows the picture as a mirror does";
 pub const schema =
     \\{"type": "object", "additionalProperties": false, "properties": {
     \\  "direction": {"description": "Which sides change places.",
-    \\    "enum": ["left-right", "top-bottom"], "default": "left-right"}}}
+    \\    "enum": ["left-right", "top-bottom"], "default": "top-bottom"}}}
 ;
 pub const Settings = struct { direction: enum { @"left-right", @"top-bottom" } };
 

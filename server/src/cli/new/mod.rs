@@ -17,10 +17,19 @@ const EXAMPLE: &str = "example-filter";
 /// The most characters of a name.
 const NAME_CHARS: usize = 64;
 
+/// Names that a crate can't have: Rust's keywords, crates of its own, and what the template depends
+/// on.
+const NO_CRATES: &str = "\
+    abstract alloc as async await become box break const continue core crate do dyn else enum \
+    extern false final fn for gen if impl in let loop macro match mattebox-filter mod move mut \
+    override priv proc-macro pub ref return schemars self serde static std struct super test \
+    trait true try type typeof unsafe unsized use virtual where while yield";
+
 pub fn run(args: &NewArgs) -> Result<(), Failure> {
-    check_name(&args.name)?;
+    check_name(&args.name, args.language)?;
     let folder = Path::new(&args.name);
-    if folder.exists() {
+    // A link to nowhere counts, too.
+    if folder.symlink_metadata().is_ok() {
         let text = format!("{} is there already; choose another name", folder.display());
         return Err(Failure::Usage(text));
     }
@@ -47,28 +56,40 @@ pub fn run(args: &NewArgs) -> Result<(), Failure> {
     )?;
     write(&folder.join("filter.wit"), CONTRACT.as_bytes())?;
     make_executable(&folder.join("build.sh"))?;
-    let name = &args.name;
-    outln!("{name}: {} in {}", args.kind.title(), args.language.title());
-    outln!("  cd {name}");
-    outln!("  ./build.sh                                       # makes {name}.wasm");
-    outln!("  mattebox test {name}.wasm --golden golden        # tests it");
-    outln!(
-        "  mattebox                                         # shows it, at http://127.0.0.1:8080"
-    );
+    tell(args);
     Ok(())
 }
 
-fn check_name(name: &str) -> Result<(), Failure> {
+fn tell(args: &NewArgs) {
+    let name = &args.name;
+    outln!("{name}: {} in {}", args.kind.title(), args.language.title());
+    outln!("  cd {name}");
+    let test = format!("mattebox test {name}.wasm --golden golden");
+    let width = test.len();
+    for (command, what) in [
+        ("./build.sh", format!("makes {name}.wasm")),
+        (&test, "tests it".to_owned()),
+        ("mattebox", "shows it, at http://127.0.0.1:8080".to_owned()),
+    ] {
+        outln!("  {command:width$}  # {what}");
+    }
+}
+
+fn check_name(name: &str, language: Language) -> Result<(), Failure> {
     let is_inner = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
     let begins = name.starts_with(|it: char| it.is_ascii_lowercase());
     let is_name = begins && name.chars().all(is_inner) && !name.ends_with('-');
-    match is_name && name.len() <= NAME_CHARS && !name.contains("--") {
-        true => Ok(()),
-        false => Err(Failure::Usage(format!(
+    if !is_name || name.len() > NAME_CHARS || name.contains("--") {
+        return Err(Failure::Usage(format!(
             "`{name}` is no name for a filter: expected 1 to {NAME_CHARS} of `a-z 0-9 -`, a letter \
              first, such as `night-label`"
-        ))),
+        )));
     }
+    if language == Language::Rust && NO_CRATES.split(' ').any(|it| it == name) {
+        let text = format!("`{name}` is no name for a crate: Rust has it for something else");
+        return Err(Failure::Usage(text));
+    }
+    Ok(())
 }
 
 /// The line of `Cargo.toml` for the crate `mattebox-filter`.

@@ -85,6 +85,16 @@ macro_rules! sources {
     };
 }
 
+/// Files in the folder `typings`, by their names there.
+macro_rules! typings {
+    ($($name:literal),* $(,)?) => {
+        &[$((
+            concat!("typings/", $name),
+            include_bytes!(concat!("../../../assets/examples/python/typings/", $name)) as &[u8],
+        )),*]
+    };
+}
+
 /// The README of a new filter: of every language, and of this one.
 pub fn readme(language: Language) -> String {
     let own = match language {
@@ -164,12 +174,17 @@ fn of(language: Language) -> &'static [File] {
         ),
         Language::Javascript => files!(
             "build.sh": "javascript/build.sh",
-            "build.mjs": "javascript/build.mjs",
             "package.json": "javascript/package.json",
+            "console.js": "javascript/console.js",
+            "jsconfig.json": "javascript/jsconfig.json",
+            "types/package.json": "javascript/types/package.json",
+            "types/index.d.ts": "javascript/types/index.d.ts",
+            "types/console.d.ts": "javascript/types/console.d.ts",
             ".gitignore": "javascript/gitignore",
         ),
         Language::Python => files!(
             "build.sh": "python/build.sh",
+            "pyrightconfig.json": "python/pyrightconfig.json",
             ".gitignore": "python/gitignore",
         ),
         Language::Tinygo => files!(
@@ -194,11 +209,31 @@ fn source(language: Language, kind: Kind) -> &'static [File] {
     }
 }
 
-/// The bindings that `wit-bindgen c` makes of the contract, for the languages that take it.
+/// What tools make of the contract: by `wit-bindgen c` for the languages that take it, and for
+/// editors of Python by `componentize-py`.
 fn bindings(language: Language, kind: Kind) -> &'static [File] {
-    if !matches!(language, Language::C | Language::Cpp) {
-        return &[];
+    match language {
+        Language::C | Language::Cpp => c_bindings(kind),
+        Language::Python => typings!(
+            "componentize_py_types.py",
+            "wit_world/__init__.py",
+            "wit_world/exports/__init__.py",
+            "wit_world/exports/inspect.py",
+            "wit_world/exports/lifecycle.py",
+            "wit_world/exports/overlay.py",
+            "wit_world/exports/transform.py",
+            "wit_world/imports/__init__.py",
+            "wit_world/imports/context.py",
+            "wit_world/imports/host.py",
+            "wit_world/imports/publish.py",
+            "wit_world/imports/types.py",
+            "wit_world/imports/view.py",
+        ),
+        _ => &[],
     }
+}
+
+fn c_bindings(kind: Kind) -> &'static [File] {
     match kind {
         Kind::Overlay => files!(
             "bindings/overlay_filter.h": "bindings/overlay_filter.h",

@@ -22,6 +22,8 @@ const STARTS_TIME: Duration = Duration::from_secs(10);
 /// The most calls of the search for leaks, and the most time that it takes.
 const LEAK_CALLS: u64 = 20_000;
 const LEAK_TIME: Duration = Duration::from_secs(3);
+/// The most time to see whether memory that grows is collected late.
+const COLLECT_TIME: Duration = Duration::from_secs(60);
 
 /// Pictures of many sizes, each with and without variables and regions.
 pub fn sizes(subject: &mut Subject, scenes: &[Scene], given: &Snapshot, report: &mut Report) {
@@ -147,12 +149,7 @@ pub fn frames(subject: &mut Subject, scene: &Scene, frames: u64, report: &mut Re
     let mut times = Vec::new();
     let mut memory = Samples::default();
     for sequence in 0..frames {
-        let moment = Moment {
-            sequence,
-            ms: sequence * FRAME_MS,
-            ..Moment::default()
-        };
-        let Some(call) = subject.call(scene, &moment, report) else {
+        let Some(call) = subject.call(scene, &camera(sequence), report) else {
             break;
         };
         if call.is_first && report.first_call_ms.is_none() {
@@ -170,7 +167,52 @@ pub fn frames(subject: &mut Subject, scene: &Scene, frames: u64, report: &mut Re
     let rank = |percent: usize| times.get((times.len() * percent).div_ceil(100).max(1) - 1);
     report.median_ms = rank(50).map(|time| ms(*time));
     report.p99_ms = rank(99).map(|time| ms(*time));
+    let moments = (frames..).map(camera);
+    collect(subject, scene, moments, (&mut memory, report));
     judge(subject, &memory, (scene, "each frame"), report);
+}
+
+/// The moment of a camera's frame of this number.
+fn camera(sequence: u64) -> Moment {
+    Moment {
+        sequence,
+        ms: sequence * FRAME_MS,
+        ..Moment::default()
+    }
+}
+
+/// Goes on while memory seems to grow without end, with twice as many calls each time: a garbage
+/// collector may let a lot come together before it begins. It ends when that is seen, or when the
+/// memory is nearly used up, or after some time.
+fn collect(
+    subject: &mut Subject,
+    scene: &Scene,
+    mut moments: impl Iterator<Item = Moment>,
+    (memory, report): (&mut Samples, &mut Report),
+) {
+    let end = subject.now() + COLLECT_TIME;
+    let most = subject.trial.settings.memory_limit / 4 * 3;
+    while leak(&memory.longest).is_some() {
+        let calls = memory.present.len() * 2;
+        while memory.present.len() < calls {
+            let is_over = subject.now() > end || memory.present.last() > Some(&most);
+            let Some(moment) = moments.next().filter(|_| !is_over) else {
+                return;
+            };
+            match subject.call(scene, &moment, report) {
+                Some(call) if call.answer.is_ok() => memory.add(&call),
+                _ => return,
+            }
+        }
+        if leak(&memory.longest).is_none() {
+            let most = memory.present.last().map_or(0.0, |it| *it as f64);
+            let text = format!(
+                "it grows to {} before memory is collected; `memory-limit` should be above that",
+                bytes(most)
+            );
+            report.note("memory", text);
+        }
+    }
 }
 
 /// As many calls as a few seconds have room for, in which all that may change does: what little

@@ -1,0 +1,7 @@
+/** Lines for the server's log. */
+declare var console: {
+  debug(...values: unknown[]): void;
+  log(...values: unknown[]): void;
+  warn(...values: unknown[]): void;
+  error(...values: unknown[]): void;
+};
