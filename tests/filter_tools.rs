@@ -454,6 +454,8 @@ fn the_templates_of_cargo_generate_are_what_new_makes() {
             for (name, bytes) in &made {
                 let path = template.join(name);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
+                // With its permissions, and then the placeholders.
+                fs::copy(folder.path().join("night-label").join(name), &path).unwrap();
                 fs::write(path, bytes).unwrap();
             }
         }
