@@ -287,7 +287,7 @@ fn compact(json: &str) -> String {
 #[test]
 fn a_filter_gets_its_defaults_and_whole_numbers() {
     let schema = compact(
-        r#"{"properties": {
+        r#"{"required": ["size"], "properties": {
         "size": {"type": "integer", "default": 20},
         "zone": {"properties": {"name": {"type": "string", "default": "a"}}}
     }}"#,
@@ -318,6 +318,7 @@ fn filters_refuses_what_check_refuses_and_lists_settings_in_settings() {
             r#"{"properties": {"size": {"type": "whole"}}}"#,
             "/properties/size/type",
         ),
+        (r#"{"type": "array"}"#, "`/type`: settings are an object"),
     ] {
         let folder = with_filter(&with_schema(schema));
         for (arguments, code) in [(&["check"][..], 2), (&["filters", "filter.wasm"], 1)] {
@@ -532,8 +533,15 @@ fn builds(language: &str) {
         let leaks = (language, *kind) == ("python", "transform");
         let problems = report["problems"].as_array().unwrap();
         let expected = |it: &Value| leaks && it["check"] == "memory";
-        assert!(problems.iter().all(expected), "{language} {kind}: {report:#}");
-        assert_eq!(output.status.success(), !leaks, "{language} {kind}: {report:#}");
+        assert!(
+            problems.iter().all(expected),
+            "{language} {kind}: {report:#}"
+        );
+        assert_eq!(
+            output.status.success(),
+            !leaks,
+            "{language} {kind}: {report:#}"
+        );
         assert_eq!(
             (&report["frames"], &report["golden"]["compared"]),
             (&300.into(), &2.into())

@@ -85,15 +85,15 @@ pub fn keys_help(root: &Value, schema: &Value) -> Vec<SettingHelp> {
     let required = schema.get("required").and_then(Value::as_array);
     let is_required =
         |name: &str| required.is_some_and(|names| names.iter().any(|known| known == name));
-    let describe = |(name, property): (&String, &Value)| SettingHelp {
-        name: name.clone(),
-        expected: expected_words(root, property),
-        default: property
-            .get("default")
-            .filter(|default| !default.is_null())
-            .map(Value::to_string),
-        is_required: is_required(name),
-        summary: summary(root, property),
+    let describe = |(name, property): (&String, &Value)| {
+        let default = property.get("default").filter(|it| !it.is_null());
+        SettingHelp {
+            name: name.clone(),
+            expected: expected_words(root, property),
+            default: default.map(Value::to_string),
+            is_required: default.is_none() && is_required(name),
+            summary: summary(root, property),
+        }
     };
     properties.into_iter().flatten().map(describe).collect()
 }

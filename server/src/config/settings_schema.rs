@@ -9,7 +9,7 @@ use super::complete::{TooManyDefaults, complete, default};
 use super::describe::resolve;
 use super::formats;
 use super::limits::{self, Unbounded};
-use super::subschemas::below;
+use super::subschemas::{below, subschemas};
 use crate::log::sanitize;
 use crate::panics::{Panicked, catch};
 
@@ -67,10 +67,10 @@ pub struct SettingsSchema {
 }
 
 impl SettingsSchema {
-    /// Takes `value` as a schema, whatever it is.
+    /// Takes `value` as a schema, whatever it is. Settings that have a default need not be set.
     pub fn new(value: Value) -> Self {
         Self {
-            value,
+            value: without_filled(value),
             validator: OnceLock::new(),
         }
     }
@@ -114,6 +114,28 @@ impl SettingsSchema {
     }
 }
 
+/// `schema` without the demand for settings that have a default: those are always there.
+fn without_filled(mut schema: Value) -> Value {
+    let open = |(place, part): (String, &Value)| {
+        let properties = part.get("properties")?.as_object()?;
+        let required = part.get("required")?.as_array()?;
+        let is_filled = |key: &Value| {
+            let property = key.as_str().and_then(|key| properties.get(key));
+            property.is_some_and(|it| default(&schema, it).is_some())
+        };
+        let open: Vec<_> = required.iter().filter(|it| !is_filled(it)).collect();
+        let is_less = open.len() < required.len();
+        is_less.then(|| (place, open.into_iter().cloned().collect::<Value>()))
+    };
+    let changes: Vec<_> = subschemas(&schema).into_iter().filter_map(open).collect();
+    for (place, required) in changes {
+        if let Some(part) = schema.pointer_mut(&place) {
+            part["required"] = required;
+        }
+    }
+    schema
+}
+
 /// The place in a schema, for people.
 fn at(pointer: &str) -> String {
     match pointer {
@@ -145,9 +167,22 @@ fn build(schema: &Value) -> Result<Validator, SchemaError> {
         SchemaError::Invalid { place, why }
     };
     let validator = built.map_err(invalid)?;
+    if !may_be_object(resolve(schema, schema)) {
+        let (place, why) = ("/type".to_owned(), "settings are an object".to_owned());
+        return Err(SchemaError::Invalid { place, why });
+    }
     // jsonschema 0.61.2 panics on some schemas that refer to themselves.
     catch(|| check_defaults(schema, &validator))??;
     Ok(validator)
+}
+
+/// Whether a schema's type allows for objects.
+fn may_be_object(schema: &Value) -> bool {
+    match schema.get("type") {
+        Some(Value::Array(types)) => types.iter().any(|it| it == "object"),
+        Some(one) => one == "object",
+        None => true,
+    }
 }
 
 /// Checks each default by its own schema, with all the others in their places.
