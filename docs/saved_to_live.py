@@ -14,6 +14,7 @@ the variable TOOLS names, if it has them. Only a free port of 127.0.0.1 is used.
 
 import os
 import pathlib
+import random
 import re
 import socket
 import statistics
@@ -28,7 +29,6 @@ PIPELINE = """streams:
     source: { driver: files, path: still.jpg, fps: 30, loop: true }
     filters: [use: ./measured.wasm]
 """
-COLORS = ["#40ff40", "#4040ff", "#ff4040"]
 SOURCES = (".rs", ".c", ".cpp", ".zig", ".ts", ".js", ".py")
 # What any wait may take, in seconds: a first load of half a minute of a busy processor.
 PATIENCE = 300
@@ -117,7 +117,8 @@ def measure(project, server, port, turns):
     for turn in range(turns):
         time.sleep(REST)
         frame = viewer.newest()
-        paint(project, COLORS[turn % len(COLORS)])
+        # Never one that was built before: that would come from the compile cache.
+        paint(project, f"#{random.randrange(1 << 24):06x}")
         built_at = build(project, server)
         times.append(viewer.other_than(frame) - built_at)
     return times
