@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes what editors complete filters by from the contract, in javascript/types and python/typings, or
-# below the folder given. Needs node, and what `.ci/run tools` puts into target/peers.
+# Makes what editors complete filters by from the contract, in javascript/types and python/typings,
+# or below the folder given. Needs node, and what `.ci/run tools` puts into target/peers.
 set -euo pipefail
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
