@@ -1,15 +1,15 @@
 #!/usr/bin/env python3
-"""How soon a filter's new build is live: the time from the end of a build until the first frame with
-the new filter reaches a viewer. An overlay is made by `mattebox new`, built, and served with a still
-picture; then the colour in its source is changed and it is built again, turn by turn.
+"""How soon a filter's new build is live: the time from the end of a build until the first frame
+with the new filter reaches a viewer. An overlay is made by `mattebox new`, built, and served with a
+still picture; then the colour in its source is changed and it is built again, turn by turn.
 
     docs/saved_to_live.py target/release/mattebox LANGUAGE [TURNS] [ARGUMENT OF new ...]
 
     docs/saved_to_live.py target/release/mattebox zig
     docs/saved_to_live.py target/release/mattebox rust 5 --sdk filter-sdk
 
-Needs what `build.sh` needs of the language; `.venv` and `node_modules` are taken from the folder that
-the variable TOOLS names, if it has them. Only a free port of 127.0.0.1 is used.
+Needs what `build.sh` needs of the language; `.venv` and `node_modules` are taken from the folder
+that the variable TOOLS names, if it has them. Only a free port of 127.0.0.1 is used.
 """
 
 import os
