@@ -121,32 +121,7 @@ fn every_address_as_everybody() {
     // Nobody.
     client.reads(None);
     client.changes_nothing(401);
-    // Somebody who came by another name, or from another page, even with the token. What everybody
-    // may read, browsers keep from other pages: no answer allows it.
-    for token in [None, Some(TOKEN)] {
-        let elsewhere = Client {
-            host: "evil.example".to_owned(),
-            token,
-            ..client
-        };
-        elsewhere.reads(Some(421));
-        elsewhere.changes_nothing(421);
-        for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
-            let from_page = Client {
-                host: client.host.clone(),
-                token,
-                origin: Some(origin),
-                ..client
-            };
-            for (method, target, usual) in READING {
-                let response = from_page.send(method, target);
-                assert_eq!(response.status, usual, "{method} {target}");
-                let allowed = response.header("access-control-allow-origin");
-                assert_eq!(allowed, None, "{method} {target}");
-            }
-            from_page.changes_nothing(403);
-        }
-    }
+    elsewhere_changes_nothing(&client);
     // Names that are allowed, and the server's own page.
     for (host, origin) in [
         ("cam.example.org", "https://cam.example.org"),
@@ -193,7 +168,39 @@ fn every_address_as_everybody() {
             "{method} {target}"
         );
     }
-    // Somebody who guesses.
+    guessing_shuts_nobody_out(&wrong, &admin);
+}
+
+/// Checks somebody who came by another name, or from another page, even with the token. What
+/// everybody may read, browsers keep from other pages: no answer allows it.
+fn elsewhere_changes_nothing(client: &Client<'_>) {
+    for token in [None, Some(TOKEN)] {
+        let elsewhere = Client {
+            host: "evil.example".to_owned(),
+            token,
+            ..*client
+        };
+        elsewhere.reads(Some(421));
+        elsewhere.changes_nothing(421);
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:1"] {
+            let from_page = Client {
+                host: client.host.clone(),
+                token,
+                origin: Some(origin),
+                ..*client
+            };
+            for (method, target, usual) in READING {
+                let response = from_page.send(method, target);
+                assert_eq!(response.status, usual, "{method} {target}");
+                let allowed = response.header("access-control-allow-origin");
+                assert_eq!(allowed, None, "{method} {target}");
+            }
+            from_page.changes_nothing(403);
+        }
+    }
+}
+
+fn guessing_shuts_nobody_out(wrong: &Client<'_>, admin: &Client<'_>) {
     assert_eq!(admin.send("GET", "/api/access").status, 200);
     for _ in 0..5 {
         assert_eq!(wrong.send("POST", "/api/streams/s/restart").status, 401);
