@@ -189,7 +189,7 @@ impl Drop for Server {
 
 /// Looks until `condition` holds, and gives what is seen then.
 pub fn until(look: impl Fn() -> Value, condition: impl Fn(&Value) -> bool) -> Value {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let seen = look();
         if condition(&seen) {
