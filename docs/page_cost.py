@@ -8,19 +8,15 @@ stream `demo`. Linux only.
 """
 
 import asyncio
-import glob
 import statistics
 import sys
+
+from cpu_time import cpu_seconds
 
 ADDRESS = ("127.0.0.1", 8080)
 HOST = "Host: 127.0.0.1:8080\r\n"
 TURNS = 5
 SECONDS = 6
-
-
-def cpu_seconds(pid):
-    tasks = glob.glob(f"/proc/{pid}/task/*/schedstat")
-    return sum(int(open(task).read().split()[0]) for task in tasks) / 1e9
 
 
 async def ask(target, more=""):

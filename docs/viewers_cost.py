@@ -7,21 +7,16 @@ Motion JPEG that viewers read and discard. The viewers are in this process. Linu
 `SECONDS=3` is how long each number of viewers is measured; `ulimit -n` has to be above it."""
 
 import os
-import pathlib
 import selectors
 import socket
 import sys
 import time
 import urllib.parse
 
+from cpu_time import cpu_seconds
+
 SECONDS = int(os.environ.get("SECONDS", 3))
 WARM_UP = 2
-
-
-def cpu_seconds(pid):
-    """The time that all threads of a process have had on a processor."""
-    threads = pathlib.Path(f"/proc/{pid}/task").iterdir()
-    return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1e9
 
 
 def watch(url, count):

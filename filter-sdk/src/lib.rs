@@ -80,12 +80,11 @@
 //! # What a filter may do
 //!
 //! It may compute, [`log`] (also by [`println!`]) and [`read_asset`], which has the system's fonts,
-//! too; it may ask for
-//! the stream's name, for [`variable`]s and for the [`regions`] that inspecting filters found.
-//! Those, and others where the pipeline file says so, may see the picture by [`view`] and tell
-//! others by [`publish`]. It has no files, no network and no environment. Each call has a time
-//! limit and the whole instance a memory limit, both set in the pipeline file; a filter that
-//! oversteps is stopped, and started again with growing pauses.
+//! too; it may ask for the stream's name, for [`variable`]s and for the [`regions`] that inspecting
+//! filters found. Those, and others where the pipeline file says so, may see the picture by
+//! [`view`] and tell others by [`publish`]. It has no files, no network and no environment. Each
+//! call has a time limit and the whole instance a memory limit, both set in the pipeline file; a
+//! filter that oversteps is stopped, and started again with growing pauses.
 
 #![warn(missing_docs)]
 

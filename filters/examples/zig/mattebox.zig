@@ -75,7 +75,7 @@ pub fn log(level: Level, text: []const u8) void {
     imports.log(@intFromEnum(level), text.ptr, text.len);
 }
 
-/// What `std.log` writes goes to the server's log.
+/// Options of the standard library by which `std.log` writes to the server's log.
 pub const std_options: std.Options = .{ .logFn = logLine };
 
 fn logLine(

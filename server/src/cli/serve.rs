@@ -92,8 +92,8 @@ async fn serve(
     let indicators = gpio.map(|gpio| start_indicators(gpio, &controller));
     announce(&listeners, config)?;
 
-    let (actions, mqtt) = start_background(&controller, &tasks, &shutdown);
-    let app = App::new(controller.clone(), (actions, mqtt), shutdown.clone());
+    let background = start_background(&controller, &tasks, &shutdown);
+    let app = App::new(controller.clone(), background, shutdown.clone());
     let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
     let ended = until_stopped(&mut server, &mut signals, &controller).await;
     tracing::info!("stopping");

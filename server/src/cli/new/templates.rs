@@ -209,8 +209,8 @@ fn source(language: Language, kind: Kind) -> &'static [File] {
     }
 }
 
-/// What tools make of the contract: by `wit-bindgen c` for the languages that take it, and for
-/// editors of Python by `componentize-py`.
+/// Bindings to the contract: those of `wit-bindgen c`, for the languages that take them, and those
+/// of `componentize-py`, for editors of Python.
 fn bindings(language: Language, kind: Kind) -> &'static [File] {
     match language {
         Language::C | Language::Cpp => c_bindings(kind),
