@@ -329,5 +329,5 @@ fn a_socket_in_the_file_system_is_a_proxys_and_is_not_taken_from_another_server(
     let start = answer.windows(2).position(|it| it == [0xff, 0xd8]).unwrap();
     assert_eq!(decode(&answer[start..]).dimensions(), (1280, 720));
     let log = server.log();
-    assert!(log.contains("wrong admin token peer=192.0.2.7"), "{log}");
+    assert!(log.contains("wrong token peer=192.0.2.7"), "{log}");
 }

@@ -359,19 +359,25 @@ fn the_api_is_described() {
         .iter()
         .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |of| (path, of)))
         .collect();
-    assert_eq!(operations.len(), 35);
+    assert_eq!(operations.len(), 46);
     for (path, (method, operation)) in &operations {
         let refusal = &operation["responses"]["default"]["content"];
         assert!(refusal["application/problem+json"].is_object(), "{path}");
-        // Whatever changes something asks for the token, and what shows the pipeline file.
-        let shows_file = path.ends_with("/versions/{version}") || path.ends_with("/config");
-        let takes_token = method.as_str() != "get" || shows_file;
-        assert_eq!(operation["security"].is_array(), takes_token, "{path}");
+        // Whatever changes something takes a login but logging in, and what only admins see.
+        let is_open = path.starts_with("/session");
+        let is_for_admins = operation["x-role"] == "admin";
+        let takes_login = method.as_str() != "get" && !is_open || is_for_admins;
+        assert_eq!(operation["security"].is_array(), takes_login, "{path}");
+        assert_eq!(
+            operation["x-role"].is_null(),
+            is_open || path.as_str() == "/access",
+            "{path}"
+        );
     }
     let id = |of: &(&String, (&String, &Value))| of.1.1["operationId"].to_string();
     operations.sort_by_key(id);
     operations.dedup_by_key(|of| id(of));
-    assert_eq!(operations.len(), 35, "each has a name of its own");
+    assert_eq!(operations.len(), 46, "each has a name of its own");
     // What undoes a change comes with it.
     let patched = "/paths/~1streams~1{stream}~1steps~1{step}/patch/responses/200/headers";
     let headers = document.pointer(patched).unwrap();

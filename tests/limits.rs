@@ -277,7 +277,7 @@ fn thousands_of_wrong_tokens_cost_others_nothing() {
     let most = 110 + start.elapsed().as_secs() as usize * 10;
     assert!((100..=most).contains(&count("401")), "{}", count("401"));
     let log = server.log();
-    let lines = log.matches(" WARN wrong admin token peer=127.0.1").count();
+    let lines = log.matches(" WARN wrong token peer=127.0.1").count();
     assert_eq!(lines, ADDRESSES * TOKENS);
     assert!(log.len() < 2_000_000, "{} bytes", log.len());
 }
@@ -351,7 +351,7 @@ fn clients_behind_a_trusted_proxy_count_one_by_one() {
     );
     let log = server.log();
     for peer in ["192.0.2.3", "127.0.0.3"] {
-        let line = format!(" WARN wrong admin token peer={peer}\n");
+        let line = format!(" WARN wrong token peer={peer}\n");
         assert_eq!(log.matches(&line).count(), 1, "{log}");
     }
 }

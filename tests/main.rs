@@ -48,6 +48,7 @@ mod proxies;
 mod recordings;
 mod reference;
 mod reload;
+mod roles;
 mod rtsp;
 mod rtsp_jpeg;
 mod rust_examples;

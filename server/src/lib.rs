@@ -28,6 +28,7 @@ pub mod mask;
 pub mod mqtt;
 pub mod notifications;
 mod panics;
+mod password;
 pub mod private_folder;
 pub mod region;
 pub mod secret;

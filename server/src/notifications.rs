@@ -59,6 +59,9 @@ pub enum Notification {
         /// Whether it is in force now.
         succeeded: bool,
     },
+    /// Somebody logged in or out, was refused, or did something that changes what others may or
+    /// see. For admins.
+    Audit(AuditEntry),
     /// A change over the API.
     Change {
         /// The request's method, such as `PATCH`.
@@ -67,11 +70,32 @@ pub enum Notification {
         path: String,
         /// The client's address.
         peer: String,
+        /// The user or the program.
+        user: Option<String>,
         /// The pipeline file's revision after it; none if it was no change of the file.
         revision: Option<String>,
         /// The version of the file before it, if it was another.
         previous: Option<String>,
     },
+}
+
+/// An entry of the log of who did what.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, utoipa::ToSchema)]
+pub struct AuditEntry {
+    /// The time, RFC 3339, UTC.
+    pub at: String,
+    /// What was done, such as `login`, `login-failed`, `change` or `link`.
+    pub action: &'static str,
+    /// The user or the program, if it is known.
+    pub user: Option<String>,
+    /// The proof: `anonymous`, `password`, `session`, `token`, `proxy` or `link`.
+    pub proof: &'static str,
+    /// The client's address.
+    pub address: String,
+    /// The stream, if it was about one.
+    pub stream: Option<String>,
+    /// More: the method and the address of a change, for instance.
+    pub detail: Option<String>,
 }
 
 impl Default for Notifications {

@@ -8,6 +8,7 @@ mod filters;
 mod memory;
 mod new;
 mod output;
+mod passwd;
 mod schema;
 mod serve;
 mod test;
@@ -26,7 +27,8 @@ use tracing_subscriber::EnvFilter;
 use crate::chain::FilterCache;
 use crate::clock::SystemClock;
 use crate::config::{
-    ConfigError, DriverConfig, ListenAddress, SourceConfig, parse_listen, parse_spec,
+    ConfigError, DriverConfig, ListenAddress, SourceConfig, check_user_name, parse_listen,
+    parse_spec,
 };
 use crate::event_log::EventLog;
 use crate::filter::compile::worker;
@@ -115,6 +117,12 @@ enum Command {
         file: VersionsArgs,
         #[command(flatten)]
         common: Common,
+    },
+    /// Hash a password, and print the user's entry for the pipeline file
+    Passwd {
+        /// The user's name
+        #[arg(value_name = "NAME", value_parser = parse_user_name)]
+        name: String,
     },
     /// Pass JPEG files through a stream's chain, without a server
     Apply(ApplyArgs),
@@ -347,6 +355,7 @@ pub fn run() -> ExitCode {
             schema::run(markdown);
             Ok(())
         }
+        Some(Command::Passwd { name }) => passwd::run(&name),
         Some(Command::Cameras) => cameras::run(),
         Some(Command::Apply(args)) => apply::run(&args),
         Some(Command::New(args)) => new::run(&args),
@@ -442,6 +451,11 @@ fn parse_source(text: &str) -> Result<SourceConfig, BadValue> {
     source::check(&source)?;
     source::check_recording(&source, Path::new("."))?;
     Ok(source)
+}
+
+fn parse_user_name(text: &str) -> Result<String, BadValue> {
+    check_user_name(text)?;
+    Ok(text.to_owned())
 }
 
 fn start_runtime() -> Result<Runtime, Failure> {

@@ -17,7 +17,7 @@ use crate::config::{Config, ListenAddress, find_clash};
 use crate::control::{self, Controller, Indicators, PipelineFile, TopologyDeps, Versions};
 use crate::event_log::EventLog;
 use crate::gpio::{Gpio, PrivacyLeds};
-use crate::http::{self, App, Listener, local_host};
+use crate::http::{self, App, Listener, StateFiles, local_host};
 use crate::local_time;
 use crate::mqtt::Mqtt;
 use crate::supervise::keep_running;
@@ -41,7 +41,8 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
         tasks: TaskTracker::new(),
     };
     let versions = Versions::open(&args.state.folder(), file.path(), Arc::new(SystemClock));
-    let result = runtime.block_on(serve(&config, deps, (file, versions), &addresses));
+    let files = StateFiles::open(&args.state.folder(), file.path());
+    let result = runtime.block_on(serve(&config, deps, (file, versions, files), &addresses));
     // Those that lasted have ended with their streams.
     events.write();
     // A driver that hangs in its device must not keep the process.
@@ -77,7 +78,7 @@ fn load(args: &ServeArgs) -> Result<(Config, PipelineFile), Failure> {
 async fn serve(
     config: &Config,
     mut deps: TopologyDeps,
-    (file, versions): (PipelineFile, Versions),
+    (file, versions, files): (PipelineFile, Versions, StateFiles),
     addresses: &[ListenAddress],
 ) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
@@ -91,9 +92,10 @@ async fn serve(
     let controller = Controller::start(deps, config.clone(), (file, versions))?;
     let indicators = gpio.map(|gpio| start_indicators(gpio, &controller));
     announce(&listeners, config)?;
+    warn_of_openness(&listeners, config);
 
     let background = start_background(&controller, &tasks, &shutdown);
-    let app = App::new(controller.clone(), background, shutdown.clone());
+    let app = App::new(controller.clone(), background, &files, shutdown.clone());
     let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
     let ended = until_stopped(&mut server, &mut signals, &controller).await;
     tracing::info!("stopping");
@@ -271,6 +273,18 @@ fn announce(listeners: &[Listener], config: &Config) -> Result<(), Failure> {
         std::io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(Failure::Run(format!("standard output: {error}"))),
     })
+}
+
+/// Tells that everybody who reaches the server may watch, if nobody has said so.
+fn warn_of_openness(listeners: &[Listener], config: &Config) {
+    let is_reached = listeners.iter().any(Listener::is_reached_from_elsewhere);
+    if is_reached && config.access.is_open() {
+        tracing::warn!(
+            "everybody who reaches this server sees its streams and settings; say who may in the \
+             pipeline file: `users:`, or `anonymous: viewer` if it is meant so \
+             (docs/guide/security.md)"
+        );
+    }
 }
 
 /// A signal of the system.

@@ -14,7 +14,7 @@ use super::parse::{SecretParts, parse_with_secrets};
 use super::snippet;
 use super::suggest::suggest;
 use crate::secret::{
-    MASK, Until, cut_off, find_word, is_reference, is_secret_name, merge, replace, written,
+    MASK, TOKENS, Until, cut_off, find_word, is_reference, is_secret_name, merge, replace, written,
 };
 
 /// Names that a slip of the pen may have become another of.
@@ -29,7 +29,7 @@ const NAMES: [&str; 6] = [
 
 /// Whether what is called `name` is a secret, or was probably meant to be one.
 pub fn is_like_a_secret(name: &str) -> bool {
-    is_secret_name(name) || suggest(name, NAMES).is_some()
+    name != TOKENS && (is_secret_name(name) || suggest(name, NAMES).is_some())
 }
 
 /// Longer lines are hidden altogether.

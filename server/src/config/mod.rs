@@ -4,6 +4,7 @@
 //! what their settings may be) they check with what this module offers: places in the file, and the
 //! way to show an error there.
 
+mod access_rules;
 mod any_of;
 mod check;
 mod complete;
@@ -44,12 +45,13 @@ pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
 pub use model::{
-    ActionConfig, CameraConfig, CameraDevice, CameraFormat, ClientRules, Config, Cors,
-    DriverConfig, Embedding, ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend,
-    GpioConfig, Hardware, HttpConfig, InputConfig, Level, ListenAddress, Login, MaskArea,
-    MaskColor, MaskConfig, MqttConfig, OnError, OutputConfig, PiCameraConfig, Pull, RtspConfig,
-    RunMode, Secret, SecretError, Sees, SharedConfig, SharedFrames, Shows, Size, SourceConfig,
-    StepConfig, StreamConfig, Transport, Via, WarmUp, When, find_clash, parse_listen, parse_spec,
+    AccessRules, ActionConfig, AnonymousRole, AuthHeaders, CameraConfig, CameraDevice,
+    CameraFormat, ClientRules, Config, Cors, DriverConfig, Embedding, ExecConfig, FILTERS_MEMORY,
+    FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware, HttpConfig, InputConfig, Level,
+    ListenAddress, Login, MaskArea, MaskColor, MaskConfig, MqttConfig, OnError, OutputConfig,
+    PiCameraConfig, Pull, Role, RtspConfig, RunMode, Secret, SecretError, Sees, SharedConfig,
+    SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, TokenConfig, Transport,
+    UserConfig, Via, WarmUp, When, find_clash, parse_listen, parse_spec,
 };
 pub use placed_step::PlacedStep;
 pub use reference::reference;
@@ -57,3 +59,4 @@ pub use schema::pipeline_schema;
 pub use settings_schema::{SchemaError, SettingsSchema};
 pub use shown::{find_mask, shown, unmask};
 pub use suggest::{hint, list, suggest};
+pub use texts::check_user_name;

@@ -13,7 +13,7 @@ use super::yaml::{Content, Node};
 pub fn check(root: &Node, errors: &mut Errors) {
     let streams = root.get("streams").map_or(&[][..], Node::entries);
     check_listen(root, errors);
-    check_admin_token(root, errors);
+    super::access_rules::check(root, errors);
     let is_mapping = |node: &&Node| matches!(node.content, Content::Mapping(_));
     if let Some(streams) = root.get("streams").filter(is_mapping) {
         // A key that is none has been told of.
@@ -54,15 +54,6 @@ fn check_listen(root: &Node, errors: &mut Errors) {
     }
 }
 
-fn check_admin_token(root: &Node, errors: &mut Errors) {
-    let token = root.get("admin-token").filter(|it| it.text().is_some());
-    if let Some(token) = token {
-        let message = "`admin-token`: expected `{env: NAME}` or `{file: PATH}`: here, \
-            everybody who may read this file could read it";
-        errors.add(token.span, message);
-    }
-}
-
 /// A source that is a stream must be there, and must not lead back to itself.
 fn check_shared(streams: &[(Node, Node)], name: &Node, source: &Node, errors: &mut Errors) {
     let Some((span, shared)) = shared(source) else {
@@ -90,13 +81,13 @@ fn shared(source: &Node) -> Option<(Span, &str)> {
     Some((name.span, name.text()?))
 }
 
-fn find<'a>(streams: &'a [(Node, Node)], name: &str) -> Option<&'a Node> {
+pub fn find<'a>(streams: &'a [(Node, Node)], name: &str) -> Option<&'a Node> {
     let mut streams = streams.iter();
     let stream = streams.find(|(known, _)| known.text() == Some(name))?;
     Some(&stream.1)
 }
 
-fn names(streams: &[(Node, Node)]) -> impl Iterator<Item = &str> + Clone {
+pub fn names(streams: &[(Node, Node)]) -> impl Iterator<Item = &str> + Clone {
     streams.iter().filter_map(|(name, _)| name.text())
 }
 

@@ -39,9 +39,11 @@ const CHECKS: &[(&str, Check)] = &[
     ("rtsp-url", |text| check_rtsp_url(text).map(drop)),
     ("size", |text| parse_size(text).map(drop)),
     ("stream-name", check_stream_name),
+    ("stream-pattern", check_stream_pattern),
     ("title", check_title),
     ("webhook-url", |text| check_webhook_url(text).map(drop)),
     ("topic", check_topic),
+    ("user-name", check_user_name),
     ("variable-name", check_variable_name),
     ("warm-up", |text| parse_warm_up(text).map(drop)),
 ];
@@ -143,6 +145,34 @@ fn check_stream_name(name: &str) -> Result<(), ValueError> {
         let count = name.len();
         return Err(format!(
             "a stream's name may have {NAME_CHARS} characters, this one has {count}"
+        )
+        .into());
+    }
+    Ok(())
+}
+
+/// A pattern of streams' names, with `*` and `?`.
+fn check_stream_pattern(pattern: &str) -> Result<(), ValueError> {
+    let is_fine = |c: char| is_word(c) || matches!(c, '*' | '?');
+    if pattern.len() > NAME_CHARS || !pattern.chars().all(is_fine) {
+        let expected = "a stream's name, or a pattern of such names as `door*`";
+        return Err(ValueError::unexpected(expected, pattern));
+    }
+    Ok(())
+}
+
+/// Checks the name of a user or a program. HTTP's Basic authentication knows no `:` in it (RFC 7617,
+/// 2).
+///
+/// # Errors
+/// It has other characters than those that are allowed, or too many.
+pub fn check_user_name(name: &str) -> Result<(), ValueError> {
+    let is_fine = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '+');
+    if name.is_empty() || name.chars().count() > NAME_CHARS || !name.chars().all(is_fine) {
+        let name = quote(name);
+        return Err(format!(
+            "{name} can't be a name here: use up to {NAME_CHARS} letters, digits, `_`, `-`, `.`, \
+             `@` and `+`"
         )
         .into());
     }

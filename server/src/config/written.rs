@@ -19,6 +19,12 @@ impl Config {
         Some(stream.to_json())
     }
 
+    /// The user at this place of the list as the file says it.
+    pub fn written_user(&self, at: usize) -> Option<Value> {
+        let users = self.file.root.as_ref()?.get("users")?;
+        Some(users.items().get(at)?.to_json())
+    }
+
     /// An error at the first of `keys` that stands in the file below `pointer` (RFC 6901), or else
     /// at what that leads to.
     pub fn error_at(&self, pointer: &str, keys: &[&str], message: impl Into<String>) -> Diagnostic {

@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::commit::{Commit, Draft, Edited, LONGEST_WAIT};
 use super::edit::{Edit, EditError};
+use super::edit_rights::EditRights;
 use super::file_replace::put_in_place;
 use super::report::revision;
 use super::stream_locks::StreamGuard;
@@ -45,13 +46,20 @@ impl Base {
 }
 
 impl Controller {
-    /// Makes `edit` in the pipeline file, for `author`, and puts it in force.
+    /// Makes `edit` in the pipeline file, for `author`, who has these `rights`, and puts it in
+    /// force.
     ///
     /// # Errors
     /// See [`EditError`]. Nothing has changed then.
-    pub async fn edit(&self, edit: Edit, author: Author) -> Result<Edited, EditError> {
+    pub async fn edit(
+        &self,
+        edit: Edit,
+        author: Author,
+        rights: EditRights,
+    ) -> Result<Edited, EditError> {
         let name = edit.stream().unwrap_or(ALL_STREAMS).to_owned();
-        self.in_turn(&name, move |controller| controller.edit_now(&edit, &author))
+        let by = (author, rights);
+        self.in_turn(&name, move |controller| controller.edit_now(&edit, &by))
             .await
     }
 
@@ -66,6 +74,7 @@ impl Controller {
         id: String,
         revision: Option<String>,
         author: Author,
+        rights: EditRights,
     ) -> Result<Edited, EditError> {
         let find = move |controller: &Self| {
             let version = controller.0.versions.find(&id);
@@ -73,7 +82,7 @@ impl Controller {
         };
         let version = self.at_work(find).await?;
         let text = version.text.expose().to_owned();
-        self.edit(Edit::ReplaceText { text, revision }, author)
+        self.edit(Edit::ReplaceText { text, revision }, author, rights)
             .await
     }
 
@@ -184,7 +193,11 @@ impl Controller {
         done.unwrap_or_else(|error| Err(EditError::Broken(error.to_string())))
     }
 
-    fn edit_now(&self, edit: &Edit, author: &Author) -> Result<Edited, EditError> {
+    fn edit_now(
+        &self,
+        edit: &Edit,
+        (author, rights): &(Author, EditRights),
+    ) -> Result<Edited, EditError> {
         let stream = edit.stream();
         let mut commit = Commit {
             author,
@@ -200,13 +213,17 @@ impl Controller {
                 }
                 self.wait_for_writers()?;
             }
-            match (stream, edit) {
-                (Some(name), _) => {
+            let draft = match stream {
+                Some(name) => {
                     let patience = (!is_next).then(|| std::mem::take(&mut patience));
-                    self.draft_of_stream(edit, name, patience)
+                    self.draft_of_stream(edit, name, patience)?
                 }
-                (None, edit) => self.draft_of_all(edit).map(Some),
+                None => Some(self.draft_of_all(edit)?),
+            };
+            if let Some(draft) = &draft {
+                rights.check(&draft.snapshot.config, &draft.config)?;
             }
+            Ok(draft)
         };
         let edited = self.commit(&mut commit, draft, || self.0.end.is_cancelled())?;
         edited.ok_or(EditError::Ending)
@@ -244,14 +261,21 @@ impl Controller {
         }))
     }
 
-    /// The draft of an edit that replaces all of the file, which may be wrong as it is.
+    /// The draft of an edit of what is no stream's. One that replaces all of the file does so also
+    /// where that is wrong as it is.
     fn draft_of_all(&self, edit: &Edit) -> Result<Draft, EditError> {
         let old = self.0.file.read_text().map_err(EditError::FileIsWrong)?;
         if let Edit::ReplaceText { revision, .. } = edit {
             self.check_revision(&old, revision.as_deref())?;
         }
         let snapshot = self.current();
-        let new = edit.apply(&snapshot.config, &|name| snapshot.step_ids(name))?;
+        let base = match edit {
+            // What it replaces may be wrong.
+            Edit::ReplaceText { .. } => None,
+            _ => Some(self.0.file.parse(&old).map_err(EditError::FileIsWrong)?),
+        };
+        let base = base.as_ref().unwrap_or(&snapshot.config);
+        let new = edit.apply(base, &|name| snapshot.step_ids(name))?;
         let config = self.0.file.parse(&new)?;
         Ok(Draft {
             old: old.into(),

@@ -16,16 +16,13 @@ use super::file_replace::{Written, unwritable, write};
 use super::file_writes::FileWrites;
 use super::report::revision;
 use super::timed_lock::TimedGuard;
-use super::topology::{Applied, ValidatedConfig, read_token};
-use super::{
-    Author, Controller, Plans, Snapshot, tell_of_override, warn_of_comments, warn_of_short_token,
-};
+use super::topology::{Applied, ValidatedConfig};
+use super::{Author, Controller, Credentials, Plans, Snapshot, tell_of_override, warn_of_comments};
 use crate::chain::{Check, StepStatus};
 use crate::config::{Config, ConfigError};
 use crate::filter::Wanted;
 use crate::log::recurring::Recurring;
 use crate::notifications::Notification;
-use crate::secret::SecretText;
 use crate::sync::IgnorePoison;
 
 /// The longest time that a change tries to come before others.
@@ -98,12 +95,12 @@ impl Controller {
             if is_stopped() {
                 return Ok(None);
             }
-            let admin_token = checked?;
+            let credentials = checked?;
             let next = match place.take() {
                 Some(place) => place,
                 None => self.wait_for_commit()?,
             };
-            if let Some(edited) = self.put_in_force(commit, draft, admin_token)? {
+            if let Some(edited) = self.put_in_force(commit, draft, credentials)? {
                 return Ok(Some(edited));
             }
             tracing::debug!("another change came first; this one is made anew");
@@ -112,12 +109,12 @@ impl Controller {
         Err(EditError::Outrun)
     }
 
-    /// Checks a draft and readies the chains that it changes; gives the admin token.
+    /// Checks a draft and readies the chains that it changes; gives who may do what.
     fn check(
         &self,
         draft: &Draft,
         commit: &mut Commit<'_>,
-    ) -> Result<Option<SecretText>, ConfigError> {
+    ) -> Result<Arc<Credentials>, ConfigError> {
         // Filters that start now may need the larger budget that comes with them.
         let budget = self.0.cache.engine().budget();
         let _coming = budget.expect_limit(draft.config.filters_memory);
@@ -125,7 +122,8 @@ impl Controller {
         let (config, snapshot) = (&draft.config, &draft.snapshot);
         let plans = &mut commit.plans;
         plans.ready(&self.0.cache, config, snapshot, &check)?;
-        read_token(config).map_err(|wrong| config.error(vec![wrong]))
+        let credentials = Credentials::read(config).map_err(|wrong| config.error(wrong))?;
+        Ok(Arc::new(credentials))
     }
 
     /// Waits until all changes that were ready before are in force.
@@ -141,7 +139,7 @@ impl Controller {
         &self,
         commit: &mut Commit<'_>,
         draft: Draft,
-        admin_token: Option<SecretText>,
+        credentials: Arc<Credentials>,
     ) -> Result<Option<Edited>, EditError> {
         let mut topology = self.topology();
         if !Arc::ptr_eq(&draft.snapshot, &self.current()) {
@@ -159,7 +157,7 @@ impl Controller {
         let applied = topology.apply(ValidatedConfig {
             config: draft.config,
             plans: std::mem::take(&mut commit.plans),
-            admin_token,
+            credentials,
         });
         let snapshot = self.publish(applied, commit.stream.is_none());
         let steps = commit.stream.and_then(|name| snapshot.find(name));
@@ -231,11 +229,7 @@ impl Controller {
     fn publish(&self, applied: Applied, is_whole_file: bool) -> Arc<Snapshot> {
         let snapshot = Arc::new(applied.snapshot);
         let old = self.0.current.send_replace(snapshot.clone());
-        if let Some(token) = &snapshot.admin_token
-            && old.admin_token.as_ref() != Some(token)
-        {
-            warn_of_short_token(token.expose());
-        }
+        snapshot.credentials.warn_of_weak(Some(&old.credentials));
         // What the API writes is quoted where that is needed; both texts would be parsed for each
         // change.
         if is_whole_file {

@@ -18,7 +18,7 @@ macro_rules! key {
 const AT_START: [Key<Config>; 2] = [key!("listen", listen), key!("gpio", gpio)];
 
 /// The other keys of the server.
-const AT_ONCE: [Key<Config>; 8] = [
+const AT_ONCE: [Key<Config>; 9] = [
     key!("filters-memory", filters_memory),
     key!("admin-token", admin_token),
     key!("allowed-hosts", allowed_hosts),
@@ -27,6 +27,7 @@ const AT_ONCE: [Key<Config>; 8] = [
     key!("mqtt", mqtt),
     key!("on", on),
     key!("rules for clients", clients),
+    key!("access", access),
 ];
 
 /// Keys of a stream.

@@ -52,6 +52,13 @@ pub enum Edit {
     },
     /// Removes a step.
     RemoveStep { stream: String, step: u64 },
+    /// Adds the user, or changes the keys that are given of the one of this name.
+    PutUser {
+        name: String,
+        keys: Map<String, Value>,
+    },
+    /// Removes a user.
+    RemoveUser { name: String },
     /// Replaces all of the file's text; with a revision only if that is the file's.
     ReplaceText {
         text: String,
@@ -71,6 +78,9 @@ pub enum EditError {
     /// The stream has no such step.
     #[error("`{stream}` has no step {step}")]
     UnknownStep { stream: String, step: u64 },
+    /// There is no such user.
+    #[error("no user is called `{0}`")]
+    UnknownUser(String),
     /// A mask stands for a secret that is not there.
     #[error(
         "`{0}`: `{MASK}` stands for a secret that is not shown; send the secret itself, or leave \
@@ -92,6 +102,25 @@ pub enum EditError {
     /// The file is at another revision by now.
     #[error("nothing is restored, since the pipeline file was changed meanwhile: {0}")]
     OtherRevision(String),
+    /// It changes more than whether steps are on and when masks are.
+    #[error(
+        "this takes the role admin: an operator may set `enabled` of a step and `when` of a mask, \
+         and nothing else of the pipeline"
+    )]
+    OperatorOnly,
+    /// It names a command, or allows naming them.
+    #[error(
+        "commands (`exec`, `run`) can't be named over the API: who may, can do on this machine \
+         what the server's user can. Where that is meant, write `allow-commands-by-api: true` \
+         into the pipeline file by hand"
+    )]
+    Command,
+    /// Nothing would say any more who may watch, so that everybody might.
+    #[error(
+        "this would let everybody see everything, since nothing in the pipeline file would say who \
+         may watch; write `anonymous: none` or `anonymous: viewer` there first"
+    )]
+    Opening,
     /// No folder for uploads is named.
     #[error(
         "uploads are off: name a folder for them in the pipeline file, such as \
@@ -146,7 +175,7 @@ impl Edit {
             | Self::AddStep { stream, .. }
             | Self::PatchStep { stream, .. }
             | Self::RemoveStep { stream, .. } => Some(stream),
-            Self::ReplaceText { .. } => None,
+            Self::PutUser { .. } | Self::RemoveUser { .. } | Self::ReplaceText { .. } => None,
         }
     }
 
@@ -208,6 +237,11 @@ impl Edit {
                 let at = index(&steps(stream)?, stream, *step)?;
                 vec![remove(step_place(stream, at))]
             }
+            Self::PutUser { name, keys } => put_user(base, name, keys)?,
+            Self::RemoveUser { name } => {
+                let at = user_at(base, name).ok_or_else(|| EditError::UnknownUser(name.clone()))?;
+                vec![remove(user_place(at))]
+            }
             Self::ReplaceText { .. } => Vec::new(),
         })
     }
@@ -229,6 +263,33 @@ fn place(stream: &str) -> PointerBuf {
 
 fn step_place(stream: &str, at: usize) -> PointerBuf {
     PointerBuf::from_tokens(["streams", stream, "filters", &at.to_string()])
+}
+
+/// The user's place in the list.
+fn user_at(base: &Config, name: &str) -> Option<usize> {
+    let mut users = base.access.users.iter();
+    users.position(|user| user.name == name)
+}
+
+fn user_place(at: usize) -> PointerBuf {
+    PointerBuf::from_tokens(["users", &at.to_string()])
+}
+
+fn put_user(
+    base: &Config,
+    name: &str,
+    keys: &Map<String, Value>,
+) -> Result<Vec<PatchOperation>, EditError> {
+    let Some(at) = user_at(base, name) else {
+        let mut user = Map::from_iter([("name".to_owned(), name.into())]);
+        user.extend(keys.clone());
+        let end = user_place(base.access.users.len());
+        return Ok(vec![add(end, whole(&user)?)]);
+    };
+    let known = base.written_user(at).unwrap_or_default();
+    let mut changes = Vec::new();
+    merge(&user_place(at), &known, keys, &mut changes)?;
+    Ok(changes)
 }
 
 /// The change that gives `path` this value.

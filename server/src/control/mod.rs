@@ -7,8 +7,10 @@
 
 mod change;
 mod commit;
+mod credentials;
 mod diff;
 mod edit;
+mod edit_rights;
 mod file_lock;
 mod file_read;
 mod file_replace;
@@ -38,7 +40,9 @@ use tokio::sync::watch::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
 pub use commit::Edited;
+pub use credentials::{ADMIN_TOKEN, Anonymous, Credentials, Stamp, StreamSet, Token, User};
 pub use edit::{Edit, EditError};
+pub use edit_rights::EditRights;
 pub use file_replace::replace_file;
 pub use filter_catalog::{CatalogEntry, FilterCatalog, UnusableFilter};
 pub use indicators::Indicators;
@@ -57,7 +61,6 @@ use crate::event_log::EventLog;
 use crate::files::FileState;
 use crate::log::recurring::Recurring;
 use crate::notifications::{Notification, Notifications};
-use crate::secret::SecretText;
 use crate::stream::Stream;
 use crate::variables::Variables;
 use file_read::FileRead;
@@ -70,7 +73,7 @@ use report::Reloads;
 use retry::Retries;
 use stream_locks::StreamLocks;
 use timed_lock::{TimedGuard, TimedLock};
-use topology::{Topology, ValidatedConfig, read_token};
+use topology::{Topology, ValidatedConfig};
 
 /// Changes by the API that are made at once; the others wait without a thread each.
 const CHANGES: usize = 128;
@@ -119,8 +122,8 @@ pub struct Snapshot {
     pub config: Arc<Config>,
     /// The streams, in the file's order.
     pub streams: Arc<[Arc<Stream>]>,
-    /// The token that allows changes; none are allowed without one.
-    pub admin_token: Option<SecretText>,
+    /// Who may do what.
+    pub credentials: Arc<Credentials>,
 }
 
 impl Snapshot {
@@ -136,29 +139,23 @@ impl Snapshot {
     }
 }
 
-/// The shortest admin token that is taken without a word. The right one is always let in, so
-/// guesses come as fast as the network carries them; of 16 random letters and digits there are 2⁹⁵.
-const TOKEN_CHARS: usize = 16;
-
 /// Checks what makes the server refuse to start, and warns of what it warns of: what this build can
-/// do, the pins, secrets that a comment may have cut off, and the admin token, which it gives.
+/// do, the pins, secrets that a comment may have cut off, and who may do what, which it gives.
 ///
 /// # Errors
 /// All that is wrong.
-pub fn check_start(config: &Config) -> Result<Option<SecretText>, Vec<Diagnostic>> {
+pub fn check_start(config: &Config) -> Result<Credentials, Vec<Diagnostic>> {
     let mut wrong = check_abilities(config);
-    let token = read_token(config).unwrap_or_else(|error| {
-        wrong.push(error);
-        None
-    });
-    if !wrong.is_empty() {
-        return Err(wrong);
-    }
-    if let Some(token) = &token {
-        warn_of_short_token(token.expose());
-    }
+    let credentials = match Credentials::read(config) {
+        Ok(credentials) if wrong.is_empty() => credentials,
+        read => {
+            wrong.extend(read.err().unwrap_or_default());
+            return Err(wrong);
+        }
+    };
+    credentials.warn_of_weak(None);
     warn_of_comments(config, None);
-    Ok(token)
+    Ok(credentials)
 }
 
 /// Warns of secrets that a comment may have cut off, but for those that there were `before`.
@@ -189,16 +186,6 @@ fn tell_of_override(config: &Config) {
     }
 }
 
-/// Warns of an admin token that could be guessed.
-fn warn_of_short_token(token: &str) {
-    if token.chars().count() < TOKEN_CHARS {
-        tracing::warn!(
-            "the admin token is shorter than {TOKEN_CHARS} characters and could be guessed; make a \
-             longer one, for instance with `openssl rand -hex 16`"
-        );
-    }
-}
-
 impl Controller {
     /// Starts the streams of `config`, which was read from `file`, or stands for it until it is
     /// there; the file's `versions` are kept. The streams' filters are readied by [`watch()`]. Must
@@ -213,7 +200,7 @@ impl Controller {
     ) -> Result<Self, ConfigError> {
         let (cache, end) = (deps.cache.clone(), deps.shutdown.clone());
         let clock = cache.engine().clock().clone();
-        let admin_token = check_start(&config).map_err(|wrong| config.error(wrong))?;
+        let credentials = check_start(&config).map_err(|wrong| config.error(wrong))?;
         warn_of_recordings(&config);
         tell_of_override(&config);
         let (compiler, ended) = (cache.compiler().clone(), end.clone());
@@ -226,7 +213,7 @@ impl Controller {
         }
         let mut topology = Topology::new(deps);
         let applied = topology.apply(ValidatedConfig {
-            admin_token,
+            credentials: Arc::new(credentials),
             config,
             plans: Plans::default(),
         });

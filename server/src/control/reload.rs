@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::commit::{Commit, Draft};
 use super::edit::EditError;
-use super::topology::read_token;
-use super::{Author, Controller, FileRead, Plans, Snapshot, warn_of_short_token};
+use super::{Author, Controller, Credentials, FileRead, Plans, Snapshot};
 use crate::config::{Config, ConfigError, StreamConfig};
 use crate::files::FileState;
 use crate::panics::catch;
@@ -190,7 +189,7 @@ impl Controller {
             reading.mark_read();
             return;
         }
-        self.renew_token();
+        self.renew_credentials();
         match self.read() {
             Ok(config) => {
                 self.renew_all(reading, |stream| {
@@ -207,26 +206,25 @@ impl Controller {
         reading.mark_read();
     }
 
-    /// Takes the admin token that the file in force names, if it is another by now: it waits for no
-    /// filters, since the old one may have become known.
-    fn renew_token(&self) {
+    /// Takes the secrets of users and tokens that the file in force names, if they are others by
+    /// now: that waits for no filters, since the old ones may have become known.
+    fn renew_credentials(&self) {
         let _topology = self.topology();
         let snapshot = self.current();
-        match read_token(&snapshot.config) {
-            Ok(token) if token != snapshot.admin_token => {
-                tracing::info!("admin token changed");
-                if let Some(token) = &token {
-                    warn_of_short_token(token.expose());
-                }
+        match Credentials::read(&snapshot.config) {
+            Ok(credentials) if credentials != *snapshot.credentials => {
+                tracing::info!("credentials changed");
+                credentials.warn_of_weak(Some(&snapshot.credentials));
                 self.0.current.send_replace(Arc::new(Snapshot {
-                    admin_token: token,
+                    credentials: Arc::new(credentials),
                     ..(*snapshot).clone()
                 }));
             }
             Ok(_) => {}
-            // Told with the file, whose check reads it as well.
-            Err(error) => {
-                tracing::debug!(error = %error.message, "the admin token can't be read again")
+            // Told with the file, whose check reads them as well.
+            Err(errors) => {
+                let errors: Vec<_> = errors.iter().map(|it| &it.message).collect();
+                tracing::debug!(?errors, "users and tokens can't be read again");
             }
         }
     }

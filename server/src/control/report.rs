@@ -232,6 +232,16 @@ impl PipelineReport {
         Self { error, ..self }
     }
 
+    /// The report for somebody who sees no settings: whether the file is in force, and no more.
+    pub fn for_viewer(self) -> Self {
+        Self {
+            file: None,
+            needs_restart: Vec::new(),
+            error: None,
+            ..self
+        }
+    }
+
     /// The report of the `config` in force, read from `file`.
     pub fn new(file: Option<&Path>, config: &Config, reloads: &Reloads) -> Self {
         Self {

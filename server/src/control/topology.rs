@@ -6,16 +6,15 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::Snapshot;
 use super::diff::{Diff, needs_restart};
 use super::plan::Plans;
 use super::stream_watch::watch_stream;
+use super::{Credentials, Snapshot};
 use crate::chain::{Chain, FilterCache, Planned};
 use crate::clock::Clock;
-use crate::config::{Config, Diagnostic, DriverConfig, SecretError, StreamConfig};
+use crate::config::{Config, DriverConfig, StreamConfig};
 use crate::gpio::PrivacyLeds;
 use crate::mask::{MaskId, MaskSet};
-use crate::secret::SecretText;
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
 
@@ -55,8 +54,8 @@ pub struct ValidatedConfig {
     pub config: Config,
     /// The chains. A stream without one keeps its own, or has none yet if it is new.
     pub plans: Plans,
-    /// The admin token.
-    pub admin_token: Option<SecretText>,
+    /// Who may do what.
+    pub credentials: Arc<Credentials>,
 }
 
 /// The result of a change of the topology.
@@ -139,7 +138,7 @@ impl Topology {
         let ValidatedConfig {
             config,
             mut plans,
-            admin_token,
+            credentials,
         } = validated;
         let budget = self.deps.cache.engine().budget();
         budget.set_limit(config.filters_memory);
@@ -169,7 +168,7 @@ impl Topology {
             snapshot: Snapshot {
                 config,
                 streams,
-                admin_token,
+                credentials,
             },
         }
     }
@@ -327,23 +326,6 @@ fn rules(config: &StreamConfig) -> Rules {
     }
 }
 
-/// The token that `admin-token` names.
-///
-/// # Errors
-/// It can't be read, or is empty.
-pub fn read_token(config: &Config) -> Result<Option<SecretText>, Diagnostic> {
-    let Some(token) = &config.admin_token else {
-        return Ok(None);
-    };
-    let revealed = token.reveal(&config.folder);
-    let revealed = revealed.and_then(|text| match text.expose().trim() {
-        "" => Err(SecretError::Blank),
-        text => Ok(SecretText::new(text)),
-    });
-    let wrong = |why| config.error_at("/admin-token", &[], format!("`admin-token`: {why}"));
-    revealed.map(Some).map_err(wrong)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::tests::{config, deps};
@@ -354,7 +336,7 @@ mod tests {
         topology.apply(ValidatedConfig {
             config: config(text),
             plans: Plans::default(),
-            admin_token: None,
+            credentials: Arc::new(Credentials::none()),
         })
     }
 
@@ -425,7 +407,7 @@ mod tests {
         let applied = topology.apply(ValidatedConfig {
             config,
             plans: Plans::default(),
-            admin_token: None,
+            credentials: Arc::new(Credentials::none()),
         });
         let origins = applied.snapshot.streams.iter();
         let origins: Vec<_> = origins.map(|it| it.report().source_set_by).collect();

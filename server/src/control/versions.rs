@@ -49,6 +49,9 @@ pub enum Author {
         /// The client's address.
         #[schema(value_type = String)]
         peer: IpAddr,
+        /// The user or the program; none of a change from before there were any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
     },
     /// The command `mattebox restore`.
     Command,
@@ -59,7 +62,9 @@ pub enum Author {
 impl Display for Author {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Api { method, path, peer } => write!(f, "{method} {path} from {peer}"),
+            Self::Api {
+                method, path, peer, ..
+            } => write!(f, "{method} {path} from {peer}"),
             Self::Command => f.write_str("`mattebox restore`"),
             Self::File => f.write_str("the file was written"),
         }

@@ -22,7 +22,7 @@ use super::file_writes::LONGEST_WRITE;
 use super::open_writes::OpenWrites;
 use super::plan::check_parts;
 use crate::clock::Clock;
-use crate::config::{Config, FilterRef, Secret, StreamConfig};
+use crate::config::{Config, FilterRef, StreamConfig};
 use crate::supervise::keep_running;
 
 /// The time for which the files must have been left alone: writing one takes more than one event.
@@ -235,10 +235,9 @@ fn named(config: &Config, files: &mut BTreeSet<PathBuf>) {
     for stream in &config.streams {
         files_of(stream, &config.folder, files);
     }
-    if let Some(token) = &config.admin_token
-        && let Secret::File(path) = token
-    {
-        files.insert(config.folder.join(path));
+    let access = config.access.secrets().map(|(_, secret)| secret);
+    for secret in config.admin_token.iter().chain(access) {
+        files.extend(secret.path(&config.folder));
     }
 }
 
@@ -324,7 +323,7 @@ mod tests {
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::super::tests::controller;
-    use super::super::{Author, Edit};
+    use super::super::{Author, Edit, EditRights};
     use super::*;
     use crate::clock::fake::FakeClock;
 
@@ -406,12 +405,16 @@ mod tests {
                 method: "PUT".to_owned(),
                 path: "/api/v1/streams/a".to_owned(),
                 peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                user: None,
             };
             let controller = &self.watch.controller;
             while controller.is_written_to() {
                 tokio::task::yield_now().await;
             }
-            controller.edit(edit, author).await.unwrap();
+            controller
+                .edit(edit, author, EditRights::All)
+                .await
+                .unwrap();
         }
     }
 
@@ -465,7 +468,7 @@ mod tests {
         std::fs::write(&token, "another token of such a length").unwrap();
         assert!(watched.look().await);
         let snapshot = watched.watch.controller.current();
-        let token = snapshot.admin_token.as_ref().unwrap();
-        assert_eq!(token.expose(), "another token of such a length");
+        let token = &snapshot.credentials.tokens[0];
+        assert_eq!(token.text.expose(), "another token of such a length");
     }
 }

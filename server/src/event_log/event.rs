@@ -23,6 +23,7 @@ const ID_TIME: &str = "%Y%m%dT%H%M%S%3fZ";
 /// The names of server-sent events that are none of a camera's, and of a stream's other topics of
 /// MQTT.
 const TAKEN_KINDS: &[&str] = &[
+    "audit",
     "change",
     "events",
     "filter-error",

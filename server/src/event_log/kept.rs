@@ -269,13 +269,13 @@ impl EventList {
         self.events.get(id)
     }
 
-    /// The events that `filter` lets through, newest first.
-    pub fn page(&self, filter: &Filter) -> Page {
+    /// The events that `filter` lets through of the streams that are `seen`, newest first.
+    pub fn page(&self, filter: &Filter, seen: &dyn Fn(&str) -> bool) -> Page {
         let newest_first = self.events.values().rev();
         let is_before = |it: &&Kept| filter.before.as_ref().is_none_or(|id| it.event.id < *id);
         let mut taken = newest_first
             .filter(is_before)
-            .filter(|it| filter.takes(&it.event));
+            .filter(|it| seen(&it.event.stream) && filter.takes(&it.event));
         let events: Vec<_> = taken.by_ref().take(filter.limit).cloned().collect();
         let last = events.last().map(|it| it.event.id.clone());
         Page {

@@ -205,9 +205,9 @@ impl EventLog {
         self.0.changes.subscribe()
     }
 
-    /// The events that `filter` lets through, newest first.
-    pub fn page(&self, filter: &Filter) -> Page {
-        self.list().page(filter)
+    /// The events that `filter` lets through of the streams that are `seen`, newest first.
+    pub fn page(&self, filter: &Filter, seen: &dyn Fn(&str) -> bool) -> Page {
+        self.list().page(filter, seen)
     }
 
     /// The events that have begun or ended since the one called `id` began, oldest first.

@@ -45,7 +45,7 @@ fn all() -> Filter {
 }
 
 fn streams(log: &EventLog, filter: &Filter) -> Vec<String> {
-    let events = log.page(filter).events.into_iter();
+    let events = log.page(filter, &|_| true).events.into_iter();
     events.map(|it| it.event.stream.clone()).collect()
 }
 
@@ -130,9 +130,9 @@ fn the_newest_thousand_are_kept_and_found_page_by_page() {
         limit: 600,
         ..all()
     };
-    let page = log.page(&filter);
+    let page = log.page(&filter, &|_| true);
     filter.before.clone_from(&page.next);
-    let rest = log.page(&filter);
+    let rest = log.page(&filter, &|_| true);
     assert_eq!(
         (page.events.len(), rest.events.len(), rest.next),
         (600, 400, None)
@@ -201,7 +201,7 @@ fn who_tells_of_much_pushes_out_nobody_elses() {
     assert_eq!(found.iter().filter(|it| *it == "quiet").count(), 3);
     assert!(quiet.iter().all(|id| log.has_picture(id)));
     // 32 MiB in memory, of 2.5 MiB each.
-    let loud = log.page(&all()).events.into_iter();
+    let loud = log.page(&all(), &|_| true).events.into_iter();
     let pictures = loud.take_while(|it| it.picture.is_there()).count();
     assert!((11..=13).contains(&pictures), "{pictures}");
 }
@@ -247,7 +247,7 @@ fn what_was_written_is_there_again_and_what_was_removed_is_not() {
     assert!(!open(folder.path(), &clock).store_report().exists);
     // As if it was killed: nothing is written any more.
     std::mem::forget(lasting);
-    let kept = log.page(&all()).events;
+    let kept = log.page(&all(), &|_| true).events;
     drop(log);
     let state = folder.path().join("state").read_dir().unwrap().next();
     let state = state.unwrap().unwrap().path();
@@ -265,8 +265,8 @@ fn what_was_written_is_there_again_and_what_was_removed_is_not() {
         again.picture(&ids[1]).unwrap().unwrap().bytes(),
         picture.bytes()
     );
-    assert!(again.page(&all()).events[0].event.end.is_some());
-    assert_eq!(again.page(&all()).events[1].event, kept[1].event);
+    assert!(again.page(&all(), &|_| true).events[0].event.end.is_some());
+    assert_eq!(again.page(&all(), &|_| true).events[1].event, kept[1].event);
     assert!(again.point(new(&clock, "d")) > kept[0].event.id);
     assert!(!state.join(".new-x").exists());
 }

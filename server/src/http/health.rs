@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use axum::extract::{Request, State};
+use axum::Extension;
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
 use super::App;
+use super::auth::{Identity, Right};
 use crate::stream::StreamState;
 
 /// Changes that take longer to be made, once they are ready, are stuck.
@@ -16,10 +18,15 @@ const LONGEST_CHANGE: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// `GET /healthz`: the server answers, and all its streams run or could.
-pub async fn healthz(State(app): State<App>) -> Response {
+pub async fn healthz(State(app): State<App>, Extension(identity): Extension<Identity>) -> Response {
     let snapshot = app.controller.current();
     let gone = snapshot.streams.iter().filter(|stream| !stream.is_alive());
-    let gone = gone.map(|it| format!("a thread of the stream `{}` is gone\n", it.name()));
+    let gone = gone.map(
+        |it| match identity.may(Right::Watch) && identity.sees(it.name()) {
+            true => format!("a thread of the stream `{}` is gone\n", it.name()),
+            false => "a thread of a stream is gone\n".to_owned(),
+        },
+    );
     let mut wrong: Vec<_> = gone.collect();
     let held_up = app.controller.changes_held_up();
     if held_up >= LONGEST_CHANGE {
@@ -38,7 +45,7 @@ pub async fn healthz(State(app): State<App>) -> Response {
 
 /// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as
 /// it is.
-pub async fn readyz(State(app): State<App>, request: Request) -> Response {
+pub async fn readyz(State(app): State<App>, Extension(identity): Extension<Identity>) -> Response {
     let mut wrong = Vec::new();
     for stream in app.controller.current().streams.iter() {
         let name = stream.name();
@@ -54,9 +61,12 @@ pub async fn readyz(State(app): State<App>, request: Request) -> Response {
         }
     }
     match app.controller.report().error {
-        Some(error) if app.is_admin(&request) => wrong.push(error.sentence()),
+        Some(error) if identity.may(Right::Administer) => wrong.push(error.sentence()),
         Some(error) => wrong.push(error.places_only().message),
         None => {}
+    }
+    if !wrong.is_empty() && !identity.may(Right::Read) {
+        wrong = vec!["something is wrong; what it is takes the role operator to see".to_owned()];
     }
     match wrong.as_slice() {
         [] => "ready\n".into_response(),

@@ -25,7 +25,9 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
+use super::problem::ProblemDetails;
 use super::server::{Takeover, Wire};
+use super::viewers::lease;
 use super::viewing::Visit;
 use super::{App, NO_BUFFERING, NO_CACHE, timestamp};
 use crate::frame::Frame;
@@ -50,12 +52,17 @@ pub fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     if visit.is_head() {
         return (headers, no_body()).into_response();
     }
-    let viewer = match app.viewer(stream, visit) {
+    let viewer = match app.viewer(stream, &visit.identity) {
         Ok(viewer) => viewer,
-        Err(full) => return full.into_response(),
+        Err(full) => return ProblemDetails::from(full).into_response(),
     };
-    let shutdown = app.shutdown.clone();
-    let parts = Takeover::new(|wire| send(wire, viewer, shutdown));
+    let lease = lease(app, &visit.identity);
+    let listed = app.viewers.add(stream.name(), &viewer, &lease, "mjpeg");
+    let parts = Takeover::new(|wire| async move {
+        let sent = send(wire, viewer, lease.end()).await;
+        drop(listed);
+        sent
+    });
     (headers, date(app), Extension(parts), no_body()).into_response()
 }
 
@@ -71,18 +78,18 @@ fn date(app: &App) -> Option<[(header::HeaderName, String); 1]> {
     date.ok().map(|date| [(header::DATE, date)])
 }
 
-/// Writes the parts until the stream or the server ends.
+/// Writes the parts until the stream or the server ends, or the right to watch.
 ///
 /// # Errors
 /// The client is gone or takes nothing.
-async fn send(mut wire: Wire, mut viewer: Viewer, shutdown: CancellationToken) -> io::Result<()> {
-    let mut shutdown = pin!(shutdown.cancelled());
+async fn send(mut wire: Wire, mut viewer: Viewer, end: &CancellationToken) -> io::Result<()> {
+    let mut end = pin!(end.cancelled());
     let mut ignored = 0;
     wire.write_all(FIRST_BOUNDARY).await?;
     loop {
         let frame = tokio::select! {
             biased;
-            () = &mut shutdown => None,
+            () = &mut end => None,
             frame = viewer.next() => frame,
             () = gone(&mut wire, &mut ignored) => return Ok(()),
         };

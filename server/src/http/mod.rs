@@ -12,18 +12,18 @@ mod problem;
 mod server;
 mod snapshot;
 mod ui;
+mod viewers;
 mod viewing;
 mod wall;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Path, RawQuery, Request, State};
-use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
+use axum::http::{HeaderName, StatusCode, Uri, header};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
 use tokio_util::sync::CancellationToken;
 
 pub use server::{Listener, local_host, serve};
@@ -32,13 +32,13 @@ use crate::actions::Actions;
 use crate::clock::Clock;
 use crate::control::{Controller, EditError};
 use crate::mqtt::Mqtt;
-use crate::secret::SecretText;
 use crate::stream::{Stream, StreamReport};
 use address::{Action, Pictures, pictures_of_file};
 use api::Uploads;
-use auth::Access;
-use problem::ProblemDetails;
+pub use auth::StateFiles;
+use auth::{Access, AuditLog, Identity, Right};
 use server::{Places, Room};
+use viewers::ViewerList;
 use viewing::Visit;
 use wall::Sessions;
 
@@ -53,6 +53,7 @@ pub struct App {
     room: Room,
     uploads: Uploads,
     sessions: Sessions,
+    viewers: ViewerList,
     clock: Arc<dyn Clock>,
     /// Tells this run of the server from others.
     run: String,
@@ -62,44 +63,30 @@ pub struct App {
 
 impl App {
     /// Serves the streams of `controller`, and tells of its `actions` and of MQTT, until
-    /// `shutdown`.
+    /// `shutdown`. Sessions and the key of links are kept in `files`.
     pub fn new(
         controller: Controller,
         (actions, mqtt): (Actions, Mqtt),
+        files: &StateFiles,
         shutdown: CancellationToken,
     ) -> Self {
         let clock = controller.clock().clone();
+        let audit = AuditLog::new(controller.notifications().clone(), clock.clone());
         let room = Room::make();
         Self {
             controller,
             actions,
             mqtt,
-            access: Access::new(clock.clone()),
+            access: Access::new(files, audit, clock.clone()),
             places: Places::new(room.places, clock.clone()),
             room,
             uploads: Uploads::default(),
             sessions: Sessions::default(),
+            viewers: ViewerList::new(clock.clone()),
             run: run_id(&*clock),
             clock,
             shutdown,
         }
-    }
-
-    fn check_admin(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), ProblemDetails> {
-        let snapshot = self.controller.current();
-        let token = snapshot.admin_token.as_ref().map(SecretText::expose);
-        self.access.check(headers, client, token)
-    }
-
-    /// Whether a request that only reads shows the admin token.
-    fn is_admin(&self, request: &Request) -> bool {
-        self.shows_token(request.headers(), auth::client(request))
-    }
-
-    /// Whether `headers` show the admin token. One who sends none has not been wrong; a wrong one
-    /// is as good as none, though it is counted like every wrong one.
-    fn shows_token(&self, headers: &HeaderMap, client: IpAddr) -> bool {
-        auth::sent_token(headers).is_some() && self.check_admin(headers, client).is_ok()
     }
 
     fn find(&self, name: &str) -> Option<Arc<Stream>> {
@@ -111,24 +98,34 @@ impl App {
         found.ok_or_else(|| EditError::UnknownStream(name.to_owned()))
     }
 
-    /// All streams, for an answer from which `root` leads to the server's root.
-    fn stream_reports(&self, root: &str) -> Vec<StreamReport> {
+    /// The streams that `identity` sees, for an answer from which `root` leads to the server's root.
+    fn stream_reports(&self, identity: &Identity, root: &str) -> Vec<StreamReport> {
         let snapshot = self.controller.current();
-        let streams = snapshot.streams.iter();
-        let reports = streams.map(|stream| self.stream_report(stream, root));
+        let seen = snapshot
+            .streams
+            .iter()
+            .filter(|it| identity.sees(it.name()));
+        let reports = seen.map(|stream| self.stream_report(stream, identity, root));
         reports.collect()
     }
 
     /// One of them.
-    fn stream_report(&self, stream: &Stream, root: &str) -> StreamReport {
-        StreamReport {
+    fn stream_report(&self, stream: &Stream, identity: &Identity, root: &str) -> StreamReport {
+        let report = StreamReport {
             compiling: self.controller.compiling(stream.name()),
             ..stream.report().seen_from(root)
+        };
+        match identity.may(Right::Read) {
+            true => report,
+            false => report.for_viewer(),
         }
     }
 
-    fn first(&self) -> Option<Arc<Stream>> {
-        self.controller.current().streams.first().cloned()
+    /// The first stream that `identity` sees.
+    fn first(&self, identity: &Identity) -> Option<Arc<Stream>> {
+        let snapshot = self.controller.current();
+        let mut streams = snapshot.streams.iter();
+        streams.find(|it| identity.sees(it.name())).cloned()
     }
 }
 
@@ -169,7 +166,7 @@ async fn root(
     visit: Visit,
 ) -> Response {
     match Action::of(&query.unwrap_or_default()) {
-        None => ui::index(State(app), uri).await,
+        None => ui::index(State(app), Extension(visit.identity), uri).await,
         Some(Action::Pictures(pictures, number)) => {
             let stream = app.controller.current().streams.get(number).cloned();
             show(app, stream, pictures, &visit).await
@@ -183,12 +180,12 @@ async fn root(
 }
 
 async fn first_stream(State(app): State<App>, visit: Visit) -> Response {
-    let first = app.first();
+    let first = app.first(&visit.identity);
     show(app, first, Pictures::Stream, &visit).await
 }
 
 async fn first_snapshot(State(app): State<App>, visit: Visit) -> Response {
-    let first = app.first();
+    let first = app.first(&visit.identity);
     show(app, first, Pictures::Snapshot, &visit).await
 }
 
@@ -205,15 +202,20 @@ async fn by_name(
     }
     match app.find(&file) {
         Some(stream) => picture_page::answer(&app, &stream, &request),
-        None => not_found(State(app), request.uri().clone()).await,
+        None => not_found(State(app), Extension(visit.identity), request.uri().clone()).await,
     }
 }
 
 /// `/NAME/`: its page is beside it, from where its pictures are found. The way there holds below
 /// every proxy's path.
-async fn to_page(State(app): State<App>, Path(name): Path<String>, uri: Uri) -> Response {
+async fn to_page(
+    State(app): State<App>,
+    identity: Extension<Identity>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Response {
     if app.find(&name).is_none() {
-        return not_found(State(app), uri).await;
+        return not_found(State(app), identity, uri).await;
     }
     let query = uri.query().map(|query| format!("?{query}"));
     let page = format!("../{name}{}", query.unwrap_or_default());
@@ -227,7 +229,7 @@ async fn show(
     visit: &Visit,
 ) -> Response {
     let Some(stream) = stream else {
-        return none_such(&app, "").into_response();
+        return none_such(&app, &visit.identity, "").into_response();
     };
     match pictures {
         Pictures::Stream => mjpeg::answer(&app, &stream, visit),
@@ -235,17 +237,22 @@ async fn show(
     }
 }
 
-async fn not_found(State(app): State<App>, uri: Uri) -> Response {
+async fn not_found(
+    State(app): State<App>,
+    Extension(identity): Extension<Identity>,
+    uri: Uri,
+) -> Response {
     // As a proxy asks that passes on all of an address.
     let is_deep = uri.path().matches('/').count() > 1;
-    none_such(&app, if is_deep { OF_PROXY } else { "" }).into_response()
+    none_such(&app, &identity, if is_deep { OF_PROXY } else { "" }).into_response()
 }
 
-/// Tells what there is, and then `hint`.
-fn none_such(app: &App, hint: &str) -> impl IntoResponse + use<> {
+/// Tells what there is that `identity` sees, and then `hint`.
+fn none_such(app: &App, identity: &Identity, hint: &str) -> impl IntoResponse + use<> {
     let mut text = "There is nothing at this address. The streams are:\n".to_owned();
-    for stream in app.controller.current().streams.iter() {
-        let name = stream.name();
+    let snapshot = app.controller.current();
+    let names = snapshot.streams.iter().map(|stream| stream.name());
+    for name in names.filter(|name| identity.sees(name)) {
         text += &format!("  {name}: /{name}.mjpeg, one picture at /{name}.jpg\n");
     }
     text += hint;

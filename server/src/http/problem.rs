@@ -147,9 +147,9 @@ pub fn escape(text: &str) -> String {
 impl From<EditError> for ProblemDetails {
     fn from(error: EditError) -> Self {
         use EditError::{
-            BeingWritten, Broken, Ending, FileIsWrong, Filter, Locked, Masked, NoSpace,
-            OtherRevision, Outrun, Overridden, Preparing, Text, UnknownStep, UnknownStream,
-            UnknownVersion, Unwritable, UploadsOff, Waiting, Wrong,
+            BeingWritten, Broken, Command, Ending, FileIsWrong, Filter, Locked, Masked, NoSpace,
+            Opening, OperatorOnly, OtherRevision, Outrun, Overridden, Preparing, Text, UnknownStep,
+            UnknownStream, UnknownUser, UnknownVersion, Unwritable, UploadsOff, Waiting, Wrong,
         };
         let (status, retry_after) = match &error {
             FileIsWrong(error) | Wrong(error) if error.may_pass_as_a_whole() => {
@@ -162,13 +162,14 @@ impl From<EditError> for ProblemDetails {
             Ending | Waiting(_) | Outrun | BeingWritten | Preparing | Locked(_) => {
                 (StatusCode::SERVICE_UNAVAILABLE, Some(1))
             }
-            UnknownStream(_) | UnknownStep { .. } | UnknownVersion(_) => {
+            UnknownStream(_) | UnknownStep { .. } | UnknownUser(_) | UnknownVersion(_) => {
                 (StatusCode::NOT_FOUND, None)
             }
-            Text(_) | Overridden(_) | OtherRevision(_) | UploadsOff | FileIsWrong(_) => {
+            Text(_) | Overridden(_) | OtherRevision(_) | Opening | UploadsOff | FileIsWrong(_) => {
                 (StatusCode::CONFLICT, None)
             }
             Masked(_) | Wrong(_) | Filter(_) => (StatusCode::UNPROCESSABLE_ENTITY, None),
+            OperatorOnly | Command => (StatusCode::FORBIDDEN, None),
             Unwritable { .. } | Broken(_) => (StatusCode::INTERNAL_SERVER_ERROR, None),
         };
         let problems = match &error {

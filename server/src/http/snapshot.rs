@@ -8,7 +8,9 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::auth::{Identity, Right};
 use super::mjpeg::no_body;
+use super::problem::ProblemDetails;
 use super::viewing::Visit;
 use super::{App, NO_CACHE, timestamp};
 use crate::frame::Frame;
@@ -39,9 +41,9 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     // Before the camera is started, whose first frame is as good.
     let fresh = visit.wants_fresh().then(|| stream.fresh(app.clock.now()));
     let patience = PATIENCE + stream.longest_wait(fresh.is_some());
-    let viewer = match app.viewer(stream, visit) {
+    let viewer = match app.viewer(stream, &visit.identity) {
         Ok(viewer) => viewer,
-        Err(full) => return full.into_response(),
+        Err(full) => return ProblemDetails::from(full).into_response(),
     };
     let mut look = Look {
         viewer,
@@ -53,7 +55,7 @@ pub async fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
         Some(Ok(Some(frame))) => return shown(app, stream, &frame),
         None => "the server is shutting down".to_owned(),
         Some(Ok(None)) if app.find(stream.name()).is_none() => "the stream was removed".to_owned(),
-        Some(Ok(None) | Err(_)) => why_not(stream, patience),
+        Some(Ok(None) | Err(_)) => why_not(stream, &visit.identity, patience),
     };
     let mut response = unavailable(&why, look.notice.as_deref());
     if stream.state() != StreamState::Ended {
@@ -71,7 +73,7 @@ fn head(app: &App, stream: &Stream, visit: &Visit) -> Response {
     match newest.as_deref() {
         Some(frame) if frame.is_picture && !visit.wants_fresh() => shown(app, stream, frame),
         notice if is_failing => unavailable(
-            &why_not(stream, PATIENCE),
+            &why_not(stream, &visit.identity, PATIENCE),
             notice.filter(|it| !it.is_picture),
         ),
         _ => (HEADERS, no_body()).into_response(),
@@ -88,7 +90,7 @@ fn shown(app: &App, stream: &Stream, frame: &Frame) -> Response {
 }
 
 /// The reason why a stream has no picture.
-fn why_not(stream: &Stream, patience: Duration) -> String {
+fn why_not(stream: &Stream, identity: &Identity, patience: Duration) -> String {
     match (stream.state(), stream.error()) {
         (StreamState::Preparing, _) => {
             "the stream's filters are being prepared; try again".to_owned()
@@ -96,7 +98,8 @@ fn why_not(stream: &Stream, patience: Duration) -> String {
         (StreamState::Ended, _) => {
             "the recording is over; there is no picture after this request".to_owned()
         }
-        (_, Some(error)) => format!("there is no picture: {error}"),
+        (_, Some(error)) if identity.may(Right::Read) => format!("there is no picture: {error}"),
+        (_, Some(_)) => "there is no picture: the stream fails".to_owned(),
         (_, None) => format!("the camera gave no picture within {patience:?}"),
     }
 }

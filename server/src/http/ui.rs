@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +11,7 @@ use base64::prelude::BASE64_STANDARD;
 use include_dir::{Dir, File, include_dir};
 use sha2::{Digest, Sha256};
 
+use super::auth::Identity;
 use super::{App, not_found};
 
 static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets/static");
@@ -34,23 +36,28 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// `GET /`.
-pub async fn index(app: State<App>, uri: Uri) -> Response {
-    answer(INDEX, app, uri).await
+pub async fn index(app: State<App>, who: Extension<Identity>, uri: Uri) -> Response {
+    answer(INDEX, app, who, uri).await
 }
 
 /// `GET /favicon.ico`.
-pub async fn favicon(app: State<App>, uri: Uri) -> Response {
-    answer(LOGO, app, uri).await
+pub async fn favicon(app: State<App>, who: Extension<Identity>, uri: Uri) -> Response {
+    answer(LOGO, app, who, uri).await
 }
 
 /// `GET /static/NAME`.
-pub async fn file(app: State<App>, Path(name): Path<String>, uri: Uri) -> Response {
-    answer(&name, app, uri).await
+pub async fn file(
+    app: State<App>,
+    who: Extension<Identity>,
+    Path(name): Path<String>,
+    uri: Uri,
+) -> Response {
+    answer(&name, app, who, uri).await
 }
 
-async fn answer(name: &str, app: State<App>, uri: Uri) -> Response {
+async fn answer(name: &str, app: State<App>, who: Extension<Identity>, uri: Uri) -> Response {
     let Some(file) = FILES.get_file(name) else {
-        return not_found(app, uri).await;
+        return not_found(app, who, uri).await;
     };
     let headers = [
         (header::CONTENT_TYPE, content_type(file)),

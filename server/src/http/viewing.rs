@@ -1,14 +1,13 @@
 //! Viewers, and how many a stream may have.
 
-use std::convert::Infallible;
-use std::net::IpAddr;
-
+use axum::Extension;
 use axum::extract::FromRequestParts;
+use axum::extract::rejection::ExtensionRejection;
+use axum::http::Method;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method};
 
 use super::App;
-use super::auth::Client;
+use super::auth::{Identity, Right};
 use super::problem::ProblemDetails;
 use crate::stream::{Stream, Viewer};
 
@@ -16,8 +15,8 @@ use crate::stream::{Stream, Viewer};
 pub struct Visit {
     method: Method,
     wants_fresh: bool,
-    headers: HeaderMap,
-    client: Option<IpAddr>,
+    /// Who sent it.
+    pub identity: Identity,
 }
 
 impl Visit {
@@ -38,41 +37,25 @@ fn wants_fresh(query: &str) -> bool {
     pairs.any(|(name, value)| name == "fresh" && !matches!(&*value, "0" | "false" | "no"))
 }
 
-impl<S: Sync> FromRequestParts<S> for Visit {
-    type Rejection = Infallible;
+impl<S: Send + Sync> FromRequestParts<S> for Visit {
+    type Rejection = ExtensionRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        let client = parts.extensions.get::<Client>();
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ExtensionRejection> {
+        let Extension(identity) = Extension::from_request_parts(parts, state).await?;
         Ok(Self {
             method: parts.method.clone(),
             wants_fresh: wants_fresh(parts.uri.query().unwrap_or_default()),
-            headers: parts.headers.clone(),
-            client: client.map(|client| client.address),
+            identity,
         })
     }
 }
 
 impl App {
-    /// A viewer of `stream`. Who shows the admin token may watch also where all that may are there.
+    /// A viewer of `stream`. An admin may watch also where all that may are there.
     ///
     /// # Errors
     /// It has as many as it may have.
-    pub fn viewer(&self, stream: &Stream, visit: &Visit) -> Result<Viewer, ProblemDetails> {
-        let is_admin = |client| self.shows_token(&visit.headers, client);
-        let viewer = self.viewer_if(stream, || visit.client.is_some_and(is_admin));
-        viewer.map_err(|full| ProblemDetails::busy(full.to_string()))
-    }
-
-    /// A viewer of `stream`, also where all that may watch are there if `is_admin`, which is asked
-    /// then only.
-    ///
-    /// # Errors
-    /// It has as many as it may have.
-    pub fn viewer_if(
-        &self,
-        stream: &Stream,
-        is_admin: impl FnOnce() -> bool,
-    ) -> Result<Viewer, NoRoom> {
+    pub fn viewer(&self, stream: &Stream, identity: &Identity) -> Result<Viewer, NoRoom> {
         let snapshot = self.controller.current();
         let config = snapshot.config.stream(stream.name());
         let Some(most) = config.and_then(|config| config.max_viewers) else {
@@ -80,7 +63,7 @@ impl App {
         };
         match stream.watch_below(most) {
             Some(viewer) => Ok(viewer),
-            None if is_admin() => Ok(stream.watch()),
+            None if identity.may(Right::Administer) => Ok(stream.watch()),
             None => Err(NoRoom {
                 stream: stream.name().to_owned(),
                 most,
@@ -95,4 +78,10 @@ impl App {
 pub struct NoRoom {
     stream: String,
     most: usize,
+}
+
+impl From<NoRoom> for ProblemDetails {
+    fn from(full: NoRoom) -> Self {
+        Self::busy(full.to_string())
+    }
 }

@@ -118,7 +118,7 @@ impl<'a> Publisher<'a> {
             ..Filter::default()
         };
         self.open.clear();
-        for kept in self.controller.events().page(&all).events {
+        for kept in self.controller.events().page(&all, &|_| true).events {
             let event = kept.event;
             self.note_kind(&event.stream, &event.kind);
             if event.end.is_none() {
@@ -136,7 +136,7 @@ impl<'a> Publisher<'a> {
                 limit: usize::MAX,
                 ..Filter::default()
             };
-            let page = self.controller.events().page(&of_stream);
+            let page = self.controller.events().page(&of_stream, &|_| true);
             let last = page.events.iter().find(|it| it.picture.is_there());
             if let Some(last) = last {
                 self.take_picture(&last.event).await;

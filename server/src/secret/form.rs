@@ -21,6 +21,9 @@ const SECRET_PARTS: &[&str] = &[
 ];
 /// Whole names of secrets.
 const SECRET_NAMES: &[&str] = &["pass", "pw", "psw", "auth"];
+/// The pipeline file's key with the programs that have a token: a list, in which only each `token`
+/// is a secret.
+pub const TOKENS: &str = "tokens";
 /// The same of an address's parameters, which cameras take logins by.
 const PARAMETER_PARTS: &[&str] = &[
     "pass", "pwd", "psw", "pas", "token", "auth", "secret", "cred", "key", "login", "user", "sig",
@@ -52,6 +55,9 @@ fn plain(name: &str) -> String {
 /// Whether what is called `name` is a secret: `password`, `admin-token`, `API_KEY`, ….
 pub fn is_secret_name(name: &str) -> bool {
     let name = plain(name);
+    if name == TOKENS {
+        return false;
+    }
     SECRET_NAMES.contains(&name.as_str()) || SECRET_PARTS.iter().any(|part| name.contains(part))
 }
 
@@ -239,8 +245,8 @@ fn value_range(value: &str, start: usize, until: Until, is_header: bool) -> Rang
     }
 }
 
-/// Whether a value says where the secret stands, `{ env: NAME }` or `{ file: PATH }`, and nothing
-/// goes on behind it, so that it may be shown.
+/// Whether a value says where the secret stands, `{ env: NAME }`, `{ file: PATH }` or
+/// `{ credential: NAME }`, and nothing goes on behind it, so that it may be shown.
 pub fn is_reference(value: &str) -> bool {
     let inner = value
         .strip_prefix('{')
@@ -260,6 +266,10 @@ pub fn names_a_place(key: &str, value: &str) -> bool {
     match key {
         "env" => !value.is_empty() && value.chars().all(is_named),
         "file" => !value.is_empty() && !value.contains(','),
+        "credential" => {
+            let is_named = |c: char| is_named(c) || matches!(c, '.' | '@' | '-');
+            !value.is_empty() && value.chars().all(is_named)
+        }
         _ => false,
     }
 }

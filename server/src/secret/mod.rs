@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-pub use form::{Until, is_reference, is_secret_name, names_a_place, secrets_of_command};
+pub use form::{TOKENS, Until, is_reference, is_secret_name, names_a_place, secrets_of_command};
 pub use known::{environment, is_told_by, note, note_environment};
 
 /// Stands for what is not shown. Of one length, so that it tells nothing of the secret's.

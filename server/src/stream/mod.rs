@@ -24,7 +24,7 @@ mod threads;
 mod title;
 mod watchdog;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::{Duration, Instant};
 
@@ -86,6 +86,7 @@ pub struct Rules {
 
 /// Somebody who watches a stream. The camera runs while there is one.
 pub struct Viewer {
+    received: Arc<Received>,
     frames: NewestFrames,
     status: Status,
     shutdown: CancellationToken,
@@ -160,6 +161,7 @@ impl Stream {
     /// One more viewer.
     pub fn watch(&self) -> Viewer {
         Viewer {
+            received: Arc::default(),
             frames: self.served.subscribe_with_newest(),
             status: self.status.clone(),
             shutdown: self.shutdown.clone(),
@@ -171,6 +173,7 @@ impl Stream {
     pub fn watch_below(&self, most: usize) -> Option<Viewer> {
         let guard = self.demand.watch_below(most)?;
         Some(Viewer {
+            received: Arc::default(),
             frames: self.served.subscribe_with_newest(),
             status: self.status.clone(),
             shutdown: self.shutdown.clone(),
@@ -363,6 +366,7 @@ impl Viewer {
         let next = self.shutdown.run_until_cancelled(self.frames.next());
         let frame = next.await.flatten()?;
         self.status.frame_sent(&frame.jpeg);
+        self.received.count(frame.jpeg.len());
         Some(frame)
     }
 
@@ -383,6 +387,7 @@ impl Viewer {
         }
         let frame = self.frames.take()?;
         self.status.frame_sent(&frame.jpeg);
+        self.received.count(frame.jpeg.len());
         Some(frame)
     }
 
@@ -394,13 +399,44 @@ impl Viewer {
         }
         if let Some(newest) = self.frames.take() {
             self.status.frame_replaced(&frame.jpeg, &newest.jpeg);
+            self.received.replace(frame.jpeg.len(), newest.jpeg.len());
             *frame = newest;
         }
+    }
+
+    /// What it was given so far.
+    pub fn received(&self) -> &Arc<Received> {
+        &self.received
     }
 
     /// Whether the stream has ended.
     pub fn is_over(&self) -> bool {
         self.shutdown.is_cancelled()
+    }
+}
+
+/// Counts what one viewer was given.
+#[derive(Debug, Default)]
+pub struct Received {
+    frames: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Received {
+    fn count(&self, bytes: usize) {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    fn replace(&self, old: usize, new: usize) {
+        self.bytes.fetch_sub(old as u64, Ordering::Relaxed);
+        self.bytes.fetch_add(new as u64, Ordering::Relaxed);
+    }
+
+    /// Frames, and their bytes.
+    pub fn counts(&self) -> (u64, u64) {
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        (load(&self.frames), load(&self.bytes))
     }
 }
 

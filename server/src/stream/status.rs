@@ -188,6 +188,22 @@ pub enum SourceOrigin {
 }
 
 impl StreamReport {
+    /// What somebody is told who may watch and see no settings: not what they are, nor the words of
+    /// errors, which may name files and addresses.
+    pub fn for_viewer(self) -> Self {
+        let failing = "the stream fails; the reason takes the role operator to see";
+        Self {
+            error: self.error.map(|_| failing.to_owned()),
+            last_error: None,
+            path_reason: None,
+            masks: Vec::new(),
+            mask_path_reason: None,
+            compiling: None,
+            filters: Vec::new(),
+            ..self
+        }
+    }
+
     /// The same in an answer from which `root` leads to the server's root, such as `../`. As a
     /// report is made it is none.
     pub fn seen_from(self, root: &str) -> Self {

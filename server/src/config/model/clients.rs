@@ -106,7 +106,7 @@ impl ClientRules {
     }
 }
 
-fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
+pub fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
     read_each(from, read_network)
 }
 

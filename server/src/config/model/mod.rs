@@ -13,6 +13,7 @@
 //!   is one too many;
 //! - `x-or`: what there is beside the alternatives that have a name.
 
+mod access;
 mod action;
 mod clients;
 mod gpio;
@@ -35,6 +36,7 @@ use super::hidden::cut_by_comments;
 use super::units;
 use super::value_error::ValueError;
 
+pub use access::{AccessRules, AnonymousRole, AuthHeaders, Role, TokenConfig, UserConfig};
 pub use action::{ActionConfig, When};
 pub use clients::{ClientRules, Cors, Embedding, read_network, read_origin};
 pub use gpio::{GpioBackend, GpioConfig, InputConfig, Level, OutputConfig, Pull, Shows};
@@ -73,9 +75,13 @@ pub struct Config {
         extend("default" = ListenAddress::DEFAULT.to_string())
     )]
     pub listen: Vec<ListenAddress>,
-    /// The token that allows changes of the pipeline over the network, by the environment variable
-    /// or the file that it stands in. Without it nobody may change anything.
+    /// The token that allows changes of the pipeline over the network, by the environment variable,
+    /// the file or the credential that it stands in. Without it, and without users who are admins,
+    /// nobody may change anything.
     pub admin_token: Option<Secret>,
+    /// Who may do what.
+    #[serde(flatten)]
+    pub access: AccessRules,
     /// Names under which the server is reached, beside addresses and names of the local network.
     #[serde(default, deserialize_with = "hosts")]
     #[schemars(schema_with = "schemas::hosts")]
@@ -169,6 +175,7 @@ impl Config {
         if let Some(token) = &self.admin_token {
             token.note();
         }
+        self.access.secrets().for_each(|(_, secret)| secret.note());
         for stream in &mut self.streams {
             stream.source.settle();
         }

@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
+use super::access::Role;
 use super::gpio::InputConfig;
 use super::source::Secret;
 use super::stream::StreamConfig;
@@ -120,6 +121,27 @@ pub fn stream_names(_: &mut SchemaGenerator) -> Schema {
         "items": { "type": "string", "minLength": 1 },
         "minItems": 1,
         "x-expected": "a list of streams such as `[front]`",
+    })
+}
+
+/// Streams by name, or by a pattern.
+pub fn stream_patterns(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": text("stream-pattern"),
+        "minItems": 1,
+        "maxItems": 200,
+        "x-expected": "a list of streams such as `[front, door*]`",
+    })
+}
+
+/// A mapping from groups to roles.
+pub fn group_roles(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "additionalProperties": generator.subschema_for::<Role>(),
+        "maxProperties": 100,
+        "x-expected": "groups and roles such as `family: viewer`",
     })
 }
 

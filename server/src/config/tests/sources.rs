@@ -210,8 +210,8 @@ fn mistakes_of_cameras_are_told() {
         (
             "driver: http, url: 'http://cam', user: me, password: {var: X}",
             &[
-                "`password`: expected a text, `{env: NAME}` or `{file: PATH}`, \
-                 found a mapping of 1 key",
+                "`password`: expected a text, `{env: NAME}`, `{file: PATH}` or \
+                 `{credential: NAME}`, found a mapping of 1 key",
             ],
         ),
     ]);

@@ -7,6 +7,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::super::App;
+use super::super::auth::Identity;
 use super::{Answer, root_from, uncached_json};
 use crate::control::{Author, Edit, EditError, Edited};
 
@@ -19,6 +20,8 @@ pub const PREVIOUS: HeaderName = HeaderName::from_static("x-mattebox-previous");
 pub struct Editor {
     pub app: App,
     pub author: Author,
+    /// Who it is.
+    pub identity: Identity,
     /// The way from the answer to the server's root.
     root: String,
 }
@@ -30,10 +33,14 @@ impl FromRequestParts<App> for Editor {
         let Extension(author) = Extension::from_request_parts(parts, app)
             .await
             .map_err(IntoResponse::into_response)?;
+        let Extension(identity) = Extension::<Identity>::from_request_parts(parts, app)
+            .await
+            .map_err(IntoResponse::into_response)?;
         let Ok(OriginalUri(uri)) = OriginalUri::from_request_parts(parts, app).await;
         Ok(Self {
             app: app.clone(),
             author,
+            identity,
             root: root_from(&uri),
         })
     }
@@ -45,7 +52,9 @@ impl Editor {
     /// # Errors
     /// The edit is refused, or `answer` finds nothing.
     pub async fn make(self, edit: Edit, answer: impl FnOnce(&Edited) -> Answer) -> Answer {
-        let edited = self.app.controller.edit(edit, self.author).await?;
+        let rights = self.identity.edit_rights();
+        let edited = self.app.controller.edit(edit, self.author, rights);
+        let edited = edited.await?;
         Ok(with_revisions(answer(&edited)?, &edited))
     }
 

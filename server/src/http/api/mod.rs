@@ -4,32 +4,38 @@
 //! answered is named in the way of the other numbers (`frames_in`).
 
 mod actions;
+mod audit;
 mod editor;
 mod events;
 mod filters;
+mod links;
 mod openapi;
 pub(super) mod refusals;
+mod session;
 mod steps;
 mod streams;
 mod upload;
+mod users;
 mod variables;
 mod versions;
+mod viewers;
 
 use axum::body::to_bytes;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{StatusCode, Uri, header};
 use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use self::refusals::WrongToken;
+use super::auth::{Identity, Right};
 use super::problem::ProblemDetails;
-use super::{App, NO_CACHE, auth, wall};
-use crate::config;
+use super::{App, NO_CACHE, wall};
+use crate::config::{self, Role};
 use crate::control::PipelineReport;
 
 /// The most characters of what the framework says of a request that it refuses.
@@ -58,7 +64,7 @@ pub fn router() -> Router<App> {
 }
 
 /// `path` below the API's prefix; none if it is no address of the API.
-fn below_prefix(path: &str) -> Option<&str> {
+pub fn below_prefix(path: &str) -> Option<&str> {
     PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix))
 }
 
@@ -74,6 +80,15 @@ pub fn root_from(uri: &Uri) -> String {
 fn described() -> OpenApiRouter<App> {
     OpenApiRouter::default()
         .routes(routes!(check_access))
+        .routes(routes!(session::log_in, session::log_out))
+        .routes(routes!(session::change_password))
+        .routes(routes!(users::list_users))
+        .routes(routes!(users::put_user, users::remove_user))
+        .routes(routes!(viewers::list_viewers))
+        .routes(routes!(viewers::end_viewer))
+        .routes(routes!(audit::list_audit))
+        .routes(routes!(links::make_link))
+        .routes(routes!(links::revoke_links))
         .routes(routes!(actions::list_actions))
         .routes(routes!(events::list_events))
         .routes(routes!(events::show_event, events::remove_event))
@@ -144,11 +159,24 @@ async fn wrong_method() -> ProblemDetails {
 /// The rights of the one who asks.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct AccessReport {
-    /// `off`, `token-needed` or `allowed`.
+    /// Whether the one who asks may change the pipeline: `allowed`; `token-needed`, if somebody may
+    /// who logs in or sends a token; or `off`, if nobody may over the network.
     changing: &'static str,
+    /// The user's or the program's name; none of one who shows none.
+    user: Option<String>,
+    /// The proof: `anonymous`, `password`, `session`, `token`, `proxy` or `link`.
+    proof: &'static str,
+    /// The role; none of one who may see nothing.
+    role: Option<Role>,
+    /// Whether the one who asks sees settings, variables, and the reasons of failures.
+    reading: bool,
+    /// Whether there are users who log in with a password.
+    logins: bool,
+    /// Whether there are tokens, by which one can log in, too.
+    tokens: bool,
 }
 
-/// Whether the pipeline can be changed, and whether the token that was sent is right.
+/// The rights of the one who asks. A proof that is shown has to be right.
 #[utoipa::path(
     get,
     path = "/access",
@@ -157,36 +185,69 @@ pub struct AccessReport {
         WrongToken,
     ),
 )]
-async fn check_access(State(app): State<App>, request: Request) -> Answer {
-    let is_on = app.controller.current().admin_token.is_some();
-    let shows_token = is_on && auth::sent_token(request.headers()).is_some();
-    if shows_token {
-        app.check_admin(request.headers(), auth::client(&request))?;
-    }
-    Ok(uncached_json(AccessReport::of(&app, shows_token)))
+async fn check_access(
+    State(app): State<App>,
+    Extension(identity): Extension<Identity>,
+) -> Response {
+    uncached_json(AccessReport::of(&app, &identity))
 }
 
 impl AccessReport {
-    /// For one who has shown the admin token, or not.
-    pub fn of(app: &App, is_admin: bool) -> Self {
-        let changing = match app.controller.current().admin_token {
-            None => "off",
-            Some(_) if is_admin => "allowed",
-            Some(_) => "token-needed",
+    /// That of `identity`.
+    pub fn of(app: &App, identity: &Identity) -> Self {
+        let snapshot = app.controller.current();
+        let credentials = &*snapshot.credentials;
+        let changing = match identity.may(Right::Administer) {
+            true => "allowed",
+            false if credentials.has_admin() => "token-needed",
+            false => "off",
         };
-        Self { changing }
+        Self {
+            changing,
+            user: identity.name().map(str::to_owned),
+            proof: identity.kind(),
+            role: identity.role(),
+            reading: identity.may(Right::Read),
+            logins: credentials.has_logins(),
+            tokens: !credentials.tokens.is_empty(),
+        }
     }
 }
 
-/// The state of the pipeline file. What is wrong with it takes the admin token to see; without it,
-/// only where is told.
+/// The state of the pipeline file. What is wrong with it takes an admin to see; others are told
+/// only where.
 #[utoipa::path(
     get,
     path = "/pipeline",
     responses((status = OK, description = "How the pipeline file is", body = PipelineReport)),
 )]
-async fn show_pipeline(State(app): State<App>, request: Request) -> Response {
-    uncached_json(app.controller.report().for_reader(app.is_admin(&request)))
+async fn show_pipeline(
+    State(app): State<App>,
+    Extension(identity): Extension<Identity>,
+) -> Response {
+    uncached_json(pipeline_report(&app, &identity))
+}
+
+/// The state of the pipeline file, as `identity` is told it.
+pub fn pipeline_report(app: &App, identity: &Identity) -> PipelineReport {
+    let report = app.controller.report();
+    let report = report.for_reader(identity.may(Right::Administer));
+    match identity.may(Right::Read) {
+        true => report,
+        false => report.for_viewer(),
+    }
+}
+
+/// The addresses of the API below a prefix, each with a method.
+#[cfg(test)]
+pub fn addresses() -> Vec<(String, String)> {
+    let document = serde_json::to_value(described().into_openapi()).unwrap();
+    let paths = document["paths"].as_object().unwrap().iter();
+    let methods = paths.flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().keys();
+        methods.map(|method| (path.clone(), method.to_uppercase()))
+    });
+    methods.collect()
 }
 
 /// The JSON Schema (draft 2020-12) of what the pipeline file may say.

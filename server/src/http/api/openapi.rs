@@ -6,12 +6,14 @@ use axum::extract::NestedPath;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
+use utoipa::openapi::extensions::ExtensionsBuilder;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, HeaderBuilder, Info, License, OpenApi, RefOr, Server};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::super::auth::{Right, right_at};
 use super::super::problem::ProblemDetails;
 use super::super::wall;
 use super::refusals::problem;
@@ -62,12 +64,19 @@ fn describe() -> OpenApi {
     let token = HttpBuilder::new()
         .scheme(HttpAuthScheme::Bearer)
         .description(Some(
-            "What `admin-token` in the pipeline file names. It may be sent in the \
-            header `X-Mattebox-Token` as well. Characters other than ASCII are sent in UTF-8; \
+            "What `admin-token` in the pipeline file names, or one of `tokens`. It may be sent in \
+            the header `X-Mattebox-Token` as well. Characters other than ASCII are sent in UTF-8; \
             Latin-1 is taken, too.",
         ))
         .build();
-    components.add_security_scheme("admin", SecurityScheme::Http(token));
+    let password = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Basic)
+        .description(Some(
+            "The name and password of one of `users` in the pipeline file.",
+        ))
+        .build();
+    components.add_security_scheme(TOKEN, SecurityScheme::Http(token));
+    components.add_security_scheme(PASSWORD, SecurityScheme::Http(password));
     complete(&mut document);
     describe_revisions(&mut document);
     document
@@ -139,8 +148,18 @@ fn describe_types(components: &mut Components) {
     }
 }
 
+/// The names of the ways to show who one is.
+const TOKEN: &str = "token";
+const PASSWORD: &str = "password";
+
 /// The groups of operations, by the start of their addresses; all others are the server's.
-const TAGS: [(&str, &str); 7] = [
+const TAGS: [(&str, &str); 13] = [
+    ("/access", "Access"),
+    ("/audit", "Access"),
+    ("/links", "Access"),
+    ("/session", "Access"),
+    ("/users", "Access"),
+    ("/viewers", "Access"),
     ("/actions", "Events"),
     ("/events", "Events"),
     ("/streams/{stream}/steps", "Steps"),
@@ -150,35 +169,40 @@ const TAGS: [(&str, &str); 7] = [
     ("/wall", "Wall"),
 ];
 
-/// All operations, each with its address and whether it changes something.
-fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, bool, &mut Operation)> {
+/// All operations, each with its address and its method.
+fn operations(document: &mut OpenApi) -> impl Iterator<Item = (&str, &str, &mut Operation)> {
     document.paths.paths.iter_mut().flat_map(|(path, item)| {
         let operations = [
-            (false, &mut item.get),
-            (true, &mut item.put),
-            (true, &mut item.post),
-            (true, &mut item.patch),
-            (true, &mut item.delete),
+            ("GET", &mut item.get),
+            ("PUT", &mut item.put),
+            ("POST", &mut item.post),
+            ("PATCH", &mut item.patch),
+            ("DELETE", &mut item.delete),
         ];
         let operations = operations.into_iter();
-        operations.filter_map(|(changes, it)| Some((path.as_str(), changes, it.as_mut()?)))
+        operations.filter_map(|(method, it)| Some((path.as_str(), method, it.as_mut()?)))
     })
 }
 
-/// Adds to each operation what its address and its method say: its group, that changes take the
-/// admin token, and that every request may be refused for what is told in the problem.
+/// Adds to each operation what its address and its method say: its group, the least role that it
+/// takes, and that every request may be refused for what is told in the problem.
 fn complete(document: &mut OpenApi) {
     let refusal = problem(
         "Why it was not done: a wrong token, a foreign host or page, or a request that can't be \
          read",
     );
-    for (path, changes, operation) in operations(document) {
+    for (path, method, operation) in operations(document) {
         let tag = TAGS.iter().find(|(start, _)| path.starts_with(start));
         let tag = tag.map_or("Server", |(_, tag)| *tag);
         operation.tags = Some(vec![tag.to_owned()]);
-        if changes {
-            let admin = SecurityRequirement::new("admin", [""; 0]);
-            operation.security = Some(vec![admin]);
+        let right = right_at(method, path);
+        if right > Right::Read {
+            let any = [TOKEN, PASSWORD].map(|name| SecurityRequirement::new(name, [""; 0]));
+            operation.security = Some(any.into());
+        }
+        if right > Right::Nothing {
+            let role = ExtensionsBuilder::new().add("x-role", right.role().name());
+            operation.extensions = Some(role.build());
         }
         let responses = &mut operation.responses.responses;
         responses.insert("default".to_owned(), RefOr::T(refusal.clone()));
@@ -197,11 +221,11 @@ fn describe_revisions(document: &mut OpenApi) {
     let revision = header("The pipeline file's revision after the change.");
     let previous =
         header("The version that it was before, to be restored; absent if it was the same.");
-    for (path, changes, operation) in operations(document) {
+    for (path, method, operation) in operations(document) {
         let responses = operation.responses.responses.iter_mut();
         for (status, response) in responses {
             if let RefOr::T(response) = response
-                && changes
+                && method != "GET"
                 && is_of_file(path)
                 && status.starts_with('2')
             {
@@ -215,6 +239,7 @@ fn describe_revisions(document: &mut OpenApi) {
 
 /// Whether what is changed at `path` stands in the pipeline file.
 fn is_of_file(path: &str) -> bool {
-    let is_there = path.starts_with("/streams") || path.starts_with("/pipeline");
-    is_there && path != "/streams/{stream}/restart"
+    let starts = ["/streams", "/pipeline", "/users"];
+    let is_there = starts.iter().any(|start| path.starts_with(start));
+    is_there && !path.ends_with("/restart") && !path.ends_with("/links")
 }

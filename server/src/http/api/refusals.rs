@@ -33,7 +33,12 @@ refusals! {
     NoEvent: NOT_FOUND "No such event";
     NoPicture: NOT_FOUND "No such event, or it has no picture";
     NoVariable: NOT_FOUND "No such variable";
-    NotAdmin: UNAUTHORIZED "It takes the admin token";
+    NotAdmin: UNAUTHORIZED "It takes an admin";
+    NotLoggedIn:
+        UNAUTHORIZED "The name, the password or the token is wrong, or nobody is logged in",
+        FORBIDDEN "The header `X-Requested-With` is missing";
+    NoUser: NOT_FOUND "No such user";
+    NoViewer: NOT_FOUND "No such viewer";
     WrongQuery: BAD_REQUEST "A query parameter is wrong";
     WrongBody: BAD_REQUEST "The body is no JSON of this kind";
     WrongFile:

@@ -1,13 +1,15 @@
 //! Streams: seen, added, replaced, removed, restarted.
 
-use axum::extract::{OriginalUri, Path, Request, State};
+use axum::Extension;
+use axum::extract::{OriginalUri, Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::super::{App, auth};
+use super::super::App;
+use super::super::auth::Identity;
 use super::editor::Editor;
 use super::refusals::{NoStream, NotAdmin, WrongBody, WrongFile, WrongPipeline};
 use super::{Answer, parse, root_from, uncached_json};
@@ -21,14 +23,18 @@ struct Streams {
     streams: Vec<StreamReport>,
 }
 
-/// All streams. Asking starts no camera.
+/// The streams that one may see. Asking starts no camera.
 #[utoipa::path(
     get,
     path = "/streams",
-    responses((status = OK, description = "All streams, in the file's order", body = Streams)),
+    responses((status = OK, description = "The streams, in the file's order", body = Streams)),
 )]
-pub async fn list_streams(State(app): State<App>, OriginalUri(uri): OriginalUri) -> Response {
-    let streams = app.stream_reports(&root_from(&uri));
+pub async fn list_streams(
+    State(app): State<App>,
+    Extension(identity): Extension<Identity>,
+    OriginalUri(uri): OriginalUri,
+) -> Response {
+    let streams = app.stream_reports(&identity, &root_from(&uri));
     uncached_json(Streams { streams })
 }
 
@@ -44,11 +50,13 @@ pub async fn list_streams(State(app): State<App>, OriginalUri(uri): OriginalUri)
 )]
 pub async fn show_stream(
     State(app): State<App>,
+    Extension(identity): Extension<Identity>,
     Path(name): Path<String>,
     OriginalUri(uri): OriginalUri,
 ) -> Answer {
     let stream = app.stream(&name)?;
-    Ok(uncached_json(app.stream_report(&stream, &root_from(&uri))))
+    let report = app.stream_report(&stream, &identity, &root_from(&uri));
+    Ok(uncached_json(report))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -98,7 +106,7 @@ pub async fn put_stream(editor: Editor, Path(name): Path<String>, body: Bytes) -
     editor.change_stream(name, edit, status).await
 }
 
-/// The stream as the pipeline file says it, with secrets masked. Takes the admin token.
+/// The stream as the pipeline file says it, with secrets masked. Takes an admin.
 #[utoipa::path(
     get,
     path = "/streams/{stream}/config",
@@ -111,14 +119,8 @@ pub async fn put_stream(editor: Editor, Path(name): Path<String>, body: Bytes) -
         ),
         NotAdmin, NoStream,
     ),
-    security(("admin" = [])),
 )]
-pub async fn show_stream_config(
-    State(app): State<App>,
-    Path(name): Path<String>,
-    request: Request,
-) -> Answer {
-    app.check_admin(request.headers(), auth::client(&request))?;
+pub async fn show_stream_config(State(app): State<App>, Path(name): Path<String>) -> Answer {
     let stream = name.clone();
     let written = super::blocking(move || app.controller.current().config.written(&stream));
     let written = written.await?.ok_or(EditError::UnknownStream(name))?;

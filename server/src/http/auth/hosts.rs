@@ -110,6 +110,12 @@ impl<'a> Names<'a> {
         self.hosts.first().copied()
     }
 
+    /// Whether a proxy tells that its client's connection is encrypted.
+    pub fn is_https(&self) -> bool {
+        let mut schemes = self.schemes.iter();
+        schemes.any(|scheme| scheme.eq_ignore_ascii_case("https"))
+    }
+
     /// All of the hosts, without their ports.
     pub fn without_ports(&self) -> Vec<&'a str> {
         self.hosts.iter().map(|host| without_port(host)).collect()

@@ -1,131 +1,175 @@
-//! Access: who may do what. Reading is open to whoever reaches the server; changing takes the admin
-//! token.
+//! Access: who may do what.
 //!
-//! Before either, the `Host` header must be a name that only this network can give the server, or
-//! one that the pipeline file allows: a page from elsewhere that has its own name point here (DNS
-//! rebinding) is refused. Other sites' pages may show pictures, if the file doesn't say otherwise,
-//! and nothing else, unless it names them (`cors`). Users and roles would come in here, in the
-//! place of the one token.
+//! Before anything else, the `Host` header must be a name that only this network can give the
+//! server, or one that the pipeline file allows: a page from elsewhere that has its own name point
+//! here (DNS rebinding) is refused. Other sites' pages may show pictures, if the file doesn't say
+//! otherwise, and nothing else, unless it names them (`cors`).
+//!
+//! Then the proofs that a request shows make an identity ([`proofs`]), and one table says what each
+//! address takes ([`needs`]). A handler finds the [`Identity`] in the request's extensions, and
+//! leaves out of its answer what that doesn't see.
 
+mod audit;
 mod client;
 mod content;
 mod cors;
 mod embedding;
 mod hosts;
+mod identity;
+mod leases;
+mod links;
+mod login_sessions;
 mod machine;
+mod needs;
+mod passwords;
+mod proofs;
+mod state_files;
 mod throttle;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use percent_encoding::percent_decode_str;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
-use super::api::{PREVIOUS, REVISION};
+use super::api::{PREVIOUS, REVISION, below_prefix};
 use super::problem::ProblemDetails;
 use super::server::{Framing, Place, Seat, hold};
 use super::{App, body};
 use crate::clock::Clock;
 use crate::config::Embedding;
-use crate::control::{Author, Snapshot};
+use crate::control::{Author, Controller, Credentials, Snapshot};
+use crate::hash::hash;
 use crate::log::sanitize;
 use crate::notifications::Notification;
+pub use audit::{AuditLog, More};
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
 use hosts::{Names, Site};
+pub use identity::{Identity, Owner, Proof, Right};
+pub use leases::{Lease, Leases};
+pub use links::{LONGEST as LONGEST_LINK, Links};
+pub use login_sessions::{LONGEST as LONGEST_SESSION, LoginSessions};
 use machine::MachineNames;
+use needs::Need;
+pub use needs::right_at;
+use passwords::Passwords;
+pub use proofs::Failure;
+use proofs::Shown;
+pub use state_files::StateFiles;
 use throttle::Throttle;
 
 /// The header for the admin token alone. A proxy that asks for a login of its own has
 /// `Authorization` for that.
-const X_MATTEBOX_TOKEN: HeaderName = HeaderName::from_static("x-mattebox-token");
+pub const X_MATTEBOX_TOKEN: HeaderName = HeaderName::from_static("x-mattebox-token");
 
-/// Keeps count of wrong tokens, and knows the machine's names. Clones share both.
+/// Marks a response to a change whose handler has told the audit log of it in words of its own.
+#[derive(Clone, Copy)]
+pub struct Audited;
+
+/// A request without its body.
+type Head = axum::http::Request<()>;
+
+/// Whether the client's connection is encrypted: the one here, or the one to a trusted proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Secured(pub bool);
+
+/// The header that scripts of the server's own page send, and no form of another can (OWASP's
+/// "custom request headers" against cross-site request forgery).
+pub const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-with");
+
+/// What is known of those who come: wrong proofs, sessions, links, leases, and the machine's names.
+/// Clones share all of it.
 #[derive(Clone)]
 pub struct Access {
     throttle: Arc<Throttle>,
     machine: Arc<MachineNames>,
+    passwords: Passwords,
+    pub sessions: LoginSessions,
+    pub links: Links,
+    pub leases: Leases,
+    pub audit: AuditLog,
+    /// The name of the session's cookie: another for each server of a host, whose ports browsers
+    /// don't tell apart (RFC 6265, 8.5).
+    pub cookie: Arc<str>,
+    /// Notified when sessions or links have ended.
+    changed: Arc<Notify>,
+    clock: Arc<dyn Clock>,
 }
 
 impl Access {
-    /// Nobody has been wrong yet, by `clock`.
-    pub fn new(clock: Arc<dyn Clock>) -> Self {
+    /// Nobody has been wrong yet, by `clock`. Sessions and the key of links are those in `files`.
+    pub fn new(files: &StateFiles, audit: AuditLog, clock: Arc<dyn Clock>) -> Self {
+        let changed = Arc::new(Notify::new());
+        let links = Links::open(files.clone(), changed.clone());
         Self {
             machine: Arc::new(MachineNames::new(clock.clone())),
-            throttle: Arc::new(Throttle::new(clock)),
+            throttle: Arc::new(Throttle::new(clock.clone())),
+            passwords: Passwords::new(state_files::random_key()),
+            sessions: LoginSessions::open(files.clone(), changed.clone()),
+            cookie: format!("mattebox-{}", hash::<4>(&files.id())).into(),
+            links,
+            leases: Leases::default(),
+            audit,
+            changed,
+            clock,
         }
-    }
-
-    /// Whether these `headers`, sent by `client`, prove that somebody may change the pipeline. The
-    /// right token is let in always: those who guess can't shut anybody out.
-    ///
-    /// # Errors
-    /// They don't, and why.
-    pub fn check(
-        &self,
-        headers: &HeaderMap,
-        client: IpAddr,
-        token: Option<&str>,
-    ) -> Result<(), ProblemDetails> {
-        let Some(token) = token else {
-            let why = "changing is off: set `admin-token` in the pipeline file to `{env: NAME}` or \
-                `{file: PATH}`";
-            return Err(ProblemDetails::forbidden(why));
-        };
-        let Some(sent) = sent_token(headers) else {
-            let why = "this takes the admin token: send it as `X-Mattebox-Token: TOKEN` or \
-                `Authorization: Bearer TOKEN`";
-            return Err(ProblemDetails::new(StatusCode::UNAUTHORIZED, why));
-        };
-        if is_token(sent, token) {
-            self.throttle.succeeded(client);
-            return Ok(());
-        }
-        Err(self.wrong(client))
     }
 
     /// docs/guide/security.md has a pattern for this line, for programs that shut out those who
     /// guess.
-    fn wrong(&self, client: IpAddr) -> ProblemDetails {
-        tracing::warn!(peer = %client, "wrong admin token");
+    fn wrong_token(&self, client: IpAddr) -> ProblemDetails {
+        tracing::warn!(peer = %client, "wrong token");
+        self.failed(client, "this is none of the tokens")
+    }
+
+    /// The same for a user called `name`, whoever that is.
+    fn wrong_password(&self, client: IpAddr, name: &str) -> ProblemDetails {
+        tracing::warn!(peer = %client, user = sanitize(name), "wrong password");
+        self.failed(client, "this is not the user's name and password")
+    }
+
+    fn failed(&self, client: IpAddr, why: &str) -> ProblemDetails {
         match self.throttle.failed(client) {
-            None => ProblemDetails::new(StatusCode::UNAUTHORIZED, "this is not the admin token"),
-            Some(wait) => {
-                let seconds = wait.as_secs() + 1;
-                let why = format!("there were too many wrong tokens; wait {seconds} s");
-                ProblemDetails::new(StatusCode::TOO_MANY_REQUESTS, why).retry_after(seconds)
+            None => ProblemDetails::new(StatusCode::UNAUTHORIZED, why),
+            Some(wait) => wait_for(wait),
+        }
+    }
+
+    /// Ends what lasts for those who have lost the right to it, until `end`.
+    pub async fn watch_over(&self, controller: &Controller, end: &CancellationToken) {
+        let mut changes = controller.changes();
+        loop {
+            let until = self.leases.next_end();
+            let left = until.map(|it| it.duration_since(self.clock.unix()).unwrap_or_default());
+            let due = self.clock.now() + left.map_or(LONGEST_LOOK, |it| it.min(LONGEST_LOOK));
+            tokio::select! {
+                () = end.cancelled() => return,
+                () = self.changed.notified() => {}
+                () = self.clock.sleep_until(due) => {}
+                changed = changes.changed() => if changed.is_err() { return },
             }
+            let snapshot = controller.current();
+            self.leases
+                .sweep(|identity| self.is_valid(identity, &snapshot));
         }
     }
 }
 
-/// The token that `headers` show, right or wrong: `X-Mattebox-Token` if it is there, else the
-/// bearer token of `Authorization` (RFC 6750). Another scheme there is a proxy's login, and shows
-/// none.
-pub fn sent_token(headers: &HeaderMap) -> Option<&[u8]> {
-    let own = headers.get(X_MATTEBOX_TOKEN);
-    own.map(HeaderValue::as_bytes).or_else(|| bearer(headers))
-}
+/// The longest time between two looks at leases: one that is taken meanwhile may end sooner than
+/// all before.
+const LONGEST_LOOK: Duration = Duration::from_secs(1);
 
-/// Whether `sent` is `token`, in UTF-8, or in Latin-1, which many programs write headers in. Hashes
-/// are of one length, so that the time tells nothing about the token's either.
-fn is_token(sent: &[u8], token: &str) -> bool {
-    let latin1: String = sent.iter().copied().map(char::from).collect();
-    let token = Sha256::digest(token);
-    let is_it = |sent: &[u8]| Sha256::digest(sent).as_slice().ct_eq(token.as_slice());
-    (is_it(sent) | is_it(latin1.as_bytes())).into()
-}
-
-fn bearer(headers: &HeaderMap) -> Option<&[u8]> {
-    let value = headers.get(header::AUTHORIZATION)?.as_bytes();
-    let (scheme, token) = value.split_at_checked("bearer ".len())?;
-    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer ");
-    is_bearer.then(|| token.trim_ascii())
+fn wait_for(wait: Duration) -> ProblemDetails {
+    let seconds = wait.as_secs() + 1;
+    let why = format!("there were too many wrong tokens or passwords; wait {seconds} s");
+    ProblemDetails::new(StatusCode::TOO_MANY_REQUESTS, why).retry_after(seconds)
 }
 
 /// Lets through what may come through, and tells browsers which pages may use the answer.
@@ -137,6 +181,7 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
     request.extensions_mut().insert(client);
     let mark = cors::Mark::of(request.headers(), content, &rules.cors);
     let wants_page = wants_page(&request);
+    let asks_for_login = snapshot.credentials.has_logins() && knows_basic(request.headers());
     let has_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
     let (request, rest) = body::Rest::of(request);
     let answer = answer(&app, &snapshot, (content, &mark), request, next).await;
@@ -144,6 +189,10 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
         true => problem.into_page(),
         false => problem.into_response(),
     });
+    if asks_for_login && response.status() == StatusCode::UNAUTHORIZED {
+        let headers = response.headers_mut();
+        headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(BASIC));
+    }
     // What comes behind chunks is not looked at (see `Framing`).
     if has_chunks || !rest.drain(&app.clock).await {
         let close = HeaderValue::from_static("close");
@@ -156,6 +205,16 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
     embedding::seal(&mut response, content, embedding);
     mark.put_on(&mut response);
     response
+}
+
+/// The challenge for a user's name and password (RFC 7617, 2).
+const BASIC: &str = "Basic realm=\"Mattebox\", charset=\"UTF-8\"";
+
+/// Whether whoever sent `headers` may be asked for a login by HTTP Basic. A browser would ask for
+/// it in the middle of the server's own page, which has a form for that.
+fn knows_basic(headers: &HeaderMap) -> bool {
+    let purpose = headers.get("sec-fetch-dest");
+    purpose.is_none_or(|purpose| purpose == "document")
 }
 
 /// Whether a browser is to show the answer to `request` to somebody.
@@ -192,13 +251,112 @@ async fn answer(
         return cors::preflight(&request, mark);
     }
     check_page(snapshot, content, mark, &names, &request)?;
-    let response = if is_reading(request.method()) {
-        next.run(request).await
-    } else {
-        app.check_admin(request.headers(), client(&request))?;
-        change(app, request, next).await?
+    // No other page can read an answer to a browser's own login (Fetch standard, "CORS protocol and
+    // credentials"), but that of a WebSocket.
+    let is_socket = request.headers().contains_key(header::UPGRADE);
+    let counts_login = !is_socket || check_own_page(request.headers(), &names).is_ok();
+    let secured = Secured(names.is_https());
+    // Without the body, which only one thread may have.
+    let (head, body) = request.into_parts();
+    let head = Head::from_parts(head, ());
+    let identity = identify(app, snapshot, &head, counts_login).await?;
+    let mut request = Request::from_parts(head.into_parts().0, body);
+    request.extensions_mut().insert(secured);
+    request.extensions_mut().insert(identity.clone());
+    let response = match is_reading(request.method()) {
+        true => next.run(request).await,
+        false if is_of_session(&request) => {
+            next.run(body::receive(request, &app.clock).await?).await
+        }
+        false => change(app, &identity, request, next).await?,
     };
     Ok(hold(response, place))
+}
+
+/// Whether `request` logs in or out, which changes nothing of the pipeline.
+fn is_of_session(request: &Request) -> bool {
+    let path = below_prefix(request.uri().path());
+    path.is_some_and(|path| path == "/session" || path.starts_with("/session/"))
+}
+
+/// Who sent `request`, if they may do what it asks for.
+async fn identify(
+    app: &App,
+    snapshot: &Snapshot,
+    request: &Head,
+    counts_login: bool,
+) -> Result<Identity, ProblemDetails> {
+    let access = &app.access;
+    let Shown { identity, failure } = access.look_at(request, snapshot, counts_login).await;
+    let need = Need::of(request, snapshot, &|name| identity.sees(name));
+    if need.checks_proof
+        && let Some(failure) = failure
+    {
+        return Err(access.refuse(failure, identity.address));
+    }
+    if need.is_met_by(&identity) {
+        check_forgery(request, &identity)?;
+        return Ok(identity);
+    }
+    let is_listed = || snapshot.config.access.shows_metrics_to(identity.address);
+    if need.is_monitoring && is_listed() {
+        return Ok(identity);
+    }
+    match access.by_link(request, &need) {
+        Some(Ok(link)) if need.is_met_by(&link) => return Ok(link),
+        Some(Err(wrong)) => return Err(wrong),
+        _ => {}
+    }
+    Err(match failure {
+        Some(failure) => access.refuse(failure, identity.address),
+        None => refusal(&need, &identity, &snapshot.credentials),
+    })
+}
+
+/// A browser sends a session's cookie by itself, so that a change takes a header that another
+/// site's page can't send.
+fn check_forgery(request: &Head, identity: &Identity) -> Result<(), ProblemDetails> {
+    let is_session = matches!(identity.proof, Proof::Session { .. });
+    let has_header = request.headers().contains_key(X_REQUESTED_WITH);
+    if !is_session || has_header || is_reading(request.method()) {
+        return Ok(());
+    }
+    let why = "a change with a session's cookie takes the header `X-Requested-With`, which pages \
+        from elsewhere can't send";
+    Err(ProblemDetails::forbidden(why))
+}
+
+/// The reason why somebody may not do what takes `need`, and what to do.
+fn refusal(need: &Need, identity: &Identity, credentials: &Credentials) -> ProblemDetails {
+    if !need.is_had_by_somebody(credentials) {
+        let why = "changing is off: set `admin-token` in the pipeline file to `{env: NAME}` or \
+            `{file: PATH}`, or add a user with the role admin";
+        return ProblemDetails::forbidden(why);
+    }
+    let role = need.right.role().name();
+    let sees = need.stream.as_deref().is_none_or(|it| identity.sees(it));
+    match identity.name() {
+        None => {
+            let what = match need.right {
+                Right::Administer | Right::Operate if credentials.users.is_empty() => {
+                    "this takes the admin token".to_owned()
+                }
+                _ => format!("this takes the role {role}: log in"),
+            };
+            let why = format!(
+                "{what}; a token is sent as `X-Mattebox-Token: TOKEN` or `Authorization: Bearer \
+                 TOKEN`"
+            );
+            ProblemDetails::new(StatusCode::UNAUTHORIZED, why)
+        }
+        Some(name) if !sees => {
+            let why = format!("`{name}` may not see this stream");
+            ProblemDetails::forbidden(why)
+        }
+        Some(name) => ProblemDetails::forbidden(format!(
+            "this takes the role {role}, which `{name}` has not"
+        )),
+    }
 }
 
 /// Checks what a proxy could understand otherwise than this server (RFC 9112, 3.2 and 6.1).
@@ -237,12 +395,23 @@ fn find_place(
     };
     let watches_over = watches_over(request);
     // Whoever watches over the server is let in without, and a wrong token is to count once.
-    let is_admin = !watches_over && app.shows_token(request.headers(), client(request));
+    let is_admin = !watches_over && shows_admin(app, snapshot, request);
     let has_seat = |seat: &Arc<Seat>| seat.hear(is_admin);
     if (is_admin || watches_over) && seat.is_none_or(has_seat) {
         return Ok(None);
     }
     Err(ProblemDetails::busy(full.to_string()))
+}
+
+/// Whether `request` shows an admin's token or session. Passwords, which take time, are not looked
+/// at where there is no room.
+fn shows_admin(app: &App, snapshot: &Snapshot, request: &Request) -> bool {
+    let (headers, address) = (request.headers(), client(request));
+    let credentials = &*snapshot.credentials;
+    let by_token = app.access.by_token(credentials, headers, address);
+    let by_session = || app.access.by_session(credentials, headers, address);
+    let identity = by_token.or_else(by_session);
+    identity.is_some_and(|it| it.may(Right::Administer))
 }
 
 /// Whether a program watches over the server by `request`.
@@ -283,6 +452,9 @@ fn check_page(
     embedding::check(request, content, names, snapshot.config.clients.embedding)
 }
 
+/// Headers that a page from elsewhere can't send.
+const SCRIPTED: [HeaderName; 2] = [X_MATTEBOX_TOKEN, X_REQUESTED_WITH];
+
 /// Checks that it is the server's own page that sent a request with `headers`, or no page at all.
 ///
 /// A plain proxy replaces `Host` by the server's address, so that `Origin` is another. That is let
@@ -291,7 +463,7 @@ fn check_page(
 fn check_own_page(headers: &HeaderMap, names: &Names<'_>) -> Result<(), ProblemDetails> {
     let is_own = match (embedding::told_site(headers), headers.get(header::ORIGIN)) {
         (Some(site), _) => site == Site::Own,
-        (None, Some(_)) if headers.contains_key(X_MATTEBOX_TOKEN) => true,
+        (None, Some(_)) if SCRIPTED.iter().any(|name| headers.contains_key(name)) => true,
         (None, Some(origin)) => names.site_of(origin.to_str().unwrap_or_default()) == Site::Own,
         (None, None) => true,
     };
@@ -299,8 +471,14 @@ fn check_own_page(headers: &HeaderMap, names: &Names<'_>) -> Result<(), ProblemD
 }
 
 /// Makes a change, and tells of it if it was made.
-async fn change(app: &App, mut request: Request, next: Next) -> Result<Response, ProblemDetails> {
-    let peer = client(&request);
+async fn change(
+    app: &App,
+    identity: &Identity,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, ProblemDetails> {
+    let peer = identity.address;
+    let user = identity.name().map(str::to_owned);
     let method = request.method().to_string();
     let address = request.uri().path_and_query().map(|it| it.as_str());
     let path = sanitize(address.unwrap_or_default());
@@ -308,6 +486,7 @@ async fn change(app: &App, mut request: Request, next: Next) -> Result<Response,
         method: method.clone(),
         path: path.clone(),
         peer,
+        user: user.clone(),
     });
     let request = body::receive(request, &app.clock).await?;
     let response = next.run(request).await;
@@ -317,13 +496,22 @@ async fn change(app: &App, mut request: Request, next: Next) -> Result<Response,
             value.and_then(|value| Some(value.to_str().ok()?.to_owned()))
         };
         let (revision, previous) = (id(REVISION), id(PREVIOUS));
-        tracing::info!(%peer, %method, path, revision, previous, "changed over the API");
+        tracing::info!(%peer, user, %method, path, revision, previous, "changed over the API");
+        if response.extensions().get::<Audited>().is_none() {
+            let detail = format!("{method} {path}");
+            let more = More {
+                detail: Some(&detail),
+                ..More::default()
+            };
+            app.access.audit.note(identity, "change", more);
+        }
         app.controller
             .notifications()
             .publish(Notification::Change {
                 method,
                 path,
                 peer: peer.to_string(),
+                user,
                 revision,
                 previous,
             });
@@ -337,13 +525,13 @@ pub fn is_reading(method: &Method) -> bool {
 }
 
 /// The other end of the connection that `request` came by.
-fn peer(request: &Request) -> Peer {
+fn peer<B>(request: &axum::http::Request<B>) -> Peer {
     let peer = request.extensions().get::<Peer>();
     peer.copied().unwrap_or(Peer::UNKNOWN)
 }
 
 /// The address of the client that sent `request`.
-pub fn client(request: &Request) -> IpAddr {
+pub fn client<B>(request: &axum::http::Request<B>) -> IpAddr {
     let client = request.extensions().get::<Client>();
     client.map_or_else(|| peer(request).address(), |client| client.address)
 }

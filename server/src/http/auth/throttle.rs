@@ -1,6 +1,7 @@
-//! Slows down those who guess tokens: after a few wrong ones, an address must wait, each time twice
-//! as long; and all addresses together may be wrong only so often. The right token is never
-//! throttled: its length is what guards it.
+//! Slows down those who guess tokens and passwords: after a few wrong ones, an address must wait,
+//! each time twice as long; and all addresses together may be wrong only so often. The right token
+//! is never throttled: its length is what guards it. A password is, unless it is remembered: to
+//! tell whether it is right takes time.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,7 +12,7 @@ use super::client::network;
 use crate::clock::Clock;
 use crate::sync::IgnorePoison;
 
-/// Wrong tokens that cost nothing: people mistype.
+/// Wrong ones that cost nothing: people mistype.
 const FREE: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
@@ -25,7 +26,7 @@ const ALL_PAUSE: Duration = Duration::from_millis(100);
 /// The time between two looks for addresses that can be forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Counts wrong tokens by address, and in all.
+/// Counts wrong tokens and passwords by address, and in all.
 pub struct Throttle {
     clock: Arc<dyn Clock>,
     counts: Mutex<Counts>,
@@ -66,7 +67,16 @@ impl Throttle {
         self.counts.lock().ignore_poison()
     }
 
-    /// Counts a wrong token of `peer`. Gives the time that it must wait if it may not be wrong now,
+    /// The time that `peer` must wait before it may try a password; none if it needn't.
+    pub fn wait(&self, peer: IpAddr) -> Option<Duration> {
+        let now = self.clock.now();
+        let mut counts = self.lock();
+        let wait = counts.wait(now);
+        let wait = wait.max(counts.of(network(peer), now).wait(now));
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// Counts a wrong token or password of `peer`. Gives the time that it must wait if it may not be wrong now,
     /// which counts no further: else an address that others share could be shut out for good.
     pub fn failed(&self, peer: IpAddr) -> Option<Duration> {
         let now = self.clock.now();

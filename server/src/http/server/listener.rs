@@ -90,6 +90,15 @@ impl Listener {
         Ok(Self::Tcp(listener, bound))
     }
 
+    /// Whether others than programs of this machine can reach it.
+    pub fn is_reached_from_elsewhere(&self) -> bool {
+        match self {
+            Self::Tcp(_, bound) => !bound.ip().to_canonical().is_loopback(),
+            #[cfg(unix)]
+            Self::Unix(_) => false,
+        }
+    }
+
     /// The next connection.
     ///
     /// # Errors

@@ -31,6 +31,7 @@ use super::App;
 use super::address::tidied;
 use super::auth::{Peer, is_proxy};
 use crate::log::recurring::Recurring;
+use crate::supervise::keep_running;
 pub use descriptors::Room;
 use hold::Connected;
 pub use hold::{Held, hold};
@@ -59,11 +60,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub async fn serve(listeners: Vec<Listener>, app: App, shutdown: CancellationToken) {
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
+    let watching = watch_over(&app, shutdown.clone());
     let entrance = Entrance::new(app, shutdown);
     let accepting = listeners.into_iter().map(|listener| {
         let entrance = entrance.clone();
         accept(listener, entrance, connections.clone(), abort.clone())
     });
+    tokio::spawn(watching);
     join_all(accepting).await;
     connections.close();
     if tokio::time::timeout(FAREWELL, connections.wait())
@@ -74,6 +77,15 @@ pub async fn serve(listeners: Vec<Listener>, app: App, shutdown: CancellationTok
         tracing::info!(count, "connections did not end by themselves and are cut");
         abort.cancel();
         connections.wait().await;
+    }
+}
+
+/// Ends what lasts for those who lose the right to it, until `end`.
+fn watch_over(app: &App, end: CancellationToken) -> impl Future<Output = ()> + Send + use<> {
+    let app = app.clone();
+    async move {
+        let watch = || app.access.watch_over(&app.controller, &end);
+        keep_running("the watch over rights", &*app.clock, &end, watch).await;
     }
 }
 

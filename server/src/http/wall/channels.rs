@@ -11,6 +11,8 @@ use futures_util::stream::FuturesUnordered;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::super::App;
+use super::super::auth::Lease;
+use super::super::viewers::Listed;
 use super::MOST_STREAMS;
 use super::message::Message;
 use crate::stream::Viewer;
@@ -23,10 +25,13 @@ const BYTES_UNDER_WAY: usize = 1 << 20;
 /// A client that gives a stream no credit for so long does not watch it.
 const LAPSE: Duration = Duration::from_secs(10);
 
+/// The answer for a stream that one may not see, which tells nothing of whether there is one.
+const UNSEEN: &str = "you may not see this stream";
+
 /// The streams that a client has given credit for.
 pub struct Channels {
     app: App,
-    is_admin: bool,
+    lease: Arc<Lease>,
     by_name: BTreeMap<String, Channel>,
     /// One for each stream that has credit and no new frame.
     arrivals: FuturesUnordered<BoxFuture<'static, Turn>>,
@@ -68,6 +73,7 @@ enum View {
 struct Open {
     name: Arc<str>,
     viewer: Viewer,
+    _listed: Listed,
     number: u64,
     /// Whether it is among the arrivals or the ready.
     is_waiting: bool,
@@ -80,10 +86,10 @@ struct Open {
 
 impl Channels {
     /// None yet.
-    pub fn new(app: App, is_admin: bool) -> Self {
+    pub fn new(app: App, lease: Arc<Lease>) -> Self {
         Self {
             app,
-            is_admin,
+            lease,
             by_name: BTreeMap::new(),
             arrivals: FuturesUnordered::new(),
             ready: VecDeque::new(),
@@ -153,10 +159,15 @@ impl Channels {
     /// Has the client watch the stream `name`, if it may.
     fn open(&mut self, name: &str) {
         self.views += 1;
+        let identity = self.lease.identity();
         let view = match self.app.stream(name) {
+            _ if !identity.sees(name) => View::Refused(UNSEEN.to_owned()),
             Err(unknown) => View::Refused(unknown.to_string()),
-            Ok(stream) => match self.app.viewer_if(&stream, || self.is_admin) {
-                Ok(viewer) => View::Open(Open::new(name, viewer, self.views)),
+            Ok(stream) => match self.app.viewer(&stream, identity) {
+                Ok(viewer) => {
+                    let listed = self.app.viewers.add(name, &viewer, &self.lease, "wall");
+                    View::Open(Open::new(name, (viewer, listed), self.views))
+                }
                 Err(full) => View::Refused(full.to_string()),
             },
         };
@@ -258,11 +269,12 @@ impl Channel {
 }
 
 impl Open {
-    fn new(name: &str, viewer: Viewer, number: u64) -> Self {
+    fn new(name: &str, (viewer, listed): (Viewer, Listed), number: u64) -> Self {
         let end = CancellationToken::new();
         Self {
             name: name.into(),
             viewer,
+            _listed: listed,
             number,
             is_waiting: false,
             spent_at: None,

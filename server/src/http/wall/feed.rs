@@ -12,7 +12,8 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::super::App;
-use super::super::api::AccessReport;
+use super::super::api::{AccessReport, pipeline_report};
+use super::super::auth::Identity;
 use super::channels::Channels;
 use crate::clock::Clock;
 use crate::control::PipelineReport;
@@ -31,7 +32,7 @@ const SAME_AFTER: Duration = Duration::from_secs(5);
 #[derive(Serialize, utoipa::ToSchema)]
 #[schema(as = WallState)]
 pub struct WallState {
-    /// All streams, in the file's order.
+    /// The streams that the client sees, in the file's order.
     streams: Vec<StreamReport>,
     /// The state of the pipeline file.
     pipeline: PipelineReport,
@@ -46,7 +47,7 @@ pub struct WallState {
 /// The time at which the state is to be sent, and which was sent last.
 pub struct Feed {
     clock: Arc<dyn Clock>,
-    is_admin: bool,
+    identity: Identity,
     /// The way from the answer to the server's root.
     root: String,
     notifications: Receiver<Notification>,
@@ -59,12 +60,12 @@ pub struct Feed {
 
 impl Feed {
     /// The first one is due now.
-    pub fn new(app: &App, is_admin: bool, root: String) -> Self {
+    pub fn new(app: &App, identity: Identity, root: String) -> Self {
         let due = app.clock.now();
         Self {
             timer: app.clock.sleep_until(due),
             clock: app.clock.clone(),
-            is_admin,
+            identity,
             root,
             notifications: app.controller.notifications().subscribe(),
             due,
@@ -117,9 +118,9 @@ impl Feed {
         self.due = now + EVERY;
         self.timer = self.clock.sleep_until(self.due);
         let state = WallState {
-            streams: app.stream_reports(&self.root),
-            pipeline: app.controller.report().for_reader(self.is_admin),
-            access: AccessReport::of(app, self.is_admin),
+            streams: app.stream_reports(&self.identity, &self.root),
+            pipeline: pipeline_report(app, &self.identity),
+            access: AccessReport::of(app, &self.identity),
             refused: channels.refused(),
             refresh: self.refresh,
         };

@@ -26,6 +26,8 @@ use axum::extract::{OriginalUri, Request};
 
 use super::App;
 use super::api::root_from;
+use super::auth::{Identity, Lease};
+use super::viewers::lease;
 use channels::{Channels, TooMany};
 use feed::Feed;
 pub use feed::WallState;
@@ -47,6 +49,7 @@ struct Wall {
     inbox: Arc<Inbox>,
     channels: Channels,
     feed: Feed,
+    lease: Arc<Lease>,
 }
 
 /// The reason why a connection ends from here.
@@ -54,6 +57,8 @@ struct Wall {
 enum End {
     #[error("the server stops")]
     Shutdown,
+    #[error("the right to watch has ended, or an admin has ended the connection")]
+    Lease,
     #[error("nothing was heard of the client for {SILENCE:?}")]
     Silence,
     #[error("a connection may have {MOST_STREAMS} streams")]
@@ -61,15 +66,16 @@ enum End {
 }
 
 impl Wall {
-    /// One for the client that sent `request`.
-    fn open(app: &App, request: &Request) -> Self {
-        let is_admin = app.is_admin(request);
+    /// One for the client that sent `request`, who is `identity`.
+    fn open(app: &App, identity: &Identity, request: &Request) -> Self {
+        let lease = Arc::new(lease(app, identity));
         let address = request.extensions().get();
         let address = address.map_or(request.uri(), |OriginalUri(uri)| uri);
         Self {
             inbox: Arc::new(Inbox::new(app.clock.clone())),
-            channels: Channels::new(app.clone(), is_admin),
-            feed: Feed::new(app, is_admin, root_from(address)),
+            channels: Channels::new(app.clone(), lease.clone()),
+            feed: Feed::new(app, identity.clone(), root_from(address)),
+            lease,
             app: app.clone(),
         }
     }
@@ -81,6 +87,7 @@ impl Wall {
             tokio::select! {
                 biased;
                 () = self.app.shutdown.cancelled() => return Err(End::Shutdown),
+                () = self.lease.end().cancelled() => return Err(End::Lease),
                 said = self.inbox.take() => self.heed(said)?,
                 () = self.feed.due() => {
                     if self.inbox.silence() >= SILENCE {

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{Method, StatusCode, header};
@@ -11,6 +12,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 
 use super::super::api::refusals::WrongCredit;
+use super::super::auth::Identity;
 use super::super::mjpeg::no_body;
 use super::super::problem::ProblemDetails;
 use super::super::{App, NO_CACHE, endless};
@@ -35,13 +37,14 @@ use super::{End, Wall};
 )]
 pub async fn stream_wall(
     State(app): State<App>,
+    Extension(identity): Extension<Identity>,
     request: Request,
 ) -> Result<Response, ProblemDetails> {
     let headers = endless("application/octet-stream");
     if request.method() == Method::HEAD {
         return Ok((headers, no_body()).into_response());
     }
-    let wall = Wall::open(&app, &request);
+    let wall = Wall::open(&app, &identity, &request);
     let session = app.sessions.open(wall.inbox.clone());
     let session = session
         .map_err(|error| ProblemDetails::internal(format!("no session can be named: {error}")))?;

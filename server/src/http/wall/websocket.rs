@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use axum::RequestPartsExt;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{self, CloseFrame, WebSocket, WebSocketUpgrade, close_code};
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, RequestPartsExt};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::super::App;
 use super::super::api::refusals::NoWebSocket;
+use super::super::auth::Identity;
 use super::super::problem::ProblemDetails;
 use super::super::server::Held;
 use super::message::{CLIENT_BYTES, ClientMessage, MessageError};
@@ -35,8 +36,12 @@ const CLOSE_TIME: Duration = Duration::from_secs(1);
         NoWebSocket,
     ),
 )]
-pub async fn connect_wall(State(app): State<App>, request: Request) -> Response {
-    match upgrade(&app, request).await {
+pub async fn connect_wall(
+    State(app): State<App>,
+    Extension(identity): Extension<Identity>,
+    request: Request,
+) -> Response {
+    match upgrade(&app, &identity, request).await {
         Ok(response) => response,
         Err(rejection) => refuse(&rejection),
     }
@@ -44,9 +49,13 @@ pub async fn connect_wall(State(app): State<App>, request: Request) -> Response 
 
 /// Answers with a WebSocket. The pages that may ask for one are checked before (`auth`): browsers
 /// let all of them.
-async fn upgrade(app: &App, request: Request) -> Result<Response, WebSocketUpgradeRejection> {
+async fn upgrade(
+    app: &App,
+    identity: &Identity,
+    request: Request,
+) -> Result<Response, WebSocketUpgradeRejection> {
     let held = Held::of(&request);
-    let wall = Wall::open(app, &request);
+    let wall = Wall::open(app, identity, &request);
     let (mut head, _) = request.into_parts();
     let upgrade = head.extract::<WebSocketUpgrade>().await?;
     let upgrade = upgrade

@@ -29,12 +29,14 @@ pub struct Login {
 /// Something that must not be shown, or where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(extend("writeOnly" = true, "x-expected" = "a text, `{env: NAME}` or `{file: PATH}`"))]
+#[schemars(extend("writeOnly" = true, "x-expected" = "a text, `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`"))]
 pub enum Secret {
     /// The environment variable that holds it.
     Env(#[schemars(regex(pattern = "^[A-Za-z0-9_]+$"))] String),
     /// The file that holds it in its first line, relative to the pipeline file's folder.
     File(#[schemars(regex(pattern = "^[^,]+$"))] String),
+    /// The credential of systemd that holds it in its first line (`LoadCredential=` and its kin).
+    Credential(#[schemars(regex(pattern = "^[A-Za-z0-9_.@-]+$"))] String),
     /// Itself.
     #[serde(untagged)]
     Text(#[schemars(with = "String")] SecretText),
@@ -58,7 +60,7 @@ impl Secret {
                     note(&secret);
                 }
             }
-            Self::File(_) => {}
+            Self::File(_) | Self::Credential(_) => {}
         }
     }
 
@@ -73,6 +75,16 @@ impl Secret {
                 .map(SecretText::noted)
                 .map_err(|_| SecretError::NotSet(name.clone())),
             Self::File(name) => read(&folder.join(name)),
+            Self::Credential(name) => read(&credentials_folder(name)?.join(name)),
+        }
+    }
+
+    /// The file that it stands in, if it does.
+    pub fn path(&self, folder: &Path) -> Option<PathBuf> {
+        match self {
+            Self::File(name) => Some(folder.join(name)),
+            Self::Credential(name) => Some(credentials_folder(name).ok()?.join(name)),
+            Self::Env(_) | Self::Text(_) => None,
         }
     }
 
@@ -94,6 +106,12 @@ pub enum SecretError {
     /// The environment variable is not there.
     #[error("the environment variable `{0}` is not set")]
     NotSet(String),
+    /// The server was not started by systemd with credentials.
+    #[error(
+        "the credential `{0}` is not there: systemd gives one by `LoadCredential={0}:PATH` in the \
+         service's unit, and this server was started without any (`CREDENTIALS_DIRECTORY`)"
+    )]
+    NoCredentials(String),
     /// The file can't be read.
     #[error(transparent)]
     Unreadable(#[from] AtPath<FileError>),
@@ -106,6 +124,14 @@ pub enum SecretError {
     /// There is nothing to see in it.
     #[error("it is empty")]
     Blank,
+}
+
+/// The folder that systemd puts credentials in (systemd.exec(5), "Credentials"), asked for the one
+/// called `name`.
+fn credentials_folder(name: &str) -> Result<PathBuf, SecretError> {
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let folder = folder.ok_or_else(|| SecretError::NoCredentials(name.to_owned()))?;
+    Ok(PathBuf::from(folder))
 }
 
 fn read(path: &Path) -> Result<SecretText, SecretError> {

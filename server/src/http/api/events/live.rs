@@ -12,9 +12,10 @@ use futures_util::stream;
 use serde_json::{Value, json};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
-use tokio_util::sync::CancellationToken;
 
+use super::super::super::auth::{Identity, Lease, Right};
 use super::super::super::mjpeg::no_body;
+use super::super::super::viewers::lease;
 use super::super::super::{App, endless};
 use super::super::root_from;
 use super::EventReport;
@@ -29,6 +30,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// connection stands.
 pub fn answer(
     app: App,
+    identity: Identity,
     uri: &Uri,
     (stream, kind): (Option<String>, Option<String>),
     request: &Request,
@@ -37,7 +39,6 @@ pub fn answer(
     if request.method() == Method::HEAD {
         return (headers, no_body()).into_response();
     }
-    let may_see_all = app.is_admin(request);
     let root = root_from(uri);
     // Before those that are missing are looked up: one may come twice, and none is lost.
     let changes = app.controller.events().changes();
@@ -45,9 +46,9 @@ pub fn answer(
         missed: missed(&app, &root, request),
         changes,
         notifications: app.controller.notifications().subscribe(),
-        shutdown: app.shutdown.clone(),
+        lease: lease(&app, &identity),
         controller: app.controller,
-        may_see_all,
+        identity,
         root,
         stream,
         kind,
@@ -117,10 +118,9 @@ struct Listener {
     missed: VecDeque<Message>,
     changes: Receiver<Change>,
     notifications: Receiver<Notification>,
-    shutdown: CancellationToken,
+    lease: Lease,
     controller: Controller,
-    /// Whether it may see what stands in the pipeline file.
-    may_see_all: bool,
+    identity: Identity,
     /// The way from the answer to the server's root.
     root: String,
     /// The stream of which all has to be, and the name that it has to have.
@@ -146,12 +146,23 @@ impl Listener {
         let stream = self.stream.as_deref();
         let is_wanted = kind.is_none_or(|kind| *kind == message.name)
             && stream.is_none_or(|stream| message.data["stream"] == stream);
-        is_wanted || message.name == "lagged"
+        self.sees(message) && is_wanted || message.name == "lagged"
+    }
+
+    /// Whether its client may see the message.
+    fn sees(&self, message: &Message) -> bool {
+        let right = match message.name.as_str() {
+            "audit" => Right::Administer,
+            "change" | "reload" | "filter-error" | "filter-recovered" => Right::Read,
+            _ => Right::Watch,
+        };
+        let stream = message.data["stream"].as_str();
+        self.identity.may(right) && stream.is_none_or(|it| self.identity.sees(it))
     }
 
     async fn receive(&mut self) -> Option<Message> {
         let received = tokio::select! {
-            () = self.shutdown.cancelled() => return None,
+            () = self.lease.end().cancelled() => return None,
             change = self.changes.recv() => change.map(|change| {
                 Message::event(EventReport::new(&change.event, change.has_picture, &self.root))
             }),
@@ -170,7 +181,7 @@ impl Listener {
         match notification {
             Notification::Reload {
                 succeeded: false, ..
-            } if !self.may_see_all => {
+            } if !self.identity.may(Right::Administer) => {
                 let error = self.controller.report().error;
                 let message = error.map(|error| error.places_only().message);
                 Notification::Reload {
@@ -178,6 +189,15 @@ impl Listener {
                     succeeded: false,
                 }
             }
+            Notification::State {
+                stream,
+                state,
+                error: Some(_),
+            } if !self.identity.may(Right::Read) => Notification::State {
+                stream,
+                state,
+                error: None,
+            },
             other => other,
         }
     }

@@ -2,6 +2,7 @@
 
 mod live;
 
+use axum::Extension;
 use axum::extract::{OriginalUri, Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::App;
+use super::super::auth::Identity;
 use super::super::problem::ProblemDetails;
 use super::refusals::{NoEvent, NoPicture, WrongQuery};
 use super::{Answer, BASE, root_from, uncached_json};
@@ -96,9 +98,10 @@ impl Choice {
 /// As server-sent events, an event comes under its kind, such as `motion`, with its id, when it
 /// begins and when it ends; with `Last-Event-ID`, first those that began or ended since that one
 /// began, of which some may be known. Beside them come the server's own notifications: `state`,
-/// `viewers`, `filter-error`, `filter-recovered`, `reload` and `change`; and `lagged` to one who
+/// `viewers`, `filter-error`, `filter-recovered`, `reload`, `change` and `audit`; and `lagged` to one who
 /// reads so slowly that some were left out. `stream` and `kind` choose among all of them. What is
-/// wrong with a pipeline file takes the admin token to see.
+/// wrong with a pipeline file, and `audit`, take an admin to see; `filter-error`, `filter-recovered`,
+/// `reload` and `change` an operator.
 #[utoipa::path(
     get,
     path = "/events",
@@ -137,20 +140,22 @@ impl Choice {
 )]
 pub async fn list_events(
     State(app): State<App>,
+    Extension(identity): Extension<Identity>,
     OriginalUri(uri): OriginalUri,
     Query(choice): Query<Choice>,
     request: Request,
 ) -> Answer {
     // No cache keeps either, so that none gives one for the other.
     Ok(match accepts_json(request.headers()) {
-        true => list(&app, &uri, choice.filter()?),
-        false => live::answer(app, &uri, (choice.stream, choice.kind), &request),
+        true => list(&app, &identity, &uri, choice.filter()?),
+        false => live::answer(app, identity, &uri, (choice.stream, choice.kind), &request),
     })
 }
 
-fn list(app: &App, uri: &Uri, filter: Filter) -> Response {
+fn list(app: &App, identity: &Identity, uri: &Uri, filter: Filter) -> Response {
     let events = app.controller.events();
-    let (page, root) = (events.page(&filter), root_from(uri));
+    let sees = |stream: &str| identity.sees(stream);
+    let (page, root) = (events.page(&filter, &sees), root_from(uri));
     let reports = page.events.iter().map(|it| EventReport::of(it, &root));
     uncached_json(Events {
         events: reports.collect(),
@@ -175,16 +180,19 @@ fn accepts_json(headers: &HeaderMap) -> bool {
 )]
 pub async fn show_event(
     State(app): State<App>,
+    Extension(identity): Extension<Identity>,
     OriginalUri(uri): OriginalUri,
     Path(id): Path<String>,
 ) -> Answer {
-    let kept = find(&app, &id)?;
+    let kept = find(&app, &identity, &id)?;
     Ok(uncached_json(EventReport::of(&kept, &root_from(&uri))))
 }
 
-fn find(app: &App, id: &str) -> Result<Kept, ProblemDetails> {
+/// The event `id`, if `identity` sees its stream.
+fn find(app: &App, identity: &Identity, id: &str) -> Result<Kept, ProblemDetails> {
     let id = id.parse::<EventId>().map_err(|_| unknown(id))?;
     let kept = app.controller.events().find(&id);
+    let kept = kept.filter(|it| identity.sees(&it.event.stream));
     kept.ok_or_else(|| unknown(id.as_str()))
 }
 
@@ -205,10 +213,11 @@ fn unknown(id: &str) -> ProblemDetails {
 )]
 pub async fn show_event_picture(
     State(app): State<App>,
+    Extension(identity): Extension<Identity>,
     Path(id): Path<String>,
     request: Request,
 ) -> Answer {
-    let event = find(&app, &id)?.event;
+    let event = find(&app, &identity, &id)?.event;
     let read = app.controller.events().read_picture(&event.id).await;
     // The reason may name a folder, and is for the log.
     let read = read.map_err(|why| {
@@ -240,8 +249,12 @@ pub async fn show_event_picture(
     params(("event" = EventId, Path, description = "The event's id")),
     responses((status = NO_CONTENT, description = "It is removed"), NoEvent),
 )]
-pub async fn remove_event(State(app): State<App>, Path(id): Path<String>) -> Answer {
-    let kept = find(&app, &id)?;
+pub async fn remove_event(
+    State(app): State<App>,
+    Extension(identity): Extension<Identity>,
+    Path(id): Path<String>,
+) -> Answer {
+    let kept = find(&app, &identity, &id)?;
     app.controller.events().remove(&kept.event.id);
     Ok(StatusCode::NO_CONTENT.into_response())
 }
