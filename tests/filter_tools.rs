@@ -286,21 +286,63 @@ fn compact(json: &str) -> String {
 
 #[test]
 fn a_filter_gets_its_defaults_and_whole_numbers() {
-    let schema = compact(
-        r#"{"required": ["size"], "properties": {
+    let flat = r#"{"required": ["size"], "properties": {
         "size": {"type": "integer", "default": 20},
         "zone": {"properties": {"name": {"type": "string", "default": "a"}}}
-    }}"#,
-    );
-    // {"size":20}, and {"zone":{"name":"a"},"size":20}
-    for (with, bytes) in [("{}", 11), ("{ size: 20.0 }", 11), ("{ zone: {} }", 31)] {
-        let folder = with_filter(&with_settings(&schema, bytes));
+    }}"#;
+    let items = r##"{"properties": {"zones": {"items": {"$ref": "#/$defs/zone"}}},
+        "$defs": {"zone": {"properties": {"least": {"type": "integer", "default": 1}}}}}"##;
+    let kinds = r#"{"required": ["kind"], "oneOf": [
+        {"properties": {"kind": {"const": "round"}, "radius": {"default": 4}}},
+        {"properties": {"kind": {"const": "square"}, "side": {"default": 8}}}
+    ]}"#;
+    let free = r#"{"additionalProperties": {"properties": {"alpha": {"default": 1}}},
+        "allOf": [{"properties": {"all": {"default": {}}}}]}"#;
+    let branch = r#"{"properties": {"mode": {"default": "a"}}, "if": {"properties": {"mode":
+        {"const": "a"}}}, "then": {"properties": {"x": {"default": 1}}}, "else": {"properties":
+        {"y": {"default": 2}}}}"#;
+    for (schema, with, gets) in [
+        (flat, "{}", r#"{"size":20}"#),
+        (flat, "{ size: 20.0 }", r#"{"size":20}"#),
+        (flat, "{ zone: {} }", r#"{"zone":{"name":"a"},"size":20}"#),
+        (
+            items,
+            "{ zones: [{}, { least: 1e19 }] }",
+            r#"{"zones":[{"least":1},{"least":10000000000000000000}]}"#,
+        ),
+        (kinds, "{ kind: square }", r#"{"kind":"square","side":8}"#),
+        (
+            free,
+            "{ red: {} }",
+            r#"{"red":{"alpha":1},"all":{"alpha":1}}"#,
+        ),
+        (branch, "{}", r#"{"mode":"a","x":1}"#),
+        (branch, "{ mode: b }", r#"{"mode":"b","y":2}"#),
+    ] {
+        // The filter refuses settings of another length.
+        let folder = with_filter(&with_settings(&compact(schema), gets.len() as u32));
         let step =
             format!("streams: {{ s: {{ filters: [{{ use: ./filter.wasm, with: {with} }}] }} }}\n");
         folder.write("pipeline.yaml", step);
         let output = folder.run(&["check"]);
         assert!(output.status.success(), "{with}: {}", stderr(&output));
     }
+}
+
+#[test]
+fn a_whole_number_beyond_64_bits_is_refused_where_it_stands() {
+    let schema = r#"{"properties": {"size": {"type": "integer"}}}"#;
+    let folder = with_filter(&with_schema(schema));
+    let step = "{ use: ./filter.wasm, with: { size: 18446744073709551616 } }";
+    folder.write(
+        "pipeline.yaml",
+        format!("streams:\n  s:\n    filters: [{step}]\n"),
+    );
+    let output = folder.run(&["check"]);
+    assert_eq!(output.status.code(), Some(2));
+    let told = "pipeline.yaml:3:51: `size`: expected a whole number that fits into 64 bits, found \
+                `18446744073709551616`";
+    assert!(stderr(&output).contains(told), "{}", stderr(&output));
 }
 
 #[test]
@@ -318,9 +360,19 @@ fn filters_refuses_what_check_refuses_and_lists_settings_in_settings() {
             r#"{"properties": {"size": {"type": "whole"}}}"#,
             "/properties/size/type",
         ),
+        (
+            r#"{"properties": {"a": {"items": {"oneOf": [{"properties": {"b": {"type": "string",
+                "default": 1}}}]}}}}"#,
+            "/properties/a/items/oneOf/0/properties/b/default",
+        ),
+        (
+            r#"{"properties": {"a": {"type": "integer"}}, "if": true, "then": {"properties": {"a":
+                {"default": "x"}}}}"#,
+            "its own defaults don't fit at `/a`",
+        ),
         (r#"{"type": "array"}"#, "`/type`: settings are an object"),
     ] {
-        let folder = with_filter(&with_schema(schema));
+        let folder = with_filter(&with_schema(&compact(schema)));
         for (arguments, code) in [(&["check"][..], 2), (&["filters", "filter.wasm"], 1)] {
             let output = folder.run(arguments);
             assert_eq!(output.status.code(), Some(code), "{schema}");

@@ -14,7 +14,7 @@ use super::limits;
 use super::place::Place;
 use super::placed_step::PlacedStep;
 use super::schema::{SCHEMA, VALIDATOR, tagged, tags};
-use super::settings_schema::{SchemaError, SettingsSchema};
+use super::settings_schema::{SchemaError, SettingsSchema, whole_bounds};
 use super::shown::shown;
 use super::suggest::{enumerate, enumerate_whole, hint, list, one_of, quote};
 use super::yaml::{Content, Node};
@@ -23,8 +23,8 @@ use crate::panics::catch;
 /// The most problems that are told of one step.
 const PROBLEMS: usize = 50;
 
-/// The mistakes in `step`'s settings, by `schema`, that of the filter called `filter`.
-/// References that lead out of the schema are not followed.
+/// The mistakes in `step`'s settings, by `schema`, that of the filter called `filter`, with the
+/// defaults that it has in any case. References that lead out of the schema are not followed.
 ///
 /// # Errors
 /// The schema itself is wrong, which is the filter's fault.
@@ -33,13 +33,14 @@ pub fn check_settings(
     filter: &str,
     schema: &SettingsSchema,
 ) -> Result<Vec<Diagnostic>, SchemaError> {
-    limits::check(schema.value(), step.settings())?;
     let validator = schema.validator()?;
+    let settings = schema.with_defaults(step.settings())?;
+    limits::check(schema.value(), schema.value(), &settings)?;
     // jsonschema 0.61.2 panics on some schemas that refer to themselves.
     Ok(catch(|| {
         let subject = Subject::Settings { step, filter };
         let mut checker = Checker::new(subject, schema.value());
-        for error in validator.iter_errors(step.settings()).take(PROBLEMS) {
+        for error in validator.iter_errors(&settings).take(PROBLEMS) {
             checker.explain(&error);
         }
         checker.found
@@ -343,6 +344,11 @@ impl<'a> Checker<'a> {
             return one_of(word, found, choices.iter().map(String::as_str));
         }
         let expected = schema.and_then(|schema| expected(self.schema, schema));
+        let is_beyond = self.is_settings() && schema.is_some_and(|it| is_bound_of_ours(error, it));
+        let expected = expected.map(|expected| match is_beyond {
+            true => format!("{expected} that fits into 64 bits"),
+            false => expected,
+        });
         match (expected, &self.subject) {
             (Some(expected), _) => format!("expected {expected}, found {found}"),
             (None, Subject::Settings { filter, .. }) => {
@@ -469,6 +475,13 @@ impl<'a> Checker<'a> {
             self.found.push(new);
         }
     }
+}
+
+/// Whether `error` is that a whole number is none of 64 bits, of which `schema` itself says nothing.
+fn is_bound_of_ours(error: &ValidationError<'_>, schema: &Value) -> bool {
+    let keyword = error.kind().keyword();
+    let mut bounds = whole_bounds().into_iter();
+    bounds.any(|(ours, _)| ours == keyword) && schema.get(keyword).is_none()
 }
 
 /// The place of the word by which the mapping `node` of this schema is told from others.

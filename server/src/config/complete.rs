@@ -1,35 +1,97 @@
 //! A filter's settings as the filter gets them: with the defaults of its schema for what is not
 //! set, and whole numbers written as such.
 
+use std::collections::HashMap;
+
+use jsonschema::{OutputUnit, Validator};
 use serde_json::{Map, Value};
 
 use super::describe::resolve;
+use super::limits::{self, Unbounded};
+use super::settings_schema::SchemaError;
+use super::subschemas::{below, subschemas};
+use crate::log::sanitize;
+use crate::panics::catch;
 
 /// The most values that defaults may add.
 const ADDED: usize = 20_000;
-/// The depth to which schemas may lie in each other, references followed; a check of the settings
-/// has refused deeper ones.
+/// The depth to which schemas may lie in each other, references followed.
 const DEPTH: usize = 128;
+/// So often defaults may make other parts of a schema apply, which have defaults of their own.
+const ROUNDS: usize = 16;
 
-/// The defaults of a schema would add too many values to the settings.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("its defaults add more than {ADDED} values to these settings")]
-pub struct TooManyDefaults;
-
-/// `settings` with the defaults of `schema`, which they fit. A default stands as it is: those of
-/// what lies in it are not added to it. Where a value may be of several kinds, the defaults of the
-/// only one that it can be are taken.
+/// `value` with the defaults that `schema`, a part of `root`, has for it whatever else it is: those
+/// of `properties`, also under `$ref`, `allOf`, `items` and `additionalProperties`, and in other
+/// defaults. Settings are checked with these in place.
 ///
 /// # Errors
-/// The defaults are too many.
-pub fn complete(schema: &Value, settings: &Value) -> Result<Value, TooManyDefaults> {
-    let mut settings = settings.clone();
+/// The defaults are too many, or have no end.
+pub fn with_defaults(root: &Value, schema: &Value, value: &Value) -> Result<Value, SchemaError> {
+    let mut value = value.clone();
     let mut walk = Walk {
-        root: schema,
-        left: ADDED,
+        root,
+        added: Added::default(),
+        left: limits::WORK,
     };
-    walk.visit(schema, &mut settings, DEPTH)?;
-    Ok(settings)
+    walk.visit(schema, &mut value, DEPTH)?;
+    Ok(value)
+}
+
+/// `settings`, which fit `schema` by its `validator`, with all defaults: also those of the parts of
+/// the schema that apply by what the settings are, such as the alternative that fits.
+///
+/// # Errors
+/// The defaults are too many, have no end, or do not fit the schema.
+pub fn complete(
+    schema: &Value,
+    validator: &Validator,
+    settings: &Value,
+) -> Result<Value, SchemaError> {
+    let mut settings = with_defaults(schema, schema, settings)?;
+    let found = subschemas(schema).into_iter();
+    let schemas: HashMap<_, _> = found.map(|it| (it.place, it.schema)).collect();
+    let mut added = Added::default();
+    for _ in 0..ROUNDS {
+        limits::check(schema, schema, &settings)?;
+        let evaluation = catch(|| validator.evaluate(&settings))?;
+        if !evaluation.is_valid() {
+            return Err(unfit(validator, &settings));
+        }
+        let mut applied = Vec::new();
+        collect_applied(&schemas, evaluation.root(), &mut applied);
+        let before = added.0;
+        for (place, schema) in applied {
+            let Some(value) = settings.pointer_mut(place) else {
+                continue;
+            };
+            if is_whole(schema) {
+                make_whole(value);
+            }
+            if let Value::Object(entries) = value {
+                added.fill(schemas[""], schema, entries)?;
+            }
+        }
+        if added.0 == before {
+            return Ok(settings);
+        }
+    }
+    Err(Unbounded::Deep.into())
+}
+
+/// The fault in `settings` that lies in what was filled in.
+fn unfit(validator: &Validator, settings: &Value) -> SchemaError {
+    let told = catch(|| {
+        let wrong = validator.iter_errors(settings).next()?;
+        Some((wrong.instance_path().to_string(), wrong.to_string()))
+    });
+    match told {
+        Ok(told) => {
+            let (place, why) = told.unwrap_or_default();
+            let why = sanitize(&why);
+            SchemaError::Unfit { place, why }
+        }
+        Err(panicked) => panicked.into(),
+    }
 }
 
 /// The default that `schema`, a part of `root`, names for what is not set.
@@ -40,8 +102,79 @@ pub fn default<'s>(root: &'s Value, schema: &'s Value) -> Option<&'s Value> {
     (!default.is_null()).then_some(default)
 }
 
+/// Finds the schemas that apply at `unit` and below, each with the place of its value in the
+/// settings. Of the alternatives of an `anyOf` it is the first that fits.
+fn collect_applied<'s, 'u>(
+    schemas: &HashMap<String, &'s Value>,
+    unit: OutputUnit<'u>,
+    applied: &mut Vec<(&'u str, &'s Value)>,
+) {
+    let (place, location) = (unit.instance_location().as_str(), unit.schema_location());
+    let schema = schemas.get(location).copied();
+    applied.extend(schema.map(|schema| (place, schema)));
+    let fitting = unit.children().filter(|child| child.valid());
+    let is_any_of = schema.is_none() && location.ends_with("/anyOf");
+    for child in fitting.take(if is_any_of { 1 } else { usize::MAX }) {
+        // A keyword stands by its schema's place and by the value that has the keyword.
+        let is_for = |keyword: &&&str| child.schema_location() == below(location, keyword);
+        let is_same = child.instance_location().as_str() == place;
+        match NOT_APPLIED.iter().find(is_for).filter(|_| is_same) {
+            Some(&("not" | "propertyNames")) => {}
+            Some(_) => {
+                for child in child.children().filter(OutputUnit::valid) {
+                    collect_applied(schemas, child, applied);
+                }
+            }
+            None => collect_applied(schemas, child, applied),
+        }
+    }
+}
+
+/// The keywords whose schema is none for the value itself in any case.
+const NOT_APPLIED: [&str; 9] = [
+    "additionalItems",
+    "additionalProperties",
+    "contains",
+    "if",
+    "items",
+    "not",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+];
+
+/// Counts the values that defaults have added.
+#[derive(Default)]
+struct Added(usize);
+
+impl Added {
+    /// Adds to `entries` what `schema`, a part of `root`, has a default for and they don't have.
+    fn fill(
+        &mut self,
+        root: &Value,
+        schema: &Value,
+        entries: &mut Map<String, Value>,
+    ) -> Result<(), SchemaError> {
+        let known = schema.get("properties").and_then(Value::as_object);
+        for (key, schema) in known.into_iter().flatten() {
+            if let Some(default) = default(root, schema)
+                && !entries.contains_key(key)
+            {
+                self.0 += size(default);
+                if self.0 > ADDED {
+                    return Err(SchemaError::Defaults(ADDED));
+                }
+                entries.insert(key.clone(), default.clone());
+            }
+        }
+        Ok(())
+    }
+}
+
 struct Walk<'s> {
     root: &'s Value,
+    added: Added,
+    /// The schemas that may still be looked at.
     left: usize,
 }
 
@@ -51,22 +184,13 @@ impl<'s> Walk<'s> {
         schema: &'s Value,
         value: &mut Value,
         depth: usize,
-    ) -> Result<(), TooManyDefaults> {
-        let Some(below) = depth.checked_sub(1) else {
-            return Ok(());
-        };
+    ) -> Result<(), SchemaError> {
+        let below = depth.checked_sub(1).ok_or(Unbounded::Deep)?;
+        self.left = self.left.checked_sub(1).ok_or(Unbounded::Work)?;
         let reference = schema.get("$ref").and_then(Value::as_str);
         let target = reference.and_then(|it| self.root.pointer(it.strip_prefix('#')?));
-        let all = list(schema, "allOf").iter();
-        for part in target
-            .into_iter()
-            .chain(all)
-            .chain(self.meant(schema, value))
-        {
+        for part in target.into_iter().chain(list(schema, "allOf")) {
             self.visit(part, value, below)?;
-        }
-        if is_whole(schema) {
-            make_whole(value);
         }
         match value {
             Value::Object(entries) => self.visit_entries(schema, entries, below),
@@ -89,82 +213,29 @@ impl<'s> Walk<'s> {
         schema: &'s Value,
         entries: &mut Map<String, Value>,
         depth: usize,
-    ) -> Result<(), TooManyDefaults> {
+    ) -> Result<(), SchemaError> {
+        self.added.fill(self.root, schema, entries)?;
         let known = schema.get("properties").and_then(Value::as_object);
-        let other = schema.get("additionalProperties");
+        // Which keys are additional beside patterns is left to the validator.
+        let is_open = schema.get("patternProperties").is_none();
+        let other = schema.get("additionalProperties").filter(|_| is_open);
         for (key, value) in entries.iter_mut() {
             let own = known.and_then(|known| known.get(key));
             if let Some(schema) = own.or(other) {
                 self.visit(schema, value, depth)?;
             }
         }
-        for (key, schema) in known.into_iter().flatten() {
-            if let Some(default) = default(self.root, schema)
-                && !entries.contains_key(key)
-            {
-                self.left = self
-                    .left
-                    .checked_sub(size(default))
-                    .ok_or(TooManyDefaults)?;
-                entries.insert(key.clone(), default.clone());
-            }
-        }
         Ok(())
-    }
-
-    /// The only one of a schema's alternatives that `value` can be.
-    fn meant(&self, schema: &'s Value, value: &Value) -> Option<&'s Value> {
-        let options = ["anyOf", "oneOf"].map(|keyword| list(schema, keyword));
-        let options = options.into_iter().flatten();
-        let mut fitting = options.filter(|it| may_be(resolve(self.root, it), value));
-        let only = fitting.next()?;
-        fitting.next().is_none().then_some(only)
     }
 }
 
 fn list<'s>(schema: &'s Value, keyword: &str) -> &'s [Value] {
-    schema
-        .get(keyword)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
+    let list = schema.get(keyword).and_then(Value::as_array);
+    list.map_or(&[], Vec::as_slice)
 }
 
-/// Whether `value` has a type of `schema`, its constants, and the keys that it must have.
-fn may_be(schema: &Value, value: &Value) -> bool {
-    let types = match schema.get("type") {
-        Some(Value::Array(types)) => types.as_slice(),
-        Some(one) => std::slice::from_ref(one),
-        None => &[],
-    };
-    let has_type = types.is_empty() || types.iter().any(|name| is_type(name, value));
-    let is_constant = schema.get("const").is_none_or(|constant| constant == value);
-    let properties = schema.get("properties").and_then(Value::as_object);
-    let mut properties = properties.into_iter().flatten();
-    let is_tagged = properties.all(
-        |(key, schema)| match (schema.get("const"), value.get(key)) {
-            (Some(constant), Some(value)) => constant == value,
-            _ => true,
-        },
-    );
-    let mut required = list(schema, "required").iter().filter_map(Value::as_str);
-    let has_keys = !value.is_object() || required.all(|key| value.get(key).is_some());
-    has_type && is_constant && is_tagged && has_keys
-}
-
-fn is_type(name: &Value, value: &Value) -> bool {
-    match name.as_str().unwrap_or_default() {
-        "integer" => value.is_i64() || value.is_u64() || whole(value).is_some(),
-        "number" => value.is_number(),
-        "string" => value.is_string(),
-        "boolean" => value.is_boolean(),
-        "array" => value.is_array(),
-        "object" => value.is_object(),
-        "null" => value.is_null(),
-        _ => false,
-    }
-}
-
-fn is_whole(schema: &Value) -> bool {
+/// Whether `schema` asks for a whole number.
+pub fn is_whole(schema: &Value) -> bool {
     match schema.get("type") {
         Some(Value::Array(types)) => {
             types.iter().any(|it| it == "integer") && !types.iter().any(|it| it == "number")
@@ -173,17 +244,18 @@ fn is_whole(schema: &Value) -> bool {
     }
 }
 
-/// The whole number that is written as `5.0` or `1e3`.
-fn whole(value: &Value) -> Option<i64> {
-    /// Beyond, not every whole number is one of these.
-    const EXACT: f64 = (1u64 << 53) as f64;
-    let number = value.as_f64().filter(|_| value.is_f64())?;
-    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
-}
-
+/// Writes a whole number as such that is written as `5.0` or `1e3`, if 64 bits hold it. The check
+/// of settings refuses others, unless the schema itself names bounds beyond.
 fn make_whole(value: &mut Value) {
-    if let Some(number) = whole(value) {
-        *value = number.into();
+    const LEAST: f64 = i64::MIN as f64;
+    const BEYOND: f64 = 2.0 * (1u64 << 63) as f64;
+    let Some(number) = value.as_f64().filter(|it| it.fract() == 0.0) else {
+        return;
+    };
+    if value.is_f64() && (LEAST..0.0).contains(&number) {
+        *value = (number as i64).into();
+    } else if value.is_f64() && (0.0..BEYOND).contains(&number) {
+        *value = (number as u64).into();
     }
 }
 
@@ -201,7 +273,13 @@ fn size(value: &Value) -> usize {
 mod tests {
     use serde_json::json;
 
+    use super::super::settings_schema::SettingsSchema;
     use super::*;
+
+    /// What a filter with `schema` gets for `settings`.
+    fn completed(schema: Value, settings: Value) -> Result<Value, SchemaError> {
+        SettingsSchema::new(schema).complete(&settings)
+    }
 
     #[test]
     fn what_is_not_set_gets_its_default_where_it_lies() {
@@ -232,7 +310,7 @@ mod tests {
             "limit": 1e3,
             "colors": {"red": {}},
         });
-        let completed = complete(&schema, &settings).unwrap();
+        let completed = completed(schema, settings).unwrap();
         assert_eq!(
             completed,
             json!({
@@ -249,28 +327,99 @@ mod tests {
     }
 
     #[test]
+    fn defaults_of_what_applies_by_the_settings_are_filled_in() {
+        let kind = |kind: &str, key: &str, default: u32| {
+            json!({
+                "if": {"properties": {"kind": {"const": kind}}},
+                "then": {"properties": {key: {"default": default}}},
+                "else": {"properties": {"other": {"default": kind}}},
+            })
+        };
+        let cases = [
+            // The branch is that of the default, and not one that fits while nothing is set.
+            (
+                json!({
+                    "properties": {"kind": {"default": "square"}},
+                    "allOf": [kind("square", "side", 8), kind("round", "radius", 4)],
+                }),
+                json!({}),
+                json!({"kind": "square", "side": 8, "other": "round"}),
+            ),
+            (
+                json!({"anyOf": [
+                    {"required": ["a"], "properties": {"of-a": {"default": 1}}},
+                    {"properties": {"of-b": {"default": 2}}},
+                    {"properties": {"of-c": {"default": 3}}},
+                ]}),
+                json!({}),
+                json!({"of-b": 2}),
+            ),
+            (
+                json!({"patternProperties": {"^x": {"properties": {"a": {"default": 1}}}},
+                    "additionalProperties": {"properties": {"b": {"default": 2}}},
+                    "propertyNames": {"properties": {"never": {"default": 3}}}}),
+                json!({"x1": {}, "y": {}}),
+                json!({"x1": {"a": 1}, "y": {"b": 2}}),
+            ),
+            (
+                json!({"properties": {"list": {
+                    "prefixItems": [{"properties": {"a": {"default": 1}}}],
+                    "items": {"oneOf": [
+                        {"type": "object", "properties": {"b": {"default": 2}}},
+                        {"type": "integer"},
+                    ]},
+                }}}),
+                json!({"list": [{}, {}, 3.0]}),
+                json!({"list": [{"a": 1}, {"b": 2}, 3]}),
+            ),
+            (
+                json!({"dependentSchemas": {"a": {"properties": {"b": {"default": 1}}}},
+                    "not": {"properties": {"c": {"default": 2}}, "required": ["c"]}}),
+                json!({"a": 0}),
+                json!({"a": 0, "b": 1}),
+            ),
+            // A default may need others.
+            (
+                json!({"properties": {"size": {"$ref": "#/$defs/size", "default": {}}},
+                    "$defs": {"size": {"required": ["width"],
+                        "properties": {"width": {"default": 5}}}}}),
+                json!({}),
+                json!({"size": {"width": 5}}),
+            ),
+        ];
+        for (schema, settings, expected) in cases {
+            let completed = completed(schema.clone(), settings).unwrap();
+            assert_eq!(completed, expected, "{schema}");
+        }
+    }
+
+    #[test]
     fn numbers_stay_what_they_are_where_they_need_not_be_whole() {
         let schema = json!({"properties": {
             "a": {"type": "number"},
             "b": {"type": ["integer", "number"]},
             "c": {"type": "integer"},
+            "d": {"type": "integer"},
         }});
-        let settings = json!({"a": 2.0, "b": 2.0, "c": 1e300});
-        let completed = complete(&schema, &settings).unwrap();
-        assert_eq!(completed.to_string(), r#"{"a":2.0,"b":2.0,"c":1e+300}"#);
+        let settings = json!({"a": 2.0, "b": 2.0, "c": 1e19, "d": -9223372036854775808.0});
+        let completed = completed(schema, settings).unwrap();
+        assert_eq!(
+            completed.to_string(),
+            r#"{"a":2.0,"b":2.0,"c":10000000000000000000,"d":-9223372036854775808}"#
+        );
     }
 
     #[test]
     fn defaults_have_a_limit_and_do_not_go_round() {
-        let schema = json!({"$ref": "#/$defs/a", "$defs": {"a": {"properties": {
+        let round = json!({"$ref": "#/$defs/a", "$defs": {"a": {"properties": {
             "below": {"$ref": "#/$defs/a", "default": {}},
         }}}});
-        let completed = complete(&schema, &json!({"below": {}}));
-        assert_eq!(completed, Ok(json!({"below": {"below": {}}})));
+        let endless = SchemaError::Unbounded(Unbounded::Deep);
+        assert_eq!(completed(round, json!({})), Err(endless));
         let many = json!({"properties": {"items": {"items": {"properties": {
             "text": {"default": "x".repeat(6400)},
         }}}}});
         let items = json!({"items": vec![json!({}); 1000]});
-        assert_eq!(complete(&many, &items), Err(TooManyDefaults));
+        assert_eq!(completed(many, items), Err(SchemaError::Defaults(ADDED)));
     }
 }

@@ -8,10 +8,10 @@ use std::slice;
 
 use serde_json::{Map, Value};
 
-use super::subschemas::{below, subschemas};
+use super::subschemas::{Found, below, subschemas};
 
 /// The most work, in values looked at. A usual filter's settings take a few hundred.
-const WORK: usize = 1_000_000;
+pub(super) const WORK: usize = 1_000_000;
 /// The depth to which schemas may lie in each other, references followed.
 const DEPTH: usize = 128;
 /// So many bytes of text count as one value.
@@ -24,7 +24,7 @@ const MATCHED: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unbounded {
     /// It may have no end.
-    #[error("its schemas lie too deep in each other, or refer to themselves")]
+    #[error("schemas in it lie too deep in each other, or refer to themselves")]
     Deep,
     /// It has another base inside, so that references can't be followed here.
     #[error("it has an `$id` inside, which is not supported")]
@@ -37,16 +37,13 @@ pub enum Unbounded {
     Work,
 }
 
-/// Checks that it takes bounded work to validate `settings` against `schema`.
+/// Checks that it takes bounded work to validate `value` against `schema`, a part of `root`.
 ///
 /// # Errors
 /// It does not, or that can't be known.
-pub fn check(schema: &Value, settings: &Value) -> Result<(), Unbounded> {
-    let mut walk = Walk {
-        root: schema,
-        left: WORK,
-    };
-    walk.visit(schema, settings, DEPTH)
+pub fn check(root: &Value, schema: &Value, value: &Value) -> Result<(), Unbounded> {
+    let mut walk = Walk { root, left: WORK };
+    walk.visit(schema, value, DEPTH)
 }
 
 /// Checks that `schema` refers to itself only, wherever it does, by references that lead somewhere.
@@ -58,16 +55,16 @@ pub fn check_references(schema: &Value) -> Result<(), (String, Unbounded)> {
         root: schema,
         left: 0,
     };
-    for (place, part) in subschemas(schema) {
+    for Found { place, schema, .. } in subschemas(schema) {
         for keyword in ["$ref", "$dynamicRef", "$recursiveRef"] {
-            if let Some(reference) = part.get(keyword)
+            if let Some(reference) = schema.get(keyword)
                 && let Err(wrong) = walk.target(reference)
             {
                 return Err((below(&place, keyword), wrong));
             }
         }
         for keyword in ["$id", "id"] {
-            if !place.is_empty() && part.get(keyword).is_some_and(Value::is_string) {
+            if !place.is_empty() && schema.get(keyword).is_some_and(Value::is_string) {
                 return Err((below(&place, keyword), Unbounded::Id));
             }
         }
@@ -87,8 +84,8 @@ impl<'s> Walk<'s> {
             return Ok(());
         };
         let below = depth.checked_sub(1).ok_or(Unbounded::Deep)?;
-        // Each failure keeps a copy of the value.
-        self.spend(1 + size(value))?;
+        // Each failure keeps a copy of the value, and each keyword leaves a note of what it found.
+        self.spend(keywords.len() + size(value))?;
         for (keyword, parts) in keywords {
             for part in self.applied(keyword, parts)? {
                 self.visit(part, value, below)?;
@@ -239,6 +236,11 @@ mod tests {
 
     use super::*;
 
+    /// The check of `settings` against a whole schema.
+    fn of(schema: &Value, settings: &Value) -> Result<(), Unbounded> {
+        check(schema, schema, settings)
+    }
+
     /// Definitions that each ask for the next one twice.
     fn doubling(levels: usize) -> Value {
         let definition = |level: usize| {
@@ -259,9 +261,9 @@ mod tests {
             "$defs": {"tree": {"properties": {"below": {"items": {"$ref": "#/$defs/tree"}}}}},
         });
         let settings = json!({"tree": {"below": [{"below": [{}, {}]}]}, "id": "x"});
-        assert_eq!(check(&schema, &settings), Ok(()));
-        assert_eq!(check(&json!(true), &settings), Ok(()));
-        assert_eq!(check(&doubling(4), &settings), Ok(()));
+        assert_eq!(of(&schema, &settings), Ok(()));
+        assert_eq!(of(&json!(true), &settings), Ok(()));
+        assert_eq!(of(&doubling(4), &settings), Ok(()));
     }
 
     #[test]
@@ -272,17 +274,17 @@ mod tests {
         };
         let long = "ab".repeat(1000);
         let by_keys = |count| json!({"patternProperties": patterns(count)});
-        assert_eq!(check(&by_keys(5), &json!({&long: 1})), Ok(()));
+        assert_eq!(of(&by_keys(5), &json!({&long: 1})), Ok(()));
         for schema in [
             by_keys(50),
             json!({"propertyNames": {"allOf": vec![json!({"pattern": "^a"}); 50]}}),
         ] {
-            let error = check(&schema, &json!({&long: 1})).unwrap_err().to_string();
+            let error = of(&schema, &json!({&long: 1})).unwrap_err().to_string();
             assert!(error.contains("too much work"), "{error}");
         }
         let texts = json!({"additionalProperties": {"pattern": "^a"}});
-        assert_eq!(check(&texts, &json!({"x": long})), Ok(()));
-        let error = check(&texts, &json!({"x": long.repeat(50)}))
+        assert_eq!(of(&texts, &json!({"x": long})), Ok(()));
+        let error = of(&texts, &json!({"x": long.repeat(50)}))
             .unwrap_err()
             .to_string();
         assert!(error.contains("too much work"), "{error}");
@@ -313,7 +315,7 @@ mod tests {
                 "`$id`",
             ),
         ] {
-            let error = check(&schema, &nested).unwrap_err().to_string();
+            let error = of(&schema, &nested).unwrap_err().to_string();
             assert!(error.contains(why), "{schema}: {error}");
         }
     }

@@ -1,15 +1,19 @@
 //! A filter's settings schema, ready to check settings with.
 
+use std::fmt::Display;
 use std::sync::OnceLock;
 
-use jsonschema::{PatternOptions, ValidationError, Validator};
-use serde_json::{Map, Value};
+use jsonschema::{
+    PatternOptions, Registry, RegistryBuilder, ValidationError, ValidationOptions, Validator,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
 
-use super::complete::{TooManyDefaults, complete, default};
+use super::complete::{complete, default, is_whole, with_defaults};
 use super::describe::resolve;
 use super::formats;
 use super::limits::{self, Unbounded};
-use super::subschemas::{below, subschemas};
+use super::subschemas::{Found, below, subschemas};
 use crate::log::sanitize;
 use crate::panics::{Panicked, catch};
 
@@ -21,9 +25,10 @@ const DFA_BYTES: usize = 16 << 10;
 const PATTERNS: usize = 64;
 /// The most steps that matching one pattern may go back.
 const BACKTRACKS: usize = 100_000;
-/// The most settings whose defaults are checked, and the depth to which they may lie in each other.
-const DEFAULTS: usize = 20_000;
-const DEPTH: usize = 16;
+/// The name of a schema for those that refer into it.
+const NAME: &str = "urn:settings";
+/// What is escaped in a JSON pointer behind `#`.
+const IN_FRAGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/');
 
 /// The reason why a filter's settings can't be checked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -42,9 +47,20 @@ pub enum SchemaError {
     /// It refers to something at this place that can't be followed.
     #[error("the filter has a settings schema that can't be used: at `{0}`, {1}")]
     Reference(String, Unbounded),
-    /// Its defaults are too many.
-    #[error("the filter has a settings schema that can't be used: {0}")]
-    Defaults(#[from] TooManyDefaults),
+    /// With its defaults, settings that fit it do so no more: at this place of the settings.
+    #[error("the filter has a settings schema that its own defaults don't fit{}: {why}", at(.place))]
+    Unfit {
+        /// The place, as a JSON pointer.
+        place: String,
+        /// The fault.
+        why: String,
+    },
+    /// Its defaults are more values than these.
+    #[error(
+        "the filter has a settings schema that can't be used: its defaults add more than {0} \
+         values to these settings"
+    )]
+    Defaults(usize),
     /// Its schema has too many patterns.
     #[error(
         "the filter has a settings schema that can't be used: it has more than {PATTERNS} patterns"
@@ -91,17 +107,24 @@ impl SettingsSchema {
 
     /// Whether `settings` fit the schema.
     pub fn allows(&self, settings: &Value) -> bool {
-        let is_valid = |validator: &Validator| catch(|| validator.is_valid(settings)) == Ok(true);
-        limits::check(&self.value, settings).is_ok() && self.validator().is_ok_and(is_valid)
+        self.complete(settings).is_ok()
     }
 
-    /// `settings`, which fit the schema, as the filter gets them: with defaults for what is not
-    /// set, and whole numbers as such.
+    /// `settings` as they are checked: with the defaults that the schema has in any case.
     ///
     /// # Errors
-    /// The defaults are too many.
+    /// The defaults are too many, or have no end.
+    pub(super) fn with_defaults(&self, settings: &Value) -> Result<Value, SchemaError> {
+        with_defaults(&self.value, &self.value, settings)
+    }
+
+    /// `settings` as the filter gets them: with defaults for what is not set, and whole numbers as
+    /// such.
+    ///
+    /// # Errors
+    /// They don't fit the schema, with the defaults or without, or the defaults are too many.
     pub fn complete(&self, settings: &Value) -> Result<Value, SchemaError> {
-        Ok(complete(&self.value, settings)?)
+        complete(&self.value, self.validator()?, settings)
     }
 
     /// The built schema.
@@ -116,18 +139,21 @@ impl SettingsSchema {
 
 /// `schema` without the demand for settings that have a default: those are always there.
 fn without_filled(mut schema: Value) -> Value {
-    let open = |(place, part): (String, &Value)| {
-        let properties = part.get("properties")?.as_object()?;
-        let required = part.get("required")?.as_array()?;
+    let open = |found: Found<'_>| {
+        let properties = found.schema.get("properties")?.as_object()?;
+        let required = found.schema.get("required")?.as_array()?;
         let is_filled = |key: &Value| {
             let property = key.as_str().and_then(|key| properties.get(key));
             property.is_some_and(|it| default(&schema, it).is_some())
         };
         let open: Vec<_> = required.iter().filter(|it| !is_filled(it)).collect();
         let is_less = open.len() < required.len();
-        is_less.then(|| (place, open.into_iter().cloned().collect::<Value>()))
+        is_less.then(|| (found.place, open.into_iter().cloned().collect::<Value>()))
     };
-    let changes: Vec<_> = subschemas(&schema).into_iter().filter_map(open).collect();
+    let demands = subschemas(&schema)
+        .into_iter()
+        .filter(|it| !it.is_condition);
+    let changes: Vec<_> = demands.filter_map(open).collect();
     for (place, required) in changes {
         if let Some(part) = schema.pointer_mut(&place) {
             part["required"] = required;
@@ -150,30 +176,60 @@ fn build(schema: &Value) -> Result<Validator, SchemaError> {
     }
     limits::check_references(schema)
         .map_err(|(place, wrong)| SchemaError::Reference(sanitize(&place), wrong))?;
-    let patterns = PatternOptions::fancy_regex()
-        .backtrack_limit(BACKTRACKS)
-        .size_limit(PATTERN_BYTES)
-        .dfa_size_limit(DFA_BYTES);
-    // jsonschema 0.61.2 panics on some schemas that refer to themselves; the tests have one.
-    let built = catch(|| {
-        jsonschema::options()
-            .with_pattern_options(patterns)
-            .should_validate_formats(true)
-            .with_format("color", formats::is_color)
-            .build(schema)
-    })?;
+    let schema = &with_bounds(schema);
     let invalid = |error: ValidationError<'_>| {
         let (place, why) = (error.instance_path().to_string(), error.to_string());
         SchemaError::Invalid { place, why }
     };
-    let validator = built.map_err(invalid)?;
+    // jsonschema 0.61.2 panics on some schemas that refer to themselves; the tests have one.
+    let validator = catch(|| options().build(schema))?.map_err(invalid)?;
     if !may_be_object(resolve(schema, schema)) {
         let (place, why) = ("/type".to_owned(), "settings are an object".to_owned());
         return Err(SchemaError::Invalid { place, why });
     }
-    // jsonschema 0.61.2 panics on some schemas that refer to themselves.
-    catch(|| check_defaults(schema, &validator))??;
+    catch(|| check_defaults(schema))??;
+    let nothing_set = with_defaults(schema, schema, &json!({}))?;
+    limits::check(schema, schema, &nothing_set)?;
+    if catch(|| validator.is_valid(&nothing_set))? {
+        complete(schema, &validator, &nothing_set)?;
+    }
     Ok(validator)
+}
+
+fn options<'a>() -> ValidationOptions<'a> {
+    let patterns = PatternOptions::fancy_regex()
+        .backtrack_limit(BACKTRACKS)
+        .size_limit(PATTERN_BYTES)
+        .dfa_size_limit(DFA_BYTES);
+    jsonschema::options()
+        .with_pattern_options(patterns)
+        .should_validate_formats(true)
+        .with_format("color", formats::is_color)
+}
+
+/// The bounds of a whole number, by the keywords for them: those of 64 bits.
+pub(super) fn whole_bounds() -> [(&'static str, Value); 2] {
+    [("minimum", i64::MIN.into()), ("maximum", u64::MAX.into())]
+}
+
+/// `schema`, by which whole numbers are of 64 bits: JSON's readers make others of larger ones.
+/// Without the name that it may have, so that places in it are told from its start.
+fn with_bounds(schema: &Value) -> Value {
+    let mut bounded = schema.clone();
+    if let Value::Object(keywords) = &mut bounded {
+        keywords.shift_remove("$id");
+    }
+    for Found { place, schema, .. } in subschemas(schema) {
+        if !is_whole(schema) {
+            continue;
+        }
+        if let Some(Value::Object(keywords)) = bounded.pointer_mut(&place) {
+            for (keyword, bound) in whole_bounds() {
+                keywords.entry(keyword).or_insert(bound);
+            }
+        }
+    }
+    bounded
 }
 
 /// Whether a schema's type allows for objects.
@@ -185,71 +241,46 @@ fn may_be_object(schema: &Value) -> bool {
     }
 }
 
-/// Checks each default by its own schema, with all the others in their places.
-fn check_defaults(schema: &Value, validator: &Validator) -> Result<(), SchemaError> {
-    let mut defaults = Defaults {
-        root: schema,
-        places: Vec::new(),
-        left: DEFAULTS,
-    };
-    let all = defaults.below(schema, (String::new(), String::new()), DEPTH);
-    let all = all.unwrap_or_else(|| Value::Object(Map::new()));
-    limits::check(schema, &all)?;
-    let places = defaults.places;
-    for error in validator.iter_errors(&all) {
-        let wrong = error.instance_path().as_str();
-        let is_of = |(place, _): &&(String, String)| {
-            let below = wrong.strip_prefix(place.as_str());
-            below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Checks each default by its own schema, with the defaults of what lies in it.
+fn check_defaults(schema: &Value) -> Result<(), SchemaError> {
+    let (mut places, mut parts, mut values) = (Vec::new(), Vec::new(), Vec::new());
+    for Found {
+        place,
+        schema: part,
+        ..
+    } in subschemas(schema)
+    {
+        let Some(default) = part.get("default").filter(|it| !it.is_null()) else {
+            continue;
         };
-        if let Some((_, keyword)) = places.iter().find(is_of) {
-            let (place, why) = (sanitize(keyword), sanitize(&error.to_string()));
-            return Err(SchemaError::Default(place, why));
-        }
+        let value = with_defaults(schema, part, default)?;
+        limits::check(schema, part, &value)?;
+        let pointer = utf8_percent_encode(&place, IN_FRAGMENT);
+        parts.push(json!({"$ref": format!("{NAME}#{pointer}")}));
+        values.push(value);
+        places.push(below(&place, "default"));
     }
-    Ok(())
-}
-
-/// All defaults of a schema, in their places.
-struct Defaults<'s> {
-    root: &'s Value,
-    /// The place of each in the settings and in the schema.
-    places: Vec<(String, String)>,
-    left: usize,
-}
-
-impl<'s> Defaults<'s> {
-    /// A value for `schema`, which stands at `place` of the settings and of the whole schema, with
-    /// the defaults that lie below it; none if there are none.
-    fn below(&mut self, schema: &'s Value, place: (String, String), depth: usize) -> Option<Value> {
-        let depth = depth.checked_sub(1)?;
-        let resolved = resolve(self.root, schema);
-        let properties = resolved.get("properties").and_then(Value::as_object);
-        let mut entries = Map::new();
-        for (key, part) in properties.into_iter().flatten() {
-            self.left = self.left.checked_sub(1)?;
-            let in_schema = below(&below(&place.1, "properties"), key);
-            let place = (below(&place.0, key), in_schema);
-            let value = match default(self.root, part) {
-                Some(default) => {
-                    let keyword = below(&place.1, "default");
-                    self.places.push((place.0, keyword));
-                    Some(default.clone())
-                }
-                None => self.below(part, place, depth),
-            };
-            if let Some(value) = value {
-                entries.insert(key.clone(), value);
-            }
-        }
-        if !entries.is_empty() {
-            return Some(entries.into());
-        }
-        let items = resolved.get("items").filter(|items| items.is_object())?;
-        let place = (below(&place.0, "0"), below(&place.1, "items"));
-        self.below(items, place, depth)
-            .map(|item| vec![item].into())
+    if places.is_empty() {
+        return Ok(());
     }
+    let unusable = |why: &dyn Display| SchemaError::Invalid {
+        place: String::new(),
+        why: why.to_string(),
+    };
+    let registry = Registry::new().add(NAME, schema);
+    let registry = registry.and_then(RegistryBuilder::prepare);
+    let registry = registry.map_err(|why| unusable(&why))?;
+    let all = json!({"prefixItems": parts});
+    let validator = options().with_registry(&registry).build(&all);
+    let validator = validator.map_err(|why| unusable(&why))?;
+    let values = Value::Array(values);
+    let Some(wrong) = validator.iter_errors(&values).next() else {
+        return Ok(());
+    };
+    let at = wrong.instance_path().as_str().split('/').nth(1);
+    let at = at.and_then(|at| places.get(at.parse::<usize>().ok()?));
+    let place = at.map_or_else(String::new, |place| sanitize(place));
+    Err(SchemaError::Default(place, sanitize(&wrong.to_string())))
 }
 
 /// The number of regular expressions in `schema`, wherever they are in it.

@@ -236,7 +236,10 @@ fn float(text: &str) -> Option<Number> {
     if !has_digit || !text.chars().all(numeric) {
         return None;
     }
-    text.parse().ok().and_then(Number::from_f64)
+    let number: f64 = text.parse().ok()?;
+    // Rounded to the least whole number of 64 bits, one below would pass for it.
+    let is_least = number == i64::MIN as f64;
+    Number::from_f64(if is_least { number.next_down() } else { number })
 }
 
 #[cfg(test)]

@@ -354,6 +354,57 @@ fn the_alternative_that_nearly_fits_is_told_of() {
 }
 
 #[test]
+fn settings_are_checked_with_their_defaults() {
+    let parts = json!({
+        "properties": {
+            "kind": {"enum": ["round", "square"], "default": "square"},
+            "size": {"type": "integer", "minimum": 0, "default": 5},
+        },
+        "oneOf": [
+            {"properties": {"kind": {"const": "round"}, "radius": {"default": 4}}},
+            {"properties": {"kind": {"const": "square"}, "side": {"default": 8}}},
+        ],
+        "allOf": [{"required": ["size"]}],
+    });
+    assert_eq!(check(&parts, ""), [""; 0]);
+    check_schemas(&[(
+        &parts,
+        "{size: -1}",
+        "5:20+2 `size`: expected a whole number of at least 0, found `-1`",
+    )]);
+}
+
+#[test]
+fn whole_numbers_have_64_bits() {
+    let whole = json!({"properties": {
+        "a": {"type": "integer"},
+        "b": {"type": ["integer", "null"], "minimum": 0},
+        "c": {"type": "number"},
+    }});
+    let fine = "{a: -9223372036854775808, b: 18446744073709551615, c: 18446744073709551616}";
+    assert_eq!(check(&whole, &format!("      with: {fine}\n")), [""; 0]);
+    check_schemas(&[
+        (
+            &whole,
+            "{a: 18446744073709551616}",
+            "5:17+20 `a`: expected a whole number that fits into 64 bits, found \
+             `18446744073709551616`",
+        ),
+        (
+            &whole,
+            "{a: -9223372036854775809}",
+            "5:17+20 `a`: expected a whole number that fits into 64 bits, found \
+             `-9223372036854775809`",
+        ),
+        (
+            &whole,
+            "{b: 1e20}",
+            "5:17+4 `b`: expected a whole number of at least 0 that fits into 64 bits, found `1e20`",
+        ),
+    ]);
+}
+
+#[test]
 fn formats_are_checked() {
     let formats = json!({"properties": {
         "color": {"type": "string", "format": "color"},
@@ -430,7 +481,31 @@ fn a_wrong_schema_is_the_filters_fault() {
             "a wrong default, at `/properties/a/items/properties/b/default`: 1",
         ),
         (
+            json!({"properties": {"a": {"oneOf": [{"properties": {"b": {"$ref": "#/$defs/n"}}}]}},
+                "$defs": {"n": {"type": "integer", "default": "x"}}}),
+            "a wrong default, at `/$defs/n/default`: \"x\"",
+        ),
+        (
+            json!({"additionalProperties": {"properties": {"a b": {"maximum": 1, "default": 2}}}}),
+            "a wrong default, at `/additionalProperties/properties/a b/default`: 2",
+        ),
+        (
+            json!({"properties": {"a": {"type": "integer", "default": 18446744073709551616.0}}}),
+            "a wrong default, at `/properties/a/default`: 1.8446744073709552e+19",
+        ),
+        (
+            json!({"properties": {"a": {"type": "integer"}},
+                "then": {"properties": {"a": {"default": "x"}}}, "if": true}),
+            "its own defaults don't fit at `/a`: \"x\"",
+        ),
+        (
             json!({"allOf": [{"$ref": "#"}, {"$ref": "#"}]}),
+            "refer to themselves",
+        ),
+        (
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"properties": {
+                "b": {"$ref": "#/$defs/a", "default": {}},
+            }}}}),
             "refer to themselves",
         ),
     ] {
