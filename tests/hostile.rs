@@ -80,7 +80,7 @@ fn one_that_recurses_without_end() {
 fn one_that_returns_garbage_for_layers() {
     for (draw, why) in [
         (one_layer(0, 0, 2, 2, 0, 15), "needs 16 bytes, it has 15"),
-        (one_layer(0, 0, 0, 5, 0, 0), "its size is 0×5"),
+        (one_layer(0, 0, 0, 5, 0, 0), "the size is 0×5"),
         (
             one_layer(0, 0, u32::MAX, u32::MAX, 0, 4),
             "each side must be 1 to 16384",
@@ -126,7 +126,7 @@ fn one_whose_layers_overlap_to_gigabytes() {
 fn one_that_returns_garbage_for_a_picture() {
     for (apply, why) in [
         (image(10, 10, 0, 299), "needs 300 bytes, it has 299"),
-        (image(0, 0, 0, 0), "its size is 0×0"),
+        (image(0, 0, 0, 0), "the size is 0×0"),
         (image(70000, 1, 0, 210_000), "each side must be 1 to 16384"),
     ] {
         is_contained(&transform(&apply), why);

@@ -463,7 +463,7 @@ fn a_filter_that_inspects_wrongly_is_told_of_and_delays_no_frame() {
     fails("it is too dark");
     set(&server, "score", "7");
     server.change("DELETE", "/api/v1/variables/refuse", &json!({}));
-    fails("found a wrong region 0: its score is 7, it must be 0 to 1");
+    fails("found a wrong region 0: the score is 7, it must be 0 to 1");
     set(&server, "panic", "now");
     fails("the variable `panic` is set");
     // What a broken instance found is gone.

@@ -99,7 +99,7 @@ fn says(report: &Value, words: &str) -> bool {
 #[test]
 fn filters_that_cant_be_compiled_for_want_of_space_are_tried_again() {
     let server = short_of_space(PIPELINE);
-    server.until("s", |report| says(report, "just now; tried again in "));
+    server.until("s", |report| says(report, "just now; the next try is in "));
     let listed = server.get("/api/filters").json();
     let unusable = listed["unusable"].as_array().unwrap();
     assert!(!unusable.is_empty());
@@ -166,7 +166,7 @@ fn filters_whose_compiler_is_killed_are_compiled_again() {
         assert_eq!(report["state"], "preparing", "{report:#}");
     };
     kill_process(pid(child), Signal::KILL).unwrap();
-    server.until("s", |report| says(report, "just now; tried again in "));
+    server.until("s", |report| says(report, "just now; the next try is in "));
     server.until("s", |report| report["state"] != "failing");
     assert_eq!(server.get("/s.jpg").status, 200);
     let log = server.log();

@@ -44,8 +44,9 @@ impl Program {
             folder,
             seen: &self.seen,
         };
-        let cant =
-            |why: io::Error| Failure::Lasting(format!("its picture can't be written: {why}"));
+        let cant = |why: io::Error| {
+            Failure::Lasting(format!("the event's picture can't be written: {why}"))
+        };
         let picture = picture.map(written).transpose().map_err(cant)?;
         let mut command = invocation.prepare();
         command.stdin(Stdio::piped()).stdout(Stdio::null());

@@ -201,7 +201,7 @@ impl Worker {
             done = self.act(change, tools) => done,
             () = self.deps.clock.sleep_until(limit) => {
                 let limit = self.config.time_limit;
-                let why = format!("it took longer than {limit:?} (`time-limit`)");
+                let why = format!("the action took longer than {limit:?} (`time-limit`)");
                 Err(match self.config.run {
                     Some(_) => Failure::Lasting(why),
                     None => Failure::Passing(why),

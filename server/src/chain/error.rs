@@ -41,7 +41,7 @@ pub enum SpliceError {
     #[error("the camera's picture is grey and the drawing is not")]
     Grey,
     /// Recoding is cheaper; splicing would cost so many times as much.
-    #[error("drawing on its blocks would cost {0:.1} times what recoding does")]
+    #[error("drawing on the picture's blocks would cost {0:.1} times what recoding does")]
     Cost(f64),
     /// The drawings would take too much memory.
     #[error("preparing the drawings would take too much memory")]
@@ -50,7 +50,7 @@ pub enum SpliceError {
     #[error(transparent)]
     Jpeg(#[from] jpeg_splice::Error),
     /// The splicer has a fault.
-    #[error("drawing on its blocks panicked: {0}")]
+    #[error("drawing on the picture's blocks panicked: {0}")]
     Panicked(#[from] Panicked),
 }
 

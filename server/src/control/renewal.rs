@@ -117,7 +117,7 @@ impl Controller {
     fn give_up(&self, name: &str, why: &str) {
         if let Some(stream) = self.current().find(name) {
             stream.cannot_prepare(&format!(
-                "its filters can't be used: preparing them failed: {why}"
+                "the stream's filters can't be used: preparing them failed: {why}"
             ));
         }
     }
@@ -218,7 +218,7 @@ impl Controller {
             let pause = self.try_again(Some(&config.name));
             retry_in = Some(pause);
             stream.cannot_prepare(&format!(
-                "its filters can't be compiled just now; tried again in {pause:?}"
+                "the stream's filters can't be compiled just now; the next try is in {pause:?}"
             ));
         } else {
             self.0.retries.forget(Some(&config.name));
@@ -243,7 +243,10 @@ fn cannot_be_used(error: &ConfigError) -> String {
         format!("{file}:{}:{}", span.line, span.column)
     });
     let places: Vec<_> = places.collect();
-    format!("its filters can't be used: wrong at {}", places.join(", "))
+    format!(
+        "the stream's filters can't be used: wrong at {}",
+        places.join(", ")
+    )
 }
 
 #[cfg(test)]

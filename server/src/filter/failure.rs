@@ -32,7 +32,7 @@ pub enum CallError {
     #[error(transparent)]
     Broken(#[from] FilterFault),
     /// The server has a fault. What it left of this instance is not used again.
-    #[error("the server panicked in its call: {0}")]
+    #[error("the server panicked while it called the filter: {0}")]
     Panicked(#[from] Panicked),
 }
 

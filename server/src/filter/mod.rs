@@ -106,7 +106,7 @@ impl Filter {
             component = engine.load(&entry.code);
         }
         let unusable =
-            |error| LoadError::unavailable(format!("its code can't be loaded: {error:#}"));
+            |error| LoadError::unavailable(format!("the filter's code can't be loaded: {error:#}"));
         let component = component.map_err(unusable)?;
         let Entry { manifest, .. } = entry;
         let schema = serde_json::from_str(&manifest.schema).map_err(ModuleError::from)?;

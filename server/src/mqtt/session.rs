@@ -153,7 +153,9 @@ impl Mqtt {
 fn words(error: &ConnectionError) -> String {
     match error {
         ConnectionError::Io(error) => error.to_string(),
-        ConnectionError::ConnectionRefused(code) => format!("it refuses the connection: {code:?}"),
+        ConnectionError::ConnectionRefused(code) => {
+            format!("the broker refuses the connection: {code:?}")
+        }
         ConnectionError::NetworkTimeout => "there is no answer in time".to_owned(),
         other => other.to_string(),
     }

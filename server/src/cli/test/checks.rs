@@ -47,7 +47,7 @@ pub fn sizes(subject: &mut Subject, scenes: &[Scene], given: &Snapshot, report: 
 fn check(subject: &Subject, (scene, moment): (&Scene, &Moment), call: &Call, report: &mut Report) {
     match &call.answer {
         Err(CallError::Refused(why)) => {
-            report.note("sizes", format!("it refuses {}: {why}", scene.name));
+            report.note("sizes", format!("the filter refuses {}: {why}", scene.name));
         }
         Err(error) => report.problem("sizes", format!("on {}: {error}", scene.name)),
         Ok(Answer::Unchanged) if !call.is_first => {

@@ -52,7 +52,10 @@ pub fn compare(
             ..Moment::default()
         };
         let Some(answer) = subject.fresh(scene, &moment) else {
-            report.problem("golden", format!("it makes nothing of {}", scene.name));
+            report.problem(
+                "golden",
+                format!("the filter makes nothing of {}", scene.name),
+            );
             continue;
         };
         let made = match answer {

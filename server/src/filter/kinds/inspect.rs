@@ -9,13 +9,13 @@ use crate::region::{Area, Region};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WrongRegion {
     /// It has no label, or a long one.
-    #[error("its label has {0} characters, it must have 1 to {LABEL_CHARS}")]
+    #[error("the label has {0} characters, it must have 1 to {LABEL_CHARS}")]
     Label(usize),
     /// Its score, written here, is no part of 1.
-    #[error("its score is {0}, it must be 0 to 1")]
+    #[error("the score is {0}, it must be 0 to 1")]
     Score(String),
     /// It has no pixels.
-    #[error("its area has no pixels: {0}×{1}")]
+    #[error("the area has no pixels: {0}×{1}")]
     Empty(u32, u32),
 }
 

@@ -36,7 +36,7 @@ pub enum Function {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WrongPixels {
     /// It has no pixels, or long sides.
-    #[error("its size is {0}×{1}, each side must be 1 to {SIDE} pixels")]
+    #[error("the size is {0}×{1}, each side must be 1 to {SIDE} pixels")]
     Side(u32, u32),
     /// It has too many pixels.
     #[error("{0}×{1} is more than {PICTURE_PIXELS} pixels")]

@@ -19,14 +19,14 @@ pub enum WrongLayer {
     #[error(transparent)]
     Pixels(#[from] WrongPixels),
     /// Its line has no width, or a large one.
-    #[error("its line is {0} pixels wide, it must be 1 to {THICKNESS}")]
+    #[error("the line is {0} pixels wide, it must be 1 to {THICKNESS}")]
     Thickness(u32),
     /// Its text is empty, or long.
-    #[error("its text has {0} characters, it must have 1 to {TEXT_CHARS}")]
+    #[error("the text has {0} characters, it must have 1 to {TEXT_CHARS}")]
     TextLength(usize),
     /// Its text is very small or very large.
     #[error(
-        "its lines are {0} pixels high, they must be {least} to {most}",
+        "the text's lines are {0} pixels high, they must be {least} to {most}",
         least = TEXT_SIZES.start(),
         most = TEXT_SIZES.end()
     )]
@@ -156,11 +156,11 @@ mod tests {
         assert_eq!(check(&[stencil(4)], 10, 10), Ok(16));
         for (bad, why) in [
             (layer(2, 2, 15), "needs 16 bytes, it has 15"),
-            (layer(0, 2, 0), "its size is 0×2"),
+            (layer(0, 2, 0), "the size is 0×2"),
             (layer(u32::MAX, 2, 0), "each side must be"),
             (layer(16_384, 16_384, 0), "is more than"),
             (stencil(5), "needs 4 bytes, it has 5"),
-            (outline(0, 5, 1), "its size is 0×5"),
+            (outline(0, 5, 1), "the size is 0×5"),
             (outline(5, 5, 0), "line is 0 pixels wide"),
             (outline(5, 5, 257), "line is 257 pixels wide"),
             (text("", 20), "text has 0 characters"),
