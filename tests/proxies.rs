@@ -214,6 +214,79 @@ async fn caddy_with_the_blocks_of_the_guide() {
     blocks_work("caddy").await;
 }
 
+/// Answers as Authelia does: who is logged in by the cookie `login`, and in which group.
+async fn login_service() -> std::net::SocketAddr {
+    use axum::http::{HeaderMap, StatusCode};
+    let answer = async |headers: HeaderMap| {
+        let cookie = headers.get("cookie").and_then(|it| it.to_str().ok());
+        match cookie.and_then(|it| it.strip_prefix("login=")) {
+            Some(group) => Ok([
+                ("Remote-User", "tim".to_owned()),
+                ("Remote-Groups", group.to_owned()),
+            ]),
+            None => Err(StatusCode::UNAUTHORIZED),
+        }
+    };
+    let router = axum::Router::new().fallback(answer);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs nginx"]
+async fn nginx_tells_who_has_logged_in_at_a_service_beside_it() {
+    const SECRET: &str = "the first line of proxy.secret";
+    let folder = Folder::with(
+        "admin-token: { env: TEST_TOKEN }
+allowed-hosts: [cam.example.org]
+trusted-proxies: [127.0.0.1]
+auth-headers:
+  user: Remote-User
+  role: Remote-Groups
+  map: { admins: admin, family: viewer }
+  secret: { file: proxy.secret }
+streams: { front: { filters: [{ use: timestamp }] } }
+",
+    );
+    folder.write("proxy.secret", SECRET);
+    let server = Server::start(folder);
+    let service = login_service().await;
+    let block = documented("nginx", "auth").replace("127.0.0.1:9091", &service.to_string());
+    let proxy = Proxy::start("nginx", &block, server.address);
+    let visitor = Visitor::new(&proxy, "auth");
+    let ask = async |target: &str, headers: &[(&str, &str)]| {
+        let mut request = visitor.request(Method::GET, target);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer = tokio::time::timeout(PATIENCE, request.send());
+        answer.await.unwrap().unwrap()
+    };
+    let by = |group| [("Cookie", group), ("Remote-User", "root")];
+    assert_eq!(ask("front.jpg", &[]).await.status(), 401);
+    let forged = [("Remote-User", "ada"), ("Remote-Groups", "admins")];
+    assert_eq!(ask("front.jpg", &forged).await.status(), 401);
+    assert_eq!(ask("front.jpg", &by("login=family")).await.status(), 200);
+    assert_eq!(
+        ask("api/variables", &by("login=family")).await.status(),
+        403
+    );
+    let access = ask("api/access", &by("login=admins"))
+        .await
+        .text()
+        .await
+        .unwrap();
+    let access: Value = serde_json::from_str(&access).unwrap();
+    assert_eq!(
+        (&access["user"], &access["role"]),
+        (&"tim".into(), &"admin".into())
+    );
+    // Without the proxy nobody is believed.
+    assert_eq!(server.get("/front.jpg").status, 401);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs nginx, apache2, haproxy, caddy and openssl"]
 async fn proxies_as_they_come() {

@@ -91,15 +91,17 @@ impl Access {
                 None => failure = Some(Failure::Token),
             }
         } else if counts_login {
-            match self.by_password(credentials, headers, address).await {
-                Ok(Some(identity)) => return Shown::right(identity),
-                Ok(None) => {}
-                Err(wrong) => failure = Some(Failure::Password(wrong)),
-            }
+            // A password last: to tell whether it is right takes time, and a proxy's own login, which
+            // it passes on, is none.
             let by_session = self.by_session(credentials, headers, address);
             let by_proxy = || by_proxy(request, snapshot, address);
             if let Some(identity) = by_session.or_else(by_proxy) {
                 return Shown::right(identity);
+            }
+            match self.by_password(credentials, headers, address).await {
+                Ok(Some(identity)) => return Shown::right(identity),
+                Ok(None) => {}
+                Err(wrong) => failure = Some(Failure::Password(wrong)),
             }
         }
         Shown {
