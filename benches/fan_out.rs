@@ -3,18 +3,20 @@
 //! Viewers read and discard, in a process of their own. Linux only, since CPU time comes from
 //! `/proc`. Run with `cargo bench -p mattebox-benches --bench fan_out`;
 //! `VIEWERS=100,1000 FPS=30 SECONDS=5 TURNS=3` are the numbers of viewers, the frames a second,
-//! what is measured at a time, and how often. Each viewer takes two file descriptors, one here and
-//! one in the server (`ulimit -n`).
+//! what is measured at a time, and how often. `OVER=tls` and `OVER=h2` compare with a loop that
+//! writes by rustls, with HTTP/1.1 and with a connection by HTTP/2 for each viewer. Each viewer
+//! takes two file descriptors, one here and one in the server (`ulimit -n`).
 
 #![allow(
     clippy::disallowed_methods,
     reason = "what is measured or waited for here is real"
 )]
 
+mod over;
 mod server;
 
-use std::io::{self, ErrorKind, IoSlice, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +24,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use image::codecs::jpeg::JpegEncoder;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use server::{SERVE, Server};
 
@@ -55,11 +56,13 @@ fn compare() {
     let folder = tempfile::tempdir().expect("a folder");
     let (jpeg, fps) = (frame(), fps());
     std::fs::write(folder.path().join("frame.jpg"), &jpeg).expect("a file");
+    let (over, tls) = (over::chosen(), over::prepare(folder.path()));
     let pipeline = format!(
-        "limits: {{ connections-per-address: 10000 }}\n\
+        "{tls}limits: {{ connections-per-address: 10000 }}\n\
          streams: {{ s: {{ source: {{ driver: files, path: frame.jpg, fps: {fps} }} }} }}\n"
     );
     std::fs::write(folder.path().join("pipeline.yaml"), pipeline).expect("a file");
+    println!("over {over}");
     println!(
         "frames of {} KB at {fps}/s, CPU seconds a GB, and frames that a viewer got a second",
         jpeg.len() / 1000
@@ -148,7 +151,7 @@ fn cost(server: &Server, viewers: u64) -> io::Result<Cost> {
         .enable_all()
         .build()?;
     for _ in 0..viewers {
-        runtime.spawn(view(server.address, received.clone()));
+        runtime.spawn(over::view(server.address, received.clone()));
     }
     let beyond = u32::try_from(viewers.saturating_sub(1000)).unwrap_or(u32::MAX);
     std::thread::sleep(WARM_UP + WARM_UP_PER_VIEWER * beyond);
@@ -170,21 +173,6 @@ fn cost(server: &Server, viewers: u64) -> io::Result<Cost> {
         cpu_seconds_a_gb: (end - start).as_secs_f64() / (bytes as f64 / 1e9),
         bytes_a_second: bytes as f64 / seconds,
     })
-}
-
-async fn view(address: SocketAddr, received: Arc<AtomicU64>) -> io::Result<()> {
-    let mut socket = tokio::net::TcpStream::connect(address).await?;
-    socket
-        .write_all(b"GET /s.mjpeg HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        .await?;
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let count = socket.read(&mut buffer).await?;
-        if count == 0 {
-            return Ok(());
-        }
-        received.fetch_add(count as u64, Ordering::Relaxed);
-    }
 }
 
 /// The time that all threads of a process have run.
@@ -209,33 +197,16 @@ fn write_to_all() -> io::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     println!("http://{}/", listener.local_addr()?);
     listener.set_nonblocking(true)?;
-    let mut viewers: Vec<(TcpStream, usize)> = Vec::new();
+    let mut viewers = Vec::new();
     let (mut due, fps) = (Instant::now(), fps());
     loop {
         while let Ok((socket, _)) = listener.accept() {
-            socket.set_nonblocking(true)?;
-            socket.set_nodelay(true)?;
-            (&socket).write_all(b"HTTP/1.0 200 OK\r\n\r\n--mattebox-frame\r\n")?;
-            viewers.push((socket, 0));
+            viewers.push(over::Writer::accept(socket)?);
         }
-        for (socket, sent) in &mut viewers {
-            write_part(socket, sent, part)?;
+        for viewer in &mut viewers {
+            viewer.write(part)?;
         }
         due += Duration::from_secs(1) / fps as u32;
         std::thread::sleep(due.saturating_duration_since(Instant::now()));
     }
-}
-
-/// Writes what is not `sent` yet, as far as the socket takes it.
-fn write_part(socket: &mut TcpStream, sent: &mut usize, part: [&[u8]; 3]) -> io::Result<()> {
-    let whole: usize = part.iter().map(|piece| piece.len()).sum();
-    let mut slices = part.map(IoSlice::new);
-    let mut left = slices.as_mut_slice();
-    IoSlice::advance_slices(&mut left, *sent);
-    match socket.write_vectored(left) {
-        Ok(count) => *sent = (*sent + count) % whole,
-        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-        Err(error) => return Err(error),
-    }
-    Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 
 use crate::support::picture::jpeg;
+use crate::support::tls::Ca;
 use crate::support::{Folder, mattebox, repository, stderr, stdout};
 
 /// Folders of papers, relative to the repository.
@@ -82,6 +83,9 @@ fn folder_for(pipeline: &str) -> Folder {
     // In the place of the example, which takes minutes to build: it inspects, too.
     let detector = fs::read(repository("filters/prebuilt/motion.wasm")).unwrap();
     folder.write("face-detector.wasm", detector);
+    let issued = Ca::new().issue("cam.example.org");
+    folder.write("cert.pem", issued.cert);
+    folder.write("key.pem", issued.key);
     folder
 }
 

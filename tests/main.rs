@@ -61,6 +61,7 @@ mod snapshots;
 mod sources;
 mod stream_settings;
 mod time_zones;
+mod tls;
 mod uploads;
 mod versions;
 mod viewers;

@@ -42,6 +42,11 @@ impl<E> AtPath<E> {
         Self { path, error }
     }
 
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The error alone.
     pub fn error(&self) -> &E {
         &self.error

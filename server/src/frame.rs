@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Instant, SystemTime};
 
+use bytes::Bytes;
 use jpeg_splice::Jpeg;
 
 use crate::mask::MaskStamp;
@@ -32,15 +33,23 @@ pub struct Frame {
     pub part_head: PartHead,
 }
 
-/// The head of a part of a multipart answer, which the first viewer formats for all. A clone has
-/// none yet, since it may get another picture.
+/// The head of a part of a multipart answer, which the first viewer formats for all, and the whole
+/// part for those by HTTP/2. A clone has none yet, since it may get another picture.
 #[derive(Debug, Default)]
-pub struct PartHead(OnceLock<Box<[u8]>>);
+pub struct PartHead {
+    head: OnceLock<Box<[u8]>>,
+    whole: OnceLock<Bytes>,
+}
 
 impl PartHead {
     /// The head, which `format` gives if nobody asked before.
     pub fn get_or_init(&self, format: impl FnOnce() -> String) -> &[u8] {
-        self.0.get_or_init(|| format().into_bytes().into())
+        self.head.get_or_init(|| format().into_bytes().into())
+    }
+
+    /// The whole part, which `make` gives if nobody asked before.
+    pub fn whole_or_init(&self, make: impl FnOnce() -> Vec<u8>) -> Bytes {
+        self.whole.get_or_init(|| make().into()).clone()
     }
 }
 
@@ -70,8 +79,6 @@ impl Sequence {
 #[cfg(test)]
 mod fake {
     use std::time::Duration;
-
-    use bytes::Bytes;
 
     use super::*;
     use crate::clock::{Clock, SystemClock};

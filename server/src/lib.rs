@@ -36,4 +36,5 @@ pub mod source;
 pub mod stream;
 mod supervise;
 mod sync;
+mod tls;
 pub mod variables;

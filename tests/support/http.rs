@@ -12,13 +12,13 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// No test watches for longer: what it waits for will never come.
 const LONGEST_WATCH: Duration = Duration::from_secs(180);
 
-pub struct Response {
+pub struct Response<S: Read = TcpStream> {
     pub status: u16,
     headers: Vec<(String, String)>,
-    pub body: BufReader<TcpStream>,
+    pub body: BufReader<S>,
 }
 
-impl Response {
+impl<S: Read> Response<S> {
     pub fn header(&self, name: &str) -> Option<&str> {
         let header = self.headers.iter().find(|(known, _)| known == name);
         header.map(|(_, value)| value.as_str())
@@ -72,6 +72,16 @@ pub fn connect_from(from: IpAddr, address: SocketAddr) -> TcpStream {
     socket.into()
 }
 
+/// Connects with a system that keeps about so many bytes for the client.
+pub fn connect_keeping(bytes: usize, address: SocketAddr) -> TcpStream {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
+    // Before it connects, since that tells the server how much it may send.
+    socket.set_recv_buffer_size(bytes).unwrap();
+    socket.connect(&address.into()).unwrap();
+    socket.set_read_timeout(Some(TIMEOUT)).unwrap();
+    socket.into()
+}
+
 /// The same as [`send`], from the address `from` of this machine.
 pub fn send_from(
     from: IpAddr,
@@ -105,7 +115,7 @@ pub fn send_raw(address: SocketAddr, bytes: &str) -> Response {
 }
 
 /// Waits for the head of an answer that comes by `socket`.
-pub fn read_response(socket: TcpStream) -> Response {
+pub fn read_response<S: Read>(socket: S) -> Response<S> {
     let mut body = BufReader::new(socket);
     let status = line(&mut body);
     let status = status.split(' ').nth(1).unwrap().parse().unwrap();
@@ -151,8 +161,8 @@ impl Part {
 }
 
 /// A viewer of a Motion JPEG stream.
-pub struct Mjpeg {
-    pub response: Response,
+pub struct Mjpeg<S: Read = TcpStream> {
+    pub response: Response<S>,
     boundary: String,
     give_up: Instant,
 }
@@ -164,18 +174,16 @@ impl Mjpeg {
 
     /// The same of a viewer whose system keeps about so many bytes for it.
     pub fn open_keeping(bytes: usize, address: SocketAddr, target: &str) -> Self {
-        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).unwrap();
-        // Before it connects, since that tells the server how much it may send.
-        socket.set_recv_buffer_size(bytes).unwrap();
-        socket.connect(&address.into()).unwrap();
-        socket.set_read_timeout(Some(TIMEOUT)).unwrap();
-        let mut socket = TcpStream::from(socket);
+        let mut socket = connect_keeping(bytes, address);
         let request = format!("GET {target} HTTP/1.0\r\nHost: {address}\r\n\r\n");
         socket.write_all(request.as_bytes()).unwrap();
         Self::of(read_response(socket))
     }
+}
 
-    fn of(response: Response) -> Self {
+impl<S: Read> Mjpeg<S> {
+    /// The viewer whose request has this answer.
+    pub fn of(response: Response<S>) -> Self {
         assert_eq!(response.status, 200);
         let content_type = response.header("content-type").unwrap();
         let (kind, boundary) = content_type.split_once("; boundary=").unwrap();

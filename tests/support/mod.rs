@@ -15,6 +15,7 @@ pub mod proxy;
 pub mod rtsp;
 pub mod server;
 pub mod sse;
+pub mod tls;
 pub mod wall;
 
 use std::path::{Path, PathBuf};

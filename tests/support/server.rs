@@ -60,7 +60,12 @@ impl Server {
         let mut line = String::new();
         let mut out = BufReader::new(child.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
-        let Some(address) = line.trim().strip_prefix("Mattebox listens on http://") else {
+        let address = line.trim().strip_prefix("Mattebox listens on ");
+        let address = address.and_then(|it| {
+            let tls = it.strip_prefix("https://");
+            tls.or_else(|| it.strip_prefix("http://"))
+        });
+        let Some(address) = address else {
             panic!("no address in {line:?}; the log: {}", log.join().unwrap());
         };
         // Of one that listens on all addresses, the first that is told.

@@ -5,9 +5,11 @@ use std::path::Path;
 use super::output::outln;
 use super::{Common, Failure, start_loader, start_runtime};
 use crate::chain::{Check, FilterCache};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::config::{Config, ConfigError, Diagnostic};
-use crate::control::{Plans, check_parts, check_passwords, check_recordings, check_start};
+use crate::control::{
+    Plans, check_parts, check_passwords, check_recordings, check_start, check_tls,
+};
 use crate::filter::Wanted;
 use crate::http::Listener;
 use crate::local_time::warn_of_unknown_zone;
@@ -35,6 +37,7 @@ pub fn run(file: &Path, common: &Common) -> Result<(), Failure> {
 fn check_all(cache: &FilterCache, config: &Config) -> Result<(), ConfigError> {
     let mut wrong = check_listen(config);
     wrong.extend(check_start(config).err().unwrap_or_default());
+    wrong.extend(check_tls(config, SystemClock.unix()).err());
     wrong.extend(check_recordings(config, None));
     wrong.extend(check_passwords(config));
     wrong.extend(check_filters(cache, config));

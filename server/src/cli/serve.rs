@@ -13,11 +13,11 @@ use tokio_util::task::TaskTracker;
 use super::{DEFAULT_FILE, Failure, ServeArgs, memory, start_loader_with, start_runtime};
 use crate::actions::Actions;
 use crate::clock::{Clock, SystemClock};
-use crate::config::{Config, ListenAddress, find_clash};
+use crate::config::{Config, ListenAddress, TlsConfig, find_clash};
 use crate::control::{self, Controller, Indicators, PipelineFile, TopologyDeps, Versions};
 use crate::event_log::EventLog;
 use crate::gpio::{Gpio, PrivacyLeds};
-use crate::http::{self, App, Listener, StateFiles, local_host};
+use crate::http::{self, App, Certificates, Listener, Protocol, StateFiles, local_host};
 use crate::local_time;
 use crate::mqtt::Mqtt;
 use crate::supervise::keep_running;
@@ -42,7 +42,10 @@ pub fn run(args: &ServeArgs) -> Result<(), Failure> {
     };
     let versions = Versions::open(&args.state.folder(), file.path(), Arc::new(SystemClock));
     let files = StateFiles::open(&args.state.folder(), file.path());
-    let result = runtime.block_on(serve(&config, deps, (file, versions, files), &addresses));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let certificates = Certificates::open(&args.state.folder(), file.path(), clock);
+    let kept = (file, versions, files, certificates);
+    let result = runtime.block_on(serve(&config, deps, kept, &addresses));
     // Those that lasted have ended with their streams.
     events.write();
     // A driver that hangs in its device must not keep the process.
@@ -78,12 +81,12 @@ fn load(args: &ServeArgs) -> Result<(Config, PipelineFile), Failure> {
 async fn serve(
     config: &Config,
     mut deps: TopologyDeps,
-    (file, versions, files): (PipelineFile, Versions, StateFiles),
+    (file, versions, files, certificates): (PipelineFile, Versions, StateFiles, Certificates),
     addresses: &[ListenAddress],
 ) -> Result<(), Failure> {
     // Asked for before anybody can know the address, so that no early signal kills the process.
     let mut signals = Signals::new().map_err(|error| Failure::Run(format!("signals: {error}")))?;
-    let listeners = listen(addresses).await?;
+    let listeners = listen(addresses, config.tls.as_ref()).await?;
     let mut gpio = open_gpio(config, deps.cache.variables())?;
     if let Some(gpio) = &mut gpio {
         deps.indicators = gpio.privacy_leds();
@@ -91,11 +94,19 @@ async fn serve(
     let (shutdown, tasks) = (deps.shutdown.clone(), deps.tasks.clone());
     let controller = Controller::start(deps, config.clone(), (file, versions))?;
     let indicators = gpio.map(|gpio| start_indicators(gpio, &controller));
+    let prepared = certificates.prepare(config);
+    prepared.map_err(|error| Failure::Run(format!("`tls`: {error}")))?;
     announce(&listeners, config)?;
     warn_of_openness(&listeners, config);
 
     let background = start_background(&controller, &tasks, &shutdown);
-    let app = App::new(controller.clone(), background, &files, shutdown.clone());
+    tasks.spawn(renew(
+        certificates.clone(),
+        controller.clone(),
+        shutdown.clone(),
+    ));
+    let kept = (&files, certificates);
+    let app = App::new(controller.clone(), background, kept, shutdown.clone());
     let mut server = tokio::spawn(http::serve(listeners, app, shutdown.clone()));
     let ended = until_stopped(&mut server, &mut signals, &controller).await;
     tracing::info!("stopping");
@@ -159,20 +170,42 @@ async fn until_stopped(
     }
 }
 
-async fn listen(addresses: &[ListenAddress]) -> Result<Vec<Listener>, Failure> {
-    if let Some((_, why)) = find_clash(addresses) {
+/// Listens on `addresses`, and on those that redirect to them, as `tls` says.
+async fn listen(
+    addresses: &[ListenAddress],
+    tls: Option<&TlsConfig>,
+) -> Result<Vec<Listener>, Failure> {
+    let redirects = tls.map_or(&[][..], |tls| &tls.redirect_from);
+    if let Some((_, why)) = find_clash(&[addresses, redirects].concat()) {
         return Err(Failure::Run(format!("can't listen: {why}")));
     }
+    let protocol = tls.map_or(Protocol::Http, |_| Protocol::Https);
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = Listener::bind(address).await.map_err(|error| {
-            Failure::Run(format!(
-                "can't listen on {address}: {error}; choose another address with --listen"
-            ))
-        })?;
-        listeners.push(listener);
+        listeners.push(bind(address, protocol, "--listen").await?);
+    }
+    let bound = listeners.iter().find_map(Listener::bound);
+    for address in redirects {
+        let Some(to) = bound else {
+            let why = "`redirect-from`: `listen` has no address with TLS to redirect to";
+            return Err(Failure::Run(why.to_owned()));
+        };
+        let protocol = Protocol::Redirect(to.port());
+        listeners.push(bind(address, protocol, "`redirect-from`").await?);
     }
     Ok(listeners)
+}
+
+async fn bind(
+    address: &ListenAddress,
+    protocol: Protocol,
+    setting: &str,
+) -> Result<Listener, Failure> {
+    Listener::bind(address, protocol).await.map_err(|error| {
+        Failure::Run(format!(
+            "can't listen on {address}: {error}; choose another address with {setting}"
+        ))
+    })
 }
 
 impl From<JoinError> for Failure {
@@ -189,6 +222,13 @@ async fn forget(variables: Variables, (clock, end): End) {
     let forget = || variables.run(&*clock);
     let forgetting = keep_running("expiry of variables", &*clock, &end, forget);
     end.run_until_cancelled(forgetting).await;
+}
+
+/// Renews the certificates that the server makes, until `end`.
+async fn renew(certificates: Certificates, controller: Controller, end: CancellationToken) {
+    let renew = || certificates.run(&controller);
+    let renewing = keep_running("renewal of certificates", &SystemClock, &end, renew);
+    end.run_until_cancelled(renewing).await;
 }
 
 /// Does what the pipeline wants for events, until `end`.
@@ -261,10 +301,11 @@ fn announce(listeners: &[Listener], config: &Config) -> Result<(), Failure> {
     let mut lines = listeners.iter();
     let result = lines.try_for_each(|it| writeln!(out, "Mattebox listens on {it}"));
     let result = result.and_then(|()| out.flush());
-    if let Some(Listener::Tcp(_, bound)) = listeners.first() {
+    if let Some(Listener::Tcp(_, bound, protocol)) = listeners.first() {
+        let scheme = protocol.scheme();
         for stream in &config.streams {
             let host = local_host(*bound).unwrap_or_else(|| bound.to_string());
-            let url = format!("http://{host}/{}.mjpeg", stream.name);
+            let url = format!("{scheme}://{host}/{}.mjpeg", stream.name);
             tracing::info!(stream = stream.name, %url, "serving");
         }
     }

@@ -45,13 +45,14 @@ pub use error::{Cause, ConfigError, Diagnostic, SourceFile, Span};
 pub use help::{SettingHelp, settings_help};
 pub use hidden::masked;
 pub use model::{
-    AccessRules, ActionConfig, AnonymousRole, AuthHeaders, CameraConfig, CameraDevice,
-    CameraFormat, ClientRules, Config, Cors, DriverConfig, Embedding, ExecConfig, FILTERS_MEMORY,
-    FilesConfig, FilterRef, GpioBackend, GpioConfig, Hardware, HttpConfig, InputConfig, Level,
-    ListenAddress, Login, MaskArea, MaskColor, MaskConfig, MqttConfig, OnError, OutputConfig,
-    PiCameraConfig, Pull, Role, RtspConfig, RunMode, Secret, SecretError, Sees, SharedConfig,
-    SharedFrames, Shows, Size, SourceConfig, StepConfig, StreamConfig, TokenConfig, Transport,
-    UserConfig, Via, WarmUp, When, find_clash, parse_listen, parse_spec,
+    AccessRules, AcmeConfig, ActionConfig, AnonymousRole, AuthHeaders, CameraConfig, CameraDevice,
+    CameraFormat, CertificateSource, ClientCertificates, ClientRules, Config, Cors, DriverConfig,
+    Embedding, ExecConfig, FILTERS_MEMORY, FilesConfig, FilterRef, GpioBackend, GpioConfig,
+    Hardware, HttpConfig, InputConfig, Level, ListenAddress, Login, MaskArea, MaskColor,
+    MaskConfig, MqttConfig, OnError, OutputConfig, PiCameraConfig, Pull, Role, RtspConfig, RunMode,
+    Secret, SecretError, Sees, SharedConfig, SharedFrames, Shows, Size, SourceConfig, StepConfig,
+    StreamConfig, TlsConfig, TokenConfig, Transport, UserConfig, Via, WarmUp, When, find_clash,
+    parse_listen, parse_spec,
 };
 pub use placed_step::PlacedStep;
 pub use reference::reference;

@@ -20,7 +20,9 @@ value is as if it were not there.
 
 /// The mappings besides the file itself and sources: their headings, and their names among the
 /// schema's definitions.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 10] = [
+    ("`tls`", "TlsConfig"),
+    ("`acme`, of `tls`", "AcmeConfig"),
     ("`limits`", "Limits"),
     ("A stream, below its name in `streams`", "StreamConfig"),
     ("A step, an item of `filters`", "StepConfig"),

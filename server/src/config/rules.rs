@@ -13,6 +13,9 @@ use super::yaml::{Content, Node};
 pub fn check(root: &Node, errors: &mut Errors) {
     let streams = root.get("streams").map_or(&[][..], Node::entries);
     check_listen(root, errors);
+    if let Some(tls) = root.get("tls") {
+        check_tls(tls, root, errors);
+    }
     super::access_rules::check(root, errors);
     let is_mapping = |node: &&Node| matches!(node.content, Content::Mapping(_));
     if let Some(streams) = root.get("streams").filter(is_mapping) {
@@ -51,6 +54,52 @@ fn check_listen(root: &Node, errors: &mut Errors) {
     let (spans, addresses): (Vec<_>, Vec<_>) = items.iter().filter_map(read).unzip();
     if let Some((at, why)) = find_clash(&addresses) {
         errors.add(spans[at], format!("`listen`: {why}"));
+    }
+}
+
+/// A certificate has one origin, and a redirection an address of its own.
+fn check_tls(tls: &Node, root: &Node, errors: &mut Errors) {
+    if !matches!(tls.content, Content::Mapping(_)) {
+        return;
+    }
+    match (tls.entry("cert"), tls.entry("key")) {
+        (Some((cert, _)), None) => errors.add(cert.span, "`cert` needs the certificate's `key`"),
+        (None, Some((key, _))) => errors.add(key.span, "`key` needs its certificate (`cert`)"),
+        _ => {}
+    }
+    let is_on = |(_, value): &(&Node, &Node)| value.text() != Some("false");
+    let origins = ["cert", "self-signed", "acme"].map(|key| tls.entry(key).filter(is_on));
+    let mut origins = origins.into_iter().flatten();
+    match (origins.next(), origins.next()) {
+        (None, _) if tls.get("key").is_none() => {
+            let message = "`tls` needs `cert` and `key`, `self-signed: true`, or `acme`";
+            errors.add(tls.span, message);
+        }
+        (Some(_), Some((second, _))) => {
+            let message = "a certificate has one origin: `cert`, `self-signed` or `acme`";
+            errors.add(second.span, message);
+        }
+        _ => {}
+    }
+    if let (Some((key, _)), None) = (tls.entry("client-certificates"), tls.get("client-ca")) {
+        let message = "`client-certificates` needs `client-ca`: who signs them?";
+        errors.add(key.span, message);
+    }
+    check_redirects(tls, root, errors);
+}
+
+/// One server can't listen on a port for TLS and for plain HTTP.
+fn check_redirects(tls: &Node, root: &Node, errors: &mut Errors) {
+    let nodes = [root.get("listen"), tls.get("redirect-from")].into_iter();
+    let nodes = nodes.flatten().flat_map(|node| match node.items() {
+        [] => std::slice::from_ref(node),
+        items => items,
+    });
+    let read = |item: &Node| Some((item.span, parse_listen(item.text()?).ok()?));
+    let (spans, addresses): (Vec<_>, Vec<_>) = nodes.filter_map(read).unzip();
+    let of_tls = tls.get("redirect-from").map(|node| node.span);
+    if let (Some((at, why)), Some(_)) = (find_clash(&addresses), of_tls) {
+        errors.add(spans[at], format!("`redirect-from`: {why}"));
     }
 }
 

@@ -7,9 +7,9 @@ use jsonschema::{Keyword, ValidationError};
 use serde_json::{Map, Value};
 
 use super::model::{
-    check_broker_url, check_http_url, check_rtsp_url, check_topic, check_webhook_url, parse_listen,
-    parse_mask_area, parse_mask_color, parse_mask_condition, parse_run, parse_size, parse_warm_up,
-    read_network, read_origin,
+    check_broker_url, check_http_url, check_rtsp_url, check_topic, check_url, check_webhook_url,
+    parse_days, parse_listen, parse_mask_area, parse_mask_color, parse_mask_condition, parse_run,
+    parse_size, parse_warm_up, read_network, read_origin,
 };
 use super::suggest::quote;
 use super::units;
@@ -21,10 +21,12 @@ type BoxedCheck = Box<dyn Fn(&str) -> Result<(), ValueError> + Send + Sync>;
 
 const CHECKS: &[(&str, Check)] = &[
     ("broker-url", |text| check_broker_url(text).map(drop)),
+    ("days", |text| parse_days(text).map(drop)),
     ("event-kind", check_event_kind),
     ("header-name", check_header_name),
     ("host", check_host),
     ("http-url", |text| check_http_url(text).map(drop)),
+    ("https-url", check_https_url),
     ("input-name", check_input_name),
     ("listen", |text| parse_listen(text).map(drop)),
     ("mask-area", |text| parse_mask_area(text).map(drop)),
@@ -102,6 +104,11 @@ impl<'i> Keyword<'i> for TextCheck {
             .as_str()
             .is_none_or(|text| self.check(text).is_ok())
     }
+}
+
+fn check_https_url(text: &str) -> Result<(), ValueError> {
+    let example = "https://acme.example.org/directory";
+    check_url(text, &["https"], example).map(drop)
 }
 
 /// The most characters of a stream's or an input's name.

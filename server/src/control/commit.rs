@@ -145,6 +145,7 @@ impl Controller {
         if !Arc::ptr_eq(&draft.snapshot, &self.current()) {
             return Ok(None);
         }
+        let tls = self.read_tls(&draft.config)?;
         // Held until it is in force: another server's change comes only then.
         let is_written = draft.old != draft.new;
         let real = self.0.file.real_path();
@@ -158,6 +159,7 @@ impl Controller {
             config: draft.config,
             plans: std::mem::take(&mut commit.plans),
             credentials,
+            tls,
         });
         let snapshot = self.publish(applied, commit.stream.is_none());
         let steps = commit.stream.and_then(|name| snapshot.find(name));

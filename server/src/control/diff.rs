@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::config::{Config, StreamConfig};
+use crate::config::{Config, ListenAddress, StreamConfig};
 
 /// A key, and whether it is the same in two configurations of this kind.
 type Key<T> = (&'static str, fn(&T, &T) -> bool);
@@ -15,10 +15,22 @@ macro_rules! key {
 }
 
 /// Keys of the server whose change takes a restart.
-const AT_START: [Key<Config>; 2] = [key!("listen", listen), key!("gpio", gpio)];
+const AT_START: [Key<Config>; 3] = [
+    key!("listen", listen),
+    ("tls", |old, new| listeners(old) == listeners(new)),
+    key!("gpio", gpio),
+];
+
+/// Whether there is TLS, and the addresses from which is redirected to it.
+fn listeners(config: &Config) -> Option<&[ListenAddress]> {
+    config.tls.as_ref().map(|tls| &*tls.redirect_from)
+}
 
 /// The other keys of the server.
-const AT_ONCE: [Key<Config>; 9] = [
+const AT_ONCE: [Key<Config>; 10] = [
+    ("tls", |old, new| {
+        old.tls == new.tls || listeners(old) != listeners(new)
+    }),
     key!("filters-memory", filters_memory),
     key!("admin-token", admin_token),
     key!("allowed-hosts", allowed_hosts),

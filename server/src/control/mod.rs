@@ -5,6 +5,7 @@
 //! with their viewers and cameras, steps with their instances; and it waits for no filters but
 //! those of the streams that it changes.
 
+mod certificate;
 mod change;
 mod commit;
 mod credentials;
@@ -39,6 +40,7 @@ use tokio::sync::Semaphore;
 use tokio::sync::watch::{Receiver, Sender};
 use tokio_util::sync::CancellationToken;
 
+pub use certificate::{check_tls, files_of_tls};
 pub use commit::Edited;
 pub use credentials::{ADMIN_TOKEN, Anonymous, Credentials, Stamp, StreamSet, Token, User};
 pub use edit::{Edit, EditError};
@@ -62,6 +64,7 @@ use crate::files::FileState;
 use crate::log::recurring::Recurring;
 use crate::notifications::{Notification, Notifications};
 use crate::stream::Stream;
+use crate::tls::TlsFiles;
 use crate::variables::Variables;
 use file_read::FileRead;
 use file_writes::FileWrites;
@@ -124,6 +127,8 @@ pub struct Snapshot {
     pub streams: Arc<[Arc<Stream>]>,
     /// Who may do what.
     pub credentials: Arc<Credentials>,
+    /// What `tls` says, with its files read; none without it.
+    pub tls: Option<Arc<TlsFiles>>,
 }
 
 impl Snapshot {
@@ -201,6 +206,7 @@ impl Controller {
         let (cache, end) = (deps.cache.clone(), deps.shutdown.clone());
         let clock = cache.engine().clock().clone();
         let credentials = check_start(&config).map_err(|wrong| config.error(wrong))?;
+        let tls = certificate::at_start(&config, clock.unix())?;
         warn_of_recordings(&config);
         tell_of_override(&config);
         let (compiler, ended) = (cache.compiler().clone(), end.clone());
@@ -214,6 +220,7 @@ impl Controller {
         let mut topology = Topology::new(deps);
         let applied = topology.apply(ValidatedConfig {
             credentials: Arc::new(credentials),
+            tls,
             config,
             plans: Plans::default(),
         });

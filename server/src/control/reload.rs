@@ -190,6 +190,7 @@ impl Controller {
             return;
         }
         self.renew_credentials();
+        self.renew_certificate();
         match self.read() {
             Ok(config) => {
                 self.renew_all(reading, |stream| {

@@ -17,6 +17,7 @@ use crate::gpio::PrivacyLeds;
 use crate::mask::{MaskId, MaskSet};
 use crate::source::{self, Source};
 use crate::stream::{CaptureRules, Rules, Shared, SourceOrigin, Stream, StreamParts};
+use crate::tls::TlsFiles;
 
 /// The dependencies that streams are built with.
 pub struct TopologyDeps {
@@ -56,6 +57,8 @@ pub struct ValidatedConfig {
     pub plans: Plans,
     /// Who may do what.
     pub credentials: Arc<Credentials>,
+    /// What `tls` says, with its files read.
+    pub tls: Option<Arc<TlsFiles>>,
 }
 
 /// The result of a change of the topology.
@@ -139,6 +142,7 @@ impl Topology {
             config,
             mut plans,
             credentials,
+            tls,
         } = validated;
         let budget = self.deps.cache.engine().budget();
         budget.set_limit(config.filters_memory);
@@ -169,6 +173,7 @@ impl Topology {
                 config,
                 streams,
                 credentials,
+                tls,
             },
         }
     }
@@ -337,6 +342,7 @@ mod tests {
             config: config(text),
             plans: Plans::default(),
             credentials: Arc::new(Credentials::none()),
+            tls: None,
         })
     }
 
@@ -408,6 +414,7 @@ mod tests {
             config,
             plans: Plans::default(),
             credentials: Arc::new(Credentials::none()),
+            tls: None,
         });
         let origins = applied.snapshot.streams.iter();
         let origins: Vec<_> = origins.map(|it| it.report().source_set_by).collect();

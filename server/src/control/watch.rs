@@ -235,6 +235,7 @@ fn named(config: &Config, files: &mut BTreeSet<PathBuf>) {
     for stream in &config.streams {
         files_of(stream, &config.folder, files);
     }
+    files.extend(super::files_of_tls(config));
     let access = config.access.secrets().map(|(_, secret)| secret);
     for secret in config.admin_token.iter().chain(access) {
         files.extend(secret.path(&config.folder));

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::iter::zip;
+use std::time::UNIX_EPOCH;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -98,6 +99,9 @@ metrics! {
         "Failures to write events to their folder."
     BuildInfo: Gauge "mattebox_build_info"
         "Which version runs."
+    CertificateEnd: Gauge "mattebox_tls_certificate_expiry_timestamp_seconds"
+        "When the certificate that the server shows ends, in seconds since 1970; absent without \
+         one."
     Connections: Gauge "mattebox_connections"
         "Open connections, beside those in the reserve."
     ConnectionsRefused: Counter "mattebox_connections_refused"
@@ -272,6 +276,11 @@ fn samples(app: &App) -> Samples {
     samples.add_mqtt(&app.mqtt.report());
     let version = ("version", env!("CARGO_PKG_VERSION"));
     samples.add(Metric::BuildInfo, &[version], true);
+    let shown = app.certificates.shown(&app.controller.current());
+    let end = shown.and_then(|pair| pair.until().duration_since(UNIX_EPOCH).ok());
+    if let Some(end) = end {
+        samples.add(Metric::CertificateEnd, &[], end.as_secs());
+    }
     let connections = app.places.connections() as u64;
     samples.add(Metric::Connections, &[], connections);
     let refused = app.places.refused();

@@ -29,15 +29,17 @@ use super::problem::ProblemDetails;
 use super::server::{Takeover, Wire};
 use super::viewers::lease;
 use super::viewing::Visit;
-use super::{App, NO_BUFFERING, NO_CACHE, timestamp};
+use super::{App, NO_BUFFERING, NO_CACHE, mjpeg_body, timestamp};
 use crate::frame::Frame;
 use crate::stream::{Stream, Viewer};
 
 const CONTENT_TYPE: &str = "multipart/x-mixed-replace; boundary=mattebox-frame";
-const FIRST_BOUNDARY: &[u8] = b"--mattebox-frame\r\n";
+/// What comes before the first part.
+pub const FIRST_BOUNDARY: &[u8] = b"--mattebox-frame\r\n";
 /// Sent right behind each frame, since browsers show a part only when they see where it ends.
 const NEXT_BOUNDARY: &[u8] = b"\r\n--mattebox-frame\r\n";
-const LAST_BOUNDARY: &[u8] = b"\r\n--mattebox-frame--\r\n";
+/// What comes behind the last one.
+pub const LAST_BOUNDARY: &[u8] = b"\r\n--mattebox-frame--\r\n";
 /// The bytes that a viewer may send behind its request, to be ignored; more are not read.
 const IGNORED_BYTES: usize = 64 << 10;
 
@@ -58,6 +60,10 @@ pub fn answer(app: &App, stream: &Stream, visit: &Visit) -> Response {
     };
     let lease = lease(app, &visit.identity);
     let listed = app.viewers.add(stream.name(), &viewer, &lease, "mjpeg");
+    if visit.is_http2() {
+        let body = mjpeg_body::body(viewer, (lease, listed), app.clock.clone());
+        return (headers, body).into_response();
+    }
     let parts = Takeover::new(|wire| async move {
         let sent = send(wire, viewer, lease.end()).await;
         drop(listed);
@@ -138,6 +144,19 @@ async fn write_part(wire: &mut Wire, viewer: &mut Viewer, mut frame: Arc<Frame>)
         }
     })
     .await
+}
+
+/// The frame's part and the boundary behind it, made once for all viewers.
+pub fn whole_part(frame: &Frame) -> Bytes {
+    let make = || {
+        [
+            part_head(frame).as_bytes(),
+            frame.jpeg.bytes(),
+            NEXT_BOUNDARY,
+        ]
+        .concat()
+    };
+    frame.part_head.whole_or_init(make)
 }
 
 fn part_head(frame: &Frame) -> String {

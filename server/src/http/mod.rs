@@ -7,10 +7,13 @@ mod body;
 mod health;
 mod metrics;
 mod mjpeg;
+mod mjpeg_body;
 mod picture_page;
 mod problem;
+mod scheme;
 mod server;
 mod snapshot;
+mod tls;
 mod ui;
 mod viewers;
 mod viewing;
@@ -26,7 +29,8 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use tokio_util::sync::CancellationToken;
 
-pub use server::{Listener, local_host, serve};
+pub use server::{Listener, Protocol, local_host, serve};
+pub use tls::Certificates;
 
 use crate::actions::Actions;
 use crate::clock::Clock;
@@ -49,6 +53,7 @@ pub struct App {
     actions: Actions,
     mqtt: Mqtt,
     access: Access,
+    certificates: Certificates,
     places: Places,
     room: Room,
     uploads: Uploads,
@@ -63,11 +68,12 @@ pub struct App {
 
 impl App {
     /// Serves the streams of `controller`, and tells of its `actions` and of MQTT, until
-    /// `shutdown`. Sessions and the key of links are kept in `files`.
+    /// `shutdown`. Sessions and the key of links are kept in `files`; the server's own
+    /// `certificates` are shown where the pipeline wants them.
     pub fn new(
         controller: Controller,
         (actions, mqtt): (Actions, Mqtt),
-        files: &StateFiles,
+        (files, certificates): (&StateFiles, Certificates),
         shutdown: CancellationToken,
     ) -> Self {
         let clock = controller.clock().clone();
@@ -76,6 +82,7 @@ impl App {
         Self {
             controller,
             actions,
+            certificates,
             mqtt,
             access: Access::new(files, audit, clock.clone()),
             places: Places::new(room.places, clock.clone()),

@@ -3,8 +3,8 @@
 use axum::Extension;
 use axum::extract::FromRequestParts;
 use axum::extract::rejection::ExtensionRejection;
-use axum::http::Method;
 use axum::http::request::Parts;
+use axum::http::{Method, Version};
 
 use super::App;
 use super::auth::{Identity, Right};
@@ -14,6 +14,7 @@ use crate::stream::{Stream, Viewer};
 /// A request for pictures.
 pub struct Visit {
     method: Method,
+    version: Version,
     wants_fresh: bool,
     /// Who sent it.
     pub identity: Identity,
@@ -23,6 +24,11 @@ impl Visit {
     /// Whether only the answer's header is wanted.
     pub fn is_head(&self) -> bool {
         self.method == Method::HEAD
+    }
+
+    /// Whether its connection has other answers as well.
+    pub fn is_http2(&self) -> bool {
+        self.version == Version::HTTP_2
     }
 
     /// Whether the picture must have been taken after this request.
@@ -44,6 +50,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Visit {
         let Extension(identity) = Extension::from_request_parts(parts, state).await?;
         Ok(Self {
             method: parts.method.clone(),
+            version: parts.version,
             wants_fresh: wants_fresh(parts.uri.query().unwrap_or_default()),
             identity,
         })

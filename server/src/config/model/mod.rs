@@ -23,6 +23,7 @@ mod run;
 mod schemas;
 mod source;
 mod stream;
+mod tls;
 
 use std::path::{Path, PathBuf};
 
@@ -47,10 +48,11 @@ pub use source::{
     CameraConfig, CameraDevice, CameraFormat, DriverConfig, ExecConfig, FilesConfig, Hardware,
     HttpConfig, Login, MaskArea, MaskColor, MaskConfig, PiCameraConfig, RtspConfig, Secret,
     SecretError, SharedConfig, SharedFrames, Size, SourceConfig, Transport, Via, WarmUp,
-    check_http_url, check_rtsp_url, check_webhook_url, parse_mask_area, parse_mask_color,
-    parse_mask_condition, parse_size, parse_spec, parse_warm_up,
+    check_http_url, check_rtsp_url, check_url, check_webhook_url, parse_mask_area,
+    parse_mask_color, parse_mask_condition, parse_size, parse_spec, parse_warm_up,
 };
 pub use stream::{FilterRef, OnError, Sees, StepConfig, StreamConfig};
+pub use tls::{AcmeConfig, CertificateSource, ClientCertificates, TlsConfig, parse_days};
 
 /// The shortest pipeline, for messages.
 pub const LEAST: &str = "`streams:` and, indented below it, a name such as `demo:`";
@@ -75,6 +77,11 @@ pub struct Config {
         extend("default" = ListenAddress::DEFAULT.to_string())
     )]
     pub listen: Vec<ListenAddress>,
+    /// TLS on every IP address of `listen`: a certificate and its key, or `self-signed`. Without
+    /// it, they speak plain HTTP.
+    #[serde(default, deserialize_with = "tls::read_tls")]
+    #[schemars(schema_with = "schemas::tls")]
+    pub tls: Option<TlsConfig>,
     /// The token that allows changes of the pipeline over the network, by the environment variable,
     /// the file or the credential that it stands in. Without it, and without users who are admins,
     /// nobody may change anything.

@@ -7,6 +7,7 @@ use super::access::Role;
 use super::gpio::InputConfig;
 use super::source::Secret;
 use super::stream::StreamConfig;
+use super::tls::TlsConfig;
 
 /// A duration. `x-range` beside it has the shortest and the longest.
 pub fn duration(_: &mut SchemaGenerator) -> Schema {
@@ -48,8 +49,25 @@ pub fn listen(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+pub fn tls(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [
+            { "type": "string", "enum": ["self-signed"] },
+            generator.subschema_for::<TlsConfig>(),
+        ],
+        "x-expected": "`self-signed`, or a mapping such as `{ cert: cert.pem, key: key.pem }`",
+    })
+}
+
 pub fn hosts(_: &mut SchemaGenerator) -> Schema {
     list("host", "`[cam.example.org]`")
+}
+
+pub fn domains(_: &mut SchemaGenerator) -> Schema {
+    let mut schema = list("host", "`[cam.example.org]`");
+    schema.insert("minItems".to_owned(), 1.into());
+    schema.insert("maxItems".to_owned(), 100.into());
+    schema
 }
 
 pub fn networks(_: &mut SchemaGenerator) -> Schema {

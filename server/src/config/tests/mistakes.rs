@@ -287,7 +287,7 @@ fn wrong_streams() {
         (
             "[]",
             &[
-                "1:1+1 expected a pipeline file with keys such as `listen`, `admin-token`, \
+                "1:1+1 expected a pipeline file with keys such as `listen`, `tls`, `admin-token`, \
                  `users`, `tokens`, `anonymous`, `auth-headers`, `allow-commands-by-api`, \
                  `metrics-from`, `allowed-hosts`, `filter-folder`, `filters-memory`, `filter-folder-limit`, \
                  `limits`, `trusted-proxies`, `embedding`, `cors`, `streams`, `on`, `mqtt` and \
@@ -452,6 +452,32 @@ fn wrong_steps() {
                 "1:46+3 `time-limit`: expected 10ms to 60s, found the text `5ms`",
                 "1:65+4 `memory-limit`: expected 1MiB to 4GiB, found the text `1KiB`",
                 "1:95+4 `memory-limit`: expected a size such as `256MiB` or `1GiB`, found `much`",
+            ],
+        ),
+    ]);
+}
+
+#[test]
+fn wrong_certificates() {
+    check(&[
+        (
+            "tls: { cert: c.pem }\nstreams: {a: }\n",
+            &["1:8+4 `cert` needs the certificate's `key`"],
+        ),
+        (
+            "tls: { self-signed: true, hsts: 1y }\nstreams: {a: }\n",
+            &["1:33+2 `hsts`: expected 1 to 730 days, such as `365d`, found `1y`"],
+        ),
+        (
+            "tls: { cert: c, key: k, acme: { domains: [a] } }\nstreams: {a: }\n",
+            &["1:25+4 a certificate has one origin: `cert`, `self-signed` or `acme`"],
+        ),
+        (
+            "listen: :8443\ntls: { self-signed: true, redirect-from: ':8443', \
+             client-certificates: optional }\nstreams: {a: }\n",
+            &[
+                "2:42+7 `redirect-from`: `:8443` stands twice",
+                "2:51+19 `client-certificates` needs `client-ca`: who signs them?",
             ],
         ),
     ]);

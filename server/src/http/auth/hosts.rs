@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use url::Url;
 
 use super::super::problem::ProblemDetails;
+use super::super::scheme::has_tls;
 use super::client::{forwarded_values, texts};
 use super::machine::MachineNames;
 
@@ -78,7 +79,8 @@ pub struct Names<'a> {
     hosts: Vec<&'a str>,
     /// The ports that proxies tell beside the hosts, which may be of those without one.
     ports: Vec<&'a str>,
-    /// The schemes that proxies tell; any may be if they tell none.
+    /// The scheme of the connection if it has TLS, or those that proxies tell; any may be if there
+    /// are none.
     schemes: Vec<&'a str>,
     /// Names that the pipeline file allows.
     allowed: &'a [String],
@@ -101,6 +103,8 @@ impl<'a> Names<'a> {
             names.ports.extend(listed(headers, &X_FORWARDED_PORT));
             names.schemes.extend(listed(headers, &X_FORWARDED_PROTO));
             names.schemes.extend(forwarded_values(headers, "proto"));
+        } else if has_tls(request) {
+            names.schemes.push("https");
         }
         names
     }
@@ -168,8 +172,22 @@ fn host(request: &Request) -> Option<&str> {
     request.uri().authority().map(Authority::as_str).or(header)
 }
 
+/// Whether `request` names a host, in `:authority` or `Host`, and no other in the second than in
+/// the first (RFC 9113, 8.3.1).
+pub fn is_consistent(request: &Request) -> bool {
+    let header = request.headers().get(header::HOST);
+    let authority = request.uri().authority().map(Authority::as_str);
+    match (authority, header) {
+        (Some(authority), Some(host)) => {
+            let host = host.as_bytes();
+            host.eq_ignore_ascii_case(authority.as_bytes())
+        }
+        (one, other) => one.is_some() || other.is_some(),
+    }
+}
+
 /// The name in `host`, without its port.
-fn without_port(host: &str) -> &str {
+pub fn without_port(host: &str) -> &str {
     let end = match host.strip_prefix('[') {
         Some(rest) => rest.find(']').map(|at| at + 2),
         None => host.find(':'),

@@ -40,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api::{PREVIOUS, REVISION, below_prefix};
 use super::problem::ProblemDetails;
+use super::scheme;
 use super::server::{Framing, Place, Seat, hold};
 use super::{App, body};
 use crate::clock::Clock;
@@ -51,6 +52,7 @@ use crate::notifications::Notification;
 pub use audit::{AuditLog, More};
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
+pub use hosts::without_port;
 use hosts::{Names, Site};
 pub use identity::{Identity, Owner, Proof, Right};
 pub use leases::{Lease, Leases};
@@ -182,6 +184,8 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
     let mark = cors::Mark::of(request.headers(), content, &rules.cors);
     let wants_page = wants_page(&request);
     let asks_for_login = snapshot.credentials.has_logins() && knows_basic(request.headers());
+    let is_http2 = request.version() == Version::HTTP_2;
+    let has_tls = scheme::has_tls(&request);
     let has_chunks = request.headers().contains_key(header::TRANSFER_ENCODING);
     let (request, rest) = body::Rest::of(request);
     let answer = answer(&app, &snapshot, (content, &mark), request, next).await;
@@ -193,8 +197,8 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
         let headers = response.headers_mut();
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(BASIC));
     }
-    // What comes behind chunks is not looked at (see `Framing`).
-    if has_chunks || !rest.drain(&app.clock).await {
+    // What comes behind chunks is not looked at (see `Framing`). By HTTP/2 nothing comes behind.
+    if !is_http2 && (has_chunks || !rest.drain(&app.clock).await) {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -203,6 +207,9 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
         false => rules.embedding,
     };
     embedding::seal(&mut response, content, embedding);
+    if has_tls {
+        scheme::tell_hsts(&mut response, &snapshot);
+    }
     mark.put_on(&mut response);
     response
 }
@@ -369,13 +376,16 @@ fn check_framing(request: &Request) -> Result<(), ProblemDetails> {
         }
         (2.., _) => "a request has one `Host` header",
         (0, Version::HTTP_11) => "a request needs a `Host` header",
+        (_, Version::HTTP_2) if !hosts::is_consistent(request) => {
+            "a request has an `:authority`, and a `Host` header that says the same or none"
+        }
         _ => return Ok(()),
     };
     Err(ProblemDetails::bad_request(why).closing())
 }
 
-/// Finds a place for a request that a proxy forwards, or in the reserve. A connection of its own
-/// has its place already.
+/// Finds a place for a request that a proxy forwards, or that shares its connection with others, or
+/// in the reserve. A connection of its own has its place already.
 fn find_place(
     app: &App,
     snapshot: &Snapshot,
@@ -385,7 +395,7 @@ fn find_place(
     let most = snapshot.config.clients.limits.connections_per_address;
     let full = match (seat, request.extensions().get::<Client>()) {
         (Some(seat), _) => seat.full(),
-        (None, Some(client)) if client.kind == ClientKind::Forwarded => {
+        (None, Some(client)) if needs_place(client, request) => {
             match app.places.forward(client.address, most) {
                 Ok(place) => return Ok(Some(place)),
                 Err(full) => full,
@@ -414,6 +424,16 @@ fn shows_admin(app: &App, snapshot: &Snapshot, request: &Request) -> bool {
     identity.is_some_and(|it| it.may(Right::Administer))
 }
 
+/// Whether a request has a place of its own: that of its connection is a proxy's, or is one for
+/// many requests.
+fn needs_place(client: &Client, request: &Request) -> bool {
+    match client.kind {
+        ClientKind::Forwarded => true,
+        ClientKind::Direct => request.version() == Version::HTTP_2,
+        ClientKind::Proxy => false,
+    }
+}
+
 /// Whether a program watches over the server by `request`.
 fn watches_over(request: &Request) -> bool {
     let path = request.uri().path();
@@ -429,6 +449,17 @@ pub fn host_names<'a>(snapshot: &'a Snapshot, request: &'a Request) -> Vec<&'a s
 fn names<'a>(snapshot: &'a Snapshot, request: &'a Request) -> Names<'a> {
     let is_forwarded = is_proxy(peer(request), &snapshot.config.clients);
     Names::of(request, &snapshot.config.allowed_hosts, is_forwarded)
+}
+
+impl App {
+    /// Checks that `host` names the server.
+    ///
+    /// # Errors
+    /// It is a name that anybody may have point here.
+    pub fn check_host(&self, host: &str) -> Result<(), ProblemDetails> {
+        let allowed = &self.controller.current().config.allowed_hosts;
+        hosts::check_host(host, allowed, &self.access.machine)
+    }
 }
 
 /// Checks whether the page that sent `request`, if one did, may do so.

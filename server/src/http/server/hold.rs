@@ -56,21 +56,21 @@ impl Held {
 pub fn hold(response: Response, place: Option<Arc<Place>>) -> Response {
     match place {
         None => response,
-        Some(place) => response.map(|body| {
-            Body::new(HeldBody {
-                body,
-                _place: place,
-            })
-        }),
+        Some(place) => keep(response, place),
     }
 }
 
-struct HeldBody {
-    body: Body,
-    _place: Arc<Place>,
+/// Keeps `held` for as long as `response` is being sent.
+pub fn keep<T: Send + Sync + Unpin + 'static>(response: Response, held: T) -> Response {
+    response.map(|body| Body::new(HeldBody { body, _held: held }))
 }
 
-impl HttpBody for HeldBody {
+struct HeldBody<T> {
+    body: Body,
+    _held: T,
+}
+
+impl<T: Unpin> HttpBody for HeldBody<T> {
     type Data = Bytes;
     type Error = axum::Error;
 

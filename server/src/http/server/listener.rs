@@ -6,8 +6,10 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use socket2::{Domain, SockRef, TcpKeepalive, Type};
 use tokio::net::{TcpListener, TcpStream};
+use tokio_util::either::Either;
 
 use super::super::auth::Peer;
+use super::super::tls::TlsSocket;
 use super::STALL_TIME;
 #[cfg(unix)]
 use super::unix::{UnixSocket, check_path};
@@ -18,30 +20,58 @@ const BACKLOG: i32 = 1024;
 
 /// A connection to a client, or to a proxy.
 #[cfg(unix)]
-pub type Socket = tokio_util::either::Either<TcpStream, tokio::net::UnixStream>;
+pub type Socket = Either<TcpStream, tokio::net::UnixStream>;
 /// A connection to a client, or to a proxy.
 #[cfg(not(unix))]
 pub type Socket = TcpStream;
 
+/// A connection, perhaps with TLS.
+pub type Channel = Either<Socket, TlsSocket>;
+
+/// What is spoken on a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP.
+    Http,
+    /// HTTP with TLS; who speaks plain HTTP is redirected to it.
+    Https,
+    /// HTTP that redirects to this port.
+    Redirect(u16),
+}
+
 /// A socket that takes connections.
 pub enum Listener {
     /// Of an address and a port.
-    Tcp(TcpListener, SocketAddr),
+    Tcp(TcpListener, SocketAddr, Protocol),
     /// In the file system.
     #[cfg(unix)]
     Unix(UnixSocket),
+}
+
+impl Protocol {
+    /// The scheme of its addresses.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Http | Self::Redirect(_) => "http",
+            Self::Https => "https",
+        }
+    }
 }
 
 /// The line that scripts read from standard output: an address to ask, or `unix:` and a path.
 impl fmt::Display for Listener {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(_, bound) => {
-                write!(out, "http://{bound}/")?;
-                let host = local_host(*bound);
-                host.map_or(Ok(()), |host| {
-                    write!(out, ", on this machine http://{host}/")
-                })
+            Self::Tcp(_, bound, protocol) => {
+                let scheme = protocol.scheme();
+                write!(out, "{scheme}://{bound}/")?;
+                if let Some(host) = local_host(*bound) {
+                    write!(out, ", on this machine {scheme}://{host}/")?;
+                }
+                match protocol {
+                    Protocol::Redirect(_) => write!(out, ", and redirects to https"),
+                    _ => Ok(()),
+                }
             }
             #[cfg(unix)]
             Self::Unix(socket) => write!(out, "unix:{}", socket.path().display()),
@@ -73,11 +103,11 @@ impl Listener {
         }
     }
 
-    /// Listens on `address`.
+    /// Listens on `address`, and speaks `protocol` if it is no Unix domain socket.
     ///
     /// # Errors
     /// It is in use, there is no such address, or this user may not have it.
-    pub async fn bind(address: &ListenAddress) -> io::Result<Self> {
+    pub async fn bind(address: &ListenAddress, protocol: Protocol) -> io::Result<Self> {
         let listener = match address {
             ListenAddress::Tcp(address) => TcpListener::bind(address).await?,
             ListenAddress::AllInterfaces(port) => bind_all(*port).await?,
@@ -87,13 +117,32 @@ impl Listener {
             ListenAddress::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         let bound = listener.local_addr()?;
-        Ok(Self::Tcp(listener, bound))
+        Ok(Self::Tcp(listener, bound, protocol))
+    }
+
+    /// Its address, if it is one of TCP.
+    pub fn bound(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(_, bound, _) => Some(*bound),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// What is spoken on it.
+    pub fn protocol(&self) -> Protocol {
+        match self {
+            Self::Tcp(_, _, protocol) => *protocol,
+            #[cfg(unix)]
+            Self::Unix(_) => Protocol::Http,
+        }
     }
 
     /// Whether others than programs of this machine can reach it.
     pub fn is_reached_from_elsewhere(&self) -> bool {
         match self {
-            Self::Tcp(_, bound) => !bound.ip().to_canonical().is_loopback(),
+            Self::Tcp(_, _, Protocol::Redirect(_)) => false,
+            Self::Tcp(_, bound, _) => !bound.ip().to_canonical().is_loopback(),
             #[cfg(unix)]
             Self::Unix(_) => false,
         }
@@ -105,7 +154,7 @@ impl Listener {
     /// There are no file descriptors left, or the client has gone already.
     pub async fn accept(&self) -> io::Result<(Socket, Peer)> {
         match self {
-            Self::Tcp(listener, _) => {
+            Self::Tcp(listener, ..) => {
                 let (socket, peer) = listener.accept().await?;
                 if let Err(error) = tune(&socket) {
                     tracing::debug!(%error, "a socket keeps its defaults");
@@ -125,12 +174,26 @@ impl Listener {
 }
 
 #[cfg(unix)]
-fn of_tcp(socket: TcpStream) -> Socket {
+pub fn of_tcp(socket: TcpStream) -> Socket {
     Socket::Left(socket)
 }
 
+/// The socket of TCP that `socket` is; else itself.
+#[cfg(unix)]
+pub fn as_tcp(socket: Socket) -> Result<TcpStream, Socket> {
+    match socket {
+        Socket::Left(socket) => Ok(socket),
+        socket => Err(socket),
+    }
+}
+
 #[cfg(not(unix))]
-fn of_tcp(socket: TcpStream) -> Socket {
+pub fn as_tcp(socket: Socket) -> Result<TcpStream, Socket> {
+    Ok(socket)
+}
+
+#[cfg(not(unix))]
+pub fn of_tcp(socket: TcpStream) -> Socket {
     socket
 }
 

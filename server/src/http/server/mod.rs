@@ -2,13 +2,17 @@
 
 mod descriptors;
 mod hold;
+mod http2;
 mod listener;
 mod places;
+mod redirect;
 mod reserve;
 mod stall;
+mod stalled_bodies;
 mod takeover;
 #[cfg(unix)]
 mod unix;
+mod visitor;
 mod wire;
 
 use std::io;
@@ -28,20 +32,22 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 
 use super::App;
-use super::address::tidied;
 use super::auth::{Peer, is_proxy};
+use super::tls::{self, Opened, Settings};
 use crate::log::recurring::Recurring;
 use crate::supervise::keep_running;
 pub use descriptors::Room;
 use hold::Connected;
 pub use hold::{Held, hold};
-use listener::Socket;
-pub use listener::{Listener, local_host};
+use listener::{Channel, Socket, as_tcp, of_tcp};
+pub use listener::{Listener, Protocol, local_host};
 pub use places::{Place, Places};
+use redirect::redirect;
 pub use reserve::Seat;
 use reserve::{Reserve, SILENCE};
 use takeover::Pending;
 pub use takeover::Takeover;
+use visitor::Visitor;
 pub use wire::Wire;
 
 /// The longest time that a client may take to send its request, and to send none on a connection
@@ -50,7 +56,7 @@ const HEADER_TIME: Duration = Duration::from_secs(10);
 /// A request's header, and what is kept for a client that reads slowly beside the frame it is at.
 const BUFFER_BYTES: usize = 8 << 10;
 /// A client that takes nothing for so long is gone, and must not keep a camera on.
-const STALL_TIME: Duration = Duration::from_secs(60);
+pub const STALL_TIME: Duration = Duration::from_secs(60);
 /// The time that clients have to take what is left when the server stops.
 const FAREWELL: Duration = Duration::from_millis(1200);
 /// Out of file descriptors, most likely: some must be closed before the next is tried.
@@ -97,9 +103,10 @@ async fn accept(
     abort: CancellationToken,
 ) {
     let shutdown = entrance.shutdown.clone();
+    let protocol = listener.protocol();
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
         let token = connections.token();
-        let Some(connection) = entrance.let_in(accepted, token).await else {
+        let Some(connection) = entrance.let_in(accepted, protocol, token).await else {
             continue;
         };
         let abort = abort.clone();
@@ -119,6 +126,7 @@ pub struct Framing {
 struct Entrance {
     app: App,
     router: Router,
+    tls: Settings,
     reserve: Reserve,
     failures: Recurring,
     shutdown: CancellationToken,
@@ -136,6 +144,7 @@ impl Entrance {
     fn new(app: App, shutdown: CancellationToken) -> Self {
         Self {
             router: super::router(app.clone()),
+            tls: Settings::new(app.controller.clone(), app.certificates.clone()),
             reserve: Reserve::new(app.room.reserve),
             app,
             failures: Recurring::default(),
@@ -147,6 +156,7 @@ impl Entrance {
     async fn let_in(
         &mut self,
         accepted: io::Result<(Socket, Peer)>,
+        protocol: Protocol,
         token: TaskTrackerToken,
     ) -> Option<impl Future<Output = ()> + Send + use<>> {
         let Ok((socket, peer)) = accepted.map_err(|error| self.failed(&error)) else {
@@ -158,9 +168,15 @@ impl Entrance {
             tracing::info!(failures, "accepting connections works again");
         }
         let connected = Connected::new(self.admit(peer)?, token);
-        let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
-        let wire = Wire::new(socket, self.app.clock.clone());
-        Some(connection(wire, peer, connected, router, shutdown))
+        let visitor = Visitor::new(peer, connected);
+        let ways = (self.router.clone(), self.shutdown.clone());
+        let arrival = Arrival {
+            socket,
+            protocol,
+            app: self.app.clone(),
+            tls: self.tls.clone(),
+        };
+        Some(connection(arrival, visitor, ways))
     }
 
     fn failed(&mut self, error: &io::Error) {
@@ -193,15 +209,28 @@ impl Entrance {
     }
 }
 
-async fn connection(
-    wire: Wire,
-    peer: Peer,
-    connected: Connected,
-    router: Router,
-    shutdown: CancellationToken,
-) {
-    let exchange = exchange(wire, peer, connected.clone(), router, shutdown);
-    match connected.seat() {
+/// A connection that was accepted.
+struct Arrival {
+    socket: Socket,
+    protocol: Protocol,
+    app: App,
+    tls: Settings,
+}
+
+/// The way to the answers, and the end of all of them.
+type Ways = (Router, CancellationToken);
+
+async fn connection(arrival: Arrival, visitor: Visitor, ways: Ways) {
+    let seat = visitor.seat().cloned();
+    // Its place is kept to the end, also where hyper has given the connection back.
+    let _held = visitor.clone();
+    let exchange = async {
+        if let Err(error) = arrival.exchange(visitor, ways).await {
+            // Clients come and go; that is no fault of the server.
+            tracing::debug!(%error, "a connection ended");
+        }
+    };
+    match seat {
         None => exchange.await,
         Some(seat) => {
             tokio::select! {
@@ -214,33 +243,52 @@ async fn connection(
     }
 }
 
-/// Answers the requests of a connection; in the reserve it is one.
-async fn exchange(
-    wire: Wire,
-    peer: Peer,
-    connected: Connected,
-    router: Router,
-    shutdown: CancellationToken,
-) {
+impl Arrival {
+    /// Answers the requests of the connection; in the reserve it is one.
+    async fn exchange(self, visitor: Visitor, ways: Ways) -> io::Result<()> {
+        let (socket, app) = (self.socket, self.app);
+        let wire = |channel| Wire::new(channel, app.clock.clone());
+        let socket = match self.protocol {
+            Protocol::Http => return exchange(wire(Channel::Left(socket)), visitor, ways).await,
+            Protocol::Redirect(port) => {
+                return redirect(wire(Channel::Left(socket)), app, Some(port)).await;
+            }
+            Protocol::Https => socket,
+        };
+        let tcp = as_tcp(socket).map_err(|_| io::Error::other("TLS is for TCP"))?;
+        let is_reserved = visitor.seat().is_some();
+        let most = if is_reserved { SILENCE } else { HEADER_TIME };
+        // One request is known at a time with HTTP/1 only.
+        let secured = match tls::open(tcp, &self.tls, is_reserved, most).await? {
+            Opened::Secured(secured) => *secured,
+            Opened::Plain(tcp) => {
+                return redirect(wire(Channel::Left(of_tcp(tcp))), app, None).await;
+            }
+        };
+        let visitor = visitor.with_tls(secured.client);
+        let channel = Channel::Right(secured.socket);
+        match secured.is_http2 {
+            true => {
+                let wire = Wire::unread(channel, app.clock.clone());
+                http2::exchange(wire, app.clock.clone(), visitor, ways).await
+            }
+            false => exchange(wire(channel), visitor, ways).await,
+        }
+    }
+}
+
+/// Answers the requests of HTTP/1 that come by `wire`.
+async fn exchange(wire: Wire, visitor: Visitor, (router, shutdown): Ways) -> io::Result<()> {
     let (ambiguous, flushed) = (wire.ambiguous(), wire.flushed());
     let pending = Pending::default();
     let diverted = pending.clone();
-    let seat = connected.seat().cloned();
-    let is_reserved = seat.is_some();
+    let is_reserved = visitor.seat().is_some();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        if let Some(uri) = tidied(request.uri()) {
-            *request.uri_mut() = uri;
-        }
-        let extensions = request.extensions_mut();
-        extensions.insert(peer);
-        extensions.insert(connected.clone());
+        visitor.mark(&mut request);
         // Not in the router, which begins later: hyper may have read the next head by then.
-        extensions.insert(Framing {
+        request.extensions_mut().insert(Framing {
             is_ambiguous: ambiguous.is_so(),
         });
-        if let Some(seat) = &seat {
-            extensions.insert(seat.clone());
-        }
         let (router, flushed, diverted) = (router.clone(), flushed.clone(), diverted.clone());
         async move {
             let version = request.version();
@@ -265,12 +313,8 @@ async fn exchange(
         }
     };
     let taken_back = || Some(connection.into_parts()?.io.into_inner());
-    let ended = match pending.write(taken_back).await {
+    match pending.write(taken_back).await {
         None => ended.map_err(io::Error::other),
         Some(ended) => ended,
-    };
-    if let Err(error) = ended {
-        // Clients come and go; that is no fault of the server.
-        tracing::debug!(%error, "a connection ended");
     }
 }

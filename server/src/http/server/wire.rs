@@ -14,7 +14,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::Notify;
 
-use super::listener::Socket;
+use super::listener::Channel;
 use super::stall::Stall;
 use crate::clock::Clock;
 
@@ -66,7 +66,7 @@ impl Flushed {
 
 /// A socket whose requests are looked at.
 pub struct Wire {
-    socket: Socket,
+    socket: Channel,
     flushed: Flushed,
     requests: Requests,
     /// Bytes behind the end of a head, to be read next: hyper never has two heads at once, so that
@@ -93,7 +93,7 @@ fn sealed(bytes: &[u8]) -> Vec<u8> {
 
 impl Wire {
     /// Looks at what `socket` brings.
-    pub fn new(socket: Socket, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(socket: Channel, clock: Arc<dyn Clock>) -> Self {
         Self {
             socket,
             flushed: Flushed::default(),
@@ -102,6 +102,13 @@ impl Wire {
             refusal: Vec::new(),
             stall: Stall::new(clock),
         }
+    }
+
+    /// Passes on what `socket` brings, which is not HTTP/1.
+    pub fn unread(socket: Channel, clock: Arc<dyn Clock>) -> Self {
+        let mut wire = Self::new(socket, clock);
+        wire.requests.place = Position::Unknown;
+        wire
     }
 
     /// Whether hyper has flushed what it wrote: it does so when it has nothing left to write.
