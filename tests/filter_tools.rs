@@ -100,7 +100,7 @@ fn a_leak_is_found_and_named() {
     assert_eq!(code, Some(1));
     assert_eq!(report["leak_bytes_per_call"], 65536.0, "{report:#}");
     assert!(
-        has_problem(&report, "memory", "each frame leaves 65.5 kB behind"),
+        has_problem(&report, "memory", "each frame leaves 64.0 KiB behind"),
         "{report:#}"
     );
     assert!(
@@ -113,7 +113,7 @@ fn a_leak_is_found_and_named() {
     ));
     let (report, _) = test(&with_filter(&slow), &["--frames", "20"]);
     assert!(
-        has_problem(&report, "memory", "1.6 kB behind"),
+        has_problem(&report, "memory", "1.6 KiB behind"),
         "{report:#}"
     );
     // None: as many languages do, it collects memory when much has come together.

@@ -16,10 +16,11 @@ use crate::panics::Panicked;
 
 /// The most characters of a function's name.
 const NAME_CHARS: usize = 120;
-/// Functions that runtimes and libraries put between a mistake and the trap that ends it.
-const PLUMBING: [&str; 10] = [
+/// Functions that runtimes and libraries put between a mistake and the trap that ends it. Those of
+/// C++ stand as the compiler names them: `std::`, `operator new`.
+const PLUMBING: [&str; 16] = [
     "abort", "core::", "std::", "alloc::", "<core::", "<std::", "<alloc::", "rust_", "__rust",
-    "panic",
+    "panic", "__abort", "__cxa", "_ZNSt", "_ZNKSt", "_ZSt", "_Zn",
 ];
 
 /// The reason why a call gave no result.

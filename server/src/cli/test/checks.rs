@@ -207,7 +207,7 @@ fn collect(
         if leak(&memory.longest).is_none() {
             let most = memory.present.last().map_or(0.0, |it| *it as f64);
             let text = format!(
-                "it grows to {} before memory is collected; `memory-limit` should be above that",
+                "memory grows to {} before it is collected; `memory-limit` should be above that",
                 bytes(most)
             );
             report.note("memory", text);
@@ -285,7 +285,7 @@ fn judge(subject: &Subject, memory: &Samples, (scene, when): (&Scene, &str), rep
         FilterKind::Overlay | FilterKind::Inspect => suspicion(leak, f64::INFINITY),
     };
     let text = format!(
-        "{when} leaves {} behind: {what}. Its `memory-limit` of {} is reached after {calls} calls",
+        "{when} leaves {} behind: {what}. The `memory-limit` of {} is reached after {calls} calls",
         bytes(leak),
         bytes(limit as f64)
     );

@@ -170,9 +170,11 @@ pub fn ms(time: std::time::Duration) -> f64 {
 
 /// Bytes in the unit that fits.
 pub fn bytes(bytes: f64) -> String {
+    const KIB: f64 = 1024.0;
+    const MIB: f64 = KIB * KIB;
     match bytes {
-        ..1e3 => format!("{bytes:.0} bytes"),
-        ..1e6 => format!("{:.1} kB", bytes / 1e3),
-        _ => format!("{:.1} MB", bytes / 1e6),
+        ..KIB => format!("{bytes:.0} bytes"),
+        ..MIB => format!("{:.1} KiB", bytes / KIB),
+        _ => format!("{:.1} MiB", bytes / MIB),
     }
 }
