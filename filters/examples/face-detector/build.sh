@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds face-detector.wasm: fetches the model, makes it readable for tract, compiles.
 #
-# Needs npm, Python 3 with venv, and the target wasm32-unknown-unknown (`rustup target add`).
+# Needs npm, Python 3 with venv, and Rust with the target wasm32-unknown-unknown: by `rustup target
+# add`, or Debian's rustc-web, cargo-web, rust-web-src, rust-web-llvm and lld.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -26,6 +27,17 @@ fetch() {
 
 [ -e model/face.tflite ] || fetch
 target=wasm32-unknown-unknown
-RUSTFLAGS="-C target-feature=+simd128" cargo build --release --locked --target "$target"
+build="build --release --locked --target $target"
+export RUSTFLAGS="-C target-feature=+simd128"
+if [ -e "$(rustc --print target-libdir --target $target 2>/dev/null)" ]; then
+    # shellcheck disable=SC2086
+    cargo $build
+else
+    # Debian's rustc has the standard library for this target as source only.
+    linker=$(find /usr/bin -name 'wasm-ld*' | sort -V | tail -n 1)
+    # shellcheck disable=SC2086
+    RUSTC_BOOTSTRAP=1 RUSTC=/usr/bin/rustc CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER=$linker \
+        /usr/bin/cargo $build -Zbuild-std=std,panic_abort
+fi
 cp "${CARGO_TARGET_DIR:-target}/$target/release/face_detector.wasm" face-detector.wasm
 echo "face-detector.wasm: $(wc -c <face-detector.wasm) bytes"

@@ -18,9 +18,24 @@ use crate::panics::Panicked;
 const NAME_CHARS: usize = 120;
 /// Functions that runtimes and libraries put between a mistake and the trap that ends it. Those of
 /// C++ stand as the compiler names them: `std::`, `operator new`.
-const PLUMBING: [&str; 16] = [
-    "abort", "core::", "std::", "alloc::", "<core::", "<std::", "<alloc::", "rust_", "__rust",
-    "panic", "__abort", "__cxa", "_ZNSt", "_ZNKSt", "_ZSt", "_Zn",
+const PLUMBING: [&str; 17] = [
+    "abort",
+    "core::",
+    "std::",
+    "alloc::",
+    "<core::",
+    "<std::",
+    "<alloc::",
+    "rust_",
+    "__rust",
+    "panic",
+    "__abort",
+    "__cxa",
+    "_ZNSt",
+    "_ZNKSt",
+    "_ZSt",
+    "_Zn",
+    "mattebox/abort",
 ];
 
 /// The reason why a call gave no result.
