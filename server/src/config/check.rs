@@ -477,7 +477,8 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Whether `error` is that a whole number is none of 64 bits, of which `schema` itself says nothing.
+/// Whether `error` is that a whole number is none of 64 bits, of which `schema` itself says
+/// nothing.
 fn is_bound_of_ours(error: &ValidationError<'_>, schema: &Value) -> bool {
     let keyword = error.kind().keyword();
     let mut bounds = whole_bounds().into_iter();

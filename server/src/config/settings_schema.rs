@@ -48,7 +48,10 @@ pub enum SchemaError {
     #[error("the filter has a settings schema that can't be used: at `{0}`, {1}")]
     Reference(String, Unbounded),
     /// With its defaults, settings that fit it do so no more: at this place of the settings.
-    #[error("the filter has a settings schema that its own defaults don't fit{}: {why}", at(.place))]
+    #[error(
+        "the filter has a settings schema that its own defaults don't fit{}: {why}",
+        at(.place)
+    )]
     Unfit {
         /// The place, as a JSON pointer.
         place: String,

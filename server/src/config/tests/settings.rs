@@ -399,7 +399,8 @@ fn whole_numbers_have_64_bits() {
         (
             &whole,
             "{b: 1e20}",
-            "5:17+4 `b`: expected a whole number of at least 0 that fits into 64 bits, found `1e20`",
+            "5:17+4 `b`: expected a whole number of at least 0 that fits into 64 bits, found \
+             `1e20`",
         ),
     ]);
 }
