@@ -70,7 +70,8 @@ enum Takes {
 }
 use Takes::{Admin, Nothing, Operator, Viewer};
 
-/// Every route: what it takes, whether that is on the stream `front`, and what somebody gets who may.
+/// Every route: what it takes, whether that is on the stream `front`, and what somebody gets who
+/// may.
 const ROUTES: &[(&str, &str, Takes, bool, u16)] = &[
     ("GET", "/", Nothing, false, 200),
     ("GET", "/static/style.css", Nothing, false, 200),

@@ -168,8 +168,8 @@ fn check_stream_pattern(pattern: &str) -> Result<(), ValueError> {
     Ok(())
 }
 
-/// Checks the name of a user or a program. HTTP's Basic authentication knows no `:` in it (RFC 7617,
-/// 2).
+/// Checks the name of a user or a program. HTTP's Basic authentication knows no `:` in it (RFC
+/// 7617, 2).
 ///
 /// # Errors
 /// It has other characters than those that are allowed, or too many.

@@ -105,7 +105,8 @@ impl App {
         found.ok_or_else(|| EditError::UnknownStream(name.to_owned()))
     }
 
-    /// The streams that `identity` sees, for an answer from which `root` leads to the server's root.
+    /// The streams that `identity` sees, for an answer from which `root` leads to the server's
+    /// root.
     fn stream_reports(&self, identity: &Identity, root: &str) -> Vec<StreamReport> {
         let snapshot = self.controller.current();
         let seen = snapshot

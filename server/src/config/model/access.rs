@@ -15,13 +15,13 @@ use super::source::Secret;
 pub struct AccessRules {
     /// People who may log in.
     #[schemars(length(max = 200), extend(
-        "x-expected" = "a list of users such as `- { name: anna, role: viewer, password: { file: anna.password } }`",
+        "x-expected" = "a list of users such as `- { name: anna, password: { file: anna } }`",
         "x-too-many" = "a file may have 200 users; this is one more",
     ))]
     pub users: Vec<UserConfig>,
     /// Keys for programs, beside `admin-token`.
     #[schemars(length(max = 200), extend(
-        "x-expected" = "a list of tokens such as `- { name: grafana, role: viewer, token: { env: GRAFANA_TOKEN } }`",
+        "x-expected" = "a list of tokens such as `- { name: grafana, token: { env: TOKEN } }`",
         "x-too-many" = "a file may have 200 tokens; this is one more",
     ))]
     pub tokens: Vec<TokenConfig>,

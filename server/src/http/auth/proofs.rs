@@ -91,8 +91,8 @@ impl Access {
                 None => failure = Some(Failure::Token),
             }
         } else if counts_login {
-            // A password last: to tell whether it is right takes time, and a proxy's own login, which
-            // it passes on, is none.
+            // A password last: to tell whether it is right takes time, and a proxy's own login,
+            // which it passes on, is none.
             let by_session = self.by_session(credentials, headers, address);
             let by_proxy = || by_proxy(request, snapshot, address);
             if let Some(identity) = by_session.or_else(by_proxy) {

@@ -76,8 +76,9 @@ impl Throttle {
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// Counts a wrong token or password of `peer`. Gives the time that it must wait if it may not be wrong now,
-    /// which counts no further: else an address that others share could be shut out for good.
+    /// Counts a wrong token or password of `peer`. Gives the time that it must wait if it may not
+    /// be wrong now, which counts no further: else an address that others share could be shut out
+    /// for good.
     pub fn failed(&self, peer: IpAddr) -> Option<Duration> {
         let now = self.clock.now();
         let mut counts = self.lock();

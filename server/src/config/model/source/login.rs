@@ -29,7 +29,10 @@ pub struct Login {
 /// Something that must not be shown, or where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-#[schemars(extend("writeOnly" = true, "x-expected" = "a text, `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`"))]
+#[schemars(extend(
+    "writeOnly" = true,
+    "x-expected" = "a text, `{env: NAME}`, `{file: PATH}` or `{credential: NAME}`",
+))]
 pub enum Secret {
     /// The environment variable that holds it.
     Env(#[schemars(regex(pattern = "^[A-Za-z0-9_]+$"))] String),

@@ -98,10 +98,10 @@ impl Choice {
 /// As server-sent events, an event comes under its kind, such as `motion`, with its id, when it
 /// begins and when it ends; with `Last-Event-ID`, first those that began or ended since that one
 /// began, of which some may be known. Beside them come the server's own notifications: `state`,
-/// `viewers`, `filter-error`, `filter-recovered`, `reload`, `change` and `audit`; and `lagged` to one who
-/// reads so slowly that some were left out. `stream` and `kind` choose among all of them. What is
-/// wrong with a pipeline file, and `audit`, take an admin to see; `filter-error`, `filter-recovered`,
-/// `reload` and `change` an operator.
+/// `viewers`, `filter-error`, `filter-recovered`, `reload`, `change` and `audit`; and `lagged` to
+/// one who reads so slowly that some were left out. `stream` and `kind` choose among all of them.
+/// What is wrong with a pipeline file, and `audit`, take an admin to see; `filter-error`,
+/// `filter-recovered`, `reload` and `change` an operator.
 #[utoipa::path(
     get,
     path = "/events",
