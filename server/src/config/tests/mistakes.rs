@@ -290,8 +290,8 @@ fn wrong_streams() {
                 "1:1+1 expected a pipeline file with keys such as `listen`, `tls`, `admin-token`, \
                  `users`, `tokens`, `anonymous`, `auth-headers`, `allow-commands-by-api`, \
                  `metrics-from`, `allowed-hosts`, `filter-folder`, `filters-memory`, \
-                 `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `cors`, `streams`, `on`, \
-                 `mqtt` and `gpio`, found an empty list",
+                 `filter-folder-limit`, `limits`, `trusted-proxies`, `embedding`, `cors`, \
+                 `streams`, `on`, `mqtt` and `gpio`, found an empty list",
             ],
         ),
         (
