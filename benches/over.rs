@@ -165,7 +165,8 @@ impl Writer {
             }
             Some(tls) => {
                 if !tls.wants_write() {
-                    tls.writer().write_vectored(&part.map(IoSlice::new))?;
+                    part.iter()
+                        .try_for_each(|piece| tls.writer().write_all(piece))?;
                 }
                 send(tls, &mut self.socket)
             }

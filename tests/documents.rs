@@ -86,13 +86,21 @@ fn folder_for(pipeline: &str) -> Folder {
     let issued = Ca::new().issue("cam.example.org");
     folder.write("cert.pem", issued.cert);
     folder.write("key.pem", issued.key);
+    for name in [
+        "admin.token",
+        "ada.password",
+        "proxy.secret",
+        "vera.password",
+    ] {
+        folder.write(name, "0123456789abcdef");
+    }
     folder
 }
 
 fn check(folder: &Folder) -> Output {
     let mut command = mattebox();
     command.current_dir(folder.path()).arg("check");
-    for name in ["ADMIN", "DOOR_PASSWORD", "FRONT_PASSWORD"] {
+    for name in ["ADMIN", "DOOR_PASSWORD", "FRONT_PASSWORD", "GRAFANA_TOKEN"] {
         command.env(name, "0123456789abcdef");
     }
     command.output().unwrap()

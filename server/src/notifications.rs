@@ -88,7 +88,8 @@ pub struct AuditEntry {
     pub action: &'static str,
     /// The user or the program, if it is known.
     pub user: Option<String>,
-    /// The proof: `anonymous`, `password`, `session`, `token`, `proxy` or `link`.
+    /// The proof: `anonymous`, `password`, `session`, `token`, `proxy`,
+    /// `certificate` or `link`.
     pub proof: &'static str,
     /// The client's address.
     pub address: String,

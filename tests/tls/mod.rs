@@ -244,6 +244,34 @@ fn whoever_has_no_certificate_of_the_client_ca_gets_nothing() {
 }
 
 #[test]
+fn a_certificate_has_the_role_of_the_user_that_it_names() {
+    let (ca, clients) = (Ca::new(), Ca::new());
+    let folder = Folder::with(
+        "tls: { cert: cert.pem, key: key.pem, client-ca: clients.pem, \
+         client-certificates: optional }
+users: [{ name: nvr, role: operator, streams: [s] }]
+streams: { s: , other: }
+",
+    );
+    write(folder.path(), &ca.issue("cam.example.org"));
+    folder.write("clients.pem", &clients.pem);
+    let server = Server::start_unprepared(folder, |_| {});
+    for (client, of_s, of_other) in [
+        (ca.client_as(&clients.issue("nvr")), 200, 403),
+        (ca.client_as(&clients.issue("stranger")), 401, 401),
+        (ca.client(), 401, 401),
+    ] {
+        for (target, status) in [("/api/streams/s", of_s), ("/api/streams/other", of_other)] {
+            assert_eq!(
+                get(server.address, &client, target).status,
+                status,
+                "{target}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_self_signed_certificate_is_kept_and_its_fingerprint_told() {
     let (state, folder) = (Folder::new(), folder("self-signed", 0));
     let start = || {

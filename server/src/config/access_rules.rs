@@ -70,8 +70,8 @@ fn check_streams(item: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
     }
 }
 
-/// Headers are believed of trusted proxies only, and only by them is a user without a password
-/// known.
+/// Headers are believed of trusted proxies only. Only by them, or by certificates, is a user without
+/// a password known.
 fn check_headers(root: &Node, errors: &mut Errors) {
     let headers = root.entry("auth-headers");
     let proxies = root.get("trusted-proxies").map_or(&[][..], Node::items);
@@ -86,7 +86,8 @@ fn check_headers(root: &Node, errors: &mut Errors) {
             errors.add(key.span, message);
         }
     }
-    if headers.is_some() {
+    let tls = root.get("tls");
+    if headers.is_some() || tls.is_some_and(|tls| tls.get("client-ca").is_some()) {
         return;
     }
     for user in root.get("users").map_or(&[][..], Node::items) {
@@ -94,7 +95,7 @@ fn check_headers(root: &Node, errors: &mut Errors) {
             let quoted = quote(name.text().unwrap_or_default());
             let message = format!(
                 "the user {quoted} needs a `password`, which `mattebox passwd` makes, since there \
-                 are no `auth-headers`"
+                 are no `auth-headers` and no certificates of clients (`client-ca`)"
             );
             errors.add(name.span, message);
         }

@@ -46,7 +46,8 @@ pub struct ViewerReport {
     stream: String,
     /// The user or the program; none of one who shows no name.
     user: Option<String>,
-    /// The proof: `anonymous`, `password`, `session`, `token`, `proxy` or `link`.
+    /// The proof: `anonymous`, `password`, `session`, `token`, `proxy`,
+    /// `certificate` or `link`.
     proof: &'static str,
     /// The client's address.
     address: String,

@@ -99,7 +99,7 @@ pub struct UserConfig {
     #[schemars(length(min = 1), extend("x-check" = "user-name"))]
     pub name: String,
     /// The password's hash, as `mattebox passwd` makes it, in quotes; or where it stands. A user
-    /// without one is known by `auth-headers` only.
+    /// without one is known by `auth-headers`, or by a certificate of `client-ca` with that name.
     pub password: Option<Secret>,
     /// What the user may do.
     #[serde(default)]

@@ -431,10 +431,20 @@ fn formats_are_checked() {
     );
 }
 
+/// Checks that each of these schemas is refused, and why.
+fn check_wrong_schemas(schemas: &[(Value, &str)]) {
+    let config = fine("streams: {a: {filters: [use: x]}}");
+    for (schema, why) in schemas {
+        let error =
+            check_settings(step(&config), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
+        let error = error.to_string();
+        assert!(error.contains(why), "{schema}: {error}");
+    }
+}
+
 #[test]
 fn a_wrong_schema_is_the_filters_fault() {
-    let config = fine("streams: {a: {filters: [use: x]}}");
-    for (schema, why) in [
+    check_wrong_schemas(&[
         (json!(5), "has a settings schema that is none"),
         (
             json!({"type": "strin"}),
@@ -465,6 +475,12 @@ fn a_wrong_schema_is_the_filters_fault() {
             json!({"properties": {"a": {"type": "whole"}}}),
             "none at `/properties/a/type`:",
         ),
+    ]);
+}
+
+#[test]
+fn a_wrong_default_is_the_filters_fault() {
+    check_wrong_schemas(&[
         (
             json!({"properties": {"a": {"type": "integer", "maximum": 5, "default": 6}}}),
             "a wrong default, at `/properties/a/default`: 6",
@@ -509,12 +525,7 @@ fn a_wrong_schema_is_the_filters_fault() {
             }}}}),
             "refer to themselves",
         ),
-    ] {
-        let error =
-            check_settings(step(&config), "x", &SettingsSchema::new(schema.clone())).unwrap_err();
-        let error = error.to_string();
-        assert!(error.contains(why), "{schema}: {error}");
-    }
+    ]);
 }
 
 #[test]

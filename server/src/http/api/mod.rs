@@ -164,7 +164,8 @@ pub struct AccessReport {
     changing: &'static str,
     /// The user's or the program's name; none of one who shows none.
     user: Option<String>,
-    /// The proof: `anonymous`, `password`, `session`, `token`, `proxy` or `link`.
+    /// The proof: `anonymous`, `password`, `session`, `token`, `proxy`,
+    /// `certificate` or `link`.
     proof: &'static str,
     /// The role; none of one who may see nothing.
     role: Option<Role>,

@@ -55,6 +55,8 @@ pub enum Proof {
     Token { name: String, stamp: Stamp },
     /// The word of a trusted proxy.
     Proxy { user: String, stamp: Stamp },
+    /// A certificate of `client-ca` with the user's name.
+    Certificate { user: String, stamp: Stamp },
     /// A signed link to a stream's pictures.
     Link {
         stream: String,
@@ -148,11 +150,12 @@ impl Identity {
 
     /// The role that they have; none if they may see nothing.
     pub fn role(&self) -> Option<Role> {
-        (self.right > Right::Nothing).then(|| match self.right {
-            Right::Administer => Role::Admin,
-            Right::Operate => Role::Operator,
-            _ => Role::Viewer,
-        })
+        match self.right {
+            Right::Nothing => None,
+            Right::Watch | Right::Read => Some(Role::Viewer),
+            Right::Operate => Some(Role::Operator),
+            Right::Administer => Some(Role::Admin),
+        }
     }
 
     /// What they may change by an edit.
@@ -167,7 +170,9 @@ impl Identity {
     pub fn name(&self) -> Option<&str> {
         match &self.proof {
             Proof::Anonymous | Proof::Link { .. } => None,
-            Proof::Password { user, .. } | Proof::Proxy { user, .. } => Some(user),
+            Proof::Password { user, .. }
+            | Proof::Proxy { user, .. }
+            | Proof::Certificate { user, .. } => Some(user),
             Proof::Token { name, .. } => Some(name),
             Proof::Session { owner, .. } => Some(owner.name()),
         }
@@ -181,6 +186,7 @@ impl Identity {
             Proof::Session { .. } => "session",
             Proof::Token { .. } => "token",
             Proof::Proxy { .. } => "proxy",
+            Proof::Certificate { .. } => "certificate",
             Proof::Link { .. } => "link",
         }
     }
@@ -197,7 +203,9 @@ impl Identity {
         };
         match &self.proof {
             Proof::Anonymous => Self::anonymous(credentials, self.address).right == self.right,
-            Proof::Password { user, stamp } => is_user(user, stamp),
+            Proof::Password { user, stamp } | Proof::Certificate { user, stamp } => {
+                is_user(user, stamp)
+            }
             Proof::Token { name, stamp } => is_token(name, stamp),
             Proof::Session { owner, .. } => match owner {
                 Owner::User { name, stamp } => is_user(name, stamp),

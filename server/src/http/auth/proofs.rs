@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::super::problem::ProblemDetails;
+use super::super::tls::ClientCertificate;
 use super::audit::More;
 use super::identity::{Identity, Owner, Proof};
 use super::needs::Need;
@@ -95,7 +96,9 @@ impl Access {
             // which it passes on, is none.
             let by_session = self.by_session(credentials, headers, address);
             let by_proxy = || by_proxy(request, snapshot, address);
-            if let Some(identity) = by_session.or_else(by_proxy) {
+            let by_certificate = || by_certificate(request, credentials, address);
+            let known = by_session.or_else(by_proxy).or_else(by_certificate);
+            if let Some(identity) = known {
                 return Shown::right(identity);
             }
             match self.by_password(credentials, headers, address).await {
@@ -256,6 +259,17 @@ impl Shown {
             failure: None,
         }
     }
+}
+
+/// The user whose name stands in the certificate of the connection.
+fn by_certificate(request: &Head, credentials: &Credentials, address: IpAddr) -> Option<Identity> {
+    let ClientCertificate(name) = request.extensions().get()?;
+    let user = credentials.user(name)?;
+    let proof = Proof::Certificate {
+        user: user.name.clone(),
+        stamp: user.stamp,
+    };
+    Some(Identity::user(user, proof, address))
 }
 
 /// Who a trusted proxy says has logged in there.

@@ -110,6 +110,7 @@ async fn accept(
             continue;
         };
         let abort = abort.clone();
+        let connection = Box::pin(connection);
         connections.spawn(async move { abort.run_until_cancelled(connection).await });
     }
 }
