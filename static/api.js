@@ -1,4 +1,5 @@
-// What the page asks of the server. Changes carry the admin token, which is asked for once.
+// What the page asks of the server. The browser shows the session's cookie by itself; where a
+// change takes a login, that is asked for.
 
 // An answer that takes longer than this won't come.
 const PATIENCE_MS = 10_000;
@@ -11,9 +12,11 @@ const ROOT = new URL("../", import.meta.url);
 // A login in the page's address is for the proxy, which the browser tells it; no request may have
 // it in its address.
 ROOT.username = ROOT.password = "";
-// Two servers below two paths of one proxy have tokens of their own.
-const TOKEN =
-  ROOT.pathname === "/" ? "mattebox-admin-token" : `mattebox-admin-token ${ROOT.pathname}`;
+/**
+ * What each request has: no form of another site's page can send it, and to one who does the server
+ * answers no challenge, for which the browser would show a box of its own.
+ */
+export const MARK = { "X-Requested-With": "mattebox" };
 
 /** Why the server refused; `problems` have the places in the pipeline file. */
 export class Refusal extends Error {
@@ -60,9 +63,6 @@ export function address(path) {
   return new URL(path, ROOT).href;
 }
 
-// The token where the browser keeps nothing, until the page is left.
-let tokenInMemory = null;
-
 /** What `act` gives of the browser's storage; `undefined` where it allows none. */
 export function withStorage(act) {
   try {
@@ -72,41 +72,24 @@ export function withStorage(act) {
   }
 }
 
-/** The admin token, if it was asked for. */
-export function knownToken() {
-  const token = withStorage((storage) => storage.getItem(TOKEN)) ?? tokenInMemory;
-  return token && isSendable(token) ? token : null;
-}
+// A page of an earlier version kept the admin token there.
+withStorage((storage) => {
+  const path = ROOT.pathname === "/" ? "" : ` ${ROOT.pathname}`;
+  storage.removeItem(`mattebox-admin-token${path}`);
+});
 
-function remember(token) {
-  tokenInMemory = token;
-  withStorage((storage) =>
-    token === null ? storage.removeItem(TOKEN) : storage.setItem(TOKEN, token),
-  );
-}
-
-/** Whether a header can have it. */
-function isSendable(token) {
-  return !/[\0\r\n]/.test(token);
-}
+let login = null;
 
 /**
- * The header that shows the admin token, in UTF-8; none if it isn't known. `Authorization` is left
- * to a proxy's login.
+ * Where a change takes a login, `asked.ask()` is called, which resolves once somebody has logged
+ * in: before the change, if `asked.isMissing()`, or when the server refuses.
  */
-export function tokenHeaders(token = knownToken()) {
-  // A header's characters are its bytes (Fetch standard, "ByteString").
-  const bytes = new TextEncoder().encode(token ?? "");
-  return token ? { "X-Mattebox-Token": String.fromCharCode(...bytes) } : {};
+export function setLogin(asked) {
+  login = asked;
 }
 
 export async function get(path) {
   return ask(path, {}, PATIENCE_MS, answer);
-}
-
-/** The same with the admin token, if it is known, to whom more is shown. */
-export async function getAsAdmin(path) {
-  return ask(path, { headers: tokenHeaders() }, PATIENCE_MS, answer);
 }
 
 /**
@@ -131,7 +114,12 @@ export async function ask(path, options, patience, use) {
   }, patience);
   try {
     return await use(
-      await fetch(address(path), { redirect: "manual", ...rest, signal: ending.signal }),
+      await fetch(address(path), {
+        redirect: "manual",
+        ...rest,
+        headers: { ...MARK, ...rest.headers },
+        signal: ending.signal,
+      }),
     );
   } catch (error) {
     throw error instanceof TypeError || error.name === "AbortError" ? unreached(error) : error;
@@ -175,28 +163,38 @@ export async function change(method, path, body) {
  * if it was another.
  */
 export async function changeFile(method, path, body) {
-  let wrong = "";
   for (;;) {
-    const token = knownToken() ?? (await askForToken(wrong));
+    if (login.isMissing()) {
+      await login.ask();
+    }
     try {
-      return await send(method, path, body, token, async (response) => ({
+      return await send(method, path, body, async (response) => ({
         body: await answer(response),
         revision: response.headers.get("X-Mattebox-Revision"),
         previous: response.headers.get("X-Mattebox-Previous"),
       }));
     } catch (error) {
-      if (!(error instanceof Refusal && error.status === 401)) {
+      if (!isLoginNeeded(error)) {
         throw error;
       }
-      remember(null);
-      wrong = "The server does not accept that token.";
+      await login.ask();
     }
   }
 }
 
-function send(method, path, body, token, use) {
+/** Whether the server refuses because nobody is logged in. */
+export function isLoginNeeded(error) {
+  return error instanceof Refusal && error.status === 401;
+}
+
+/** Asks for a change, without asking for a login. */
+export function changeOnce(method, path, body) {
+  return send(method, path, body, answer);
+}
+
+function send(method, path, body, use) {
   const isFile = body instanceof Blob;
-  const headers = tokenHeaders(token);
+  const headers = {};
   if (body !== undefined) {
     headers["Content-Type"] = isFile ? "application/wasm" : "application/json";
   }
@@ -209,7 +207,8 @@ function send(method, path, body, token, use) {
  */
 export async function answer(response) {
   const isJson = /json/.test(response.headers.get("Content-Type") ?? "");
-  const isEmpty = response.status === 204;
+  // No proxy answers so in the server's place.
+  const isEmpty = response.status === 204 || response.status === 201;
   if (!isJson && !isEmpty) {
     throw new ProxyAnswer(response);
   }
@@ -218,38 +217,4 @@ export async function answer(response) {
     throw new Refusal(response.status, body);
   }
   return body;
-}
-
-let asking = null;
-
-/** Several changes may need it at once; all of them wait for the same answer. */
-function askForToken(wrong) {
-  asking ??= askOnce(wrong).finally(() => (asking = null));
-  return asking;
-}
-
-function askOnce(wrong) {
-  const dialog = document.getElementById("token");
-  const input = dialog.querySelector("input");
-  dialog.querySelector(".error").textContent = wrong;
-  dialog.returnValue = "";
-  input.value = "";
-  dialog.showModal();
-  return new Promise((resolve, reject) => {
-    dialog.addEventListener(
-      "close",
-      () => {
-        const token = input.value.trim();
-        if (dialog.returnValue === "send" && token) {
-          remember(token);
-          resolve(token);
-        } else {
-          reject(
-            new Refusal(401, { detail: "Nothing has changed: changes need the admin token." }),
-          );
-        }
-      },
-      { once: true },
-    );
-  });
 }

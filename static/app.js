@@ -1,10 +1,12 @@
 // The page: a card for each stream, with its picture and what the server tells of it.
 
-import { getAsAdmin, knownToken } from "./api.js";
+import { isLoginNeeded } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
 import { advise, load, setProse } from "./dom.js";
-import { StreamForm } from "./stream_form.js";
+import { Login } from "./login.js";
+import { rightsOf } from "./rights.js";
+import { allowUndoing } from "./undo.js";
 import { Wall } from "./wall.js";
 
 const streams = document.getElementById("streams");
@@ -12,11 +14,11 @@ const summary = document.getElementById("summary");
 const trouble = document.getElementById("trouble");
 const cards = new Map();
 const wall = new Wall({ state: take, frame: draw, lost });
+const login = new Login(wall);
 const panel = new ChainPanel(
   () => wall.refresh(),
   (name) => cards.get(name),
 );
-const streamForm = new StreamForm(() => wall.refresh());
 let state = null;
 let reports = [];
 
@@ -53,12 +55,41 @@ async function showRegions(card, { filters }) {
   card.regions?.show(looks, isDrawn);
 }
 
-let eventList = null;
+const dialogs = new Map();
+
+/**
+ * The one dialog of the class `name` in `script`, which few need; `undefined` if that can't be
+ * loaded. It gets what asks the server again how things are.
+ */
+async function dialogOf(script, name) {
+  const module = await load(script);
+  if (module && !dialogs.has(name)) {
+    dialogs.set(name, new module[name](() => wall.refresh()));
+  }
+  return dialogs.get(name);
+}
+
+/** Edits the stream `name`, or adds one. */
+async function editStream(name) {
+  (await dialogOf("./stream_form.js", "StreamForm"))?.open(name, reports);
+}
 
 async function showEvents() {
-  const events = await load("./events.js");
-  eventList ??= events && new events.EventList();
-  eventList?.open([...cards.keys()], state?.access.changing !== "off");
+  const events = await dialogOf("./events.js", "EventList");
+  events?.open([...cards.keys()], state !== null && rightsOf(state.access).administers);
+}
+
+async function showUsers() {
+  (await dialogOf("./users.js", "UserList"))?.open();
+}
+
+async function showViewers() {
+  (await dialogOf("./viewers.js", "ViewerList"))?.open();
+}
+
+async function share(name) {
+  const dialog = await dialogOf("./share.js", "ShareDialog");
+  dialog?.open(name, rightsOf(state.access).administers);
 }
 
 async function draw(name, jpeg) {
@@ -72,16 +103,21 @@ function chosen() {
 }
 
 function show() {
-  const mayChange = state.access.changing !== "off";
+  const rights = rightsOf(state.access);
   for (const report of reports) {
     if (!cards.has(report.name)) {
-      const card = new Card(report.name, watch, () => streamForm.open(report.name), editMasks);
+      const card = new Card(report.name, {
+        changed: watch,
+        edit: () => editStream(report.name),
+        editMasks,
+        share: () => share(report.name),
+      });
       cards.set(report.name, card);
       streams.append(card.element);
       visible.observe(card.picture);
     }
     const card = cards.get(report.name);
-    card.show(report, state.refused[report.name], mayChange);
+    card.show(report, state.refused[report.name], rights);
     showRegions(card, report);
   }
   const names = new Set(reports.map((report) => report.name));
@@ -94,17 +130,32 @@ function show() {
   }
   watch();
   const large = chosen();
-  document.getElementById("view").className = large ? "one" : "wall";
+  const layout = rights.reads ? "one" : "alone";
+  document.getElementById("view").className = large ? layout : "wall";
   document.getElementById("back").hidden = !large || reports.length === 1;
   for (const [name, card] of cards) {
     card.element.hidden = large !== undefined && name !== large.name;
   }
-  const pipeline = explained(state.pipeline);
-  panel.show(large, pipeline, state.access.changing);
-  streamForm.show(reports, mayChange);
+  const { pipeline, access } = state;
+  panel.show(rights.reads ? large : undefined, pipeline, rights, access.changing !== "off");
+  document.getElementById("add-stream").hidden = !rights.administers;
+  allowUndoing(rights.administers);
   showFile(pipeline);
+  showAccess(access);
+}
+
+/** Who is logged in; and where nobody may watch without a login, nothing else. */
+function showAccess(access) {
+  const isShut = access.role === null;
   const viewers = reports.reduce((sum, report) => sum + report.viewers, 0);
-  summary.textContent = `${count(reports.length, "stream")}, ${count(viewers, "viewer")}`;
+  const counts = `${count(reports.length, "stream")}, ${count(viewers, "viewer")}`;
+  summary.textContent = isShut ? "" : counts;
+  document.getElementById("shut").hidden = !isShut;
+  document.getElementById("show-events").hidden = isShut;
+  for (const id of ["show-users", "show-viewers"]) {
+    document.getElementById(id).hidden = access.role !== "admin";
+  }
+  login.show(access);
 }
 
 function count(number, word) {
@@ -122,34 +173,6 @@ function showFile(pipeline) {
   waiting.textContent = `Restart the server for the change of ${keys}.`;
 }
 
-let explanation = { of: null, error: null };
-
-/**
- * With what is wrong in the pipeline file, which is shown to the admin only. Asked for once for
- * each error and token, so that a token that is no longer right is not sent again and again.
- */
-function explained(pipeline) {
-  if (!pipeline.error || !knownToken()) {
-    return pipeline;
-  }
-  const of = `${pipeline.failed_reloads} ${knownToken()}`;
-  if (explanation.of !== of) {
-    explanation = { of, error: null };
-    explain(explanation);
-  }
-  return { ...pipeline, error: explanation.error ?? pipeline.error };
-}
-
-async function explain(explanation) {
-  try {
-    explanation.error = (await getAsAdmin("api/v1/pipeline")).error;
-    show();
-  } catch {
-    // The next state asks again.
-    explanation.of = null;
-  }
-}
-
 /** Takes what the server tells. */
 function take(told) {
   state = told;
@@ -159,9 +182,30 @@ function take(told) {
 }
 
 function lost(error) {
+  if (isLoginNeeded(error)) {
+    shut();
+    return;
+  }
   setProse(trouble, `The connection to the server is lost (${error.message}). Trying again.`);
   trouble.hidden = false;
   cards.forEach((card) => card.showLoss());
+}
+
+/** Nobody may watch without a login: takes away what was shown. */
+async function shut() {
+  let access;
+  try {
+    access = await login.look();
+  } catch {
+    // The wall goes on trying, and tells why it can't.
+    return;
+  }
+  if (access.role === null) {
+    wall.close();
+    document.querySelectorAll("dialog[open]:not(#login)").forEach((dialog) => dialog.close());
+    const pipeline = { revision: "", reloads: 0, error: null, needs_restart: [] };
+    take({ streams: [], refused: {}, pipeline, access });
+  }
 }
 
 /** A page that nobody sees has no connection. */
@@ -173,7 +217,10 @@ function showOrHide() {
   }
 }
 
+document.getElementById("add-stream").addEventListener("click", () => editStream(null));
 document.getElementById("show-events").addEventListener("click", showEvents);
+document.getElementById("show-users").addEventListener("click", showUsers);
+document.getElementById("show-viewers").addEventListener("click", showViewers);
 document.addEventListener("visibilitychange", showOrHide);
 window.addEventListener("hashchange", () => {
   advise("");

@@ -27,9 +27,9 @@ export class Card {
 
   /**
    * `changed` is called when the user starts or stops the picture, `edit` and `editMasks` when the
-   * stream is to be edited.
+   * stream is to be edited, `share` when there is to be a link to it.
    */
-  constructor(name, changed, edit, editMasks) {
+  constructor(name, { changed, edit, editMasks, share }) {
     this.name = name;
     const template = document.getElementById("card");
     this.element = template.content.firstElementChild.cloneNode(true);
@@ -47,6 +47,8 @@ export class Card {
       changed();
     });
     this.#part("full").addEventListener("click", (event) => enlarge(this.picture, event.target));
+    this.#part("share").setAttribute("aria-label", `Share ${name}`);
+    this.#part("share").addEventListener("click", share);
     this.#part("edit").setAttribute("aria-label", `Edit ${name}`);
     this.#part("edit").addEventListener("click", edit);
     this.#part("edit-masks").setAttribute("aria-label", `Masks of ${name}`);
@@ -133,11 +135,13 @@ export class Card {
   }
 
   /**
-   * Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`.
+   * Shows what the server tells of the stream, and why it doesn't show it here, if it is `refused`,
+   * to somebody with these `rights`.
    */
-  show(report, refused, mayChange) {
-    this.#part("edit").hidden = !mayChange;
-    this.#part("edit-masks").hidden = !mayChange;
+  show(report, refused, rights) {
+    this.#part("share").hidden = !rights.operates;
+    this.#part("edit").hidden = !rights.administers;
+    this.#part("edit-masks").hidden = !rights.administers;
     if (this.#part("notice").textContent === NO_CONNECTION && !this.runs) {
       this.#note("");
     }

@@ -140,7 +140,7 @@ export class Catalog {
   }
 
   #allowDropping() {
-    const hasFile = (event) => event.dataTransfer?.types.includes("Files");
+    const hasFile = (event) => this.chain.mayAdd && event.dataTransfer?.types.includes("Files");
     document.addEventListener("dragover", (event) => {
       if (hasFile(event)) {
         event.preventDefault();

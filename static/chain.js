@@ -19,6 +19,8 @@ export class ChainPanel {
     this.element = document.getElementById("panel");
     this.list = document.getElementById("steps");
     this.name = null;
+    /** Whether whoever watches may add steps. */
+    this.mayAdd = false;
     this.catalog = new Catalog(this, () => this.#load());
     this.#allowDragging();
     document.addEventListener("mattebox-restored", () => {
@@ -53,8 +55,12 @@ export class ChainPanel {
     return this.#order.indexOf(step.id);
   }
 
-  /** Shows the chain of the stream of `report`, or nothing. */
-  show(report, pipeline, access) {
+  /**
+   * Shows the chain of the stream of `report`, or nothing, to somebody with these `rights`;
+   * `isChangeable` says whether anybody may change it over the network.
+   */
+  show(report, pipeline, rights, isChangeable) {
+    this.mayAdd = rights.administers;
     this.element.hidden = !report;
     if (!report) {
       this.name = null;
@@ -71,14 +77,15 @@ export class ChainPanel {
       this.#version = version;
       this.#load();
     }
-    const mayChange = access !== "off";
-    document.getElementById("read-only").hidden = mayChange;
-    document.getElementById("add").disabled = !mayChange;
+    document.getElementById("read-only").hidden = isChangeable;
+    for (const id of ["add", "drop-here"]) {
+      document.getElementById(id).hidden = !rights.administers;
+    }
     document.getElementById("no-steps").hidden = report.filters.length > 0;
     this.#keepFocus(() => {
       this.#arrange(report.filters);
       for (const filter of report.filters) {
-        this.#steps.get(filter.id).show(filter, mayChange);
+        this.#steps.get(filter.id).show(filter, rights);
       }
     });
   }

@@ -1,6 +1,6 @@
 // Events: a list with pictures, newest first, which goes on as they happen.
 
-import { address, answer, ask, change } from "./api.js";
+import { MARK, address, answer, ask, change } from "./api.js";
 import { advise, announce, make, setProse } from "./dom.js";
 import { words } from "./step.js";
 import { addStylesheet } from "./stylesheet.js";
@@ -99,7 +99,7 @@ export class EventList {
       try {
         const query = this.#query({});
         const response = await fetch(address(query), {
-          headers: { Accept: "text/event-stream" },
+          headers: { ...MARK, Accept: "text/event-stream" },
           signal,
         });
         for await (const event of eventsOf(response.body)) {

@@ -12,7 +12,7 @@ export class Step {
   #form = null;
   // As JSON.
   #filter = "";
-  #mayChange = false;
+  #rights = { operates: false, administers: false };
   #graph = new Graph();
   #wanted = null;
   #isSending = false;
@@ -71,7 +71,7 @@ export class Step {
       (key, value) => this.send({ with: { [key]: value } }),
       () => this.#showError(null),
     );
-    this.#form.disable(!this.#mayChange);
+    this.#form.disable(!this.#rights.administers);
     this.#part("step-form").replaceChildren(this.#form.element);
     this.#showSettings();
     this.#form.focus(focused);
@@ -85,13 +85,13 @@ export class Step {
       this.#tools ??=
         tools && new tools.StepTools(this, this.#part("step-more"), this.#part("step-keys"));
       this.#tools?.setFilter(filter);
-      this.#tools?.show(this.#mayChange);
+      this.#tools?.show(this.#rights.administers);
     }
   }
 
-  show(report, mayChange) {
+  show(report, rights) {
     this.#report = report;
-    this.#mayChange = mayChange;
+    this.#rights = rights;
     this.#part("step-name").title = `${report.name} ${report.version}, ${report.kind}`;
     this.element.dataset.state = report.state;
     const ms = this.#graph.add(report);
@@ -102,16 +102,19 @@ export class Step {
     const isFailing = report.state === "failing";
     this.#part("failure").hidden = !isFailing;
     setProse(this.#part("failure"), isFailing ? report.last_error : "");
-    for (const part of ["up", "down", "remove", "enabled"]) {
-      this.#part(part).disabled = !mayChange;
+    this.#part("enabled").disabled = !rights.operates;
+    for (const part of ["up", "down", "remove"]) {
+      // An operator sees what is switched, and nothing that is an admin's.
+      this.#part(part).hidden = rights.operates && !rights.administers;
+      this.#part(part).disabled = !rights.administers;
     }
     // Where there is no place to go to it keeps the focus: pressed once more, it does nothing, and
     // no other button does.
     this.#part("up").ariaDisabled = !this.#canMove(-1);
     this.#part("down").ariaDisabled = !this.#canMove(1);
-    this.#part("handle").draggable = mayChange;
-    this.#form?.disable(!mayChange);
-    this.#tools?.show(mayChange);
+    this.#part("handle").draggable = rights.administers;
+    this.#form?.disable(!rights.administers);
+    this.#tools?.show(rights.administers);
     // What is being changed just now is newer than the report.
     if (!this.#isSending) {
       this.#part("enabled").checked = report.enabled;

@@ -9,7 +9,6 @@ import { changeUndoably } from "./undo.js";
 
 export class StreamForm {
   #dialog = document.getElementById("stream-form");
-  #button = document.getElementById("add-stream");
   #schema = null;
   // What the server tells of each stream, by its name.
   #reports = new Map();
@@ -29,18 +28,11 @@ export class StreamForm {
   /** `refresh` asks the server again how things are. */
   constructor(refresh) {
     this.refresh = refresh;
-    this.#button.addEventListener("click", () => this.open(null));
     this.#part("apply").addEventListener("click", () => this.#apply());
     this.#part("close").addEventListener("click", () => this.#dialog.close());
     this.#part("driver-choice").addEventListener("change", (event) =>
       this.#choose(Number(event.target.value)),
     );
-  }
-
-  /** There are streams of these `reports`; the pipeline file may be changed, or not. */
-  show(reports, mayChange) {
-    this.#reports = new Map(reports.map((report) => [report.name, report]));
-    this.#button.hidden = !mayChange;
   }
 
   #part(name) {
@@ -56,8 +48,9 @@ export class StreamForm {
     return this.#reports.get(this.#name)?.source_set_by === "command-line";
   }
 
-  /** Edits the stream `name`, or a new one. */
-  async open(name) {
+  /** Edits the stream `name`, or a new one, beside the streams of these `reports`. */
+  async open(name, reports) {
+    this.#reports = new Map(reports.map((report) => [report.name, report]));
     try {
       this.#schema ??= await get("api/v1/pipeline/schema");
       this.#config = name === null ? {} : await change("GET", `${url(name)}/config`);

@@ -18,6 +18,12 @@ const undone = [];
 let shown = null;
 let timer = 0;
 let isBusy = false;
+let isAllowed = true;
+
+/** Whether whoever watches may restore what the pipeline file said before. */
+export function allowUndoing(is) {
+  isAllowed = is;
+}
 
 /**
  * Asks for a change which can be undone afterwards. `what` says it in words, `key` tells one thing
@@ -25,7 +31,7 @@ let isBusy = false;
  */
 export async function changeUndoably(what, key, method, path, body) {
   const { body: answer, previous, revision } = await changeFile(method, path, body);
-  if (previous) {
+  if (previous && isAllowed) {
     remember({ what, key, before: previous, after: revision, at: Date.now() });
   }
   return answer;

@@ -2,7 +2,7 @@
 // WebSocket, or by one streamed answer where a proxy passes no WebSocket on. What goes by it is
 // described in docs/reference/wall.md.
 
-import { address, answer, ask } from "./api.js";
+import { MARK, address, answer, ask } from "./api.js";
 
 const SESSION = 0;
 const STATE = 1;
@@ -270,7 +270,8 @@ async function byStream(link) {
     const text = encodeURIComponent(JSON.stringify(message));
     const target = address(`api/v1/wall/stream/${session}?message=${text}`);
     try {
-      await answer(await fetch(target, { signal, cache: "no-store", redirect: "manual" }));
+      const options = { signal, headers: MARK, cache: "no-store", redirect: "manual" };
+      await answer(await fetch(target, options));
       await pause(SPACING_MS, signal);
     } catch (error) {
       link.end(error);

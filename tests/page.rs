@@ -1,8 +1,10 @@
 //! The page as somebody with a browser has it.
 
+mod admin;
 mod connection;
 mod editing;
 mod events;
+mod logins;
 mod masks;
 mod narrow;
 mod regions;
@@ -137,12 +139,28 @@ impl Browser {
         }
     }
 
-    /// Answers the question for the admin token.
+    /// Logs in by the token in the dialog, which is open.
     pub async fn give_token(&self, token: &str) {
-        self.until("document.getElementById('token').open").await;
-        let input = self.client.find(Locator::Id("token-input")).await.unwrap();
+        self.until("document.getElementById('login').open").await;
+        let input = self.client.find(Locator::Id("login-token")).await.unwrap();
         input.send_keys(token).await.unwrap();
-        self.click("#token button[value=send]").await;
+        self.click("#login .by-token [type=submit]").await;
+        self.until("!document.getElementById('login').open").await;
+    }
+
+    /// Leaves the dialog without a login.
+    pub async fn cancel_login(&self) {
+        self.until("document.getElementById('login').open").await;
+        self.click("#login .close").await;
+        self.until("!document.getElementById('login').open").await;
+    }
+
+    /// Logs in by the admin token, by the button for that.
+    pub async fn log_in_as_admin(&self) {
+        self.click("#log-in").await;
+        self.give_token(TOKEN).await;
+        self.until("!document.getElementById('log-out').hidden")
+            .await;
     }
 
     /// Moves the slider of a setting, as a hand does.
@@ -276,12 +294,9 @@ async fn somebody_watches_and_changes_the_chain() {
         .await;
     // Refused without the token.
     browser.slide("opacity", "0.5").await;
-    browser.until("document.getElementById('token').open").await;
-    browser.click("#token button[value='']").await;
+    browser.cancel_login().await;
     browser
-        .until(
-            "document.querySelector('.step .refusal').textContent.includes('need the admin token')",
-        )
+        .until("document.querySelector('.step .refusal').textContent.includes('takes a login')")
         .await;
     // With it, the picture changes.
     browser.slide("opacity", "0").await;

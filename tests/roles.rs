@@ -261,6 +261,27 @@ fn pages_from_elsewhere_change_nothing_whoever_is_logged_in() {
     assert_eq!(ask(&server, "POST", restart, &scripted).status, 204);
 }
 
+/// Over plain HTTP a browser doesn't tell that a script asks.
+#[test]
+fn no_browser_asks_for_a_login_in_the_middle_of_the_page() {
+    let server = server();
+    let challenge = |headers: &[(&str, &str)]| {
+        let response = ask(&server, "GET", "/api/wall/stream", headers);
+        assert_eq!(response.status, 401);
+        response.header("www-authenticate").unwrap().to_owned()
+    };
+    let basic = "Basic realm=\"Mattebox\", charset=\"UTF-8\"";
+    assert_eq!(challenge(&[]), basic);
+    assert_eq!(challenge(&[("Sec-Fetch-Dest", "document")]), basic);
+    for scripted in [
+        ("Sec-Fetch-Dest", "empty"),
+        ("X-Requested-With", "mattebox"),
+        ("Upgrade", "websocket"),
+    ] {
+        assert_eq!(challenge(&[scripted]), "Bearer", "{scripted:?}");
+    }
+}
+
 /// Logs in; gives the cookie, and what the answer says.
 fn log_in(server: &Server, by: Value) -> (String, Value) {
     let headers = [("X-Requested-With", "test")];

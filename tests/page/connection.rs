@@ -1,5 +1,4 @@
-//! The page while the server can't be reached, while a proxy asks for a login, and with tokens of
-//! all kinds.
+//! The page while the server can't be reached, and while a proxy asks for a login.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -7,7 +6,7 @@ use std::time::Instant;
 
 use super::{Browser, PATIENCE, folder, server};
 use crate::support::plain_proxy;
-use crate::support::server::{Server, TOKEN};
+use crate::support::server::Server;
 
 const NOT_LOST: &str = "[...document.querySelectorAll('.card')].every((card) => card.dataset.state \
     === 'running' && card.querySelector('.notice').hidden)";
@@ -142,83 +141,4 @@ async fn a_login_on_another_page_or_that_is_not_given_is_told_of() {
         let browser = Browser::open(&format!("http://{proxy}/")).await;
         browser.until(LOGIN).await;
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs chromium and chromedriver"]
-async fn a_token_may_have_any_characters_and_the_browser_no_storage() {
-    const ODD: &str = "schlüssel – 17 €";
-    let server = Server::start_with(folder(), |command| {
-        command.env("TEST_TOKEN", ODD);
-    });
-    let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
-    let switch = ".step:first-child .enabled";
-    let is =
-        |state| format!("document.querySelector('.step:first-child')?.dataset.state === '{state}'");
-    browser.until(&is("running")).await;
-    // One that is wrong, and one that no header can have, are asked for again.
-    for wrong in ["falsch – €", "falsch\\n"] {
-        browser
-            .run(&format!(
-                "localStorage.setItem('mattebox-admin-token', '{wrong}')"
-            ))
-            .await;
-        browser.click(switch).await;
-        browser.until("document.getElementById('token').open").await;
-        browser.click("#token button[value='']").await;
-        browser
-            .until("!document.getElementById('token').open")
-            .await;
-        browser
-            .until(&format!("document.querySelector('{switch}').checked"))
-            .await;
-    }
-    browser.click(switch).await;
-    browser.give_token(ODD).await;
-    browser.until(&is("off")).await;
-    // Where nothing can be kept, it is asked for once.
-    browser
-        .run(
-            "localStorage.clear();
-              Object.defineProperty(window, 'localStorage', \
-            { get() { throw new DOMException('no', 'SecurityError'); } });
-              return 0",
-        )
-        .await;
-    browser.click(switch).await;
-    browser.until(&is("running")).await;
-    assert_eq!(
-        browser
-            .run("return document.getElementById('token').open")
-            .await,
-        false
-    );
-    drop(server);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs chromium and chromedriver"]
-async fn without_storage_the_token_is_asked_for_once() {
-    let server = server();
-    let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
-    browser
-        .run(
-            "Object.defineProperty(window, 'localStorage', \
-            { get() { throw new DOMException('no', 'SecurityError'); } }); return 0",
-        )
-        .await;
-    let is =
-        |state| format!("document.querySelector('.step:first-child')?.dataset.state === '{state}'");
-    browser.until(&is("running")).await;
-    browser.click(".step:first-child .enabled").await;
-    browser.give_token(TOKEN).await;
-    browser.until(&is("off")).await;
-    browser.click(".step:first-child .enabled").await;
-    browser.until(&is("running")).await;
-    assert_eq!(
-        browser
-            .run("return document.getElementById('token').open")
-            .await,
-        false
-    );
 }

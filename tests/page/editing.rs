@@ -13,7 +13,7 @@ use url::{ParseError, Url};
 
 use super::{Browser, Method, server};
 use crate::support::Folder;
-use crate::support::server::{Server, TOKEN};
+use crate::support::server::Server;
 
 const CONTROL: char = '\u{e009}';
 const SHIFT: char = '\u{e008}';
@@ -47,14 +47,10 @@ impl WebDriverCompatibleCommand for Protocol {
 }
 
 impl Browser {
-    /// The page with the chain of `front`, whose visitor has the token.
+    /// The page with the chain of `front`, whose visitor is logged in.
     pub async fn edit(server: &Server) -> Self {
         let browser = Self::open(&format!("http://{}/#front", server.address)).await;
-        browser
-            .run(&format!(
-                "localStorage.setItem('mattebox-admin-token', '{TOKEN}')"
-            ))
-            .await;
+        browser.log_in_as_admin().await;
         browser
             .until("document.querySelectorAll('#steps input[type=range]').length >= 4")
             .await;

@@ -1,6 +1,6 @@
 //! What filters find and see, and the areas in which they look.
 
-use super::{Browser, TOKEN};
+use super::Browser;
 use crate::support::server::Server;
 use crate::support::{Folder, repository};
 
@@ -19,11 +19,7 @@ streams:
 async fn watch() -> (Server, Browser) {
     let server = Server::start(Folder::with(FILE));
     let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
-    browser
-        .run(&format!(
-            "localStorage.setItem('mattebox-admin-token', '{TOKEN}')"
-        ))
-        .await;
+    browser.log_in_as_admin().await;
     (server, browser)
 }
 
@@ -213,12 +209,7 @@ streams: { front: { filters: [{ use: ./own.wasm, sees: all, publish: true }] } }
     let server = Server::start(folder);
     let file = || std::fs::read_to_string(server.folder().join("pipeline.yaml")).unwrap();
     let browser = Browser::open(&format!("http://{}/#front", server.address)).await;
-    browser
-        .run(&format!(
-            "localStorage.setItem('mattebox-admin-token', '{TOKEN}')"
-        ))
-        .await;
-    browser.client.refresh().await.unwrap();
+    browser.log_in_as_admin().await;
     browser
         .until(
             "document.querySelector('.step-keys select[id$=-sees]')?.value === 'all'

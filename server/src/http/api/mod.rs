@@ -175,6 +175,8 @@ pub struct AccessReport {
     logins: bool,
     /// Whether there are tokens, by which one can log in, too.
     tokens: bool,
+    /// Whether the one who asks is a user with a password here, who can change it.
+    own_password: bool,
 }
 
 /// The rights of the one who asks. A proof that is shown has to be right.
@@ -211,6 +213,7 @@ impl AccessReport {
             reading: identity.may(Right::Read),
             logins: credentials.has_logins(),
             tokens: !credentials.tokens.is_empty(),
+            own_password: session::own_name(identity).is_some(),
         }
     }
 }

@@ -171,7 +171,7 @@ fn keep_session(app: &App, identity: &Identity, credentials: &crate::control::Cr
 }
 
 /// The name of a user who is here by a password or a session of one.
-fn own_name(identity: &Identity) -> Option<&str> {
+pub(super) fn own_name(identity: &Identity) -> Option<&str> {
     match &identity.proof {
         Proof::Password { user, .. } => Some(user),
         Proof::Session {

@@ -218,10 +218,14 @@ pub async fn guard(State(app): State<App>, mut request: Request, next: Next) -> 
 const BASIC: &str = "Basic realm=\"Mattebox\", charset=\"UTF-8\"";
 
 /// Whether whoever sent `headers` may be asked for a login by HTTP Basic. A browser would ask for
-/// it in the middle of the server's own page, which has a form for that.
+/// it in the middle of the server's own page, which has a form for that; over plain HTTP a browser
+/// doesn't tell what it asks for (Fetch metadata), so that the page marks its requests.
 fn knows_basic(headers: &HeaderMap) -> bool {
+    let is_scripted = [X_REQUESTED_WITH, header::UPGRADE]
+        .iter()
+        .any(|name| headers.contains_key(name));
     let purpose = headers.get("sec-fetch-dest");
-    purpose.is_none_or(|purpose| purpose == "document")
+    !is_scripted && purpose.is_none_or(|purpose| purpose == "document")
 }
 
 /// Whether a browser is to show the answer to `request` to somebody.
