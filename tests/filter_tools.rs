@@ -125,7 +125,7 @@ fn a_leak_is_found_and_named() {
         "{report:#}"
     );
     let note = report["notes"][0]["text"].as_str().unwrap();
-    assert!(note.contains("before memory is collected"), "{note}");
+    assert!(note.contains("before it is collected"), "{note}");
 }
 
 /// Takes a page of memory more if `condition` holds.

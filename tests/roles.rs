@@ -713,6 +713,8 @@ fn logins_and_changes_are_told_and_passwords_are_not() {
     );
     let audit = ask(&server, "GET", "/api/audit", &ada).json();
     let entries = audit["entries"].as_array().unwrap();
+    let change = (&entries[0]["stream"], &entries[0]["proof"]);
+    assert_eq!(change, (&json!("front"), &json!("password")));
     let told: Vec<_> = entries
         .iter()
         .map(|it| (&it["action"], &it["user"]))

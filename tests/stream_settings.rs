@@ -7,6 +7,7 @@ use crate::support::http::{Response, send};
 use crate::support::server::{Server, TOKEN};
 
 const FILE: &str = "admin-token: { env: TEST_TOKEN }
+allow-commands-by-api: true
 streams:
   front:                        # the door
     title: Front door

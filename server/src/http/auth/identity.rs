@@ -102,6 +102,11 @@ impl Identity {
         Self::new(Proof::Anonymous, right, StreamSet::ALL, address)
     }
 
+    /// Somebody at `address` who may do nothing.
+    pub fn nobody(address: IpAddr) -> Self {
+        Self::new(Proof::Anonymous, Right::Nothing, StreamSet::ALL, address)
+    }
+
     /// The user `user`, by `proof`.
     pub fn user(user: &User, proof: Proof, address: IpAddr) -> Self {
         Self::new(proof, Right::of(user.role), user.streams.clone(), address)

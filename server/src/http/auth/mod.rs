@@ -59,8 +59,8 @@ pub use leases::{Lease, Leases};
 pub use links::{LONGEST as LONGEST_LINK, Links};
 pub use login_sessions::{LONGEST as LONGEST_SESSION, LoginSessions};
 use machine::MachineNames;
-use needs::Need;
 pub use needs::right_at;
+use needs::{Need, stream_of};
 use passwords::Passwords;
 pub use proofs::Failure;
 use proofs::Shown;
@@ -128,6 +128,12 @@ impl Access {
     /// guess.
     fn wrong_token(&self, client: IpAddr) -> ProblemDetails {
         tracing::warn!(peer = %client, "wrong token");
+        let more = More {
+            detail: Some("wrong token"),
+            ..More::default()
+        };
+        self.audit
+            .note(&Identity::nobody(client), "login-failed", more);
         self.failed(client, "this is none of the tokens")
     }
 
@@ -534,7 +540,9 @@ async fn change(
         tracing::info!(%peer, user, %method, path, revision, previous, "changed over the API");
         if response.extensions().get::<Audited>().is_none() {
             let detail = format!("{method} {path}");
+            let stream = stream_of(&path);
             let more = More {
+                stream: stream.as_deref(),
                 detail: Some(&detail),
                 ..More::default()
             };

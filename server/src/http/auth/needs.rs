@@ -128,6 +128,9 @@ impl Need {
         if let Some(path) = below_prefix(path) {
             return Self::of_api(method, path, request.uri().path());
         }
+        if !is_reading(request.method()) {
+            return Self::right(Right::Administer);
+        }
         let first = || {
             let mut names = snapshot.streams.iter().map(|stream| stream.name());
             names.find(|name| is_seen(name)).map(str::to_owned)
@@ -169,9 +172,7 @@ impl Need {
     fn of_api(method: &Method, path: &str, asked: &str) -> Self {
         let right = right_at(method.as_str(), path);
         Self {
-            stream: path
-                .starts_with("/streams/{stream}")
-                .then(|| stream_in(asked)),
+            stream: stream_of(asked),
             checks_proof: path == "/access",
             ..Self::right(right)
         }
@@ -205,12 +206,12 @@ pub fn right_at(method: &str, path: &str) -> Right {
     }
 }
 
-/// The stream in an address of the API, below `/streams/`.
-fn stream_in(address: &str) -> String {
-    let below = below_prefix(address).and_then(|path| path.strip_prefix("/streams/"));
-    let name = below.unwrap_or_default().split('/').next();
-    let name = percent_decode_str(name.unwrap_or_default());
-    name.decode_utf8_lossy().into_owned()
+/// The stream that an address of the API is of, if it is of one.
+pub fn stream_of(address: &str) -> Option<String> {
+    let below = below_prefix(address)?.strip_prefix("/streams/")?;
+    let name = below.split(['/', '?']).next()?;
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    Some(name.into_owned())
 }
 
 #[cfg(test)]
@@ -238,8 +239,13 @@ mod tests {
 
     #[test]
     fn the_stream_is_the_one_in_the_address() {
-        assert_eq!(stream_in("/api/v1/streams/front/steps/1"), "front");
-        assert_eq!(stream_in("/api/streams/fr%6fnt"), "front");
+        let of = |address| stream_of(address);
+        assert_eq!(
+            of("/api/v1/streams/front/steps/1").as_deref(),
+            Some("front")
+        );
+        assert_eq!(of("/api/streams/fr%6fnt?x").as_deref(), Some("front"));
+        assert_eq!(of("/api/streams"), None);
         assert_eq!(
             Need::of_file("/fr%6fnt.jpg").stream.as_deref(),
             Some("front")

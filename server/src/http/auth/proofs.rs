@@ -176,7 +176,7 @@ impl Access {
             }
         };
         let Some(user) = user else {
-            let nobody = Identity::anonymous(credentials, address);
+            let nobody = Identity::nobody(address);
             let more = More {
                 user: Some(name),
                 ..More::default()
