@@ -70,8 +70,8 @@ fn check_streams(item: &Node, streams: &[(Node, Node)], errors: &mut Errors) {
     }
 }
 
-/// Headers are believed of trusted proxies only. Only by them, or by certificates, is a user without
-/// a password known.
+/// Headers are believed of trusted proxies only. Only by them, or by certificates, is a user
+/// without a password known.
 fn check_headers(root: &Node, errors: &mut Errors) {
     let headers = root.entry("auth-headers");
     let proxies = root.get("trusted-proxies").map_or(&[][..], Node::items);
