@@ -231,6 +231,37 @@ fn every_route_as_everybody() {
 }
 
 #[test]
+fn a_link_that_is_of_no_use_opens_no_route() {
+    let server = server();
+    let short = link(&server, "stream", "1s");
+    let until = Instant::now() + Duration::from_secs(30);
+    while ask(&server, "HEAD", &short, &[]).status == 200 {
+        assert!(Instant::now() < until, "the link does not end");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let expired = short.split_once('?').unwrap().1;
+    let wrong = "expires=9999999999&signature=AAAA";
+    for (method, target, takes, _, usual) in ROUTES {
+        for query in [expired, wrong] {
+            let joint = if target.contains('?') { '&' } else { '?' };
+            let address = format!("{target}{joint}{query}");
+            let path = target.split('?').next().unwrap();
+            let is_snapshot = path.ends_with(".jpg") || target.ends_with("snapshot");
+            let is_stream = path.ends_with(".mjpeg") || ["/stream", "/video_feed"].contains(&path);
+            let expected = match () {
+                () if *takes == Nothing => *usual,
+                // A link is looked at where there are pictures, and refused for what it is.
+                () if is_snapshot || is_stream => 403,
+                () => 401,
+            };
+            let headers = [("X-Requested-With", "test")];
+            let status = ask(&server, method, &address, &headers).status;
+            assert_eq!(status, expected, "{method} {address}");
+        }
+    }
+}
+
+#[test]
 fn pages_from_elsewhere_change_nothing_whoever_is_logged_in() {
     let server = server();
     let (cookie, _) = log_in(&server, json!({"user": "ada", "password": "admin 12345"}));
