@@ -88,7 +88,7 @@ fn folder_for(pipeline: &str) -> Folder {
     folder.write("key.pem", issued.key);
     for name in [
         "admin.token",
-        "ada.password",
+        "ada.hash",
         "proxy.secret",
         "vera.password",
     ] {
