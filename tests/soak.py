@@ -12,8 +12,8 @@ start. All of it is on loopback.
     tests/soak.py --server target/release/mattebox --minutes 15
     TOKEN=secret tests/soak.py --server PID --url http://127.0.0.1:8080
 
-A running server needs `filter-folder` and the `admin-token` that the variable TOKEN holds; its
-streams `soak-…` are removed at the end. Linux only; Python 3.11 with nothing else."""
+A running server needs `filter-folder`, `allow-commands-by-api: true` and the `admin-token` that
+the variable TOKEN holds; its streams `soak-…` are removed at the end. Linux only; Python 3.11 with nothing else."""
 
 import argparse
 import asyncio
@@ -182,7 +182,8 @@ def attach(arguments):
 
 def start(program, folder):
     (folder / "pipeline.yaml").write_text(
-        "listen: 127.0.0.1:0\nadmin-token: { env: SOAK_TOKEN }\nfilter-folder: filters\n\n"
+        "listen: 127.0.0.1:0\nadmin-token: { env: SOAK_TOKEN }\nallow-commands-by-api: true\n"
+        "filter-folder: filters\n\n"
         "streams:\n"
         "  soak-demo:\n    source: { driver: demo }\n    idle-timeout: 2s\n    filters:\n      - "
         "use: timestamp\n"
