@@ -86,12 +86,7 @@ fn folder_for(pipeline: &str) -> Folder {
     let issued = Ca::new().issue("cam.example.org");
     folder.write("cert.pem", issued.cert);
     folder.write("key.pem", issued.key);
-    for name in [
-        "admin.token",
-        "ada.hash",
-        "proxy.secret",
-        "vera.password",
-    ] {
+    for name in ["admin.token", "ada.hash", "proxy.secret", "vera.password"] {
         folder.write(name, "0123456789abcdef");
     }
     folder
