@@ -13,7 +13,8 @@ start. All of it is on loopback.
     TOKEN=secret tests/soak.py --server PID --url http://127.0.0.1:8080
 
 A running server needs `filter-folder`, `allow-commands-by-api: true` and the `admin-token` that
-the variable TOKEN holds; its streams `soak-…` are removed at the end. Linux only; Python 3.11 with nothing else."""
+the variable TOKEN holds; its streams `soak-…` are removed at the end. Linux only;
+Python 3.11 with nothing else."""
 
 import argparse
 import asyncio
