@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::super::App;
 use super::super::auth::{
-    Failure, Identity, LONGEST_SESSION, More, Owner, Proof, Secured, X_REQUESTED_WITH,
+    Failure, Identity, LONGEST_SESSION, More, Owner, Proof, Secured, check_scripted,
 };
 use super::super::problem::ProblemDetails;
 use super::refusals::{NotLoggedIn, WrongBody};
@@ -65,13 +65,16 @@ pub async fn log_in(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    check_header(&headers)?;
+    check_scripted(&headers)?;
     let sent: LogIn = parse(&body)?;
     let identity = prove(&app, &sent, &before).await?;
     end(&app, &before);
-    let owner = owner(&identity);
-    let (address, now) = (identity.address, app.clock.unix());
-    let token = app.access.sessions.begin(owner.clone(), address, now);
+    let owner = identity.owner();
+    let owner = owner.ok_or_else(|| ProblemDetails::internal("nobody has logged in"))?;
+    let token = app
+        .access
+        .sessions
+        .begin(owner, identity.address, app.clock.unix());
     let token = token
         .map_err(|error| ProblemDetails::internal(format!("no session can be named: {error}")))?;
     app.access.audit.tell(&identity, "login", More::default());
@@ -93,7 +96,7 @@ pub async fn log_out(
     Extension(secured): Extension<Secured>,
     headers: HeaderMap,
 ) -> Answer {
-    check_header(&headers)?;
+    check_scripted(&headers)?;
     if end(&app, &identity) {
         app.access.audit.tell(&identity, "logout", More::default());
     }
@@ -118,7 +121,7 @@ pub async fn change_password(
     headers: HeaderMap,
     body: Bytes,
 ) -> Answer {
-    check_header(&headers)?;
+    check_scripted(&headers)?;
     let Some(name) = own_name(&identity).map(str::to_owned) else {
         let why = "this is for users who are logged in with a password";
         return Err(ProblemDetails::new(StatusCode::UNAUTHORIZED, why));
@@ -182,16 +185,6 @@ pub(super) fn own_name(identity: &Identity) -> Option<&str> {
     }
 }
 
-/// A page from elsewhere must neither log somebody in nor out.
-fn check_header(headers: &HeaderMap) -> Result<(), ProblemDetails> {
-    match headers.contains_key(X_REQUESTED_WITH) {
-        true => Ok(()),
-        false => Err(ProblemDetails::forbidden(
-            "this takes the header `X-Requested-With`, which pages from elsewhere can't send",
-        )),
-    }
-}
-
 /// Who proves by `sent` to be somebody.
 async fn prove(app: &App, sent: &LogIn, before: &Identity) -> Result<Identity, ProblemDetails> {
     let snapshot = app.controller.current();
@@ -213,24 +206,6 @@ async fn prove(app: &App, sent: &LogIn, before: &Identity) -> Result<Identity, P
         _ => Err(ProblemDetails::bad_request(
             "send a `user` and a `password`, or a `token`",
         )),
-    }
-}
-
-fn owner(identity: &Identity) -> Owner {
-    match &identity.proof {
-        Proof::Token { name, stamp } => Owner::Token {
-            name: name.clone(),
-            stamp: *stamp,
-        },
-        Proof::Password { user, stamp } => Owner::User {
-            name: user.clone(),
-            stamp: *stamp,
-        },
-        // Those above are all that `prove` gives.
-        _ => Owner::User {
-            name: String::new(),
-            stamp: [0; 32],
-        },
     }
 }
 

@@ -153,6 +153,15 @@ impl Identity {
         }
     }
 
+    /// The one whom a session of theirs belongs to; none of those who can't begin one.
+    pub fn owner(&self) -> Option<Owner> {
+        match self.proof.clone() {
+            Proof::Password { user: name, stamp } => Some(Owner::User { name, stamp }),
+            Proof::Token { name, stamp } => Some(Owner::Token { name, stamp }),
+            _ => None,
+        }
+    }
+
     /// The role that they have; none if they may see nothing.
     pub fn role(&self) -> Option<Role> {
         match self.right {

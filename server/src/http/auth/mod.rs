@@ -334,13 +334,23 @@ async fn identify(
 /// site's page can't send.
 fn check_forgery(request: &Head, identity: &Identity) -> Result<(), ProblemDetails> {
     let is_session = matches!(identity.proof, Proof::Session { .. });
-    let has_header = request.headers().contains_key(X_REQUESTED_WITH);
-    if !is_session || has_header || is_reading(request.method()) {
-        return Ok(());
+    match is_session && !is_reading(request.method()) {
+        true => check_scripted(request.headers()),
+        false => Ok(()),
     }
-    let why = "a change with a session's cookie takes the header `X-Requested-With`, which pages \
-        from elsewhere can't send";
-    Err(ProblemDetails::forbidden(why))
+}
+
+/// Checks that a script of the server's own page has sent `headers`, or a program.
+///
+/// # Errors
+/// They lack the header by which it is known.
+pub fn check_scripted(headers: &HeaderMap) -> Result<(), ProblemDetails> {
+    match headers.contains_key(X_REQUESTED_WITH) {
+        true => Ok(()),
+        false => Err(ProblemDetails::forbidden(
+            "this takes the header `X-Requested-With`, which pages from elsewhere can't send",
+        )),
+    }
 }
 
 /// The reason why somebody may not do what takes `need`, and what to do.
