@@ -38,13 +38,30 @@ impl Crowd {
 
     /// Checks that nobody was disconnected, and nobody missed a frame.
     pub fn saw_everything(self) {
+        for (seen, missed) in self.seen_and_missed() {
+            assert_eq!(missed, 0, "{seen:?}");
+        }
+    }
+
+    /// Checks that nobody was disconnected, and that nobody missed more than one frame of a
+    /// hundred: a busy machine may let a process wait for longer than a frame is the newest. Who
+    /// is held up by somebody else misses many.
+    pub fn saw_nearly_everything(self) {
+        for (seen, missed) in self.seen_and_missed() {
+            let most = 1 + seen.len() as u32 / 100;
+            assert!(missed <= most, "{missed} of these missed: {seen:?}");
+        }
+    }
+
+    /// The numbers of the frames that each saw, and how many were missed between those.
+    fn seen_and_missed(self) -> impl Iterator<Item = (Vec<u32>, u32)> {
         self.is_over.store(true, Ordering::Relaxed);
-        for viewer in self.viewers {
+        self.viewers.into_iter().map(move |viewer| {
             let seen = viewer.join().unwrap();
             assert!(!seen.is_empty());
-            for pair in seen.windows(2) {
-                assert_eq!(pair[1], (pair[0] + 1) % self.frames, "{seen:?}");
-            }
-        }
+            let skipped = |pair: &[u32]| (pair[1] + self.frames - pair[0] - 1) % self.frames;
+            let missed = seen.windows(2).map(skipped).sum();
+            (seen, missed)
+        })
     }
 }

@@ -122,12 +122,12 @@ impl ViewerList {
         reports.collect()
     }
 
-    /// Ends the connection of the viewer `id`; gives who it was, if there is one.
+    /// Ends the connection of the viewer `id`, which is on the list no more; gives who it was, if
+    /// there is one.
     pub fn end(&self, id: u64) -> Option<ViewerReport> {
-        let table = self.lock();
-        let entry = table.viewers.get(&id)?;
+        let entry = self.lock().viewers.remove(&id)?;
         entry.end.cancel();
-        Some(entry.report.clone())
+        Some(entry.report)
     }
 }
 
