@@ -14,6 +14,21 @@ export function make(tag, properties = {}, ...children) {
   return made;
 }
 
+/** The foot of a dialog: what was refused, `Close`, and other `buttons`. */
+export function dialogFoot(...buttons) {
+  return make(
+    "div",
+    { className: "foot" },
+    make("p", { className: "refusal error", role: "alert", hidden: true }),
+    make(
+      "p",
+      { className: "buttons" },
+      make("button", { className: "close", type: "button", textContent: "Close" }),
+      ...buttons,
+    ),
+  );
+}
+
 /** The module `script`, which few need; `null` if it can't be loaded. */
 export async function load(script) {
   try {

@@ -1,7 +1,7 @@
 // Events: a list with pictures, newest first, which goes on as they happen.
 
 import { MARK, address, answer, ask, change } from "./api.js";
-import { advise, announce, make, setProse } from "./dom.js";
+import { advise, announce, dialogFoot, make, setProse } from "./dom.js";
 import { words } from "./step.js";
 import { addStylesheet } from "./stylesheet.js";
 
@@ -216,21 +216,13 @@ function build() {
     ),
     make("p", { className: "no-events reason", textContent: "Nothing has happened." }),
     make("ul", { className: "event-list", ariaLabel: "Events, newest first" }),
-    make(
-      "div",
-      { className: "foot" },
-      make("p", { className: "refusal error", role: "alert", hidden: true }),
-      make(
-        "p",
-        { className: "buttons" },
-        make("button", {
-          className: "older",
-          type: "button",
-          textContent: "Older ones",
-          hidden: true,
-        }),
-        make("button", { className: "close", type: "button", textContent: "Close" }),
-      ),
+    dialogFoot(
+      make("button", {
+        className: "older",
+        type: "button",
+        textContent: "Older ones",
+        hidden: true,
+      }),
     ),
   );
 }

@@ -1,7 +1,7 @@
 // Links to a stream's pictures, for those who have no login.
 
 import { address, change } from "./api.js";
-import { advise, announce, make, setProse } from "./dom.js";
+import { advise, announce, dialogFoot, make, setProse } from "./dom.js";
 import { words } from "./step.js";
 import { addStylesheet } from "./stylesheet.js";
 
@@ -121,16 +121,6 @@ function build() {
       button("copy", "Copy"),
     ),
     make("p", { className: "told reason", role: "status" }),
-    make(
-      "div",
-      { className: "foot" },
-      make("p", { className: "refusal error", role: "alert", hidden: true }),
-      make(
-        "p",
-        { className: "buttons" },
-        button("close", "Close"),
-        button("revoke", "Revoke all links"),
-      ),
-    ),
+    dialogFoot(button("revoke", "Revoke all links")),
   );
 }

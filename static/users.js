@@ -1,7 +1,7 @@
 // Users: a list, in which they are added, changed and removed.
 
 import { get } from "./api.js";
-import { advise, announce, make, setProse } from "./dom.js";
+import { advise, announce, dialogFoot, make, setProse } from "./dom.js";
 import { words } from "./step.js";
 import { addStylesheet } from "./stylesheet.js";
 import { changeUndoably } from "./undo.js";
@@ -265,16 +265,7 @@ function build() {
     make("h2", { id: "users-title", className: "form-title", textContent: "Users" }),
     noUsers(),
     make("ul", { className: "user-list plain-list", ariaLabel: "Users" }),
-    make(
-      "div",
-      { className: "foot" },
-      make("p", { className: "refusal error", role: "alert", hidden: true }),
-      make(
-        "p",
-        { className: "buttons" },
-        make("button", { className: "close", type: "button", textContent: "Close" }),
-      ),
-    ),
+    dialogFoot(),
   );
 }
 

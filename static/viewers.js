@@ -1,7 +1,7 @@
 // Who watches, and what was done: two lists for admins.
 
 import { address, change, get } from "./api.js";
-import { advise, announce, make, setProse } from "./dom.js";
+import { advise, announce, dialogFoot, make, setProse } from "./dom.js";
 import { words } from "./step.js";
 import { addStylesheet } from "./stylesheet.js";
 
@@ -158,15 +158,6 @@ function build() {
     make("ul", { className: "viewer-list plain-list", ariaLabel: "Who watches" }),
     make("h3", { id: "audit-title", textContent: "What was done" }),
     make("ol", { className: "audit-list plain-list", "aria-labelledby": "audit-title" }),
-    make(
-      "div",
-      { className: "foot" },
-      make("p", { className: "refusal error", role: "alert", hidden: true }),
-      make(
-        "p",
-        { className: "buttons" },
-        make("button", { className: "close", type: "button", textContent: "Close" }),
-      ),
-    ),
+    dialogFoot(),
   );
 }

@@ -151,14 +151,18 @@ pub fn shown(address: SocketAddr) -> CertificateDer<'static> {
 
 /// The same; none if there is no handshake.
 pub fn try_shown(address: SocketAddr) -> Option<CertificateDer<'static>> {
-    let mut config = Ca::new().client();
-    config
-        .dangerous()
-        .set_certificate_verifier(Arc::new(NoVerifier));
-    let mut stream = connect(address, &config);
+    let mut stream = connect(address, &who_trusts_everybody());
     stream.conn.complete_io(&mut stream.sock).ok()?;
     let certificates = stream.conn.peer_certificates()?;
     Some(certificates[0].clone().into_owned())
+}
+
+/// A client that checks no certificate.
+pub fn who_trusts_everybody() -> ClientConfig {
+    let mut config = Ca::new().client();
+    let verifier = Arc::new(NoVerifier);
+    config.dangerous().set_certificate_verifier(verifier);
+    config
 }
 
 /// Trusts everybody.

@@ -14,7 +14,9 @@ use sha2::{Digest, Sha256};
 use crate::support::http::{Mjpeg, get as get_plainly, send_raw};
 use crate::support::picture::{number, numbered};
 use crate::support::server::{Server, TOKEN, until};
-use crate::support::tls::{Ca, Issued, ask, connect, connect_slowly, get, shown, watch};
+use crate::support::tls::{
+    Ca, Issued, ask, connect, connect_slowly, get, shown, watch, who_trusts_everybody,
+};
 use crate::support::{Folder, stderr, stdout};
 
 const FRAMES: u32 = 100;
@@ -196,6 +198,35 @@ fn a_wrong_certificate_is_told_before_the_start() {
     assert!(told(&folder).1.contains("has no private key in PEM"));
     let serve = folder.run(&["serve", "--listen", "127.0.0.1:0"]);
     assert!(!serve.status.success() && stdout(&serve).is_empty());
+}
+
+#[test]
+fn a_certificate_that_ends_soon_or_has_ended_is_told_of() {
+    let ca = Ca::new();
+    let told = |until: (i32, u8, u8)| {
+        let folder = folder(FILES, 0);
+        let issued = ca.issue_with("x", |it| {
+            let (year, month, day) = until;
+            it.not_before = rcgen::date_time_ymd(2000, 1, 1);
+            it.not_after = rcgen::date_time_ymd(year, month, day);
+        });
+        write(folder.path(), &issued);
+        let server = start(folder);
+        let ready = get(server.address, &who_trusts_everybody(), "/readyz");
+        (ready.status, ready.text(), server.log())
+    };
+    let (status, words, log) = told((2020, 1, 1));
+    assert_eq!((status, log.contains("clients won't trust")), (503, true));
+    assert!(
+        words.contains("cert.pem was valid until 2020-01-01"),
+        "{words}"
+    );
+    // Of a hundred years less than a sixth is left.
+    let (status, _, log) = told((2030, 1, 1));
+    assert_eq!(status, 200);
+    assert!(log.contains("the certificate ends soon"), "{log}");
+    let (_, _, log) = told((2100, 1, 1));
+    assert!(!log.contains("the certificate ends soon"), "{log}");
 }
 
 #[test]

@@ -33,11 +33,11 @@ pub struct Block {
     pub size: f32,
     pub width: f32,
     pub height: f32,
-    pub glyphs: Vec<Placed>,
+    pub glyphs: Vec<PlacedGlyph>,
 }
 
 /// A glyph and its origin, in pixels from the block's upper left corner.
-pub struct Placed {
+pub struct PlacedGlyph {
     pub id: GlyphId,
     pub x: f32,
     pub y: f32,
@@ -66,7 +66,7 @@ struct Run {
 
 /// A line that has been shaped: its glyphs from the left, and its width in pixels.
 struct Line {
-    glyphs: Vec<Placed>,
+    glyphs: Vec<PlacedGlyph>,
     width: f32,
     is_rtl: bool,
 }
@@ -206,7 +206,7 @@ impl Layout {
                 continue;
             }
             for glyph in self.shape(fonts, measures, text, part) {
-                line.glyphs.push(Placed {
+                line.glyphs.push(PlacedGlyph {
                     id: glyph.id,
                     x: line.width + glyph.offset.0,
                     y: -glyph.offset.1,
@@ -338,7 +338,7 @@ fn stack(lines: Vec<Line>, measures: &Measures, reach: impl Fn(GlyphId) -> Reach
         };
         block
             .glyphs
-            .extend(line.glyphs.into_iter().map(|placed| Placed {
+            .extend(line.glyphs.into_iter().map(|placed| PlacedGlyph {
                 x: placed.x + indent,
                 y: placed.y + baseline,
                 ..placed

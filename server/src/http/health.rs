@@ -43,11 +43,12 @@ pub async fn healthz(State(app): State<App>, Extension(identity): Extension<Iden
     }
 }
 
-/// `GET /readyz`: all streams that are watched give pictures, and the pipeline file is in force as
-/// it is.
+/// `GET /readyz`: all streams that are watched give pictures, the pipeline file is in force as it
+/// is, and with TLS there is a certificate that is valid.
 pub async fn readyz(State(app): State<App>, Extension(identity): Extension<Identity>) -> Response {
     let mut wrong = Vec::new();
-    for stream in app.controller.current().streams.iter() {
+    let snapshot = app.controller.current();
+    for stream in snapshot.streams.iter() {
         let name = stream.name();
         match stream.state() {
             StreamState::Failing => {
@@ -65,6 +66,7 @@ pub async fn readyz(State(app): State<App>, Extension(identity): Extension<Ident
         Some(error) => wrong.push(error.places_only().message),
         None => {}
     }
+    wrong.extend(app.certificates.problem(&snapshot));
     if !wrong.is_empty() && !identity.may(Right::Read) {
         wrong = vec!["something is wrong; what it is takes the role operator to see".to_owned()];
     }

@@ -84,6 +84,11 @@ impl Pair {
         self.certified.cert.first().map_or(&[], |it| it.as_ref())
     }
 
+    /// The last moment at which it is valid.
+    pub fn last_moment(&self) -> Timestamp {
+        self.until
+    }
+
     /// The end of its validity.
     pub fn until(&self) -> SystemTime {
         let seconds = u64::try_from(self.until.as_second()).unwrap_or_default();

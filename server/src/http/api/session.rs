@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use cookie::time::Duration;
@@ -195,12 +195,8 @@ async fn prove(app: &App, sent: &LogIn, before: &Identity) -> Result<Identity, P
             app.access.log_in(credentials, sent, before.address).await
         }
         (None, None, Some(token)) => {
-            let name = HeaderValue::from_bytes(token.trim().as_bytes());
-            let headers = name
-                .map(|token| HeaderMap::from_iter([(super::super::auth::X_MATTEBOX_TOKEN, token)]));
-            let wrong = |_| ProblemDetails::bad_request("a token is one line of text");
-            let headers = headers.map_err(wrong)?;
-            let by_token = app.access.by_token(credentials, &headers, before.address);
+            let token = token.trim().as_bytes();
+            let by_token = app.access.by_token(credentials, token, before.address);
             by_token.ok_or_else(|| app.access.refuse(Failure::Token, before.address))
         }
         _ => Err(ProblemDetails::bad_request(

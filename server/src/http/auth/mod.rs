@@ -438,7 +438,8 @@ fn find_place(
 fn shows_admin(app: &App, snapshot: &Snapshot, request: &Request) -> bool {
     let (headers, address) = (request.headers(), client(request));
     let credentials = &*snapshot.credentials;
-    let by_token = app.access.by_token(credentials, headers, address);
+    let token = proofs::sent_token(headers);
+    let by_token = token.and_then(|token| app.access.by_token(credentials, token, address));
     let by_session = || app.access.by_session(credentials, headers, address);
     let identity = by_token.or_else(by_session);
     identity.is_some_and(|it| it.may(Right::Administer))

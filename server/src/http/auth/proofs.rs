@@ -85,8 +85,8 @@ impl Access {
         let headers = request.headers();
         let address = super::client(request);
         let mut failure = None;
-        if sent_token(headers).is_some() {
-            match self.by_token(credentials, headers, address) {
+        if let Some(token) = sent_token(headers) {
+            match self.by_token(credentials, token, address) {
                 Some(identity) => return Shown::right(identity),
                 None if credentials.tokens.is_empty() => {}
                 None => failure = Some(Failure::Token),
@@ -113,14 +113,14 @@ impl Access {
         }
     }
 
-    /// Who shows a token that is right.
+    /// Who shows `token`, if it is right.
     pub fn by_token(
         &self,
         credentials: &Credentials,
-        headers: &HeaderMap,
+        token: &[u8],
         address: IpAddr,
     ) -> Option<Identity> {
-        let token = credentials.token(sent_token(headers)?)?;
+        let token = credentials.token(token)?;
         self.throttle.succeeded(address);
         let proof = Proof::Token {
             name: token.name.clone(),

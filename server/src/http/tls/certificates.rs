@@ -16,6 +16,9 @@ use crate::tls::{Acme, AcmeError, Challenges, Pair, SelfSigned, SelfSignedError,
 
 /// The interval at which is looked whether a certificate ends soon.
 const INTERVAL: Duration = Duration::from_secs(3600);
+/// A certificate ends soon if less than this part of its time is left: 15 days of 90. Programs that
+/// renew certificates do so when a third is left.
+const SOON: u32 = 6;
 /// The pauses after failures. Let's Encrypt takes five wrong tries for a name an hour.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(300), Duration::from_secs(12 * 3600));
 
@@ -28,6 +31,10 @@ struct Inner {
     acme: Acme,
     clock: Arc<dyn Clock>,
     made: Mutex<Option<Pair>>,
+    /// The reason why the last order or renewal failed; none if it did not.
+    failure: Mutex<Option<String>>,
+    /// The certificate of which was told that it ends soon.
+    ending: Mutex<Option<Pair>>,
 }
 
 /// The reason why there is no new certificate.
@@ -53,6 +60,8 @@ impl Certificates {
             acme: Acme::open(place, file),
             clock,
             made: Mutex::default(),
+            failure: Mutex::default(),
+            ending: Mutex::default(),
         }))
     }
 
@@ -66,6 +75,36 @@ impl Certificates {
     pub fn shown(&self, snapshot: &Snapshot) -> Option<Pair> {
         let files = snapshot.tls.as_ref()?;
         files.pair.clone().or_else(|| self.made())
+    }
+
+    /// What keeps clients from trusting the server, with the files of `snapshot`: there is no
+    /// certificate, or it isn't valid now. A failed renewal of one that is valid is logged alone.
+    pub fn problem(&self, snapshot: &Snapshot) -> Option<String> {
+        snapshot.tls.as_ref()?;
+        let problem = match self.shown(snapshot) {
+            Some(shown) => shown.check_time(self.0.clock.unix()).err()?.to_string(),
+            None => "there is no certificate yet".to_owned(),
+        };
+        let failure = self.0.failure.lock().ignore_poison();
+        Some(match failure.as_deref() {
+            Some(failure) => format!("{problem}: {failure}"),
+            None => problem,
+        })
+    }
+
+    /// Tells, once, of a certificate that ends soon although somebody should have renewed it.
+    fn tell_of_end(&self, snapshot: &Snapshot) {
+        let Some(shown) = self.shown(snapshot) else {
+            return;
+        };
+        let left = shown.until().duration_since(self.0.clock.unix());
+        let ends_soon = left.is_ok_and(|left| left < shown.lifetime() / SOON);
+        let mut told = self.0.ending.lock().ignore_poison();
+        if ends_soon && told.as_ref() != Some(&shown) {
+            let until = shown.last_moment();
+            tracing::warn!(%until, "the certificate ends soon: renew it");
+            *told = Some(shown);
+        }
     }
 
     /// The answers to the questions of an authority.
@@ -165,8 +204,12 @@ impl Certificates {
         let mut changes = controller.changes();
         let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
         loop {
-            let config = changes.borrow_and_update().config.clone();
-            let pause = match self.renew(&config).await {
+            let snapshot = changes.borrow_and_update().clone();
+            let config = &snapshot.config;
+            let renewed = self.renew(config).await;
+            *self.0.failure.lock().ignore_poison() =
+                renewed.as_ref().err().map(ToString::to_string);
+            let pause = match renewed {
                 Ok(()) => {
                     backoff.reset();
                     INTERVAL
@@ -177,8 +220,9 @@ impl Certificates {
                     retry_in
                 }
             };
+            self.tell_of_end(&snapshot);
             let wants = |config: &Config| (config.tls.clone(), config.allowed_hosts.clone());
-            let wanted = wants(&config);
+            let wanted = wants(config);
             let clock = &self.0.clock;
             tokio::select! {
                 changed = changes.wait_for(|it| wants(&it.config) != wanted) => {

@@ -73,10 +73,11 @@ async fn handshake(socket: TcpStream, settings: &Settings, is_http1: bool) -> io
     let config = config.ok_or_else(|| io::Error::other("there is no certificate yet"))?;
     let stream = start.into_stream(config).await?;
     let (_, connection) = stream.get_ref();
+    let is_http2 = connection.alpn_protocol() == Some(HTTP2);
     Ok(Opened::Secured(Box::new(Secured {
-        is_http2: connection.alpn_protocol() == Some(HTTP2),
+        is_http2,
         client: certificate(&stream),
-        socket: TlsSocket::new(stream),
+        socket: TlsSocket::new(stream, is_http2),
     })))
 }
 
