@@ -55,10 +55,11 @@ impl Controller {
     /// it is.
     pub(super) fn read_tls(&self, config: &Config) -> Result<Option<Arc<TlsFiles>>, EditError> {
         let error = |wrong| EditError::Wrong(config.error(vec![wrong]));
-        let Some(files) = read(config).map_err(error)? else {
-            return Ok(None);
-        };
         let snapshot = self.current();
+        let Some(files) = read(config).map_err(error)? else {
+            // The ports speak TLS until the restart that its removal takes.
+            return Ok(snapshot.tls.clone());
+        };
         if let Some(current) = &snapshot.tls {
             if **current == files {
                 return Ok(Some(current.clone()));

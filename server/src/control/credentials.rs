@@ -182,12 +182,24 @@ impl Credentials {
         is_token || is_user || self.proxy.is_some()
     }
 
-    /// Is another once what proxies are believed is.
-    pub fn proxy_stamp(&self) -> Stamp {
+    /// Whether there is this user, unchanged since `stamp`.
+    pub fn has_user(&self, name: &str, stamp: &Stamp) -> bool {
+        self.user(name).is_some_and(|user| user.stamp == *stamp)
+    }
+
+    /// Whether there is this token, unchanged since `stamp`.
+    pub fn has_token(&self, name: &str, stamp: &Stamp) -> bool {
+        let mut tokens = self.tokens.iter();
+        tokens.any(|token| token.name == name && token.stamp == *stamp)
+    }
+
+    /// Is another once what proxies are believed of `user` is.
+    pub fn proxy_stamp_for(&self, user: &str) -> Stamp {
         let secret = |it: &SecretText| Sha256::digest(it.expose()).to_vec();
         let proxy = self.proxy.as_ref();
         let proxy = proxy.map(|(headers, text)| (headers, text.as_ref().map(secret)));
-        Sha256::digest(format!("{proxy:?}")).into()
+        let user = self.user(user).map(|user| user.stamp);
+        Sha256::digest(format!("{proxy:?} {user:?}")).into()
     }
 
     /// The token that `sent` is.

@@ -95,14 +95,14 @@ impl ReloadError {
                      of something that {places}{more} needs; what it is takes the admin token to \
                      see, or the server's log"
                 ),
-                "can't be used just now; why takes the admin token to see",
+                "can't be used just now; why takes the role admin to see",
             ),
             false => (
                 format!(
                     "the pipeline file is wrong at {places}{more}; what is wrong there takes the \
                      admin token to see, or the server's log"
                 ),
-                "is wrong; what it is takes the admin token to see",
+                "is wrong; what it is takes the role admin to see",
             ),
         };
         let problems = self.problems.iter().map(|it| Problem {

@@ -51,6 +51,9 @@ pub async fn readyz(State(app): State<App>, Extension(identity): Extension<Ident
     for stream in snapshot.streams.iter() {
         let name = stream.name();
         match stream.state() {
+            StreamState::Failing | StreamState::Preparing if !identity.sees(name) => {
+                wrong.push("a stream that you may not see is not ready".to_owned());
+            }
             StreamState::Failing => {
                 let why = stream.error().unwrap_or_default();
                 wrong.push(format!("the stream `{name}` fails: {why}"));

@@ -260,7 +260,7 @@ fn none_such(app: &App, identity: &Identity, hint: &str) -> impl IntoResponse + 
     let mut text = "There is nothing at this address. The streams are:\n".to_owned();
     let snapshot = app.controller.current();
     let names = snapshot.streams.iter().map(|stream| stream.name());
-    for name in names.filter(|name| identity.sees(name)) {
+    for name in names.filter(|name| identity.may(Right::Watch) && identity.sees(name)) {
         text += &format!("  {name}: /{name}.mjpeg, one picture at /{name}.jpg\n");
     }
     text += hint;

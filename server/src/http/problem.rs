@@ -184,6 +184,29 @@ impl From<EditError> for ProblemDetails {
     }
 }
 
+impl ProblemDetails {
+    /// The problem of `error` for somebody who may not read the pipeline file: without its lines.
+    pub fn of_operator(error: EditError) -> Self {
+        let detail = match &error {
+            EditError::FileIsWrong(_) => {
+                Some("the pipeline file is wrong as it is: an admin can see where".to_owned())
+            }
+            EditError::Wrong(error) => {
+                let messages = error.diagnostics().iter().map(|it| it.message.clone());
+                Some(messages.collect::<Vec<_>>().join("; "))
+            }
+            _ => None,
+        };
+        let is_files = matches!(error, EditError::FileIsWrong(_));
+        let mut problem = Self::from(error);
+        if is_files {
+            problem.problems.clear();
+        }
+        problem.detail = detail.unwrap_or(problem.detail);
+        problem
+    }
+}
+
 impl IntoResponse for ProblemDetails {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -8,8 +8,9 @@ use axum::response::{IntoResponse, Response};
 
 use super::super::App;
 use super::super::auth::Identity;
+use super::super::problem::ProblemDetails;
 use super::{Answer, root_from, uncached_json};
-use crate::control::{Author, Edit, EditError, Edited};
+use crate::control::{Author, Edit, EditError, EditRights, Edited};
 
 /// The pipeline file's revision after a change.
 pub const REVISION: HeaderName = HeaderName::from_static("x-mattebox-revision");
@@ -53,8 +54,11 @@ impl Editor {
     /// The edit is refused, or `answer` finds nothing.
     pub async fn make(self, edit: Edit, answer: impl FnOnce(&Edited) -> Answer) -> Answer {
         let rights = self.identity.edit_rights();
-        let edited = self.app.controller.edit(edit, self.author, rights);
-        let edited = edited.await?;
+        let edited = self.app.controller.edit(edit, self.author, rights).await;
+        let edited = edited.map_err(|error| match rights {
+            EditRights::All => error.into(),
+            EditRights::Switches => ProblemDetails::of_operator(error),
+        })?;
         Ok(with_revisions(answer(&edited)?, &edited))
     }
 

@@ -11,12 +11,12 @@ use serde::Deserialize;
 
 use super::super::App;
 use super::super::auth::{
-    Failure, Identity, LONGEST_SESSION, More, Owner, Proof, Secured, check_scripted,
+    Failure, Identity, LONGEST_SESSION, More, Owner, Proof, Secured, Session, check_scripted,
 };
 use super::super::problem::ProblemDetails;
 use super::refusals::{NotLoggedIn, WrongBody};
 use super::{AccessReport, Answer, parse, uncached_json};
-use crate::control::{Author, Edit, EditRights};
+use crate::control::{Author, Credentials, Edit, EditRights};
 use crate::password;
 
 /// What somebody logs in by: a user's name and password, or a token.
@@ -133,8 +133,16 @@ pub async fn change_password(
     let checked = app
         .access
         .log_in(&snapshot.credentials, sent, identity.address);
-    checked.await?;
-    let hash = super::users::hashed(new).await?;
+    let user = checked.await?;
+    let hash = app.access.passwords.turn().await?.hash(new).await?;
+    if !user.is_known(&app.controller.current().credentials) {
+        let why = "the user was changed meanwhile: try again";
+        return Err(ProblemDetails::new(StatusCode::CONFLICT, why));
+    }
+    let own = match &identity.proof {
+        Proof::Session { id, .. } => app.access.sessions.get(id).map(|it| (id.clone(), it)),
+        _ => None,
+    };
     let edit = Edit::PutUser {
         name: name.clone(),
         keys: [("password".to_owned(), hash.into())].into_iter().collect(),
@@ -147,30 +155,24 @@ pub async fn change_password(
     };
     // Of what a user may change of the file, it is the password alone.
     let edited = app.controller.edit(edit, author, EditRights::All).await?;
-    keep_session(&app, &identity, &edited.snapshot.credentials);
+    keep_session(&app, &name, own, &edited.snapshot.credentials);
     app.access
         .audit
         .tell(&identity, "password", More::default());
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-/// The session that the user changes the password in goes on; the others end.
-fn keep_session(app: &App, identity: &Identity, credentials: &crate::control::Credentials) {
-    let Some(name) = own_name(identity) else {
-        return;
-    };
-    let id = match &identity.proof {
-        Proof::Session { id, .. } => Some(id.as_str()),
-        _ => None,
-    };
-    if let (Some(id), Some(user)) = (id, credentials.user(name)) {
+/// The session, if it is one, that the user `name` changes the password in goes on; the others end.
+fn keep_session(app: &App, name: &str, own: Option<(String, Session)>, credentials: &Credentials) {
+    let sessions = &app.access.sessions;
+    sessions.end_of_user(name, own.as_ref().map(|(id, _)| id.as_str()));
+    if let (Some((id, session)), Some(user)) = (own, credentials.user(name)) {
         let owner = Owner::User {
             name: name.to_owned(),
             stamp: user.stamp,
         };
-        app.access.sessions.renew(id, owner);
+        sessions.renew(&id, session, owner);
     }
-    app.access.sessions.end_of_user(name, id);
 }
 
 /// The name of a user who is here by a password or a session of one.

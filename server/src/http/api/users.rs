@@ -99,7 +99,8 @@ pub async fn put_user(editor: Editor, Path(name): Path<String>, body: Bytes) -> 
     if let Some(password) = change.password {
         password::check_new(&password)
             .map_err(|why| ProblemDetails::bad_request(why.to_string()))?;
-        keys.insert("password".to_owned(), hashed(password).await?.into());
+        let turn = editor.app.access.passwords.turn().await?;
+        keys.insert("password".to_owned(), turn.hash(password).await?.into());
     }
     let status = match is_new {
         true => StatusCode::CREATED,
@@ -126,13 +127,4 @@ pub async fn remove_user(editor: Editor, Path(name): Path<String>) -> Answer {
         return Err(EditError::UnknownUser(name).into());
     }
     editor.remove(Edit::RemoveUser { name }).await
-}
-
-/// The hash of `password`, which takes a while.
-///
-/// # Errors
-/// It can't be computed.
-pub async fn hashed(password: String) -> Result<String, ProblemDetails> {
-    let hash = super::blocking(move || password::hash(&password)).await?;
-    hash.map_err(|why| ProblemDetails::internal(why.to_string()))
 }

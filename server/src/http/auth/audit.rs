@@ -13,6 +13,10 @@ use crate::sync::IgnorePoison;
 
 /// The entries that are kept.
 const MOST: usize = 1_000;
+/// How many of these may be of logins that failed: who guesses must not push out all else.
+const MOST_FAILED: usize = 200;
+/// The action of a login that failed.
+pub const LOGIN_FAILED: &str = "login-failed";
 /// The most characters of a name that somebody logs in by.
 const NAME_CHARS: usize = 64;
 
@@ -72,6 +76,12 @@ impl AuditLog {
 
     fn keep(&self, entry: AuditEntry) {
         let mut entries = self.entries.lock().ignore_poison();
+        let failed = |it: &AuditEntry| it.action == LOGIN_FAILED;
+        let is_full =
+            failed(&entry) && entries.iter().filter(|it| failed(it)).count() >= MOST_FAILED;
+        if is_full && let Some(oldest) = entries.iter().position(failed) {
+            entries.remove(oldest);
+        }
         if entries.len() >= MOST {
             entries.pop_front();
         }

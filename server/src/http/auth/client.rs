@@ -6,11 +6,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::config::ClientRules;
+use crate::control::Snapshot;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The other end of a connection.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// At this address.
     Tcp(SocketAddr),
@@ -60,6 +61,20 @@ pub enum ClientKind {
 }
 
 impl Client {
+    /// The address that is this client's own for certain, behind the connection from `peer`: not
+    /// that of a proxy, which stands for clients of whom nothing is known.
+    pub fn own_address(&self, peer: Peer, snapshot: &Snapshot) -> Option<IpAddr> {
+        let is_own = match self.kind {
+            ClientKind::Direct => true,
+            ClientKind::Proxy => peer != Peer::Unix,
+            ClientKind::Forwarded => {
+                let is_proxys = snapshot.config.clients.trusts(self.address);
+                !is_proxys && self.address != peer.address()
+            }
+        };
+        is_own.then_some(self.address)
+    }
+
     /// The client of a request with these `headers` that came in by a connection from `peer`.
     ///
     /// From the right, the first address that is no trusted proxy's counts: what stands left of it

@@ -40,7 +40,10 @@ pub fn check_host(
     allowed: &[String],
     machine: &MachineNames,
 ) -> Result<(), ProblemDetails> {
-    let Ok(authority) = host.parse::<Authority>() else {
+    // With a user's name before an `@`, it would be an address in what is made of it.
+    let authority = host.parse::<Authority>().ok();
+    let authority = authority.filter(|it| !it.as_str().contains('@'));
+    let Some(authority) = authority else {
         return Err(ProblemDetails::bad_request("the `Host` header is no host"));
     };
     let name = authority.host();

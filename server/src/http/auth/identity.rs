@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use super::super::address::Pictures;
+use super::client::Peer;
 use crate::config::Role;
 use crate::control::{Anonymous, Credentials, EditRights, Stamp, StreamSet, Token, User};
+use crate::tls::ClientCa;
 
 /// What a request takes. Each right has those before it with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,10 +55,18 @@ pub enum Proof {
     Session { owner: Owner, id: String },
     /// A token.
     Token { name: String, stamp: Stamp },
-    /// The word of a trusted proxy.
-    Proxy { user: String, stamp: Stamp },
+    /// The word of a trusted proxy at the other end of the connection.
+    Proxy {
+        user: String,
+        stamp: Stamp,
+        peer: Peer,
+    },
     /// A certificate of `client-ca` with the user's name.
-    Certificate { user: String, stamp: Stamp },
+    Certificate {
+        user: String,
+        stamp: Stamp,
+        ca: ClientCa,
+    },
     /// A signed link to a stream's pictures.
     Link {
         stream: String,
@@ -207,31 +217,28 @@ impl Identity {
 
     /// Whether they are as `credentials` has it now. Sessions and links are looked up elsewhere.
     pub fn is_known(&self, credentials: &Credentials) -> bool {
-        let is_user = |name: &str, stamp: &Stamp| {
-            let user = credentials.user(name);
-            user.is_some_and(|user| user.stamp == *stamp)
-        };
-        let is_token = |name: &str, stamp: &Stamp| {
-            let mut tokens = credentials.tokens.iter();
-            tokens.any(|token| token.name == *name && token.stamp == *stamp)
-        };
         match &self.proof {
             Proof::Anonymous => Self::anonymous(credentials, self.address).right == self.right,
-            Proof::Password { user, stamp } | Proof::Certificate { user, stamp } => {
-                is_user(user, stamp)
+            Proof::Password { user, stamp } | Proof::Certificate { user, stamp, .. } => {
+                credentials.has_user(user, stamp)
             }
-            Proof::Token { name, stamp } => is_token(name, stamp),
-            Proof::Session { owner, .. } => match owner {
-                Owner::User { name, stamp } => is_user(name, stamp),
-                Owner::Token { name, stamp } => is_token(name, stamp),
-            },
-            Proof::Proxy { stamp, .. } => *stamp == credentials.proxy_stamp(),
+            Proof::Token { name, stamp } => credentials.has_token(name, stamp),
+            Proof::Session { owner, .. } => owner.is_known(credentials),
+            Proof::Proxy { user, stamp, .. } => *stamp == credentials.proxy_stamp_for(user),
             Proof::Link { .. } => true,
         }
     }
 }
 
 impl Owner {
+    /// Whether `credentials` has them as they were.
+    pub fn is_known(&self, credentials: &Credentials) -> bool {
+        match self {
+            Self::User { name, stamp } => credentials.has_user(name, stamp),
+            Self::Token { name, stamp } => credentials.has_token(name, stamp),
+        }
+    }
+
     /// The user's or the program's name.
     pub fn name(&self) -> &str {
         match self {

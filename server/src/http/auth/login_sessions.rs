@@ -23,6 +23,8 @@ use crate::sync::IgnorePoison;
 const UNUSED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// The longest time for which one lasts at all.
 pub const LONGEST: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+/// The most sessions of one user or token; of more, the ones that were not used for longest end.
+const MOST_EACH: usize = 20;
 /// The most sessions; of more, the ones that were not used for longest end.
 const MOST: usize = 1_000;
 /// The bytes of a cookie's random number.
@@ -44,7 +46,7 @@ struct Inner {
 
 /// A session, as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Session {
+pub struct Session {
     owner: Owner,
     since: SystemTime,
     used: SystemTime,
@@ -58,15 +60,21 @@ impl Session {
 }
 
 impl LoginSessions {
-    /// Those that `files` keep. `changed` is notified when some end.
-    pub fn open(files: StateFiles, changed: Arc<Notify>) -> Self {
+    /// Those that `files` keep, at `now`. `changed` is notified when some end.
+    pub fn open(files: StateFiles, changed: Arc<Notify>, now: SystemTime) -> Self {
         let kept = files.read(FILE).and_then(|text| {
             let read = serde_json::from_slice(&text);
             read.map_err(|error| tracing::warn!(%error, "the kept sessions can't be read"))
                 .ok()
         });
+        let mut sessions: HashMap<_, Session> = kept.unwrap_or_default();
+        // A clock that was set back would make them last longer.
+        for session in sessions.values_mut() {
+            session.since = session.since.min(now);
+            session.used = session.used.min(now);
+        }
         Self(Arc::new(Inner {
-            sessions: Mutex::new(kept.unwrap_or_default()),
+            sessions: Mutex::new(sessions),
             files,
             changed,
         }))
@@ -97,11 +105,9 @@ impl LoginSessions {
         };
         let mut sessions = self.lock();
         sessions.retain(|_, session| session.end() > now);
-        if sessions.len() >= MOST {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.used);
-            let oldest = oldest.map(|(id, _)| id.clone());
-            oldest.and_then(|id| sessions.remove(&id));
-        }
+        let name = session.owner.name().to_owned();
+        end_oldest(&mut sessions, MOST_EACH, |it| it.name() == name);
+        end_oldest(&mut sessions, MOST, |_| true);
         sessions.insert(id_of(&token), session);
         self.keep(&sessions);
         Ok(token)
@@ -141,18 +147,31 @@ impl LoginSessions {
         });
     }
 
-    /// Gives the session `id` its user's new stamp, so that a change by the user doesn't end it.
-    pub fn renew(&self, id: &str, owner: Owner) {
+    /// The session `id`, as it is now.
+    pub fn get(&self, id: &str) -> Option<Session> {
+        self.lock().get(id).cloned()
+    }
+
+    /// Makes `session` go on as the one called `id`, of its user as `owner` has them now: a change
+    /// by the user doesn't end it.
+    pub fn renew(&self, id: &str, session: Session, owner: Owner) {
         let mut sessions = self.lock();
-        if let Some(session) = sessions.get_mut(id) {
-            session.owner = owner;
-        }
+        sessions.insert(id.to_owned(), Session { owner, ..session });
         self.keep(&sessions);
+    }
+
+    /// Ends those whose owner is not `known` any more: for good, also if the owner comes back.
+    pub fn end_unknown(&self, known: impl Fn(&Owner) -> bool) {
+        self.end_all(|_, owner| !known(owner));
     }
 
     fn end_all(&self, is_meant: impl Fn(&str, &Owner) -> bool) {
         let mut sessions = self.lock();
+        let before = sessions.len();
         sessions.retain(|id, session| !is_meant(id, &session.owner));
+        if sessions.len() == before {
+            return;
+        }
         self.keep(&sessions);
         drop(sessions);
         self.0.changed.notify_one();
@@ -163,6 +182,21 @@ impl LoginSessions {
             Ok(text) => self.0.files.write_later(FILE, text),
             Err(error) => tracing::error!(%error, "sessions can't be written"),
         }
+    }
+}
+
+/// Ends the session that was not used for longest, if there are `most` of an owner who `is_meant`.
+fn end_oldest(
+    sessions: &mut HashMap<String, Session>,
+    most: usize,
+    is_meant: impl Fn(&Owner) -> bool,
+) {
+    let theirs = sessions.iter().filter(|(_, it)| is_meant(&it.owner));
+    let theirs: Vec<_> = theirs.map(|(id, session)| (session.used, id)).collect();
+    if theirs.len() >= most
+        && let Some(oldest) = theirs.into_iter().min().map(|(_, id)| id.clone())
+    {
+        sessions.remove(&oldest);
     }
 }
 
@@ -184,7 +218,7 @@ mod tests {
     }
 
     fn sessions() -> LoginSessions {
-        LoginSessions::open(StateFiles::none(), Arc::default())
+        LoginSessions::open(StateFiles::none(), Arc::default(), SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -218,14 +252,32 @@ mod tests {
     }
 
     #[test]
-    fn there_are_so_many_at_most() {
+    fn there_are_so_many_at_most_and_nobody_ends_those_of_others() {
         let (sessions, start) = (sessions(), SystemTime::UNIX_EPOCH);
         let first = sessions.begin(owner("anna"), HERE, start).unwrap();
-        for _ in 0..MOST {
-            let now = start + Duration::from_secs(1);
-            sessions.begin(owner("bert"), HERE, now).unwrap();
-        }
+        let later = |name: &str, seconds| {
+            let now = start + Duration::from_secs(seconds);
+            sessions.begin(owner(name), HERE, now).unwrap()
+        };
+        let second = |name: &str| later(name, 2);
+        let oldest = later("bert", 1);
+        (0..MOST_EACH).for_each(|_| drop(second("bert")));
+        assert_eq!(sessions.lock().len(), 1 + MOST_EACH);
+        assert!(sessions.find(&oldest, start).is_none());
+        assert!(sessions.find(&first, start).is_some());
+        (0..MOST).for_each(|number| drop(second(&number.to_string())));
         assert_eq!(sessions.lock().len(), MOST);
         assert!(sessions.find(&first, start).is_none());
+    }
+
+    #[test]
+    fn those_of_who_is_gone_end_for_good() {
+        let (sessions, now) = (sessions(), SystemTime::UNIX_EPOCH);
+        let token = sessions.begin(owner("anna"), HERE, now).unwrap();
+        sessions.end_unknown(|it| *it == owner("anna"));
+        assert!(sessions.find(&token, now).is_some());
+        sessions.end_unknown(|_| false);
+        sessions.end_unknown(|_| true);
+        assert!(sessions.find(&token, now).is_none());
     }
 }

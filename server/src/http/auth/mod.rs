@@ -42,6 +42,7 @@ use super::api::{PREVIOUS, REVISION, below_prefix};
 use super::problem::ProblemDetails;
 use super::scheme;
 use super::server::{Framing, Place, Seat, hold};
+use super::tls::ClientCertificate;
 use super::{App, body};
 use crate::clock::Clock;
 use crate::config::Embedding;
@@ -49,7 +50,7 @@ use crate::control::{Author, Controller, Credentials, Snapshot};
 use crate::hash::hash;
 use crate::log::sanitize;
 use crate::notifications::Notification;
-pub use audit::{AuditLog, More};
+pub use audit::{AuditLog, LOGIN_FAILED, More};
 pub use client::{Client, ClientKind, Peer, is_proxy, network};
 use content::Content;
 pub use hosts::without_port;
@@ -57,7 +58,7 @@ use hosts::{Names, Site};
 pub use identity::{Identity, Owner, Proof, Right};
 pub use leases::{Lease, Leases};
 pub use links::{LONGEST as LONGEST_LINK, Links};
-pub use login_sessions::{LONGEST as LONGEST_SESSION, LoginSessions};
+pub use login_sessions::{LONGEST as LONGEST_SESSION, LoginSessions, Session};
 use machine::MachineNames;
 pub use needs::right_at;
 use needs::{Need, stream_of};
@@ -90,9 +91,11 @@ pub const X_REQUESTED_WITH: HeaderName = HeaderName::from_static("x-requested-wi
 /// Clones share all of it.
 #[derive(Clone)]
 pub struct Access {
-    throttle: Arc<Throttle>,
+    /// One for each kind: else wrong tokens, which cost nothing, would hold up logins.
+    wrong_tokens: Arc<Throttle>,
+    wrong_passwords: Arc<Throttle>,
     machine: Arc<MachineNames>,
-    passwords: Passwords,
+    pub passwords: Passwords,
     pub sessions: LoginSessions,
     pub links: Links,
     pub leases: Leases,
@@ -112,9 +115,10 @@ impl Access {
         let links = Links::open(files.clone(), changed.clone());
         Self {
             machine: Arc::new(MachineNames::new(clock.clone())),
-            throttle: Arc::new(Throttle::new(clock.clone())),
+            wrong_tokens: Arc::new(Throttle::new(clock.clone())),
+            wrong_passwords: Arc::new(Throttle::new(clock.clone())),
             passwords: Passwords::new(state_files::random_key()),
-            sessions: LoginSessions::open(files.clone(), changed.clone()),
+            sessions: LoginSessions::open(files.clone(), changed.clone(), clock.unix()),
             cookie: format!("mattebox-{}", hash::<4>(&files.id())).into(),
             links,
             leases: Leases::default(),
@@ -132,28 +136,50 @@ impl Access {
             detail: Some("wrong token"),
             ..More::default()
         };
-        self.audit
-            .note(&Identity::nobody(client), "login-failed", more);
-        self.failed(client, "this is none of the tokens")
+        let wait = self.wrong_tokens.failed(client, None);
+        self.failed((client, more), wait, "this is none of the tokens")
     }
 
     /// The same for a user called `name`, whoever that is.
     fn wrong_password(&self, client: IpAddr, name: &str) -> ProblemDetails {
         tracing::warn!(peer = %client, user = sanitize(name), "wrong password");
-        self.failed(client, "this is not the user's name and password")
+        let more = More {
+            user: Some(name),
+            ..More::default()
+        };
+        let wait = self.wrong_passwords.failed(client, Some(name));
+        self.failed(
+            (client, more),
+            wait,
+            "this is not the user's name and password",
+        )
     }
 
-    fn failed(&self, client: IpAddr, why: &str) -> ProblemDetails {
-        match self.throttle.failed(client) {
-            None => ProblemDetails::new(StatusCode::UNAUTHORIZED, why),
-            Some(wait) => wait_for(wait),
+    /// Refuses a login for this reason, or until it may be tried. Only what is counted is noted for
+    /// admins: who guesses without an end would push out all else.
+    fn failed(
+        &self,
+        (client, more): (IpAddr, More<'_>),
+        wait: Option<Duration>,
+        why: &str,
+    ) -> ProblemDetails {
+        if let Some(wait) = wait {
+            return wait_for(wait);
         }
+        let nobody = Identity::nobody(client);
+        self.audit.note(&nobody, LOGIN_FAILED, more);
+        ProblemDetails::new(StatusCode::UNAUTHORIZED, why)
     }
 
     /// Ends what lasts for those who have lost the right to it, until `end`.
     pub async fn watch_over(&self, controller: &Controller, end: &CancellationToken) {
         let mut changes = controller.changes();
         loop {
+            let snapshot = controller.current();
+            self.sessions
+                .end_unknown(|owner| owner.is_known(&snapshot.credentials));
+            self.leases
+                .sweep(|identity| self.is_valid(identity, &snapshot));
             let until = self.leases.next_end();
             let left = until.map(|it| it.duration_since(self.clock.unix()).unwrap_or_default());
             let due = self.clock.now() + left.map_or(LONGEST_LOOK, |it| it.min(LONGEST_LOOK));
@@ -163,9 +189,6 @@ impl Access {
                 () = self.clock.sleep_until(due) => {}
                 changed = changes.changed() => if changed.is_err() { return },
             }
-            let snapshot = controller.current();
-            self.leases
-                .sweep(|identity| self.is_valid(identity, &snapshot));
         }
     }
 }
@@ -273,6 +296,7 @@ async fn answer(
     let is_socket = request.headers().contains_key(header::UPGRADE);
     let counts_login = !is_socket || check_own_page(request.headers(), &names).is_ok();
     let secured = Secured(names.is_https());
+    check_client_certificate(snapshot, &request)?;
     // Without the body, which only one thread may have.
     let (head, body) = request.into_parts();
     let head = Head::from_parts(head, ());
@@ -288,6 +312,20 @@ async fn answer(
         false => change(app, &identity, request, next).await?,
     };
     Ok(hold(response, place))
+}
+
+/// Checks that a connection shows what it would have to show if it were made now.
+fn check_client_certificate(snapshot: &Snapshot, request: &Request) -> Result<(), ProblemDetails> {
+    let ca = snapshot.tls.as_ref().and_then(|tls| tls.client_ca.as_ref());
+    let required = ca.filter(|ca| !ca.is_optional && scheme::has_tls(request));
+    let shown = request.extensions().get::<ClientCertificate>();
+    match required.is_none_or(|ca| shown.is_some_and(|it| it.ca == *ca)) {
+        true => Ok(()),
+        false => {
+            let why = "this connection has no certificate of the `client-ca` of now: connect again";
+            Err(ProblemDetails::forbidden(why).closing())
+        }
+    }
 }
 
 /// Whether `request` logs in or out, which changes nothing of the pipeline.
@@ -315,7 +353,9 @@ async fn identify(
         check_forgery(request, &identity)?;
         return Ok(identity);
     }
-    let is_listed = || snapshot.config.access.shows_metrics_to(identity.address);
+    let client = request.extensions().get::<Client>();
+    let address = client.and_then(|client| client.own_address(peer(request), snapshot));
+    let is_listed = || address.is_some_and(|it| snapshot.config.access.shows_metrics_to(it));
     if need.is_monitoring && is_listed() {
         return Ok(identity);
     }
@@ -361,11 +401,10 @@ fn refusal(need: &Need, identity: &Identity, credentials: &Credentials) -> Probl
         return ProblemDetails::forbidden(why);
     }
     let role = need.right.role().name();
-    let sees = need.stream.as_deref().is_none_or(|it| identity.sees(it));
     match identity.name() {
         None => {
             let what = match need.right {
-                Right::Administer | Right::Operate if credentials.users.is_empty() => {
+                Right::Administer | Right::Operate if !credentials.has_logins() => {
                     "this takes the admin token".to_owned()
                 }
                 _ => format!("this takes the role {role}: log in"),
@@ -376,8 +415,11 @@ fn refusal(need: &Need, identity: &Identity, credentials: &Credentials) -> Probl
             );
             ProblemDetails::new(StatusCode::UNAUTHORIZED, why)
         }
-        Some(name) if !sees => {
-            let why = format!("`{name}` may not see this stream");
+        Some(name) if !need.is_seen_by(identity) => {
+            let why = match need.is_of_all {
+                true => format!("this tells of all streams, which `{name}` may not see"),
+                false => format!("`{name}` may not see this stream"),
+            };
             ProblemDetails::forbidden(why)
         }
         Some(name) => ProblemDetails::forbidden(format!(

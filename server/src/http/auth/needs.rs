@@ -23,6 +23,7 @@ const API: &[Row] = &[
     ("GET", "/openapi.json", Right::Watch),
     ("GET", "/pipeline/schema", Right::Watch),
     ("GET", "/pipeline", Right::Read),
+    // Of all streams: see `OF_ALL`.
     ("GET", "/pipeline/versions", Right::Read),
     ("GET", "/pipeline/versions/{version}", Right::Administer),
     (
@@ -49,11 +50,8 @@ const API: &[Row] = &[
         "/streams/{stream}/steps/{step}",
         Right::Administer,
     ),
-    (
-        "GET",
-        "/streams/{stream}/steps/{step}/picture",
-        Right::Watch,
-    ),
+    // Later filters may have hidden what is seen there.
+    ("GET", "/streams/{stream}/steps/{step}/picture", Right::Read),
     ("DELETE", "/links", Right::Administer),
     ("GET", "/events", Right::Watch),
     ("GET", "/events/{event}", Right::Watch),
@@ -77,6 +75,9 @@ const API: &[Row] = &[
     ("GET", "/audit", Right::Administer),
 ];
 
+/// Addresses that tell of all streams, and take the right on all of them.
+const OF_ALL: [&str; 2] = ["/metrics", "/pipeline/versions"];
+
 /// What a request takes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Need {
@@ -86,6 +87,8 @@ pub struct Need {
     pub stream: Option<String>,
     /// The pictures that are asked for, for links.
     pub pictures: Option<Pictures>,
+    /// Whether it takes the right on all streams.
+    pub is_of_all: bool,
     /// Whether it is what programs watch over the server by, which the file may open to addresses.
     pub is_monitoring: bool,
     /// Whether what is shown as a proof has to be right, though none is needed.
@@ -98,6 +101,7 @@ impl Need {
             right,
             stream: None,
             pictures: None,
+            is_of_all: false,
             is_monitoring: false,
             checks_proof: false,
         }
@@ -138,6 +142,7 @@ impl Need {
         match path {
             "/healthz" | "/favicon.ico" | "/static/{file}" => Self::right(Right::Nothing),
             "/metrics" | "/readyz" => Self {
+                is_of_all: OF_ALL.contains(&path),
                 is_monitoring: true,
                 ..Self::right(Right::Read)
             },
@@ -173,6 +178,7 @@ impl Need {
         let right = right_at(method.as_str(), path);
         Self {
             stream: stream_of(asked),
+            is_of_all: OF_ALL.contains(&path),
             checks_proof: path == "/access",
             ..Self::right(right)
         }
@@ -184,10 +190,18 @@ impl Need {
             let is_named = self.stream.as_deref().is_some_and(|it| identity.sees(it));
             return is_named && self.pictures.as_ref() == Some(pictures);
         }
-        let is_seen = self.stream.as_deref().is_none_or(|it| identity.sees(it));
         let is_program = matches!(identity.proof, super::Proof::Token { .. });
         let monitors = self.is_monitoring && is_program && identity.streams.is_all();
-        self.right == Right::Nothing || is_seen && (identity.may(self.right) || monitors)
+        let has_right = identity.may(self.right) || monitors;
+        self.right == Right::Nothing || self.is_seen_by(identity) && has_right
+    }
+
+    /// Whether `identity` sees the streams that it is of.
+    pub fn is_seen_by(&self, identity: &Identity) -> bool {
+        match &self.stream {
+            Some(stream) => identity.sees(stream),
+            None => !self.is_of_all || identity.streams.is_all(),
+        }
     }
 
     /// Whether somebody could have it who shows nothing yet.

@@ -1,12 +1,13 @@
-//! Checks of passwords: off the threads that serve, few at a time, and once for each password that
-//! was right.
+//! Checks and hashes of passwords: off the threads that serve, few at a time, and once for each
+//! password that was right.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::spawn_blocking;
 
 use super::super::problem::ProblemDetails;
 use crate::control::{Credentials, Stamp, User};
@@ -33,6 +34,12 @@ struct Checks {
     waiting: Semaphore,
 }
 
+/// The right to compute a password now, until it is dropped.
+pub struct Turn<'p> {
+    passwords: &'p Passwords,
+    _permits: (SemaphorePermit<'p>, SemaphorePermit<'p>),
+}
+
 impl Passwords {
     /// None was checked yet. `key` is a random one.
     pub fn new(key: [u8; 32]) -> Self {
@@ -57,36 +64,18 @@ impl Passwords {
         (*stamp == user.stamp).then_some(user)
     }
 
-    /// The user called `name`, if `password` is theirs; computed, and remembered if it is right.
+    /// Waits until a password may be computed.
     ///
     /// # Errors
-    /// Too many passwords are being checked.
-    pub async fn check<'c>(
-        &self,
-        credentials: &'c Credentials,
-        name: &str,
-        password: &str,
-    ) -> Result<Option<&'c User>, ProblemDetails> {
-        if password.len() > password::MOST_BYTES {
-            return Ok(None);
-        }
+    /// Too many wait.
+    pub async fn turn(&self) -> Result<Turn<'_>, ProblemDetails> {
         let busy = || ProblemDetails::busy("too many passwords are being checked");
-        let _waiting = self.0.waiting.try_acquire().map_err(|_| busy())?;
-        let turn = self.0.turn.acquire().await;
-        let user = credentials.user(name);
-        let stored = user.and_then(|user| user.password.clone());
-        let sent = password.to_owned();
-        let checked = tokio::task::spawn_blocking(move || password::verify(&sent, stored.as_ref()));
-        let is_right = checked.await;
-        drop(turn);
-        let is_right = is_right.map_err(|error| {
-            ProblemDetails::internal(format!("the check of a password broke down: {error}"))
-        })?;
-        let user = user.filter(|_| is_right);
-        if let Some(user) = user {
-            self.remember(user, password);
-        }
-        Ok(user)
+        let waiting = self.0.waiting.try_acquire().map_err(|_| busy())?;
+        let turn = self.0.turn.acquire().await.map_err(|_| busy())?;
+        Ok(Turn {
+            passwords: self,
+            _permits: (turn, waiting),
+        })
     }
 
     fn remember(&self, user: &User, password: &str) {
@@ -99,6 +88,46 @@ impl Passwords {
 
     fn mark(&self, name: &str, password: &str) -> [u8; 32] {
         mac(&self.0.key, &[name.as_bytes(), b"\0", password.as_bytes()])
+    }
+}
+
+impl Turn<'_> {
+    /// The user called `name`, if `password` is theirs; computed, and remembered if it is right.
+    ///
+    /// # Errors
+    /// The computation broke down.
+    pub async fn check<'c>(
+        &self,
+        credentials: &'c Credentials,
+        name: &str,
+        password: &str,
+    ) -> Result<Option<&'c User>, ProblemDetails> {
+        if password.len() > password::MOST_BYTES {
+            return Ok(None);
+        }
+        let user = credentials.user(name);
+        let stored = user.and_then(|user| user.password.clone());
+        let sent = password.to_owned();
+        let checked = spawn_blocking(move || password::verify(&sent, stored.as_ref()));
+        let is_right = checked.await.map_err(|error| {
+            ProblemDetails::internal(format!("the check of a password broke down: {error}"))
+        })?;
+        let user = user.filter(|_| is_right);
+        if let Some(user) = user {
+            self.passwords.remember(user, password);
+        }
+        Ok(user)
+    }
+
+    /// The hash of the new `password`.
+    ///
+    /// # Errors
+    /// It can't be computed.
+    pub async fn hash(&self, password: String) -> Result<String, ProblemDetails> {
+        let broken = |why: String| ProblemDetails::internal(format!("no hash can be made: {why}"));
+        let hash = spawn_blocking(move || password::hash(&password)).await;
+        let hash = hash.map_err(|error| broken(error.to_string()))?;
+        hash.map_err(|error| broken(error.to_string()))
     }
 }
 

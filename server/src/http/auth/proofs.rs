@@ -11,12 +11,12 @@ use subtle::ConstantTimeEq;
 
 use super::super::problem::ProblemDetails;
 use super::super::tls::ClientCertificate;
-use super::audit::More;
 use super::identity::{Identity, Owner, Proof};
 use super::needs::Need;
 use super::{Access, Head, X_MATTEBOX_TOKEN, is_proxy, peer};
 use crate::config::Role;
 use crate::control::{Credentials, Snapshot};
+use crate::tls::ClientCa;
 
 /// The header with the secret of `auth-headers`.
 const X_PROXY_SECRET: HeaderName = HeaderName::from_static("x-proxy-secret");
@@ -85,18 +85,23 @@ impl Access {
         let headers = request.headers();
         let address = super::client(request);
         let mut failure = None;
-        if let Some(token) = sent_token(headers) {
-            match self.by_token(credentials, token, address) {
-                Some(identity) => return Shown::right(identity),
-                None if credentials.tokens.is_empty() => {}
-                None => failure = Some(Failure::Token),
-            }
+        let token = sent_token(headers);
+        let by_token = token.and_then(|token| self.by_token(credentials, token, address));
+        if let Some(identity) = by_token {
+            return Shown::right(identity);
+        }
+        // A proxy that tells who logged in may pass on a token of its own.
+        let is_proxys = credentials.proxy.is_some()
+            && !headers.contains_key(X_MATTEBOX_TOKEN)
+            && is_proxy(peer(request), &snapshot.config.clients);
+        if token.is_some() && !is_proxys {
+            failure = (!credentials.tokens.is_empty()).then_some(Failure::Token);
         } else if counts_login {
             // A password last: to tell whether it is right takes time, and a proxy's own login,
             // which it passes on, is none.
             let by_session = self.by_session(credentials, headers, address);
             let by_proxy = || by_proxy(request, snapshot, address);
-            let by_certificate = || by_certificate(request, credentials, address);
+            let by_certificate = || by_certificate(request, snapshot, address);
             let known = by_session.or_else(by_proxy).or_else(by_certificate);
             if let Some(identity) = known {
                 return Shown::right(identity);
@@ -121,7 +126,6 @@ impl Access {
         address: IpAddr,
     ) -> Option<Identity> {
         let token = credentials.token(token)?;
-        self.throttle.succeeded(address);
         let proof = Proof::Token {
             name: token.name.clone(),
             stamp: token.stamp,
@@ -167,29 +171,30 @@ impl Access {
         address: IpAddr,
     ) -> Result<Identity, ProblemDetails> {
         let user = match self.passwords.recall(credentials, name, password) {
-            Some(user) => Some(user),
+            Some(user) => user,
             None => {
-                if let Some(wait) = self.throttle.wait(address) {
-                    return Err(super::wait_for(wait));
-                }
-                self.passwords.check(credentials, name, password).await?
+                self.may_try(address)?;
+                let turn = self.passwords.turn().await?;
+                // Others of this address may have been wrong meanwhile. The turn is kept until this
+                // one is counted, too.
+                self.may_try(address)?;
+                let user = turn.check(credentials, name, password).await?;
+                user.ok_or_else(|| self.wrong_password(address, name))?
             }
         };
-        let Some(user) = user else {
-            let nobody = Identity::nobody(address);
-            let more = More {
-                user: Some(name),
-                ..More::default()
-            };
-            self.audit.note(&nobody, "login-failed", more);
-            return Err(self.wrong_password(address, name));
-        };
-        self.throttle.succeeded(address);
+        self.wrong_passwords.succeeded(address, name);
         let proof = Proof::Password {
             user: user.name.clone(),
             stamp: user.stamp,
         };
         Ok(Identity::user(user, proof, address))
+    }
+
+    fn may_try(&self, address: IpAddr) -> Result<(), ProblemDetails> {
+        match self.wrong_passwords.wait(address) {
+            None => Ok(()),
+            Some(wait) => Err(super::wait_for(wait)),
+        }
     }
 
     /// Who has the session of the cookie.
@@ -247,6 +252,8 @@ impl Access {
             && match &identity.proof {
                 Proof::Session { id, .. } => self.sessions.lasts(id, now),
                 Proof::Link { stamp, .. } => *stamp == self.links.stamp(),
+                Proof::Proxy { peer, .. } => is_proxy(*peer, &snapshot.config.clients),
+                Proof::Certificate { ca, .. } => client_ca(snapshot) == Some(ca),
                 _ => true,
             }
     }
@@ -262,14 +269,21 @@ impl Shown {
 }
 
 /// The user whose name stands in the certificate of the connection.
-fn by_certificate(request: &Head, credentials: &Credentials, address: IpAddr) -> Option<Identity> {
-    let ClientCertificate(name) = request.extensions().get()?;
-    let user = credentials.user(name)?;
+fn by_certificate(request: &Head, snapshot: &Snapshot, address: IpAddr) -> Option<Identity> {
+    let ClientCertificate { name, ca } = request.extensions().get()?;
+    let user = snapshot.credentials.user(name.as_deref()?)?;
     let proof = Proof::Certificate {
         user: user.name.clone(),
         stamp: user.stamp,
+        ca: ca.clone(),
     };
-    Some(Identity::user(user, proof, address))
+    // The connection may be older than the file.
+    (client_ca(snapshot) == Some(ca)).then(|| Identity::user(user, proof, address))
+}
+
+/// The certificates that those of clients must be signed by now.
+fn client_ca(snapshot: &Snapshot) -> Option<&ClientCa> {
+    snapshot.tls.as_ref()?.client_ca.as_ref()
 }
 
 /// Who a trusted proxy says has logged in there.
@@ -291,7 +305,8 @@ fn by_proxy(request: &Head, snapshot: &Snapshot, address: IpAddr) -> Option<Iden
     let user = single(headers, &names.user)?;
     let proof = Proof::Proxy {
         user: user.to_owned(),
-        stamp: credentials.proxy_stamp(),
+        stamp: credentials.proxy_stamp_for(user),
+        peer: peer(request),
     };
     if let Some(known) = credentials.user(user) {
         return Some(Identity::user(known, proof, address));

@@ -4,6 +4,7 @@
 //! tell whether it is right takes time.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -26,9 +27,10 @@ const ALL_PAUSE: Duration = Duration::from_millis(100);
 /// The time between two looks for addresses that can be forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// Counts wrong tokens and passwords by address, and in all.
+/// Counts wrong tokens, or wrong passwords, by address and in all.
 pub struct Throttle {
     clock: Arc<dyn Clock>,
+    names: RandomState,
     counts: Mutex<Counts>,
 }
 
@@ -45,6 +47,8 @@ struct Counts {
 struct Failures {
     count: u32,
     last: Instant,
+    /// The name, hashed, that all of them were for; none if they were for several, or for tokens.
+    name: Option<u64>,
 }
 
 impl Throttle {
@@ -59,6 +63,7 @@ impl Throttle {
         };
         Self {
             clock,
+            names: RandomState::new(),
             counts: Mutex::new(counts),
         }
     }
@@ -76,10 +81,10 @@ impl Throttle {
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// Counts a wrong token or password of `peer`. Gives the time that it must wait if it may not
+    /// Counts a wrong token of `peer`, or a wrong password for `name`. Gives the time that it must wait if it may not
     /// be wrong now, which counts no further: else an address that others share could be shut out
     /// for good.
-    pub fn failed(&self, peer: IpAddr) -> Option<Duration> {
+    pub fn failed(&self, peer: IpAddr, name: Option<&str>) -> Option<Duration> {
         let now = self.clock.now();
         let mut counts = self.lock();
         let wait = counts.wait(now);
@@ -88,15 +93,27 @@ impl Throttle {
         if !wait.is_zero() {
             return Some(wait);
         }
+        let name = name.map(|name| self.names.hash_one(name));
+        failures.name = name.filter(|_| failures.count == 0 || failures.name == name);
         failures.count = failures.count.saturating_add(1);
         failures.last = now;
         counts.all_forgotten = counts.all_forgotten.max(now) + ALL_PAUSE;
         None
     }
 
-    /// Forgives `peer`, which was right.
-    pub fn succeeded(&self, peer: IpAddr) {
-        self.lock().by_address.remove(&network(peer));
+    /// Forgives `peer`, whose password for `name` was right, if it was wrong for that name alone:
+    /// somebody who guesses another's could have a right one of their own.
+    pub fn succeeded(&self, peer: IpAddr, name: &str) {
+        let name = Some(self.names.hash_one(name));
+        let mut counts = self.lock();
+        let network = network(peer);
+        if counts
+            .by_address
+            .get(&network)
+            .is_some_and(|it| it.name == name)
+        {
+            counts.by_address.remove(&network);
+        }
     }
 }
 
@@ -139,6 +156,7 @@ impl Failures {
         Self {
             count: 0,
             last: now,
+            name: None,
         }
     }
 
@@ -171,20 +189,38 @@ mod tests {
         let clock = FakeClock::new();
         let throttle = Throttle::new(clock.clone());
         for _ in 0..FREE {
-            assert_eq!(throttle.failed(peer(1)), None);
+            assert_eq!(throttle.failed(peer(1), None), None);
         }
-        assert_eq!(throttle.failed(peer(1)), Some(SECOND));
-        assert_eq!(throttle.failed(peer(2)), None);
+        assert_eq!(throttle.failed(peer(1), None), Some(SECOND));
+        assert_eq!(throttle.failed(peer(2), None), None);
         clock.advance(SECOND);
-        assert_eq!(throttle.failed(peer(1)), None);
-        assert_eq!(throttle.failed(peer(1)), Some(2 * SECOND));
+        assert_eq!(throttle.failed(peer(1), None), None);
+        assert_eq!(throttle.failed(peer(1), None), Some(2 * SECOND));
         for _ in 0..10 {
             clock.advance(LONGEST_WAIT);
-            assert_eq!(throttle.failed(peer(1)), None);
+            assert_eq!(throttle.failed(peer(1), None), None);
         }
-        assert_eq!(throttle.failed(peer(1)), Some(LONGEST_WAIT));
-        throttle.succeeded(peer(1));
-        assert_eq!(throttle.failed(peer(1)), None);
+        assert_eq!(throttle.failed(peer(1), None), Some(LONGEST_WAIT));
+    }
+
+    #[test]
+    fn whoever_is_right_is_forgiven_what_was_wrong_for_the_same_name() {
+        let clock = FakeClock::new();
+        let throttle = Throttle::new(clock.clone());
+        let is_forgiven = |wrong_for: [Option<&str>; 5]| {
+            clock.advance(MEMORY);
+            for name in wrong_for {
+                assert_eq!(throttle.failed(peer(1), name), None);
+            }
+            throttle.succeeded(peer(1), "anna");
+            throttle.wait(peer(1)).is_none()
+        };
+        let (anna, other) = (Some("anna"), Some("bert"));
+        assert!(is_forgiven([anna; 5]));
+        assert!(!is_forgiven([other; 5]));
+        assert!(!is_forgiven([other, anna, anna, anna, anna]));
+        assert!(!is_forgiven([anna, anna, anna, anna, other]));
+        assert!(!is_forgiven([None; 5]));
     }
 
     #[test]
@@ -192,11 +228,11 @@ mod tests {
         let clock = FakeClock::new();
         let throttle = Throttle::new(clock.clone());
         for _ in 0..=FREE {
-            throttle.failed(peer(1));
+            throttle.failed(peer(1), None);
         }
         clock.advance(MEMORY);
         for _ in 0..FREE {
-            assert_eq!(throttle.failed(peer(1)), None);
+            assert_eq!(throttle.failed(peer(1), None), None);
         }
     }
 
@@ -206,11 +242,11 @@ mod tests {
         let throttle = Throttle::new(clock.clone());
         let not_refused = |from: u32| {
             let all = from..from + 2 * ALL_FREE;
-            all.filter(|number| throttle.failed(peer(*number)).is_none())
+            all.filter(|number| throttle.failed(peer(*number), None).is_none())
                 .count()
         };
         assert_eq!(not_refused(0), ALL_FREE as usize);
-        assert_eq!(throttle.failed(peer(9_999)), Some(ALL_PAUSE));
+        assert_eq!(throttle.failed(peer(9_999), None), Some(ALL_PAUSE));
         clock.advance(10 * ALL_PAUSE);
         assert_eq!(not_refused(1_000), 10);
         clock.advance(MEMORY);
@@ -220,7 +256,7 @@ mod tests {
     /// Wrong once from each of so many addresses, slowly enough for the limit of all.
     fn fill(throttle: &Throttle, clock: &FakeClock) {
         for number in 0..ADDRESSES as u32 {
-            assert_eq!(throttle.failed(peer(number)), None);
+            assert_eq!(throttle.failed(peer(number), None), None);
             clock.advance(ALL_PAUSE);
         }
     }
@@ -231,16 +267,16 @@ mod tests {
         let throttle = Throttle::new(clock.clone());
         fill(&throttle, &clock);
         for number in 0..FREE {
-            assert_eq!(throttle.failed(peer(5_000 + number)), None);
+            assert_eq!(throttle.failed(peer(5_000 + number), None), None);
         }
-        assert_eq!(throttle.failed(peer(6_000)), Some(SECOND));
+        assert_eq!(throttle.failed(peer(6_000), None), Some(SECOND));
         assert_eq!(throttle.lock().by_address.len(), ADDRESSES);
         // The known ones have counts of their own still.
-        assert_eq!(throttle.failed(peer(1)), None);
+        assert_eq!(throttle.failed(peer(1), None), None);
         // When the known ones are forgotten there is room again.
         clock.advance(MEMORY);
         for number in 0..50 {
-            assert_eq!(throttle.failed(peer(7_000 + number)), None);
+            assert_eq!(throttle.failed(peer(7_000 + number), None), None);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustls::ServerConfig;
 use rustls::server::{Acceptor, ClientHello};
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::LazyConfigAcceptor;
@@ -16,7 +17,7 @@ use x509_parser::prelude::FromDer;
 
 use super::settings::HTTP2;
 use super::{Settings, TlsSocket};
-use crate::tls::ACME_ALPN;
+use crate::tls::{ACME_ALPN, ClientCa};
 
 /// The type of the record that a handshake begins with (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 22;
@@ -39,10 +40,15 @@ pub struct Secured {
     pub client: Option<ClientCertificate>,
 }
 
-/// The name of a client that has shown a certificate of `client-ca`: its common name, else the
-/// first of its alternative names (RFC 5280, 4.1.2.6 and 4.2.1.6). An extension of requests.
+/// What a client has shown in the handshake. An extension of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ClientCertificate(pub String);
+pub struct ClientCertificate {
+    /// The name in its certificate, if there is one: its common name, else the first of its
+    /// alternative names (RFC 5280, 4.1.2.6 and 4.2.1.6).
+    pub name: Option<String>,
+    /// The certificates of `client-ca` then, by which it is signed.
+    pub ca: ClientCa,
+}
 
 /// Makes the handshake of the connection `socket`, which takes no longer than `most`. With
 /// `is_http1`, HTTP/2 is not offered.
@@ -68,37 +74,48 @@ async fn handshake(socket: TcpStream, settings: &Settings, is_http1: bool) -> io
         return Ok(Opened::Plain(socket));
     }
     let start = LazyConfigAcceptor::new(Acceptor::default(), socket).await?;
-    let config = choose(&start.client_hello(), settings, is_http1);
-    let config = config.map_err(io::Error::other)?;
-    let config = config.ok_or_else(|| io::Error::other("there is no certificate yet"))?;
-    let stream = start.into_stream(config).await?;
+    let chosen = choose(&start.client_hello(), settings, is_http1);
+    let chosen = chosen.map_err(io::Error::other)?;
+    let (config, ca) = chosen.ok_or_else(|| io::Error::other("there is no certificate yet"))?;
+    let mut stream = start.into_stream(config).await?;
     let (_, connection) = stream.get_ref();
-    let is_http2 = connection.alpn_protocol() == Some(HTTP2);
+    let protocol = connection.alpn_protocol();
+    if protocol == Some(ACME_ALPN) {
+        // That was the answer (RFC 8737, 3); nobody has shown a certificate of `client-ca`.
+        stream.shutdown().await?;
+        return Err(io::Error::other("it was an authority's question"));
+    }
+    let is_http2 = protocol == Some(HTTP2);
     Ok(Opened::Secured(Box::new(Secured {
         is_http2,
-        client: certificate(&stream),
+        client: ca.and_then(|ca| certificate(&stream, ca)),
         socket: TlsSocket::new(stream, is_http2),
     })))
 }
 
-/// The settings for a client that says `hello`, which may be an authority's question.
+/// The settings for a client that says `hello`, which may be an authority's question, and by what
+/// its certificate is checked.
 fn choose(
     hello: &ClientHello<'_>,
     settings: &Settings,
     is_http1: bool,
-) -> Result<Option<Arc<ServerConfig>>, rustls::Error> {
+) -> Result<Option<(Arc<ServerConfig>, Option<ClientCa>)>, rustls::Error> {
     let mut protocols = hello.alpn().into_iter().flatten();
     match protocols.any(|it| it == ACME_ALPN) {
-        true => settings.challenge(hello.server_name().unwrap_or_default()),
+        true => {
+            let answer = settings.challenge(hello.server_name().unwrap_or_default())?;
+            Ok(answer.map(|config| (config, None)))
+        }
         false => settings.current(is_http1),
     }
 }
 
-/// The name of the client at the other end of `stream`, whose certificate has been verified.
-fn certificate(stream: &TlsStream<TcpStream>) -> Option<ClientCertificate> {
+/// The certificate of the client at the other end of `stream`, which has been verified by `ca`.
+fn certificate(stream: &TlsStream<TcpStream>, ca: ClientCa) -> Option<ClientCertificate> {
     let (_, connection) = stream.get_ref();
     let certificate = connection.peer_certificates()?.first()?;
-    name_in(certificate).map(ClientCertificate)
+    let name = name_in(certificate);
+    Some(ClientCertificate { name, ca })
 }
 
 fn name_in(der: &[u8]) -> Option<String> {

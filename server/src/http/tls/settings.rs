@@ -66,16 +66,20 @@ impl Settings {
         Ok(Some(Arc::new(config)))
     }
 
-    /// The settings of the certificate that is in force, for HTTP/1.1 alone if `is_http1`; none
-    /// while there is no certificate.
+    /// The settings of the certificate that is in force, for HTTP/1.1 alone if `is_http1`, and by
+    /// what those of clients are checked; none while there is no certificate.
     ///
     /// # Errors
     /// rustls can't use it.
-    pub fn current(&self, is_http1: bool) -> Result<Option<Arc<ServerConfig>>, rustls::Error> {
+    pub fn current(
+        &self,
+        is_http1: bool,
+    ) -> Result<Option<(Arc<ServerConfig>, Option<ClientCa>)>, rustls::Error> {
         let snapshot = self.controller.current();
         let Some((files, certified)) = self.certificate(&snapshot) else {
             return Ok(None);
         };
+        let ca = files.client_ca.clone();
         let mut made = self.made.lock().ignore_poison();
         let is_same =
             |it: &&Made| Arc::ptr_eq(&it.files, &files) && Arc::ptr_eq(&it.certified, &certified);
@@ -92,7 +96,7 @@ impl Settings {
             }
         };
         let chosen = if is_http1 { configs.http1 } else { configs.all };
-        Ok(Some(chosen))
+        Ok(Some((chosen, ca)))
     }
 
     fn certificate(&self, snapshot: &Snapshot) -> Option<(Arc<TlsFiles>, Arc<CertifiedKey>)> {

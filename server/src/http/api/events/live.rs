@@ -43,7 +43,7 @@ pub fn answer(
     // Before those that are missing are looked up: one may come twice, and none is lost.
     let changes = app.controller.events().changes();
     let listener = Listener {
-        missed: missed(&app, &root, request),
+        missed: missed(&app, &identity, &root, request),
         changes,
         notifications: app.controller.notifications().subscribe(),
         lease: lease(&app, &identity),
@@ -62,12 +62,13 @@ pub fn answer(
 }
 
 /// The events that a client which has been here before has missed.
-fn missed(app: &App, root: &str, request: &Request) -> VecDeque<Message> {
+fn missed(app: &App, identity: &Identity, root: &str, request: &Request) -> VecDeque<Message> {
     let last = request.headers().get("last-event-id");
     let last = last.and_then(|id| id.to_str().ok()?.parse::<EventId>().ok());
     let missed = last.map(|id| app.controller.events().since(&id));
     let reports = missed.into_iter().flatten();
-    let reports = reports.map(|kept| Message::event(EventReport::of(&kept, root)));
+    let reports =
+        reports.map(|kept| Message::event(EventReport::of(&kept, root).seen_by(identity)));
     reports.collect()
 }
 
@@ -156,6 +157,11 @@ impl Listener {
             "change" | "reload" | "filter-error" | "filter-recovered" => Right::Read,
             _ => Right::Watch,
         };
+        // These name streams in their texts.
+        let is_of_all = matches!(message.name.as_str(), "change" | "reload");
+        if is_of_all && !self.identity.streams.is_all() {
+            return false;
+        }
         let stream = message.data["stream"].as_str();
         self.identity.may(right) && stream.is_none_or(|it| self.identity.sees(it))
     }
@@ -164,7 +170,8 @@ impl Listener {
         let received = tokio::select! {
             () = self.lease.end().cancelled() => return None,
             change = self.changes.recv() => change.map(|change| {
-                Message::event(EventReport::new(&change.event, change.has_picture, &self.root))
+                let report = EventReport::new(&change.event, change.has_picture, &self.root);
+                Message::event(report.seen_by(&self.identity))
             }),
             notification = self.notifications.recv() => {
                 notification.map(|it| Message::notification(&self.allowed(it)))

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::App;
-use super::super::auth::Identity;
+use super::super::auth::{Identity, Right};
 use super::super::problem::ProblemDetails;
 use super::refusals::{NoEvent, NoPicture, WrongQuery};
 use super::{Answer, BASE, root_from, uncached_json};
@@ -44,6 +44,15 @@ impl EventReport {
 
     fn of(kept: &Kept, root: &str) -> Self {
         Self::new(&kept.event, kept.picture.is_there(), root)
+    }
+
+    /// The same as `identity` may see it: the texts of the server's own events name addresses and
+    /// files of cameras.
+    fn seen_by(mut self, identity: &Identity) -> Self {
+        if self.event.filter.is_none() && !identity.may(Right::Read) {
+            self.event.text = None;
+        }
+        self
     }
 }
 
@@ -156,7 +165,10 @@ fn list(app: &App, identity: &Identity, uri: &Uri, filter: Filter) -> Response {
     let events = app.controller.events();
     let sees = |stream: &str| identity.sees(stream);
     let (page, root) = (events.page(&filter, &sees), root_from(uri));
-    let reports = page.events.iter().map(|it| EventReport::of(it, &root));
+    let reports = page
+        .events
+        .iter()
+        .map(|it| EventReport::of(it, &root).seen_by(&identity));
     uncached_json(Events {
         events: reports.collect(),
         next: page.next,
@@ -185,7 +197,8 @@ pub async fn show_event(
     Path(id): Path<String>,
 ) -> Answer {
     let kept = find(&app, &identity, &id)?;
-    Ok(uncached_json(EventReport::of(&kept, &root_from(&uri))))
+    let report = EventReport::of(&kept, &root_from(&uri));
+    Ok(uncached_json(report.seen_by(&identity)))
 }
 
 /// The event `id`, if `identity` sees its stream.
