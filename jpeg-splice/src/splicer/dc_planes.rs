@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::interleave::Stretch;
 use super::intervals;
 use super::layout::{BlockSlot, Layout};
+use super::trail::Trail;
 use super::walk::{Walk, WalkTables, run_three};
 use crate::error::Result;
 
@@ -95,10 +96,12 @@ impl Splicer {
         };
         let mut walk = begin(jpeg, frame.scan, tables);
         if frame.interval(layout) == stretch.all_mcus {
-            self.kept.interleave.advance(&mut walk, tables, &stretch);
+            let trail = &mut Trail::none();
+            let interleave = &mut self.kept.interleave;
+            interleave.advance(&mut walk, tables, &stretch, trail);
         }
         walk.run(tables, stretch.blocks)?;
-        self.kept.interleave.note(&stretch, walk.byte());
+        self.kept.interleave.note(&stretch, until, walk.byte());
         Ok(walk.into_differences())
     }
 

@@ -25,11 +25,12 @@ use std::ops::Range;
 
 use super::bit_reader::BitReader;
 use super::differences::Differences;
+use super::trail::Trail;
 use super::walk::{Walk, WalkTables, rounds_of_three};
 use crate::error::Result;
 
 /// Walks over fewer blocks than this aren't worth it.
-const LEAST_BLOCKS: u32 = 3000;
+const LEAST_BLOCKS: u32 = 1500;
 /// Nor those over fewer bytes.
 const LEAST_BYTES: usize = 4096;
 /// After so many blocks a walk that began anywhere is most likely in step.
@@ -51,7 +52,7 @@ const MOST_DOUBLINGS: u32 = 6;
 #[derive(Default)]
 pub(crate) struct Interleave {
     /// For MCUs to which there was a walk: the share of the bytes from the scan on that came before
-    /// it in the latest frame.
+    /// it, the latest last.
     places: Vec<(u32, f64)>,
     /// Whether the pieces of the latest try have joined.
     has_joined: bool,
@@ -74,14 +75,16 @@ pub(crate) struct Stretch<'a> {
 }
 
 impl Interleave {
-    /// Takes `walk`, which is at the start of `stretch`, as far through it as is quick.
+    /// Takes `walk`, which is at the start of `stretch`, as far through it as is quick. `trail` gets
+    /// the places on the way.
     pub fn advance<'a, D: Differences>(
         &mut self,
         walk: &mut Walk<'a, D>,
         tables: WalkTables<'_>,
         stretch: &Stretch<'a>,
+        trail: &mut Trail<'a, D>,
     ) {
-        let end = self.expected_end(stretch, walk.byte());
+        let end = self.expected_byte(stretch, stretch.mcus.end, walk.byte());
         if stretch.blocks < LEAST_BLOCKS || end < walk.byte() + LEAST_BYTES {
             return;
         }
@@ -89,7 +92,7 @@ impl Interleave {
             self.wait -= 1;
             return;
         }
-        self.has_joined = in_pieces(walk, tables, stretch, (end, !self.has_joined));
+        self.has_joined = in_pieces(walk, tables, stretch, (end, !self.has_joined), trail);
         if self.has_joined {
             self.failures = 0;
         } else {
@@ -98,40 +101,47 @@ impl Interleave {
         }
     }
 
-    /// The byte where `stretch` ends if this frame is like the one before, or else if all of its
-    /// MCUs are alike.
-    fn expected_end(&self, stretch: &Stretch<'_>, start: usize) -> usize {
-        let length = stretch.jpeg.len();
-        let place = self.places.iter().find(|place| place.0 == stretch.mcus.end);
-        let (from, share) = place.map_or_else(
-            || {
-                let mcus = stretch.all_mcus - stretch.mcus.start;
-                (start, stretch.mcus.len() as f64 / f64::from(mcus))
-            },
-            |&(_, share)| (stretch.scan, share),
-        );
-        from + ((length - from) as f64 * share) as usize
+    /// The byte at which the MCU `wanted` of `stretch`, which starts at the byte `start`, begins if
+    /// this frame is like those before.
+    pub fn expected_byte(&self, stretch: &Stretch<'_>, wanted: u32, start: usize) -> usize {
+        let bytes = stretch.jpeg.len() - stretch.scan;
+        // Between the nearest places that are known, MCUs are taken for alike.
+        let (mut before, mut behind) = (stretch.mcus.start, stretch.all_mcus);
+        let mut shares = ((start - stretch.scan) as f64 / bytes as f64, 1.0);
+        for &(mcu, share) in &self.places {
+            if (before..=wanted).contains(&mcu) {
+                (before, shares.0) = (mcu, share);
+            }
+            if (wanted..=behind).contains(&mcu) {
+                (behind, shares.1) = (mcu, share);
+            }
+        }
+        let way = f64::from(wanted - before) / f64::from((behind - before).max(1));
+        stretch.scan + (bytes as f64 * (shares.0 + (shares.1 - shares.0) * way)) as usize
     }
 
-    /// Remembers that `stretch` ended at the byte `end`.
-    pub fn note(&mut self, stretch: &Stretch<'_>, end: usize) {
+    /// Remembers that the MCU `mcu` of `stretch`, or the end of its last one, is at `byte`.
+    pub fn note(&mut self, stretch: &Stretch<'_>, mcu: u32, byte: usize) {
         if stretch.blocks < LEAST_BLOCKS {
             return;
         }
-        let share = (end - stretch.scan) as f64 / (stretch.jpeg.len() - stretch.scan) as f64;
-        self.places.retain(|place| place.0 != stretch.mcus.end);
-        self.places.truncate(MOST_PLACES - 1);
-        self.places.push((stretch.mcus.end, share));
+        let share = (byte - stretch.scan) as f64 / (stretch.jpeg.len() - stretch.scan) as f64;
+        self.places.retain(|place| place.0 != mcu);
+        if self.places.len() == MOST_PLACES {
+            self.places.remove(0);
+        }
+        self.places.push((mcu, share));
     }
 }
 
 /// Walks up to about the byte `end`. Leaves `walk` at the last place within `stretch` that is
-/// proven. Gives whether the pieces have joined.
+/// proven, and those on the way in `trail`. Gives whether the pieces have joined.
 pub(crate) fn in_pieces<'a, D: Differences>(
     walk: &mut Walk<'a, D>,
     tables: WalkTables<'_>,
     stretch: &Stretch<'a>,
     (end, is_sure): (usize, bool),
+    trail: &mut Trail<'a, D>,
 ) -> bool {
     let length = end - walk.byte();
     let blocks = (stretch.blocks / IN_STEP_SHARE).min(IN_STEP_BLOCKS);
@@ -144,10 +154,16 @@ pub(crate) fn in_pieces<'a, D: Differences>(
     };
     let ends = [second.byte(), third.byte(), end - length / MARGIN];
     let mut walks = [walk.clone(), second.clone(), third.clone()];
-    let is_sound = interleaved(&mut walks, tables, ends).is_ok();
+    let mut places = [const { Vec::new() }; 3];
+    let is_sound = interleaved(&mut walks, tables, ends, (trail, &mut places)).is_ok();
     let [mut at, after_second, after_third] = walks;
+    let [places, after_second_places, after_third_places] = places;
+    trail.add(None, places);
     let mut proven = None;
-    for (start, next) in [(second, after_second), (third, after_third)] {
+    for (start, next, places) in [
+        (second, after_second, after_second_places),
+        (third, after_third, after_third_places),
+    ] {
         let is_reached = at.reach(tables, &start).is_ok_and(|is_there| is_there);
         // Not even as far as its end, for it may be within the block behind.
         if at.blocks() >= stretch.blocks {
@@ -158,6 +174,7 @@ pub(crate) fn in_pieces<'a, D: Differences>(
             return false;
         }
         proven = Some(at.mark());
+        trail.add(Some((&at, &start)), places);
         at = at.join(next, &start);
     }
     let is_too_far = at.blocks() >= stretch.blocks;
@@ -170,11 +187,13 @@ pub(crate) fn in_pieces<'a, D: Differences>(
     is_too_far || is_sound
 }
 
-/// Walks on in one loop until one comes near its end.
-fn interleaved<D: Differences>(
-    walks: &mut [Walk<'_, D>; 3],
+/// Walks on in one loop until one comes near its end. The `places` on the way are noted
+/// for `trail`.
+fn interleaved<'a, D: Differences>(
+    walks: &mut [Walk<'a, D>; 3],
     tables: WalkTables<'_>,
     ends: [usize; 3],
+    (trail, places): (&Trail<'a, D>, &mut [Vec<Walk<'a, D>>; 3]),
 ) -> Result<()> {
     loop {
         let rooms = walks.iter().zip(ends).map(|(walk, end)| walk.room(end));
@@ -182,9 +201,14 @@ fn interleaved<D: Differences>(
         if rounds < LEAST_ROUNDS {
             return Ok(());
         }
-        rounds_of_three(walks, tables, rounds)?;
+        rounds_of_three(walks, tables, rounds.min(trail.spacing(walks)))?;
         for walk in walks.iter() {
             walk.check()?;
+        }
+        if trail.is_kept() {
+            for (walk, places) in walks.iter().zip(&mut *places) {
+                places.push(walk.clone());
+            }
         }
     }
 }
@@ -378,12 +402,10 @@ mod tests {
         };
         let (middle, bottom) = (pixel(240), pixel(470));
         let (mut splicer, mut out) = (Splicer::new(), Vec::new());
-        splicer
-            .splice(&jpeg, &[&middle, &bottom], &mut out)
-            .unwrap();
+        splicer.splice(&jpeg, &[&middle], &mut out).unwrap();
         let places = &splicer.kept.interleave.places;
         let mcus: Vec<_> = places.iter().map(|place| place.0).collect();
-        assert_eq!(mcus, [30 * 40, 58 * 40]);
+        assert_eq!(mcus, [30 * 40]);
         assert!(places[0].1 > 0.25 && places[0].1 < 0.45, "more grain below");
         for _ in 0..100 {
             splicer

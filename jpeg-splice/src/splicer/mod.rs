@@ -22,6 +22,7 @@ mod rewriter;
 mod rows;
 mod skip_tables;
 mod tile;
+mod trail;
 mod walk;
 #[cfg(any(test, fuzzing))]
 mod walk_check;

@@ -13,6 +13,9 @@ use crate::error::Result;
 /// Lengthens at most so many blocks: more than it ever takes.
 const FILLED_BLOCKS: usize = 24;
 
+/// So many MCUs in a row that are hidden are walked over, not read block by block.
+const LEAST_HIDDEN: usize = 4;
+
 /// Recoded MCUs that are not written yet.
 #[derive(Default)]
 pub(crate) struct PendingMcus {
@@ -25,26 +28,43 @@ enum Piece {
     Bits { from: BitPosition, to: BitPosition },
     /// A DC difference of a block of this kind of the MCU.
     Dc { block: u8, difference: i32 },
-    /// The AC coefficients of `PendingMcus::blocks[index]`.
-    Ac { index: u32 },
+    /// `PendingMcus::blocks[index]`.
+    Coded { index: u32 },
 }
 
 struct CodedBlock {
     /// Its number among the blocks of its MCU.
     block: u8,
+    /// The DC difference.
+    difference: i32,
     quantized: Quantized,
     /// The runs of sixteen zeros that are added to end at a certain bit; they mean nothing.
     fill: u32,
 }
 
 impl PendingMcus {
+    /// Adds a block of the MCU that is coded anew; `dc` is its component's DC coefficient before.
+    fn push_coded(&mut self, block: usize, quantized: Quantized, dc: &mut i32) {
+        let block = block as u8;
+        let difference = quantized.dc().wrapping_sub(*dc);
+        *dc = quantized.dc();
+        let index = self.blocks.len() as u32;
+        self.pieces.push(Piece::Coded { index });
+        self.blocks.push(CodedBlock {
+            block,
+            difference,
+            quantized,
+            fill: 0,
+        });
+    }
+
     /// The index of the first piece behind those that are never lengthened.
     fn last_pieces(&self) -> usize {
         let Some(first) = self.blocks.len().checked_sub(FILLED_BLOCKS) else {
             return 0;
         };
         let is_first =
-            |piece: &Piece| matches!(piece, Piece::Ac { index } if *index as usize == first);
+            |piece: &Piece| matches!(piece, Piece::Coded { index } if *index as usize == first);
         self.pieces.iter().rposition(is_first).unwrap_or(0)
     }
 }
@@ -60,6 +80,13 @@ impl<'a> Rewriter<'a> {
         self.pending.pieces.clear();
         self.pending.blocks.clear();
         while progress.mcu < end {
+            let hidden = self.hidden(progress.mcu, touched);
+            if hidden >= LEAST_HIDDEN {
+                let (here, later) = touched.split_at(hidden);
+                self.gather_hidden(progress, here)?;
+                *touched = later;
+                continue;
+            }
             let here = touched.partition_point(|touched| touched.mcu <= progress.mcu);
             if here == 0 && progress.old_dc == progress.new_dc {
                 break;
@@ -70,6 +97,38 @@ impl<'a> Rewriter<'a> {
             progress.reader.check()?;
             progress.mcu += 1;
         }
+        Ok(())
+    }
+
+    /// The number of MCUs from `mcu` on of which one drawing each leaves nothing to be seen.
+    fn hidden(&self, mcu: u32, touched: &[TouchedBy]) -> usize {
+        let hides = |touched: &TouchedBy| {
+            let drawing = self.cache.drawing(touched.drawing as usize);
+            drawing.cover(touched.index).is_opaque()
+        };
+        let mcus = (mcu..).zip(touched);
+        let count = mcus.take_while(|(mcu, it)| it.mcu == *mcu && hides(it));
+        let count = count.count();
+        // Another drawing may lie on the last one.
+        let is_shared = |it: &TouchedBy| it.mcu < mcu + count as u32;
+        count - usize::from(touched.get(count).is_some_and(is_shared))
+    }
+
+    /// Gathers MCUs that are `hidden`: of what they were, only the DC coefficients count, for what
+    /// follows them.
+    fn gather_hidden(&mut self, progress: &mut Progress<'a>, hidden: &[TouchedBy]) -> Result<()> {
+        let mut new_dc = progress.new_dc;
+        self.skip_to(progress, progress.mcu + hidden.len() as u32)?;
+        for touched in hidden {
+            self.prepare_fresh(std::slice::from_ref(touched));
+            for block in 0..self.blocks {
+                if let Some(Blend::Opaque { quantized, .. }) = self.blend(0, touched, block) {
+                    let dc = &mut new_dc[self.slots[block].component];
+                    self.pending.push_coded(block, *quantized, dc);
+                }
+            }
+        }
+        progress.new_dc = new_dc;
         Ok(())
     }
 
@@ -122,19 +181,8 @@ impl<'a> Rewriter<'a> {
         let dc = progress.old_dc[component].wrapping_add(difference);
         progress.old_dc[component] = dc;
         let quantized = self.draw(progress, (block, dc), touched)?;
-        let new_dc = quantized.dc();
-        self.pending.pieces.push(Piece::Dc {
-            block: block as u8,
-            difference: new_dc.wrapping_sub(progress.new_dc[component]),
-        });
-        progress.new_dc[component] = new_dc;
-        let index = self.pending.blocks.len() as u32;
-        self.pending.pieces.push(Piece::Ac { index });
-        self.pending.blocks.push(CodedBlock {
-            block: block as u8,
-            quantized,
-            fill: 0,
-        });
+        let new_dc = &mut progress.new_dc[component];
+        self.pending.push_coded(block, quantized, new_dc);
         Ok(())
     }
 
@@ -218,10 +266,10 @@ impl<'a> Rewriter<'a> {
                     let tables = self.tables[self.slots[usize::from(block)].component];
                     block::write_dc(tables, &mut self.writer, difference)?;
                 }
-                Piece::Ac { index } => {
+                Piece::Coded { index } => {
                     let coded = &self.pending.blocks[index as usize];
-                    let component = self.slots[usize::from(coded.block)].component;
-                    let tables = self.tables[component];
+                    let tables = self.tables[self.slots[usize::from(coded.block)].component];
+                    block::write_dc(tables, &mut self.writer, coded.difference)?;
                     coded
                         .quantized
                         .write_ac(tables, &mut self.writer, coded.fill)?;

@@ -1,6 +1,8 @@
 //! Rewrites a JPEG's coded data: skips blocks that nothing is drawn on, codes drawn ones again, and
 //! copies the rest.
 
+use std::ops::Range;
+
 use super::bit_reader::BitReader;
 use super::bit_writer::BitWriter;
 use super::cache::Cache;
@@ -12,6 +14,7 @@ use super::intervals;
 use super::layout::{BlockSlot, Layout};
 use super::pending_mcus::PendingMcus;
 use super::prepared::Prepared;
+use super::trail::Trail;
 use super::walk::{Walk, WalkTables, run_three};
 use crate::error::Result;
 
@@ -20,6 +23,8 @@ use crate::error::Result;
 const LONG_GAP: u32 = 256;
 /// The same at an interval's end, where there is no need to walk over them then.
 const LAST_GAP: u32 = 16;
+/// Of the bytes before the first drawn MCU, one in so many is taken for such an MCU's.
+const EARLIER: usize = 32;
 
 /// One drawing's part in one MCU.
 #[derive(Clone, Copy)]
@@ -67,6 +72,9 @@ pub(crate) struct Progress<'a> {
     /// The latest DC coefficients, as they were and as they are.
     pub old_dc: [i32; 3],
     pub new_dc: [i32; 3],
+    /// Places further on, counted from this MCU, with these DC coefficients.
+    trail: Trail<'a, Sums>,
+    trail_start: (u32, [i32; 3]),
 }
 
 impl<'a> Progress<'a> {
@@ -77,6 +85,8 @@ impl<'a> Progress<'a> {
             mcu,
             old_dc: [0; 3],
             new_dc: [0; 3],
+            trail: Trail::none(),
+            trail_start: (mcu, [0; 3]),
         }
     }
 
@@ -203,7 +213,7 @@ impl<'a> Rewriter<'a> {
         for number in 0..self.mcus.div_ceil(self.interval) {
             let mut progress = Progress::new(self.jpeg, start, number * self.interval);
             let end = ((number + 1) * self.interval).min(self.mcus);
-            self.skip_to(&mut progress, end)?;
+            self.skip_far(&mut progress, end)?;
             let behind = progress.reader.position().next_byte(self.jpeg);
             if end < self.mcus {
                 start = intervals::skip(self.jpeg, behind, number..number + 1)?;
@@ -225,8 +235,15 @@ impl<'a> Rewriter<'a> {
             .extend_from_slice(&self.jpeg[self.copied..start]);
         let number = progress.mcu / self.interval;
         let mut written = BitReader::new(self.jpeg, start).position();
+        let mcu = |touched: Option<&TouchedBy>| touched.map_or(end, |touched| touched.mcu);
+        let mcus = mcu(touched.first())..mcu(touched.last());
+        let stretch = self.survey(&mut progress, mcus.clone());
         while let Some(first) = touched.first() {
             self.skip_to(&mut progress, first.mcu)?;
+            if first.mcu == mcus.start {
+                self.interleave
+                    .note(&stretch, first.mcu, progress.reader.byte());
+            }
             let position = progress.reader.position();
             self.writer.copy(self.jpeg, written, position);
             self.gather(&mut progress, &mut touched, end)?;
@@ -238,12 +255,14 @@ impl<'a> Rewriter<'a> {
             let is_followed = next - progress.mcu >= gap;
             self.write_pending(is_followed.then_some(written.bit))?;
         }
+        self.interleave
+            .note(&stretch, mcus.end, progress.reader.byte());
         progress.reader.check()?;
         if progress.mcu < end && self.writer.bit() == written.bit {
             // From here on all bits are where they were.
             self.copied = self.writer.fill_byte(self.jpeg, written);
         } else {
-            self.skip_to(&mut progress, end)?;
+            self.skip_far(&mut progress, end)?;
             let last = progress.reader.position();
             self.writer.copy(self.jpeg, written, last);
             self.writer.finish();
@@ -258,23 +277,51 @@ impl<'a> Rewriter<'a> {
         Ok(self.copied)
     }
 
-    /// Skips all MCUs before `until`, which nothing is drawn on.
-    pub fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
-        let tables = self.walk_tables;
-        let mut walk = progress.walk(tables);
+    /// Notes places on the way to the last of `mcus`, from the first on. Gives the way.
+    fn survey(&mut self, progress: &mut Progress<'a>, mcus: Range<u32>) -> Stretch<'a> {
         let stretch = Stretch {
             jpeg: self.jpeg,
             scan: self.scan,
-            mcus: progress.mcu..until,
+            mcus: progress.mcu..mcus.end,
             all_mcus: self.mcus,
-            blocks: (until - progress.mcu) * self.blocks as u32,
+            blocks: (mcus.end - progress.mcu) * self.blocks as u32,
         };
         if self.interval >= self.mcus {
-            self.interleave.advance(&mut walk, tables, &stretch);
+            let (mut walk, tables) = (progress.walk(self.walk_tables), self.walk_tables);
+            let from = (self.interleave).expected_byte(&stretch, mcus.start, walk.byte());
+            // A frame may be a little unlike the one before.
+            progress.trail = Trail::new(from - (from - self.scan) / EARLIER);
+            progress.trail_start = (progress.mcu, progress.old_dc);
+            let trail = &mut progress.trail;
+            self.interleave.advance(&mut walk, tables, &stretch, trail);
         }
-        walk.run(tables, stretch.blocks)?;
-        self.interleave.note(&stretch, walk.byte());
+        stretch
+    }
+
+    /// Skips all MCUs before `until`, as if nothing were drawn on them.
+    pub fn skip_to(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
+        let (start, dc) = progress.trail_start;
+        let blocks = |mcu: u32| (mcu - start) * self.blocks as u32;
+        let tables = self.walk_tables;
+        let between = blocks(progress.mcu)..blocks(until);
+        let (mut walk, from) = match progress.trail.last_within(between) {
+            Some(place) => {
+                progress.old_dc = dc;
+                (place, start)
+            }
+            None => (progress.walk(tables), progress.mcu),
+        };
+        walk.run(tables, (until - from) * self.blocks as u32)?;
         progress.advance(walk, tables, until - progress.mcu);
+        Ok(())
+    }
+
+    /// Skips all MCUs before `until`, over a long way in three pieces.
+    fn skip_far(&mut self, progress: &mut Progress<'a>, until: u32) -> Result<()> {
+        let stretch = self.survey(progress, until..until);
+        self.skip_to(progress, until)?;
+        self.interleave
+            .note(&stretch, until, progress.reader.byte());
         Ok(())
     }
 }
