@@ -1,5 +1,7 @@
 //! JPEGs without what would show a picture as it was: before it was masked, or drawn on.
 
+use std::borrow::Cow;
+
 use crate::error::{Result, Unsupported};
 use crate::exif;
 use crate::jpeg::Jpeg;
@@ -10,13 +12,12 @@ use crate::segments::{self, Segment, Segments};
 const JFIF: usize = 14;
 
 /// The first picture of `jpeg` and what showing it takes: no comments, no thumbnails, no second
-/// picture, of Exif the orientation only.
+/// picture, of Exif the orientation only. Most cameras send no more.
 ///
 /// # Errors
 /// The picture is not a single scan.
-pub(crate) fn strip(jpeg: &Jpeg) -> Result<Vec<u8>> {
-    let mut bare = Vec::with_capacity(jpeg.len());
-    bare.extend([0xff, marker::SOI]);
+pub(crate) fn strip(jpeg: &Jpeg) -> Result<Cow<'_, [u8]>> {
+    let mut bare = vec![0xff, marker::SOI];
     let mut segments = Segments::new(jpeg)?;
     let mut orientation = Some(jpeg.header().orientation).filter(|it| !it.is_upright());
     for segment in &mut segments {
@@ -30,9 +31,14 @@ pub(crate) fn strip(jpeg: &Jpeg) -> Result<Vec<u8>> {
     }
     let scan = segments.scan_header()?;
     bare.extend(scan.bytes);
-    bare.extend(coded_data(&jpeg[scan.end()..])?);
+    let coded = coded_data(&jpeg[scan.end()..])?;
+    let is_bare = jpeg[..scan.end()] == bare && scan.end() + coded.len() + 2 == jpeg.len();
+    if is_bare {
+        return Ok(Cow::Borrowed(jpeg));
+    }
+    bare.extend(coded);
     bare.extend([0xff, marker::EOI]);
-    Ok(bare)
+    Ok(Cow::Owned(bare))
 }
 
 fn keep(segment: &Segment<'_>, bare: &mut Vec<u8>) {

@@ -75,8 +75,8 @@ pub(crate) struct Stretch<'a> {
 }
 
 impl Interleave {
-    /// Takes `walk`, which is at the start of `stretch`, as far through it as is quick. `trail` gets
-    /// the places on the way.
+    /// Takes `walk`, which is at the start of `stretch`, as far through it as is quick. `trail`
+    /// gets the places on the way.
     pub fn advance<'a, D: Differences>(
         &mut self,
         walk: &mut Walk<'a, D>,

@@ -20,7 +20,7 @@ use crate::error::Result;
 
 /// The number of untouched MCUs from which on it pays to align them to their old bits of the bytes,
 /// to copy bytes instead of bits.
-const LONG_GAP: u32 = 256;
+const LONG_GAP: u32 = 64;
 /// The same at an interval's end, where there is no need to walk over them then.
 const LAST_GAP: u32 = 16;
 /// Of the bytes before the first drawn MCU, one in so many is taken for such an MCU's.
