@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::support::crowd::Crowd;
-use crate::support::hostile::{UNCHANGED, overlay, slow_to_compile};
+use crate::support::hostile::{UNCHANGED, configure, overlay, slow_to_compile};
 use crate::support::picture::{decode, is_near, jpeg, mean, numbered, png};
 use crate::support::server::{Server, until};
 use crate::support::{Folder, load, repository};
@@ -163,6 +163,31 @@ fn a_module_is_replaced_by_a_better_one() {
     server.until("s", |s| s["filters"][0]["name"] == "timestamp");
     until_reload(&server, |report| report["error"].is_null());
     crowd.saw_everything();
+}
+
+#[test]
+fn a_new_build_has_none_of_the_old_ones_errors() {
+    let folder = folder("[{ use: ./label.wasm }]");
+    folder.write("label.wasm", overlay("unreachable"));
+    let server = Server::start(folder);
+    let module = server.folder().join("label.wasm");
+    let _viewer = server.watch("s");
+    let step = |report: &Value| report["filters"][0].clone();
+    let is_failing = |step: &Value| {
+        let error = step["last_error"].as_str().unwrap_or_default();
+        step["state"] == "failing" && error.contains("unreachable")
+    };
+    server.until("s", |report| is_failing(&step(report)));
+    // One that can't be started leaves the old one, which still fails.
+    fs::write(&module, configure("unreachable")).unwrap();
+    until_reload(&server, |report| !report["error"].is_null());
+    let report = server.report("s");
+    assert!(is_failing(&step(&report)), "{report:#}");
+    fs::write(&module, overlay(UNCHANGED)).unwrap();
+    let report = server.until("s", |report| step(report)["state"] == "running");
+    let step = step(&report);
+    assert_eq!(step["last_error"], Value::Null, "{step:#}");
+    assert!(step["errors"].as_u64() >= Some(1), "{step:#}");
 }
 
 #[test]

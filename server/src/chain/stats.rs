@@ -20,17 +20,26 @@ pub const BUCKETS: [f64; 12] = [
 
 /// Written by the chain, read by anybody.
 #[derive(Clone, Default)]
-pub struct StepStats(Arc<Mutex<Counters>>);
+pub struct StepStats {
+    /// Those of the step, which go on when its filter is built or set otherwise.
+    counters: Arc<Mutex<Counters>>,
+    /// Those of the filter as it is built and set now.
+    health: Arc<Mutex<Health>>,
+}
+
+#[derive(Default)]
+struct Health {
+    failing: bool,
+    last_error: Option<String>,
+    failures: Recurring,
+}
 
 #[derive(Default)]
 struct Counters {
-    failing: bool,
     calls: u64,
     errors: u64,
     restarts: u64,
     replaced: u64,
-    last_error: Option<String>,
-    failures: Recurring,
     /// Events that were left out.
     events_dropped: u64,
     floods: Recurring,
@@ -107,7 +116,7 @@ pub struct StepReport {
     pub events_dropped: u64,
     /// The number of instances that others took the place of before their memory was used up.
     pub replaced: u64,
-    /// The latest failure.
+    /// The latest failure of the filter as it is built and set now; none if it has not failed yet.
     pub last_error: Option<String>,
     /// Half of the latest calls took at most this long, in microseconds.
     pub p50_us: Option<u32>,
@@ -129,7 +138,11 @@ pub enum StepState {
 
 impl StepStats {
     fn lock(&self) -> MutexGuard<'_, Counters> {
-        self.0.lock().ignore_poison()
+        self.counters.lock().ignore_poison()
+    }
+
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().ignore_poison()
     }
 
     /// A call that took `time`.
@@ -149,18 +162,18 @@ impl StepStats {
 
     /// The step worked at `now`; gives its recovery, if it is to be told.
     pub fn worked(&self, now: Instant) -> Option<Recovery> {
-        let mut counters = self.lock();
-        counters.failing = false;
-        counters.failures.worked(now)
+        let mut health = self.health();
+        health.failing = false;
+        health.failures.worked(now)
     }
 
     /// The step failed at `now`; gives what is to be told of it, if anything.
     pub fn failed(&self, error: &str, now: Instant) -> Option<Notice> {
-        let mut counters = self.lock();
-        counters.errors += 1;
-        counters.failing = true;
-        counters.last_error = Some(error.to_owned());
-        counters.failures.failed(now)
+        self.lock().errors += 1;
+        let mut health = self.health();
+        health.failing = true;
+        health.last_error = Some(error.to_owned());
+        health.failures.failed(now)
     }
 
     /// So many events were left out at `now`; gives what is to be told of it, if anything.
@@ -190,13 +203,14 @@ impl StepStats {
         self.lock().restarts += 1;
     }
 
-    /// Another filter goes on under these numbers.
+    /// The statistics of another filter, or of other settings, for the same step: its counters go
+    /// on. What failed is not the new one's fault, and stays with the old one, which goes on if the
+    /// new one can't be used.
     pub fn renewed(&self) -> Self {
-        let mut counters = self.lock();
-        counters.failing = false;
-        counters.failures = Recurring::default();
-        drop(counters);
-        self.clone()
+        Self {
+            counters: self.counters.clone(),
+            health: Arc::default(),
+        }
     }
 
     /// The time for which calls took.
@@ -206,6 +220,10 @@ impl StepStats {
 
     /// The counters as they are, of the step `id` with this `config` and `filter`.
     pub fn report(&self, id: u64, config: &StepConfig, filter: &Filter) -> StepReport {
+        let (failing, last_error) = {
+            let health = self.health();
+            (health.failing, health.last_error.clone())
+        };
         let counters = self.lock();
         let mut recent = counters.recent.clone();
         recent.sort_unstable();
@@ -216,7 +234,7 @@ impl StepStats {
             name: filter.manifest().name.clone(),
             version: filter.manifest().version.clone(),
             kind: filter.kind(),
-            state: match (config.enabled, counters.failing) {
+            state: match (config.enabled, failing) {
                 (false, _) => StepState::Off,
                 (true, true) => StepState::Failing,
                 (true, false) => StepState::Running,
@@ -235,7 +253,7 @@ impl StepStats {
             restarts: counters.restarts,
             events_dropped: counters.events_dropped,
             replaced: counters.replaced,
-            last_error: counters.last_error.clone(),
+            last_error,
             p50_us: percentile(&recent, 50),
             p99_us: percentile(&recent, 99),
         }
@@ -290,8 +308,12 @@ mod tests {
         assert_eq!(stats.failed("b", now), None);
         assert_eq!(stats.worked(now), Some(Recovery { failures: 3 }));
         assert_eq!(stats.worked(now), None);
-        // Another filter's failures are news.
+        // Another filter's failures are news, and the old one's are not its own.
+        stats.failed("a", now);
         let renewed = stats.renewed();
+        assert_eq!(renewed.health().last_error, None);
         assert_eq!(renewed.failed("b", now), Some(Notice::Started));
+        assert_eq!(stats.health().last_error.as_deref(), Some("a"));
+        assert_eq!(renewed.lock().errors, 5);
     }
 }
