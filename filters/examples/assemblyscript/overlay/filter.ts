@@ -29,9 +29,10 @@ export function draw(frame: Frame): Drawing {
   if (frame.width == drawnWidth && frame.height == drawnHeight) {
     return Drawing.unchanged();
   }
+  const drawing = new Drawing([bar(frame, size, THICKNESS), bar(frame, THICKNESS, size)]);
   drawnWidth = frame.width;
   drawnHeight = frame.height;
-  return new Drawing([bar(frame, size, THICKNESS), bar(frame, THICKNESS, size)]);
+  return drawing;
 }
 
 function bar(frame: Frame, width: u32, height: u32): Fill {

@@ -54,8 +54,9 @@ export const overlay = {
     if (size === drawn) {
       return { tag: "unchanged" };
     }
+    const bars = crosshair(frame);
     drawn = size;
-    return { tag: "layers", val: crosshair(frame).map((val) => ({ tag: "fill", val })) };
+    return { tag: "layers", val: bars.map((val) => ({ tag: "fill", val })) };
   },
 };
 

@@ -60,7 +60,6 @@ class Overlay(exports.Overlay):
         global drawn
         if drawn == (frame.width, frame.height):
             return Drawing_Unchanged()
-        drawn = (frame.width, frame.height)
         red, green, blue = bytes.fromhex(settings["color"][1:])
         color = Color(red, green, blue, 255)
         x, y, size = frame.width // 2, frame.height // 2, settings["size"]
@@ -68,4 +67,5 @@ class Overlay(exports.Overlay):
             FillLayer(x - size // 2, y - THICKNESS // 2, size, THICKNESS, color),
             FillLayer(x - THICKNESS // 2, y - size // 2, THICKNESS, size, color),
         ]
+        drawn = (frame.width, frame.height)
         return Drawing_Layers([Layer_Fill(bar) for bar in bars])

@@ -46,7 +46,7 @@ impl Overlay for Crosshair {
 
     fn draw(&mut self, frame: &FrameInfo) -> Result<Drawing, String> {
         let picture = (frame.width, frame.height);
-        if self.drawn.replace(picture) == Some(picture) {
+        if self.drawn == Some(picture) {
             return Ok(Drawing::Unchanged);
         }
         let size = self.config.size;
@@ -59,6 +59,7 @@ impl Overlay for Crosshair {
             color: self.config.color,
         };
         let bars = [bar(size, THICKNESS), bar(THICKNESS, size)];
+        self.drawn = Some(picture);
         Ok(Drawing::Layers(bars.map(Into::into).to_vec()))
     }
 }

@@ -39,8 +39,8 @@ func draw(frame Frame) (Drawing, error) {
 	if picture == drawn {
 		return Drawing{IsUnchanged: true}, nil
 	}
-	drawn = picture
 	bars := []Layer{bar(frame, settings.Size, thickness), bar(frame, thickness, settings.Size)}
+	drawn = picture
 	return Drawing{Layers: bars}, nil
 }
 

@@ -40,10 +40,10 @@ pub fn configure(settings: Settings) !void {
 pub fn draw(frame: mattebox.Frame) !mattebox.Drawing {
     const picture: Size = .{ .width = frame.width, .height = frame.height };
     if (std.meta.eql(drawn, picture)) return .unchanged;
-    drawn = picture;
     const bars = [_]Fill{ bar(picture, size, thickness), bar(picture, thickness, size) };
     const layers = try mattebox.scratch.alloc(mattebox.Layer, bars.len);
     for (layers, bars) |*layer, fill| layer.* = .{ .fill = fill };
+    drawn = picture;
     return .{ .layers = layers };
 }
 
