@@ -176,6 +176,33 @@ fn breaches_of_the_contract_are_found() {
     }
 }
 
+#[test]
+fn the_same_fault_is_told_once_and_a_drawing_beside_the_picture_is_noted() {
+    let always = with_filter(&overlay("unreachable"));
+    let (report, _) = test(&always, &["--frames", "5"]);
+    let problems = report["problems"].as_array().unwrap().iter();
+    let frames: Vec<_> = problems.filter(|it| it["check"] == "frames").collect();
+    assert_eq!(frames.len(), 1, "{report:#}");
+    assert_eq!(frames[0]["more"], 4, "{report:#}");
+    let output = always.run(&["test", "filter.wasm", "--frames", "5"]);
+    let told = stdout(&output);
+    assert!(
+        told.contains("(frames): on frame 0: the filter failed"),
+        "{told}"
+    );
+    assert!(told.contains(" (and 4 times more)\n"), "{told}");
+    for (x, is_noted) in [(1919, false), (1920, true)] {
+        let layer = one_layer(x, 5, 1, 1, 4096, 4);
+        let draw = format!("(i32.store (i32.const 4096) (i32.const 0xff0000ff)) {layer}");
+        let (report, code) = test(&with_filter(&overlay(&draw)), &[]);
+        assert_eq!(code, Some(0), "{report:#}");
+        let notes = report["notes"].as_array().unwrap().iter();
+        let words = "outside of the picture of 1920×1080: its first layer has 1×1 pixels at x 1920";
+        let mut notes = notes.map(|it| it["text"].as_str().unwrap());
+        assert_eq!(notes.any(|it| it.contains(words)), is_noted, "{report:#}");
+    }
+}
+
 /// Leaves one layer of a pixel at the picture's right edge.
 fn at_width() -> String {
     let layer = one_layer(0, 0, 1, 1, 4096, 4);
@@ -242,7 +269,12 @@ fn what_a_filter_prints_is_told_line_by_line_with_stream_and_step() {
 #[test]
 fn embed_makes_a_filter_of_a_core_module() {
     let folder = with_filter(b"");
-    folder.write("core.wasm", bare("inspect", "look", "unreachable"));
+    let core = [
+        bare("inspect", "look", "unreachable"),
+        custom_section(".debug_info", "for debuggers"),
+        custom_section("kept", "for others"),
+    ];
+    folder.write("core.wasm", core.concat());
     let embed = |world: &str, from: &str| folder.run(&["embed", world, from, "-o", "filter.wasm"]);
     let output = embed("inspect-filter", "core.wasm");
     assert!(output.status.success(), "{}", stderr(&output));
@@ -252,6 +284,10 @@ fn embed_makes_a_filter_of_a_core_module() {
         "{}",
         stderr(&described)
     );
+    let filter = folder.read("filter.wasm");
+    let has = |words: &[u8]| filter.windows(words.len()).any(|it| it == words);
+    assert!(!has(b".debug_info") && !has(b"for debuggers"));
+    assert!(has(b"for others"));
     // Its look traps, which `apply` tells, too.
     let output = folder.run(&["apply", "in.jpg"]);
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
@@ -276,6 +312,13 @@ fn embed_makes_a_filter_of_a_core_module() {
         assert_eq!(output.status.code(), Some(code), "{world} {from}");
         assert!(stderr(&output).contains(words), "{}", stderr(&output));
     }
+}
+
+/// A section of a module, of fewer than 128 bytes.
+fn custom_section(name: &str, text: &str) -> Vec<u8> {
+    let length = 1 + name.len() + text.len();
+    let head = [0, length as u8, name.len() as u8];
+    [&head[..], name.as_bytes(), text.as_bytes()].concat()
 }
 
 /// JSON in one line.

@@ -22,7 +22,8 @@ if ! command -v "$mattebox" >/dev/null; then
     echo "mattebox is not on the PATH; set MATTEBOX to where it is" >&2
     exit 1
 fi
-# ReleaseSafe checks indexes and numbers, and its panics have a text.
-$zig build-exe filter.zig -target wasm32-freestanding -O ReleaseSafe -fstrip -fno-entry -rdynamic \
+# ReleaseSafe checks indexes and numbers, and its panics have a text. `embed` keeps the names of
+# functions, by which traps are told, and leaves out what else debuggers read.
+$zig build-exe filter.zig -target wasm32-freestanding -O ReleaseSafe -fno-entry -rdynamic \
     --stack 65536 -femit-bin=core.wasm
 "$mattebox" embed WORLD core.wasm -o example-filter.wasm

@@ -183,7 +183,8 @@ pub fn event(kind: []const u8, phase: Phase, text: []const u8) !void {
 }
 
 /// Exports a filter that draws: `name`, `version`, `summary`, `schema`, `Settings`, `configure` and
-/// `draw` of this file.
+/// `draw` of this file. They are not inlined, here and below, so that a trap in them is told with
+/// their name.
 pub fn exportOverlay(comptime Filter: type) void {
     exportLifecycle(Filter);
     const Draw = struct {
@@ -191,7 +192,8 @@ pub fn exportOverlay(comptime Filter: type) void {
 
         fn draw(sequence: u64, at: u64, offset: i32, width: u32, height: u32) callconv(.c) *anyopaque {
             const frame: Frame = .of(sequence, at, offset, width, height);
-            result = if (Filter.draw(frame)) |drawing| .ok(rawDrawing(drawing)) else |why| .err(why);
+            const called = @call(.never_inline, Filter.draw, .{frame});
+            result = if (called) |drawing| .ok(rawDrawing(drawing)) else |why| .err(why);
             return &result;
         }
     };
@@ -217,7 +219,8 @@ pub fn exportTransform(comptime Filter: type) void {
         ) callconv(.c) *anyopaque {
             const frame: Frame = .of(sequence, at, offset, width, height);
             const picture: Image = .{ .width = picture_width, .height = picture_height, .rgb = rgb[0..len] };
-            result = if (Filter.apply(frame, picture)) |given| .ok(.{
+            const called = @call(.never_inline, Filter.apply, .{ frame, picture });
+            result = if (called) |given| .ok(.{
                 .width = given.width,
                 .height = given.height,
                 .bytes = .of(given.rgb),
@@ -236,7 +239,8 @@ pub fn exportInspect(comptime Filter: type) void {
 
         fn look(sequence: u64, at: u64, offset: i32, width: u32, height: u32) callconv(.c) *anyopaque {
             const frame: Frame = .of(sequence, at, offset, width, height);
-            result = if (Filter.look(frame)) |found| .ok(rawRegions(found)) else |why| .err(why);
+            const called = @call(.never_inline, Filter.look, .{frame});
+            result = if (called) |found| .ok(rawRegions(found)) else |why| .err(why);
             return &result;
         }
     };
@@ -454,7 +458,8 @@ fn exportLifecycle(comptime Filter: type) void {
         /// The settings stay, and what they refer to.
         fn read(json: []const u8) !void {
             const text = try memory.dupe(u8, json);
-            try Filter.configure(try std.json.parseFromSliceLeaky(Filter.Settings, memory, text, .{}));
+            const settings = try std.json.parseFromSliceLeaky(Filter.Settings, memory, text, .{});
+            try @call(.never_inline, Filter.configure, .{settings});
         }
     };
     @export(&realloc, .{ .name = "cabi_realloc" });

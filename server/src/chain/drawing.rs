@@ -82,6 +82,13 @@ impl Drawing {
         !self.layers.layers().iter().any(visible)
     }
 
+    /// Its first layer, if it has some and all of them lie outside of a picture of `width` ×
+    /// `height`.
+    pub fn outside(&self, width: u32, height: u32) -> Option<&Layer> {
+        let first = self.layers.layers().first();
+        first.filter(|_| self.is_empty_on(width, height))
+    }
+
     /// Draws the layers over 8-bit RGB of `width` × `height` × 3 bytes, rows from top to bottom.
     pub fn blend_over(&self, rgb: &mut [u8], width: u32, height: u32) {
         for layer in self.layers.layers() {

@@ -1,6 +1,7 @@
 //! Puts a world of the newest contract into a core module, for languages without a generator of
 //! bindings.
 
+use wasmparser::{BinaryReaderError, Parser, Payload};
 use wit_component::StringEncoding;
 use wit_parser::Resolve;
 
@@ -31,7 +32,8 @@ pub enum EmbedError {
     Contract(String),
 }
 
-/// `core` with `world` in it, which every version of the server that knows the contract loads.
+/// `core` with `world` in it, which every version of the server that knows the contract loads. Its
+/// debug information is left out.
 ///
 /// # Errors
 /// See [`EmbedError`].
@@ -51,13 +53,39 @@ pub fn embed(world: &str, core: &[u8]) -> Result<Vec<u8>, EmbedError> {
         Ok(_) => return Err(EmbedError::HasWorld),
         Err(error) => return Err(error.into()),
     }
-    let mut module = core.to_vec();
+    let mut module = without_debug_information(core).map_err(ModuleError::from)?;
     wit_component::embed_component_metadata(&mut module, &resolve, id, StringEncoding::UTF8, false)
         .map_err(in_contract)?;
     let component = Module::new(module.clone()).into_component()?;
     let exports = contract::exports(&component);
     contract::of(exports.iter().map(String::as_str))?;
     Ok(module)
+}
+
+/// `core` without what debuggers read, which the server doesn't and which is often ten times the
+/// code. Functions keep their names: traps are told by them.
+fn without_debug_information(core: &[u8]) -> Result<Vec<u8>, BinaryReaderError> {
+    let mut kept = Vec::new();
+    let mut start = 0;
+    for payload in Parser::new(0).parse_all(core) {
+        let payload = payload?;
+        let range = match &payload {
+            Payload::Version { range, .. } => Some(range.clone()),
+            section => section.as_section().map(|(_, range)| range),
+        };
+        let Some(end) = range.and_then(|it| usize::try_from(it.end).ok()) else {
+            continue;
+        };
+        let is_debug = match payload {
+            Payload::CustomSection(section) => section.name().starts_with(".debug_"),
+            _ => false,
+        };
+        if !is_debug {
+            kept.extend_from_slice(&core[start..end]);
+        }
+        start = end;
+    }
+    Ok(kept)
 }
 
 fn in_contract(error: impl std::fmt::Display) -> EmbedError {

@@ -18,7 +18,7 @@ use crate::panics::Panicked;
 const NAME_CHARS: usize = 120;
 /// Functions that runtimes and libraries put between a mistake and the trap that ends it. Those of
 /// C++ stand as the compiler names them: `std::`, `operator new`.
-const PLUMBING: [&str; 17] = [
+const PLUMBING: [&str; 21] = [
     "abort",
     "core::",
     "std::",
@@ -36,6 +36,10 @@ const PLUMBING: [&str; 17] = [
     "_ZSt",
     "_Zn",
     "mattebox/abort",
+    "~lib/",
+    "mattebox.panic",
+    "debug.FullPanic",
+    "debug.panic",
 ];
 
 /// The reason why a call gave no result.

@@ -50,13 +50,14 @@ impl LastWords {
         }
     }
 
-    /// All of them in one line; empty if there are none.
+    /// All of them in one line; empty if there are none. A line with a colon at its end is about
+    /// the next.
     pub fn text(&self) -> String {
         let gap = self.left_out.then_some("…");
         let first = self.first.iter().map(String::as_str);
         let last = self.last.iter().map(String::as_str);
         let lines: Vec<_> = first.chain(gap).chain(last).collect();
-        lines.join("; ")
+        lines.join("; ").replace(":; ", ": ")
     }
 }
 
@@ -80,7 +81,7 @@ mod tests {
         ];
         assert_eq!(
             text(&panic),
-            "thread 'main' panicked at src/lib.rs:5:9:; no \\u{1b}[31mlens"
+            "thread 'main' panicked at src/lib.rs:5:9: no \\u{1b}[31mlens"
         );
         let python = [
             "Traceback (most recent call last):",
@@ -92,11 +93,11 @@ mod tests {
         ];
         assert_eq!(
             text(&python),
-            "Traceback (most recent call last):; File \"/0/filter.py\", line 53, in draw; \
+            "Traceback (most recent call last): File \"/0/filter.py\", line 53, in draw; \
              ValueError: no lens"
         );
         let exception = ["Traceback:", "a", "b", "c", "d", "ValueError: no lens"];
-        assert_eq!(text(&exception), "Traceback:; a; …; d; ValueError: no lens");
+        assert_eq!(text(&exception), "Traceback: a; …; d; ValueError: no lens");
         assert_eq!(text(&[]), "");
     }
 

@@ -60,7 +60,8 @@ impl StepLog {
         // limit.
         let message = start_of(message, 4 * LINE_CHARS);
         if matches!(level, Level::Error) {
-            self.words().add(message);
+            let mut words = self.words();
+            message.lines().for_each(|line| words.add(line));
         }
         if is_shown(level)
             && let Some(is_last) = self.admit(level)

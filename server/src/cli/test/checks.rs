@@ -47,9 +47,9 @@ pub fn sizes(subject: &mut Subject, scenes: &[Scene], given: &Snapshot, report: 
 fn check(subject: &Subject, (scene, moment): (&Scene, &Moment), call: &Call, report: &mut Report) {
     match &call.answer {
         Err(CallError::Refused(why)) => {
-            report.note("sizes", format!("the filter refuses {}: {why}", scene.name));
+            report.note_at("sizes", &format!("the filter refuses {}", scene.name), why);
         }
-        Err(error) => report.problem("sizes", format!("on {}: {error}", scene.name)),
+        Err(error) => report.problem_at("sizes", &format!("on {}", scene.name), error),
         Ok(Answer::Unchanged) if !call.is_first => {
             if let Some(Answer::Drawing(new)) = subject.fresh(scene, moment)
                 && scene.painted(&new) != subject.painted(scene)
@@ -121,11 +121,10 @@ fn changed(base: &Map<String, Value>, settings: &Map<String, Value>) -> String {
 
 fn variant(subject: &mut Subject, scene: &Scene, changed: &str, report: &mut Report) {
     if let Err(start) = subject.start() {
-        let text = format!("{changed} is allowed by the schema; the filter: {start}");
-        return match start.error {
-            CallError::Refused(_) => report.note("settings", text),
-            error if error.is_limit() => report.note("settings", text),
-            _ => report.problem("settings", text),
+        let place = format!("{changed} is allowed by the schema; the filter");
+        return match is_choice(&start.error) {
+            true => report.note_at("settings", &place, start),
+            false => report.problem_at("settings", &place, start),
         };
     }
     let restarts = report.restarts;
@@ -135,19 +134,24 @@ fn variant(subject: &mut Subject, scene: &Scene, changed: &str, report: &mut Rep
     // These are not the settings that count.
     report.restarts = restarts;
     if let Err(error) = call.answer {
-        let text = format!("with {changed}: {error}");
-        match error {
-            CallError::Refused(_) => report.note("settings", text),
-            error if error.is_limit() => report.note("settings", text),
-            _ => report.problem("settings", text),
+        let place = format!("with {changed}");
+        match is_choice(&error) {
+            true => report.note_at("settings", &place, error),
+            false => report.problem_at("settings", &place, error),
         }
     }
+}
+
+/// Whether the filter may fail so with settings that its schema allows, and be right.
+fn is_choice(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(_)) || error.is_limit()
 }
 
 /// Frames as from a camera: the time of a call, and how memory grows.
 pub fn frames(subject: &mut Subject, scene: &Scene, frames: u64, report: &mut Report) {
     let mut times = Vec::new();
     let mut memory = Samples::default();
+    let mut sight = Sight::default();
     for sequence in 0..frames {
         let Some(call) = subject.call(scene, &camera(sequence), report) else {
             break;
@@ -159,10 +163,12 @@ pub fn frames(subject: &mut Subject, scene: &Scene, frames: u64, report: &mut Re
         }
         report.frames += 1;
         memory.add(&call);
+        sight.add(&call, scene);
         if let Err(error) = call.answer {
-            report.problem("frames", format!("on frame {sequence}: {error}"));
+            report.problem_at("frames", &format!("on frame {sequence}"), error);
         }
     }
+    sight.judge(report);
     times.sort_unstable();
     let rank = |percent: usize| times.get((times.len() * percent).div_ceil(100).max(1) - 1);
     report.median_ms = rank(50).map(|time| ms(*time));
@@ -241,7 +247,7 @@ pub fn changes(subject: &mut Subject, scenes: [&Scene; 2], given: &Snapshot, rep
         };
         memory.add(&call);
         if let Err(error) = call.answer {
-            report.problem("changes", format!("on {}: {error}", scene.name));
+            report.problem_at("changes", &format!("on {}", scene.name), error);
         }
         if subject.now() > end {
             break;
@@ -265,6 +271,36 @@ impl Samples {
         self.present.push(call.memory);
         if self.present.len() > self.longest.len() {
             self.longest.clone_from(&self.present);
+        }
+    }
+}
+
+/// Whether anything that an overlay draws lies on the picture.
+#[derive(Default)]
+struct Sight {
+    is_seen: bool,
+    outside: Option<String>,
+}
+
+impl Sight {
+    fn add(&mut self, call: &Call, scene: &Scene) {
+        let Ok(Answer::Drawing(drawing)) = &call.answer else {
+            return;
+        };
+        let (width, height) = scene.size;
+        self.is_seen |= !drawing.is_empty_on(width, height);
+        if let (None, Some(layer)) = (&self.outside, drawing.outside(width, height)) {
+            self.outside = Some(format!(
+                "all that it draws lies outside of the picture of {width}×{height}: its first \
+                 layer has {}×{} pixels at x {}, y {}",
+                layer.width, layer.height, layer.x, layer.y
+            ));
+        }
+    }
+
+    fn judge(self, report: &mut Report) {
+        if let Some(text) = self.outside.filter(|_| !self.is_seen) {
+            report.note("frames", text);
         }
     }
 }

@@ -56,6 +56,10 @@ pub struct Finding {
     /// The check that found it.
     pub check: &'static str,
     pub text: String,
+    /// The number of other places where the same check found the same.
+    pub more: u64,
+    #[serde(skip)]
+    cause: String,
 }
 
 impl Report {
@@ -86,13 +90,24 @@ impl Report {
 
     /// Takes note of something that must be mended.
     pub fn problem(&mut self, check: &'static str, text: impl Display) {
+        self.problem_at(check, "", text);
+    }
+
+    /// Takes note of something that must be mended, and of the place where it was found: once,
+    /// however many there are.
+    pub fn problem_at(&mut self, check: &'static str, place: &str, cause: impl Display) {
         self.passed = false;
-        add(&mut self.problems, check, text);
+        add(&mut self.problems, check, place, cause);
     }
 
     /// Takes note of something that may be as it should.
     pub fn note(&mut self, check: &'static str, text: impl Display) {
-        add(&mut self.notes, check, text);
+        self.note_at(check, "", text);
+    }
+
+    /// The same with the place where it was found: once, however many there are.
+    pub fn note_at(&mut self, check: &'static str, place: &str, cause: impl Display) {
+        add(&mut self.notes, check, place, cause);
     }
 
     /// Prints it for people.
@@ -142,8 +157,16 @@ impl Report {
             (_, written) => outln!("  golden pictures: {written} written"),
         }
         for (what, findings) in [("note", &self.notes), ("problem", &self.problems)] {
-            for Finding { check, text } in findings {
-                outln!("{what} ({check}): {text}");
+            for Finding {
+                check, text, more, ..
+            } in findings
+            {
+                let more = match more {
+                    0 => String::new(),
+                    1 => " (and once more)".to_owned(),
+                    more => format!(" (and {more} times more)"),
+                };
+                outln!("{what} ({check}): {text}{more}");
             }
         }
         if self.passed {
@@ -152,15 +175,25 @@ impl Report {
     }
 }
 
-/// Repetitions of one check's message are told a few times.
-fn add(findings: &mut Vec<Finding>, check: &'static str, text: impl Display) {
-    let text = sanitize(&text.to_string());
-    let is_same = |it: &&Finding| it.check == check;
-    let known = findings
-        .iter()
-        .any(|it| it.check == check && it.text == text);
-    if !known && findings.iter().filter(is_same).count() < MOST {
-        findings.push(Finding { check, text });
+/// What one check finds again is counted, and of what else it finds a few are told.
+fn add(findings: &mut Vec<Finding>, check: &'static str, place: &str, cause: impl Display) {
+    let cause = sanitize(&cause.to_string());
+    let mut same = findings.iter_mut().filter(|it| it.check == check);
+    if let Some(known) = same.find(|it| it.cause == cause) {
+        known.more += 1;
+        return;
+    }
+    let text = match place {
+        "" => cause.clone(),
+        place => format!("{}: {cause}", sanitize(place)),
+    };
+    if findings.iter().filter(|it| it.check == check).count() < MOST {
+        findings.push(Finding {
+            check,
+            text,
+            more: 0,
+            cause,
+        });
     }
 }
 
