@@ -1,5 +1,7 @@
 //! Users, roles, tokens, sessions, links and proxies: who may do what.
 
+mod attacks;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
@@ -119,7 +121,7 @@ const ROUTES: &[(&str, &str, Takes, bool, u16)] = &[
     (
         "GET",
         "/api/streams/front/steps/99/picture",
-        Viewer,
+        Operator,
         true,
         404,
     ),

@@ -11,11 +11,11 @@ use rustls::pki_types::CertificateDer;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::http::{Mjpeg, get as get_plainly, send_raw};
+use crate::support::http::{Mjpeg, get as get_plainly, read_response, send_raw};
 use crate::support::picture::{number, numbered};
 use crate::support::server::{Server, TOKEN, until};
 use crate::support::tls::{
-    Ca, Issued, ask, connect, connect_slowly, get, shown, watch, who_trusts_everybody,
+    Ca, Issued, TlsStream, ask, connect, connect_slowly, get, shown, watch, who_trusts_everybody,
 };
 use crate::support::{Folder, stderr, stdout};
 
@@ -68,13 +68,13 @@ fn next<S: Read>(viewer: &mut Mjpeg<S>) -> u32 {
 }
 
 /// What the admin learns of the pipeline.
-fn report(address: SocketAddr, ca: &Ca) -> Value {
+pub fn report(address: SocketAddr, ca: &Ca) -> Value {
     let mut stream = connect(address, &ca.client());
     let request = format!(
         "GET /api/pipeline HTTP/1.0\r\nHost: {address}\r\nX-Mattebox-Token: {TOKEN}\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).unwrap();
-    crate::support::http::read_response(stream).json()
+    read_response(stream).json()
 }
 
 #[test]
@@ -212,20 +212,22 @@ fn a_certificate_that_ends_soon_or_has_ended_is_told_of() {
         });
         write(folder.path(), &issued);
         let server = start(folder);
-        let ready = get(server.address, &who_trusts_everybody(), "/readyz");
-        (ready.status, ready.text(), server.log())
+        // Once its filters are prepared.
+        let ready = || json!(get(server.address, &who_trusts_everybody(), "/readyz").text());
+        let ready = until(ready, |it| !it.to_string().contains("prepares"));
+        (ready.to_string(), server.log())
     };
-    let (status, words, log) = told((2020, 1, 1));
-    assert_eq!((status, log.contains("clients won't trust")), (503, true));
+    let (words, log) = told((2020, 1, 1));
+    assert!(log.contains("clients won't trust"), "{log}");
     assert!(
         words.contains("cert.pem was valid until 2020-01-01"),
         "{words}"
     );
     // Of a hundred years less than a sixth is left.
-    let (status, _, log) = told((2030, 1, 1));
-    assert_eq!(status, 200);
+    let (words, log) = told((2030, 1, 1));
+    assert_eq!(words, "\"ready\\n\"");
     assert!(log.contains("the certificate ends soon"), "{log}");
-    let (_, _, log) = told((2100, 1, 1));
+    let (_, log) = told((2100, 1, 1));
     assert!(!log.contains("the certificate ends soon"), "{log}");
 }
 
@@ -300,6 +302,58 @@ streams: { s: , other: }
             );
         }
     }
+}
+
+/// The status of a request of what an operator may read, by a connection that is kept.
+fn status_of_read(stream: &mut TlsStream) -> u16 {
+    let host = stream.sock.peer_addr().unwrap();
+    let request = format!("GET /api/variables HTTP/1.1\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    read_response(stream).status
+}
+
+#[test]
+fn a_connection_does_not_outlast_the_client_ca_that_it_was_checked_by() {
+    let (ca, clients) = (Ca::new(), Ca::new());
+    let pipeline = |more: &str| {
+        format!(
+            "tls: {{ cert: cert.pem, key: key.pem{more} }}
+admin-token: {{ env: TEST_TOKEN }}
+users: [{{ name: nvr, role: operator, password: nvr 12345 }}]
+streams: {{ s: }}
+"
+        )
+    };
+    let start = |more: &str| {
+        let folder = Folder::with(&pipeline(more));
+        write(folder.path(), &ca.issue("cam.example.org"));
+        folder.write("clients.pem", &clients.pem);
+        folder.write("others.pem", Ca::new().pem);
+        start(folder)
+    };
+    let change = |server: &Server, more: &str| {
+        std::fs::write(server.folder().join("pipeline.yaml"), pipeline(more)).unwrap();
+    };
+    let client = ca.client_as(&clients.issue("nvr"));
+
+    let server = start(", client-ca: clients.pem, client-certificates: optional");
+    let mut kept = connect(server.address, &client);
+    assert_eq!(status_of_read(&mut kept), 200);
+    let before = report(server.address, &ca)["reloads"].clone();
+    change(
+        &server,
+        ", client-ca: others.pem, client-certificates: optional",
+    );
+    until(|| report(server.address, &ca), |it| it["reloads"] != before);
+    assert_eq!(status_of_read(&mut kept), 401);
+
+    let server = start("");
+    let mut kept = connect(server.address, &client);
+    assert_eq!(status_of_read(&mut kept), 401);
+    change(&server, ", client-ca: clients.pem");
+    let new = || json!(status_of_read(&mut connect(server.address, &client)));
+    until(new, |status| *status == 200);
+    assert_eq!(status_of_read(&mut kept), 403);
 }
 
 #[test]

@@ -126,6 +126,10 @@ impl Access {
         address: IpAddr,
     ) -> Option<Identity> {
         let token = credentials.token(token)?;
+        if token.role == Role::Admin {
+            // Who has that has nothing left to guess.
+            self.wrong_tokens.succeeded(address, None);
+        }
         let proof = Proof::Token {
             name: token.name.clone(),
             stamp: token.stamp,
@@ -182,7 +186,7 @@ impl Access {
                 user.ok_or_else(|| self.wrong_password(address, name))?
             }
         };
-        self.wrong_passwords.succeeded(address, name);
+        self.wrong_passwords.succeeded(address, Some(name));
         let proof = Proof::Password {
             user: user.name.clone(),
             stamp: user.stamp,

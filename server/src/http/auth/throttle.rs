@@ -101,10 +101,11 @@ impl Throttle {
         None
     }
 
-    /// Forgives `peer`, whose password for `name` was right, if it was wrong for that name alone:
-    /// somebody who guesses another's could have a right one of their own.
-    pub fn succeeded(&self, peer: IpAddr, name: &str) {
-        let name = Some(self.names.hash_one(name));
+    /// Forgives `peer`, who has shown an admin's token, or whose password for `name` was right, if
+    /// it was wrong for that name alone: somebody who guesses another's could have a right one of
+    /// their own.
+    pub fn succeeded(&self, peer: IpAddr, name: Option<&str>) {
+        let name = name.map(|name| self.names.hash_one(name));
         let mut counts = self.lock();
         let network = network(peer);
         if counts
@@ -212,7 +213,7 @@ mod tests {
             for name in wrong_for {
                 assert_eq!(throttle.failed(peer(1), name), None);
             }
-            throttle.succeeded(peer(1), "anna");
+            throttle.succeeded(peer(1), Some("anna"));
             throttle.wait(peer(1)).is_none()
         };
         let (anna, other) = (Some("anna"), Some("bert"));

@@ -15,7 +15,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::FromDer;
 
-use super::settings::HTTP2;
+use super::settings::{Chosen, HTTP2};
 use super::{Settings, TlsSocket};
 use crate::tls::{ACME_ALPN, ClientCa};
 
@@ -99,7 +99,7 @@ fn choose(
     hello: &ClientHello<'_>,
     settings: &Settings,
     is_http1: bool,
-) -> Result<Option<(Arc<ServerConfig>, Option<ClientCa>)>, rustls::Error> {
+) -> Result<Option<Chosen>, rustls::Error> {
     let mut protocols = hello.alpn().into_iter().flatten();
     match protocols.any(|it| it == ACME_ALPN) {
         true => {

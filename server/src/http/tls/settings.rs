@@ -30,6 +30,9 @@ struct Made {
     configs: Configs,
 }
 
+/// The settings of a handshake, and by what the client's certificate is checked.
+pub type Chosen = (Arc<ServerConfig>, Option<ClientCa>);
+
 /// The settings of one certificate.
 #[derive(Clone)]
 struct Configs {
@@ -71,10 +74,7 @@ impl Settings {
     ///
     /// # Errors
     /// rustls can't use it.
-    pub fn current(
-        &self,
-        is_http1: bool,
-    ) -> Result<Option<(Arc<ServerConfig>, Option<ClientCa>)>, rustls::Error> {
+    pub fn current(&self, is_http1: bool) -> Result<Option<Chosen>, rustls::Error> {
         let snapshot = self.controller.current();
         let Some((files, certified)) = self.certificate(&snapshot) else {
             return Ok(None);

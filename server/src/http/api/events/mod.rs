@@ -168,7 +168,7 @@ fn list(app: &App, identity: &Identity, uri: &Uri, filter: Filter) -> Response {
     let reports = page
         .events
         .iter()
-        .map(|it| EventReport::of(it, &root).seen_by(&identity));
+        .map(|it| EventReport::of(it, &root).seen_by(identity));
     uncached_json(Events {
         events: reports.collect(),
         next: page.next,
