@@ -2,12 +2,13 @@
 //! for it.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Diagnostic, PlacedStep};
+use crate::config::{Cause, Diagnostic, PlacedStep};
 use crate::filter::Wanted;
 use crate::sync::IgnorePoison;
 
@@ -22,6 +23,7 @@ pub struct Check<'c> {
     abandoned: CancellationToken,
     end: Instant,
     longest: Mutex<Option<Longest>>,
+    has_compiled: AtomicBool,
 }
 
 /// The step that took the longest so far.
@@ -39,6 +41,7 @@ impl<'c> Check<'c> {
             abandoned: CancellationToken::new(),
             end: clock.now() + LIMIT,
             longest: Mutex::default(),
+            has_compiled: AtomicBool::new(false),
         }
     }
 
@@ -65,6 +68,11 @@ impl<'c> Check<'c> {
         self.clock.now()
     }
 
+    /// Takes note that a module was compiled for it, which another check need not do again.
+    pub fn compiled(&self) {
+        self.has_compiled.store(true, Ordering::Relaxed);
+    }
+
     /// Does a part of the check that `step` is the cause of, if there is time left.
     ///
     /// # Errors
@@ -80,7 +88,8 @@ impl<'c> Check<'c> {
             return Err(vec![step.error_at_use(why)]);
         }
         if start >= self.end {
-            return Err(vec![step.error_at_use(self.used_up())]);
+            let (why, cause) = self.used_up();
+            return Err(vec![step.error_at_use(why).due_to(cause)]);
         }
         let result = work();
         let took = self.clock.now() - start;
@@ -92,14 +101,23 @@ impl<'c> Check<'c> {
         result
     }
 
-    fn used_up(&self) -> String {
+    /// What used the time up. Another try has more of it where modules were compiled in this one.
+    fn used_up(&self) -> (String, Cause) {
         let limit = LIMIT.as_secs();
         let longest = self.longest.lock().ignore_poison();
         let cause = longest.as_ref().map_or_else(String::new, |longest| {
             let (filter, took) = (&longest.filter, longest.took.as_secs_f64());
             format!(": `{filter}` alone took {took:.1} s")
         });
-        format!("not checked, since checking the pipeline took more than {limit} s{cause}")
+        let why =
+            format!("not checked, since checking the pipeline took more than {limit} s{cause}");
+        match self.has_compiled.load(Ordering::Relaxed) {
+            true => (
+                format!("{why}; another try goes on from there"),
+                Cause::Machine,
+            ),
+            false => (why, Cause::Files),
+        }
     }
 }
 
@@ -138,6 +156,11 @@ mod tests {
             "{}",
             error.message
         );
+        assert_eq!(error.cause, Cause::Files);
+        // What was compiled need not be compiled again.
+        check.compiled();
+        let error = check.run(steps[2], || Ok(())).unwrap_err().remove(0);
+        assert_eq!(error.cause, Cause::Machine);
     }
 
     #[test]

@@ -144,6 +144,7 @@ impl FilterCache {
         let new = new.map_err(|error| error.of(filter.as_str()))?;
         if let Some(compilation) = compilation {
             compilation.succeed();
+            check.compiled();
         }
         let mut filters = self.filters();
         filters.retain(|_, filter| filter.strong_count() > 0);
