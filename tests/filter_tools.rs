@@ -233,9 +233,9 @@ fn apply_fails_where_a_filter_fails() {
 
 #[test]
 fn what_a_filter_prints_is_told_line_by_line_with_stream_and_step() {
-    // A line, and half of one, which the next call ends.
-    let text = r#"(data (i32.const 512) "drawn\nagain ")
-        (data (i32.const 600) "\00\02\00\00\0c\00\00\00")"#;
+    // A line, one that is empty, and half of one, which the next call ends.
+    let text = r#"(data (i32.const 512) "drawn\n\nagain ")
+        (data (i32.const 600) "\00\02\00\00\0d\00\00\00")"#;
     let print = |stream: u32| {
         let print = format!(
             "(drop (call $write (i32.const {stream}) (i32.const 600) (i32.const 1) (i32.const 608)))
@@ -253,6 +253,7 @@ fn what_a_filter_prints_is_told_line_by_line_with_stream_and_step() {
         assert_eq!(lines.len(), 2, "{log}");
         assert!(lines[0].ends_with(": drawn"), "{log}");
         assert!(lines[1].ends_with(": again drawn"), "{log}");
+        assert!(!log.lines().any(|it| it.ends_with("}: ")), "{log}");
         for line in lines {
             for part in [level, "stream=s", "step="] {
                 assert!(line.contains(part), "{part}: {line}");

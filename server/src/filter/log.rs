@@ -179,6 +179,9 @@ impl LogStream {
     fn tell(&self, line: &mut Vec<u8>) {
         let line = std::mem::take(line);
         let line = String::from_utf8_lossy(&line);
+        if line.trim().is_empty() {
+            return;
+        }
         if self.is_errors {
             self.log.words().add(&line);
         }
