@@ -95,14 +95,20 @@ impl Overlay for Boxes {
         let found = regions();
         let shown = found.iter().filter(|it| self.config.shows(it));
         let shown = shown.take(MOST_LAYERS / LAYERS_A_REGION);
-        let layers: Vec<Layer> = shown
-            .flat_map(|region| self.config.layers(region, frame))
-            .collect();
+        let layers = shown
+            .clone()
+            .flat_map(|region| self.config.layers(region, frame));
+        let layers: Vec<Layer> = layers.collect();
         if self.drawn.as_ref() == Some(&layers) {
             return Ok(Drawing::Unchanged);
         }
         self.drawn = Some(layers.clone());
-        Ok(Drawing::Layers(layers))
+        // Until then nothing changes but by what is found.
+        let fading = shown.map(|region| self.config.fades_at_ms(region, frame));
+        Ok(Drawing::LayersUntil(
+            layers,
+            fading.min().unwrap_or(u64::MAX),
+        ))
     }
 }
 
@@ -114,19 +120,33 @@ impl Config {
             && found.region.score >= self.min_score
     }
 
-    /// What is left of a region's colours at its age: 1 and less, 0 when it is too old.
-    fn strength(&self, found: &FoundRegion, frame: &FrameInfo) -> f32 {
+    fn max_age_ms(&self) -> u64 {
+        (self.max_age_seconds * 1000.0) as u64
+    }
+
+    /// The steps that are left of a region's colours at its age: 0 when it is too old.
+    fn steps(&self, found: &FoundRegion, frame: &FrameInfo) -> u64 {
         let age = frame.captured_at_ms.saturating_sub(found.captured_at_ms);
-        let most = (self.max_age_seconds * 1000.0) as u64;
+        let most = self.max_age_ms();
         let left = (2 * most.saturating_sub(age) * FADING_STEPS).div_ceil(most.max(1));
-        left.min(FADING_STEPS) as f32 / FADING_STEPS as f32
+        left.min(FADING_STEPS)
+    }
+
+    /// When there will be a step less, in milliseconds since 1970.
+    fn fades_at_ms(&self, found: &FoundRegion, frame: &FrameInfo) -> u64 {
+        let Some(fewer) = self.steps(found, frame).checked_sub(1) else {
+            return u64::MAX;
+        };
+        let most = self.max_age_ms();
+        found.captured_at_ms + most - fewer * most / (2 * FADING_STEPS)
     }
 
     fn layers(&self, found: &FoundRegion, frame: &FrameInfo) -> Vec<Layer> {
-        let strength = self.strength(found, frame);
-        if strength == 0.0 {
+        let steps = self.steps(found, frame);
+        if steps == 0 {
             return Vec::new();
         }
+        let strength = steps as f32 / FADING_STEPS as f32;
         let faded = |color: Color| {
             let [red, green, blue, alpha] = color.rgba;
             Color::new([

@@ -39,7 +39,7 @@ fn found(label: &str, score: f32) -> FoundRegion {
 
 fn layers(filter: &mut Boxes, after_ms: u64) -> Vec<Layer> {
     match filter.draw(&frame(after_ms)).unwrap() {
-        Drawing::Layers(layers) => layers,
+        Drawing::LayersUntil(layers, _) => layers,
         other => panic!("{other:?}"),
     }
 }
@@ -116,6 +116,27 @@ fn old_regions_fade_and_go() {
     assert!((100..200).contains(&faded), "{faded}");
     assert!(layers(&mut filter, 2000).is_empty());
     assert_eq!(filter.draw(&frame(9000)), Ok(Drawing::Unchanged));
+}
+
+#[test]
+fn it_says_when_colours_fade_next() {
+    set_regions(vec![found("person", 1.0)]);
+    let mut filter = filter(r#"{"max-age-seconds":2}"#);
+    let mut times = vec![0];
+    loop {
+        let now = frame(*times.last().unwrap());
+        let Ok(Drawing::LayersUntil(_, until_ms)) = filter.draw(&now) else {
+            panic!("nothing has changed at {times:?}");
+        };
+        if until_ms == u64::MAX {
+            break;
+        }
+        let after_ms = until_ms - NOW_MS;
+        assert_eq!(filter.draw(&frame(after_ms - 1)), Ok(Drawing::Unchanged));
+        times.push(after_ms);
+    }
+    let expected = [0, 1125, 1250, 1375, 1500, 1625, 1750, 1875, 2000];
+    assert_eq!(times, expected);
 }
 
 #[test]

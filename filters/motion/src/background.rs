@@ -142,7 +142,7 @@ impl Background {
             *threshold = compared.threshold(noise, slope);
             *distance = (pixel - (mean + change).clamp(0.0, 255.0)).abs();
             let from_former = (pixel - (former + change).clamp(0.0, 255.0)).abs();
-            let nearer = from_former.min(*distance) / *threshold;
+            let nearer = lesser(from_former, *distance) / *threshold;
             *strength = if counts { nearer } else { 0.0 };
             all += u32::from(counts);
             changed += u32::from(counts & ((pixel - mean).abs() > compared.least));
@@ -233,8 +233,20 @@ impl Comparison {
         let shaken = self.shake[0] * across.abs() + self.shake[1] * down.abs();
         // A mean distance of 0.8 is a standard deviation of 1.
         let own = DEVIATIONS * 1.25 * noise + shaken;
-        own.min(self.most).max(self.floor)
+        greater(lesser(own, self.most), self.floor)
     }
+}
+
+// `f32::min` and `max` know numbers that are none, for which WebAssembly has no vectors.
+
+/// The lesser of two numbers.
+fn lesser(one: f32, other: f32) -> f32 {
+    if other < one { other } else { one }
+}
+
+/// The greater of two numbers.
+fn greater(one: f32, other: f32) -> f32 {
+    if other > one { other } else { one }
 }
 
 /// A pixel as it is seen.
@@ -292,7 +304,7 @@ impl Known {
         } else {
             parts.light
         };
-        let distance = seen.distance.min(MOST * seen.threshold).max(LEAST_NOISE);
+        let distance = greater(lesser(seen.distance, MOST * seen.threshold), LEAST_NOISE);
         self.noise += part * (distance - self.noise);
     }
 
@@ -308,7 +320,7 @@ impl Known {
             };
         let other = if sum <= 0.0 { 1.0 } else { 0.0 };
         self.candidate += distance * if is_same { parts.recent } else { other };
-        self.seconds = sum.max(0.0);
+        self.seconds = greater(sum, 0.0);
         self.age += parts.seconds;
     }
 

@@ -59,19 +59,25 @@ impl Compensation {
 
     /// One round of least squares; changes that are left and larger than `scale` count little.
     fn refit(&self, samples: &[Sample], scale: f32) -> Self {
-        let mut equations = [[0.0_f32; 5]; 4];
+        // Of four numbers each, as processors add them at once.
+        let (mut matrix, mut right) = ([[0.0_f32; 4]; 4], [0.0_f32; 4]);
         for sample in samples {
             let left = self.left(sample) / scale;
             let weight = 1.0 / (1.0 + left * left);
-            let [a, b, c, d] = sample.causes;
-            let values = [a, b, c, d, sample.change];
-            for (row, cause) in equations.iter_mut().zip(sample.causes) {
-                for (sum, value) in row.iter_mut().zip(values) {
-                    *sum += weight * cause * value;
+            let weighted = sample.causes.map(|cause| weight * cause);
+            for (row, weighted) in matrix.iter_mut().zip(weighted) {
+                for (sum, cause) in row.iter_mut().zip(sample.causes) {
+                    *sum += weighted * cause;
                 }
             }
+            for (sum, weighted) in right.iter_mut().zip(weighted) {
+                *sum += weighted * sample.change;
+            }
         }
-        let mut equations = equations.map(|row| row.map(f64::from));
+        let mut equations = [0, 1, 2, 3].map(|at| {
+            let [a, b, c, d] = matrix[at];
+            [a, b, c, d, right[at]].map(f64::from)
+        });
         let count = samples.len() as f64;
         for (at, ridge) in [1e-6, GAIN_RIDGE, SHIFT_RIDGE, SHIFT_RIDGE]
             .into_iter()
