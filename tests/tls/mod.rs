@@ -203,10 +203,10 @@ fn a_wrong_certificate_is_told_before_the_start() {
 #[test]
 fn a_certificate_that_ends_soon_or_has_ended_is_told_of() {
     let ca = Ca::new();
-    let told = |until: (i32, u8, u8)| {
+    let told = |last: (i32, u8, u8)| {
         let folder = folder(FILES, 0);
         let issued = ca.issue_with("x", |it| {
-            let (year, month, day) = until;
+            let (year, month, day) = last;
             it.not_before = rcgen::date_time_ymd(2000, 1, 1);
             it.not_after = rcgen::date_time_ymd(year, month, day);
         });

@@ -1,10 +1,8 @@
 //! Handshakes: who speaks no TLS is told where to go, and who speaks it is heard in time.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ServerConfig;
 use rustls::server::{Acceptor, ClientHello};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
