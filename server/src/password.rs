@@ -11,6 +11,10 @@ use crate::secret::SecretText;
 
 /// The start of a hash, as the PHC string format has it.
 const MARK: &str = "$argon2";
+/// The starts of other kinds of hashes (crypt(5), htpasswd): as passwords, they would fit nobody.
+const OTHER_MARKS: [&str; 10] = [
+    "$1$", "$2a$", "$2b$", "$2y$", "$5$", "$6$", "$7$", "$y$", "$apr1$", "$scrypt$",
+];
 /// 64 MiB, the second choice of RFC 9106 (section 4), which a small board has, too.
 const MEMORY_KIB: u32 = 64 << 10;
 const PASSES: u32 = 3;
@@ -42,6 +46,12 @@ pub enum PasswordError {
     /// The hash is none of Argon2, or costs too much.
     #[error("the hash is wrong ({0}); make one with `mattebox passwd`")]
     Hash(String),
+    /// It is a hash of another kind.
+    #[error(
+        "this begins like a hash of another kind than Argon2, such as `htpasswd` makes; make one \
+         with `mattebox passwd`"
+    )]
+    OtherHash,
     /// It can't be computed.
     #[error("the password can't be hashed: {0}")]
     Failed(String),
@@ -57,6 +67,8 @@ impl StoredPassword {
             check_hash(text.expose())?;
         } else if text.expose().len() > MOST_BYTES {
             return Err(PasswordError::Long);
+        } else if OTHER_MARKS.iter().any(|mark| text.expose().starts_with(mark)) {
+            return Err(PasswordError::OtherHash);
         }
         Ok(Self(text))
     }
@@ -175,6 +187,8 @@ mod tests {
         assert!(verify("password", Some(&stored(known))));
         for wrong in [
             "$argon2id$",
+            "$2y$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy",
+            "$apr1$lZL6V/ci$eIMz/iKDkbtys/uU7LEK00",
             "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ",
             "$argon2id$v=19$m=4294967295,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8",
             "$argon2x$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
