@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
 
 use crate::support::hostile::{
-    FD_WRITE, NO_LAYERS, bare, one_layer, overlay, overlay_with, transform, with_schema,
-    with_settings,
+    FD_WRITE, NO_LAYERS, bare, one_layer, overlay, overlay_with, transform, with_runtime,
+    with_schema, with_settings,
 };
 use crate::support::picture::{decode, is_near, jpeg, mean, png};
 use crate::support::server::Server;
@@ -738,6 +739,37 @@ fn the_log_tells_of_a_filter_that_is_compiled_and_how_long_that_took() {
     // It is in the cache now.
     let log = apply();
     assert!(!log.contains("filter compil"), "{log}");
+}
+
+#[test]
+fn a_new_build_with_the_same_runtime_has_only_the_rest_compiled_and_draws_what_it_should() {
+    let folder = with_filter(&[]);
+    let in_cache = |extension: &str| {
+        let cache = fs::read_dir(folder.path().join("cache/filters-4")).unwrap();
+        let files = cache.map(|file| file.unwrap().path());
+        let files = files.filter(|file| file.extension().is_some_and(|it| it == extension));
+        files.collect::<Vec<_>>()
+    };
+    let mut runtime = None;
+    for (build, color) in [[200, 30, 40], [20, 220, 60]].into_iter().enumerate() {
+        folder.write("filter.wasm", with_runtime(color));
+        // Twice: as it was compiled, and from the cache.
+        for _ in 0..2 {
+            let output = folder.run(&["apply", "--cache", "cache", "-o", "out", "in.jpg"]);
+            assert!(output.status.success(), "{}", stderr(&output));
+            let drawn = mean(&decode(&folder.read("out/in.jpg")), 4, 4, 8, 8);
+            assert!(is_near(drawn, color.map(f64::from)), "{drawn:?}");
+        }
+        assert_eq!(in_cache("cwasm").len(), build + 1);
+        let [part] = &in_cache("part")[..] else {
+            panic!("{:?}", in_cache("part"));
+        };
+        let bytes = fs::read(part).unwrap();
+        let now = (fs::metadata(part).unwrap().ino(), bytes);
+        assert!(*runtime.get_or_insert_with(|| now.clone()) == now);
+    }
+    let names = folder.run(&["filters", "--cache", "cache", "filter.wasm", "--json"]);
+    assert!(!stdout(&names).contains("part0"), "{}", stdout(&names));
 }
 
 #[test]

@@ -271,3 +271,30 @@ pub fn slow_to_compile(seed: u32) -> Vec<u8> {
     let functions: String = (0..2500).map(function).collect();
     overlay_with("", &functions, UNCHANGED)
 }
+
+/// An overlay that draws a square of this colour (red, green, blue), which is data of a small
+/// module, by the large one that it comes with: as one of a language with a runtime does.
+pub fn with_runtime(color: [u8; 3]) -> Vec<u8> {
+    let filler = "(drop (i32.const 1000000))".repeat(40_000);
+    let runtime = format!(
+        "(module
+            (import \"env\" \"memory\" (memory 0))
+            (func (export \"fill\") (param i32 i32)
+                (loop $again
+                    (i32.store (local.get 0) (i32.load (i32.const 512)))
+                    (local.set 0 (i32.add (local.get 0) (i32.const 4)))
+                    (br_if $again (i32.lt_u (local.get 0) (local.get 1)))
+                    (return))
+                {filler}))"
+    );
+    let import = "(import \"runtime\" \"fill\" (func $fill (param i32 i32)))";
+    let color = color.map(|part| format!("\\{part:02x}")).concat();
+    let data = format!("(data (i32.const 512) \"{color}\\ff\")");
+    let fill = "(call $fill (i32.const 4096) (i32.const 5120))";
+    let layer = one_layer(0, 0, 16, 16, 4096, 1024);
+    let core = overlay_with(import, &data, &format!("{fill} {layer}"));
+    let runtime = wat::parse_str(runtime).unwrap();
+    let mut encoder = wit_component::ComponentEncoder::default();
+    let whole = encoder.module(&core).unwrap().adapter("runtime", &runtime);
+    whole.unwrap().encode().unwrap()
+}

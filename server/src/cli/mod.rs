@@ -142,13 +142,17 @@ enum Command {
 enum FilterWork {
     /// Compile the module on standard input into a file
     Compile {
-        /// The file
+        /// The file, in the compile cache
         code: PathBuf,
+        /// What tells code in the cache from that of other builds
+        compatibility: u64,
     },
     /// Load compiled code and measure it
     Load {
         /// The code's file
         code: PathBuf,
+        /// The files of its parts' code
+        parts: Vec<PathBuf>,
     },
     /// Build the settings schema on standard input
     Schema,
@@ -337,8 +341,11 @@ pub fn run() -> ExitCode {
     };
     if let Some(Command::FilterWorker(work)) = &cli.command {
         return match work {
-            FilterWork::Compile { code } => worker::compile(code),
-            FilterWork::Load { code } => worker::load(code),
+            FilterWork::Compile {
+                code,
+                compatibility,
+            } => worker::compile(code, *compatibility),
+            FilterWork::Load { code, parts } => worker::load(code, parts),
             FilterWork::Schema => worker::build_schema(),
         };
     }

@@ -86,16 +86,6 @@ impl Engine {
         self.0.epochs.call_time()
     }
 
-    /// A component, compiled in this process, and its code.
-    ///
-    /// # Errors
-    /// It is no component, or too much for the compiler.
-    pub(super) fn compile(&self, component: &[u8]) -> wasmtime::Result<(Component, Vec<u8>)> {
-        let component = Component::from_binary(&self.0.engine, component)?;
-        let code = component.serialize()?;
-        Ok((component, code))
-    }
-
     /// The compiled component in the file `code` of the compile cache.
     #[expect(
         unsafe_code,
@@ -108,6 +98,14 @@ impl Engine {
         // SAFETY: see the reason above; wasmtime itself checks that the code is of its own version
         // and settings.
         unsafe { Component::deserialize_file(&self.0.engine, code) }
+    }
+
+    /// The compiled core module in the file `part` of the compile cache.
+    #[expect(unsafe_code, reason = "as for a component's code")]
+    pub(super) fn load_part(&self, part: &Path) -> wasmtime::Result<wasmtime::Module> {
+        // SAFETY: as for a component's code. Its file is named by the hash of the module that it
+        // was compiled from, so that it is the code of nothing else.
+        unsafe { wasmtime::Module::deserialize_file(&self.0.engine, part) }
     }
 
     pub(super) fn raw(&self) -> &wasmtime::Engine {

@@ -8,6 +8,7 @@ mod answer;
 mod assets;
 mod budget;
 pub mod builtin;
+mod code;
 pub mod compile;
 pub mod context;
 pub mod contract;
@@ -23,6 +24,7 @@ mod last_words;
 pub mod limits;
 mod log;
 mod module;
+mod split;
 mod system_fonts;
 mod texts;
 pub mod view;
@@ -33,6 +35,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
+use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, InstancePre};
 
 pub use assets::{AssetFailure, AssetsRead};
@@ -50,6 +53,7 @@ use crate::config::SettingsSchema;
 use crate::log::sanitize;
 use assets::Assets;
 use budget::Taken;
+use code::Code;
 use compile::Entry;
 use context::{CallState, Grants};
 use contract::Contract;
@@ -95,19 +99,19 @@ impl Filter {
             compiled.ok_or_else(LoadError::unwanted)?
         };
         let mut entry = compile()?;
-        let mut component = engine.load(&entry.code);
-        if let Err(error) = &component {
+        let mut code = Code::load(engine, &entry.code, &entry.parts);
+        if let Err(error) = &code {
             tracing::debug!(
                 error = %format!("{error:#}"),
                 "compiled code of another build or processor"
             );
             compiler.discard(&entry);
             entry = compile()?;
-            component = engine.load(&entry.code);
+            code = Code::load(engine, &entry.code, &entry.parts);
         }
         let unusable =
             |error| LoadError::unavailable(format!("the filter's code can't be loaded: {error:#}"));
-        let component = component.map_err(unusable)?;
+        let code = code.map_err(unusable)?;
         let Entry { manifest, .. } = entry;
         let schema = serde_json::from_str(&manifest.schema).map_err(ModuleError::from)?;
         let loaded = engine.budget().take_for(manifest.loaded);
@@ -118,8 +122,8 @@ impl Filter {
             LoadError::new(LoadErrorKind::Memory, fault)
         })?;
         Ok(Self {
-            pre: link(engine, &component)?,
-            contract: contract_of(engine, &component)?.0,
+            pre: code.link(engine)?,
+            contract: contract_of(engine, &code.component)?.0,
             engine: engine.clone(),
             schema: SettingsSchema::new(schema),
             manifest,
@@ -184,23 +188,14 @@ fn contract_of(
     contract::of(ty.exports(engine.raw()).map(|(name, _)| name))
 }
 
-fn link(engine: &Engine, component: &Component) -> Result<InstancePre<HostState>, ModuleError> {
-    let linked = engine.linker().instantiate_pre(component);
-    linked.map_err(|error| ModuleError::Imports(format!("{error:#}")))
-}
-
-/// Runs `describe` of a component, within limits, and gives what is to be known of it. Blocks; must
+/// Runs `describe` of a filter, within limits, and gives what is to be known of it. Blocks; must
 /// not be called from async code.
 ///
 /// # Errors
 /// It is no filter, or its introduction is none.
-fn describe(
-    engine: &Engine,
-    component: &Component,
-    footprint: Footprint,
-) -> Result<Manifest, ModuleError> {
-    let (contract, kind) = contract_of(engine, component)?;
-    let pre = link(engine, component)?;
+fn describe(engine: &Engine, code: &Code, footprint: Footprint) -> Result<Manifest, ModuleError> {
+    let (contract, kind) = contract_of(engine, &code.component)?;
+    let pre = code.link(engine)?;
     let state = HostState::new(
         MemoryLimit::new(limits::DESCRIBE_MEMORY, footprint, engine.budget())?,
         Assets::new(Path::new("."), []),
@@ -210,8 +205,10 @@ fn describe(
     );
     let guest = Guest::instantiate(engine, &pre, state, &CancellationToken::new());
     let description = contract.describe(&mut guest?)?;
-    let ty = component.component_type();
+    let ty = code.component.component_type();
+    // Its own parts are no interfaces.
     let imports = ty.imports(engine.raw());
+    let imports = imports.filter(|(_, import)| !matches!(import.ty, ComponentItem::Module(_)));
     let exports = ty.exports(engine.raw());
     Ok(Manifest {
         kind,
@@ -222,6 +219,7 @@ fn describe(
         imports: imports.map(|(name, _)| sanitize(name)).collect(),
         exports: exports.map(|(name, _)| sanitize(name)).collect(),
         footprint,
+        parts: Vec::new(),
         loaded: 0,
     })
 }

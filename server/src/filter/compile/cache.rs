@@ -16,7 +16,11 @@ use crate::filter::Digest;
 use crate::private_folder::{self, FolderChoice, check_all_above, check_owner};
 
 /// The form of what is kept; another one is not read.
-const FORM: u32 = 3;
+const FORM: u32 = 4;
+/// The extension of the code of a component.
+const CODE: &str = "cwasm";
+/// The extension of the code of a core module in it.
+const PART: &str = "part";
 /// Once the folder holds more bytes than this, what was used longest ago is removed.
 const FOLDER_BYTES: u64 = 512 << 20;
 /// The most bytes of a manifest's file: the largest schema with its escapes, and some.
@@ -38,6 +42,8 @@ pub struct Cache {
 pub struct Entry {
     /// The code's file.
     pub code: PathBuf,
+    /// The files of the code of its parts, which several entries may have in common.
+    pub parts: Vec<PathBuf>,
     /// The module's description.
     pub manifest: Manifest,
 }
@@ -73,6 +79,20 @@ impl Cache {
         })
     }
 
+    /// The cache in this `folder`, which another process has opened for the same build.
+    pub fn opened(folder: PathBuf, compatibility: u64) -> Self {
+        Self {
+            folder,
+            compatibility,
+            _temporary: None,
+        }
+    }
+
+    /// What tells its code from that of other builds.
+    pub fn compatibility(&self) -> u64 {
+        self.compatibility
+    }
+
     /// Its path.
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -83,18 +103,41 @@ impl Cache {
         let path = self.path(digest, "json");
         check_owner(&path).ok()?;
         let manifest = files::read(&path, MANIFEST_BYTES).ok()?;
-        let manifest = serde_json::from_slice(&manifest).ok()?;
-        let code = self.path(digest, "cwasm");
-        check_owner(&code).ok()?;
-        let file = files::open(&code).ok()?;
-        if let Err(error) = file.set_modified(now) {
-            tracing::debug!(
-                path = %code.display(),
-                %error,
-                "the use of compiled code can't be noted"
-            );
-        }
-        Some(Entry { code, manifest })
+        let manifest: Manifest = serde_json::from_slice(&manifest).ok()?;
+        let parts = self.parts(&manifest.parts, now).ok()?;
+        let code = found(self.path(digest, CODE), now)?;
+        Some(Entry {
+            code,
+            parts,
+            manifest,
+        })
+    }
+
+    /// The code of the part with this hash, used at the time `now`.
+    pub fn part(&self, digest: &Digest, now: SystemTime) -> Option<PathBuf> {
+        found(self.path(digest, PART), now)
+    }
+
+    /// The code of the parts with these hashes, used at the time `now`.
+    ///
+    /// # Errors
+    /// One is missing.
+    pub fn parts(&self, digests: &[Digest], now: SystemTime) -> io::Result<Vec<PathBuf>> {
+        let found = digests.iter().map(|it| self.part(it, now));
+        let found: Option<_> = found.collect();
+        found.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Keeps the code of the part with this hash.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn store_part(&self, digest: &Digest, code: &[u8]) -> io::Result<()> {
+        let new = self.new_code()?;
+        fs::write(new.path(), code)?;
+        // At once, so that nobody finds half of it.
+        new.0.persist(self.path(digest, PART))?;
+        Ok(())
     }
 
     /// A file for new code, which is removed unless it is kept.
@@ -118,7 +161,8 @@ impl Cache {
         (code, manifest): (NewCode, Manifest),
         now: SystemTime,
     ) -> io::Result<Entry> {
-        let path = self.path(digest, "cwasm");
+        let path = self.path(digest, CODE);
+        let parts = self.parts(&manifest.parts, now)?;
         code.0.persist(&path)?;
         let mut file = NamedTempFile::new_in(&self.folder)?;
         serde_json::to_writer(&mut file, &manifest)?;
@@ -134,13 +178,15 @@ impl Cache {
         }
         Ok(Entry {
             code: path,
+            parts,
             manifest,
         })
     }
 
-    /// Removes an entry.
+    /// Removes an entry, with its parts, any of which may be what is wrong with it.
     pub fn remove(&self, entry: &Entry) {
-        for path in [&entry.code.with_extension("json"), &entry.code] {
+        let manifest = entry.code.with_extension("json");
+        for path in [&manifest, &entry.code].into_iter().chain(&entry.parts) {
             if let Err(error) = fs::remove_file(path) {
                 tracing::debug!(path = %path.display(), %error, "compiled code can't be removed");
             }
@@ -173,7 +219,8 @@ impl Cache {
             if total <= FOLDER_BYTES {
                 break;
             }
-            let is_old = path.extension().is_some_and(|it| it == "cwasm") && path != newest;
+            let is_code = path.extension().is_some_and(|it| it == CODE || it == PART);
+            let is_old = is_code && path != newest;
             if is_old {
                 // The manifest may be gone already.
                 fs::remove_file(&path)?;
@@ -183,6 +230,20 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// The code in this file, if it is there; used at the time `now`.
+fn found(code: PathBuf, now: SystemTime) -> Option<PathBuf> {
+    check_owner(&code).ok()?;
+    let file = files::open(&code).ok()?;
+    if let Err(error) = file.set_modified(now) {
+        tracing::debug!(
+            path = %code.display(),
+            %error,
+            "the use of compiled code can't be noted"
+        );
+    }
+    Some(code)
 }
 
 fn ignore_missing(error: io::Error) -> io::Result<()> {
@@ -249,6 +310,7 @@ mod tests {
                 instances: 1,
                 bytes: 0,
             },
+            parts: Vec::new(),
             loaded: 0,
         }
     }
@@ -290,6 +352,79 @@ mod tests {
                 .is_none()
         );
         assert!(!found.code.exists());
+    }
+
+    #[test]
+    fn entries_are_found_with_all_their_parts_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = FolderChoice::Folder(folder.path().to_owned());
+        let cache = Cache::open(&place, 7).unwrap();
+        let now = crate::clock::SystemClock.unix();
+        let manifest = Manifest {
+            parts: vec![[2; 32], [3; 32]],
+            ..manifest()
+        };
+        let store = |digest| {
+            let code = cache.new_code().unwrap();
+            cache.store(&[digest; 32], (code, manifest.clone()), now)
+        };
+        cache.store_part(&[2; 32], b"two").unwrap();
+        assert!(store(1).is_err());
+        cache.store_part(&[3; 32], b"three").unwrap();
+        store(1).unwrap();
+        let parts = store(4).unwrap().parts;
+        let texts = parts.iter().map(|part| fs::read(part).unwrap());
+        assert_eq!(texts.collect::<Vec<_>>(), [&b"two"[..], b"three"]);
+        let found = Cache::opened(cache.folder().to_owned(), 7).find(&[1; 32], now);
+        assert_eq!(found.unwrap().parts, parts);
+        assert!(
+            Cache::open(&place, 8)
+                .unwrap()
+                .part(&[2; 32], now)
+                .is_none()
+        );
+        fs::remove_file(&parts[1]).unwrap();
+        assert!(cache.find(&[1; 32], now).is_none());
+        assert!(cache.find(&[4; 32], now).is_none());
+    }
+
+    #[test]
+    fn what_was_used_longest_ago_is_removed_once_the_folder_is_full() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = FolderChoice::Folder(folder.path().to_owned());
+        let cache = Cache::open(&place, 7).unwrap();
+        let start = crate::clock::SystemClock.unix();
+        let at = |seconds| start + Duration::from_secs(seconds);
+        // Files with nothing in them take no space.
+        let enlarge = |path: &Path, fifths| {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_len(fifths * FOLDER_BYTES / 5).unwrap();
+        };
+        let store = |digest, parts: &[Digest], fifths, seconds| {
+            let manifest = Manifest {
+                parts: parts.to_vec(),
+                ..manifest()
+            };
+            let code = cache.new_code().unwrap();
+            enlarge(code.path(), fifths);
+            cache
+                .store(&[digest; 32], (code, manifest), at(seconds))
+                .unwrap();
+        };
+        for part in [[1; 32], [2; 32]] {
+            cache.store_part(&part, b"").unwrap();
+            enlarge(&cache.part(&part, at(0)).unwrap(), 1);
+        }
+        store(3, &[[1; 32]], 1, 1);
+        store(4, &[[2; 32]], 1, 1);
+        assert!(cache.find(&[4; 32], at(2)).is_some());
+        assert!(cache.find(&[3; 32], at(3)).is_some());
+        store(5, &[[1; 32]], 2, 4);
+        // One filter is gone, with the part that no other one has.
+        assert!(cache.find(&[4; 32], at(5)).is_none());
+        assert!(cache.part(&[2; 32], at(5)).is_none());
+        assert!(cache.find(&[3; 32], at(5)).is_some());
+        assert!(cache.find(&[5; 32], at(5)).is_some());
     }
 
     #[cfg(unix)]

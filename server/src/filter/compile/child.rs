@@ -3,7 +3,7 @@
 use std::io;
 #[cfg(unix)]
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -29,10 +29,11 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A child process's task.
 #[derive(Clone, Copy)]
 pub enum Phase<'a> {
-    /// Compiles the module on its standard input into this file, and describes it.
-    Compile(&'a Path),
-    /// Loads the compiled code in this file.
-    Load(&'a Path),
+    /// Compiles the module on its standard input into this file of a compile cache of this
+    /// [compatibility](super::Cache::compatibility), and describes it.
+    Compile(&'a Path, u64),
+    /// Loads the compiled code in this file, with its parts.
+    Load(&'a Path, &'a [PathBuf]),
     /// Builds the settings schema on its standard input.
     Schema,
 }
@@ -74,8 +75,11 @@ async fn start_and_wait(
     command.arg0("mattebox");
     command.arg(worker::COMMAND);
     match phase {
-        Phase::Compile(code) => command.arg("compile").arg(code),
-        Phase::Load(code) => command.arg("load").arg(code),
+        Phase::Compile(code, compatibility) => {
+            let compatibility = compatibility.to_string();
+            command.arg("compile").arg(code).arg(compatibility)
+        }
+        Phase::Load(code, parts) => command.arg("load").arg(code).args(parts),
         Phase::Schema => command.arg("schema"),
     };
     let mut child = command
@@ -122,8 +126,8 @@ impl Phase<'_> {
     /// The limits of the process, and what is said of a module that it fails on.
     fn limits(self) -> (Limits, &'static str) {
         match self {
-            Self::Compile(_) => (worker::COMPILE, "the filter can't be compiled"),
-            Self::Load(_) => (worker::LOAD, "the filter can't be loaded"),
+            Self::Compile(..) => (worker::COMPILE, "the filter can't be compiled"),
+            Self::Load(..) => (worker::LOAD, "the filter can't be loaded"),
             Self::Schema => (
                 worker::SCHEMA,
                 "the filter has a settings schema that can't be used",
@@ -134,8 +138,8 @@ impl Phase<'_> {
     /// The fault of a module that reaches a limit, such as `64 MiB of memory`.
     fn needs_more_than(self, limit: &str) -> LoadError {
         let fault = match self {
-            Self::Compile(_) => format!("the filter needs more than {limit} to be compiled"),
-            Self::Load(_) => format!("the filter needs more than {limit} to be loaded"),
+            Self::Compile(..) => format!("the filter needs more than {limit} to be compiled"),
+            Self::Load(..) => format!("the filter needs more than {limit} to be loaded"),
             Self::Schema => format!(
                 "the filter has a settings schema that can't be used: building it takes more than \
                  {limit}"

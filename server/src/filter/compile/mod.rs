@@ -9,6 +9,7 @@
 mod cache;
 mod child;
 mod jobs;
+mod parts;
 mod rlimits;
 pub mod worker;
 
@@ -66,6 +67,8 @@ pub struct Manifest {
     pub exports: Vec<String>,
     /// The size of its instances.
     pub footprint: Footprint,
+    /// The hashes of its parts: core modules in it that are compiled by themselves.
+    pub parts: Vec<Digest>,
     /// The bytes of memory that its code and its schema take once they are loaded, before it has an
     /// instance. Zero until that was measured.
     pub loaded: u64,
@@ -319,9 +322,14 @@ impl Compiler {
     async fn compile_now(&self, module: &Module) -> Result<Entry, LoadError> {
         let inner = &*self.0;
         let code = self.in_cache(Cache::new_code).await?;
-        let compile = Phase::Compile(code.path());
+        let compile = Phase::Compile(code.path(), inner.cache.compatibility());
         let mut manifest: Manifest = child::run(&inner.worker, compile, module.bytes()).await?;
-        let loaded: u64 = child::run(&inner.worker, Phase::Load(code.path()), &[]).await?;
+        let (digests, now) = (manifest.parts.clone(), inner.clock.unix());
+        let parts = self
+            .in_cache(move |cache| cache.parts(&digests, now))
+            .await?;
+        let load = Phase::Load(code.path(), &parts);
+        let loaded: u64 = child::run(&inner.worker, load, &[]).await?;
         let schema = manifest.schema.as_bytes();
         let built: u64 = child::run(&inner.worker, Phase::Schema, schema).await?;
         manifest.loaded = loaded.saturating_add(built);

@@ -6,7 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::panic;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
@@ -15,12 +15,13 @@ use cpu_time::ProcessTime;
 use serde_json::Value;
 
 use super::rlimits::Limits;
-use super::{LoadError, unwritable};
+use super::{Cache, LoadError, parts, unwritable};
 use crate::clock::{Clock, SystemClock};
 use crate::config::SettingsSchema;
+use crate::filter::code::Code;
 use crate::filter::footprint::Footprint;
 use crate::filter::limits::{MODULE_BYTES, SCHEMA_BYTES};
-use crate::filter::{Engine, Manifest, Module, ModuleError, contract, describe, link};
+use crate::filter::{Engine, Manifest, Module, ModuleError, contract, describe};
 
 /// The hidden command of `mattebox` that runs this.
 pub const COMMAND: &str = "filter-worker";
@@ -58,33 +59,37 @@ const PROBE_STACK: usize = 64 << 10;
 const UNMEASURED: u64 = 8;
 /// The same for a byte of a schema's text.
 const UNMEASURED_SCHEMA: u64 = 200;
-/// The most bytes of compiled code.
-const CODE_BYTES: usize = 512 << 20;
 
 /// An answer on standard output.
 pub type Answer = Result<Value, LoadError>;
 
-/// Compiles the module on standard input into the file `code`, and describes it on standard output.
-pub fn compile(code: &Path) -> ExitCode {
+/// Compiles the module on standard input into the file `code` of a compile cache of this
+/// `compatibility`, and describes it on standard output.
+pub fn compile(code: &Path, compatibility: u64) -> ExitCode {
     run(COMPILE, MODULE_BYTES, |bytes| {
-        let manifest = compile_into(bytes, code)?;
+        let manifest = compile_into(bytes, code, compatibility)?;
         serde_json::to_value(manifest).map_err(unreadable)
     })
 }
 
-/// Loads the compiled code in the file `code`, and tells how many bytes of memory that took.
-pub fn load(code: &Path) -> ExitCode {
+/// Loads the compiled code in the file `code`, with its `parts`, and tells how many bytes of memory
+/// that took.
+pub fn load(code: &Path, parts: &[PathBuf]) -> ExitCode {
     run(LOAD, 0, |_| {
         let runtime = start_runtime()?;
         let engine = Engine::new(runtime.handle().clone(), std::sync::Arc::new(SystemClock))
             .map_err(no_engine)?;
         let before = memory();
-        let component = engine.load(code);
-        let component = component.map_err(|error| ModuleError::Load(format!("{error:#}")))?;
-        let linked = link(&engine, &component)?;
+        let loaded = Code::load(&engine, code, parts);
+        let loaded = loaded.map_err(|error| ModuleError::Load(format!("{error:#}")))?;
+        let linked = loaded.link(&engine)?;
         let loaded = match before.zip(memory()) {
             Some((before, after)) => after.saturating_sub(before),
-            None => code.metadata().map_or(0, |code| code.len()) * UNMEASURED,
+            None => {
+                let files = parts.iter().map(PathBuf::as_path).chain([code]);
+                let bytes = files.map(|file| file.metadata().map_or(0, |file| file.len()));
+                bytes.sum::<u64>() * UNMEASURED
+            }
         };
         drop(linked);
         Ok(loaded.into())
@@ -194,7 +199,7 @@ fn read_input(limits: Limits, most: u64) -> Result<Vec<u8>, LoadError> {
     Ok(bytes)
 }
 
-fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, LoadError> {
+fn compile_into(bytes: Vec<u8>, code: &Path, compatibility: u64) -> Result<Manifest, LoadError> {
     let runtime = start_runtime()?;
     // Those that the compiler starts else panic where there can't be so many.
     let threads = rayon::ThreadPoolBuilder::new().build_global();
@@ -205,14 +210,14 @@ fn compile_into(bytes: Vec<u8>, code: &Path) -> Result<Manifest, LoadError> {
     let exports = contract::exports(&component);
     contract::check_version(exports.iter().map(String::as_str))?;
     let footprint = Footprint::of(&component);
-    let (component, compiled) = engine
-        .compile(&component)
-        .map_err(|error| ModuleError::Compile(format!("{error:#}")))?;
-    if compiled.len() > CODE_BYTES {
-        return Err(ModuleError::Code(compiled.len() >> 20, CODE_BYTES >> 20).into());
-    }
     let folder = code.parent().unwrap_or(Path::new("."));
-    std::fs::write(code, &compiled).map_err(|error| unwritable(folder, &error))?;
-    drop(compiled);
-    Ok(describe(&engine, &component, footprint)?)
+    let cache = Cache::opened(folder.to_owned(), compatibility);
+    let compiled = parts::compile(&engine, &cache, &component)?;
+    std::fs::write(code, &compiled.bytes).map_err(|error| unwritable(folder, &error))?;
+    drop(compiled.bytes);
+    let manifest = describe(&engine, &compiled.code, footprint)?;
+    Ok(Manifest {
+        parts: compiled.parts,
+        ..manifest
+    })
 }
