@@ -67,7 +67,10 @@ impl StoredPassword {
             check_hash(text.expose())?;
         } else if text.expose().len() > MOST_BYTES {
             return Err(PasswordError::Long);
-        } else if OTHER_MARKS.iter().any(|mark| text.expose().starts_with(mark)) {
+        } else if OTHER_MARKS
+            .iter()
+            .any(|mark| text.expose().starts_with(mark))
+        {
             return Err(PasswordError::OtherHash);
         }
         Ok(Self(text))
