@@ -81,9 +81,9 @@ impl Throttle {
         (!wait.is_zero()).then_some(wait)
     }
 
-    /// Counts a wrong token of `peer`, or a wrong password for `name`. Gives the time that it must wait if it may not
-    /// be wrong now, which counts no further: else an address that others share could be shut out
-    /// for good.
+    /// Counts a wrong token of `peer`, or a wrong password for `name`. Gives the time that it must
+    /// wait if it may not be wrong now, which counts no further: else an address that others share
+    /// could be shut out for good.
     pub fn failed(&self, peer: IpAddr, name: Option<&str>) -> Option<Duration> {
         let now = self.clock.now();
         let mut counts = self.lock();
