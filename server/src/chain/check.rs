@@ -101,7 +101,7 @@ impl<'c> Check<'c> {
         result
     }
 
-    /// What used the time up. Another try has more of it where modules were compiled in this one.
+    /// The reason why the time is over. Another try has more of it where this one compiled modules.
     fn used_up(&self) -> (String, Cause) {
         let limit = LIMIT.as_secs();
         let longest = self.longest.lock().ignore_poison();

@@ -144,7 +144,7 @@ enum FilterWork {
     Compile {
         /// The file, in the compile cache
         code: PathBuf,
-        /// What tells code in the cache from that of other builds
+        /// The number of the build whose code in the cache fits
         compatibility: u64,
     },
     /// Load compiled code and measure it

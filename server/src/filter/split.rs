@@ -29,7 +29,7 @@ const COMPONENT: u8 = ComponentSectionId::Component as u8;
 
 /// A component whose large core modules were taken out.
 pub struct Split<'a> {
-    /// What is left, which imports them.
+    /// The rest of the component, which imports them.
     pub component: Cow<'a, [u8]>,
     /// The core modules. Each is imported by [`import_name`] of its index.
     pub parts: Vec<&'a [u8]>,
@@ -78,7 +78,7 @@ struct Splitter<'a> {
 }
 
 impl<'a> Splitter<'a> {
-    /// What is left of `component`, with `depth` others around it.
+    /// The rest of `component`, with `depth` others around it.
     fn rest_of(&mut self, component: &'a [u8], depth: u32) -> Option<Vec<u8>> {
         let sections = component.get(Component::HEADER.len()..)?;
         let mut sections = BinaryReader::new(sections, 0);

@@ -175,7 +175,7 @@ impl Report {
     }
 }
 
-/// What one check finds again is counted, and of what else it finds a few are told.
+/// Adds a finding, of which each check has a few. One that is there already is counted.
 fn add(findings: &mut Vec<Finding>, check: &'static str, place: &str, cause: impl Display) {
     let cause = sanitize(&cause.to_string());
     let mut same = findings.iter_mut().filter(|it| it.check == check);

@@ -88,7 +88,7 @@ impl Cache {
         }
     }
 
-    /// What tells its code from that of other builds.
+    /// The number of the build whose code it has: the runtime's version and settings.
     pub fn compatibility(&self) -> u64 {
         self.compatibility
     }
