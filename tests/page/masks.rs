@@ -15,6 +15,12 @@ streams:
 ";
 
 impl Browser {
+    /// Opens the editor by this button. It has the shapes of last time until then.
+    pub async fn open_polygons(&self, button: &str) {
+        self.click(button).await;
+        self.until("document.getElementById('polygons').open").await;
+    }
+
     /// Clicks on these places of the picture on which areas are drawn, from 0 to 1 across and down.
     pub async fn click_on_picture(&self, places: &[(f64, f64)]) {
         let places = serde_json::to_string(places).unwrap();

@@ -108,7 +108,7 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
     browser
         .until("!document.querySelector('.card .live').hidden")
         .await;
-    browser.click(".draw-areas").await;
+    browser.open_polygons(".draw-areas").await;
     // What is in the file already, in pixels, is seen.
     browser
         .until(
@@ -142,7 +142,7 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
         .until("/^street /.test(document.querySelector('.regions-list li')?.textContent)")
         .await;
     // It is seen again, given another name, and then removed.
-    browser.click(".draw-areas").await;
+    browser.open_polygons(".draw-areas").await;
     browser
         .until("document.querySelectorAll('.polygon-shapes polygon').length === 2")
         .await;
@@ -158,7 +158,7 @@ async fn a_zone_is_drawn_and_kept_and_counts() {
         text.contains("road: ") && !text.contains("street: "),
         "{text}"
     );
-    browser.click(".draw-areas").await;
+    browser.open_polygons(".draw-areas").await;
     browser
         .click(".polygon-list li:has(label input) > button")
         .await;
