@@ -16,6 +16,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use axum::http::Method;
+use fantoccini::error::CmdError;
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -126,14 +127,15 @@ impl Browser {
         }
     }
 
-    /// Clicks on what `css` finds, again if the page drew it anew just then.
+    /// Clicks on what `css` finds, as soon as it can be clicked on; again if the page drew it anew
+    /// just then.
     pub async fn click(&self, css: &str) {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let found = self.client.wait().for_element(Locator::Css(css)).await;
             match found.unwrap().click().await {
                 Ok(()) => return,
-                Err(error) if error.is_stale_element_reference() && Instant::now() < deadline => {}
+                Err(error) if is_passing(&error) && Instant::now() < deadline => {}
                 Err(error) => panic!("{css}: {error}"),
             }
         }
@@ -218,6 +220,11 @@ impl Browser {
             .map(|entry| entry["message"].to_string())
             .collect()
     }
+}
+
+/// Whether a click would do in a moment: the page draws the element anew, or doesn't show it yet.
+fn is_passing(error: &CmdError) -> bool {
+    error.is_stale_element_reference() || error.is_element_not_interactable()
 }
 
 impl Drop for Browser {

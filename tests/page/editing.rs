@@ -84,9 +84,16 @@ impl Browser {
         .await;
     }
 
+    /// Sets the focus there, as soon as that can have it: nothing in a dialog that opens later can.
     pub async fn focus(&self, css: &str) {
-        self.run(&format!("document.querySelector('{css}').focus()"))
-            .await;
+        self.until(&format!(
+            "(() => {{
+               const place = document.querySelector('{css}');
+               place?.focus();
+               return place !== null && document.activeElement === place;
+             }})()"
+        ))
+        .await;
     }
 
     /// Goes on by the tabulator until the focus is there.

@@ -128,8 +128,11 @@ impl Report {
             self.load_ms,
             self.start_ms
         );
-        let time =
-            |time: Option<f64>| time.map_or("–".to_owned(), |time| format!("{time:.3} ms"));
+        let time = |time: Option<f64>| match time {
+            Some(time) if time < 0.001 => "less than 0.001 ms".to_owned(),
+            Some(time) => format!("{time:.3} ms"),
+            None => "–".to_owned(),
+        };
         outln!(
             "  {} frames: {} a call, 99 of 100 within {}, the first {}",
             self.frames,
@@ -197,8 +200,9 @@ fn add(findings: &mut Vec<Finding>, check: &'static str, place: &str, cause: imp
     }
 }
 
+/// Milliseconds, to the nanosecond.
 pub fn ms(time: std::time::Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
+    time.as_nanos() as f64 / 1e6
 }
 
 /// Bytes in the unit that fits.
