@@ -51,7 +51,7 @@ fn add_nested(
         found.push(setting);
         add_nested(root, (inner, &path), depth, found);
     }
-    for alternative in alternatives(schema) {
+    for alternative in any_of(schema) {
         add_nested(root, (alternative, path), depth, found);
     }
     let children = [
@@ -73,7 +73,7 @@ fn nested(path: &str, key: &str) -> String {
 }
 
 /// The schemas whose keys a mapping of `schema` may have beside its own.
-fn alternatives(schema: &Value) -> impl Iterator<Item = &Value> {
+fn any_of(schema: &Value) -> impl Iterator<Item = &Value> {
     let keywords = ["allOf", "anyOf", "oneOf"].into_iter();
     let parts = keywords.filter_map(|keyword| schema.get(keyword)?.as_array());
     parts.flatten()

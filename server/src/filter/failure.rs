@@ -186,7 +186,7 @@ impl CallLimits {
         let cause = self.cause(error, state, trace.is_some());
         let function = trace.and_then(function);
         let function = function.map(|name| format!(", in `{name}`"));
-        let words = state.last_words();
+        let words = state.error_output();
         let words = (!words.is_empty()).then(|| format!("; it said: {words}"));
         FilterFault::Failed(cause, [function, words].into_iter().flatten().collect())
     }

@@ -10,7 +10,7 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 use super::contract::Level;
-use super::last_words::LastWords;
+use super::error_output::ErrorOutput;
 use tracing::Span;
 
 use crate::clock::Clock;
@@ -24,7 +24,7 @@ pub struct StepLog {
     span: Span,
     clock: Arc<dyn Clock>,
     gates: Arc<Mutex<Gates>>,
-    words: Arc<Mutex<LastWords>>,
+    words: Arc<Mutex<ErrorOutput>>,
 }
 
 /// Errors have a budget of their own, so that nothing else that a filter says can silence them.
@@ -71,7 +71,7 @@ impl StepLog {
     }
 
     /// The filter's latest words on an error.
-    pub fn words(&self) -> MutexGuard<'_, LastWords> {
+    pub fn words(&self) -> MutexGuard<'_, ErrorOutput> {
         self.words.lock().ignore_poison()
     }
 

@@ -66,7 +66,7 @@ impl HostState {
     }
 
     /// The filter's words on an error since [`HostState::forget_words`]; empty if nothing.
-    pub fn last_words(&self) -> String {
+    pub fn error_output(&self) -> String {
         self.errors.end_line();
         self.log.words().text()
     }

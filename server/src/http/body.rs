@@ -28,13 +28,13 @@ const UNREAD_TIME: Duration = Duration::from_secs(1);
 const UNREAD_BYTES: u64 = 64 << 10;
 
 /// A request's body for as long as its handler has it.
-struct Lent {
+struct HandlerBody {
     body: Body,
     /// The receiver of its rest.
     owner: Option<oneshot::Sender<Body>>,
 }
 
-impl HttpBody for Lent {
+impl HttpBody for HandlerBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -54,7 +54,7 @@ impl HttpBody for Lent {
     }
 }
 
-impl Drop for Lent {
+impl Drop for HandlerBody {
     fn drop(&mut self) {
         let left = std::mem::take(&mut self.body);
         // Without an owner, the request has been given up.
@@ -75,7 +75,7 @@ impl Rest {
         let (owner, body) = oneshot::channel();
         let lend = |body| {
             let owner = Some(owner);
-            Body::new(Lent { body, owner })
+            Body::new(HandlerBody { body, owner })
         };
         let body = (!waits).then_some(body);
         (request.map(lend), Self { body })

@@ -281,9 +281,9 @@ fn samples(app: &App) -> Samples {
     if let Some(end) = end {
         samples.add(Metric::CertificateEnd, &[], end.as_secs());
     }
-    let connections = app.places.connections() as u64;
+    let connections = app.limits.connections() as u64;
     samples.add(Metric::Connections, &[], connections);
-    let refused = app.places.refused();
+    let refused = app.limits.refused();
     samples.add(
         Metric::ConnectionsRefused,
         &[("limit", "address")],

@@ -18,17 +18,17 @@ use tokio_util::sync::CancellationToken;
 use super::auth::Lease;
 use super::mjpeg::{FIRST_BOUNDARY, LAST_BOUNDARY, whole_part};
 use super::server::STALL_TIME;
-use super::viewers::Listed;
+use super::viewers::ViewerEntry;
 use crate::clock::Clock;
 use crate::stream::Viewer;
 
-/// The frames of `viewer`, who is `listed`, until its client goes or takes nothing for
+/// The frames of `viewer`, whose `entry` is on the list, until its client goes or takes nothing for
 /// [`STALL_TIME`], or its `lease` ends. Must be called on a runtime.
-pub fn body(viewer: Viewer, (lease, listed): (Lease, Listed), clock: Arc<dyn Clock>) -> Body {
+pub fn body(viewer: Viewer, (lease, entry): (Lease, ViewerEntry), clock: Arc<dyn Clock>) -> Body {
     let (parts, receiver) = channel(1);
     tokio::spawn(async move {
         send(viewer, &parts, lease.end(), &*clock).await;
-        drop(listed);
+        drop(entry);
     });
     let parts = unfold(receiver, |mut receiver| async {
         let part = receiver.recv().await?;

@@ -41,7 +41,7 @@ use address::{Action, Pictures, pictures_of_file};
 use api::Uploads;
 pub use auth::StateFiles;
 use auth::{Access, AuditLog, Identity, Right};
-use server::{Places, Room};
+use server::{ConnectionCapacity, ConnectionLimits};
 use viewers::ViewerList;
 use viewing::Visit;
 use wall::Sessions;
@@ -54,8 +54,8 @@ pub struct App {
     mqtt: Mqtt,
     access: Access,
     certificates: Certificates,
-    places: Places,
-    room: Room,
+    limits: ConnectionLimits,
+    capacity: ConnectionCapacity,
     uploads: Uploads,
     sessions: Sessions,
     viewers: ViewerList,
@@ -78,15 +78,15 @@ impl App {
     ) -> Self {
         let clock = controller.clock().clone();
         let audit = AuditLog::new(controller.notifications().clone(), clock.clone());
-        let room = Room::make();
+        let capacity = ConnectionCapacity::raise();
         Self {
             controller,
             actions,
             certificates,
             mqtt,
             access: Access::new(files, audit, clock.clone()),
-            places: Places::new(room.places, clock.clone()),
-            room,
+            limits: ConnectionLimits::new(capacity.connections, clock.clone()),
+            capacity,
             uploads: Uploads::default(),
             sessions: Sessions::default(),
             viewers: ViewerList::new(clock.clone()),

@@ -64,7 +64,7 @@ pub struct ViewerReport {
 }
 
 /// A viewer on the list, until it is dropped.
-pub struct Listed {
+pub struct ViewerEntry {
     list: ViewerList,
     id: u64,
 }
@@ -83,7 +83,13 @@ impl ViewerList {
     }
 
     /// Puts `viewer` of `stream` on the list, who has `lease` and comes `by` this way.
-    pub fn add(&self, stream: &str, viewer: &Viewer, lease: &Lease, by: &'static str) -> Listed {
+    pub fn add(
+        &self,
+        stream: &str,
+        viewer: &Viewer,
+        lease: &Lease,
+        by: &'static str,
+    ) -> ViewerEntry {
         let identity = lease.identity();
         let since = Timestamp::try_from(self.clock.unix()).unwrap_or_default();
         let mut table = self.lock();
@@ -108,7 +114,7 @@ impl ViewerList {
             before: (self.clock.now(), 0),
         };
         table.viewers.insert(id, entry);
-        Listed {
+        ViewerEntry {
             list: self.clone(),
             id,
         }
@@ -161,7 +167,7 @@ impl std::fmt::Display for ViewerReport {
     }
 }
 
-impl Drop for Listed {
+impl Drop for ViewerEntry {
     fn drop(&mut self) {
         self.list.lock().viewers.remove(&self.id);
     }

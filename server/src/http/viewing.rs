@@ -62,7 +62,7 @@ impl App {
     ///
     /// # Errors
     /// It has as many as it may have.
-    pub fn viewer(&self, stream: &Stream, identity: &Identity) -> Result<Viewer, NoRoom> {
+    pub fn viewer(&self, stream: &Stream, identity: &Identity) -> Result<Viewer, TooManyViewers> {
         let snapshot = self.controller.current();
         let config = snapshot.config.stream(stream.name());
         let Some(most) = config.and_then(|config| config.max_viewers) else {
@@ -71,7 +71,7 @@ impl App {
         match stream.watch_below(most) {
             Some(viewer) => Ok(viewer),
             None if identity.may(Right::Administer) => Ok(stream.watch()),
-            None => Err(NoRoom {
+            None => Err(TooManyViewers {
                 stream: stream.name().to_owned(),
                 most,
             }),
@@ -82,13 +82,13 @@ impl App {
 /// The reason why a stream takes no more viewers.
 #[derive(Debug, thiserror::Error)]
 #[error("`{stream}` has {most} viewers already, and may have no more (`max-viewers`)")]
-pub struct NoRoom {
+pub struct TooManyViewers {
     stream: String,
     most: usize,
 }
 
-impl From<NoRoom> for ProblemDetails {
-    fn from(full: NoRoom) -> Self {
+impl From<TooManyViewers> for ProblemDetails {
+    fn from(full: TooManyViewers) -> Self {
         Self::busy(full.to_string())
     }
 }

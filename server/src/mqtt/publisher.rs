@@ -41,8 +41,8 @@ pub struct Publisher<'a> {
     retained: BTreeMap<String, Option<Bytes>>,
 }
 
-/// The news that the publisher waits for.
-enum News {
+/// The update that the publisher waits for.
+enum Update {
     /// The broker is connected anew.
     Connection,
     /// The broker retains a message of discovery under this topic.
@@ -89,18 +89,18 @@ impl<'a> Publisher<'a> {
         self.look_up_pictures().await;
         loop {
             // Only waited for here: what is begun in a branch is dropped when another comes first.
-            let news = tokio::select! {
+            let update = tokio::select! {
                 new = connected.changed() => match new {
-                    Ok(()) => News::Connection,
+                    Ok(()) => Update::Connection,
                     Err(_) => return,
                 },
-                Some(topic) = seen.recv() => News::Retained(topic),
-                change = events.recv() => News::Event(change),
-                Ok(()) = snapshots.changed() => News::State,
-                Ok(()) = variables.changed() => News::State,
-                Ok(_) | Err(RecvError::Lagged(_)) = notifications.recv() => News::State,
+                Some(topic) = seen.recv() => Update::Retained(topic),
+                change = events.recv() => Update::Event(change),
+                Ok(()) = snapshots.changed() => Update::State,
+                Ok(()) = variables.changed() => Update::State,
+                Ok(_) | Err(RecvError::Lagged(_)) = notifications.recv() => Update::State,
             };
-            let done = self.take_up(news).await;
+            let done = self.take_up(update).await;
             let done = match done {
                 Ok(()) if self.mqtt.is_connected() => self.publish_changes().await,
                 done => done,
@@ -160,20 +160,20 @@ impl<'a> Publisher<'a> {
         Ok(())
     }
 
-    async fn take_up(&mut self, news: News) -> Result<(), ClientError> {
-        match news {
-            News::Connection => return self.begin().await,
-            News::Retained(topic) => {
+    async fn take_up(&mut self, update: Update) -> Result<(), ClientError> {
+        match update {
+            Update::Connection => return self.begin().await,
+            Update::Retained(topic) => {
                 self.retained.entry(topic).or_insert(None);
             }
-            News::Event(Ok(change)) => self.take(&change).await,
-            News::Event(Err(RecvError::Lagged(missed))) => {
+            Update::Event(Ok(change)) => self.take(&change).await,
+            Update::Event(Err(RecvError::Lagged(missed))) => {
                 self.mqtt.dropped(missed);
                 self.look_up_events();
             }
             // The log lives as long as the server.
-            News::Event(Err(RecvError::Closed)) => std::future::pending().await,
-            News::State => {}
+            Update::Event(Err(RecvError::Closed)) => std::future::pending().await,
+            Update::State => {}
         }
         Ok(())
     }

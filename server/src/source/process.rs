@@ -85,7 +85,7 @@ pub enum CommandError {
     #[error(
         "`{name}` ended{}{}",
         .status.map_or_else(String::new, |it| format!(" ({it})")),
-        behind_colon(.last_words)
+        behind_colon(.last_line)
     )]
     Ended {
         /// The program.
@@ -93,7 +93,7 @@ pub enum CommandError {
         /// Its exit status, if that is known.
         status: Option<ExitStatus>,
         /// The last line that it wrote.
-        last_words: String,
+        last_line: String,
     },
 }
 
@@ -188,7 +188,7 @@ impl ChildProcess {
         CommandError::Ended {
             name: self.name.clone(),
             status: status.and_then(Result::ok),
-            last_words: self.stderr_log.last(),
+            last_line: self.stderr_log.last(),
         }
     }
 }

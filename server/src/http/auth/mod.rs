@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{PREVIOUS, REVISION, below_prefix};
 use super::problem::ProblemDetails;
 use super::scheme;
-use super::server::{Framing, Place, Seat, hold};
+use super::server::{ConnectionPermit, Framing, ReservePermit, hold};
 use super::tls::ClientCertificate;
 use super::{App, body};
 use crate::clock::Clock;
@@ -277,10 +277,10 @@ async fn answer(
         let why = "the address is not UTF-8, written with `%` and two hexadecimal digits a byte";
         return Err(ProblemDetails::bad_request(why));
     }
-    let place = find_place(app, snapshot, &request)?.map(Arc::new);
-    if let Some(place) = &place {
+    let permit = find_permit(app, snapshot, &request)?.map(Arc::new);
+    if let Some(permit) = &permit {
         // For what outlives the answer (see `Held`).
-        request.extensions_mut().insert(place.clone());
+        request.extensions_mut().insert(permit.clone());
     }
     let names = names(snapshot, &request);
     // No browser leaves it out.
@@ -311,7 +311,7 @@ async fn answer(
         }
         false => change(app, &identity, request, next).await?,
     };
-    Ok(hold(response, place))
+    Ok(hold(response, permit))
 }
 
 /// Checks that a connection shows what it would have to show if it were made now.
@@ -446,20 +446,20 @@ fn check_framing(request: &Request) -> Result<(), ProblemDetails> {
     Err(ProblemDetails::bad_request(why).closing())
 }
 
-/// Finds a place for a request that a proxy forwards, or that shares its connection with others, or
-/// in the reserve. A connection of its own has its place already.
-fn find_place(
+/// Finds a permit for a request that a proxy forwards, or that shares its connection with others, or
+/// in the reserve. A connection of its own has its permit already.
+fn find_permit(
     app: &App,
     snapshot: &Snapshot,
     request: &Request,
-) -> Result<Option<Place>, ProblemDetails> {
-    let seat = request.extensions().get::<Arc<Seat>>();
+) -> Result<Option<ConnectionPermit>, ProblemDetails> {
+    let reserve_permit = request.extensions().get::<Arc<ReservePermit>>();
     let most = snapshot.config.clients.limits.connections_per_address;
-    let full = match (seat, request.extensions().get::<Client>()) {
-        (Some(seat), _) => seat.full(),
-        (None, Some(client)) if needs_place(client, request) => {
-            match app.places.forward(client.address, most) {
-                Ok(place) => return Ok(Some(place)),
+    let full = match (reserve_permit, request.extensions().get::<Client>()) {
+        (Some(reserve_permit), _) => reserve_permit.full(),
+        (None, Some(client)) if needs_permit(client, request) => {
+            match app.limits.forward(client.address, most) {
+                Ok(permit) => return Ok(Some(permit)),
                 Err(full) => full,
             }
         }
@@ -468,8 +468,8 @@ fn find_place(
     let watches_over = watches_over(request);
     // Whoever watches over the server is let in without, and a wrong token is to count once.
     let is_admin = !watches_over && shows_admin(app, snapshot, request);
-    let has_seat = |seat: &Arc<Seat>| seat.hear(is_admin);
-    if (is_admin || watches_over) && seat.is_none_or(has_seat) {
+    let is_heard = |reserve_permit: &Arc<ReservePermit>| reserve_permit.hear(is_admin);
+    if (is_admin || watches_over) && reserve_permit.is_none_or(is_heard) {
         return Ok(None);
     }
     Err(ProblemDetails::busy(full.to_string()))
@@ -487,9 +487,9 @@ fn shows_admin(app: &App, snapshot: &Snapshot, request: &Request) -> bool {
     identity.is_some_and(|it| it.may(Right::Administer))
 }
 
-/// Whether a request has a place of its own: that of its connection is a proxy's, or is one for
+/// Whether a request has a permit of its own: that of its connection is a proxy's, or is one for
 /// many requests.
-fn needs_place(client: &Client, request: &Request) -> bool {
+fn needs_permit(client: &Client, request: &Request) -> bool {
     match client.kind {
         ClientKind::Forwarded => true,
         ClientKind::Direct => request.version() == Version::HTTP_2,

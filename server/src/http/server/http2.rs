@@ -19,14 +19,14 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
-use super::hold::keep;
+use super::permits::keep;
 use super::stalled_bodies::Bodies;
 use super::visitor::Visitor;
 use super::wire::Wire;
-use super::{HEADER_TIME, STALL_TIME, Ways};
+use super::{Answering, HEADER_TIME, STALL_TIME};
 use crate::clock::Clock;
 
-/// Requests of one connection at once. Each takes one of its client's places as well.
+/// Requests of one connection at once. Each takes one of its client's permits as well.
 const STREAMS: u32 = 256;
 /// A header, unpacked.
 const HEADER_BYTES: u32 = 16 << 10;
@@ -48,7 +48,7 @@ pub async fn exchange(
     wire: Wire,
     clock: Arc<dyn Clock>,
     visitor: Visitor,
-    (router, shutdown): Ways,
+    (router, shutdown): Answering,
 ) -> io::Result<()> {
     let (busy, bodies) = (Busy::new(), Bodies::new(clock));
     let (counted, watched) = (busy.clone(), bodies.clone());

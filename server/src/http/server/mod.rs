@@ -1,10 +1,10 @@
 //! Accepts connections, with limits, and ends them cleanly.
 
-mod descriptors;
-mod hold;
+mod capacity;
+mod connection_limits;
 mod http2;
 mod listener;
-mod places;
+mod permits;
 mod redirect;
 mod reserve;
 mod stall;
@@ -36,14 +36,14 @@ use super::auth::{Peer, is_proxy};
 use super::tls::{self, Opened, Settings};
 use crate::log::recurring::Recurring;
 use crate::supervise::keep_running;
-pub use descriptors::Room;
-use hold::Connected;
-pub use hold::{Held, hold};
+pub use capacity::ConnectionCapacity;
+pub use connection_limits::{ConnectionLimits, ConnectionPermit};
 use listener::{Channel, Socket, as_tcp, of_tcp};
 pub use listener::{Listener, Protocol, local_host};
-pub use places::{Place, Places};
+use permits::Connected;
+pub use permits::{Held, hold};
 use redirect::redirect;
-pub use reserve::Seat;
+pub use reserve::ReservePermit;
 use reserve::{Reserve, SILENCE};
 use takeover::Pending;
 pub use takeover::Takeover;
@@ -67,10 +67,10 @@ pub async fn serve(listeners: Vec<Listener>, app: App, shutdown: CancellationTok
     let connections = TaskTracker::new();
     let abort = CancellationToken::new();
     let watching = watch_over(&app, shutdown.clone());
-    let entrance = Entrance::new(app, shutdown);
+    let acceptor = Acceptor::new(app, shutdown);
     let accepting = listeners.into_iter().map(|listener| {
-        let entrance = entrance.clone();
-        accept(listener, entrance, connections.clone(), abort.clone())
+        let acceptor = acceptor.clone();
+        accept(listener, acceptor, connections.clone(), abort.clone())
     });
     tokio::spawn(watching);
     join_all(accepting).await;
@@ -98,15 +98,15 @@ fn watch_over(app: &App, end: CancellationToken) -> impl Future<Output = ()> + S
 /// Takes connections until the server shuts down.
 async fn accept(
     listener: Listener,
-    mut entrance: Entrance,
+    mut acceptor: Acceptor,
     connections: TaskTracker,
     abort: CancellationToken,
 ) {
-    let shutdown = entrance.shutdown.clone();
+    let shutdown = acceptor.shutdown.clone();
     let protocol = listener.protocol();
     while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
         let token = connections.token();
-        let Some(connection) = entrance.let_in(accepted, protocol, token).await else {
+        let Some(connection) = acceptor.accept(accepted, protocol, token).await else {
             continue;
         };
         let abort = abort.clone();
@@ -122,9 +122,9 @@ pub struct Framing {
     pub is_ambiguous: bool,
 }
 
-/// Gives each connection a place, or a seat in the reserve. Clones share both.
+/// Gives each connection a permit, in the reserve where a limit is reached. Clones share both.
 #[derive(Clone)]
-struct Entrance {
+struct Acceptor {
     app: App,
     router: Router,
     tls: Settings,
@@ -133,20 +133,20 @@ struct Entrance {
     shutdown: CancellationToken,
 }
 
-/// The right of a connection to be served.
-pub enum Admitted {
-    /// With a place, which it keeps.
-    Placed { _place: Place },
-    /// With a seat in the reserve.
-    Reserved(Arc<Seat>),
+/// What lets a connection be served.
+pub enum Permit {
+    /// Within the limits, and counted.
+    Regular { _permit: ConnectionPermit },
+    /// In the reserve.
+    Reserved(Arc<ReservePermit>),
 }
 
-impl Entrance {
+impl Acceptor {
     fn new(app: App, shutdown: CancellationToken) -> Self {
         Self {
             router: super::router(app.clone()),
             tls: Settings::new(app.controller.clone(), app.certificates.clone()),
-            reserve: Reserve::new(app.room.reserve),
+            reserve: Reserve::new(app.capacity.reserve),
             app,
             failures: Recurring::default(),
             shutdown,
@@ -154,7 +154,7 @@ impl Entrance {
     }
 
     /// The connection as a task; none if it can't be served. Never waits for a client.
-    async fn let_in(
+    async fn accept(
         &mut self,
         accepted: io::Result<(Socket, Peer)>,
         protocol: Protocol,
@@ -170,14 +170,14 @@ impl Entrance {
         }
         let connected = Connected::new(self.admit(peer)?, token);
         let visitor = Visitor::new(peer, connected);
-        let ways = (self.router.clone(), self.shutdown.clone());
-        let arrival = Arrival {
+        let answering = (self.router.clone(), self.shutdown.clone());
+        let accepted = AcceptedConnection {
             socket,
             protocol,
             app: self.app.clone(),
             tls: self.tls.clone(),
         };
-        Some(connection(arrival, visitor, ways))
+        Some(connection(accepted, visitor, answering))
     }
 
     fn failed(&mut self, error: &io::Error) {
@@ -191,27 +191,27 @@ impl Entrance {
         }
     }
 
-    fn admit(&self, peer: Peer) -> Option<Admitted> {
+    fn admit(&self, peer: Peer) -> Option<Permit> {
         let snapshot = self.app.controller.current();
         let rules = &snapshot.config.clients;
         let address = peer.address();
         let client = (!is_proxy(peer, rules)).then_some(address);
         match self
             .app
-            .places
+            .limits
             .connect(client, rules.limits.connections_per_address)
         {
-            Ok(_place) => Some(Admitted::Placed { _place }),
+            Ok(_permit) => Some(Permit::Regular { _permit }),
             Err(full) => {
-                let seat = self.reserve.enter(address, full)?;
-                Some(Admitted::Reserved(Arc::new(seat)))
+                let permit = self.reserve.enter(address, full)?;
+                Some(Permit::Reserved(Arc::new(permit)))
             }
         }
     }
 }
 
 /// A connection that was accepted.
-struct Arrival {
+struct AcceptedConnection {
     socket: Socket,
     protocol: Protocol,
     app: App,
@@ -219,45 +219,47 @@ struct Arrival {
 }
 
 /// The way to the answers, and the end of all of them.
-type Ways = (Router, CancellationToken);
+type Answering = (Router, CancellationToken);
 
-async fn connection(arrival: Arrival, visitor: Visitor, ways: Ways) {
-    let seat = visitor.seat().cloned();
-    // Its place is kept to the end, also where hyper has given the connection back.
+async fn connection(accepted: AcceptedConnection, visitor: Visitor, answering: Answering) {
+    let permit = visitor.reserve_permit().cloned();
+    // Its permit is kept to the end, also where hyper has given the connection back.
     let _held = visitor.clone();
     let exchange = async {
-        if let Err(error) = arrival.exchange(visitor, ways).await {
+        if let Err(error) = accepted.exchange(visitor, answering).await {
             // Clients come and go; that is no fault of the server.
             tracing::debug!(%error, "a connection ended");
         }
     };
-    match seat {
+    match permit {
         None => exchange.await,
-        Some(seat) => {
+        Some(permit) => {
             tokio::select! {
                 // First, so that a request that has come is answered.
                 biased;
                 () = exchange => {}
-                () = seat.over() => {}
+                () = permit.over() => {}
             }
         }
     }
 }
 
-impl Arrival {
+impl AcceptedConnection {
     /// Answers the requests of the connection; in the reserve it is one.
-    async fn exchange(self, visitor: Visitor, ways: Ways) -> io::Result<()> {
+    async fn exchange(self, visitor: Visitor, answering: Answering) -> io::Result<()> {
         let (socket, app) = (self.socket, self.app);
         let wire = |channel| Wire::new(channel, app.clock.clone());
         let socket = match self.protocol {
-            Protocol::Http => return exchange(wire(Channel::Left(socket)), visitor, ways).await,
+            Protocol::Http => {
+                return exchange(wire(Channel::Left(socket)), visitor, answering).await;
+            }
             Protocol::Redirect(port) => {
                 return redirect(wire(Channel::Left(socket)), app, Some(port)).await;
             }
             Protocol::Https => socket,
         };
         let tcp = as_tcp(socket).map_err(|_| io::Error::other("TLS is for TCP"))?;
-        let is_reserved = visitor.seat().is_some();
+        let is_reserved = visitor.reserve_permit().is_some();
         let most = if is_reserved { SILENCE } else { HEADER_TIME };
         // One request is known at a time with HTTP/1 only.
         let secured = match tls::open(tcp, &self.tls, is_reserved, most).await? {
@@ -271,19 +273,19 @@ impl Arrival {
         match secured.is_http2 {
             true => {
                 let wire = Wire::unread(channel, app.clock.clone());
-                http2::exchange(wire, app.clock.clone(), visitor, ways).await
+                http2::exchange(wire, app.clock.clone(), visitor, answering).await
             }
-            false => exchange(wire(channel), visitor, ways).await,
+            false => exchange(wire(channel), visitor, answering).await,
         }
     }
 }
 
 /// Answers the requests of HTTP/1 that come by `wire`.
-async fn exchange(wire: Wire, visitor: Visitor, (router, shutdown): Ways) -> io::Result<()> {
+async fn exchange(wire: Wire, visitor: Visitor, (router, shutdown): Answering) -> io::Result<()> {
     let (ambiguous, flushed) = (wire.ambiguous(), wire.flushed());
     let pending = Pending::default();
     let diverted = pending.clone();
-    let is_reserved = visitor.seat().is_some();
+    let is_reserved = visitor.reserve_permit().is_some();
     let service = service_fn(move |mut request: Request<Incoming>| {
         visitor.mark(&mut request);
         // Not in the router, which begins later: hyper may have read the next head by then.

@@ -11,14 +11,14 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::super::auth::network;
-use super::places::Full;
+use super::connection_limits::LimitReached;
 use crate::sync::IgnorePoison;
 
 /// The longest time that a connection in the reserve may take to send its request.
 pub const SILENCE: Duration = Duration::from_secs(1);
 /// Connections of one client that have sent no request yet.
 const SILENT_OF_CLIENT: usize = 16;
-/// A third of the seats is for connections that have sent no request yet, one for those whose
+/// A third of the reserve is for connections that have sent no request yet, one for those whose
 /// requests are served, and one for those that are being closed.
 const KINDS: usize = 3;
 /// A request that lies in the socket when its connection has to make room is still answered.
@@ -28,9 +28,9 @@ const ANSWER_TIME: Duration = Duration::from_secs(10);
 
 /// The reserve. Clones share it.
 #[derive(Clone)]
-pub struct Reserve(Arc<Mutex<Seats>>);
+pub struct Reserve(Arc<Mutex<ReserveState>>);
 
-struct Seats {
+struct ReserveState {
     most: usize,
     count: usize,
     heard: usize,
@@ -49,7 +49,7 @@ struct Silent {
 enum Stage {
     /// It has sent no request.
     Silent,
-    /// Nor did it when another needed its seat.
+    /// Nor did it when another needed its permit.
     Evicted,
     /// Its request is served.
     Heard,
@@ -57,18 +57,18 @@ enum Stage {
     Admin,
 }
 
-/// A seat in the reserve, until it is dropped.
-pub struct Seat {
+/// A permit in the reserve, until it is dropped.
+pub struct ReservePermit {
     reserve: Reserve,
     number: u64,
     stage: watch::Sender<Stage>,
-    full: Full,
+    full: LimitReached,
 }
 
 impl Reserve {
     /// A reserve of `most` connections.
     pub fn new(most: usize) -> Self {
-        Self(Arc::new(Mutex::new(Seats {
+        Self(Arc::new(Mutex::new(ReserveState {
             most,
             count: 0,
             heard: 0,
@@ -77,29 +77,29 @@ impl Reserve {
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seats> {
+    fn lock(&self) -> MutexGuard<'_, ReserveState> {
         self.0.lock().ignore_poison()
     }
 
-    /// A seat for a connection of `client`, for which there was no place because of `full`. None if
+    /// A permit for a connection of `client`, for which a limit is reached (`full`). None if
     /// even those that are being closed are too many.
-    pub fn enter(&self, client: IpAddr, full: Full) -> Option<Seat> {
-        let mut seats = self.lock();
-        if seats.count >= seats.most {
+    pub fn enter(&self, client: IpAddr, full: LimitReached) -> Option<ReservePermit> {
+        let mut state = self.lock();
+        if state.count >= state.most {
             return None;
         }
         let client = network(client);
-        seats.make_room(client);
+        state.make_room(client);
         let stage = watch::Sender::new(Stage::Silent);
-        let number = seats.next;
-        seats.next += 1;
-        seats.count += 1;
+        let number = state.next;
+        state.next += 1;
+        state.count += 1;
         let silent = Silent {
             client,
             stage: stage.clone(),
         };
-        seats.silent.insert(number, silent);
-        Some(Seat {
+        state.silent.insert(number, silent);
+        Some(ReservePermit {
             reserve: self.clone(),
             number,
             stage,
@@ -108,7 +108,7 @@ impl Reserve {
     }
 }
 
-impl Seats {
+impl ReserveState {
     /// Evicts the client's own oldest silent connection if it has many, else the oldest of all if
     /// there are many.
     fn make_room(&mut self, client: IpAddr) {
@@ -128,21 +128,21 @@ impl Seats {
     }
 }
 
-impl Seat {
-    /// The reason why there was no place.
-    pub fn full(&self) -> Full {
+impl ReservePermit {
+    /// The limit that was reached.
+    pub fn full(&self) -> LimitReached {
         self.full
     }
 
     /// Takes note that a request has come that is to be served, the admin's or another; `false` if
     /// there are too many.
     pub fn hear(&self, is_admin: bool) -> bool {
-        let mut seats = self.reserve.lock();
-        if seats.heard >= seats.most / KINDS {
+        let mut state = self.reserve.lock();
+        if state.heard >= state.most / KINDS {
             return false;
         }
-        seats.silent.remove(&self.number);
-        seats.heard += 1;
+        state.silent.remove(&self.number);
+        state.heard += 1;
         let stage = if is_admin { Stage::Admin } else { Stage::Heard };
         self.stage.send_replace(stage);
         true
@@ -167,13 +167,13 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ReservePermit {
     fn drop(&mut self) {
-        let mut seats = self.reserve.lock();
-        seats.count -= 1;
-        seats.silent.remove(&self.number);
+        let mut state = self.reserve.lock();
+        state.count -= 1;
+        state.silent.remove(&self.number);
         if matches!(*self.stage.borrow(), Stage::Heard | Stage::Admin) {
-            seats.heard -= 1;
+            state.heard -= 1;
         }
     }
 }
@@ -188,62 +188,70 @@ mod tests {
         IpAddr::V4((0xc000_0200 + number).into())
     }
 
-    fn stage(seat: &Seat) -> Stage {
-        *seat.stage.borrow()
+    fn stage(permit: &ReservePermit) -> Stage {
+        *permit.stage.borrow()
     }
 
     #[test]
     fn a_silent_client_makes_room_for_itself_only() {
         let reserve = Reserve::new(MOST);
-        let enter = |number| reserve.enter(address(number), Full::Client).unwrap();
+        let enter = |number| {
+            reserve
+                .enter(address(number), LimitReached::Client)
+                .unwrap()
+        };
         let other = enter(2);
-        let seats: Vec<_> = (0..100).map(|_| enter(1)).collect();
+        let permits: Vec<_> = (0..100).map(|_| enter(1)).collect();
         assert_eq!(stage(&other), Stage::Silent);
-        let silent = seats.iter().filter(|it| stage(it) == Stage::Silent);
+        let silent = permits.iter().filter(|it| stage(it) == Stage::Silent);
         assert_eq!(silent.count(), SILENT_OF_CLIENT);
-        assert_eq!(stage(&seats[99]), Stage::Silent);
-        assert_eq!(stage(&seats[83]), Stage::Evicted);
+        assert_eq!(stage(&permits[99]), Stage::Silent);
+        assert_eq!(stage(&permits[83]), Stage::Evicted);
     }
 
     #[test]
     fn the_oldest_of_many_silent_ones_makes_room() {
         let reserve = Reserve::new(MOST);
-        let enter = |number| reserve.enter(address(number), Full::Server).unwrap();
+        let enter = |number| {
+            reserve
+                .enter(address(number), LimitReached::Server)
+                .unwrap()
+        };
         let heard = enter(0);
         assert!(heard.hear(false));
-        let seats: Vec<_> = (0..(MOST / KINDS) as u32 + 1).map(enter).collect();
-        assert_eq!(stage(&seats[0]), Stage::Evicted);
-        assert_eq!(stage(&seats[1]), Stage::Silent);
+        let permits: Vec<_> = (0..(MOST / KINDS) as u32 + 1).map(enter).collect();
+        assert_eq!(stage(&permits[0]), Stage::Evicted);
+        assert_eq!(stage(&permits[1]), Stage::Silent);
         assert_eq!(stage(&heard), Stage::Heard);
-        drop((heard, seats));
-        let seats = reserve.lock();
-        assert!(seats.silent.is_empty());
-        assert_eq!((seats.count, seats.heard), (0, 0));
+        drop((heard, permits));
+        let state = reserve.lock();
+        assert!(state.silent.is_empty());
+        assert_eq!((state.count, state.heard), (0, 0));
     }
 
     #[test]
-    fn no_more_are_served_or_closed_than_there_are_seats() {
+    fn no_more_are_served_or_closed_than_the_reserve_has() {
         let reserve = Reserve::new(MOST);
-        let enter = |number| reserve.enter(address(number), Full::Server);
-        let seats: Vec<_> = (0..MOST as u32).map_while(enter).collect();
-        assert_eq!(seats.len(), MOST);
+        let enter = |number| reserve.enter(address(number), LimitReached::Server);
+        let permits: Vec<_> = (0..MOST as u32).map_while(enter).collect();
+        assert_eq!(permits.len(), MOST);
         assert!(enter(9_999).is_none());
-        let served = seats.iter().filter(|seat| seat.hear(true)).count();
+        let served = permits.iter().filter(|permit| permit.hear(true)).count();
         assert_eq!(served, MOST / KINDS);
     }
 
     #[tokio::test]
     async fn one_that_was_evicted_is_closed_and_the_admin_is_not() {
         let reserve = Reserve::new(MOST);
-        let admin = reserve.enter(address(0), Full::Server).unwrap();
+        let admin = reserve.enter(address(0), LimitReached::Server).unwrap();
         assert!(admin.hear(true));
-        let seats: Vec<_> = (0..=SILENT_OF_CLIENT)
-            .filter_map(|_| reserve.enter(address(1), Full::Client))
+        let permits: Vec<_> = (0..=SILENT_OF_CLIENT)
+            .filter_map(|_| reserve.enter(address(1), LimitReached::Client))
             .collect();
         tokio::select! {
             () = admin.over() => panic!("the admin was cut off"),
-            () = seats[1].over() => panic!("there was room"),
-            () = seats[0].over() => {}
+            () = permits[1].over() => panic!("there was room"),
+            () = permits[0].over() => {}
         }
     }
 }

@@ -74,7 +74,7 @@ impl Pending {
         if let Err(error) = wire.write_all(&head(version, &response)).await {
             return Some(Err(error));
         }
-        // The response is kept meanwhile, since its body holds the request's place.
+        // The response is kept meanwhile, since its body holds the request's permit.
         Some(body(wire).await)
     }
 }

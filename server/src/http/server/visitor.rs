@@ -9,8 +9,8 @@ use super::super::address::tidied;
 use super::super::auth::Peer;
 use super::super::scheme::OverTls;
 use super::super::tls::ClientCertificate;
-use super::Seat;
-use super::hold::Connected;
+use super::ReservePermit;
+use super::permits::Connected;
 
 /// The other end of a connection, as its requests tell handlers of it.
 #[derive(Clone)]
@@ -39,9 +39,9 @@ impl Visitor {
         }
     }
 
-    /// Its seat, if it is in the reserve.
-    pub fn seat(&self) -> Option<&Arc<Seat>> {
-        self.connected.seat()
+    /// Its permit, if it is in the reserve.
+    pub fn reserve_permit(&self) -> Option<&Arc<ReservePermit>> {
+        self.connected.reserve_permit()
     }
 
     /// Tidies the address of `request` and tells handlers who sends it.
@@ -52,8 +52,8 @@ impl Visitor {
         let extensions = request.extensions_mut();
         extensions.insert(self.peer);
         extensions.insert(self.connected.clone());
-        if let Some(seat) = self.seat() {
-            extensions.insert(seat.clone());
+        if let Some(reserve_permit) = self.reserve_permit() {
+            extensions.insert(reserve_permit.clone());
         }
         if let Some(certificate) = &self.tls {
             extensions.insert(OverTls);

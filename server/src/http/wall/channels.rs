@@ -12,7 +12,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::super::App;
 use super::super::auth::Lease;
-use super::super::viewers::Listed;
+use super::super::viewers::ViewerEntry;
 use super::MOST_STREAMS;
 use super::message::Message;
 use crate::stream::Viewer;
@@ -73,7 +73,7 @@ enum View {
 struct Open {
     name: Arc<str>,
     viewer: Viewer,
-    _listed: Listed,
+    _entry: ViewerEntry,
     number: u64,
     /// Whether it is among the arrivals or the ready.
     is_waiting: bool,
@@ -165,8 +165,8 @@ impl Channels {
             Err(unknown) => View::Refused(unknown.to_string()),
             Ok(stream) => match self.app.viewer(&stream, identity) {
                 Ok(viewer) => {
-                    let listed = self.app.viewers.add(name, &viewer, &self.lease, "wall");
-                    View::Open(Open::new(name, (viewer, listed), self.views))
+                    let entry = self.app.viewers.add(name, &viewer, &self.lease, "wall");
+                    View::Open(Open::new(name, (viewer, entry), self.views))
                 }
                 Err(full) => View::Refused(full.to_string()),
             },
@@ -269,12 +269,12 @@ impl Channel {
 }
 
 impl Open {
-    fn new(name: &str, (viewer, listed): (Viewer, Listed), number: u64) -> Self {
+    fn new(name: &str, (viewer, entry): (Viewer, ViewerEntry), number: u64) -> Self {
         let end = CancellationToken::new();
         Self {
             name: name.into(),
             viewer,
-            _listed: listed,
+            _entry: entry,
             number,
             is_waiting: false,
             spent_at: None,

@@ -26,7 +26,7 @@ pub struct Decoding {
     pictures: Pictures<ChildStdout>,
     shared: Shared,
     /// Ends before ffmpeg does, so that that finds its input closed.
-    feeding: AbortOnDropHandle<Fed>,
+    feeding: AbortOnDropHandle<FeedEnd>,
     child_process: ChildProcess,
     is_old: Arc<AtomicBool>,
 }
@@ -58,7 +58,7 @@ struct Shared {
 }
 
 /// The reason why ffmpeg gets no more.
-enum Fed {
+enum FeedEnd {
     Camera(SessionError),
     /// It takes no more.
     Refused,
@@ -107,8 +107,8 @@ impl Decoding {
                 Err(error) => Err(Over::Fault(error.into())),
             },
             fed = &mut self.feeding => Err(match fed {
-                Ok(Fed::Refused) => Over::Ffmpeg,
-                Ok(Fed::Camera(error)) => Over::Fault(error.into()),
+                Ok(FeedEnd::Refused) => Over::Ffmpeg,
+                Ok(FeedEnd::Camera(error)) => Over::Fault(error.into()),
                 Err(error) => Over::Fault(error.into()),
             }),
             () = self.shared.skipped.notified() => Ok(None),
@@ -123,7 +123,7 @@ impl Decoding {
                 // What ffmpeg before 5.1 says of an option that it doesn't know.
                 if matches!(
                     &end,
-                    CommandError::Ended { last_words, .. } if last_words.contains("fps_mode")
+                    CommandError::Ended { last_line, .. } if last_line.contains("fps_mode")
                 ) {
                     self.is_old.store(true, Ordering::Relaxed);
                 }
@@ -177,14 +177,14 @@ struct Feeder {
 }
 
 impl Feeder {
-    async fn run(mut self, coding: Coding) -> Fed {
+    async fn run(mut self, coding: Coding) -> FeedEnd {
         if self.input.write_all(&matroska::head(coding)).await.is_err() {
-            return Fed::Refused;
+            return FeedEnd::Refused;
         }
         loop {
             let frame = match self.frames.next().await {
                 Ok(frame) => frame,
-                Err(error) => return Fed::Camera(error),
+                Err(error) => return FeedEnd::Camera(error),
             };
             let Ok(data) = frame.data else {
                 continue;
@@ -200,7 +200,7 @@ impl Feeder {
             }
             let cluster = matroska::frame(time, frame.is_key, &data);
             if choice != Choice::Skip && self.input.write_all(&cluster).await.is_err() {
-                return Fed::Refused;
+                return FeedEnd::Refused;
             }
         }
     }

@@ -2,16 +2,16 @@
 
 /// The connections that there can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Room {
+pub struct ConnectionCapacity {
     /// The most at once, beside the reserve.
-    pub places: usize,
+    pub connections: usize,
     /// The reserve.
     pub reserve: usize,
 }
 
-impl Room {
+impl ConnectionCapacity {
     const WANTED: Self = Self {
-        places: 10_000,
+        connections: 10_000,
         reserve: 768,
     };
     /// Descriptors for cameras, files and all else.
@@ -20,28 +20,28 @@ impl Room {
     /// Raises the limit of open files (`RLIMIT_NOFILE`) to what is needed, as far as the system
     /// allows it. It is raised no further, since commands that are cameras inherit it, and some
     /// take long with a high one.
-    pub fn make() -> Self {
+    pub fn raise() -> Self {
         let wanted = Self::WANTED;
-        let room = Self::within(raise(wanted.places + wanted.reserve + Self::OTHERS));
-        if room != wanted {
-            let (places, wanted) = (room.places, wanted.places);
+        let capacity = Self::within(raise(wanted.connections + wanted.reserve + Self::OTHERS));
+        if capacity != wanted {
+            let (connections, wanted) = (capacity.connections, wanted.connections);
             tracing::warn!(
-                places,
+                connections,
                 wanted,
                 "the limit of open files is low and makes for fewer connections; raise it (`ulimit \
                  -Hn`, `LimitNOFILE`)"
             );
         }
-        room
+        capacity
     }
 
     /// The connections for which so many descriptors are enough.
     fn within(descriptors: usize) -> Self {
         let others = Self::OTHERS.min(descriptors / 2);
         let reserve = Self::WANTED.reserve.min(descriptors / 4);
-        let places = Self::WANTED.places.min(descriptors - others - reserve);
+        let connections = Self::WANTED.connections.min(descriptors - others - reserve);
         Self {
-            places: places.max(1),
+            connections: connections.max(1),
             reserve,
         }
     }
@@ -86,8 +86,8 @@ mod tests {
     #[test]
     fn cameras_keep_their_descriptors() {
         let within = |descriptors| {
-            let room = Room::within(descriptors);
-            (room.places, room.reserve)
+            let capacity = ConnectionCapacity::within(descriptors);
+            (capacity.connections, capacity.reserve)
         };
         assert_eq!(within(usize::MAX), (10_000, 768));
         assert_eq!(within(11_792), (10_000, 768));

@@ -18,13 +18,13 @@ const OF_NO_USE: [&str; 3] = [
 
 /// The first and the last lines that a filter wrote as errors during a call.
 #[derive(Debug, Default)]
-pub struct LastWords {
+pub struct ErrorOutput {
     first: Vec<String>,
     last: VecDeque<String>,
     left_out: bool,
 }
 
-impl LastWords {
+impl ErrorOutput {
     /// Adds a line.
     pub fn add(&mut self, line: &str) {
         let line = line.trim();
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn text(lines: &[&str]) -> String {
-        let mut words = LastWords::default();
+        let mut words = ErrorOutput::default();
         lines.iter().for_each(|line| words.add(line));
         words.text()
     }
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_flood_takes_no_memory() {
-        let mut words = LastWords::default();
+        let mut words = ErrorOutput::default();
         for _ in 0..1000 {
             words.add(&"x".repeat(10_000));
         }

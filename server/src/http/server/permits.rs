@@ -1,4 +1,4 @@
-//! Places that are kept for longer than a request is answered.
+//! Permits that are kept for longer than a request is answered.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -12,34 +12,34 @@ use hyper::body::{Frame, SizeHint};
 
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use super::places::Place;
-use super::{Admitted, Seat};
+use super::connection_limits::ConnectionPermit;
+use super::{Permit, ReservePermit};
 
-/// The resources that a connection holds while it stands: its place, and the server's waiting for
+/// The resources that a connection holds while it stands: its permit, and the server's waiting for
 /// its end. Clones hold it, too.
 #[derive(Clone)]
-pub struct Connected(Arc<(Admitted, TaskTrackerToken)>);
+pub struct Connected(Arc<(Permit, TaskTrackerToken)>);
 
 impl Connected {
-    /// A connection that was `admitted`, which the server waits for as `token` says.
-    pub fn new(admitted: Admitted, token: TaskTrackerToken) -> Self {
-        Self(Arc::new((admitted, token)))
+    /// A connection with a `permit`, which the server waits for as `token` says.
+    pub fn new(permit: Permit, token: TaskTrackerToken) -> Self {
+        Self(Arc::new((permit, token)))
     }
 
-    /// Its seat, if it is in the reserve.
-    pub fn seat(&self) -> Option<&Arc<Seat>> {
+    /// Its permit, if it is in the reserve.
+    pub fn reserve_permit(&self) -> Option<&Arc<ReservePermit>> {
         match &self.0.0 {
-            Admitted::Placed { .. } => None,
-            Admitted::Reserved(seat) => Some(seat),
+            Permit::Regular { .. } => None,
+            Permit::Reserved(reserve_permit) => Some(reserve_permit),
         }
     }
 }
 
-/// The places that a request holds while it is answered. Whatever outlives the answer, as a
+/// The permits that a request holds while it is answered. Whatever outlives the answer, as a
 /// WebSocket does, keeps it.
 pub struct Held {
     _connection: Option<Connected>,
-    _place: Option<Arc<Place>>,
+    _permit: Option<Arc<ConnectionPermit>>,
 }
 
 impl Held {
@@ -47,16 +47,16 @@ impl Held {
     pub fn of(request: &Request) -> Self {
         Self {
             _connection: request.extensions().get().cloned(),
-            _place: request.extensions().get().cloned(),
+            _permit: request.extensions().get().cloned(),
         }
     }
 }
 
-/// Keeps `place` for as long as `response` is being sent.
-pub fn hold(response: Response, place: Option<Arc<Place>>) -> Response {
-    match place {
+/// Keeps `permit` for as long as `response` is being sent.
+pub fn hold(response: Response, permit: Option<Arc<ConnectionPermit>>) -> Response {
+    match permit {
         None => response,
-        Some(place) => keep(response, place),
+        Some(permit) => keep(response, permit),
     }
 }
 

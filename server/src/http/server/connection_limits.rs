@@ -1,4 +1,4 @@
-//! Places: how many connections there may be, in all and of one client.
+//! Limits of connections: how many connections there may be, in all and of one client.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -10,11 +10,11 @@ use crate::clock::Clock;
 use crate::log::recurring::{Notice, Recurring};
 use crate::sync::IgnorePoison;
 
-/// The places for connections. Clones share them.
+/// The connections that there are, and may be. Clones share them.
 #[derive(Clone)]
-pub struct Places(Arc<Mutex<Taken>>);
+pub struct ConnectionLimits(Arc<Mutex<Counts>>);
 
-struct Taken {
+struct Counts {
     clock: Arc<dyn Clock>,
     most: usize,
     connections: usize,
@@ -39,9 +39,9 @@ pub struct Refused {
     pub server: u64,
 }
 
-/// The reason why there is no place.
+/// The limit that is reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Full {
+pub enum LimitReached {
     /// The client has all that it may have.
     #[error(
         "your address has all the connections that it may have; close some, or try again later"
@@ -52,17 +52,17 @@ pub enum Full {
     Server,
 }
 
-/// A place, until it is dropped.
-pub struct Place {
-    places: Places,
+/// A connection that is counted, until it is dropped.
+pub struct ConnectionPermit {
+    limits: ConnectionLimits,
     client: Option<IpAddr>,
     is_connection: bool,
 }
 
-impl Places {
+impl ConnectionLimits {
     /// So many connections at most.
     pub fn new(most: usize, clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Mutex::new(Taken {
+        Self(Arc::new(Mutex::new(Counts {
             most,
             clock,
             connections: 0,
@@ -72,23 +72,27 @@ impl Places {
         })))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
+    fn lock(&self) -> MutexGuard<'_, Counts> {
         self.0.lock().ignore_poison()
     }
 
-    /// A place for a connection of `client`, which may have `most`; a trusted proxy is none.
+    /// A permit for a connection of `client`, which may have `most`; a trusted proxy is none.
     ///
     /// # Errors
-    /// There is none.
-    pub fn connect(&self, client: Option<IpAddr>, most: usize) -> Result<Place, Full> {
+    /// A limit is reached.
+    pub fn connect(
+        &self,
+        client: Option<IpAddr>,
+        most: usize,
+    ) -> Result<ConnectionPermit, LimitReached> {
         self.take(client, most, true)
     }
 
-    /// A place for a request of `client` that comes by a proxy's connection, which has its own.
+    /// A permit for a request of `client` that comes by a proxy's connection, which has its own.
     ///
     /// # Errors
-    /// There is none.
-    pub fn forward(&self, client: IpAddr, most: usize) -> Result<Place, Full> {
+    /// A limit is reached.
+    pub fn forward(&self, client: IpAddr, most: usize) -> Result<ConnectionPermit, LimitReached> {
         self.take(Some(client), most, false)
     }
 
@@ -97,11 +101,11 @@ impl Places {
         client: Option<IpAddr>,
         most: usize,
         is_connection: bool,
-    ) -> Result<Place, Full> {
+    ) -> Result<ConnectionPermit, LimitReached> {
         let client = client.map(network);
         self.lock().take(client, most, is_connection)?;
-        Ok(Place {
-            places: self.clone(),
+        Ok(ConnectionPermit {
+            limits: self.clone(),
             client,
             is_connection,
         })
@@ -122,13 +126,13 @@ impl Places {
     }
 }
 
-impl Taken {
+impl Counts {
     fn take(
         &mut self,
         client: Option<IpAddr>,
         most: usize,
         is_connection: bool,
-    ) -> Result<(), Full> {
+    ) -> Result<(), LimitReached> {
         if is_connection && self.connections >= self.most {
             let limit = self.most;
             if let Some(notice) = self.of_all.refuse(&*self.clock) {
@@ -139,7 +143,7 @@ impl Taken {
                     "the server has all the connections that it may have"
                 );
             }
-            return Err(Full::Server);
+            return Err(LimitReached::Server);
         }
         if let Some(client) = client {
             self.count(client, most)?;
@@ -151,7 +155,7 @@ impl Taken {
         Ok(())
     }
 
-    fn count(&mut self, client: IpAddr, most: usize) -> Result<(), Full> {
+    fn count(&mut self, client: IpAddr, most: usize) -> Result<(), LimitReached> {
         let count = self.by_client.get(&client).copied().unwrap_or_default();
         if count >= most {
             if let Some(notice) = self.of_client.refuse(&*self.clock) {
@@ -163,7 +167,7 @@ impl Taken {
                     "an address has all the connections that it may have"
                 );
             }
-            return Err(Full::Client);
+            return Err(LimitReached::Client);
         }
         self.by_client.insert(client, count + 1);
         Ok(())
@@ -179,11 +183,11 @@ impl Taken {
         }
     }
 
-    fn leave(&mut self, place: &Place) {
-        if place.is_connection {
+    fn leave(&mut self, permit: &ConnectionPermit) {
+        if permit.is_connection {
             self.connections -= 1;
         }
-        let Some(client) = place.client else {
+        let Some(client) = permit.client else {
             return;
         };
         if let Entry::Occupied(mut entry) = self.by_client.entry(client) {
@@ -203,9 +207,9 @@ impl Limit {
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        self.places.lock().leave(self);
+        self.limits.lock().leave(self);
     }
 }
 
@@ -219,39 +223,42 @@ mod tests {
 
     #[test]
     fn a_client_has_its_places_by_connections_and_by_what_is_forwarded() {
-        let places = Places::new(100, Arc::new(crate::clock::SystemClock));
+        let limits = ConnectionLimits::new(100, Arc::new(crate::clock::SystemClock));
         let [one, other] = ["192.0.2.1", "192.0.2.2"].map(address);
-        let mut held = vec![places.connect(Some(one), 3).unwrap()];
-        held.push(places.forward(one, 3).unwrap());
-        held.push(places.connect(Some(one), 3).unwrap());
-        assert_eq!(places.connect(Some(one), 3).err(), Some(Full::Client));
-        assert_eq!(places.forward(one, 3).err(), Some(Full::Client));
-        assert!(places.connect(Some(other), 3).is_ok());
-        assert_eq!(places.connections(), 2);
+        let mut held = vec![limits.connect(Some(one), 3).unwrap()];
+        held.push(limits.forward(one, 3).unwrap());
+        held.push(limits.connect(Some(one), 3).unwrap());
+        assert_eq!(
+            limits.connect(Some(one), 3).err(),
+            Some(LimitReached::Client)
+        );
+        assert_eq!(limits.forward(one, 3).err(), Some(LimitReached::Client));
+        assert!(limits.connect(Some(other), 3).is_ok());
+        assert_eq!(limits.connections(), 2);
         held.pop();
-        assert!(places.forward(one, 3).is_ok());
+        assert!(limits.forward(one, 3).is_ok());
         drop(held);
-        assert!(places.lock().by_client.is_empty());
-        assert_eq!(places.connections(), 0);
+        assert!(limits.lock().by_client.is_empty());
+        assert_eq!(limits.connections(), 0);
     }
 
     #[test]
     fn a_network_of_ipv6_has_the_places_of_one_client() {
-        let places = Places::new(100, Arc::new(crate::clock::SystemClock));
-        let _held = places.connect(Some(address("2001:db8::1")), 1).unwrap();
-        let neighbour = places.connect(Some(address("2001:db8::2")), 1);
-        assert_eq!(neighbour.err(), Some(Full::Client));
-        assert!(places.connect(Some(address("2001:db8:0:1::1")), 1).is_ok());
+        let limits = ConnectionLimits::new(100, Arc::new(crate::clock::SystemClock));
+        let _held = limits.connect(Some(address("2001:db8::1")), 1).unwrap();
+        let neighbour = limits.connect(Some(address("2001:db8::2")), 1);
+        assert_eq!(neighbour.err(), Some(LimitReached::Client));
+        assert!(limits.connect(Some(address("2001:db8:0:1::1")), 1).is_ok());
     }
 
     #[test]
     fn all_together_have_so_many_and_proxies_are_no_clients() {
-        let places = Places::new(3, Arc::new(crate::clock::SystemClock));
-        let held: Vec<_> = (0..3).map(|_| places.connect(None, 1).unwrap()).collect();
+        let limits = ConnectionLimits::new(3, Arc::new(crate::clock::SystemClock));
+        let held: Vec<_> = (0..3).map(|_| limits.connect(None, 1).unwrap()).collect();
         let client = Some(address("192.0.2.1"));
-        assert_eq!(places.connect(client, 1).err(), Some(Full::Server));
-        assert_eq!(places.refused().server, 1);
+        assert_eq!(limits.connect(client, 1).err(), Some(LimitReached::Server));
+        assert_eq!(limits.refused().server, 1);
         drop(held);
-        assert!(places.connect(client, 1).is_ok());
+        assert!(limits.connect(client, 1).is_ok());
     }
 }
