@@ -552,4 +552,13 @@ async fn a_card_says_which_filter_is_being_compiled_and_for_how_long() {
     browser.until(&format!("!{told}")).await;
     let report = server.report("front");
     assert_eq!(report["state"], "running", "{report:#}");
+    let wrong = "document.getElementById('wrong-file')";
+    let told = "a file that it names, is wrong: see pipeline.yaml:1:";
+    let is_told = format!("!{wrong}.hidden && {wrong}.textContent.includes('{told}')");
+    browser.until(&is_told).await;
+    // A build without the mistake takes the words away.
+    std::fs::write(server.folder().join("slow.wasm"), overlay(UNCHANGED)).unwrap();
+    browser
+        .until("document.getElementById('wrong-file').hidden")
+        .await;
 }

@@ -13,4 +13,4 @@ HELP
 fi
 # componentize-py would tell of a slip among forty lines of its own.
 python3 -c 'compile(open("filter.py", encoding="utf-8").read(), "filter.py", "exec")'
-componentize-py -d filter.wit -w WORLD componentize filter -o example-filter.wasm
+RUST_BACKTRACE=0 componentize-py -d filter.wit -w WORLD componentize filter -o example-filter.wasm

@@ -77,7 +77,7 @@ impl Compilation {
         } = &self.wait;
         let took = self.clock.now().saturating_duration_since(*since);
         let seconds = took.as_millis() as f64 / 1000.0;
-        tracing::info!(%stream, %filter, seconds, "filter compiled");
+        tracing::info!(stream, filter, seconds, "filter compiled");
     }
 }
 

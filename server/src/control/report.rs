@@ -99,8 +99,8 @@ impl ReloadError {
             ),
             false => (
                 format!(
-                    "the pipeline file is wrong at {places}{more}; what is wrong there takes the \
-                     admin token to see, or the server's log"
+                    "the pipeline file, or a file that it names, is wrong: see {places}{more}; \
+                     what is wrong there takes the admin token to see, or the server's log"
                 ),
                 "is wrong; what it is takes the role admin to see",
             ),

@@ -8,12 +8,13 @@ use crate::log::sanitize_to;
 const LINES: usize = 2;
 /// The most characters of a line.
 const CHARS: usize = 300;
-/// Lines that say nothing of the filter: Rust's advice, and the words of the runtime that
-/// componentize-py puts round Python's exceptions.
-const OF_NO_USE: [&str; 3] = [
+/// Lines that say nothing of the filter: Rust's advice, and the words of the runtimes that
+/// componentize-py and componentize-qjs put round exceptions.
+const OF_NO_USE: [&str; 4] = [
     "note: run with `RUST_BACKTRACE",
     "Python function threw an unexpected exception",
     "thread '<unnamed>' (1) panicked at runtime/src/",
+    "thread '<unnamed>' (1) panicked at crates/runtime/src/",
 ];
 
 /// The first and the last lines that a filter wrote as errors during a call.
@@ -96,6 +97,11 @@ mod tests {
             "Traceback (most recent call last): File \"/0/filter.py\", line 53, in draw; \
              ValueError: no lens"
         );
+        let javascript = [
+            "thread '<unnamed>' (1) panicked at crates/runtime/src/call.rs:163:38:",
+            "expected array",
+        ];
+        assert_eq!(text(&javascript), "expected array");
         let exception = ["Traceback:", "a", "b", "c", "d", "ValueError: no lens"];
         assert_eq!(text(&exception), "Traceback: a; …; d; ValueError: no lens");
         assert_eq!(text(&[]), "");

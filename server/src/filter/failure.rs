@@ -41,6 +41,9 @@ const PLUMBING: [&str; 21] = [
     "debug.FullPanic",
     "debug.panic",
 ];
+/// Modules, by how their names start, of interpreters: no function of theirs is in the author's
+/// words.
+const INTERPRETERS: [&str; 2] = ["libpython", "componentize_py_runtime"];
 
 /// The reason why a call gave no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -230,19 +233,25 @@ fn is_too_much(cause: &str) -> bool {
 /// name is most often part of what wraps modules into components.
 fn function(trace: &WasmBacktrace) -> Option<String> {
     let frames = trace.frames();
-    let names = || {
-        frames
-            .iter()
-            .filter_map(|frame| frame.func_name())
-            .map(demangle)
-    };
-    let is_own = |name: &String| !PLUMBING.iter().any(|start| name.starts_with(start));
-    let name = names().find(is_own).or_else(|| names().next());
-    let name = name.or_else(|| {
+    let names = frames
+        .iter()
+        .filter_map(|frame| Some((frame.module().name().unwrap_or(""), frame.func_name()?)));
+    let name = innermost(names).or_else(|| {
         let first = frames.first()?;
         Some(format!("function {}", first.func_index()))
     });
     Some(sanitize_to(&name?, NAME_CHARS))
+}
+
+/// The first function that is the author's own; else the first. They come as (module, function).
+fn innermost<'a>(names: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Option<String> {
+    let is_own = |module: &str, name: &str| {
+        !INTERPRETERS.iter().any(|it| module.starts_with(it))
+            && !PLUMBING.iter().any(|start| name.starts_with(start))
+    };
+    let demangled = || names.clone().map(|(module, name)| (module, demangle(name)));
+    let own = demangled().find(|(module, name)| is_own(module, name));
+    own.or_else(|| demangled().next()).map(|(_, name)| name)
 }
 
 fn demangle(name: &str) -> String {
@@ -266,5 +275,23 @@ mod tests {
             "mycrate::example"
         );
         assert_eq!(demangle("blend"), "blend");
+    }
+    #[test]
+    fn an_interpreters_functions_are_not_the_authors() {
+        let python = [
+            ("libpython3.14.so", "_PyEval_EvalFrameDefault"),
+            ("libpython3.14.so", "method_vectorcall"),
+            ("componentize_py_runtime.wasm", "wit_dylib_export_call"),
+            ("", "mattebox:filter/overlay@0.2.0#draw"),
+        ];
+        let name = innermost(python.into_iter());
+        assert_eq!(name.as_deref(), Some("mattebox:filter/overlay@0.2.0#draw"));
+        let name = innermost(python[..2].iter().copied());
+        assert_eq!(name.as_deref(), Some("_PyEval_EvalFrameDefault"));
+        assert_eq!(
+            innermost([("", "abort"), ("", "blend")].into_iter()).as_deref(),
+            Some("blend")
+        );
+        assert_eq!(innermost(std::iter::empty()), None);
     }
 }
