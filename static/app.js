@@ -3,7 +3,7 @@
 import { isLoginNeeded } from "./api.js";
 import { Card } from "./card.js";
 import { ChainPanel } from "./chain.js";
-import { advise, load, setProse } from "./dom.js";
+import { advise, load, make, setProse } from "./dom.js";
 import { Login } from "./login.js";
 import { rightsOf } from "./rights.js";
 import { allowUndoing } from "./undo.js";
@@ -162,11 +162,21 @@ function count(number, word) {
   return `${number} ${word}${number === 1 ? "" : "s"}`;
 }
 
+/** A line of what is wrong: words wrap; a line of the file and what points into it are kept. */
+function line(text) {
+  const isOfFile = /^ *\d* \|/.test(text);
+  return make("span", { className: isOfFile ? "" : "words", textContent: text });
+}
+
 /** What is wrong with the pipeline file, until it is right. */
 function showFile(pipeline) {
   const wrong = document.getElementById("wrong-file");
   wrong.hidden = !pipeline.error;
-  wrong.querySelector("pre").textContent = pipeline.error?.message ?? "";
+  const told = wrong.querySelector("pre");
+  const message = pipeline.error?.message ?? "";
+  if (told.textContent !== message) {
+    told.replaceChildren(...message.split(/(?<=\n)/).map(line));
+  }
   const waiting = document.getElementById("needs-restart");
   waiting.hidden = pipeline.needs_restart.length === 0;
   const keys = pipeline.needs_restart.join(" and ");

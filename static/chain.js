@@ -81,7 +81,9 @@ export class ChainPanel {
     for (const id of ["add", "drop-here"]) {
       document.getElementById(id).hidden = !rights.administers;
     }
-    document.getElementById("no-steps").hidden = report.filters.length > 0;
+    // Steps that are being prepared, or can't be used, are in no report.
+    const isKnown = !["preparing", "failing"].includes(report.state);
+    document.getElementById("no-steps").hidden = report.filters.length > 0 || !isKnown;
     this.#keepFocus(() => {
       this.#arrange(report.filters);
       for (const filter of report.filters) {

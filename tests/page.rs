@@ -556,9 +556,37 @@ async fn a_card_says_which_filter_is_being_compiled_and_for_how_long() {
     let told = "a file that it names, is wrong: see pipeline.yaml:1:";
     let is_told = format!("!{wrong}.hidden && {wrong}.textContent.includes('{told}')");
     browser.until(&is_told).await;
+    // All of it can be read without scrolling, on a small screen too.
+    browser.client.set_window_size(360, 740).await.unwrap();
+    browser
+        .until(&format!(
+            "(({{ clientWidth, scrollWidth }}) => scrollWidth <= clientWidth)(
+                {wrong}.querySelector('pre'))"
+        ))
+        .await;
     // A build without the mistake takes the words away.
     std::fs::write(server.folder().join("slow.wasm"), overlay(UNCHANGED)).unwrap();
     browser
         .until("document.getElementById('wrong-file').hidden")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_stream_whose_filters_cannot_be_used_is_not_said_to_have_none() {
+    let folder = Folder::with("streams: { front: { filters: [use: ./label.wasm] } }\n");
+    folder.write("label.wasm", b"\0asm\x01\0\0\0");
+    let server = Server::start(folder);
+    let browser = Browser::open(&format!("http://{}/", server.address)).await;
+    browser
+        .until(
+            "document.querySelector('.card').textContent.includes(`filters can't be used`) && \
+            document.getElementById('no-steps').hidden",
+        )
+        .await;
+    // A build that is right makes it whole.
+    std::fs::write(server.folder().join("label.wasm"), overlay(UNCHANGED)).unwrap();
+    browser
+        .until("document.querySelectorAll('.step').length === 1")
         .await;
 }
