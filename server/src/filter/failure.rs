@@ -276,6 +276,7 @@ mod tests {
         );
         assert_eq!(demangle("blend"), "blend");
     }
+
     #[test]
     fn an_interpreters_functions_are_not_the_authors() {
         let python = [
