@@ -446,8 +446,8 @@ fn check_framing(request: &Request) -> Result<(), ProblemDetails> {
     Err(ProblemDetails::bad_request(why).closing())
 }
 
-/// Finds a permit for a request that a proxy forwards, or that shares its connection with others, or
-/// in the reserve. A connection of its own has its permit already.
+/// Finds a permit for a request that a proxy forwards, that shares its connection with others, or
+/// that is in the reserve. A connection of its own has its permit already.
 fn find_permit(
     app: &App,
     snapshot: &Snapshot,
