@@ -85,11 +85,7 @@ fn every_kind_of_picture_is_masked() {
 
 /// A picture of two halves, one of which a mask covers, coded in all the ways that there are here.
 pub fn coded(image: &RgbImage) -> Vec<(String, Vec<u8>)> {
-    let folder = Folder::new();
-    let head = format!("P6 {} {} 255\n", image.width(), image.height());
-    folder.write("in.ppm", [head.as_bytes(), image].concat());
-    let mut ways = Vec::new();
-    for options in [
+    let ways = [
         "-sample 1x1",
         "-sample 2x1",
         "-sample 2x2",
@@ -99,16 +95,21 @@ pub fn coded(image: &RgbImage) -> Vec<(String, Vec<u8>)> {
         "-arithmetic",
         "-restart 1",
         "-sample 1x2 -smooth 40",
-    ] {
-        let output = std::process::Command::new("cjpeg")
-            .args(options.split(' '))
-            .arg(folder.path().join("in.ppm"))
-            .output()
-            .expect("libjpeg-turbo-progs are installed");
-        assert!(output.status.success(), "{options}");
-        ways.push((options.to_owned(), output.stdout));
-    }
-    ways
+    ];
+    ways.map(|way| (way.to_owned(), cjpeg(way, image))).into()
+}
+
+fn cjpeg(options: &str, image: &RgbImage) -> Vec<u8> {
+    let folder = Folder::new();
+    let head = format!("P6 {} {} 255\n", image.width(), image.height());
+    folder.write("in.ppm", [head.as_bytes(), image].concat());
+    let output = std::process::Command::new("cjpeg")
+        .args(options.split(' '))
+        .arg(folder.path().join("in.ppm"))
+        .output()
+        .expect("libjpeg-turbo-progs are installed");
+    assert!(output.status.success(), "{options}");
+    output.stdout
 }
 
 /// Noise below the mask, or one colour; the same elsewhere.
@@ -136,6 +137,26 @@ fn what_is_below_a_mask_makes_no_difference_to_the_picture() {
     let mask = "{ name: m, area: \"80,64,240,64,240,176,80,176\", fill: green }";
     for ((way, one), (_, other)) in coded(&noise).into_iter().zip(coded(&plain)) {
         let [one, other] = [one, other].map(|it| see(&way, &apply(mask, &it).unwrap()));
+        assert!(one == other, "{way}");
+    }
+}
+
+#[test]
+fn nor_does_it_where_the_mask_ends_within_blocks_and_the_picture_is_decoded() {
+    let scene = |below: [u8; 2]| {
+        RgbImage::from_fn(330, 250, |x, y| {
+            let is_below = (101..203).contains(&x) && (67..151).contains(&y);
+            image::Rgb(match is_below {
+                true => [below[(x / 3 % 2) as usize], below[(y / 3 % 2) as usize], 90],
+                false => [(x % 256) as u8, (y % 256) as u8, ((x + y) % 256) as u8],
+            })
+        })
+    };
+    let mask = "{ name: m, area: \"101,67,203,67,203,151,101,151\", fill: green }";
+    for sampling in ["1x1", "2x1", "2x2", "4x1", "1x4", "4x2", "1x1,2x2,2x2"] {
+        let way = format!("-progressive -sample {sampling}");
+        let pictures = [[0, 255], [255, 0]].map(|below| cjpeg(&way, &scene(below)));
+        let [one, other] = pictures.map(|it| see(&way, &apply(mask, &it).unwrap()));
         assert!(one == other, "{way}");
     }
 }

@@ -22,6 +22,8 @@ pub struct Header {
     pub sampling: (u8, u8),
     /// Whether no component has more samples than the first, as everywhere but in test pictures.
     pub first_is_finest: bool,
+    /// Pixels of an MCU of all components, across and down: 8 × 8 to 32 × 32 (T.81, A.2.3).
+    pub mcu: (u32, u32),
     /// MCUs between restart markers, 0 for none (T.81, B.2.4.4).
     pub restart_interval: u16,
 }
@@ -79,6 +81,14 @@ impl Header {
         let mut factors = frame.components().map(|it| (it.h, it.v));
         let first = factors.clone().next().unwrap_or((1, 1));
         let first_is_finest = factors.clone().all(|(h, v)| h <= first.0 && v <= first.1);
+        let most = factors.clone().fold((1, 1), |most, it| {
+            (it.0.clamp(most.0, 4), it.1.clamp(most.1, 4))
+        });
+        let mcu = match frame.count {
+            // One component's blocks lie side by side whatever its factors (T.81, A.2.2).
+            1 => (8, 8),
+            _ => (8 * u32::from(most.0), 8 * u32::from(most.1)),
+        };
         let sampling = match (factors.next(), factors.next()) {
             (Some((y_h, y_v)), Some((c_h, c_v))) => (ratio(y_h, c_h), ratio(y_v, c_v)),
             _ => (1, 1),
@@ -90,6 +100,7 @@ impl Header {
             components: frame.count,
             sampling,
             first_is_finest,
+            mcu,
             restart_interval: 0,
         })
     }
@@ -120,6 +131,7 @@ mod tests {
                 components: 3,
                 sampling: (2, 1),
                 first_is_finest: true,
+                mcu: (16, 8),
                 restart_interval: 0,
             })
         );

@@ -246,12 +246,13 @@ fn a_drawing_leaves_no_picture_that_shows_what_it_covers() {
 #[test]
 fn decoded_pixels_are_covered_as_far_and_further() {
     let picture = decode(&jpeg("444.jpg"));
-    let size = (picture.width as u32, picture.height as u32);
+    let whole = Jpeg::new(jpeg("444.jpg").into()).unwrap();
+    let header = whole.header();
     for cover in [RED, Cover::Mosaic(40)] {
         let mut covered = picture.samples.clone();
-        cover_pixels(&mut covered, size, &[rectangle(AREA, cover)]);
+        cover_pixels(&mut covered, header, &[rectangle(AREA, cover)]);
         let mut other = two_pictures()[1].samples.clone();
-        cover_pixels(&mut other, size, &[rectangle(AREA, RED)]);
+        cover_pixels(&mut other, header, &[rectangle(AREA, RED)]);
         let squares = |start: f64, at: f64| start - 48.0 <= at;
         let mut changed = 0;
         for (at, (old, new)) in picture.samples.iter().zip(&covered).enumerate() {

@@ -7,9 +7,11 @@ mod polygon;
 
 pub use polygon::Polygon;
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::error::Result;
+use crate::header::Header;
 use crate::jpeg::Jpeg;
 use crate::splicer::Splicer;
 use crate::strip::strip;
@@ -54,45 +56,91 @@ impl Splicer {
     }
 }
 
-/// The squares in which decoded pixels are covered: as large as any common MCU.
-const SQUARE: u32 = 16;
 /// Decoders mix the chroma of neighbours: a sample may stand for four pixels (4:1:1).
-const MIXED: f64 = 4.0;
+const MIXED: u32 = 4;
 
-/// Covers `masks` in decoded pixels: 8-bit RGB as it is stored, `size` across and down, rows from
-/// top to bottom. It reaches a few pixels further than [`Splicer::mask`], since decoding mixes
-/// neighbours.
+/// Covers `masks` in the decoded pixels of a JPEG with this header: 8-bit RGB as it is stored, rows
+/// from top to bottom. Whole MCUs are covered, since coding spreads what lies below a mask over
+/// its blocks, and a few pixels round them, since decoding mixes neighbours.
 ///
 /// # Panics
-/// `rgb` is not as long as `size` says.
-pub fn cover_pixels(rgb: &mut [u8], size: (u32, u32), masks: &[Mask]) {
+/// `rgb` is not as long as the header says.
+pub fn cover_pixels(rgb: &mut [u8], header: &Header, masks: &[Mask]) {
+    let size = (header.width, header.height);
     // From the last to the first, so that the first is on top; and mosaics first of all, of what
     // the camera saw.
     let is_mosaic = |mask: &&Mask| matches!(mask.cover, Cover::Mosaic(_));
     let (mosaics, colors): (Vec<_>, Vec<_>) = masks.iter().rev().partition(is_mosaic);
     for mask in mosaics.into_iter().chain(colors) {
-        let side = match mask.cover {
-            Cover::Color(_) => SQUARE,
-            Cover::Mosaic(side) => side.max(SQUARE),
-        };
-        let grid = Grid::of_whole((side, side), size);
-        for cell in mask.outline.cells(&grid, MIXED) {
-            let area = grid.pixels(cell);
-            let color = match mask.cover {
-                Cover::Color(color) => color,
-                Cover::Mosaic(_) => average(rgb, size.0, &area),
-            };
-            for row in area.1.clone() {
-                let start = (row * size.0 + area.0.start) as usize * 3;
-                let pixels = &mut rgb[start..start + area.0.len() * 3];
-                pixels.as_chunks_mut().0.fill(color);
+        let spread = spread(&mask.outline, header);
+        match mask.cover {
+            Cover::Color(color) => {
+                for area in &spread {
+                    fill(rgb, size.0, area, color);
+                }
+            }
+            Cover::Mosaic(side) => {
+                for area in squares(&spread, side, size) {
+                    let color = average(rgb, size.0, &area);
+                    fill(rgb, size.0, &area, color);
+                }
             }
         }
     }
 }
 
+/// Columns and rows of pixels.
+type Area = (Range<u32>, Range<u32>);
+
+/// The areas that what lies in `outline` has an influence on, which overlap.
+fn spread(outline: &Polygon, header: &Header) -> Vec<Area> {
+    let picture = (header.width, header.height);
+    let count = (
+        picture.0.div_ceil(header.mcu.0),
+        picture.1.div_ceil(header.mcu.1),
+    );
+    let grid = Grid {
+        cell: header.mcu,
+        count,
+        picture,
+    };
+    let grow = |range: Range<u32>, end: u32| {
+        range.start.saturating_sub(MIXED)..(range.end + MIXED).min(end)
+    };
+    let cells = outline.cells(&grid, 0.0).into_iter();
+    let areas = cells.map(|cell| grid.pixels(cell));
+    areas
+        .map(|(columns, rows)| (grow(columns, picture.0), grow(rows, picture.1)))
+        .collect()
+}
+
+/// The squares of a mosaic that `areas` reach into.
+fn squares(areas: &[Area], side: u32, size: (u32, u32)) -> impl Iterator<Item = Area> {
+    let side = side.max(1);
+    let grid = Grid::of_whole((side, side), size);
+    let reached = |pixels: &Range<u32>, count: u32| {
+        (pixels.start / side).min(count - 1)..=((pixels.end - 1) / side).min(count - 1)
+    };
+    let mut cells = BTreeSet::new();
+    for (columns, rows) in areas {
+        for row in reached(rows, grid.count.1) {
+            let columns = reached(columns, grid.count.0);
+            cells.extend(columns.map(|column| (column, row)));
+        }
+    }
+    cells.into_iter().map(move |cell| grid.pixels(cell))
+}
+
+fn fill(rgb: &mut [u8], width: u32, (columns, rows): &Area, color: [u8; 3]) {
+    for row in rows.clone() {
+        let start = (row * width + columns.start) as usize * 3;
+        let pixels = &mut rgb[start..start + columns.len() * 3];
+        pixels.as_chunks_mut().0.fill(color);
+    }
+}
+
 /// The average colour of an area, which is not empty.
-fn average(rgb: &[u8], width: u32, (columns, rows): &(Range<u32>, Range<u32>)) -> [u8; 3] {
+fn average(rgb: &[u8], width: u32, (columns, rows): &Area) -> [u8; 3] {
     let mut sums = [0u64; 3];
     for row in rows.clone() {
         let start = (row * width + columns.start) as usize * 3;

@@ -95,7 +95,7 @@ impl Masker {
         let header = jpeg.header();
         let (rgb, quality) = (&mut self.rgb, self.quality);
         Ok(catch(|| {
-            cover_pixels(rgb, (header.width, header.height), masks);
+            cover_pixels(rgb, header, masks);
             codec::reencode_bare(rgb, quality, jpeg)
         })??)
     }
