@@ -410,7 +410,7 @@ fn mistakes_are_told_with_their_places() {
         assert_eq!(output.status.code(), Some(2), "{action}");
         let error = stderr(&output);
         assert!(
-            error.starts_with("pipeline.yaml:") && error.contains(told),
+            error.starts_with("pipeline.yaml:2:") && error.contains(told),
             "{action}: {error}"
         );
     }

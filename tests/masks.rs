@@ -381,6 +381,19 @@ fn a_variable_switches_a_mask() {
 }
 
 #[test]
+fn a_condition_that_never_comes_true_is_refused() {
+    for (when, told) in [
+        ("owner == away", "write `owner = away`"),
+        ("owner = \"away\"", "write `owner = away`"),
+        ("the owner = away", "a variable's name has 1 to 64 letters"),
+    ] {
+        let error = apply(&mask(&format!(", when: '{when}'")), &jpeg("420.jpg")).unwrap_err();
+        let place = "pipeline.yaml:1:";
+        assert!(error.starts_with(place) && error.contains(told), "{error}");
+    }
+}
+
+#[test]
 fn masks_stay_when_the_command_line_sets_the_source() {
     let server = Server::start_with(files(&mask(""), ""), |command| {
         command.args(["--source", "files:frames/a.jpg"]);

@@ -206,7 +206,11 @@ pub fn check_name(name: &str) -> Result<(), Refusal> {
     check_owner(name)
 }
 
-fn check_form(name: &str, text: &str) -> Result<(), Refusal> {
+/// Checks that a variable may be called `name` and have this text, whoever sets it.
+///
+/// # Errors
+/// It is no name, or the text is too long.
+pub fn check_form(name: &str, text: &str) -> Result<(), Refusal> {
     let is_fine = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if name.is_empty() || name.len() > NAME_CHARS || !name.chars().all(is_fine) {
         return Err(Refusal::Name);

@@ -6,7 +6,7 @@ use super::yaml::{Content, Node};
 
 /// A value within another.
 pub struct Place<'a> {
-    /// The place of its key, or of the list's that it is in.
+    /// The place of its key, or in a list its own.
     pub key: Span,
     /// Its name in messages: "`size`", "item 2 of `sizes`", "`width` of `box`"; nothing for the
     /// whole.
@@ -44,9 +44,11 @@ impl<'a> Place<'a> {
         match &self.value.content {
             Content::List(items) => {
                 let index: usize = part.parse().ok()?;
+                let value = items.get(index)?;
                 Some(Self {
+                    key: value.span,
                     label: format!("item {}{of}", index + 1),
-                    value: items.get(index)?,
+                    value,
                     ..self
                 })
             }

@@ -66,6 +66,10 @@ fn masks() {
             "`when`: expected a variable and its value",
         ),
         (
+            "{name: a, area: '0,0,1,0,1,1', when: owner == away}",
+            "write `owner = away`",
+        ),
+        (
             "{name: a, area: '0,0,1,0,1,1'}, {name: a, area: '0,0,1,0,1,1'}",
             "another mask is called `a`",
         ),

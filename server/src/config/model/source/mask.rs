@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::super::super::suggest::quote;
 use super::super::super::value_error::ValueError;
 use super::super::run::Hours;
+use crate::variables;
 
 /// The most corners of a mask's outline.
 const CORNERS: usize = 100;
@@ -210,14 +211,37 @@ pub fn parse_mask_condition(text: &str) -> Result<MaskCondition, ValueError> {
             Some(name) => (name, false),
             None => (name, true),
         };
-        let (name, value) = (name.trim().to_owned(), value.trim().to_owned());
-        return match name.is_empty() || value.is_empty() {
-            true => Err(unexpected()),
-            false => Ok(MaskCondition::Variable { name, value, is }),
-        };
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() || value.is_empty() {
+            return Err(unexpected());
+        }
+        check_comparison(name, value, is)?;
+        let (name, value) = (name.to_owned(), value.to_owned());
+        return Ok(MaskCondition::Variable { name, value, is });
     }
     let hours = Hours::parse(text)?.ok_or_else(unexpected)?;
     Ok(MaskCondition::Hours(hours))
+}
+
+/// Refuses what no variable ever has: the mask would be off as soon as there is the variable, or
+/// on for good.
+fn check_comparison(name: &str, value: &str, is: bool) -> Result<(), ValueError> {
+    let bare = value.trim_start_matches('=').trim();
+    let unquoted = ['"', '\''].into_iter().find_map(|mark| {
+        let inner = bare.strip_prefix(mark)?.strip_suffix(mark)?;
+        Some(inner).filter(|inner| !inner.is_empty())
+    });
+    let meant = unquoted.unwrap_or(bare);
+    if meant.is_empty() || meant.contains('=') {
+        let message = "a condition compares one variable with one value: `gpio.owner = away`";
+        return Err(message.to_owned().into());
+    }
+    if meant != value {
+        let sign = if is { "=" } else { "!=" };
+        let meant = quote(&format!("{name} {sign} {meant}"));
+        return Err(format!("one sign compares, and values have no quotes; write {meant}").into());
+    }
+    variables::check_form(name, value).map_err(|why| why.to_string().into())
 }
 
 #[cfg(test)]
@@ -322,6 +346,18 @@ mod tests {
                 error.contains("a variable and its value"),
                 "{text}: {error}"
             );
+        }
+        for (text, words) in [
+            ("gpio.owner == away", "write `gpio.owner = away`"),
+            ("night !== on", "write `night != on`"),
+            ("owner = \"away\"", "write `owner = away`"),
+            ("a = b = c", "one variable with one value"),
+            ("a ==", "one variable with one value"),
+            ("the owner = away", "a variable's name has"),
+            ("night ! = on", "a variable's name has"),
+        ] {
+            let error = parse_mask_condition(text).unwrap_err().to_string();
+            assert!(error.contains(words), "{text}: {error}");
         }
         let error = parse_mask_condition("20:00-20:00").unwrap_err().to_string();
         assert!(error.contains("begin and end at the same time"), "{error}");
