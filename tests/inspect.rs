@@ -170,6 +170,29 @@ fn nothing_of_what_a_mask_covers_moves() {
 }
 
 #[test]
+fn a_mask_that_is_switched_is_no_motion() {
+    let folder = Folder::new();
+    folder.write("f0.jpg", yard(200));
+    let area = "0,0,0.6,0,0.6,1,0,1";
+    let mask =
+        format!(", masks: [{{ name: m, area: '{area}', fill: white, when: 'owner = away' }}]");
+    let server = server_in(folder, MOTION, &mask);
+    let _viewer = server.watch("yard");
+    let has_looked = || {
+        let calls = || server.report("yard")["filters"][0]["calls"].clone();
+        let before = calls().as_u64().unwrap();
+        // More than two seconds of looks, of which the first are for learning.
+        until(calls, |it| it.as_u64() >= Some(before + 45));
+    };
+    has_looked();
+    for owner in ["home", "away", "home"] {
+        set(&server, "owner", owner);
+        has_looked();
+    }
+    assert_eq!(list(&server, "?kind=motion")["events"], json!([]));
+}
+
+#[test]
 fn a_chain_changes_while_its_filters_inspect() {
     let server = server(MOTION, "");
     let _viewer = server.watch("yard");

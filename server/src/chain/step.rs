@@ -396,10 +396,13 @@ impl Step {
     }
 
     /// Starts a filter that sees pictures anew when other masks cover than before: it may remember,
-    /// and show, what they cover now. Those that are built in don't.
+    /// and show, what they cover now; and if it inspects, it would take a mask that comes or goes
+    /// for something that happened. Transforms and overlays that are built in remember nothing.
     fn forget_uncovered(&mut self, at: At<'_>) {
-        let sees = self.kind() != FilterKind::Overlay || self.config.sees.is_some();
-        if !sees || matches!(self.config.filter, FilterRef::BuiltIn(_)) {
+        let kind = self.kind();
+        let sees = kind != FilterKind::Overlay || self.config.sees.is_some();
+        let is_built_in = matches!(self.config.filter, FilterRef::BuiltIn(_));
+        if !sees || is_built_in && kind != FilterKind::Inspect {
             return;
         }
         let masks = at.context.frame.masks.clone();
