@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::events::list;
 use crate::support::picture::{decode, is_near, jpeg, mean};
 use crate::support::server::{Server, until};
+use crate::support::sse::Events;
 use crate::support::{Folder, repository, stderr, stdout};
 
 /// A yard of 640 × 480 pixels with a bright square of 80 at `x`.
@@ -167,6 +168,19 @@ fn nothing_of_what_a_mask_covers_moves() {
         json!([])
     );
     assert_eq!(list(&server, "?kind=motion")["events"], json!([]));
+}
+
+#[test]
+fn an_event_begins_with_what_was_found() {
+    let server = server(MOTION, "");
+    let mut events = Events::new(server.get("/api/v1/events?kind=motion"));
+    let _viewer = server.watch("yard");
+    let begun = events.until(|event| event.data["end"].is_null());
+    assert_eq!(
+        begun.data["regions"][0]["label"], "motion",
+        "{:#}",
+        begun.data
+    );
 }
 
 #[test]

@@ -381,7 +381,8 @@ impl Step {
     /// Has an inspecting filter look at a picture. The step must be ready.
     pub fn look(&mut self, at: At<'_>) -> Outcome<Vec<Region>> {
         self.forget_uncovered(at);
-        match self.call(at, |filter| filter.look(at.info, at.context)) {
+        let look = |filter: &mut RunningFilter| filter.look(at.info, at.context);
+        match self.call_that_finds(at, look, Vec::as_slice) {
             Some(regions) => {
                 self.events.found(&regions, &at.context.frame);
                 Outcome::Done(regions)
@@ -427,6 +428,16 @@ impl Step {
         at: At<'_>,
         call: impl FnOnce(&mut RunningFilter) -> Result<T, CallError>,
     ) -> Option<T> {
+        self.call_that_finds(at, call, |_| &[])
+    }
+
+    /// A call whose result has the regions that the events it tells of begin with.
+    fn call_that_finds<T>(
+        &mut self,
+        at: At<'_>,
+        call: impl FnOnce(&mut RunningFilter) -> Result<T, CallError>,
+        regions: impl FnOnce(&T) -> &[Region],
+    ) -> Option<T> {
         let State::Running { filter, since, .. } = &mut self.state else {
             return None;
         };
@@ -444,8 +455,8 @@ impl Step {
                     self.shown.set(picture, masks);
                 }
                 let source = (self.stream.as_str(), self.config.filter.as_str());
-                let frame = (&at.context.frame, now);
-                let admissions = self.events.tell(events, source, frame);
+                let found = (&at.context.frame, regions(&result));
+                let admissions = self.events.tell(events, source, found, now);
                 self.note_admissions(&admissions, now);
                 // An overlay's drawing may come to nothing yet, as the last did.
                 if !self.is_undone {

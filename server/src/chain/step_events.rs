@@ -39,12 +39,13 @@ impl StepEvents {
     }
 
     /// Takes up what the filter called `filter`, of the stream called `stream`, told in its call
-    /// for `frame`, at `now`.
+    /// for `frame`, in which it found `regions`, at `now`.
     pub fn tell(
         &mut self,
         told: Vec<PublishedEvent>,
         (stream, filter): (&str, &str),
-        (frame, now): (&Frame, Instant),
+        (frame, regions): (&Frame, &[Region]),
+        now: Instant,
     ) -> Admissions {
         let mut admissions = Admissions::default();
         for PublishedEvent { kind, phase, text } in told {
@@ -53,7 +54,7 @@ impl StepEvents {
                 stream: stream.to_owned(),
                 filter: Some(filter.to_owned()),
                 start: frame.captured_at,
-                regions: Vec::new(),
+                regions: regions.to_vec(),
                 // The filter's own words may quote its settings.
                 text: (!text.is_empty()).then(|| mask_foreign(&text)),
                 picture: Picture::of(frame),
