@@ -162,6 +162,19 @@ fn nor_does_it_where_the_mask_ends_within_blocks_and_the_picture_is_decoded() {
 }
 
 #[test]
+fn nothing_is_left_behind_what_says_how_the_colours_are_coded() {
+    // Adobe's segment of 12 bytes, which tells of YCbCr, and more.
+    let adobe = b"\xff\xee\0\x14Adobe\0\x64\0\0\0\0\x01SECRET";
+    for name in ["420.jpg", "progressive.jpg"] {
+        let picture = jpeg(name);
+        let picture = [&picture[..2], adobe, &picture[2..]].concat();
+        let masked = apply(&mask(""), &picture).unwrap();
+        assert!(!masked.windows(6).any(|bytes| bytes == b"SECRET"), "{name}");
+        assert!(is_black(&see(name, &masked), PIXELS), "{name}");
+    }
+}
+
+#[test]
 fn a_turned_picture_is_masked_as_people_see_it() {
     let exif = |orientation: u8| {
         let tiff = [

@@ -10,6 +10,8 @@ use crate::segments::{self, Segment, Segments};
 
 /// The bytes of JFIF's segment without a thumbnail (ITU-T T.871, 10.1), behind its length.
 const JFIF: usize = 14;
+/// The bytes of Adobe's segment (ITU-T T.872, 6.5.3), behind its length.
+const ADOBE: usize = 12;
 
 /// The first picture of `jpeg` and what showing it takes: no comments, no thumbnails, no second
 /// picture, of Exif the orientation only. Most cameras send no more.
@@ -51,7 +53,11 @@ fn keep(segment: &Segment<'_>, bare: &mut Vec<u8>) {
             return;
         }
         marker::APP2 => payload.starts_with(b"ICC_PROFILE\0"),
-        marker::APP14 => payload.starts_with(b"Adobe"),
+        marker::APP14 if payload.starts_with(b"Adobe") && payload.len() >= ADOBE => {
+            bare.extend([0xff, marker::APP14, 0, ADOBE as u8 + 2]);
+            bare.extend(&payload[..ADOBE]);
+            return;
+        }
         marker::DQT | marker::DHT | marker::DRI => true,
         other => marker::is_sof(other),
     };
