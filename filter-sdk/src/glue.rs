@@ -48,9 +48,15 @@ pub fn configure<T, C: DeserializeOwned>(
     std::panic::set_hook(Box::new(|panic| {
         host::log(host::Level::Error, &panic.to_string());
     }));
-    let config = serde_json::from_str(json).map_err(|error| error.to_string())?;
+    let config = serde_json::from_str(json).map_err(|error| words(&error))?;
     *slot.borrow_mut() = Some(new(config)?);
     Ok(())
+}
+
+/// The error's words, without the place in a JSON text that nobody has written.
+fn words(error: &serde_json::Error) -> String {
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    error.to_string().replace(&place, "")
 }
 
 const NOT_CONFIGURED: &str = "called before `configure`";

@@ -85,6 +85,12 @@ impl Overlay for Boxes {
     type Config = Config;
 
     fn new(config: Config) -> Result<Self, String> {
+        if let Some(unknown) = unknown_placeholder(&config.text) {
+            return Err(format!(
+                "`text` may have `{{label}}`, `{{score}}` and `{{track}}` in it, and no \
+                 `{{{unknown}}}`"
+            ));
+        }
         Ok(Self {
             config,
             drawn: None,
@@ -110,6 +116,15 @@ impl Overlay for Boxes {
             fading.min().unwrap_or(u64::MAX),
         ))
     }
+}
+
+/// A word in braces that stands for nothing.
+fn unknown_placeholder(text: &str) -> Option<&str> {
+    let mut words = text.split('{').skip(1).filter_map(|rest| {
+        let (word, _) = rest.split_once('}')?;
+        word.chars().all(char::is_alphanumeric).then_some(word)
+    });
+    words.find(|word| !["label", "score", "track"].contains(word))
 }
 
 impl Config {

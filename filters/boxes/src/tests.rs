@@ -165,3 +165,13 @@ fn more_regions_than_can_be_drawn_are_left_out() {
         layers.len()
     );
 }
+
+#[test]
+fn a_placeholder_that_stands_for_nothing_is_refused() {
+    let config = |text: &str| serde_json::from_value(serde_json::json!({ "text": text })).unwrap();
+    let error = Boxes::new(config("{labl} {score}")).err().unwrap();
+    assert!(error.contains("no `{labl}`"), "{error}");
+    for text in ["", "a } {", "{ \"label\": \"{label}\" }"] {
+        assert!(Boxes::new(config(text)).is_ok(), "{text}");
+    }
+}

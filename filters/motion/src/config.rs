@@ -13,6 +13,10 @@ use crate::polygon::Polygon;
 const AREAS: usize = 32;
 /// The longest gap between two events.
 const LONGEST_GAP: Duration = Duration::from_secs(3600);
+/// The most characters of a variable's name.
+const VARIABLE_CHARS: usize = 64;
+/// How the names of variables begin that the server sets itself.
+const MEASURED: [&str; 2] = ["gpio.", "time."];
 
 /// The settings of `motion`.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -46,7 +50,7 @@ pub struct Config {
     /// The variable that is `on` from the first motion until nothing has moved for `event-gap`, and
     /// else `off`; for each zone there is one more, with a dot and the zone's name behind it.
     /// `{stream}` stands for the stream's name. Give each stream one of its own.
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = VARIABLE_CHARS))]
     pub variable: String,
 }
 
@@ -87,11 +91,28 @@ impl Config {
                 self.zones.keys().all(|name| is_name(name)),
                 "the names of `zones` have 1 to 32 of `a-z`, `A-Z`, `0-9`, `-` and `_`",
             ),
+            (
+                self.has_variable_names(),
+                "`variable` and the zones' are variables' names: 1 to 64 letters, digits, `_`, \
+                 `-` and `.`, and `{stream}`; the server sets those in `gpio.` and `time.` itself",
+            ),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
             Some((_, rule)) => Err(rule.to_owned()),
             None => Ok(self),
         }
+    }
+}
+
+impl Config {
+    /// Whether there can be variables by these names, whatever the stream's is, if that is short.
+    fn has_variable_names(&self) -> bool {
+        let name = self.variable.replace("{stream}", "s");
+        let is_part = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
+        let longest_zone = self.zones.keys().map(|zone| zone.len() + 1).max();
+        (1..=VARIABLE_CHARS - longest_zone.unwrap_or(0)).contains(&name.len())
+            && name.chars().all(is_part)
+            && !MEASURED.iter().any(|start| name.starts_with(start))
     }
 }
 
@@ -131,6 +152,7 @@ mod tests {
         assert_eq!(config.event_gap, Duration::from_secs(90));
         assert!(config.zones.contains_key("drive"));
         assert_eq!(config.ignore.len(), 1);
+        parse(r#"{"variable": "{stream}.motion"}"#).unwrap();
     }
 
     #[test]
@@ -145,6 +167,10 @@ mod tests {
             (r#"{"zones": {"": "0,0,1,0,1,1"}}"#, "`zones`"),
             (r#"{"zones": {"Tür": "0,0,1,0,1,1"}}"#, "`zones`"),
             (r#"{"min-size": 2}"#, "`min-size`"),
+            (r#"{"variable": "a b"}"#, "`variable`"),
+            (r#"{"variable": "{nix}"}"#, "`variable`"),
+            (r#"{"variable": "gpio.door"}"#, "`gpio.`"),
+            (r#"{"variable": ""}"#, "`variable`"),
         ] {
             let error = parse(json).unwrap_err();
             assert!(error.contains(words), "{json}: {error}");

@@ -49,7 +49,11 @@ impl JsonSchema for Polygon {
             "description": "The corners, as parts of the picture's width and height, 0 to 1, or, \
                 if any is above 1, in pixels.",
             "anyOf": [
-                {"type": "string", "pattern": "^[0-9., ]+$"},
+                {
+                    "type": "string",
+                    "pattern": "^[0-9., ]+$",
+                    "examples": ["0,0.4,0.2,0.4,0.2,1,0,1"],
+                },
                 {"type": "array", "items": number, "minItems": 6, "maxItems": 2 * CORNERS},
                 {
                     "type": "array",
@@ -84,13 +88,29 @@ fn parse_numbers(text: &str) -> Result<Vec<f64>, String> {
     })
 }
 
+/// Whether all corners lie on one line.
+fn is_flat(corners: &[[f64; 2]]) -> bool {
+    let [x, y] = corners[0];
+    let sides = || {
+        corners
+            .iter()
+            .map(move |corner| [corner[0] - x, corner[1] - y])
+    };
+    let Some(way) = sides().find(|it| *it != [0.0, 0.0]) else {
+        return true;
+    };
+    sides().all(|it| it[0] * way[1] == it[1] * way[0])
+}
+
 impl Polygon {
     fn of_numbers(numbers: &[f64]) -> Result<Self, String> {
         if let Some(number) = numbers
             .iter()
             .find(|it| !(0.0..=LONGEST_SIDE).contains(*it))
         {
-            return Err(format!("{number} is no place in a picture: 0 is the least"));
+            return Err(format!(
+                "{number} is no place in a picture: those are 0 to {LONGEST_SIDE}"
+            ));
         }
         let (corners, []) = numbers.as_chunks::<2>() else {
             let count = numbers.len();
@@ -103,6 +123,9 @@ impl Polygon {
             return Err(format!(
                 "an area has 3 to {CORNERS} corners, this one has {count}"
             ));
+        }
+        if is_flat(corners) {
+            return Err("this area is a line: nothing lies in it".to_owned());
         }
         Ok(Self {
             corners: corners.to_vec(),
@@ -181,6 +204,8 @@ mod tests {
             (r#""0,0,1,0,1,nan""#, "NaN is no place"),
             (r#""0,0,1,0,1""#, "these are 5 numbers"),
             ("[0, 0, 1, 1]", "this one has 2"),
+            (r#""0,0,0.5,0.5,1,1""#, "is a line"),
+            (r#""7,7,7,7,7,7""#, "is a line"),
             ("3", "an area is the text"),
         ] {
             let error = parse(json).unwrap_err();

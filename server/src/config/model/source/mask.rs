@@ -79,7 +79,7 @@ pub fn parse_mask_area(text: &str) -> Result<MaskArea, ValueError> {
     let is_place = |number: &f64| (0.0..=LONGEST_SIDE).contains(number);
     let numbers = numbers.filter(|it| it.iter().all(is_place)).ok_or_else(|| {
         let expected = "the corners of an area, `x,y,x,y,…`, as parts of the picture (0 to 1) or \
-            in pixels";
+            in pixels (to 65535)";
         ValueError::unexpected(expected, text)
     })?;
     let (corners, []) = numbers.as_chunks::<2>() else {
