@@ -111,6 +111,13 @@ fn describe_type(name: &str, schema: &Value) -> String {
     }
     if schema["properties"].is_object() {
         text += &describe_fields(schema);
+    } else if let Some(parts) = schema["allOf"].as_array() {
+        for part in parts {
+            text += &match part["$ref"].is_string() {
+                true => format!("\nAll fields of {}, and:\n", kind_of(part)),
+                false => describe_fields(part),
+            };
+        }
     } else if let Some(kinds) = schema["oneOf"].as_array() {
         text += &describe_kinds(kinds);
     } else {
