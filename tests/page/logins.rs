@@ -1,6 +1,8 @@
 //! Logging in and out on the page, and what each role is shown.
 
-use super::{Browser, folder};
+use std::time::Instant;
+
+use super::{Browser, PATIENCE, folder};
 use crate::support::Folder;
 use crate::support::server::{Server, TOKEN};
 
@@ -78,6 +80,22 @@ impl Browser {
             .await;
         serde_json::from_value(texts).unwrap()
     }
+
+    /// Waits until the buttons that can be seen are these.
+    async fn until_buttons(&self, expected: &[&str]) {
+        self.until_buttons_are(|seen| seen == expected).await;
+    }
+
+    async fn until_buttons_are(&self, is_so: impl Fn(&[String]) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let seen = self.buttons().await;
+            if is_so(&seen) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{seen:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -86,10 +104,9 @@ async fn nobody_watches_without_a_login_and_each_sees_the_own_streams() {
     let server = server("none");
     let browser = open(&server).await;
     browser.until(IS_OPEN).await;
-    assert_eq!(
-        browser.buttons().await,
-        ["Log in", "Log in", "Log in with the token", "Cancel"]
-    );
+    browser
+        .until_buttons(&["Log in", "Log in", "Log in with the token", "Cancel"])
+        .await;
     browser.give_password("vera", "wrong 1234").await;
     browser.until_refused("not the user").await;
     browser.log_in("vera", "viewer 123").await;
@@ -122,12 +139,13 @@ async fn a_viewer_sees_no_settings_an_operator_switches_an_admin_changes() {
     browser.until_streams("front other1").await;
     browser.click("a[href='#front']").await;
     let watching = ["Pause", "Full screen"];
-    let seen = browser.buttons().await;
-    assert_eq!(seen, [&["Events", "Log in"][..], &watching].concat());
+    browser
+        .until_buttons(&[&["Events", "Log in"][..], &watching].concat())
+        .await;
     browser.click("#log-in").await;
     browser.log_in("vera", "viewer 123").await;
     let own = ["Events", "Change password", "Log out"];
-    assert_eq!(browser.buttons().await, [&own[..], &watching].concat());
+    browser.until_buttons(&[&own[..], &watching].concat()).await;
     browser.log_out().await;
     browser.click("#log-in").await;
     browser.log_in("olga", "operator 1").await;
@@ -157,10 +175,9 @@ async fn a_viewer_sees_no_settings_an_operator_switches_an_admin_changes() {
     browser
         .until("document.querySelector('.step .remove')?.checkVisibility()")
         .await;
-    let seen = browser.buttons().await;
-    for shown in ["Add a stream", "Edit", "Masks", "Add a filter", "↑", "✕"] {
-        assert!(seen.contains(&shown.to_owned()), "{shown} not in {seen:?}");
-    }
+    let shown = ["Add a stream", "Edit", "Masks", "Add a filter", "↑", "✕"];
+    let has_all = |seen: &[String]| shown.iter().all(|it| seen.contains(&(*it).to_owned()));
+    browser.until_buttons_are(has_all).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
