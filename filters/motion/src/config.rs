@@ -15,7 +15,7 @@ const AREAS: usize = 32;
 const LONGEST_GAP: Duration = Duration::from_secs(3600);
 /// The most characters of a variable's name.
 const VARIABLE_CHARS: usize = 64;
-/// How the names of variables begin that the server sets itself.
+/// The prefixes of variables that the server sets itself.
 const MEASURED: [&str; 2] = ["gpio.", "time."];
 
 /// The settings of `motion`.
@@ -102,15 +102,13 @@ impl Config {
             None => Ok(self),
         }
     }
-}
 
-impl Config {
     /// Whether there can be variables by these names, whatever the stream's is, if that is short.
     fn has_variable_names(&self) -> bool {
         let name = self.variable.replace("{stream}", "s");
         let is_part = |it: char| it.is_ascii_alphanumeric() || "-_.".contains(it);
         let longest_zone = self.zones.keys().map(|zone| zone.len() + 1).max();
-        (1..=VARIABLE_CHARS - longest_zone.unwrap_or(0)).contains(&name.len())
+        (1..=VARIABLE_CHARS.saturating_sub(longest_zone.unwrap_or(0))).contains(&name.len())
             && name.chars().all(is_part)
             && !MEASURED.iter().any(|start| name.starts_with(start))
     }
@@ -167,6 +165,11 @@ mod tests {
             (r#"{"zones": {"": "0,0,1,0,1,1"}}"#, "`zones`"),
             (r#"{"zones": {"Tür": "0,0,1,0,1,1"}}"#, "`zones`"),
             (r#"{"min-size": 2}"#, "`min-size`"),
+            (
+                r#"{"zones": {"a-name-that-is-longer-than-any-variable-may-be-in-all-of-the-file":
+                "0,0,1,0,1,1"}}"#,
+                "`zones`",
+            ),
             (r#"{"variable": "a b"}"#, "`variable`"),
             (r#"{"variable": "{nix}"}"#, "`variable`"),
             (r#"{"variable": "gpio.door"}"#, "`gpio.`"),

@@ -133,7 +133,7 @@ struct Acceptor {
     shutdown: CancellationToken,
 }
 
-/// What lets a connection be served.
+/// The permit of a connection, by which it is served.
 pub enum Permit {
     /// Within the limits, and counted.
     Regular { _permit: ConnectionPermit },
